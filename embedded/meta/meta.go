@@ -1,0 +1,178 @@
+// Package meta is Tarn's own small memory, DATA/meta.db: positions of sources,
+// schemas, topics, log starts, ids. Every change is on disk (WAL, synchronous=FULL)
+// when the call returns. It is not for rows of users.
+package meta
+
+import (
+	"context"
+	dbsql "database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	_ "modernc.org/sqlite" // the SQLite driver
+
+	"tarn/embedded/fault"
+)
+
+// ErrNotFound is returned by Get for a key that is not there.
+var ErrNotFound = errors.New("no such key")
+
+// Bucket groups keys of one owner. Each bucket has one package that writes it.
+type Bucket string
+
+// The buckets and their owners.
+const (
+	Topics    Bucket = "topics"     // embedded/bus: topic name -> config JSON
+	LogStarts Bucket = "log_starts" // embedded/bus: topic/partition -> offset
+	Checks    Bucket = "checks"     // embedded/bus: topic/partition -> checkpoint; may be lost
+	Positions Bucket = "positions"  // ingest/source: source id -> position JSON
+	Sources   Bucket = "sources"    // ingest/source: source name -> id and incarnation JSON
+	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
+	IDs       Bucket = "ids"        // counters: name -> next number
+	Landing   Bucket = "landing"    // stream/landing: findings and names claimed
+)
+
+// Entry is one key of a bucket with its value; a nil Value in Put deletes the key.
+type Entry struct {
+	Bucket Bucket
+	Key    string
+	Value  []byte
+}
+
+// Store is an open meta.db. Safe for concurrent use.
+type Store struct{ db *dbsql.DB }
+
+// migrations[i] takes a database of user_version i to i+1. Append only.
+var migrations = []string{
+	`CREATE TABLE kv (bucket TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID`,
+}
+
+// Open opens or makes the database at path, checks it and migrates it. A damaged
+// file is a fault with code Damaged; Open never deletes one.
+func Open(ctx context.Context, path string) (*Store, error) {
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_txlock=immediate"
+	db, err := dbsql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	s := &Store{db: db}
+	if err := s.check(ctx, path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) check(ctx context.Context, path string) error {
+	damaged := func(err error) error {
+		return fault.Wrap(err, fault.Damaged, "open "+path,
+			"move meta.db aside and put back the last backup; topics and tables are not in it and stay as they are")
+	}
+	var verdict string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		if strings.Contains(err.Error(), "unable to open") || strings.Contains(err.Error(), "readonly") || strings.Contains(err.Error(), "permission") {
+			return fault.Wrap(err, fault.Invalid, "open "+path, "check that the data folder can be written by this user")
+		}
+		return damaged(err)
+	}
+	if verdict != "ok" {
+		return damaged(errors.New(verdict))
+	}
+	var version int
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return damaged(err)
+	}
+	if version > len(migrations) {
+		return fault.Newf(fault.Invalid, "start the newer Tarn that wrote it", "%s has version %d, this Tarn knows %d", path, version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		if err := s.migrate(ctx, version); err != nil {
+			return fmt.Errorf("migrate %s to version %d: %w", path, version+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context, version int) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, migrations[version]); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Get returns a value, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, b Bucket, key string) ([]byte, error) {
+	var v []byte
+	err := s.db.QueryRowContext(ctx, "SELECT value FROM kv WHERE bucket=? AND key=?", string(b), key).Scan(&v)
+	if errors.Is(err, dbsql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s/%s: %w", b, key, err)
+	}
+	return v, nil
+}
+
+// Put writes all entries in one synced transaction: all or none.
+func (s *Store) Put(ctx context.Context, entries ...Entry) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, e := range entries {
+		if e.Value == nil {
+			_, err = tx.ExecContext(ctx, "DELETE FROM kv WHERE bucket=? AND key=?", string(e.Bucket), e.Key)
+		} else {
+			_, err = tx.ExecContext(ctx, "INSERT INTO kv VALUES (?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value", string(e.Bucket), e.Key, e.Value)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s/%s: %w", e.Bucket, e.Key, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// List returns the entries of a bucket in key order.
+func (s *Store) List(ctx context.Context, b Bucket) ([]Entry, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT key, value FROM kv WHERE bucket=? ORDER BY key", string(b))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", b, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Entry
+	for rows.Next() {
+		e := Entry{Bucket: b}
+		if err := rows.Scan(&e.Key, &e.Value); err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// Next returns the next number of a counter, from 1. A number is never given twice,
+// also after a crash.
+func (s *Store) Next(ctx context.Context, counter string) (int64, error) {
+	var n int64
+	err := s.db.QueryRowContext(ctx,
+		"INSERT INTO kv VALUES (?,?,1) ON CONFLICT DO UPDATE SET value=value+1 RETURNING value", string(IDs), counter).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("next of %s: %w", counter, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,136 @@
+package record
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// Records decodes the batch's records, with their offsets. Keys, values and
+// headers share the batch's bytes where it is not compressed. A control batch
+// has records too; Mark reads Tarn's own.
+func (b Batch) Records() ([]Record, error) {
+	body, err := decompress(b.attributes()&attrCodec, b[headerBytes:])
+	if err != nil {
+		return nil, fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
+	}
+	// A record takes at least seven bytes, so a count that lies cannot make us allocate.
+	count := int(b.Count())
+	if count > len(body)/7+1 {
+		return nil, fmt.Errorf("%w: %d records in %d bytes", ErrCorrupt, count, len(body))
+	}
+	out := make([]Record, 0, count)
+	first := b.i64(offFirstTime)
+	d := decoder{b: body}
+	for range count {
+		r, err := d.record(first, b.Base())
+		if err != nil {
+			return nil, fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// markControl is the type of Tarn's control records. Kafka's own are 0 (abort) to
+// 5; clients skip types they do not know.
+const markControl int16 = 0x5441
+
+// EncodeMark renders a snapshot mark as a control batch.
+func EncodeMark(m Mark, timestamp int64) Batch {
+	value, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // plain strings and numbers always marshal
+	}
+	return EncodeControl(markControl, timestamp, value)
+}
+
+// Mark returns the snapshot mark of a control batch; ok is false for any other batch.
+func (b Batch) Mark() (m Mark, ok bool, err error) {
+	if !b.Control() {
+		return m, false, nil
+	}
+	records, err := b.Records()
+	if err != nil || len(records) != 1 || len(records[0].Key) != 4 {
+		return m, false, err
+	}
+	if int16(binary.BigEndian.Uint16(records[0].Key[2:])) != markControl { //nolint:gosec // two's complement on the wire
+		return m, false, nil
+	}
+	if err := json.Unmarshal(records[0].Value, &m); err != nil {
+		return m, false, fmt.Errorf("%w: mark at offset %d: %w", ErrCorrupt, b.Base(), err)
+	}
+	return m, true, nil
+}
+
+// decoder reads the zigzag varints of records; each method checks what is left.
+type decoder struct{ b []byte }
+
+func (d *decoder) varint() (int64, error) {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		return 0, fmt.Errorf("%w: bad varint", ErrCorrupt)
+	}
+	d.b = d.b[n:]
+	return v, nil
+}
+
+func (d *decoder) take(n int64) ([]byte, error) {
+	if n < 0 || n > int64(len(d.b)) {
+		return nil, fmt.Errorf("%w: %d bytes wanted, %d left", ErrCorrupt, n, len(d.b))
+	}
+	out := d.b[:n:n]
+	d.b = d.b[n:]
+	return out, nil
+}
+
+func (d *decoder) bytes() ([]byte, error) {
+	n, err := d.varint()
+	if err != nil || n == -1 {
+		return nil, err
+	}
+	return d.take(n)
+}
+
+func (d *decoder) record(first, base int64) (Record, error) {
+	n, err := d.varint()
+	if err != nil {
+		return Record{}, err
+	}
+	body, err := d.take(n)
+	if err != nil {
+		return Record{}, err
+	}
+	if len(body) == 0 {
+		return Record{}, fmt.Errorf("%w: empty record", ErrCorrupt)
+	}
+	in := decoder{b: body[1:]}
+	var r Record
+	var delta, headers int64
+	for _, step := range []func() error{
+		func() (err error) { r.Timestamp, err = in.varint(); r.Timestamp += first; return },
+		func() (err error) { delta, err = in.varint(); r.Offset = base + delta; return },
+		func() (err error) { r.Key, err = in.bytes(); return },
+		func() (err error) { r.Value, err = in.bytes(); return },
+		func() (err error) { headers, err = in.varint(); return },
+	} {
+		if err := step(); err != nil {
+			return Record{}, err
+		}
+	}
+	if headers < 0 || headers > int64(len(in.b)) {
+		return Record{}, fmt.Errorf("%w: %d headers", ErrCorrupt, headers)
+	}
+	for range headers {
+		key, err := in.bytes()
+		if err != nil {
+			return Record{}, err
+		}
+		value, err := in.bytes()
+		if err != nil {
+			return Record{}, err
+		}
+		r.Headers = append(r.Headers, Header{string(key), value})
+	}
+	return r, nil
+}

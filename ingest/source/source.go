@@ -1,0 +1,173 @@
+// Package source is the room's contract: what a connector must be. Retry, pace,
+// positions, publishing, counts and lineage are the Runner's, never a connector's.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tarn/embedded/record"
+)
+
+// Config is a connector's configuration as Kafka Connect has it: flat, strings.
+type Config struct {
+	Name string // the connector's name, unique in a Tarn
+	Keys map[string]string
+}
+
+// Get returns a key's value, or the default.
+func (c Config) Get(key, fallback string) string {
+	if v, ok := c.Keys[key]; ok {
+		return v
+	}
+	return fallback
+}
+
+// Field is one configuration key, for the check, the page's form and the docs.
+type Field struct {
+	Key      string
+	Default  string
+	Required bool
+	Doc      string
+}
+
+// Finding is what a check found; a fatal one keeps the source from starting.
+type Finding struct {
+	Fatal   bool
+	Table   string // "" for the whole source
+	Message string
+	Hint    string
+}
+
+// Table is one table of a source database.
+type Table struct {
+	Schema *record.Schema // ID 0 until stored
+	Topic  string         // the topic that its changes go to
+	Rows   int64          // an estimate; -1 where unknown
+}
+
+// Position is where a source stands: opaque JSON, saved after the bus has synced.
+type Position []byte
+
+// Kind is a sort of connector, listed by name in ingest/kinds.go.
+type Kind struct {
+	Class  string // connector.class
+	Name   string // "sqlite": connector name in the envelope and in docs
+	Title  string
+	Fields []Field
+	// Check looks before starting: missing database, keyless tables, rights.
+	Check func(ctx context.Context, c Config) []Finding
+	// Discover lists the tables that the configuration captures.
+	Discover func(ctx context.Context, c Config) ([]Table, error)
+	// Open starts reading at a position; nil means from the beginning, with a snapshot
+	// as snapshot.mode says. Env gives what the runner keeps for the source.
+	Open func(ctx context.Context, c Config, env Env, at Position) (Source, error)
+}
+
+// Env is what the runner lends a connector.
+type Env struct {
+	SourceID string
+	// Schema stores a schema before its first use and returns its id; equal schemas
+	// of one source get the same id.
+	Schema func(ctx context.Context, s record.Schema) (int64, error)
+	// Place returns the last place of this source in a topic's partition 0, as the
+	// log and the tables know it; the zero Pos where there is none.
+	Place func(topic string) record.Pos
+	Now   func() time.Time
+}
+
+// Op is a change's operation, Debezium's letters.
+type Op byte
+
+// The operations. Read is a row of a snapshot.
+const (
+	Create Op = 'c'
+	Update Op = 'u'
+	Delete Op = 'd'
+	Read   Op = 'r'
+)
+
+// Change is one row's change. A cell whose kind does not fit its column's type is
+// right here as it was read: the envelope carries null for it and says in _extra what it was.
+type Change struct {
+	Op     Op
+	Before record.Row // nil for Create and Read
+	After  record.Row // nil for Delete
+	Place  string     // grows within the topic; see record.Pos
+	TS     time.Time  // of the change in the source; zero where unknown
+}
+
+// TopicBatch is what one append to one topic will hold. A snapshot chunk is one
+// TopicBatch of at most ChunkBytesMax when rendered, in the log whole or not at all.
+type TopicBatch struct {
+	Topic       string
+	Schema      *record.Schema // stored, with its id
+	Incarnation string
+	Generation  int64
+	Snapshot    string       // Debezium's source.snapshot: "true", "first", "last", "false"
+	Begin, End  *record.Mark // a mark before or after the changes; Changes may be empty
+	Changes     []Change
+}
+
+// Batch is whole transactions or one chunk, and the position after it.
+type Batch struct {
+	Topics []TopicBatch
+	Mark   Position
+}
+
+// Source is an open connector. One goroutine calls it.
+type Source interface {
+	// Next blocks for the next batch. Transient trouble (a locked database) is a fault
+	// with code Unavailable, after which Next is called again.
+	Next(ctx context.Context) (Batch, error)
+	// Ack tells that everything up to a position is synced in the log and the
+	// position saved: now the source may prune.
+	Ack(ctx context.Context, at Position) error
+	Close() error
+}
+
+// Lag is how far a source is behind.
+type Lag struct {
+	Events   int64 // waiting in the source; -1 where unknown
+	Millis   int64
+	Snapshot string // "chunk 3 of ~10 of calls", "" when streaming
+}
+
+// Lagger is an optional face of a Source; Lag may be called by any goroutine.
+type Lagger interface{ Lag() Lag }
+
+// ChunkBytesMax bounds one rendered append of a source.
+const ChunkBytesMax = 1 << 20
+
+// NeedsResnapshot is the error of Open or Next when the source's own log cannot be
+// gone on with (another incarnation, a database put back from a backup): the
+// runner makes a new snapshot of these tables, with a new generation.
+type NeedsResnapshot struct {
+	Tables []string
+	Reason string
+}
+
+func (e *NeedsResnapshot) Error() string {
+	return fmt.Sprintf("needs a new snapshot of %s: %s", strings.Join(e.Tables, ", "), e.Reason)
+}
+
+// ErrStopped is returned by Next after Close.
+var ErrStopped = errors.New("source stopped")
+
+// Status is one line of system.sources.
+type Status struct {
+	Name     string
+	Kind     string
+	State    string // "starting", "snapshot", "streaming", "retrying", "failed", "paused", "stopped"
+	Position string
+	Lag      Lag
+	Rows     int64 // changes appended since start
+	Error    string
+	Hint     string
+	Findings []Finding
+	Topics   []string
+	Since    time.Time
+}

@@ -1,0 +1,98 @@
+// Package catalog is the lake's contract for those who read: which tables and
+// views there are, and which files make one snapshot of a table.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"tarn/lake/table"
+)
+
+// Name of the one catalog: lake.<namespace>.<table>.
+const Name = "lake"
+
+// Entry is a table or a view of a namespace.
+type Entry struct {
+	table.Ident
+	View bool
+}
+
+// At picks a snapshot: by id, by the name of a tag, or the last kept one not after
+// Time. The zero At is the current snapshot.
+type At struct {
+	SnapshotID int64
+	Ref        string
+	Time       time.Time
+}
+
+// File is one Parquet data file of a snapshot. Path is a native path. Dirty files
+// have rows that the snapshot's delete files take out.
+type File struct {
+	Path  string
+	Rows  int64
+	Bytes int64
+	Dirty bool
+}
+
+// Scan is one resolved snapshot: what a query reads in place of a table.
+type Scan struct {
+	table.Ident
+	TableID     string
+	SnapshotID  int64 // 0 for a table without a snapshot
+	CommittedAt time.Time
+	Columns     []table.Column // of the snapshot's schema, with field ids
+	Files       []File
+	// Deletes are native paths of position-delete Parquet files (columns file_path,
+	// pos). A file_path is PathPrefix + the Path of the data file it names.
+	Deletes    []string
+	PathPrefix string
+	// Release ends the lease under which no file of the scan is removed. Call it once.
+	Release func()
+}
+
+// View is a stored query. Text is the statement as it was written, in Dialect;
+// Columns are its output.
+type View struct {
+	table.Ident
+	Text    string
+	Dialect string
+	Columns []table.Column
+	Inputs  []string // the tables and views it reads, lake.<schema>.<name>
+}
+
+// Stats is what is known of a table without reading its rows.
+type Stats struct {
+	table.Ident
+	ID          string
+	Rows        int64
+	Files       int64
+	Bytes       int64
+	DeleteFiles int64
+	SnapshotID  int64
+	CommittedAt time.Time
+	Owner       string
+	Topic       string // the topic that fills it, "" for none
+}
+
+// FileStats is a row of system.files.
+type FileStats struct {
+	TableID string
+	File
+	Deleted int64 // rows of the file that deletes take out; -1 where unknown
+}
+
+// Catalog reads the lake. Safe for concurrent use.
+type Catalog interface {
+	Namespaces(ctx context.Context) ([]string, error)
+	// Entries lists tables and views of a namespace in order of name.
+	Entries(ctx context.Context, namespace string) ([]Entry, error)
+	// Scan resolves a snapshot and leases its files; table.ErrNotFound for an unknown
+	// table, and a fault that names the kept range for an At that finds nothing.
+	Scan(ctx context.Context, id table.Ident, at At) (*Scan, error)
+	View(ctx context.Context, id table.Ident) (View, error) // table.ErrNotFound
+	CreateView(ctx context.Context, v View, replace bool) error
+	DropView(ctx context.Context, id table.Ident) error
+	Stats(ctx context.Context) ([]Stats, error)
+	Files(ctx context.Context) ([]FileStats, error)
+}

@@ -1,0 +1,120 @@
+// Package table is the lake's contract for those who write tables: nouns and
+// interfaces of one Iceberg table and its committer. The tables themselves are
+// kept in lake/iceberg; readers use lake/catalog.
+package table
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"tarn/embedded/record"
+)
+
+// Sentinels of this contract.
+var (
+	ErrNotFound = errors.New("no such table")
+	ErrExists   = errors.New("already exists")
+	ErrConflict = errors.New("changed by somebody else")
+	// ErrOwned refuses a foreign write to a table that a pipeline or landing owns.
+	ErrOwned = errors.New("owned by a pipeline")
+)
+
+// Ident names a table or view: bronze.port_main_calls.
+type Ident struct{ Namespace, Name string }
+
+// String is the name as SQL shows it.
+func (i Ident) String() string { return i.Namespace + "." + i.Name }
+
+// ParseIdent reads what String wrote.
+func ParseIdent(s string) Ident {
+	ns, name, _ := strings.Cut(s, ".")
+	return Ident{ns, name}
+}
+
+// Column is one column. ID is the Iceberg field id, 0 in a Spec for a new column;
+// it survives renames.
+type Column struct {
+	ID       int
+	Name     string
+	Type     record.Type
+	Required bool
+	Key      bool // an identifier field
+	Doc      string
+}
+
+// The table properties that Tarn writes beside Iceberg's own.
+const (
+	PropOwner   = "tarn.owner"    // who alone may write: "landing", or a pipeline's uuid
+	PropOffsets = "tarn.offsets." // + reader: record.Offsets as JSON (rule 8)
+	PropTopic   = "tarn.topic"    // the topic that fills the table
+	PropSource  = "tarn.source"   // the source table that a mirror claims: source id/schema.table
+)
+
+// Spec describes a table to make.
+type Spec struct {
+	Ident
+	Columns    []Column
+	Properties map[string]string
+}
+
+// Snapshot is a committed state of a table.
+type Snapshot struct {
+	ID          int64
+	CommittedAt time.Time
+	Rows        int64 // live rows after the commit; -1 where unknown
+}
+
+// Change is one commit. Everything in it becomes visible at once or not at all,
+// and is on disk when Commit returns. Properties are table properties set in the
+// same Iceberg commit; a nil-length Change with only Properties is a commit too.
+//
+// Rows have the table's columns by name (a missing nullable column is null). With
+// Keys the commit is an upsert: every row of the table whose key is in Keys goes
+// and Rows come; the caller has left at most one of Rows for each key. DeleteBelow
+// with a column name also deletes every row whose column is less than the value and
+// whose key is not in this commit (rule 7's end mark).
+type Change struct {
+	Rows        []arrow.RecordBatch
+	Keys        []arrow.RecordBatch // the key columns, in the table's order; may repeat keys
+	DeleteBelow *Below
+	Properties  map[string]string
+	AddColumns  []Column               // new nullable columns, made in the same commit's metadata or one just before
+	Widen       map[string]record.Type // int->long, float->double, wider decimals
+	Owner       string                 // must equal tarn.owner if that is set, else ErrOwned
+}
+
+// Below selects rows whose Column is less than Value.
+type Below struct {
+	Column string
+	Value  int64
+}
+
+// Table is one table. Its methods may be called by many; commits take turns
+// (rule 10: one committer per table).
+type Table interface {
+	Ident() Ident
+	// ID is the Iceberg table uuid.
+	ID() string
+	// Columns are those of the current schema.
+	Columns() []Column
+	// Property reads a table property as of the last commit.
+	Property(key string) (string, bool)
+	// Commit applies a change in its turn. On an error nothing of it is visible and
+	// nothing of it is lost to the caller, who may try again; the batches are not kept.
+	Commit(ctx context.Context, c Change) (Snapshot, error)
+}
+
+// Tables makes and opens tables.
+type Tables interface {
+	// Open returns a table or ErrNotFound.
+	Open(ctx context.Context, id Ident) (Table, error)
+	// Ensure opens the table of spec or makes it, with its namespace. The columns of a
+	// table that exists stay as they are.
+	Ensure(ctx context.Context, spec Spec) (Table, error)
+	// List names the tables of a namespace, in order.
+	List(ctx context.Context, namespace string) ([]Ident, error)
+}

@@ -1,0 +1,64 @@
+// Package engine is the room's contract and the Gate: one statement of one
+// principal goes in, Arrow batches come out. Every SQL door encodes its results. It
+// opens no socket and parses no protocol.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"tarn/embedded/guard"
+	"tarn/embedded/record"
+)
+
+// Request is one statement of one principal.
+type Request struct {
+	Text      string
+	Principal guard.Principal
+	RowsMax   int64         // 0 = sql.result_rows_max
+	Timeout   time.Duration // 0 = sql.timeout
+}
+
+// Result is an answer that is being read. Rows come from Reader, which must be
+// read by one goroutine; Close ends the query and frees its files' leases, and must be
+// called also after an error of the reader.
+type Result struct {
+	Schema    *arrow.Schema
+	Reader    array.RecordReader
+	Snapshots map[string]int64 // table -> snapshot id that was read
+	Tag       string           // command tag, "SELECT", "CREATE VIEW"
+	close     func()
+}
+
+// Close frees what the result holds. It may be called twice.
+func (r *Result) Close() {
+	if r.close != nil {
+		r.close()
+		r.close = nil
+	}
+}
+
+// Command is one kind of statement that is no query. Verbs are the leading words
+// it answers to, upper case: "CREATE VIEW", "SHOW TABLES".
+type Command struct {
+	Verbs []string
+	Run   func(ctx context.Context, who guard.Principal, stmt string) (*Result, error)
+}
+
+// SystemColumn is a column of a live system table.
+type SystemColumn struct {
+	Name string
+	Type record.Type
+}
+
+// SystemTable is a live table system.<Name>: Rows is called once per query that
+// names it and returns its rows in the columns' order; values are nil, bool, int64,
+// float64, string or time.Time. It must not block.
+type SystemTable struct {
+	Name    string
+	Columns []SystemColumn
+	Rows    func(ctx context.Context) ([][]any, error)
+}
