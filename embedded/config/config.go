@@ -1,0 +1,72 @@
+// Package config is Tarn's settings: one value of defaults, overridden by
+// tarn.yaml, then TARN_* variables, then flags. An unknown key is an error that names
+// the nearest one. It opens nothing and starts nothing.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is every setting in force. Bytes are bytes, times are durations; in files and
+// variables both carry their unit ("1GB", "2s").
+type Config struct {
+	Data    string // the data folder
+	Project string // the project folder
+	Listen  string // "" or "auto"
+	Memory  int64  // bytes that all parts share
+
+	DiskReserve       int64
+	BusFsync          string // "always" or "interval"
+	BusSyncInterval   time.Duration
+	LandingInterval   time.Duration
+	SQLTimeout        time.Duration
+	SQLResultRowsMax  int64
+	HTTPListen        string
+	HTTPHosts         []string // names by which the page may be called, beside loopback's
+	LogLevel          slog.Level
+	origins           map[string]string
+}
+
+// Default is a Tarn on a laptop. Memory is half of what the machine or its cgroup has.
+func Default() Config {
+	return Config{
+		Data:             "./tarn-data",
+		Memory:           machineBytes() / 2,
+		DiskReserve:      1 << 30,
+		BusFsync:         "always",
+		BusSyncInterval:  time.Second,
+		LandingInterval:  time.Second,
+		SQLTimeout:       5 * time.Minute,
+		SQLResultRowsMax: 1_000_000,
+		HTTPListen:       "127.0.0.1:7700",
+		LogLevel:         slog.LevelInfo,
+		origins:          map[string]string{},
+	}
+}
+
+// Origin tells where a setting's value came from: "default", "tarn.yaml", a variable's
+// or a flag's name.
+func (c *Config) Origin(key string) string {
+	if o, ok := c.origins[key]; ok {
+		return o
+	}
+	return "default"
+}
+
+// IsSet tells whether the user gave a setting.
+func (c *Config) IsSet(key string) bool { return c.Origin(key) != "default" }
+
+// Line is one setting for `tarn config` and docs/config.md.
+type Line struct {
+	Key, Value, Origin, Doc string
+}
+
+// Lines lists every setting in the order of the documentation.
+func (c *Config) Lines() []Line {
+	out := make([]Line, len(settings))
+	for i, s := range settings {
+		out[i] = Line{s.key, s.get(c), c.Origin(s.key), s.doc}
+	}
+	return out
+}

@@ -1,0 +1,219 @@
+package config
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/sys/unix"
+
+	"tarn/embedded/fault"
+)
+
+// File is the name of the settings file in a project folder.
+const File = "tarn.yaml"
+
+// reserved are the beginnings of TARN_* variables that are no settings: those of tests
+// and proofs.
+var reserved = []string{"TARN_CRASH", "TARN_REQUIRE_", "TARN_PYTHON", "TARN_CHROMIUM", "TARN_PROOF", "TARN_BENCH", "TARN_TEST"}
+
+// Flag is one setting given on the command line.
+type Flag struct{ Key, Value string }
+
+// Read is Default with the project's tarn.yaml, then the TARN_* variables of environ,
+// then the flags over it. Errors are faults with code Invalid that name the key, what
+// is wanted, and for an unknown key the nearest one.
+func Read(environ []string, flags []Flag) (Config, error) {
+	c := Default()
+	project := projectOf(environ, flags)
+	if project == "" {
+		if _, err := os.Stat(File); err == nil {
+			project = "."
+		}
+	}
+	if project != "" {
+		c.Project = project
+		if err := c.readFile(filepath.Join(project, File)); err != nil {
+			return c, err
+		}
+	}
+	if err := c.readEnviron(environ); err != nil {
+		return c, err
+	}
+	for _, f := range flags {
+		if err := c.apply(f.Key, f.Value, "--"+f.Key); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// projectOf finds the project folder before the file in it is read.
+func projectOf(environ []string, flags []Flag) string {
+	project := ""
+	for _, e := range environ {
+		if v, ok := strings.CutPrefix(e, "TARN_PROJECT="); ok {
+			project = v
+		}
+	}
+	for _, f := range flags {
+		if f.Key == "project" {
+			project = f.Value
+		}
+	}
+	return project
+}
+
+func (c *Config) readEnviron(environ []string) error {
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, "TARN_") || isReserved(name) {
+			continue
+		}
+		if err := c.apply(keyOf(name), value, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isReserved(name string) bool {
+	for _, r := range reserved {
+		if strings.HasPrefix(name, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyOf turns TARN_BUS_SYNC_INTERVAL into bus.sync_interval; a name that is no setting
+// becomes its most likely spelling, for the error.
+func keyOf(variable string) string {
+	plain := strings.ToLower(strings.TrimPrefix(variable, "TARN_"))
+	for _, s := range settings {
+		if strings.ReplaceAll(s.key, ".", "_") == plain {
+			return s.key
+		}
+	}
+	return strings.Replace(plain, "_", ".", 1)
+}
+
+func (c *Config) readFile(path string) error {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "read "+path, "check that the project folder can be read")
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(content, &doc); err != nil {
+		return fault.Wrap(err, fault.Invalid, "read "+path, "it must be YAML, such as `bus.fsync: always`")
+	}
+	if len(doc.Content) == 0 {
+		return nil
+	}
+	return c.readNode("", doc.Content[0], path)
+}
+
+// readNode takes `bus: {fsync: always}` and `bus.fsync: always` alike.
+func (c *Config) readNode(prefix string, n *yaml.Node, path string) error {
+	if n.Kind != yaml.MappingNode {
+		return fault.Newf(fault.Invalid, "write one `key: value` a line", "%s:%d: settings expected", path, n.Line)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := prefix+n.Content[i].Value, n.Content[i+1]
+		switch value.Kind {
+		case yaml.MappingNode:
+			if err := c.readNode(key+".", value, path); err != nil {
+				return err
+			}
+		case yaml.ScalarNode, yaml.SequenceNode:
+			text := value.Value
+			for j, item := range value.Content {
+				if j > 0 {
+					text += ","
+				}
+				text += item.Value
+			}
+			if err := c.apply(key, text, fmt.Sprintf("%s:%d", path, value.Line)); err != nil {
+				return err
+			}
+		default:
+			return fault.Newf(fault.Invalid, "write the value out", "%s:%d: %s has no plain value", path, value.Line, key)
+		}
+	}
+	return nil
+}
+
+func (c *Config) apply(key, value, origin string) error {
+	for _, s := range settings {
+		if s.key != key {
+			continue
+		}
+		if err := s.set(c, value); err != nil {
+			return fault.Newf(fault.Invalid, err.Error(), "%s: %s cannot be %q", origin, key, value)
+		}
+		c.origins[key] = origin
+		return nil
+	}
+	return fault.Newf(fault.Invalid, fmt.Sprintf("did you mean %s? `tarn config` lists them all", nearest(key)), "%s: no setting is called %q", origin, key)
+}
+
+// nearest is the setting with the smallest edit distance to key.
+func nearest(key string) string {
+	best, least := "", int(^uint(0)>>1)
+	for _, s := range settings {
+		if d := distance(key, s.key); d < least {
+			best, least = s.key, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal, row[j] = row[j], min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// machineBytes is the memory of the machine, or of the cgroup when that is less.
+func machineBytes() int64 {
+	total := int64(1 << 30)
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) == nil {
+		total = int64(info.Totalram) * int64(info.Unit) //nolint:gosec // no machine has 2^63 bytes
+	}
+	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		line, _ := bufio.NewReader(f).ReadString('\n')
+		_ = f.Close()
+		if n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64); err == nil && n > 0 && n < total {
+			total = n
+		}
+	}
+	return max(total, 2*memoryBytesMin)
+}
