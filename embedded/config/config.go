@@ -16,16 +16,16 @@ type Config struct {
 	Listen  string // "" or "auto"
 	Memory  int64  // bytes that all parts share
 
-	DiskReserve       int64
-	BusFsync          string // "always" or "interval"
-	BusSyncInterval   time.Duration
-	LandingInterval   time.Duration
-	SQLTimeout        time.Duration
-	SQLResultRowsMax  int64
-	HTTPListen        string
-	HTTPHosts         []string // names by which the page may be called, beside loopback's
-	LogLevel          slog.Level
-	origins           map[string]string
+	DiskReserve      int64
+	BusFsync         string // "always" or "interval"
+	BusSyncInterval  time.Duration
+	LandingInterval  time.Duration
+	SQLTimeout       time.Duration
+	SQLResultRowsMax int64
+	HTTPListen       string
+	HTTPHosts        []string // names by which the page may be called, beside loopback's
+	LogLevel         slog.Level
+	origins          map[string]string
 }
 
 // Default is a Tarn on a laptop. Memory is half of what the machine or its cgroup has.

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"tarn/embedded/fault"
+)
+
+// statementBytesMax bounds a statement read from stdin: /api/sql takes no larger one.
+const statementBytesMax = 1 << 20
+
+// Input runs what stdin holds: one statement of a pipe or file, or a prompt when it is a
+// terminal.
+func (c *Client) Input(ctx context.Context, in *os.File) error {
+	if term.IsTerminal(int(in.Fd())) { //nolint:gosec // a descriptor fits
+		return c.prompt(ctx, in)
+	}
+	text, err := io.ReadAll(io.LimitReader(in, statementBytesMax+1))
+	if err != nil {
+		return fmt.Errorf("read statement: %w", err)
+	}
+	if len(text) > statementBytesMax {
+		return fault.New(fault.TooLarge, "the statement is larger than 1 MB", "send its parts one by one")
+	}
+	return c.Run(ctx, string(text))
+}
+
+// prompt reads statements, each ended by a semicolon, until Ctrl-D. The arrow keys walk
+// the history; Tab completes keywords and tables.
+func (c *Client) prompt(ctx context.Context, in *os.File) error {
+	fd := int(in.Fd()) //nolint:gosec // a descriptor fits
+	before, err := term.MakeRaw(fd)
+	if err != nil {
+		return fmt.Errorf("open the terminal: %w", err)
+	}
+	defer func() { _ = term.Restore(fd, before) }()
+	screen := struct {
+		io.Reader
+		io.Writer
+	}{in, os.Stdout}
+	t := term.NewTerminal(screen, "tarn> ")
+	if w, h, err := term.GetSize(fd); err == nil {
+		_ = t.SetSize(w, h)
+	}
+	words := c.words(ctx)
+	t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) { return complete(words, line, pos, key) }
+	c.o.Out = t
+	var statement strings.Builder
+	for ctx.Err() == nil {
+		line, err := t.ReadLine()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		statement.WriteString(line + "\n")
+		text := strings.TrimSpace(statement.String())
+		if text == "" || text == "exit" || text == "quit" || text == `\q` {
+			if text != "" {
+				return nil
+			}
+			statement.Reset()
+			continue
+		}
+		if !strings.HasSuffix(text, ";") {
+			t.SetPrompt("  ... ")
+			continue
+		}
+		t.SetPrompt("tarn> ")
+		statement.Reset()
+		if err := c.Run(ctx, text); err != nil {
+			_, _ = fmt.Fprintf(t, "error: %v\n", err)
+			if hint := fault.HintOf(err); hint != "" {
+				_, _ = fmt.Fprintf(t, "hint: %s\n", hint)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+var keywords = []string{
+	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "SHOW TABLES", "DESCRIBE",
+	"CREATE VIEW", "DROP VIEW", "EXPLAIN", "WITH", "HAVING", "AT (VERSION => ",
+}
+
+// words are what Tab completes: keywords, and the names of the tables there are now.
+func (c *Client) words(ctx context.Context) []string {
+	var names strings.Builder
+	ask := Client{c.url, Options{Format: "csv", Out: &names}}
+	out := slices.Clone(keywords)
+	if ask.Run(ctx, "SELECT table_schema || '.' || table_name FROM information_schema.tables") == nil {
+		for i, line := range strings.Split(strings.TrimSpace(names.String()), "\n") {
+			if i > 0 {
+				out = append(out, strings.Trim(strings.TrimSpace(line), `"`))
+			}
+		}
+	}
+	return out
+}
+
+func complete(words []string, line string, pos int, key rune) (string, int, bool) {
+	if key != '\t' {
+		return "", 0, false
+	}
+	start := strings.LastIndexAny(line[:pos], " (,\t") + 1
+	part := line[start:pos]
+	if part == "" {
+		return line, pos, true
+	}
+	for _, w := range words {
+		if len(w) > len(part) && strings.EqualFold(w[:len(part)], part) {
+			return line[:start] + w + line[pos:], start + len(w), true
+		}
+	}
+	return line, pos, true
+}
