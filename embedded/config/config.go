@@ -70,3 +70,19 @@ func (c *Config) Lines() []Line {
 	}
 	return out
 }
+
+// Shares is how one memory budget is given out, so that no part assumes that it has the
+// machine. All are bytes.
+type Shares struct {
+	Go       int64 // the Go heap (GOMEMLIMIT), the bus's caches and landing's batches in it
+	BusCache int64
+	Landing  int64
+	Lake     int64 // DuckDB for upserts and upkeep
+	Query    int64 // DuckDB for the Gate
+}
+
+// Shares gives out Memory.
+func (c *Config) Shares() Shares {
+	m := c.Memory
+	return Shares{Go: m * 6 / 16, BusCache: m / 32, Landing: m / 16, Lake: m * 4 / 16, Query: m * 6 / 16}
+}
