@@ -1,0 +1,72 @@
+package sampledata_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	sampledata "tarn/sample-data"
+)
+
+// heard is a log that tells of its first line.
+type heard chan struct{}
+
+func (heard) Enabled(context.Context, slog.Level) bool { return true }
+func (h heard) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h heard) WithGroup(string) slog.Handler          { return h }
+func (h heard) Handle(context.Context, slog.Record) error {
+	select {
+	case h <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func TestRunWaitsForABusyDatabase(t *testing.T) {
+	_, dbPath := prepare(t)
+	other, err := openDB(t, escape(dbPath)).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	busy := make(heard, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- sampledata.Run(t.Context(), dbPath, sampledata.Options{Steps: 1, Every: time.Nanosecond, Log: slog.New(busy)})
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("Run ended while another held the database: %v", err)
+	case <-busy:
+	}
+	if _, err := other.ExecContext(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Run after the other let go: %v", err)
+	}
+}
+
+func TestRunStopsWithItsContext(t *testing.T) {
+	_, dbPath := prepare(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- sampledata.Run(ctx, dbPath, sampledata.Options{Every: time.Millisecond}) }()
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run at its end: %v", err)
+	}
+}
+
+func TestRunNeverMakesADatabase(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "port.db")
+	err := sampledata.Run(t.Context(), missing, sampledata.Options{Steps: 1})
+	if err == nil {
+		t.Error("Run wrote to a database that was not there")
+	}
+}
