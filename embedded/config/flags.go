@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+)
+
+// Flags are the settings as the command line takes them: two have a flag of their own, any
+// other is --set key=value. The tags are kong's.
+type Flags struct {
+	Data    string            `help:"Data folder (default ./tarn-data)." placeholder:"DIR"`
+	Project string            `help:"Project folder (default . when it holds tarn.yaml)." placeholder:"DIR"`
+	Set     map[string]string `help:"Any setting, such as --set bus.fsync=interval." placeholder:"KEY=VALUE"`
+}
+
+// Read is the package's Read with these flags, more of them, and this process's variables.
+func (f *Flags) Read(more ...Flag) (Config, error) {
+	var flags []Flag
+	for key, value := range f.Set {
+		flags = append(flags, Flag{key, value})
+	}
+	for _, given := range append(more, Flag{"data", f.Data}, Flag{"project", f.Project}) {
+		if given.Value != "" {
+			flags = append(flags, given)
+		}
+	}
+	return Read(os.Environ(), flags)
+}
+
+// Show is `tarn config`: each setting in force and where it came from.
+type Show struct{}
+
+// Run writes the settings.
+func (*Show) Run(f *Flags, out io.Writer) error {
+	c, err := f.Read()
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, l := range c.Lines() {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", l.Key, l.Value, l.Origin)
+	}
+	return w.Flush()
+}
