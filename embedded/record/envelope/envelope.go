@@ -2,11 +2,40 @@
 // sources, read by landing and pipelines, so that both sides stand beside each
 // other. It knows rows and schemas, no database and no table.
 //
-// A cell that does not fit its column's type is null in the row, and the row's member
-// "_extra" holds {"column": {"type": "text", "value": …}} for it.
+// A row is an object of its columns in order. A long is a number with all its digits; a
+// double is a number that reads back to the same bits and always has a point or an
+// exponent, or "NaN", "Infinity", "-Infinity"; binary is base64; decimals, times with a
+// zone and uuids are text as the source says them; dates, times and timestamps are
+// numbers (days, microseconds).
+//
+// A cell that does not fit its column's type is null in the row, and the row's last member
+// "_extra" says what it was, so that nothing is altered in silence:
+//
+//	{"id":1,"berth":null,"_extra":{"berth":{"type":"text","value":"abc"}}}
+//
+// The types are SQLite's words: "integer", "real", "text", "blob" (value in base64) and
+// "boolean". Text that is not UTF-8 has its bytes in base64 and one member more,
+// "encoding":"base64". Text that happens to be Debezium's placeholder for an unchanged
+// value is a misfit too, because it would be read as one.
 package envelope
 
-import "tarn/embedded/record"
+import (
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"tarn/embedded/record"
+)
+
+// The names that an envelope gives a meaning of its own.
+const (
+	// Extra is the member of a row object that holds its misfits; no column may have this name.
+	Extra = "_extra"
+	// Unavailable is Debezium's placeholder for a value that the source did not send.
+	Unavailable = "__debezium_unavailable_value"
+	// RowID is the member of a key object that tells rows with a null key apart.
+	RowID = "_rowid"
+)
 
 // Source is the envelope's member "source".
 type Source struct {
@@ -30,22 +59,237 @@ type Event struct {
 	Source   []byte
 }
 
+// Fits tells whether a cell is rendered in its column, and not as a misfit in Extra.
+// Null and Missing fit every column.
+func Fits(c *record.Column, v record.Value) bool {
+	switch v.Kind {
+	case record.Null, record.Missing:
+		return true
+	case record.BoolKind:
+		return c.Type == record.Boolean
+	case record.FloatKind:
+		return c.Type == record.Double || c.Type == record.Float
+	case record.BytesKind:
+		return c.Type == record.Binary
+	case record.IntKind:
+		switch c.Type {
+		case record.Long, record.Time, record.Timestamp:
+			return true
+		case record.Int, record.Date:
+			return v.I >= math.MinInt32 && v.I <= math.MaxInt32
+		}
+		return false
+	case record.TextKind:
+		return textual(c.Type) && utf8.Valid(v.B) && string(v.B) != Unavailable
+	}
+	return false
+}
+
+// textual tells whether values of a type are text in the envelope and in a Value.
+func textual(t record.Type) bool {
+	switch t {
+	case record.Boolean, record.Int, record.Long, record.Float, record.Double,
+		record.Date, record.Time, record.Timestamp, record.Binary:
+		return false
+	}
+	return true
+}
+
 // Append renders one event onto dst. Rows may be nil.
 func Append(dst []byte, s *record.Schema, src *Source, op byte, before, after record.Row, tsMillis int64) []byte {
-	panic("envelope: being built")
+	dst = append(dst, `{"before":`...)
+	dst = appendRow(dst, s, before)
+	dst = append(dst, `,"after":`...)
+	dst = appendRow(dst, s, after)
+	dst = append(dst, `,"source":`...)
+	dst = appendSource(dst, src)
+	dst = append(dst, `,"transaction":null,"op":"`...)
+	dst = append(dst, op)
+	dst = append(dst, '"')
+	dst = appendTimes(dst, tsMillis)
+	return append(dst, '}')
 }
 
-// AppendKey renders the key object of a row, {"id":1}; nil for a table without a key.
+func appendSource(dst []byte, src *Source) []byte {
+	text := func(name, value string) {
+		dst = append(append(dst, name...), ':')
+		dst = appendName(dst, value)
+	}
+	text(`{"version"`, src.Version)
+	text(`,"connector"`, src.Connector)
+	text(`,"name"`, src.Name)
+	dst = append(dst, `,"ts_ms":`...)
+	dst = strconv.AppendInt(dst, src.TSMillis, 10)
+	text(`,"snapshot"`, src.Snapshot)
+	text(`,"db"`, src.Database)
+	dst = append(dst, `,"sequence":null`...)
+	dst = appendFiner(dst, src.TSMillis)
+	if src.Schema != "" {
+		text(`,"schema"`, src.Schema)
+	}
+	text(`,"table"`, src.Table)
+	dst = append(dst, `,"seq":`...)
+	dst = strconv.AppendInt(dst, src.Seq, 10)
+	return append(dst, '}')
+}
+
+func appendTimes(dst []byte, millis int64) []byte {
+	dst = append(dst, `,"ts_ms":`...)
+	dst = strconv.AppendInt(dst, millis, 10)
+	return appendFiner(dst, millis)
+}
+
+func appendFiner(dst []byte, millis int64) []byte {
+	dst = append(dst, `,"ts_us":`...)
+	dst = strconv.AppendInt(dst, millis*1000, 10)
+	dst = append(dst, `,"ts_ns":`...)
+	return strconv.AppendInt(dst, millis*1_000_000, 10)
+}
+
+func appendRow(dst []byte, s *record.Schema, row record.Row) []byte {
+	if row == nil {
+		return append(dst, "null"...)
+	}
+	misfits := 0
+	open := byte('{')
+	for i := range s.Columns {
+		dst = append(dst, open)
+		open = ','
+		dst = appendName(dst, s.Columns[i].Name)
+		dst = append(dst, ':')
+		if Fits(&s.Columns[i], row[i]) {
+			dst = appendCell(dst, row[i])
+			continue
+		}
+		misfits++
+		dst = append(dst, "null"...)
+	}
+	if open == '{' {
+		dst = append(dst, '{')
+	}
+	if misfits > 0 {
+		dst = appendExtra(dst, s, row)
+	}
+	return append(dst, '}')
+}
+
+func appendExtra(dst []byte, s *record.Schema, row record.Row) []byte {
+	dst = append(dst, `,"`+Extra+`":`...)
+	open := byte('{')
+	for i := range s.Columns {
+		if Fits(&s.Columns[i], row[i]) {
+			continue
+		}
+		dst = append(dst, open)
+		open = ','
+		dst = appendName(dst, s.Columns[i].Name)
+		dst = append(dst, ':')
+		dst = appendMisfit(dst, row[i])
+	}
+	return append(dst, '}')
+}
+
+// kindNames are SQLite's words for what a cell holds.
+var kindNames = [...]string{
+	record.Null: "null", record.IntKind: "integer", record.FloatKind: "real", record.TextKind: "text",
+	record.BytesKind: "blob", record.BoolKind: "boolean", record.Missing: "missing",
+}
+
+// appendMisfit renders a cell with its type beside it.
+func appendMisfit(dst []byte, v record.Value) []byte {
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, kindNames[v.Kind]...)
+	dst = append(dst, `","value":`...)
+	if v.Kind == record.TextKind && !utf8.Valid(v.B) {
+		dst = appendBase64(dst, v.B)
+		return append(dst, `,"encoding":"base64"}`...)
+	}
+	dst = appendCell(dst, v)
+	return append(dst, '}')
+}
+
+// AppendKey renders the key object of a row, {"id":1}, in the order of the key; dst as it
+// was for a table without a key. A misfit is rendered in its place as in Extra,
+// {"id":{"type":"text","value":"x"}}, and a null as null, so that two keys are the same
+// bytes only when they are the same cells.
 func AppendKey(dst []byte, s *record.Schema, row record.Row) []byte {
-	panic("envelope: being built")
+	out, _ := appendKey(dst, s, row)
+	return out
 }
 
-// Split takes an envelope apart without decoding rows. It accepts {"schema":…,"payload":…} too.
-func Split(value []byte) (Event, error) { panic("envelope: being built") }
+// AppendKeyRow is AppendKey for a source in which several rows may have the same null in
+// their key: a key with a null gets the source's own id of the row as its last member,
+// {"id":null,"_rowid":7}, so that no two rows share a key.
+func AppendKeyRow(dst []byte, s *record.Schema, row record.Row, rowID int64) []byte {
+	out, null := appendKey(dst, s, row)
+	if !null {
+		return out
+	}
+	out = append(out[:len(out)-1], `,"`+RowID+`":`...)
+	return append(strconv.AppendInt(out, rowID, 10), '}')
+}
 
-// Decode reads a row object into cells by the schema, in column order; an absent column or
-// the placeholder __debezium_unavailable_value is record.Missing. extra is the raw object of "_extra", nil without.
-// The row's memory is used again when it is large enough.
-func Decode(s *record.Schema, object []byte, row record.Row) (out record.Row, extra []byte, err error) {
-	panic("envelope: being built")
+func appendKey(dst []byte, s *record.Schema, row record.Row) (out []byte, null bool) {
+	open := byte('{')
+	for n := 1; ; n++ {
+		i := keyColumn(s, n)
+		if i < 0 {
+			break
+		}
+		dst = append(dst, open)
+		open = ','
+		dst = appendName(dst, s.Columns[i].Name)
+		dst = append(dst, ':')
+		if !Fits(&s.Columns[i], row[i]) {
+			dst = appendMisfit(dst, row[i])
+			continue
+		}
+		null = null || row[i].Kind == record.Null
+		dst = appendCell(dst, row[i])
+	}
+	if open == '{' {
+		return dst, false
+	}
+	return append(dst, '}'), null
+}
+
+func keyColumn(s *record.Schema, n int) int {
+	for i := range s.Columns {
+		if s.Columns[i].Key == n {
+			return i
+		}
+	}
+	return -1
+}
+
+// The bytes of an event beside its rows and names, rounded up, and of one cell that is no text.
+const (
+	frameBytes = 512
+	plainBytes = 32
+	extraBytes = 64
+)
+
+// SizeMax is a bound, not far off, of the bytes that one event, its key and its headers take.
+func SizeMax(s *record.Schema, src *Source, before, after record.Row) int {
+	n := frameBytes + len(src.Version) + len(src.Name) + 2*len(src.Database) + 2*len(src.Table)
+	for _, row := range []record.Row{before, after} {
+		for i := range row {
+			c := &s.Columns[i]
+			cell := len(c.Name) + 4 + plainBytes
+			switch row[i].Kind {
+			case record.TextKind:
+				cell += len(row[i].B) + escapes(row[i].B)
+			case record.BytesKind:
+				cell += len(row[i].B)*4/3 + 4
+			}
+			if !Fits(c, row[i]) {
+				cell += extraBytes + len(c.Name) + len(row[i].B)/2
+			}
+			if c.Key > 0 {
+				cell *= 2
+			}
+			n += cell
+		}
+	}
+	return n
 }
