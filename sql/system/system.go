@@ -1,0 +1,89 @@
+// Package system is the live tables of system.*: what Tarn knows of itself at the moment of
+// the query. Those that are kept in the lake (commits, dead_letter) are ordinary tables.
+package system
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/life"
+	"tarn/embedded/record"
+	"tarn/lake/catalog"
+	"tarn/sql/engine"
+)
+
+// Table makes a live table of columns written as "name string, lag_ms long". Rows have the
+// columns' order and values of engine.SystemTable.
+func Table(name, columns string, rows func(ctx context.Context) ([][]any, error)) engine.SystemTable {
+	t := engine.SystemTable{Name: name, Rows: rows}
+	for c := range strings.SplitSeq(columns, ", ") {
+		column, typ, _ := strings.Cut(c, " ")
+		t.Columns = append(t.Columns, engine.SystemColumn{Name: column, Type: record.Type(typ)})
+	}
+	return t
+}
+
+// Parts is system.parts.
+func Parts(list func() []life.Status) engine.SystemTable {
+	return Table("parts", "name string, state string, since timestamptz, lag_ms long, error string, hint string",
+		func(context.Context) (rows [][]any, _ error) {
+			for _, s := range list() {
+				rows = append(rows, []any{s.Name, string(s.State), Time(s.Since), s.LagMillis, Text(s.Error), Text(s.Hint)})
+			}
+			return rows, nil
+		})
+}
+
+// Topics is system.topics, a row a partition.
+func Topics(stats func() []bus.PartitionStats) engine.SystemTable {
+	return Table("topics", "name string, partition int, log_start long, next_offset long, bytes long, land boolean",
+		func(context.Context) (rows [][]any, _ error) {
+			for _, s := range stats() {
+				rows = append(rows, []any{s.Topic, int64(s.Partition), s.LogStart, s.NextOffset, s.Bytes, s.Land})
+			}
+			return rows, nil
+		})
+}
+
+// Tables is system.tables.
+func Tables(c catalog.Catalog) engine.SystemTable {
+	return Table("tables", "layer string, name string, id string, rows long, files long, bytes long, snapshot_id long, committed_at timestamptz, owner string",
+		func(ctx context.Context) (rows [][]any, _ error) {
+			stats, err := c.Stats(ctx)
+			for _, s := range stats {
+				rows = append(rows, []any{s.Namespace, s.Name, s.ID, s.Rows, s.Files + s.DeleteFiles, s.Bytes, s.SnapshotID, Time(s.CommittedAt), Text(s.Owner)})
+			}
+			return rows, err
+		})
+}
+
+// Files is system.files: the data files of the current snapshots. Paths are shown by their
+// last part, for the folders of the server are nobody's business.
+func Files(c catalog.Catalog) engine.SystemTable {
+	return Table("files", "table_id string, path string, rows long, bytes long, deleted long",
+		func(ctx context.Context) (rows [][]any, _ error) {
+			files, err := c.Files(ctx)
+			for _, f := range files {
+				rows = append(rows, []any{f.TableID, f.Path[strings.LastIndexByte(f.Path, '/')+1:], f.Rows, f.Bytes, f.Deleted})
+			}
+			return rows, err
+		})
+}
+
+// Text is a string, or null where it is empty.
+func Text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Time is an instant, or null where it is zero.
+func Time(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
