@@ -5,16 +5,6 @@ import (
 	"math/rand/v2"
 )
 
-// imoCheckDigit is the last digit of the IMO number that begins with these six.
-func imoCheckDigit(six int) int {
-	sum := 0
-	for weight := 2; weight <= 7; weight++ {
-		sum += six % 10 * weight
-		six /= 10
-	}
-	return sum % 10
-}
-
 // owners are invented, in the form of container owners' codes; U is a freight container.
 var owners = [...]string{"TRNU", "ATLU", "STRU", "HERU"}
 

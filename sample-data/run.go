@@ -44,7 +44,7 @@ func Run(ctx context.Context, dbPath string, o Options) (err error) {
 	for done := 0; o.Steps == 0 || done < o.Steps; done++ {
 		if err := stepPatiently(ctx, db, o); err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // The end of ctx is how the application stops.
+				return nil // the end of ctx is how the application stops
 			}
 			return fmt.Errorf("write to %s: %w", dbPath, err)
 		}

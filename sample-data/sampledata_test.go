@@ -19,34 +19,39 @@ func dump(t *testing.T, dbPath string) string {
 	db := openDB(t, dbPath)
 	var text strings.Builder
 	for _, table := range []string{"ports", "vessels", "calls", "moves"} {
-		rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		columns, err := rows.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			cells := make([]any, len(columns))
-			for i := range cells {
-				cells[i] = new(any)
-			}
-			if err := rows.Scan(cells...); err != nil {
-				t.Fatal(err)
-			}
-			text.WriteString(table)
-			for _, cell := range cells {
-				fmt.Fprintf(&text, "|%v", *cell.(*any))
-			}
-			text.WriteByte('\n')
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		_ = rows.Close()
+		dumpTable(t, db, table, &text)
 	}
 	return text.String()
+}
+
+func dumpTable(t *testing.T, db *dbsql.DB, table string, text *strings.Builder) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		for i := range cells {
+			cells[i] = new(any)
+		}
+		if err := rows.Scan(cells...); err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString(table)
+		for _, cell := range cells {
+			fmt.Fprintf(text, "|%v", *cell.(*any))
+		}
+		text.WriteByte('\n')
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func openDB(t *testing.T, dbPath string) *dbsql.DB {

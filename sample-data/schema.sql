@@ -13,7 +13,7 @@ CREATE TABLE ports (
 );
 
 CREATE TABLE vessels (
-  imo          INTEGER PRIMARY KEY, -- a valid check digit, in no assigned range
+  imo          INTEGER PRIMARY KEY, -- invented: a valid check digit, in no assigned range
   name         TEXT NOT NULL UNIQUE,
   flag         TEXT NOT NULL,
   service      TEXT NOT NULL, -- the lane that it sails
