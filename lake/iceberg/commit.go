@@ -1,0 +1,214 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/iceberg-go"
+	iceio "github.com/apache/iceberg-go/io"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/fault"
+	"tarn/lake/table"
+)
+
+type iceFS = iceio.IO
+
+// attemptsMax bounds how often a commit is worked out again because somebody else
+// committed in between.
+const attemptsMax = 5
+
+// errMoved says that the catalog is not where the commit began: a foreign commit.
+var errMoved = errors.New("the table has moved on")
+
+// Commit implements table.Table.
+func (h *handle) Commit(ctx context.Context, c table.Change) (table.Snapshot, error) {
+	c = trimmed(c)
+	release, err := h.take(ctx)
+	if err != nil {
+		return table.Snapshot{}, err
+	}
+	began := h.store.Clock.Now()
+	snap, told, err := h.commit(ctx, c)
+	release()
+	if err != nil {
+		h.store.metrics.failures.Inc()
+		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.ident, err)
+	}
+	if told != nil {
+		told.At = h.store.Clock.Now()
+		took := told.At.Sub(began)
+		told.Millis = took.Milliseconds()
+		h.store.metrics.committed(told, took)
+		if h.store.Committed != nil {
+			h.store.Committed(*told)
+		}
+	}
+	return snap, nil
+}
+
+// commit holds the turn. told is nil for a change that changed nothing.
+func (h *handle) commit(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {
+	for range attemptsMax {
+		base, err := h.refresh(ctx)
+		if err != nil {
+			return table.Snapshot{}, nil, err
+		}
+		if err := base.mayWrite(h.ident, c.Owner); err != nil {
+			return table.Snapshot{}, nil, err
+		}
+		w := &work{handle: h, base: base, io: h.store.io()}
+		snap, told, err := w.run(ctx, c)
+		if !errors.Is(err, errMoved) {
+			return snap, told, err
+		}
+		h.store.metrics.conflicts.Inc()
+	}
+	return table.Snapshot{}, nil, fault.Wrap(table.ErrConflict, fault.Conflict, "somebody else commits all the time", "try again when the other writer has stopped")
+}
+
+func (s *state) mayWrite(id table.Ident, owner string) error {
+	if theirs := s.props[table.PropOwner]; theirs != "" && theirs != owner {
+		return fault.Wrap(table.ErrOwned, fault.Denied, "write to "+id.String(),
+			"the table belongs to "+theirs+", which alone writes to it: write to a table of your own, or drop its owner first")
+	}
+	if s.meta.Version() != 2 || !s.meta.PartitionSpec().IsUnpartitioned() {
+		return fault.New(fault.Invalid, "write to "+id.String(), "Tarn writes unpartitioned tables of Iceberg format 2; this one was made otherwise")
+	}
+	return nil
+}
+
+// trimmed drops batches without rows.
+func trimmed(c table.Change) table.Change {
+	c.Rows, c.Keys = filled(c.Rows), filled(c.Keys)
+	return c
+}
+
+// work is one try of a commit on one base.
+type work struct {
+	handle *handle
+	base   *state
+	io     *fileIO
+
+	landed   *state // what the catalog took; nil until then
+	doubtful bool   // the catalog could not be asked whether it did
+}
+
+func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {
+	told, files, err := w.build(ctx, c)
+	if w.landed == nil {
+		if err != nil && !w.doubtful {
+			if left := w.io.undo(); left > 0 {
+				w.handle.store.Log.Warn("files of a failed commit stay until upkeep", "table", w.handle.ident.String(), "files", left)
+			}
+		}
+		return snapshotOf(w.base.meta.CurrentSnapshot()), nil, err
+	}
+	if err != nil { // after the catalog commit only old metadata is removed
+		w.handle.store.Log.Warn("clean up after commit", "table", w.handle.ident.String(), "error", err)
+	}
+	w.landed.files = files
+	w.handle.advance(w.landed)
+	return snapshotOf(w.landed.meta.CurrentSnapshot()), told, nil
+}
+
+// build writes the files, then the metadata, then moves the catalog. It returns the
+// new snapshot's files where those of the base are known.
+func (w *work) build(ctx context.Context, c table.Change) (*table.Committed, *fileSet, error) {
+	tx := icetable.New(w.handle.name(), w.base.meta, w.base.location, fixedIO(w.io), w).NewTransaction()
+	if err := w.evolve(tx, c); err != nil {
+		return nil, nil, err
+	}
+	if err := tx.SetProperties(w.changed(c.Properties)); err != nil {
+		return nil, nil, err
+	}
+	added, err := w.writeRows(ctx, tx, c.Rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	hits, err := w.lookUp(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	deletes, err := w.writeDeletes(ctx, hits)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := stage(ctx, tx, added, deletes); err != nil {
+		return nil, nil, err
+	}
+	_, err = tx.Commit(ctx)
+	if w.landed == nil {
+		return nil, nil, err
+	}
+	return w.told(added, deletes), w.nextFiles(added, deletes, hits), err
+}
+
+func stage(ctx context.Context, tx *icetable.Transaction, added []iceberg.DataFile, deletes iceberg.DataFile) error {
+	switch {
+	case deletes != nil:
+		return tx.NewRowDelta(nil).AddRows(added...).AddDeletes(deletes).Commit(ctx)
+	case len(added) > 0:
+		return tx.AddDataFiles(ctx, added, nil, icetable.WithoutAutoNameMapping(), icetable.WithoutDuplicateCheck())
+	}
+	return nil
+}
+
+// changed keeps the properties that differ from the base's, so that setting what is
+// set already is no commit.
+func (w *work) changed(props map[string]string) iceberg.Properties {
+	out := iceberg.Properties{}
+	for k, v := range props {
+		if old, ok := w.base.props[k]; !ok || old != v {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func (w *work) told(added []iceberg.DataFile, deletes iceberg.DataFile) *table.Committed {
+	told := &table.Committed{
+		Table: w.handle.ident, ID: w.landed.id(), Operation: "properties", AddedFiles: len(added),
+		System: w.handle.ident.Namespace == table.SystemNamespace,
+	}
+	for _, f := range added {
+		told.AddedRows += f.Count()
+	}
+	if deletes != nil {
+		told.DeletedRows = deletes.Count()
+		told.AddedFiles++
+	}
+	if told.AddedFiles > 0 {
+		snap := w.landed.meta.CurrentSnapshot()
+		told.SnapshotID, told.Operation = snap.SnapshotID, string(snap.Summary.Operation)
+	}
+	return told
+}
+
+func (w *work) nextFiles(added []iceberg.DataFile, deletes iceberg.DataFile, hits map[string]*roaring.Bitmap) *fileSet {
+	before := w.base.known()
+	if before == nil {
+		return nil
+	}
+	files := make([]dataFile, 0, len(added))
+	for _, df := range added {
+		path, err := w.io.root.Path(df.FilePath())
+		if err != nil {
+			return nil // read them from the manifests, which will say what is wrong
+		}
+		files = append(files, newDataFile(path, df))
+	}
+	deleteFile := ""
+	if deletes != nil {
+		path, err := w.io.root.Path(deletes.FilePath())
+		if err != nil {
+			return nil
+		}
+		deleteFile = path
+	}
+	return before.with(files, deleteFile, hits)
+}

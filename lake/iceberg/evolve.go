@@ -1,0 +1,70 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"slices"
+
+	"github.com/apache/iceberg-go"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// evolve stages new columns and wider types. What the table has already is passed
+// over, so that a change can be sent again after a crash.
+func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
+	update := tx.UpdateSchema(true, false)
+	changed := false
+	for _, col := range c.AddColumns {
+		if have, ok := find(w.base.columns, col.Name); ok {
+			if !wider(col.Type, have.Type) {
+				return w.misfit(have, col.Type)
+			}
+			continue
+		}
+		t, err := icebergType(col.Type)
+		if err != nil {
+			return err
+		}
+		update.AddColumn([]string{col.Name}, t, col.Doc, false, nil)
+		changed = true
+	}
+	for name, to := range c.Widen {
+		have, ok := find(w.base.columns, name)
+		if !ok {
+			return fault.Newf(fault.Invalid, "name a column of the table", "widen column %q of %s, which has none", name, w.handle.ident)
+		}
+		if wider(to, have.Type) {
+			continue
+		}
+		if !wider(have.Type, to) {
+			return w.misfit(have, to)
+		}
+		t, err := icebergType(to)
+		if err != nil {
+			return err
+		}
+		update.UpdateColumn([]string{name}, icetable.ColumnUpdate{FieldType: iceberg.Optional[iceberg.Type]{Val: t, Valid: true}})
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	return update.Commit()
+}
+
+func (w *work) misfit(have table.Column, want record.Type) error {
+	return fault.Newf(fault.Invalid, "an int becomes a long, a float a double, a decimal one of more digits and the same scale; anything else needs a column of another name",
+		"column %q of %s is %s and cannot become %s", have.Name, w.handle.ident, have.Type, want)
+}
+
+func find(cols []table.Column, name string) (table.Column, bool) {
+	i := slices.IndexFunc(cols, func(c table.Column) bool { return c.Name == name })
+	if i < 0 {
+		return table.Column{}, false
+	}
+	return cols[i], true
+}

@@ -1,0 +1,86 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// mayHold lists the files that may hold one of the keys, by the bounds of the first
+// key column. What cannot be told stays in.
+func mayHold(files []dataFile, first table.Column, keys []arrow.RecordBatch) []string {
+	numbers, texts, known := sortedKeys(first.Type, keys)
+	out := make([]string, 0, len(files))
+	for _, f := range files {
+		lower, upper := f.lower[first.ID], f.upper[first.ID]
+		if known && lower != nil && upper != nil && !within(lower, upper, numbers, texts) {
+			continue
+		}
+		out = append(out, f.path)
+	}
+	return out
+}
+
+// within tells whether one of the sorted keys lies between two bounds.
+func within(lower, upper []byte, numbers []int64, texts []string) bool {
+	if texts != nil {
+		i, _ := slices.BinarySearch(texts, string(lower))
+		return i < len(texts) && texts[i] <= string(upper)
+	}
+	low, ok := wholeNumber(lower)
+	high, ok2 := wholeNumber(upper)
+	if !ok || !ok2 {
+		return true
+	}
+	i, _ := slices.BinarySearch(numbers, low)
+	return i < len(numbers) && numbers[i] <= high
+}
+
+// wholeNumber reads an int's or a long's bound in Iceberg's serialization; an int's stays
+// in the metadata after its column has become a long.
+func wholeNumber(b []byte) (int64, bool) {
+	switch len(b) {
+	case 4:
+		return int64(int32(binary.LittleEndian.Uint32(b))), true //nolint:gosec // two's complement
+	case 8:
+		return int64(binary.LittleEndian.Uint64(b)), true //nolint:gosec // two's complement
+	}
+	return 0, false
+}
+
+// sortedKeys returns the first key column's values, sorted, if they are whole numbers or
+// texts without a null.
+func sortedKeys(t record.Type, keys []arrow.RecordBatch) (numbers []int64, texts []string, known bool) {
+	if t != record.Int && t != record.Long && t != record.String {
+		return nil, nil, false // a UUID, for one, comes here as a text
+	}
+	for _, b := range keys {
+		if b.Column(0).NullN() > 0 {
+			return nil, nil, false
+		}
+		switch a := b.Column(0).(type) {
+		case *array.Int32:
+			for _, v := range a.Values() {
+				numbers = append(numbers, int64(v))
+			}
+		case *array.Int64:
+			numbers = append(numbers, a.Values()...)
+		case *array.String:
+			for i := range a.Len() {
+				texts = append(texts, a.Value(i))
+			}
+		default:
+			return nil, nil, false
+		}
+	}
+	slices.Sort(numbers)
+	slices.Sort(texts)
+	return numbers, texts, numbers == nil != (texts == nil)
+}

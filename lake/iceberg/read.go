@@ -1,0 +1,222 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/fault"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+var (
+	_ catalog.Catalog = (*Store)(nil)
+	_ table.Tables    = (*Store)(nil)
+)
+
+// Namespaces implements catalog.Catalog.
+func (s *Store) Namespaces(ctx context.Context) ([]string, error) { return s.pointer.namespaces(ctx) }
+
+// Entries implements catalog.Catalog.
+func (s *Store) Entries(ctx context.Context, namespace string) ([]catalog.Entry, error) {
+	return s.pointer.entries(ctx, namespace)
+}
+
+// Scan implements catalog.Catalog. Of a table that has not changed it costs one look-up
+// in SQLite.
+func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catalog.Scan, error) {
+	st, err := s.handle(id).refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := st.resolve(id, at)
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.filesOf(ctx, st, snap)
+	if err != nil {
+		return nil, fmt.Errorf("read the files of %s: %w", id, err)
+	}
+	scan := &catalog.Scan{
+		Ident: id, TableID: st.id(), Columns: st.columnsAt(snap, at),
+		Files: files.list(), Deletes: files.deletes, PathPrefix: s.root.Prefix(),
+	}
+	if snap != nil {
+		scan.SnapshotID, scan.CommittedAt = snap.SnapshotID, time.UnixMilli(snap.TimestampMs).UTC()
+	}
+	release := s.leases.take(lease{id, scan.SnapshotID})
+	s.metrics.scans.Inc()
+	s.metrics.leases.Inc()
+	scan.Release = func() {
+		s.metrics.leases.Dec()
+		release()
+	}
+	return scan, nil
+}
+
+// filesOf reads the files of a snapshot; those of the current one are kept with the state.
+func (s *Store) filesOf(ctx context.Context, st *state, snap *icetable.Snapshot) (*fileSet, error) {
+	if snap == nil || snap.SnapshotID == st.snapshotID() {
+		return st.fileSet(ctx, s)
+	}
+	return s.readFiles(ctx, snap)
+}
+
+func (f *fileSet) list() []catalog.File {
+	out := make([]catalog.File, len(f.data))
+	for i, d := range f.data {
+		out[i] = catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes, Dirty: f.gone[d.path] != nil}
+	}
+	return out
+}
+
+// columnsAt are the columns of a snapshot as it was; without At those of the table as it is,
+// which may have more than its last snapshot.
+func (s *state) columnsAt(snap *icetable.Snapshot, at catalog.At) []table.Column {
+	if at == (catalog.At{}) || snap == nil || snap.SchemaID == nil {
+		return slices.Clone(s.columns)
+	}
+	for _, sc := range s.meta.Schemas() {
+		if sc.ID == *snap.SchemaID {
+			return columns(sc, s.props)
+		}
+	}
+	return slices.Clone(s.columns)
+}
+
+// resolve finds the snapshot of At; nil for the current one of a table without any.
+func (s *state) resolve(id table.Ident, at catalog.At) (*icetable.Snapshot, error) {
+	var snap *icetable.Snapshot
+	var what string
+	switch {
+	case at.SnapshotID != 0:
+		snap, what = s.meta.SnapshotByID(at.SnapshotID), fmt.Sprintf("version %d", at.SnapshotID)
+	case at.Ref != "":
+		snap, what = s.meta.SnapshotByName(at.Ref), fmt.Sprintf("version %q", at.Ref)
+	case !at.Time.IsZero():
+		snap, what = s.lastNotAfter(at.Time), "state of "+at.Time.UTC().Format(time.RFC3339Nano)
+	default:
+		return s.meta.CurrentSnapshot(), nil
+	}
+	if snap == nil {
+		return nil, fault.New(fault.NotFound, id.String()+" has no "+what, s.keptRange())
+	}
+	return snap, nil
+}
+
+// lastNotAfter walks the table's history, which also knows of rollbacks, and passes over
+// what has been thinned out.
+func (s *state) lastNotAfter(t time.Time) *icetable.Snapshot {
+	var found *icetable.Snapshot
+	for entry := range s.meta.SnapshotLogs() {
+		if entry.TimestampMs > t.UnixMilli() {
+			continue
+		}
+		if snap := s.meta.SnapshotByID(entry.SnapshotID); snap != nil {
+			found = snap
+		}
+	}
+	return found
+}
+
+// keptRange tells which snapshots there are.
+func (s *state) keptRange() string {
+	snaps := s.meta.Snapshots()
+	if len(snaps) == 0 {
+		return "the table has no snapshot yet"
+	}
+	byTime := func(a, b icetable.Snapshot) int { return int(a.TimestampMs - b.TimestampMs) }
+	first, last := slices.MinFunc(snaps, byTime), slices.MaxFunc(snaps, byTime)
+	stamp := func(x icetable.Snapshot) string {
+		return fmt.Sprintf("%s (version %d)", time.UnixMilli(x.TimestampMs).UTC().Format(time.RFC3339Nano), x.SnapshotID)
+	}
+	text := fmt.Sprintf("%d snapshots are kept, from %s to %s", len(snaps), stamp(first), stamp(last))
+	var tags []string
+	for name, ref := range s.meta.Refs() {
+		if ref.SnapshotRefType == icetable.TagRef {
+			tags = append(tags, name)
+		}
+	}
+	if len(tags) > 0 {
+		slices.Sort(tags)
+		text += "; tags: " + strings.Join(tags, ", ")
+	}
+	return text
+}
+
+// each calls f with the current state of every table; a table that is damaged or gone is passed over.
+func (s *Store) each(ctx context.Context, f func(table.Ident, *state) error) error {
+	spaces, err := s.pointer.namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ns := range spaces {
+		ids, err := s.List(ctx, ns)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			st, err := s.handle(id).refresh(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				continue // Damaged tells of it
+			}
+			if err := f(id, st); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Stats implements catalog.Catalog, from metadata alone.
+func (s *Store) Stats(ctx context.Context) ([]catalog.Stats, error) {
+	var out []catalog.Stats
+	err := s.each(ctx, func(id table.Ident, st *state) error {
+		snap := st.meta.CurrentSnapshot()
+		now := snapshotOf(snap)
+		out = append(out, catalog.Stats{
+			Ident: id, ID: st.id(), Rows: now.Rows, SnapshotID: now.ID, CommittedAt: now.CommittedAt,
+			Files:       max(total(snap, "total-data-files"), 0),
+			Bytes:       max(total(snap, "total-files-size"), 0),
+			DeleteFiles: max(total(snap, "total-delete-files"), 0),
+			Owner:       st.props[table.PropOwner], Topic: st.props[table.PropTopic],
+		})
+		return nil
+	})
+	return out, err
+}
+
+// Files implements catalog.Catalog. A table whose files cannot be read is passed over.
+func (s *Store) Files(ctx context.Context) ([]catalog.FileStats, error) {
+	var out []catalog.FileStats
+	err := s.each(ctx, func(id table.Ident, st *state) error {
+		files, err := st.fileSet(ctx, s)
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err != nil {
+			s.setDamage(id, err)
+			return nil
+		}
+		for i, f := range files.list() {
+			row := catalog.FileStats{TableID: st.id(), File: f}
+			if gone := files.gone[files.data[i].path]; gone != nil {
+				row.Deleted = int64(gone.GetCardinality()) //nolint:gosec // below 2^32
+			}
+			out = append(out, row)
+		}
+		return nil
+	})
+	return out, err
+}

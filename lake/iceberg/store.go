@@ -1,0 +1,315 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	dbsql "database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/apache/iceberg-go"
+	icecatalog "github.com/apache/iceberg-go/catalog"
+	icesql "github.com/apache/iceberg-go/catalog/sql"
+	icetable "github.com/apache/iceberg-go/table"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/disk"
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// CatalogName is the catalog's name within catalog.db:
+// SqlCatalog('tarn', uri='sqlite:///DATA/lake/catalog.db', warehouse='file://DATA/lake/warehouse').
+const CatalogName = "tarn"
+
+// namespaces exist from the first start on.
+var namespaces = []string{"bronze", "silver", "gold", table.SystemNamespace}
+
+// Options of a store.
+type Options struct {
+	Dir         string // holds catalog.db and warehouse/
+	Disk        *disk.FS
+	Clock       life.Clock
+	Log         *slog.Logger
+	Metrics     prometheus.Registerer
+	MemoryBytes int64  // of the DuckDB that looks keys up
+	Threads     int    // of the same
+	TempDir     string // where it may spill; "" = nowhere
+	// Committed is told of each commit after it is on disk, in the order of a table's
+	// commits; it must not commit to the table itself. nil: nobody is told.
+	Committed func(table.Committed)
+}
+
+// Store is an open lake. Safe for concurrent use.
+type Store struct {
+	Options
+	root    table.Root
+	pointer *pointers
+	library *icesql.Catalog // namespaces and new tables
+	duck    *duck.Instance
+	metrics *metrics
+	leases  leases
+
+	mu      sync.Mutex // guards what follows; held for moments only
+	tables  map[table.Ident]*handle
+	damaged map[table.Ident]error
+}
+
+// Open opens the lake in a folder or makes a new one. A damaged catalog is a fault
+// and stays as it is; a table whose metadata is damaged is reported by Damaged, and the
+// others go on.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	takeFileScheme()
+	root, err := table.NewRoot(filepath.Join(o.Dir, "warehouse"))
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Disk.MkdirAll(o.Dir); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
+	}
+	s := &Store{
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(),
+		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
+	}
+	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	library, err := icesql.NewCatalog(CatalogName, s.pointer.writer, icesql.SQLite, iceberg.Properties{
+		"warehouse": s.root.URI(s.root.Dir()), "init_catalog_tables": "true",
+	})
+	if err != nil {
+		return fmt.Errorf("open the catalog: %w", err)
+	}
+	s.library = library
+	for _, ns := range namespaces {
+		if err := s.ensureNamespace(ctx, ns); err != nil {
+			return err
+		}
+	}
+	if err := s.Disk.SyncDir(s.Dir); err != nil {
+		return err
+	}
+	s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: s.MemoryBytes, Threads: s.Threads, TempDir: s.TempDir})
+	if err != nil {
+		return err
+	}
+	return s.loadAll(ctx)
+}
+
+// loadAll reads the metadata of every table, so that Recorded knows all offsets before the
+// bus asks, and damage is told at the start.
+func (s *Store) loadAll(ctx context.Context) error {
+	spaces, err := s.pointer.namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ns := range spaces {
+		ids, err := s.List(ctx, ns)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := s.handle(id).refresh(ctx); err != nil && !errors.Is(err, table.ErrNotFound) {
+				s.Log.Error("table cannot be read", "table", id.String(), "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+// Close closes the catalog and the DuckDB instance. Commits must have returned.
+func (s *Store) Close() error {
+	var errs []error
+	if s.library != nil {
+		errs = append(errs, s.library.Close())
+	}
+	if s.duck != nil {
+		errs = append(errs, s.duck.Close())
+	}
+	return errors.Join(append(errs, s.pointer.Close())...)
+}
+
+func (s *Store) io() *fileIO { return &fileIO{disk: s.Disk, root: s.root} }
+
+func (s *Store) ensureNamespace(ctx context.Context, ns string) error {
+	exists, err := s.library.CheckNamespaceExists(ctx, []string{ns})
+	if err != nil || exists {
+		return err
+	}
+	location := s.root.URI(filepath.Join(s.root.Dir(), ns))
+	err = s.library.CreateNamespace(ctx, []string{ns}, iceberg.Properties{"location": location})
+	if errors.Is(err, icecatalog.ErrNamespaceAlreadyExists) {
+		return nil
+	}
+	return err
+}
+
+// handle returns the one handle of a name; it makes no table.
+func (s *Store) handle(id table.Ident) *handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.tables[id]
+	if h == nil {
+		h = &handle{store: s, ident: id, turn: make(chan struct{}, 1)}
+		s.tables[id] = h
+	}
+	return h
+}
+
+func (s *Store) forget(id table.Ident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.damaged, id)
+}
+
+func (s *Store) setDamage(id table.Ident, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		delete(s.damaged, id)
+	} else {
+		s.damaged[id] = err
+	}
+	s.metrics.damaged.Set(float64(len(s.damaged)))
+}
+
+// Damaged names the tables that cannot be read, each with why.
+func (s *Store) Damaged() map[table.Ident]error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[table.Ident]error, len(s.damaged))
+	for id, err := range s.damaged {
+		out[id] = err
+	}
+	return out
+}
+
+// Open implements table.Tables.
+func (s *Store) Open(ctx context.Context, id table.Ident) (table.Table, error) {
+	h := s.handle(id)
+	if _, err := h.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Ensure implements table.Tables.
+func (s *Store) Ensure(ctx context.Context, spec table.Spec) (table.Table, error) {
+	t, err := s.Open(ctx, spec.Ident)
+	if !errors.Is(err, table.ErrNotFound) {
+		return t, err
+	}
+	if err := s.create(ctx, spec); err != nil && !errors.Is(err, icecatalog.ErrTableAlreadyExists) {
+		if errors.Is(err, icecatalog.ErrViewAlreadyExists) {
+			return nil, fault.Wrap(table.ErrExists, fault.Exists, "make table "+spec.String(), "a view has that name: drop it or choose another name")
+		}
+		return nil, fmt.Errorf("make table %s: %w", spec, err)
+	}
+	return s.Open(ctx, spec.Ident)
+}
+
+func (s *Store) create(ctx context.Context, spec table.Spec) error {
+	if err := checkName(spec.Ident); err != nil {
+		return err
+	}
+	schema, err := newSchema(spec.Columns)
+	if err != nil {
+		return err
+	}
+	if err := s.ensureNamespace(ctx, spec.Namespace); err != nil {
+		return err
+	}
+	props := iceberg.Properties{
+		icetable.PropertyFormatVersion:               "2",
+		"write.parquet.compression-codec":            "zstd",
+		icetable.MetadataDeleteAfterCommitEnabledKey: "true",
+		icetable.MetadataPreviousVersionsMaxKey:      "10",
+		icetable.ManifestMergeEnabledKey:             "true",
+	}
+	if keys := keyProperty(spec.Columns); keys != "" {
+		props[propKeys] = keys
+	}
+	for k, v := range spec.Properties {
+		props[k] = v
+	}
+	io := s.io()
+	_, err = s.library.CreateTable(withIO(ctx, io), []string{spec.Namespace, spec.Name}, schema,
+		icecatalog.WithLocation(s.root.TableURI(spec.Ident)), icecatalog.WithProperties(props))
+	if err != nil {
+		s.undoUnlessNamed(ctx, spec.Ident, io)
+	}
+	return err
+}
+
+// undoUnlessNamed removes the files of a failed creation, but never those that the
+// catalog has come to name.
+func (s *Store) undoUnlessNamed(ctx context.Context, id table.Ident, io *fileIO) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
+	defer cancel()
+	named, _, err := s.pointer.get(ctx, id)
+	if err != nil && !errors.Is(err, dbsql.ErrNoRows) {
+		return
+	}
+	if path, err := s.root.Path(named); err == nil && slices.Contains(io.made, path) {
+		return
+	}
+	io.undo()
+}
+
+func checkName(id table.Ident) error {
+	for _, part := range []string{id.Namespace, id.Name} {
+		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "./\\\x00%?#") {
+			return fault.Newf(fault.Invalid, "use letters, digits and _ in names", "%q is no name for a table", id.String())
+		}
+	}
+	return nil
+}
+
+// List implements table.Tables.
+func (s *Store) List(ctx context.Context, namespace string) ([]table.Ident, error) {
+	entries, err := s.pointer.entries(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	var out []table.Ident
+	for _, e := range entries {
+		if !e.View {
+			out = append(out, e.Ident)
+		}
+	}
+	return out, nil
+}
+
+// Recorded is the highest next offset, with the places of its sources, that any table
+// has recorded for a partition; the zero value where none has.
+func (s *Store) Recorded(topic string, partition int32) record.PartitionOffsets {
+	s.mu.Lock()
+	handles := make([]*handle, 0, len(s.tables))
+	for _, h := range s.tables {
+		handles = append(handles, h)
+	}
+	s.mu.Unlock()
+	highest := record.Offsets{}
+	for _, h := range handles {
+		if st := h.state.Load(); st != nil {
+			highest.Raise(record.Offsets{topic: st.offsets[topic]})
+		}
+	}
+	return highest.At(topic, partition)
+}

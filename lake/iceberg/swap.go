@@ -1,0 +1,96 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/fault"
+)
+
+// work is the catalog that the library commits to: it compares with the very state that
+// the commit was built on, where catalog/sql would read the metadata once more and
+// replay a stale change on top of a foreign one.
+var _ icetable.CatalogIO = (*work)(nil)
+
+// LoadTable implements icetable.CatalogIO; the library asks only in order to replay.
+func (w *work) LoadTable(context.Context, icetable.Identifier) (*icetable.Table, error) {
+	return nil, errMoved
+}
+
+// CommitTable implements icetable.CatalogIO: metadata first, then the pointer to it.
+func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []icetable.Requirement, updates []icetable.Update) (icetable.Metadata, string, error) {
+	for _, r := range reqs {
+		if err := r.Validate(w.base.meta); err != nil {
+			return nil, "", err
+		}
+	}
+	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
+	if err != nil {
+		return nil, "", err
+	}
+	location := nextMetadata(meta.Location(), w.base.location)
+	content, err := json.Marshal(meta)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := w.io.WriteFile(location, content); err != nil {
+		return nil, "", fmt.Errorf("write metadata: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	fault.Point("lake.written")
+	if err := w.swap(ctx, location); err != nil {
+		return nil, "", err
+	}
+	w.landed = newState(location, meta)
+	fault.Point("lake.committed")
+	return meta, location, nil
+}
+
+// swap moves the catalog's pointer. It is not stopped half-way by ctx, and an error is looked
+// into: the commit may have gone through all the same.
+func (w *work) swap(ctx context.Context, to string) error {
+	store, id := w.handle.store, w.handle.ident
+	ctx = context.WithoutCancel(ctx)
+	moved, err := store.pointer.swap(ctx, id, "TABLE", w.base.location, to)
+	if err == nil {
+		if !moved {
+			return errMoved
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, outcomeTimeout)
+	defer cancel()
+	now, _, lookErr := store.pointer.get(ctx, id)
+	if lookErr != nil {
+		w.doubtful = true
+		return fault.Wrap(errors.Join(err, lookErr), fault.Unavailable, "move the catalog's pointer",
+			"look at the table's properties before trying again: the commit may have gone through")
+	}
+	if now == to {
+		return nil
+	}
+	return fmt.Errorf("move the catalog's pointer: %w", err)
+}
+
+// nextMetadata names a metadata file: a version one above the last, and a random part.
+func nextMetadata(tableURI, last string) string {
+	number, _, _ := strings.Cut(path.Base(last), "-")
+	version, err := strconv.Atoi(strings.TrimPrefix(number, "v"))
+	if err != nil {
+		version = 0
+	}
+	return fmt.Sprintf("%s/metadata/%05d-%s.metadata.json", tableURI, version+1, uuid.New())
+}

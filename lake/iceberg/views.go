@@ -1,0 +1,204 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	dbsql "database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/iceberg-go"
+	iceview "github.com/apache/iceberg-go/view"
+	"github.com/google/uuid"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// The view properties that Tarn writes.
+const (
+	propInputs = "tarn.inputs" // JSON list of the tables and views that it reads
+	propTypes  = "tarn.types"  // JSON list of the columns' types, which Iceberg may not have
+)
+
+// View implements catalog.Catalog.
+func (s *Store) View(ctx context.Context, id table.Ident) (catalog.View, error) {
+	location, view, err := s.pointer.get(ctx, id)
+	if errors.Is(err, dbsql.ErrNoRows) || err == nil && !view {
+		return catalog.View{}, fault.Wrap(table.ErrNotFound, fault.NotFound, "view "+id.String(), "SHOW TABLES lists what there is")
+	}
+	if err != nil {
+		return catalog.View{}, fmt.Errorf("look %s up: %w", id, err)
+	}
+	meta, err := s.readView(location)
+	if err != nil {
+		return catalog.View{}, fault.Wrap(err, fault.Damaged, "read the view "+id.String(), "create the view again from its statement in the project")
+	}
+	return viewOf(id, meta)
+}
+
+func (s *Store) readView(location string) (iceview.Metadata, error) {
+	content, err := s.io().ReadFile(location)
+	if err != nil {
+		return nil, err
+	}
+	return iceview.ParseMetadataBytes(content)
+}
+
+func viewOf(id table.Ident, meta iceview.Metadata) (catalog.View, error) {
+	out := catalog.View{Ident: id}
+	version := meta.CurrentVersion()
+	if version == nil || len(version.Representations) == 0 {
+		return out, fault.New(fault.Damaged, "the view "+id.String()+" has no statement", "create it again")
+	}
+	said := version.Representations[0]
+	for _, r := range version.Representations { // another engine's words may stand beside ours
+		if r.Dialect == "duckdb" {
+			said = r
+		}
+	}
+	out.Text, out.Dialect = said.Sql, said.Dialect
+	props := meta.Properties()
+	out.Columns = columns(meta.CurrentSchema(), props)
+	var types []record.Type
+	if json.Unmarshal([]byte(props[propTypes]), &types) == nil && len(types) == len(out.Columns) {
+		for i := range types {
+			out.Columns[i].Type = types[i]
+		}
+	}
+	_ = json.Unmarshal([]byte(props[propInputs]), &out.Inputs) // another engine's view lists none
+	return out, nil
+}
+
+// CreateView implements catalog.Catalog.
+func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) error {
+	if err := checkName(v.Ident); err != nil {
+		return err
+	}
+	if err := s.ensureNamespace(ctx, v.Namespace); err != nil {
+		return err
+	}
+	old, isView, err := s.pointer.get(ctx, v.Ident)
+	exists := err == nil
+	if err != nil && !errors.Is(err, dbsql.ErrNoRows) {
+		return fmt.Errorf("look %s up: %w", v.Ident, err)
+	}
+	if exists && !isView {
+		return fault.Wrap(table.ErrExists, fault.Exists, "make view "+v.String(), "a table has that name: choose another one")
+	}
+	if exists && !replace {
+		return fault.Wrap(table.ErrExists, fault.Exists, "make view "+v.String(), "say CREATE OR REPLACE VIEW to put it in the old one's place")
+	}
+	io := s.io()
+	location, err := s.writeView(io, v)
+	if err == nil {
+		err = s.pointAtView(ctx, v.Ident, old, location)
+	}
+	if err != nil {
+		s.undoUnlessNamed(ctx, v.Ident, io)
+		return fmt.Errorf("make view %s: %w", v.Ident, err)
+	}
+	if exists {
+		s.removeView(old)
+	}
+	return nil
+}
+
+func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
+	fields := make([]iceberg.NestedField, len(v.Columns))
+	types := make([]record.Type, len(v.Columns))
+	for i, c := range v.Columns {
+		t, err := icebergType(c.Type)
+		if err != nil {
+			t = iceberg.PrimitiveTypes.String // propTypes keeps what it is
+		}
+		types[i] = c.Type
+		fields[i] = iceberg.NestedField{ID: i + 1, Name: c.Name, Type: t, Doc: c.Doc}
+	}
+	props := iceberg.Properties{}
+	for key, value := range map[string]any{propInputs: v.Inputs, propTypes: types} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return "", err
+		}
+		props[key] = string(text)
+	}
+	schema := iceberg.NewSchema(0, fields...)
+	version, err := iceview.NewVersion(1, schema.ID, []iceview.Representation{iceview.NewRepresentation(v.Text, v.Dialect)},
+		[]string{v.Namespace}, iceview.WithDefaultViewCatalog(catalog.Name), iceview.WithTimestampMS(s.Clock.Now().UnixMilli()))
+	if err != nil {
+		return "", err
+	}
+	location := s.root.TableURI(v.Ident)
+	meta, err := iceview.NewMetadata(version, schema, location, props)
+	if err != nil {
+		return "", err
+	}
+	content, err := json.Marshal(meta)
+	if err != nil {
+		return "", err
+	}
+	uri := location + "/metadata/view-" + uuid.NewString() + ".metadata.json"
+	return uri, io.WriteFile(uri, content)
+}
+
+func (s *Store) pointAtView(ctx context.Context, id table.Ident, old, location string) error {
+	ctx = context.WithoutCancel(ctx)
+	if old != "" {
+		moved, err := s.pointer.swap(ctx, id, "VIEW", old, location)
+		if err == nil && !moved {
+			err = fault.Wrap(table.ErrConflict, fault.Conflict, "replace view "+id.String(), "look at what the other one wrote, then try again")
+		}
+		return err
+	}
+	return s.pointer.insertView(ctx, id, location)
+}
+
+// removeView removes a view's old metadata; it may stay without harm.
+func (s *Store) removeView(location string) {
+	if err := s.io().Remove(location); err != nil {
+		s.Log.Warn("metadata of a former view stays", "uri", location, "error", err)
+	}
+}
+
+// DropView implements catalog.Catalog.
+func (s *Store) DropView(ctx context.Context, id table.Ident) error {
+	location, view, err := s.pointer.get(ctx, id)
+	if errors.Is(err, dbsql.ErrNoRows) || err == nil && !view {
+		hint := "SHOW TABLES lists what there is"
+		if err == nil {
+			hint = "it is a table: DROP TABLE drops tables"
+		}
+		return fault.Wrap(table.ErrNotFound, fault.NotFound, "view "+id.String(), hint)
+	}
+	if err != nil {
+		return fmt.Errorf("look %s up: %w", id, err)
+	}
+	if err := s.pointer.deleteView(context.WithoutCancel(ctx), id); err != nil {
+		return fmt.Errorf("drop view %s: %w", id, err)
+	}
+	s.removeView(location)
+	return nil
+}
+
+func (p *pointers) insertView(ctx context.Context, id table.Ident, location string) error {
+	_, err := p.writer.ExecContext(ctx,
+		`INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, iceberg_type, metadata_location) VALUES (?,?,?,'VIEW',?)`,
+		CatalogName, id.Namespace, id.Name, location)
+	if err != nil && strings.Contains(err.Error(), "UNIQUE") {
+		return fault.Wrap(table.ErrExists, fault.Exists, id.String(), "somebody else has just made it")
+	}
+	return err
+}
+
+func (p *pointers) deleteView(ctx context.Context, id table.Ident) error {
+	_, err := p.writer.ExecContext(ctx,
+		`DELETE FROM iceberg_tables WHERE catalog_name=? AND table_namespace=? AND table_name=? AND iceberg_type='VIEW'`,
+		CatalogName, id.Namespace, id.Name)
+	return err
+}

@@ -1,0 +1,184 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/iceberg-go"
+	icetable "github.com/apache/iceberg-go/table"
+	"github.com/google/uuid"
+
+	"tarn/embedded/fault"
+	"tarn/lake/table"
+)
+
+// Iceberg's field ids of a position-delete file's columns.
+const (
+	fieldFilePath = 2147483546
+	fieldPos      = 2147483545
+)
+
+// deleteRowsPerBatch bounds the memory of writing a delete file.
+const deleteRowsPerBatch = 1 << 16
+
+// writeRows writes the rows as Parquet, synced, with the columns as tx has them.
+func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []arrow.RecordBatch) ([]iceberg.DataFile, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	staged, err := tx.StagedTable()
+	if err != nil {
+		return nil, err
+	}
+	schema, err := w.labelled(columns(staged.Schema(), staged.Properties()), rows)
+	if err != nil {
+		return nil, err
+	}
+	batches := func(yield func(arrow.RecordBatch, error) bool) {
+		for _, b := range rows {
+			if !yield(array.NewRecordBatch(schema, b.Columns(), b.NumRows()), nil) {
+				return
+			}
+		}
+	}
+	var out []iceberg.DataFile
+	for df, err := range icetable.WriteRecords(ctx, staged.Table, schema, batches, icetable.WithMaxWriteWorkers(1)) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, df)
+	}
+	return out, nil
+}
+
+// labelled is the batches' schema with the field ids of the table's columns, which
+// are found by name.
+func (w *work) labelled(cols []table.Column, rows []arrow.RecordBatch) (*arrow.Schema, error) {
+	first := rows[0].Schema()
+	for _, b := range rows[1:] {
+		if !b.Schema().Equal(first) {
+			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "batches of one commit to %s differ in their columns", w.handle.ident)
+		}
+	}
+	fields := first.Fields()
+	for i, f := range fields {
+		col, ok := find(cols, f.Name)
+		if !ok {
+			return nil, fault.Newf(fault.Invalid, "add the column first", "%s has no column %q", w.handle.ident, f.Name)
+		}
+		fields[i].Metadata = arrow.NewMetadata([]string{table.FieldIDKey}, []string{strconv.Itoa(col.ID)})
+	}
+	return arrow.NewSchema(fields, nil), nil
+}
+
+var deleteSchema = arrow.NewSchema([]arrow.Field{
+	{Name: "file_path", Type: arrow.BinaryTypes.String, Metadata: fieldID(fieldFilePath)},
+	{Name: "pos", Type: arrow.PrimitiveTypes.Int64, Metadata: fieldID(fieldPos)},
+}, nil)
+
+func fieldID(id int) arrow.Metadata {
+	return arrow.NewMetadata([]string{table.FieldIDKey}, []string{strconv.Itoa(id)})
+}
+
+// writeDeletes writes one position-delete file, synced, in the order that the format
+// asks for: by path, then by position. No hits make no file.
+func (w *work) writeDeletes(ctx context.Context, hits map[string]*roaring.Bitmap) (iceberg.DataFile, error) {
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	dir, err := w.io.root.Path(w.base.meta.Location())
+	if err != nil {
+		return nil, err
+	}
+	uri := w.io.root.URI(filepath.Join(dir, "data", uuid.NewString()+"-deletes.parquet"))
+	paths := slices.Sorted(maps.Keys(hits))
+	rows, err := w.writePositions(ctx, uri, paths, hits)
+	if err != nil {
+		return nil, err
+	}
+	path, err := w.io.root.Path(uri)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), iceberg.EntryContentPosDeletes, uri,
+		iceberg.ParquetFile, nil, nil, nil, rows, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	first, last := w.io.root.URI(paths[0]), w.io.root.URI(paths[len(paths)-1])
+	b.LowerBoundValues(map[int][]byte{fieldFilePath: []byte(first)})
+	b.UpperBoundValues(map[int][]byte{fieldFilePath: []byte(last)})
+	if first == last {
+		b.ReferencedDataFile(first)
+	}
+	return b.Build(), nil
+}
+
+func (w *work) writePositions(ctx context.Context, uri string, paths []string, hits map[string]*roaring.Bitmap) (rows int64, err error) {
+	file, err := w.io.Create(uri)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { // which syncs it; the Parquet writer would close it too if it could
+		if e := file.Close(); err == nil {
+			err = e
+		}
+	}()
+	writer, err := pqarrow.NewFileWriter(deleteSchema, struct{ io.Writer }{file},
+		parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd)), pqarrow.DefaultWriterProps())
+	if err != nil {
+		return 0, err
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, deleteSchema)
+	defer b.Release()
+	names, _ := b.Field(0).(*array.StringBuilder)
+	positions, _ := b.Field(1).(*array.Int64Builder)
+	flush := func() error {
+		batch := b.NewRecordBatch()
+		defer batch.Release()
+		rows += batch.NumRows()
+		return writer.WriteBuffered(batch)
+	}
+	for _, path := range paths {
+		name := w.io.root.URI(path)
+		for at := hits[path].Iterator(); at.HasNext(); {
+			names.Append(name)
+			positions.Append(int64(at.Next()))
+			if positions.Len() == deleteRowsPerBatch {
+				if err := flush(); err != nil {
+					return 0, err
+				}
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
+	if err := flush(); err != nil {
+		return 0, err
+	}
+	return rows, writer.Close()
+}
+
+// filled drops batches without rows.
+func filled(batches []arrow.RecordBatch) []arrow.RecordBatch {
+	return slices.DeleteFunc(slices.Clone(batches), func(b arrow.RecordBatch) bool { return b.NumRows() == 0 })
+}
