@@ -6,13 +6,23 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/fault"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
@@ -93,94 +103,259 @@ type Options struct {
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer
 	Recorded     Recorded // nil: nothing is recorded
+
+	seams seams
 }
 
 // Bus is the log. Safe for concurrent use.
-type Bus struct{}
+type Bus struct {
+	o       Options
+	metrics *metrics
+	cache   *tailCache
+	flying  *semaphore.Weighted // bytes published and not yet acknowledged
+
+	life    context.Context //nolint:containedctx // ends the goroutines that this bus owns
+	kill    func()
+	running sync.WaitGroup
+
+	closed     atomic.Bool
+	full       atomic.Bool // the disk is at its reserve
+	restarting atomic.Bool
+
+	admin  sync.Mutex // one change of topics at a time; taken before mu
+	opened int        // partitions opened so far; admin guards it
+
+	mu      sync.RWMutex // guards topics and changed
+	topics  map[string]*Topic
+	changed chan struct{}
+
+	broken    chan struct{} // a restart was asked for
+	sessionMu sync.Mutex    // guards current and renewed
+	current   *session
+	renewed   chan struct{}
+}
+
+// seams are where tests put faults in; Open fills those that are not set.
+type seams struct {
+	publish    func(*nats.Conn, *nats.Msg) error
+	free       func(dir string) (uint64, error)
+	ackTimeout time.Duration
+}
+
+// ackTimeout is how long an acknowledgment may take before the log is read again.
+const ackTimeout = 10 * time.Second
+
+func (o *Options) defaults() {
+	if o.Fsync == "" {
+		o.Fsync = FsyncAlways
+	}
+	if o.SyncInterval <= 0 {
+		o.SyncInterval = time.Second
+	}
+	if o.Disk == nil {
+		o.Disk = disk.Local
+	}
+	if o.Clock == nil {
+		o.Clock = life.SystemClock{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.seams.publish == nil {
+		o.seams.publish = (*nats.Conn).PublishMsg
+	}
+	if o.seams.free == nil {
+		o.seams.free = o.Disk.Free
+	}
+	if o.seams.ackTimeout == 0 {
+		o.seams.ackTimeout = ackTimeout
+	}
+}
 
 // Open starts the embedded server and opens the topics that meta knows.
-func Open(ctx context.Context, o Options) (*Bus, error) { panic("bus: being built") }
-
-// Close refuses new appends, answers those in flight and stops the server.
-func (b *Bus) Close(ctx context.Context) error { panic("bus: being built") }
-
-// CreateTopic makes a topic, or returns the one that is there with its configuration as it is.
-func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Topic, error) {
-	panic("bus: being built")
+func Open(ctx context.Context, o Options) (*Bus, error) {
+	o.defaults()
+	if err := o.Disk.MkdirAll(o.Dir); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "open the log in "+o.Dir, "check that the data folder can be written by this user")
+	}
+	m, err := newMetrics(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s, err := startServer(o)
+	if err != nil {
+		m.unregister()
+		return nil, err
+	}
+	b := &Bus{
+		o: o, metrics: m, cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
+		topics: map[string]*Topic{}, changed: make(chan struct{}),
+		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
+	}
+	b.life, b.kill = context.WithCancel(context.WithoutCancel(ctx))
+	if err := b.openTopics(ctx); err != nil {
+		return nil, errors.Join(err, b.Close(ctx))
+	}
+	b.running.Go(func() { b.keep(b.life) })
+	b.running.Go(func() { b.keepServer(b.life) })
+	return b, nil
 }
 
-// AlterTopic replaces a topic's configuration (its ID and Partitions stay).
-func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error {
-	panic("bus: being built")
+// openTopics opens what meta knows, finishes deletions and adopts streams that meta has lost.
+func (b *Bus) openTopics(ctx context.Context) error {
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	known, err := b.knownTopics(ctx)
+	if err != nil {
+		return err
+	}
+	for name, t := range known {
+		if t.Deleted {
+			err = b.finishDelete(ctx, name, t.Partitions)
+		} else {
+			var topic *Topic
+			if topic, err = b.openTopic(ctx, name, t.TopicConfig); err == nil {
+				b.publishTopic(name, topic)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// DeleteTopic removes a topic and its records. A topic made again under the name goes on
-// above what its tables hold.
-func (b *Bus) DeleteTopic(ctx context.Context, name string) error { panic("bus: being built") }
+func (b *Bus) knownTopics(ctx context.Context) (map[string]keptTopic, error) {
+	entries, err := b.o.Meta.List(ctx, meta.Topics)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]keptTopic{}
+	for _, e := range entries {
+		var t keptTopic
+		if err := json.Unmarshal(e.Value, &t); err != nil {
+			return nil, fault.Wrap(err, fault.Damaged, "read topic "+e.Key+" in meta.db", "put back the last backup of meta.db")
+		}
+		known[e.Key] = t
+	}
+	streams := b.current.api.ListStreams(ctx)
+	for info := range streams.Info() {
+		name := info.Config.Metadata[metadataTopic]
+		if _, ok := known[name]; ok || name == "" {
+			continue
+		}
+		var t keptTopic
+		if err := json.Unmarshal([]byte(info.Config.Metadata[metadataConfig]), &t.TopicConfig); err != nil {
+			b.o.Log.Warn("stream without a topic is left alone", "stream", info.Config.Name, "error", err)
+			continue
+		}
+		b.o.Log.Warn("topic found in the log and not in meta.db, it is taken over", "topic", name)
+		if err := b.keepTopic(ctx, name, t); err != nil {
+			return nil, err
+		}
+		known[name] = t
+	}
+	return known, streams.Err()
+}
+
+// Close refuses new appends, answers those in flight and stops the server. When ctx
+// ends first, what is in flight is left unanswered, as in a crash.
+func (b *Bus) Close(ctx context.Context) error {
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	if b.closed.Swap(true) {
+		return nil
+	}
+	parts := b.partitions()
+	unforced := context.AfterFunc(ctx, b.kill)
+	b.stopPartitions(parts)
+	unforced()
+	err := b.saveChecks(context.WithoutCancel(ctx), parts)
+	b.kill()
+	b.running.Wait()
+	for _, p := range parts {
+		p.mu.Lock()
+		p.broadcast() // readers see that it is over
+		p.mu.Unlock()
+	}
+	s, _ := b.session()
+	s.stop()
+	b.metrics.unregister()
+	return err
+}
 
 // Topic returns a topic or ErrNoTopic.
-func (b *Bus) Topic(name string) (*Topic, error) { panic("bus: being built") }
-
-// Topics returns all topics in order of name.
-func (b *Bus) Topics() []*Topic { panic("bus: being built") }
-
-// Changed returns a channel that is closed when a topic is made, altered or deleted next.
-func (b *Bus) Changed() <-chan struct{} { panic("bus: being built") }
-
-// Stats returns the line of every partition.
-func (b *Bus) Stats() []PartitionStats { panic("bus: being built") }
-
-// Topic is one topic.
-type Topic struct{}
-
-// Name is the topic's name.
-func (t *Topic) Name() string { panic("bus: being built") }
-
-// Config is the configuration in force.
-func (t *Topic) Config() TopicConfig { panic("bus: being built") }
-
-// Partitions returns the partitions in order.
-func (t *Topic) Partitions() []*Partition { panic("bus: being built") }
-
-// Partition is one partition's log.
-type Partition struct{}
-
-// Append puts whole batches (concatenated, base offsets of no meaning) into the log as one unit
-// and returns after the disk has them, or with ErrRetry. Larger than one message: ErrTooLarge fault.
-func (p *Partition) Append(ctx context.Context, batches []byte) (Appended, error) {
-	panic("bus: being built")
+func (b *Bus) Topic(name string) (*Topic, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if t := b.topics[name]; t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNoTopic, name)
 }
 
-// LogStart is the first offset that can be read.
-func (p *Partition) LogStart() int64 { panic("bus: being built") }
+// Topics returns all topics in order of name.
+func (b *Bus) Topics() []*Topic {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(b.topics), func(x, y *Topic) int { return strings.Compare(x.name, y.name) })
+}
 
-// Next is the offset after the last acknowledged record: the high watermark.
-func (p *Partition) Next() int64 { panic("bus: being built") }
+func (b *Bus) partitions() []*Partition {
+	var out []*Partition
+	for _, t := range b.Topics() {
+		out = append(out, t.partitions...)
+	}
+	return out
+}
 
-// Stable is the last stable offset: readers of committed records stop there. Without
-// transactions it is Next.
-func (p *Partition) Stable() int64 { panic("bus: being built") }
+// Changed returns a channel that is closed when a topic is made, altered or deleted next.
+func (b *Bus) Changed() <-chan struct{} {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.changed
+}
 
-// Place is the last place of a source in this partition, as the log or the tables know it.
-func (p *Partition) Place(source string) (record.Pos, bool) { panic("bus: being built") }
+// Stats returns the line of every partition.
+func (b *Bus) Stats() []PartitionStats {
+	var out []PartitionStats
+	for _, p := range b.partitions() {
+		land := p.topic.Config().Land
+		p.mu.Lock()
+		out = append(out, PartitionStats{
+			Topic: p.topic.name, Partition: p.number, LogStart: p.logStart, NextOffset: p.next, Bytes: p.index.bytes, Land: land, Finding: p.finding,
+		})
+		p.mu.Unlock()
+	}
+	return out
+}
 
-// Hold tells retention how far a reader ("bronze", "silver") has committed; nothing at or
-// above the lowest hold is purged, and a landed topic is not purged before its readers have held once.
-func (p *Partition) Hold(reader string, next int64) { panic("bus: being built") }
-
-// Trim moves the log start up by DeleteRecords' rule: never past a hold.
-func (p *Partition) Trim(ctx context.Context, before int64) error { panic("bus: being built") }
-
-// Reader reads from an offset on, ahead of its caller. Close it.
-func (p *Partition) Reader(from int64) *Reader { panic("bus: being built") }
-
-// Reader is one reader's way through a partition; one goroutine uses it.
-type Reader struct{}
-
-// Next waits until there are committed records at the reader's offset, and returns whole
-// batches of about maxBytes at most (one at least). ErrOutOfRange when the log start has passed the offset.
-// With a ctx that ends it returns ctx's error and may be called again.
-func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) { panic("bus: being built") }
-
-// Close frees the reader.
-func (r *Reader) Close() { panic("bus: being built") }
+// Report says what is not well: a disk at its reserve, a server that restarts,
+// partitions that recover or are held back. It is empty when all is well.
+func (b *Bus) Report() []life.Status {
+	var out []life.Status
+	degraded := func(name, what, hint string) {
+		out = append(out, life.Status{Name: name, State: life.Degraded, Error: what, Hint: hint})
+	}
+	if b.full.Load() {
+		degraded("bus", "the disk is at its reserve, appends are refused", "free some disk space or lower disk.reserve; writing goes on by itself")
+	}
+	if b.restarting.Load() {
+		degraded("bus", "the embedded server restarts", "wait: it comes back by itself once there is room on the disk")
+	}
+	for _, p := range b.partitions() {
+		if trouble := p.trouble.Load(); trouble != nil {
+			degraded("bus:"+p.label, trouble.Error(), trouble.Hint)
+		}
+		p.mu.Lock()
+		finding := p.finding
+		p.mu.Unlock()
+		if finding != "" {
+			degraded("bus:"+p.label, finding, "see why landing lags behind; the topic keeps its records until then")
+		}
+	}
+	return out
+}

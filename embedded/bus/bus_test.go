@@ -1,0 +1,171 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/meta"
+	"tarn/embedded/record"
+)
+
+func TestMain(m *testing.M) {
+	childMain()
+	goleak.VerifyTestMain(m)
+}
+
+// waitLimit bounds every wait of these tests.
+const waitLimit = 30 * time.Second
+
+// house is a bus on a folder, to be closed and opened again.
+type house struct {
+	t    testing.TB
+	dir  string
+	set  func(*bus.Options)
+	meta *meta.Store
+	bus  *bus.Bus
+}
+
+func open(t testing.TB, set func(*bus.Options)) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), set: set}
+	h.open()
+	t.Cleanup(h.close)
+	return h
+}
+
+func (h *house) open() {
+	h.t.Helper()
+	ctx := context.Background()
+	var err error
+	if h.meta, err = meta.Open(ctx, filepath.Join(h.dir, "meta.db")); err != nil {
+		h.t.Fatal(err)
+	}
+	o := bus.Options{Dir: filepath.Join(h.dir, "bus"), Meta: h.meta, CacheBytes: 1 << 20}
+	if h.set != nil {
+		h.set(&o)
+	}
+	if h.bus, err = bus.Open(ctx, o); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) close() {
+	h.t.Helper()
+	if h.bus == nil {
+		return
+	}
+	if err := errors.Join(h.bus.Close(context.Background()), h.meta.Close()); err != nil {
+		h.t.Fatal(err)
+	}
+	h.bus = nil
+}
+
+func (h *house) restart() { h.t.Helper(); h.close(); h.open() }
+
+func (h *house) partition(topic string, c bus.TopicConfig) *bus.Partition {
+	h.t.Helper()
+	t, err := h.bus.CreateTopic(context.Background(), topic, c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return t.Partitions()[0]
+}
+
+// batch makes a batch of records with the values given.
+func batch(values ...string) record.Batch {
+	var rs []record.Record
+	for _, v := range values {
+		rs = append(rs, record.Record{Timestamp: time.Now().UnixMilli(), Value: []byte(v)})
+	}
+	return record.Encode(rs)
+}
+
+func (h *house) append(p *bus.Partition, b []byte) bus.Appended {
+	h.t.Helper()
+	a, err := p.Append(context.Background(), b)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// read reads the values of [from, p.Next()) with their offsets as "offset:value".
+func (h *house) read(p *bus.Partition, from int64, maxBytes int) []string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	defer cancel()
+	r := p.Reader(from)
+	defer r.Close()
+	var out []string
+	for at, last := from, h.end(p); at < last; {
+		f, err := r.Next(ctx, maxBytes)
+		if err != nil {
+			h.t.Fatalf("read at %d of %d: %v", at, last, err)
+		}
+		at = f.Next
+		out = append(out, lines(h.t, f, from)...)
+	}
+	return out
+}
+
+// end is the next offset of a log without a gap at its end.
+func (h *house) end(p *bus.Partition) int64 { return p.Next() }
+
+func lines(t testing.TB, f bus.Fetched, from int64) []string {
+	t.Helper()
+	var out []string
+	for _, b := range f.Batches {
+		rs, err := b.Records()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rs {
+			if r.Offset >= from {
+				out = append(out, fmt.Sprintf("%d:%s", r.Offset, r.Value))
+			}
+		}
+	}
+	return out
+}
+
+func TestAppendedBatchesAreReadInOrderAfterARestartToo(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("port.main.calls", bus.TopicConfig{})
+	var want []string
+	for i := range 40 {
+		a := h.append(p, append(batch(fmt.Sprint(i, "a"), fmt.Sprint(i, "b")), batch(fmt.Sprint(i, "c"))...))
+		if a.Base != int64(3*i) || a.Next != int64(3*i+3) {
+			t.Fatalf("append %d got %+v", i, a)
+		}
+		for j, s := range []string{"a", "b", "c"} {
+			want = append(want, fmt.Sprintf("%d:%d%s", 3*i+j, i, s))
+		}
+	}
+	check := func(when string) {
+		t.Helper()
+		for _, maxBytes := range []int{1, 200, 1 << 20} {
+			for _, from := range []int64{0, 1, 61, 119} {
+				if got := h.read(p, from, maxBytes); fmt.Sprint(got) != fmt.Sprint(want[from:]) {
+					t.Fatalf("%s, from %d with %d bytes: got %v", when, from, maxBytes, got)
+				}
+			}
+		}
+	}
+	check("from RAM")
+	h.restart()
+	p = h.partition("port.main.calls", bus.TopicConfig{})
+	if p.Next() != 120 {
+		t.Fatalf("next offset is %d after a restart", p.Next())
+	}
+	check("from disk")
+	h.append(p, batch("later"))
+	want = append(want, "120:later")
+	check("from both")
+}

@@ -1,0 +1,157 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tarn/embedded/meta"
+)
+
+// checkMessages is after how many messages a partition's checkpoint is written anew.
+const checkMessages = 1024
+
+const checkpointVersion = 1
+
+// checkpoint is what a partition knows at one message, so that opening reads only what
+// came after. Losing it costs time only.
+type checkpoint struct {
+	Version int               `json:"version"`
+	ID      string            `json:"id"`  // the topic's: a topic made again does not take over an old one
+	Seq     uint64            `json:"seq"` // last message applied
+	End     int64             `json:"end"` // offset after its last record
+	Next    int64             `json:"next"`
+	Index   []byte            `json:"index"`
+	Places  map[string]string `json:"places,omitempty"`
+
+	// Producers, open transactions and the last stable offset come with the Kafka door.
+	Producers    []json.RawMessage `json:"producers,omitempty"`
+	Transactions []json.RawMessage `json:"transactions,omitempty"`
+	LSO          int64             `json:"lso"`
+}
+
+// trimmed is what is kept of a partition before anything is purged: the log start,
+// and the places that the purged records held.
+type trimmed struct {
+	Offset int64             `json:"offset"`
+	Places map[string]string `json:"places,omitempty"`
+}
+
+// restored is what open found in meta.
+type restored struct {
+	logStart int64
+	next     int64 // lowest offset that was never given out, as far as is known
+	lost     bool  // the checkpoint does not fit the log
+}
+
+// restore loads log start and checkpoint. A checkpoint that does not fit the log, whose
+// tail may have been lost, is not used, but for the offsets that it knows were given out.
+func (p *Partition) restore(ctx context.Context, s *session, info jetstream.StreamState) (restored, error) {
+	var out restored
+	var start trimmed
+	if err := p.bus.load(ctx, meta.LogStarts, p.label, &start); err != nil {
+		return out, err
+	}
+	out.logStart = start.Offset
+	base, err := parsePlaces(start.Places)
+	if err != nil {
+		return out, fmt.Errorf("log start of %s: %w", p.label, err)
+	}
+	var c checkpoint
+	if err := p.bus.load(ctx, meta.Checks, p.label, &c); err != nil {
+		p.bus.o.Log.Warn("checkpoint cannot be read, the log is read instead", "partition", p.label, "error", err)
+		c = checkpoint{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.places = base
+	if c.Version != checkpointVersion || c.ID != p.topic.Config().ID {
+		return out, nil
+	}
+	out.next = c.Next
+	x, errIndex := decodeIndex(c.Index)
+	known, errPlaces := parsePlaces(c.Places)
+	if errIndex != nil || errPlaces != nil || !c.fits(ctx, s, p.stream, info) {
+		p.bus.o.Log.Warn("checkpoint does not fit the log, the log is read instead", "partition", p.label)
+		out.lost = true
+		return out, nil
+	}
+	p.index, p.applied, p.end = x, c.Seq, c.End
+	for _, pos := range known {
+		p.places.note(pos)
+	}
+	return out, nil
+}
+
+// fits tells whether the log still holds the checkpoint's last message.
+func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info jetstream.StreamState) bool {
+	if c.Seq == 0 {
+		return true
+	}
+	if c.Seq > info.LastSeq || c.Seq < info.FirstSeq {
+		return false
+	}
+	m, err := s.message(ctx, stream, c.Seq)
+	return err == nil && (m.header.Get(headerNext) == strconv.FormatInt(c.End, 10) || m.header.Get(headerNext) == "")
+}
+
+// load reads one JSON value of meta; a key that is not there leaves v as it is.
+func (b *Bus) load(ctx context.Context, bucket meta.Bucket, key string, v any) error {
+	raw, err := b.o.Meta.Get(ctx, bucket, key)
+	if errors.Is(err, meta.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("read %s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// snapshot renders the partition's checkpoint.
+func (p *Partition) snapshot() (meta.Entry, error) {
+	id := p.topic.Config().ID
+	p.mu.Lock()
+	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), LSO: p.next}
+	p.unchecked = 0
+	p.mu.Unlock()
+	value, err := json.Marshal(c)
+	return meta.Entry{Bucket: meta.Checks, Key: p.label, Value: value}, err
+}
+
+// saveChecks writes the checkpoints of partitions, synced.
+func (b *Bus) saveChecks(ctx context.Context, parts []*Partition) error {
+	entries := make([]meta.Entry, 0, len(parts))
+	for _, p := range parts {
+		e, err := p.snapshot()
+		if err != nil {
+			return fmt.Errorf("checkpoint of %s: %w", p.label, err)
+		}
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return b.o.Meta.Put(ctx, entries...)
+}
+
+// checkDue writes the checkpoints of the partitions that have grown enough.
+func (b *Bus) checkDue(ctx context.Context) {
+	var due []*Partition
+	for _, p := range b.partitions() {
+		p.mu.Lock()
+		if p.unchecked >= checkMessages {
+			due = append(due, p)
+		}
+		p.mu.Unlock()
+	}
+	if err := b.saveChecks(ctx, due); err != nil && ctx.Err() == nil {
+		b.o.Log.Warn("checkpoints are not written", "error", err)
+	}
+}

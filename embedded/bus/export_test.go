@@ -1,0 +1,29 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Publish is what a test puts between a writer and the server.
+type Publish = func(*nats.Conn, *nats.Msg) error
+
+// WithPublish replaces the call that publishes messages.
+func (o *Options) WithPublish(f Publish) { o.seams.publish = f }
+
+// WithFree replaces the question for the free space.
+func (o *Options) WithFree(f func(string) (uint64, error)) { o.seams.free = f }
+
+// WithAckTimeout sets how long an acknowledgment may take.
+func (o *Options) WithAckTimeout(d time.Duration) { o.seams.ackTimeout = d }
+
+// Sweep runs retention now.
+func (b *Bus) Sweep(ctx context.Context) { b.sweep(ctx) }
+
+// CheckAll writes every checkpoint now.
+func (b *Bus) CheckAll(ctx context.Context) error { return b.saveChecks(ctx, b.partitions()) }
+
+// Stream names the partition's stream and subject.
+func (p *Partition) Stream() (stream, subject string) { return p.stream, p.subject }

@@ -1,0 +1,181 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tarn/embedded/fault"
+)
+
+// run appends, and heals after each first error, until stop.
+func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
+	defer close(w.p.ended)
+	defer w.detach()
+	for {
+		cause := w.serve(ctx, stop)
+		if cause == nil || ctx.Err() != nil {
+			w.refuse(errClosing)
+			return
+		}
+		w.p.bus.o.Log.Warn("append failed, the log is read again", "partition", w.p.label, "error", cause)
+		w.p.bus.metrics.recoveries.Inc()
+		refusal := fault.Wrap(fmt.Errorf("%w: %w", ErrRetry, cause), fault.Unavailable, "append to "+w.p.label,
+			"wait: the partition recovers by itself once the disk takes writes")
+		w.p.trouble.Store(refusal)
+		w.refuse(refusal)
+		if !w.recover(ctx, stop, cause, refusal) {
+			w.refuse(errClosing)
+			return
+		}
+		w.p.trouble.Store(nil)
+	}
+}
+
+// recover heals while it refuses who still comes; false when the bus stops first.
+func (w *writer) recover(ctx context.Context, stop <-chan struct{}, cause, refusal error) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	healed := make(chan bool, 1)
+	go func() { healed <- w.heal(ctx, cause) }()
+	for {
+		select {
+		case ok := <-healed:
+			return ok
+		case r := <-w.p.queue:
+			r.answer <- answer{err: w.p.refused(refusal)}
+		case <-stop:
+			cancel()
+			<-healed
+			return false
+		}
+	}
+}
+
+// heal makes the writer know the log again: no publish is on its way any more, and
+// every message above the last it applied is read.
+func (w *writer) heal(ctx context.Context, cause error) bool {
+	for {
+		err := w.healOnce(ctx, cause)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		w.p.bus.o.Log.Warn("partition does not recover yet", "partition", w.p.label, "error", err)
+		if !pause(ctx, retryWait) {
+			return false
+		}
+		cause = err
+	}
+}
+
+func (w *writer) healOnce(ctx context.Context, cause error) error {
+	if storeFailed(cause) {
+		w.p.bus.restart(w.session)
+	} else if !w.session.lost() && !w.session.stuck.Load() {
+		if err := w.barrier(ctx); err != nil {
+			w.p.bus.restart(w.session)
+			return err
+		}
+		return w.catchUp(ctx)
+	}
+	s, err := w.p.bus.liveSession(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.attach(s); err != nil {
+		return err
+	}
+	return w.catchUp(ctx)
+}
+
+// storeFailed tells an error of JetStream's store, which does not heal by itself, from
+// a publish that came too late or did not fit.
+func storeFailed(err error) bool {
+	ack, ok := errors.AsType[*errAck](err)
+	return ok && ack.code != 0 && !misfit(ack.code)
+}
+
+func misfit(code uint16) bool {
+	switch server.ErrorIdentifier(code) {
+	case server.JSStreamWrongLastSequenceErrF, server.JSStreamWrongLastSequenceConstantErr, server.JSStreamWrongLastMsgIDErrF:
+		return true
+	}
+	return false
+}
+
+// barrier sends a publish that must fail behind all that were sent: its answer says
+// that the stream has dealt with each of them.
+func (w *writer) barrier(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout)
+	defer cancel()
+	reply := w.reply()
+	err := w.conn.PublishMsg(&nats.Msg{Subject: w.p.subject, Reply: reply, Header: nats.Header{
+		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(math.MaxInt64, 10)},
+	}})
+	if err != nil {
+		return fmt.Errorf("send a barrier to %s: %w", w.p.label, err)
+	}
+	for {
+		select {
+		case m := <-w.replies:
+			if m.Subject != reply {
+				continue // an answer that came too late
+			}
+			err := checkAck(m, 0)
+			if ack, ok := errors.AsType[*errAck](err); ok && misfit(ack.code) {
+				return nil
+			}
+			return fmt.Errorf("barrier of %s: %w", w.p.label, err)
+		case <-w.session.gone:
+			return errServerGone
+		case <-ctx.Done():
+			return fmt.Errorf("barrier of %s: %w", w.p.label, ctx.Err())
+		}
+	}
+}
+
+// attach makes the writer publish through a session.
+func (w *writer) attach(s *session) error {
+	w.detach()
+	l, err := s.lane(w.p.lane)
+	if err != nil {
+		return err
+	}
+	w.session, w.conn = s, l.publish
+	w.prefix = nats.NewInbox() + "."
+	w.replies = make(chan *nats.Msg, repliesWaitingMax)
+	if w.inbox, err = w.conn.ChanSubscribe(w.prefix+"*", w.replies); err != nil {
+		return fmt.Errorf("listen for acknowledgments of %s: %w", w.p.label, err)
+	}
+	return nil
+}
+
+func (w *writer) detach() {
+	if w.inbox != nil {
+		_ = w.inbox.Unsubscribe() // fails only on a closed connection
+		w.inbox = nil
+	}
+}
+
+// catchUp applies every message above the last one applied, and starts from there.
+func (w *writer) catchUp(ctx context.Context) error {
+	last, found, err := w.p.read(ctx, w.session)
+	if err != nil {
+		return err
+	}
+	w.seq, w.previous, w.inFlight = last, "", nil
+	w.next = w.p.Next()
+	if found > 0 {
+		w.p.bus.o.Log.Info("log read again", "partition", w.p.label, "messages_found", found, "next_offset", w.next)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package bus
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sort"
+)
+
+// indexRunsMax bounds a partition's index: about 50 bytes of RAM a run. When it is
+// full its older half is made coarser.
+const indexRunsMax = 4096
+
+// run is one message, or several neighbours that the index holds as one.
+type run struct {
+	seq    uint64 // of its first message
+	base   int64  // offset of its first record
+	next   int64  // offset after its last
+	newest int64  // newest timestamp in it, in ms
+	bytes  int64
+}
+
+// index maps offsets and times to messages. Runs are in order and never overlap.
+type index struct {
+	runs  []run
+	bytes int64
+}
+
+func (x *index) add(r run) {
+	if len(x.runs) >= indexRunsMax {
+		x.coarsen()
+	}
+	x.runs = append(x.runs, r)
+	x.bytes += r.bytes
+}
+
+// coarsen joins neighbours in the older half, so that the newer half stays exact.
+func (x *index) coarsen() {
+	half := len(x.runs) / 2
+	out := x.runs[:0]
+	for i := 0; i+1 < half; i += 2 {
+		a, b := x.runs[i], x.runs[i+1]
+		out = append(out, run{a.seq, a.base, b.next, max(a.newest, b.newest), a.bytes + b.bytes})
+	}
+	if half%2 == 1 {
+		out = append(out, x.runs[half-1])
+	}
+	x.runs = append(out, x.runs[half:]...)
+}
+
+// seq returns the sequence from which on a read finds the offset: the first message
+// of the first run that ends above it.
+func (x *index) seq(offset int64) (run, bool) {
+	i := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].next > offset })
+	if i == len(x.runs) {
+		return run{}, false
+	}
+	return x.runs[i], true
+}
+
+// trim drops the runs whose records all lie below offset, but never the last one.
+// It returns the sequence of the first run that stays, and the bytes dropped.
+func (x *index) trim(offset int64) (first uint64, dropped int64) {
+	n := 0
+	for n+1 < len(x.runs) && x.runs[n].next <= offset {
+		dropped += x.runs[n].bytes
+		n++
+	}
+	x.runs = slices.Delete(x.runs, 0, n)
+	x.bytes -= dropped
+	if len(x.runs) == 0 {
+		return 0, dropped
+	}
+	return x.runs[0].seq, dropped
+}
+
+// dropBelow forgets the runs whose messages all lie below a sequence: the stream has
+// lost them.
+func (x *index) dropBelow(seq uint64) {
+	n := 0
+	for n+1 < len(x.runs) && x.runs[n+1].seq <= seq {
+		x.bytes -= x.runs[n].bytes
+		n++
+	}
+	x.runs = slices.Delete(x.runs, 0, n)
+}
+
+// encode renders the index for the checkpoint: varints, each run relative to the one before.
+func (x *index) encode() []byte {
+	b := make([]byte, 0, 16*len(x.runs))
+	var last run
+	for _, r := range x.runs {
+		b = binary.AppendUvarint(b, r.seq-last.seq)
+		for _, v := range []int64{r.base - last.next, r.next - r.base, r.newest - last.newest, r.bytes} {
+			b = binary.AppendVarint(b, v)
+		}
+		last = r
+	}
+	return b
+}
+
+var errIndex = errors.New("index of a checkpoint is corrupt")
+
+func decodeIndex(b []byte) (index, error) {
+	var x index
+	var last run
+	for len(b) > 0 {
+		seq, n := binary.Uvarint(b)
+		if n <= 0 {
+			return x, errIndex
+		}
+		b = b[n:]
+		var v [4]int64
+		for i := range v {
+			if v[i], n = binary.Varint(b); n <= 0 {
+				return x, errIndex
+			}
+			b = b[n:]
+		}
+		r := run{seq: last.seq + seq, base: last.next + v[0], newest: last.newest + v[2], bytes: v[3]}
+		r.next = r.base + v[1]
+		if r.base < last.next || r.next <= r.base || r.bytes < 0 || len(x.runs) > 0 && seq == 0 {
+			return x, errIndex
+		}
+		x.runs, x.bytes, last = append(x.runs, r), x.bytes+r.bytes, r
+	}
+	return x, nil
+}

@@ -1,0 +1,287 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+)
+
+// duplicatesWindow is how long JetStream remembers message ids: the memory of it costs, and
+// the writer relies on sequences.
+const duplicatesWindow = 100 * time.Millisecond
+
+// readAheadBytes is about what a reader or a recovery has on its way from the disk.
+const readAheadBytes = 4 << 20
+
+// Partition is one partition's log.
+type Partition struct {
+	bus     *Bus
+	topic   *Topic
+	number  int32
+	label   string // topic/partition, also its key in meta
+	stream  string
+	subject string
+	lane    int
+
+	queue   chan *request
+	trouble atomic.Pointer[fault.Error] // why appends are refused now; nil when all is well
+	ended   chan struct{}               // closed when the writer has stopped
+	deleted chan struct{}               // closed when the topic is deleted
+	stop    func()
+
+	trimming sync.Mutex // one purge at a time; taken before mu
+
+	mu         sync.Mutex // guards the rest
+	logStart   int64
+	end        int64 // offset after the last record in the log
+	next       int64 // offset to give out next; above end where tables know of more
+	applied    uint64
+	index      index
+	places     places
+	lateStarts places // sources with records found after they were refused: what they must be above
+	holds      map[string]int64
+	finding    string
+	unchecked  int           // messages since the last checkpoint
+	changed    chan struct{} // closed at the next change of end or logStart
+	tail       tail          // guarded by the cache
+}
+
+// Number is the partition's number, from 0.
+func (p *Partition) Number() int32 { return p.number }
+
+// Topic is the partition's topic.
+func (p *Partition) Topic() *Topic { return p.topic }
+
+// LogStart is the first offset that can be read.
+func (p *Partition) LogStart() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.logStart
+}
+
+// Next is the offset after the last acknowledged record: the high watermark.
+func (p *Partition) Next() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next
+}
+
+// Stable is the last stable offset: readers of committed records stop there. Without
+// transactions it is Next.
+func (p *Partition) Stable() int64 { return p.Next() }
+
+// Place is the last place of a source in this partition, as the log or the tables know it.
+func (p *Partition) Place(source string) (record.Pos, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pos, ok := p.places[source]
+	return pos, ok
+}
+
+// Hold tells retention how far a reader ("bronze", "silver") has committed; nothing at or
+// above the lowest hold is purged, and a landed topic is not purged before its readers have held once.
+func (p *Partition) Hold(reader string, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holds[reader] = next
+}
+
+// broadcast wakes who waits for a change. p.mu is held.
+func (p *Partition) broadcast() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// appended takes an acknowledged message into the partition's state.
+func (p *Partition) appended(m *message) {
+	p.mu.Lock()
+	p.index.add(run{seq: m.seq, base: m.base, next: m.next, newest: m.newest, bytes: int64(len(m.data))})
+	p.end, p.next, p.applied = m.next, m.next, m.seq
+	p.unchecked++
+	for _, r := range m.requests {
+		for source, passage := range r.places {
+			p.places.note(passage.last)
+			delete(p.lateStarts, source)
+		}
+	}
+	p.bus.cache.put(&p.tail, m.base, m.next, m.data)
+	p.broadcast()
+	p.mu.Unlock()
+	p.bus.metrics.appendBytes.Add(float64(len(m.data)))
+	p.bus.metrics.appendRecords.Add(float64(m.next - m.base))
+	p.bus.metrics.messages.Inc()
+}
+
+// stale tells whether an append repeats what a recovery has found in the log: its
+// caller has not yet looked at Place since.
+func (p *Partition) stale(passages map[string]passage) bool {
+	if len(passages) == 0 {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for source, passage := range passages {
+		late, ok := p.lateStarts[source]
+		if ok && late.Incarnation == passage.first.Incarnation && !passage.first.After(late) {
+			return true
+		}
+	}
+	return false
+}
+
+// config is the stream's configuration. It names the topic, so that topics outlive a
+// lost meta.db.
+func (p *Partition) config(c TopicConfig) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: p.stream, Subjects: []string{p.subject}, Storage: jetstream.FileStorage, Replicas: 1,
+		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1,
+		Duplicates: duplicatesWindow, AllowDirect: true, DenyDelete: true,
+		Metadata: streamMetadata(p.topic.name, p.number, c),
+	}
+}
+
+// open makes or opens the partition's stream and loads what the partition knows.
+func (p *Partition) open(ctx context.Context, s *session) error {
+	fresh := false
+	info, err := s.info(ctx, p.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		fresh = true
+		err = s.create(ctx, p.config(p.topic.Config()))
+	}
+	if err != nil {
+		return fmt.Errorf("open the stream of %s: %w", p.label, err)
+	}
+	var recorded record.PartitionOffsets
+	if p.bus.o.Recorded != nil {
+		if recorded, err = p.bus.o.Recorded(ctx, p.topic.name, p.number); err != nil {
+			return fmt.Errorf("how far tables have recorded %s: %w", p.label, err)
+		}
+	}
+	kept, err := p.restore(ctx, s, info)
+	if err != nil {
+		return err
+	}
+	if _, _, err := p.read(ctx, s); err != nil {
+		return err
+	}
+	clear(p.lateStarts) // who appends asks for its place first
+	if err := p.settleOffsets(recorded, kept, info.FirstSeq); err != nil {
+		return err
+	}
+	if fresh || kept.lost {
+		return p.bus.saveChecks(ctx, []*Partition{p})
+	}
+	return nil
+}
+
+// settleOffsets raises the next offset above what was ever given out or recorded, and
+// takes over places that tables know and the log does not.
+func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restored, first uint64) error {
+	places, err := parsePlaces(recorded.Places)
+	if err != nil {
+		return fmt.Errorf("places that tables have recorded of %s: %w", p.label, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for source, pos := range places {
+		if _, known := p.places[source]; !known || recorded.Next > p.end {
+			p.places.note(pos)
+		}
+	}
+	p.index.dropBelow(first)
+	p.next = max(p.end, recorded.Next, kept.next)
+	p.logStart = kept.logStart
+	if len(p.index.runs) > 0 {
+		p.logStart = max(p.logStart, p.index.runs[0].base)
+	} else {
+		p.logStart = max(p.logStart, p.next)
+	}
+	if p.next > p.end && p.end > 0 {
+		p.bus.o.Log.Warn("log ends below offsets given out or recorded, it goes on above them", "partition", p.label, "log_end", p.end, "next_offset", p.next)
+	}
+	return nil
+}
+
+// read applies every message above the last applied one. It returns the stream's last
+// sequence and how many messages it found.
+func (p *Partition) read(ctx context.Context, s *session) (last uint64, found int, err error) {
+	info, err := s.info(ctx, p.stream)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the log of %s: %w", p.label, err)
+	}
+	last = info.LastSeq
+	p.mu.Lock()
+	from := max(p.applied+1, info.FirstSeq)
+	p.mu.Unlock()
+	if from > last || info.Msgs == 0 {
+		p.mu.Lock()
+		p.applied = last
+		p.mu.Unlock()
+		return last, 0, nil
+	}
+	ahead := int(readAheadBytes / max(1, info.Bytes/info.Msgs))
+	c, err := s.cursor(ctx, p.lane, p.stream, from, min(max(ahead, 2), 256))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer c.close()
+	for seq := uint64(0); seq < last; {
+		m, left, err := c.within(ctx, apiTimeout)
+		if err != nil {
+			return 0, found, fmt.Errorf("read the log of %s after message %d: %w", p.label, seq, err)
+		}
+		p.apply(m)
+		seq, found = m.seq, found+1
+		if left == 0 {
+			break
+		}
+	}
+	p.mu.Lock()
+	p.applied = last
+	p.mu.Unlock()
+	return last, found, nil
+}
+
+// apply takes a message that was read from the stream into the partition's state.
+func (p *Partition) apply(m stored) {
+	span, err := m.span()
+	var found map[string]passage
+	if err == nil {
+		found, err = passages(span.batches, p.topic.Config().Source != "")
+		if err != nil {
+			p.bus.o.Log.Error("places of a message cannot be read", "partition", p.label, "sequence", m.seq, "error", err)
+			err = nil
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.applied = m.seq
+	if err == nil && span.base < p.end {
+		err = fmt.Errorf("%w: starts at %d, the log ends at %d", errForeign, span.base, p.end)
+	}
+	if err != nil {
+		p.bus.o.Log.Error("message is not of this log, it is passed over", "partition", p.label, "sequence", m.seq, "error", err)
+		p.bus.metrics.foreign.Inc()
+		return
+	}
+	p.index.add(run{seq: m.seq, base: span.base, next: span.next, newest: span.newest, bytes: int64(len(m.data))})
+	p.end = span.next
+	p.next = max(p.next, p.end)
+	p.unchecked++
+	for source, passage := range found {
+		p.places.note(passage.last)
+		p.lateStarts[source] = passage.last
+	}
+	p.broadcast()
+}
+
+func partitionLabel(topic string, n int32) string { return topic + "/" + strconv.Itoa(int(n)) }

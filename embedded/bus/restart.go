@@ -1,0 +1,97 @@
+package bus
+
+import (
+	"context"
+	"time"
+)
+
+// retryWait is the pause between two tries of something that the disk or the server refuses.
+const retryWait = 250 * time.Millisecond
+
+// session returns the running session, and a channel that is closed when there is another.
+func (b *Bus) session() (*session, <-chan struct{}) {
+	b.sessionMu.Lock()
+	defer b.sessionMu.Unlock()
+	return b.current, b.renewed
+}
+
+// liveSession waits for a session that works.
+func (b *Bus) liveSession(ctx context.Context) (*session, error) {
+	for {
+		s, renewed := b.session()
+		if !s.lost() && !s.stuck.Load() {
+			return s, nil
+		}
+		b.restart(s)
+		select {
+		case <-renewed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// restart asks for a new run of the embedded server in place of s.
+func (b *Bus) restart(s *session) {
+	s.stuck.Store(true)
+	select {
+	case b.broken <- struct{}{}:
+	default: // the keeper has not yet looked
+	}
+}
+
+// keepServer restarts the embedded server when a writer or reader asks for it, once
+// there is room.
+func (b *Bus) keepServer(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.broken:
+			if s, _ := b.session(); s.stuck.Load() {
+				b.renew(ctx, s)
+			}
+		}
+	}
+}
+
+func (b *Bus) renew(ctx context.Context, s *session) {
+	b.restarting.Store(true)
+	defer b.restarting.Store(false)
+	for b.room(joinBytesMax) != nil {
+		if !pause(ctx, retryWait) {
+			return
+		}
+	}
+	b.o.Log.Warn("embedded server restarts")
+	s.stop()
+	for {
+		fresh, err := startServer(b.o)
+		if err == nil {
+			b.metrics.restarts.Inc()
+			b.sessionMu.Lock()
+			b.current = fresh
+			close(b.renewed)
+			b.renewed = make(chan struct{})
+			b.sessionMu.Unlock()
+			b.o.Log.Info("embedded server restarted")
+			return
+		}
+		b.o.Log.Error("embedded server does not start", "error", err)
+		if !pause(ctx, retryWait) {
+			return
+		}
+	}
+}
+
+// pause waits, and tells whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

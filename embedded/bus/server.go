@@ -1,0 +1,311 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Limits of the embedded server.
+const (
+	payloadBytesMax = 32 << 20  // one stored message: the most that JetStream takes
+	pendingBytesMax = 256 << 20 // what one connection may leave unread
+	storeBytesMax   = 1 << 50   // no limit of JetStream's: rule 4 watches the disk
+	memoryBytesMax  = 256 << 20 // RAM of consumers' states
+	startTimeout    = 60 * time.Second
+	apiTimeout      = 10 * time.Second
+	recoveryTasks   = 4 // streams that the server restores side by side
+
+	// partitionsPerLane is how many partitions share a connection: several busy
+	// connections are served unfairly, one alone does not use both cores.
+	partitionsPerLane = 25
+
+	account    = "TARN"
+	serverUser = "tarn"
+)
+
+var errServerGone = errors.New("the embedded server stopped")
+
+// session is one run of the embedded server with its connections. After a restart
+// there is a new one.
+type session struct {
+	ns       *server.Server
+	password string
+	admin    *nats.Conn
+	api      jetstream.JetStream
+	gone     chan struct{} // closed when the session has ended or a connection was lost
+	leave    func()        // closes gone
+	stuck    atomic.Bool   // a restart was asked for
+
+	mu    sync.Mutex
+	lanes map[int]*lane
+}
+
+// lane is a pair of connections that some partitions share: one for appends alone, so
+// that reads do not delay their acknowledgments.
+type lane struct {
+	publish *nats.Conn
+	read    jetstream.JetStream
+	conns   [2]*nats.Conn
+}
+
+// startServer starts the server on its folder and returns when every stream is restored.
+func startServer(o Options) (*session, error) {
+	acc := server.NewAccount(account)
+	password := rand.Text()
+	opts := &server.Options{
+		ServerName: "tarn-bus", DontListen: true, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: o.Dir, JetStreamMaxStore: storeBytesMax, JetStreamMaxMemory: memoryBytesMax,
+		MaxPayload: payloadBytesMax, MaxPending: pendingBytesMax,
+		SyncAlways: o.Fsync != FsyncInterval, SyncInterval: o.SyncInterval,
+		Accounts: []*server.Account{acc},
+		Users:    []*server.User{{Username: serverUser, Password: password, Account: acc}},
+	}
+	ns, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded server: %w", err)
+	}
+	ns.SetLogger(serverLog{o.Log}, false, false)
+	ns.Start()
+	gone := make(chan struct{})
+	s := &session{ns: ns, password: password, gone: gone, leave: sync.OnceFunc(func() { close(gone) }), lanes: map[int]*lane{}}
+	if err := s.ready(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) ready() error {
+	if !s.ns.ReadyForConnections(startTimeout) {
+		return fmt.Errorf("start the embedded server: not ready after %s", startTimeout)
+	}
+	acc, err := s.ns.LookupAccount(account)
+	if err != nil {
+		return fmt.Errorf("start the embedded server: %w", err)
+	}
+	if err := enableJetStream(acc); err != nil {
+		return fmt.Errorf("restore the log's streams: %w", err)
+	}
+	if s.admin, err = s.connect(); err != nil {
+		return err
+	}
+	s.api, err = jetstream.New(s.admin, jetstream.WithDefaultTimeout(apiTimeout))
+	return err
+}
+
+// enableJetStream restores the account's streams, several side by side.
+func enableJetStream(acc *server.Account) error {
+	tasks := make(chan func())
+	var workers sync.WaitGroup
+	for range recoveryTasks {
+		workers.Go(func() {
+			for task := range tasks {
+				task()
+			}
+		})
+	}
+	err := acc.EnableJetStream(nil, tasks)
+	close(tasks)
+	workers.Wait()
+	return err
+}
+
+// connect opens an in-process connection. It never reconnects: what was under way on
+// a lost one is unknown, so the session ends with it.
+func (s *session) connect() (*nats.Conn, error) {
+	nc, err := nats.Connect("", nats.InProcessServer(s.ns), nats.UserInfo(serverUser, s.password),
+		nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { s.leave() }))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	return nc, nil
+}
+
+// lane returns the connections of a lane, opened at first use.
+func (s *session) lane(n int) (*lane, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.lanes[n]; l != nil {
+		return l, nil
+	}
+	publish, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	read, err := s.connect()
+	if err != nil {
+		publish.Close()
+		return nil, err
+	}
+	js, err := jetstream.New(read, jetstream.WithDefaultTimeout(apiTimeout))
+	if err != nil {
+		publish.Close()
+		read.Close()
+		return nil, err
+	}
+	l := &lane{publish: publish, read: js, conns: [2]*nats.Conn{publish, read}}
+	s.lanes[n] = l
+	return l, nil
+}
+
+// stop ends the session: connections, then the server, which syncs and closes its files.
+func (s *session) stop() {
+	s.leave()
+	s.mu.Lock()
+	for _, l := range s.lanes {
+		for _, nc := range l.conns {
+			nc.Close()
+		}
+	}
+	s.mu.Unlock()
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	s.ns.Shutdown()
+	s.ns.WaitForShutdown()
+}
+
+// lost tells whether the session has ended.
+func (s *session) lost() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// cursor reads a stream's messages in order, ahead of its caller.
+type cursor struct {
+	session *session
+	it      jetstream.MessagesContext
+	drop    func()
+}
+
+// cursor starts reading at a sequence, with ahead messages on the way at most.
+func (s *session) cursor(ctx context.Context, laneNo int, stream string, from uint64, ahead int) (*cursor, error) {
+	l, err := s.lane(laneNo)
+	if err != nil {
+		return nil, err
+	}
+	cons, err := l.read.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: 5 * time.Minute,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s from message %d: %w", stream, from, err)
+	}
+	name := cons.CachedInfo().Name
+	drop := func() {
+		if s.lost() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
+		defer cancel()
+		_ = l.read.DeleteConsumer(ctx, stream, name) // the server drops it by itself later
+	}
+	it, err := cons.Messages(jetstream.PullMaxMessages(ahead))
+	if err != nil {
+		drop()
+		return nil, fmt.Errorf("read %s from message %d: %w", stream, from, err)
+	}
+	return &cursor{session: s, it: it, drop: drop}, nil
+}
+
+// next waits for the next message; left is how many the stream holds behind it. Of a
+// ctx that ends it returns ctx's error, and may be called again.
+func (c *cursor) next(ctx context.Context) (m stored, left uint64, err error) {
+	msg, err := c.it.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		return stored{}, 0, err
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		return stored{}, 0, err
+	}
+	return stored{seq: meta.Sequence.Stream, header: msg.Headers(), data: msg.Data(), at: meta.Timestamp}, meta.NumPending, nil
+}
+
+func (c *cursor) close() {
+	c.it.Stop()
+	c.drop()
+}
+
+// serverLog passes the server's warnings on.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Noticef(string, ...any) {}
+func (l serverLog) Debugf(string, ...any)  {}
+func (l serverLog) Tracef(string, ...any)  {}
+func (l serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("embedded server warns", "text", fmt.Sprintf(format, v...))
+}
+
+func (l serverLog) Errorf(format string, v ...any) {
+	l.log.Error("embedded server error", "text", fmt.Sprintf(format, v...))
+}
+
+func (l serverLog) Fatalf(format string, v ...any) {
+	l.log.Error("embedded server failed", "text", fmt.Sprintf(format, v...))
+}
+
+// within is next with a limit, for messages that are known to be there.
+func (c *cursor) within(ctx context.Context, limit time.Duration) (stored, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.next(ctx)
+}
+
+// info returns what a stream holds, or jetstream.ErrStreamNotFound.
+func (s *session) info(ctx context.Context, stream string) (jetstream.StreamState, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	st, err := s.api.Stream(ctx, stream)
+	if err != nil {
+		return jetstream.StreamState{}, err
+	}
+	return st.CachedInfo().State, nil
+}
+
+func (s *session) create(ctx context.Context, c jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	_, err := s.api.CreateStream(ctx, c)
+	return err
+}
+
+// message reads one message by its sequence.
+func (s *session) message(ctx context.Context, stream string, seq uint64) (stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	st, err := s.api.Stream(ctx, stream)
+	if err != nil {
+		return stored{}, err
+	}
+	m, err := st.GetMsg(ctx, seq)
+	if err != nil {
+		return stored{}, err
+	}
+	return stored{seq: m.Sequence, header: m.Header, data: m.Data, at: m.Time}, nil
+}
+
+// purge removes the stream's messages below a sequence.
+func (s *session) purge(ctx context.Context, stream string, below uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	st, err := s.api.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	return st.Purge(ctx, jetstream.WithPurgeSequence(below))
+}

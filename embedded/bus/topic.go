@@ -1,0 +1,286 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/meta"
+)
+
+// Limits of topics.
+const (
+	topicNameMax  = 249 // Kafka's
+	partitionsMax = 1024
+	openWorkers   = 8 // partitions that are opened side by side
+)
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
+// The metadata of a stream: enough to find its topic again without meta.db.
+const (
+	metadataTopic     = "tarn.topic"
+	metadataPartition = "tarn.partition"
+	metadataConfig    = "tarn.config"
+)
+
+// Topic is one topic.
+type Topic struct {
+	name       string
+	config     atomic.Pointer[TopicConfig]
+	partitions []*Partition
+}
+
+// keptTopic is a topic as meta keeps it. Deleted is set before anything is removed, so
+// that a deletion that was cut short is finished later.
+type keptTopic struct {
+	TopicConfig
+	Deleted bool `json:"deleted,omitempty"`
+}
+
+// Name is the topic's name.
+func (t *Topic) Name() string { return t.name }
+
+// Config is the configuration in force.
+func (t *Topic) Config() TopicConfig { return *t.config.Load() }
+
+// Partitions returns the partitions in order.
+func (t *Topic) Partitions() []*Partition { return t.partitions }
+
+// streamName escapes a topic's name: JetStream takes no dots, and Kafka no equals signs.
+func streamName(topic string, n int32) string {
+	return strings.ReplaceAll(topic, ".", "=") + "@" + strconv.Itoa(int(n))
+}
+
+func streamMetadata(topic string, n int32, c TopicConfig) map[string]string {
+	config, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // plain strings and numbers always marshal
+	}
+	return map[string]string{metadataTopic: topic, metadataPartition: strconv.Itoa(int(n)), metadataConfig: string(config)}
+}
+
+func checkName(name string) error {
+	if len(name) > topicNameMax || name == "." || name == ".." || !topicName.MatchString(name) {
+		return fault.Newf(fault.Invalid, "use 1 to 249 letters, digits, dots, underscores and dashes", "topic name %q", name)
+	}
+	return nil
+}
+
+// CreateTopic makes a topic, or returns the one that is there with its configuration as it is.
+func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Topic, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	c.Partitions = max(c.Partitions, 1)
+	if c.Partitions > partitionsMax {
+		return nil, fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, c.Partitions, partitionsMax)
+	}
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	if b.closed.Load() {
+		return nil, errClosing
+	}
+	if t, err := b.Topic(name); err == nil {
+		return t, nil
+	}
+	var was keptTopic
+	if err := b.load(ctx, meta.Topics, name, &was); err != nil {
+		return nil, err
+	}
+	if was.Deleted {
+		if err := b.finishDelete(ctx, name, was.Partitions); err != nil {
+			return nil, err
+		}
+	}
+	c.ID = uuid.NewString()
+	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
+		return nil, err
+	}
+	t, err := b.openTopic(ctx, name, c)
+	if err != nil {
+		return nil, err
+	}
+	b.publishTopic(name, t)
+	b.o.Log.Info("topic created", "topic", name, "partitions", c.Partitions)
+	return t, nil
+}
+
+func (b *Bus) keepTopic(ctx context.Context, name string, t keptTopic) error {
+	value, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("topic %s: %w", name, err)
+	}
+	return b.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Topics, Key: name, Value: value})
+}
+
+// publishTopic shows a topic, or with nil hides it, and tells who watches.
+func (b *Bus) publishTopic(name string, t *Topic) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t == nil {
+		delete(b.topics, name)
+	} else {
+		b.topics[name] = t
+	}
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// openTopic opens a topic's partitions and starts their writers. b.admin is held.
+func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig) (*Topic, error) {
+	t := &Topic{name: name}
+	t.config.Store(&c)
+	for n := range c.Partitions {
+		t.partitions = append(t.partitions, b.newPartition(t, n))
+	}
+	s, err := b.liveSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(t.partitions))
+	var workers sync.WaitGroup
+	turns := make(chan struct{}, openWorkers)
+	for i, p := range t.partitions {
+		workers.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			errs[i] = b.startPartition(ctx, p, s)
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		b.stopPartitions(t.partitions)
+		return nil, fmt.Errorf("open topic %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func (b *Bus) newPartition(t *Topic, n int32) *Partition {
+	b.opened++
+	return &Partition{
+		bus: b, topic: t, number: n, label: partitionLabel(t.name, n),
+		stream: streamName(t.name, n), subject: "log." + t.Config().ID + "." + strconv.Itoa(int(n)), lane: (b.opened - 1) / partitionsPerLane,
+		queue: make(chan *request, waitingAppendsMax), ended: make(chan struct{}), deleted: make(chan struct{}),
+		holds: map[string]int64{}, places: places{}, lateStarts: places{}, changed: make(chan struct{}),
+	}
+}
+
+// startPartition opens a partition and starts its writer.
+func (b *Bus) startPartition(ctx context.Context, p *Partition, s *session) error {
+	if err := p.open(ctx, s); err != nil {
+		return err
+	}
+	w := &writer{p: p}
+	if err := w.attach(s); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	w.seq, w.next = p.applied, p.next
+	p.mu.Unlock()
+	stop := make(chan struct{})
+	p.stop = sync.OnceFunc(func() { close(stop) })
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b.running.Go(func() {
+		defer cancel()
+		w.run(run, stop)
+	})
+	context.AfterFunc(b.life, cancel)
+	return nil
+}
+
+// stopPartitions stops the writers that have started and waits for them.
+func (b *Bus) stopPartitions(parts []*Partition) {
+	for _, p := range parts {
+		if p.stop != nil {
+			p.stop()
+		}
+	}
+	for _, p := range parts {
+		if p.stop != nil {
+			<-p.ended
+		}
+	}
+}
+
+// AlterTopic replaces a topic's configuration (its ID and Partitions stay).
+func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error {
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	t, err := b.Topic(name)
+	if err != nil {
+		return err
+	}
+	old := t.Config()
+	c.ID, c.Partitions = old.ID, old.Partitions
+	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
+		return err
+	}
+	t.config.Store(&c)
+	b.publishTopic(name, t)
+	s, err := b.liveSession(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range t.partitions {
+		// The stream's copy matters only when meta.db is lost, so an old one is no fault.
+		if _, err := s.api.UpdateStream(ctx, p.config(c)); err != nil {
+			b.o.Log.Warn("stream does not take the topic's configuration", "partition", p.label, "error", err)
+		}
+	}
+	return nil
+}
+
+// DeleteTopic removes a topic and its records. A topic made again under the name goes on
+// above what its tables hold.
+func (b *Bus) DeleteTopic(ctx context.Context, name string) error {
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	t, err := b.Topic(name)
+	if err != nil {
+		return err
+	}
+	c := t.Config()
+	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c, Deleted: true}); err != nil {
+		return err
+	}
+	b.publishTopic(name, nil)
+	for _, p := range t.partitions {
+		close(p.deleted)
+	}
+	b.stopPartitions(t.partitions)
+	for _, p := range t.partitions {
+		b.cache.trim(&p.tail, p.Next())
+	}
+	b.o.Log.Info("topic deleted", "topic", name)
+	return b.finishDelete(ctx, name, c.Partitions)
+}
+
+// finishDelete removes the streams of a topic that is marked as deleted, then what meta
+// knows of it.
+func (b *Bus) finishDelete(ctx context.Context, name string, partitions int32) error {
+	s, err := b.liveSession(ctx)
+	if err != nil {
+		return err
+	}
+	entries := []meta.Entry{{Bucket: meta.Topics, Key: name}}
+	for n := range partitions {
+		err := s.api.DeleteStream(ctx, streamName(name, n))
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("delete topic %s: %w", name, err)
+		}
+		label := partitionLabel(name, n)
+		entries = append(entries, meta.Entry{Bucket: meta.LogStarts, Key: label}, meta.Entry{Bucket: meta.Checks, Key: label})
+	}
+	return b.o.Meta.Put(ctx, entries...)
+}
