@@ -1,0 +1,150 @@
+package landing
+
+import (
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
+	"github.com/google/uuid"
+
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// normal turns a cell into the one form that a column type has: IntKind for integers,
+// dates and times, FloatKind, TextKind, BytesKind, BoolKind; decimals stay text. It is
+// false for a cell that the type cannot hold without being altered. Null and Missing pass.
+func normal(t record.Type, v record.Value) (record.Value, bool) {
+	if v.Kind == record.Null || v.Kind == record.Missing {
+		return v, true
+	}
+	switch t {
+	case record.Boolean:
+		return v, v.Kind == record.BoolKind
+	case record.Int, record.Date:
+		if t == record.Date && v.Kind == record.TextKind {
+			return parseTime(time.DateOnly, v, func(at time.Time) int64 { return at.Unix() / 86400 })
+		}
+		return v, v.Kind == record.IntKind && v.I >= math.MinInt32 && v.I <= math.MaxInt32
+	case record.Long, record.Time, record.Timestamp:
+		return v, v.Kind == record.IntKind
+	case record.TimestampTZ:
+		if v.Kind == record.TextKind {
+			return parseTime(time.RFC3339Nano, v, time.Time.UnixMicro)
+		}
+		return v, v.Kind == record.IntKind
+	case record.Float:
+		f, ok := double(v)
+		return f, ok && (math.IsNaN(f.F) || float64(float32(f.F)) == f.F)
+	case record.Double:
+		return double(v)
+	case record.String:
+		return v, v.Kind == record.TextKind && utf8.Valid(v.B)
+	case record.Binary:
+		return v, v.Kind == record.BytesKind
+	case record.UUID:
+		id, err := uuid.ParseBytes(v.B)
+		return record.Value{Kind: record.BytesKind, B: id[:]}, v.Kind == record.TextKind && err == nil
+	}
+	precision, scale, ok := table.Decimal(t)
+	if !ok || v.Kind != record.TextKind {
+		return v, false
+	}
+	_, fits := parseDecimal(v.B, precision, scale)
+	return v, fits
+}
+
+// double takes an integer too, if a double holds it exactly. Zero has one sign, so that
+// equal keys are equal bytes.
+func double(v record.Value) (record.Value, bool) {
+	switch v.Kind {
+	case record.FloatKind:
+		return v, true
+	case record.IntKind:
+		f := float64(v.I)
+		return record.Value{Kind: record.FloatKind, F: f}, f < math.MaxInt64 && int64(f) == v.I
+	}
+	return v, false
+}
+
+func parseTime(layout string, v record.Value, unit func(time.Time) int64) (record.Value, bool) {
+	at, err := time.Parse(layout, string(v.B))
+	return record.Value{Kind: record.IntKind, I: unit(at)}, err == nil
+}
+
+// parseDecimal reads a decimal that fits without rounding.
+func parseDecimal(text []byte, precision, scale int) (decimal128.Num, bool) {
+	whole, fraction, digits := 0, 0, 0
+	for i, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+			if whole < 0 {
+				fraction++
+			}
+		case c == '.' && whole == 0:
+			whole = -1
+		case (c == '-' || c == '+') && i == 0:
+		default:
+			return decimal128.Num{}, false
+		}
+	}
+	if digits == 0 || fraction > scale {
+		return decimal128.Num{}, false
+	}
+	n, err := decimal128.FromString(string(text), int32(precision), int32(scale)) //nolint:gosec // at most 38
+	return n, err == nil && n.FitsInPrecision(int32(precision))                  //nolint:gosec // see above
+}
+
+// put appends a cell that normal gave for the builder's column type.
+func put(b array.Builder, v record.Value) {
+	if v.Kind == record.Null || v.Kind == record.Missing {
+		b.AppendNull()
+		return
+	}
+	switch b := b.(type) {
+	case *array.Int64Builder:
+		b.Append(v.I)
+	case *array.StringBuilder:
+		b.BinaryBuilder.Append(v.B)
+	case *array.Float64Builder:
+		b.Append(v.F)
+	case *array.BinaryBuilder:
+		b.Append(v.B)
+	case *array.BooleanBuilder:
+		b.Append(v.I != 0)
+	case *array.Int32Builder:
+		b.Append(int32(v.I)) //nolint:gosec // normal checked the range
+	case *array.Float32Builder:
+		b.Append(float32(v.F))
+	case *array.Date32Builder:
+		b.Append(arrow.Date32(v.I)) //nolint:gosec // normal checked the range
+	case *array.Time64Builder:
+		b.Append(arrow.Time64(v.I))
+	case *array.TimestampBuilder:
+		b.Append(arrow.Timestamp(v.I))
+	case *extensions.UUIDBuilder:
+		b.Append(uuid.UUID(v.B))
+	case *array.Decimal128Builder:
+		t := b.Type().(*arrow.Decimal128Type)
+		n, _ := parseDecimal(v.B, int(t.Precision), int(t.Scale))
+		b.Append(n)
+	default:
+		b.AppendNull()
+	}
+}
+
+// widens tells whether a column of type from may become type to (Iceberg's promotions).
+func widens(from, to record.Type) bool {
+	switch {
+	case from == record.Int && to == record.Long, from == record.Float && to == record.Double:
+		return true
+	}
+	p, s, ok := table.Decimal(from)
+	wider, same, ok2 := table.Decimal(to)
+	return ok && ok2 && s == same && wider > p
+}

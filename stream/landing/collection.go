@@ -1,0 +1,179 @@
+package landing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// collection is the commit in hand of one way.
+type collection struct {
+	w     *way
+	feeds *feeds
+	sink  sink
+
+	rows, bytes int
+	oldest      int64 // milliseconds; 0 when there is no record
+	cut         bool
+	dead        []letter
+}
+
+// land collects what is durable, up to the bounds, and commits it.
+func (c *collection) land(work context.Context) error {
+	select {
+	case c.w.l.slots <- struct{}{}:
+	case <-work.Done():
+		return work.Err()
+	}
+	defer func() { <-c.w.l.slots }()
+	c.rows, c.bytes, c.oldest, c.cut, c.dead = 0, 0, 0, false, nil
+	c.feeds.aim()
+	for !c.full() && (c.feeds.first != nil || c.feeds.behind()) {
+		got, err := c.feeds.next(work)
+		if err != nil {
+			return err
+		}
+		if got == nil {
+			break
+		}
+		if err := c.take(work, got); err != nil {
+			return err
+		}
+	}
+	return c.commit(work)
+}
+
+func (c *collection) full() bool {
+	return c.cut || c.rows >= commitRowsMax || c.bytes >= c.w.l.commitBytes
+}
+
+// take hands the records of one fetch to the sink.
+func (c *collection) take(ctx context.Context, got *fetched) error {
+	f := c.feeds.list[got.feed]
+	for _, b := range got.got.Batches {
+		if b.Next() <= f.read {
+			continue
+		}
+		c.bytes += len(b)
+		if err := c.batch(ctx, f, b); err != nil {
+			return fmt.Errorf("partition %d: %w", f.number, err)
+		}
+		if c.cut {
+			return nil
+		}
+		f.read = b.Next()
+	}
+	f.read = max(f.read, got.got.Next)
+	return nil
+}
+
+func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
+	if b.Control() {
+		m, ok, err := b.Mark()
+		if err != nil || !ok {
+			return err
+		}
+		if err := c.sink.mark(ctx, m); errors.Is(err, errCut) {
+			c.cut = true
+			return nil
+		} else if err != nil {
+			return err
+		}
+		f.place(m.Pos)
+		return nil
+	}
+	records, err := b.Records()
+	if err != nil {
+		return quarantine{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
+	}
+	for i := range records {
+		r := &records[i]
+		if r.Offset < f.read {
+			continue
+		}
+		err := c.sink.add(ctx, f.number, r)
+		if errors.Is(err, errCut) {
+			c.cut, f.read = true, r.Offset
+			return nil
+		}
+		if why, refused := errors.AsType[refusal](err); refused {
+			c.dead = append(c.dead, letter{f.number, r, string(why)})
+		} else if err != nil && !errors.Is(err, errSkip) {
+			return fmt.Errorf("offset %d: %w", r.Offset, err)
+		}
+		if pos, ok := r.Header(record.HeaderPos); ok {
+			f.place(string(pos))
+		}
+		c.rows++
+		if c.oldest == 0 || r.Timestamp < c.oldest {
+			c.oldest = r.Timestamp
+		}
+	}
+	return nil
+}
+
+// place remembers the last place of a source, which goes into the property.
+func (f *feed) place(pos string) {
+	if p, err := record.ParsePos(pos); err == nil {
+		f.places[p.Source] = p.Incarnation + "/" + p.Place
+	}
+}
+
+// commit writes the dead letters, then rows and offsets at once, then tells retention.
+func (c *collection) commit(work context.Context) error {
+	if err := c.w.l.deadLetters(work, c.w, c.dead); err != nil {
+		return err
+	}
+	t, change, err := c.sink.change(work)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		if err := c.write(work, t, change); err != nil {
+			return err
+		}
+	}
+	c.w.progress.dead(len(c.dead))
+	c.sink.committed()
+	if c.cut {
+		return errReopen
+	}
+	return nil
+}
+
+func (c *collection) write(work context.Context, t table.Table, change table.Change) error {
+	offsets, err := marshalOffsets(c.feeds.offsets(c.w.key.topic))
+	if err != nil {
+		return err
+	}
+	if change.Properties == nil {
+		change.Properties = map[string]string{}
+	}
+	change.Properties[table.PropOffsets+Reader], change.Owner = offsets, Reader
+	start := time.Now()
+	_, err = t.Commit(work, change)
+	release(change)
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", t.Ident(), err)
+	}
+	fault.Point("landing.committed")
+	for _, f := range c.feeds.list {
+		f.p.Hold(c.w.key.reader, f.read)
+	}
+	c.w.progress.committed(c, t.Ident(), c.w.l.o.Clock.Now(), time.Since(start))
+	return nil
+}
+
+func release(change table.Change) {
+	for _, b := range change.Rows {
+		b.Release()
+	}
+	for _, b := range change.Keys {
+		b.Release()
+	}
+}

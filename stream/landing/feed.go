@@ -1,0 +1,218 @@
+package landing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// collectLimit is how long a collection waits for records that are durable already.
+const collectLimit = 5 * time.Second
+
+// feed is one partition's records on their way. Its pump reads only what it is asked
+// for, so what waits for a commit stays on the bus.
+type feed struct {
+	p      *bus.Partition
+	number int32
+	read   int64 // the offset after what was collected
+	target int64 // where the collection in hand ends
+	asked  bool
+	ask    chan int
+	places map[string]string
+}
+
+type fetched struct {
+	feed int
+	got  bus.Fetched
+	err  error
+}
+
+// feeds are all partitions of a way's topic.
+type feeds struct {
+	list   []*feed
+	out    chan fetched // one place for each feed, so a pump never blocks on it
+	first  *fetched     // what woke the way
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// openFeeds starts reading behind what the table holds. Offsets that the log no longer
+// has are a fault that names both: nothing is skipped in silence.
+func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, fresh bool) (*feeds, error) {
+	partitions := w.topic.Partitions()
+	ctx, cancel := context.WithCancel(work)
+	f := &feeds{out: make(chan fetched, len(partitions)), cancel: cancel}
+	for i, p := range partitions {
+		at := o.At(w.key.topic, int32(i)) //nolint:gosec // a topic's partitions are int32
+		if fresh {
+			at.Next = p.LogStart()
+			w.progress.began(i, at.Next)
+		}
+		if err := w.inLog(t, i, at.Next, p); err != nil {
+			cancel()
+			return nil, err
+		}
+		one := &feed{p: p, number: int32(i), read: at.Next, target: at.Next, ask: make(chan int, 1), places: map[string]string{}} //nolint:gosec // see above
+		for source, place := range at.Places {
+			one.places[source] = place
+		}
+		f.list = append(f.list, one)
+	}
+	for i, one := range f.list {
+		if !fresh {
+			one.p.Hold(w.key.reader, one.read)
+		}
+		f.wg.Go(func() { one.pump(ctx, i, f.out) })
+	}
+	w.progress.opened(f.list)
+	return f, nil
+}
+
+func (w *way) inLog(t table.Table, partition int, next int64, p *bus.Partition) error {
+	where := func() string {
+		if t == nil {
+			return "the table"
+		}
+		return t.Ident().String()
+	}
+	if start := p.LogStart(); next < start {
+		return quarantine{fault.Wrap(bus.ErrOutOfRange, fault.Damaged,
+			fmt.Sprintf("%s holds topic %s partition %d up to offset %d, but its log begins at %d", where(), w.key.topic, partition, next, start),
+			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+	}
+	if end := p.Next(); next > end {
+		return quarantine{fault.Newf(fault.Damaged, "the bus was put back from an older copy than the lake: put back both from one backup",
+			"%s holds topic %s partition %d up to offset %d, but its log ends at %d", where(), w.key.topic, partition, next, end)}
+	}
+	return nil
+}
+
+// pump reads what it is asked for until ctx ends.
+func (f *feed) pump(ctx context.Context, index int, out chan<- fetched) {
+	r := f.p.Reader(f.read)
+	defer r.Close()
+	for {
+		var size int
+		select {
+		case <-ctx.Done():
+			return
+		case size = <-f.ask:
+		}
+		got, err := r.Next(ctx, size)
+		if ctx.Err() != nil {
+			return
+		}
+		out <- fetched{index, got, err}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (f *feeds) request(one *feed, size int) {
+	if !one.asked {
+		one.asked = true
+		one.ask <- size
+	}
+}
+
+// wait blocks until there is something to land; false when stop came first.
+func (f *feeds) wait(stop context.Context) bool {
+	if f.first != nil {
+		return true
+	}
+	for _, one := range f.list {
+		f.request(one, wakeBytes)
+	}
+	select {
+	case got := <-f.out:
+		f.list[got.feed].asked = false
+		f.first = &got
+		return true
+	case <-stop.Done():
+		return false
+	}
+}
+
+// oldest is about the time of the first record that waits, in milliseconds; 0 unknown.
+func (f *feeds) oldest() int64 {
+	if f.first == nil || len(f.first.got.Batches) == 0 {
+		return 0
+	}
+	return f.first.got.Batches[0].MaxTimestamp()
+}
+
+// aim sets how far the collection in hand goes: to what is stable now.
+func (f *feeds) aim() {
+	for _, one := range f.list {
+		one.target = one.p.Stable()
+	}
+}
+
+func (f *feeds) behind() bool {
+	for _, one := range f.list {
+		if one.read < one.target {
+			return true
+		}
+	}
+	return false
+}
+
+// next returns the next fetch, or nil when none comes in time.
+func (f *feeds) next(work context.Context) (*fetched, error) {
+	got := f.first
+	if f.first = nil; got == nil {
+		for _, one := range f.list {
+			if one.read < one.target {
+				f.request(one, fetchBytes)
+			}
+		}
+		limit := time.NewTimer(collectLimit)
+		defer limit.Stop()
+		select {
+		case one := <-f.out:
+			f.list[one.feed].asked = false
+			got = &one
+		case <-limit.C:
+			return nil, nil //nolint:nilnil // late is no error
+		case <-work.Done():
+			return nil, work.Err()
+		}
+	}
+	if errors.Is(got.err, bus.ErrOutOfRange) {
+		one := f.list[got.feed]
+		return nil, quarantine{fault.Wrap(got.err, fault.Damaged,
+			fmt.Sprintf("partition %d was read up to offset %d, but its log begins at %d", one.number, one.read, one.p.LogStart()),
+			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+	}
+	if got.err != nil {
+		return nil, fmt.Errorf("read partition %d: %w", got.feed, got.err)
+	}
+	return got, nil
+}
+
+func (f *feeds) close() {
+	f.cancel()
+	f.wg.Wait()
+}
+
+// offsets is the value of the property for what was collected so far.
+func (f *feeds) offsets(topic string) record.Offsets {
+	o := record.Offsets{topic: {}}
+	for _, one := range f.list {
+		places := make(map[string]string, len(one.places))
+		for k, v := range one.places {
+			places[k] = v
+		}
+		o[topic][strconv.Itoa(int(one.number))] = record.PartitionOffsets{Next: one.read, Places: places}
+	}
+	return o
+}

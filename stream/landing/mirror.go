@@ -1,0 +1,304 @@
+package landing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+	"tarn/embedded/record/schemas"
+	"tarn/lake/table"
+)
+
+// mirrorSink keeps a silver table equal to a source's table. A collection is folded by
+// key, the last record wins by offset: order in the log is authoritative, also between a
+// snapshot's rows and changes, for a chunk is appended after the changes that it saw.
+type mirrorSink struct {
+	w     *way
+	shape *shape // nil until the mirror or its first schema is known
+	plans map[int64]*plan
+
+	fold    map[string]int // canonical key -> entry
+	entries []entry
+	below   *table.Below
+	added   int
+	row     record.Row
+	keyBuf  []byte
+}
+
+// entry is the last that the collection says of one key.
+type entry struct {
+	key        []record.Value // normalised key cells, then `_key`'s where the mirror has one
+	plan       *plan
+	object     []byte // the row as JSON; nil when the row is gone
+	offset     int64
+	generation int64
+}
+
+func newMirrorSink(w *way) sink {
+	return &mirrorSink{w: w, plans: map[int64]*plan{}, fold: map[string]int{}}
+}
+
+func (s *mirrorSink) open(ctx context.Context) (table.Table, error) {
+	t, err := s.w.l.mirrors.find(ctx, s.w.key.topic)
+	if err != nil || t == nil {
+		return nil, err
+	}
+	if m := s.w.config.Mirror; m != "" && t.Ident().Name != TableName(m) {
+		return nil, nil //nolint:nilnil // renamed by its setting: a new mirror begins
+	}
+	s.shape = shapeOf(t)
+	return t, nil
+}
+
+// plan returns how records of a schema go into the mirror, and makes the mirror at the
+// first one.
+func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
+	if p, ok := s.plans[id]; ok {
+		if !slices.Equal(p.tableKeys, s.shape.keys) && len(s.entries) > 0 {
+			return nil, errCut // the keys of one commit are of the same columns
+		}
+		s.shape.keys = p.tableKeys
+		return p, nil
+	}
+	schema, err := s.w.l.o.Schemas.Get(ctx, id)
+	if errors.Is(err, schemas.ErrNotFound) {
+		return nil, refusal(fmt.Sprintf("schema %d is not known", id))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(schema.Keys()) == 0 {
+		return nil, quarantine{fault.Newf(fault.Invalid, "give the table a primary key, or take `keyed` off the topic: bronze has its records",
+			"table %s of topic %s has no key, so it cannot be mirrored", schema.Table, s.w.key.topic)}
+	}
+	if s.shape == nil {
+		t, err := s.make(ctx, schema)
+		if err != nil {
+			return nil, err
+		}
+		s.shape = shapeOf(t)
+	}
+	if len(s.entries) > 0 && !s.shape.sameKeys(schema) {
+		return nil, errCut // as above
+	}
+	p, findings, err := s.shape.plan(schema)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range findings {
+		s.w.progress.finding(f)
+	}
+	s.plans[id] = p
+	return p, nil
+}
+
+// make creates the mirror for its first schema.
+func (s *mirrorSink) make(ctx context.Context, schema *record.Schema) (table.Table, error) {
+	id := table.Ident{Namespace: silverNamespace, Name: MirrorName(schema.Schema, schema.Table, onlySchema(s.w.l.o.Bus.Topics(), s.w.config.Source))}
+	if s.w.config.Mirror != "" {
+		id.Name = TableName(s.w.config.Mirror)
+	}
+	t, err := claim(ctx, s.w.l.o.Tables, table.Spec{
+		Ident: id, Columns: mirrorColumns(schema),
+		Properties: map[string]string{table.PropSource: sourceOf(schema)},
+	}, s.w.key.topic, "tarn.mirror")
+	if err != nil {
+		return nil, err
+	}
+	s.w.l.mirrors.add(s.w.key.topic, id)
+	return t, nil
+}
+
+func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
+	e, err := inspect(r)
+	if err != nil {
+		if _, refused := errors.AsType[refusal](err); refused {
+			return errSkip // bronze's to tell
+		}
+		return err
+	}
+	if e.tombstone {
+		return errSkip // the delete before it said it all
+	}
+	p, err := s.plan(ctx, e.schema)
+	if err != nil {
+		return err
+	}
+	switch e.Op {
+	case 'c', 'r', 'u':
+		return s.upsert(p, &e, r)
+	case 'd':
+		return s.remove(p, &e, r)
+	}
+	return refusal(fmt.Sprintf("a mirror knows no op %q", e.Op))
+}
+
+func (s *mirrorSink) upsert(p *plan, e *event, r *record.Record) error {
+	if e.After == nil {
+		return refusal("no row in after")
+	}
+	key, err := s.keyOf(p, e.After, r.Key)
+	if err != nil {
+		return err
+	}
+	for i, c := range s.row {
+		if c.Kind == record.Missing {
+			// An unchanged value that the source did not send is to be resolved from the
+			// mirror (rule 7). No source that there is leaves one out; the one that does
+			// brings a read of table.Table with it, to be called here.
+			return refusal("the source left out column " + p.schema.Columns[i].Name)
+		}
+	}
+	now := entry{key: key, plan: p, object: e.After, offset: r.Offset, generation: e.generation}
+	if e.Op == 'u' && e.Before != nil {
+		if err := s.removeBefore(p, e, r, &now); err != nil {
+			return err
+		}
+	}
+	s.put(now)
+	return nil
+}
+
+// removeBefore deletes the row under its old key. Sources send a changed key as a
+// delete and a create; this holds the mirror right with one that does not.
+func (s *mirrorSink) removeBefore(p *plan, e *event, r *record.Record, now *entry) error {
+	old, err := s.keyOf(p, e.Before, r.Key)
+	if _, refused := errors.AsType[refusal](err); refused {
+		return nil // a before without its whole key names no row
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(old, now.key, sameCell) {
+		s.put(entry{key: old, plan: p, offset: r.Offset, generation: e.generation})
+	}
+	return nil
+}
+
+func (s *mirrorSink) remove(p *plan, e *event, r *record.Record) error {
+	object := e.Before
+	if object == nil {
+		object = r.Key
+	}
+	if object == nil {
+		return refusal("a delete without before and without key")
+	}
+	key, err := s.keyOf(p, object, r.Key)
+	if err != nil {
+		return err
+	}
+	s.put(entry{key: key, plan: p, offset: r.Offset, generation: e.generation})
+	return nil
+}
+
+// keyOf decodes a row into s.row and returns its key cells, copied.
+func (s *mirrorSink) keyOf(p *plan, object, recordKey []byte) ([]record.Value, error) {
+	row, extra, err := envelope.Decode(p.schema, object, s.row)
+	if err != nil {
+		return nil, refusal(err.Error())
+	}
+	if extra != nil {
+		if _, err := members(extra); err != nil {
+			return nil, refusal(err.Error())
+		}
+	}
+	s.row = row
+	key := make([]record.Value, 0, len(p.keys)+1)
+	whole := true
+	for _, i := range p.keys {
+		v, fits := normal(p.types[i], row[i])
+		if v.Kind == record.Missing {
+			return nil, refusal("the source left out key column " + p.schema.Columns[i].Name)
+		}
+		if !fits || !p.fits[i] || v.Kind == record.Null {
+			whole, v = false, record.Value{}
+		}
+		if v.Kind == record.FloatKind && v.F == 0 {
+			v.F = 0 // one zero
+		}
+		v.B = slices.Clone(v.B)
+		key = append(key, v)
+	}
+	switch {
+	case p.keyText && whole:
+		key = append(key, record.Value{})
+	case p.keyText:
+		key = append(key, text(slices.Clone(recordKey)))
+	case !whole:
+		return nil, refusal("a key column that may not be null is null, or of another type")
+	}
+	return key, nil
+}
+
+// put makes an entry the last word on its key.
+func (s *mirrorSink) put(e entry) {
+	s.added++
+	s.keyBuf = canonical(s.keyBuf[:0], e.key)
+	if i, ok := s.fold[string(s.keyBuf)]; ok {
+		s.entries[i] = e
+		return
+	}
+	s.fold[string(s.keyBuf)] = len(s.entries)
+	s.entries = append(s.entries, e)
+}
+
+// mark ends a snapshot: what is of a lower generation goes from the mirror, and from
+// the rows in hand, which the table cannot know.
+func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
+	if _, err := s.plan(ctx, m.Schema); err != nil {
+		if _, refused := errors.AsType[refusal](err); !refused {
+			return err
+		}
+		s.w.progress.finding(fmt.Sprintf("a snapshot mark names schema %d, which is not known", m.Schema))
+		if s.shape == nil {
+			return nil
+		}
+	}
+	if m.Kind != record.SnapshotEnd {
+		return nil
+	}
+	for i := range s.entries {
+		if s.entries[i].generation < m.Generation {
+			s.entries[i].object = nil
+		}
+	}
+	if s.below == nil || s.below.Value < m.Generation {
+		s.below = &table.Below{Column: generationColumn, Value: m.Generation}
+	}
+	return nil
+}
+
+func (s *mirrorSink) change(context.Context) (table.Table, table.Change, error) {
+	if s.shape == nil {
+		return nil, table.Change{}, nil
+	}
+	c := table.Change{DeleteBelow: s.below, AddColumns: s.shape.adds, Widen: s.shape.widen}
+	if len(s.entries) > 0 {
+		keys, rows, misfits, err := s.shape.build(s.entries)
+		if err != nil {
+			return nil, c, err
+		}
+		c.Keys = []arrow.RecordBatch{keys}
+		if rows != nil {
+			c.Rows = []arrow.RecordBatch{rows}
+		}
+		s.w.progress.misfit(misfits)
+	}
+	s.w.progress.adding(s.added)
+	return s.shape.table, c, nil
+}
+
+func (s *mirrorSink) committed() {
+	if s.shape != nil && s.shape.changed() {
+		s.shape = shapeOf(s.shape.table)
+		s.plans = map[int64]*plan{}
+	}
+	clear(s.fold)
+	s.entries, s.below, s.added = nil, nil, 0
+}

@@ -1,0 +1,3 @@
+package landing
+
+func newPlainSink(w *way) sink { return newBronzeSink(w) }

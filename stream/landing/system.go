@@ -1,0 +1,174 @@
+package landing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+	"tarn/embedded/record/schemas"
+	"tarn/lake/table"
+)
+
+// Tarn's own topics. Their records are flat JSON objects with a header tarn.schema, and
+// land in system.<name> in exactly their columns.
+const (
+	deadLetterTopic = "tarn.dead_letter"
+	commitsTopic    = "tarn.commits"
+)
+
+func column(name string, t record.Type) record.Column {
+	return record.Column{Name: name, Type: t, Nullable: true}
+}
+
+// systemSchema is the schema of one of Tarn's own topics.
+func systemSchema(topic string) record.Schema {
+	s := record.Schema{Source: "tarn", Database: "tarn", Schema: table.SystemNamespace}
+	switch topic {
+	case deadLetterTopic:
+		s.Table = "dead_letter"
+		s.Columns = []record.Column{
+			column("topic", record.String), column("partition", record.Int), column("offset", record.Long),
+			column("at", record.TimestampTZ), column("error", record.String), column("key", record.String),
+			column("value", record.String), column("headers", record.String),
+		}
+	case commitsTopic:
+		s.Table = "commits"
+		s.Columns = []record.Column{
+			column("at", record.TimestampTZ), column("table", record.String), column("table_id", record.String),
+			column("snapshot_id", record.Long), column("operation", record.String), column("added_rows", record.Long),
+			column("deleted_rows", record.Long), column("added_files", record.Long), column("ms", record.Long),
+		}
+	}
+	return s
+}
+
+func isSystemTopic(name string) bool { return name == deadLetterTopic || name == commitsTopic }
+
+// systemTopic is an own topic, ready to be written.
+type systemTopic struct {
+	partition *bus.Partition
+	schema    []byte // the header tarn.schema
+}
+
+type systemTopics struct{ dead, commits systemTopic }
+
+func (s *systemTopics) create(ctx context.Context, b *bus.Bus, store *schemas.Store) error {
+	for topic, into := range map[string]*systemTopic{deadLetterTopic: &s.dead, commitsTopic: &s.commits} {
+		id, err := store.Put(ctx, systemSchema(topic))
+		if err != nil {
+			return err
+		}
+		t, err := b.CreateTopic(ctx, topic, bus.TopicConfig{Partitions: 1, Land: true})
+		if err != nil {
+			return fmt.Errorf("create topic %s: %w", topic, err)
+		}
+		*into = systemTopic{t.Partitions()[0], strconv.AppendInt(nil, id, 10)}
+	}
+	return nil
+}
+
+// systemSink lands an own topic. A record that cannot be read is told as a finding,
+// for the dead letters are such a topic themselves.
+type systemSink struct {
+	w     *way
+	table table.Table
+	build *array.RecordBuilder
+	cols  []table.Column
+	row   record.Row
+	cells []record.Value
+	rows  int
+}
+
+func newSystemSink(w *way) sink { return &systemSink{w: w} }
+
+func (s *systemSink) open(ctx context.Context) (table.Table, error) {
+	schema := systemSchema(s.w.key.topic)
+	spec := table.Spec{Ident: table.Ident{Namespace: table.SystemNamespace, Name: schema.Table}}
+	for _, c := range schema.Columns {
+		spec.Columns = append(spec.Columns, table.Column{Name: c.Name, Type: c.Type})
+	}
+	t, err := claim(ctx, s.w.l.o.Tables, spec, s.w.key.topic, "tarn.table")
+	if err != nil {
+		return nil, err
+	}
+	arrowSchema, err := pick(t, spec.Columns)
+	if err != nil {
+		return nil, err
+	}
+	s.table, s.cols, s.cells = t, spec.Columns, make([]record.Value, len(spec.Columns))
+	s.build = array.NewRecordBuilder(memory.DefaultAllocator, arrowSchema)
+	return t, nil
+}
+
+func (s *systemSink) add(ctx context.Context, _ int32, r *record.Record) error {
+	err := s.read(ctx, r)
+	if _, refused := errors.AsType[refusal](err); refused {
+		s.w.progress.finding(fmt.Sprintf("the record at offset %d of %s was passed over: %v", r.Offset, s.w.key.topic, err))
+		s.w.progress.dead(1)
+		return errSkip
+	}
+	if err != nil {
+		return err
+	}
+	for i, f := range s.build.Fields() {
+		put(f, s.cells[i])
+	}
+	s.rows++
+	return nil
+}
+
+// read fills s.cells.
+func (s *systemSink) read(ctx context.Context, r *record.Record) error {
+	id, err := number(r, record.HeaderSchema)
+	if err != nil {
+		return refusal(err.Error())
+	}
+	schema, err := s.w.l.o.Schemas.Get(ctx, id)
+	if errors.Is(err, schemas.ErrNotFound) {
+		return refusal(err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	if !json.Valid(r.Value) {
+		return refusal("the value is no JSON")
+	}
+	if s.row, _, err = envelope.Decode(schema, r.Value, s.row); err != nil {
+		return refusal(err.Error())
+	}
+	clear(s.cells)
+	for i, v := range s.row {
+		at := columnNamed(s.cols, schema.Columns[i].Name)
+		if at < 0 {
+			continue
+		}
+		cell, fits := normal(s.cols[at].Type, v)
+		if !fits {
+			return refusal("column " + s.cols[at].Name + " is of another type")
+		}
+		s.cells[at] = cell
+	}
+	return nil
+}
+
+func (s *systemSink) mark(context.Context, record.Mark) error { return nil }
+
+func (s *systemSink) change(context.Context) (table.Table, table.Change, error) {
+	var c table.Change
+	if s.rows > 0 {
+		c.Rows = []arrow.RecordBatch{s.build.NewRecordBatch()}
+	}
+	s.w.progress.adding(s.rows)
+	return s.table, c, nil
+}
+
+func (s *systemSink) committed() { s.rows = 0 }

@@ -1,0 +1,211 @@
+package landing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+)
+
+// The names by which retention knows the two readers of a topic.
+const (
+	bronzeReader = "bronze"
+	silverReader = "silver"
+)
+
+type wayKey struct{ topic, reader string }
+
+// way is one topic's road into one table. Its goroutine is the only writer of that
+// table's rows.
+type way struct {
+	key      wayKey
+	l        *Landing
+	topic    *bus.Topic
+	config   bus.TopicConfig
+	interval time.Duration
+	sink     func() sink
+	log      *slog.Logger
+	progress progress
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// sink turns what one collection read into one change of one table.
+type sink interface {
+	// open finds or makes the table; nil where the first record will tell its columns.
+	open(ctx context.Context) (table.Table, error)
+	// add takes a record of a partition. A refusal sends it to the dead letters, errSkip
+	// passes it over, errCut ends the collection before it; another error ends the session.
+	add(ctx context.Context, partition int32, r *record.Record) error
+	// mark takes a snapshot's mark.
+	mark(ctx context.Context, m record.Mark) error
+	// change builds what was added, for the table, which is nil when there is none yet.
+	change(ctx context.Context) (table.Table, table.Change, error)
+	// committed forgets what was added.
+	committed()
+}
+
+var (
+	errSkip = errors.New("not for this table")
+	errCut  = errors.New("commit before this record")
+)
+
+// refusal is why a record goes to the dead letters.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// quarantine is an error that trying again cannot mend.
+type quarantine struct{ err error }
+
+func (q quarantine) Error() string { return q.err.Error() }
+func (q quarantine) Unwrap() error { return q.err }
+
+func (l *Landing) newWay(t *bus.Topic, reader string) *way {
+	w := &way{
+		key: wayKey{t.Name(), reader}, l: l, topic: t, config: t.Config(), interval: l.o.CommitInterval,
+		done: make(chan struct{}),
+		log:  l.o.Log.With("topic", t.Name(), "reader", reader),
+	}
+	w.progress.state = stateLanding
+	return w
+}
+
+// same tells whether two ways land the same topic in the same manner.
+func (w *way) same(o *way) bool {
+	a, b := w.config, o.config
+	a.Retention, a.RetentionBytes, b.Retention, b.RetentionBytes = 0, 0, 0, 0
+	return a == b && w.topic == o.topic
+}
+
+// run lands until stop ends and what is in flight is committed, or work ends.
+func (w *way) run(stop, work context.Context) {
+	wait := backoffMin
+	for {
+		before := w.progress.commitCount()
+		err := w.guarded(stop, work)
+		if err == nil || work.Err() != nil {
+			return
+		}
+		if errors.Is(err, errReopen) {
+			continue
+		}
+		if w.progress.commitCount() > before {
+			wait = backoffMin
+		}
+		pause := wait
+		if _, stuck := errors.AsType[quarantine](err); stuck {
+			pause = quarantineRecheck
+		}
+		w.progress.failed(err, w.l.o.Clock.Now())
+		w.log.Warn("landing waits", "error", err.Error(), "retry_ms", pause.Milliseconds())
+		select {
+		case <-stop.Done():
+			return
+		case <-time.After(pause):
+		}
+		wait = min(2*wait, backoffMax)
+	}
+}
+
+// guarded turns a panic of one way into its error, so that no other one stops.
+func (w *way) guarded(stop, work context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return w.session(stop, work)
+}
+
+// session opens the table, goes on from its offsets and commits until stop.
+func (w *way) session(stop, work context.Context) error {
+	s := w.sink()
+	t, err := s.open(work)
+	if err != nil {
+		return err
+	}
+	offsets, fresh, err := readOffsets(t, w.key.topic)
+	if err != nil {
+		return err
+	}
+	f, err := w.openFeeds(work, t, offsets, fresh)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	c := &collection{w: w, feeds: f, sink: s}
+	var last time.Time
+	for {
+		if !f.wait(stop) {
+			return w.finish(work, c)
+		}
+		w.progress.waiting(f.oldest())
+		pause(stop, w.due(last))
+		if err := c.land(work); err != nil {
+			return err
+		}
+		last = time.Now()
+	}
+}
+
+// due is how long the next commit waits: the interval since the last one, or a tenth of
+// it after a rest; nothing when a whole commit waits already.
+func (w *way) due(last time.Time) time.Duration {
+	rested := time.Since(last)
+	return max(w.interval-rested, w.interval/10)
+}
+
+// finish commits what was durable when the stop came.
+func (w *way) finish(work context.Context, c *collection) error {
+	c.feeds.aim()
+	for c.feeds.behind() {
+		if err := c.land(work); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// readOffsets reads how far a table has come; fresh is a table that never landed.
+func readOffsets(t table.Table, topic string) (o record.Offsets, fresh bool, err error) {
+	o = record.Offsets{}
+	if t == nil {
+		return o, true, nil
+	}
+	text, ok := t.Property(table.PropOffsets + Reader)
+	if !ok {
+		return o, true, nil
+	}
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return nil, false, quarantine{fault.Wrap(err, fault.Damaged, fmt.Sprintf("read the offsets of %s", t.Ident()),
+			"the table property "+table.PropOffsets+Reader+" was changed by hand: put back its old value")}
+	}
+	for name := range o {
+		if name != topic {
+			delete(o, name) // entries of dropped topics go at the next commit
+		}
+	}
+	return o, false, nil
+}
