@@ -1,0 +1,59 @@
+package proof_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	proof "tarn/.ci/proof"
+)
+
+func TestMain(m *testing.M) {
+	proof.BecomeWriter()
+	os.Exit(run(m))
+}
+
+// buildDir holds the program for the life of the test process.
+var buildDir string
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tarn-proof-")
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	buildDir = dir
+	defer func() { _ = os.RemoveAll(dir) }()
+	return m.Run()
+}
+
+var build = sync.OnceValues(func() (string, error) { return proof.Build(context.Background(), buildDir) })
+
+// binary is the program under proof.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// must ends a test at an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// peer skips a test whose peer is missing, or fails it where peers are required.
+func peer(t *testing.T, missing string) {
+	t.Helper()
+	if os.Getenv("TARN_REQUIRE_PEERS") == "1" {
+		t.Fatalf("TARN_REQUIRE_PEERS=1, and %s", missing)
+	}
+	t.Skip(missing)
+}
