@@ -21,7 +21,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 	for {
 		cause := w.serve(ctx, stop)
 		if cause == nil || ctx.Err() != nil {
-			w.refuse(errClosing)
+			w.refuse(w.p.over())
 			return
 		}
 		w.p.bus.o.Log.Warn("append failed, the log is read again", "partition", w.p.label, "error", cause)
@@ -31,7 +31,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 		w.p.trouble.Store(refusal)
 		w.refuse(refusal)
 		if !w.recover(ctx, stop, cause, refusal) {
-			w.refuse(errClosing)
+			w.refuse(w.p.over())
 			return
 		}
 		w.p.trouble.Store(nil)
@@ -118,7 +118,7 @@ func (w *writer) barrier(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout)
 	defer cancel()
 	reply := w.reply()
-	err := w.conn.PublishMsg(&nats.Msg{Subject: w.p.subject, Reply: reply, Header: nats.Header{
+	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject, Reply: reply, Header: nats.Header{
 		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(math.MaxInt64, 10)},
 	}})
 	if err != nil {

@@ -80,7 +80,9 @@ func (p *Partition) Append(ctx context.Context, batches []byte) (Appended, error
 	if err != nil {
 		return Appended{}, err
 	}
-	if trouble := p.trouble.Load(); trouble != nil {
+	if trouble := p.trouble.Load(); trouble == errClosing {
+		return Appended{}, p.over()
+	} else if trouble != nil {
 		return Appended{}, p.refused(trouble)
 	}
 	select {
@@ -230,7 +232,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 			w.p.trouble.Store(errClosing)
 		}
 		if stop == nil {
-			w.refuseWaiting(errClosing)
+			w.refuseWaiting(w.p.over())
 			if len(w.inFlight) == 0 {
 				return nil
 			}

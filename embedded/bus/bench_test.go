@@ -1,0 +1,65 @@
+package bus_test
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"testing"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/record"
+)
+
+// BenchmarkAppend1MB is one producer that appends batches of 1 MB, each acknowledged
+// after its fsync before the next is sent.
+func BenchmarkAppend1MB(b *testing.B) {
+	h := open(b, func(o *bus.Options) { o.CacheBytes = 16 << 20 })
+	p := h.partition("bench", bus.TopicConfig{})
+	const values, valueBytes = 1000, 1000
+	records := make([]record.Record, values)
+	for i := range records {
+		value := make([]byte, valueBytes)
+		_, _ = rand.Read(value)
+		records[i] = record.Record{Timestamp: 1, Value: value}
+	}
+	batch := record.Encode(records)
+	b.SetBytes(int64(len(batch)))
+	b.ReportAllocs()
+	took := make([]time.Duration, 0, 1<<16)
+	for b.Loop() {
+		start := time.Now()
+		if _, err := p.Append(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(len(batch))*float64(len(took))/1e6/b.Elapsed().Seconds(), "MB/s")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkRead reads a log of joined messages from disk.
+func BenchmarkRead(b *testing.B) {
+	h := open(b, func(o *bus.Options) { o.CacheBytes = 0 })
+	p := h.partition("bench", bus.TopicConfig{})
+	batch := record.Encode(slices.Repeat([]record.Record{{Timestamp: 1, Value: make([]byte, 1000)}}, 1000))
+	const batches = 100
+	for range batches {
+		if _, err := p.Append(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(len(batch) * batches))
+	for b.Loop() {
+		r := p.Reader(0)
+		for at := int64(0); at < p.Next(); {
+			f, err := r.Next(context.Background(), 1<<20)
+			if err != nil {
+				b.Fatal(err)
+			}
+			at = f.Next
+		}
+		r.Close()
+	}
+}

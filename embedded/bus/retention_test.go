@@ -1,0 +1,217 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/meta"
+	"tarn/embedded/record"
+)
+
+// lose removes files of the data folder.
+func lose(t testing.TB, dir, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing to lose in %s/%s: %v", dir, pattern, err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// forget removes a key of meta.
+func forget(t testing.TB, dir string, b meta.Bucket, key string) {
+	t.Helper()
+	ctx := context.Background()
+	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Put(ctx, meta.Entry{Bucket: b, Key: key}), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }
+func (c *clock) jump(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// at is a batch of one record of the clock's time.
+func (c *clock) batch(value string) record.Batch {
+	return record.Encode([]record.Record{{Timestamp: c.Now().UnixMilli(), Value: []byte(value)}})
+}
+
+func TestRetentionPurgesOldMessagesButNeverTheLastOneNorPastAHold(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock = c })
+	p := h.partition("t", bus.TopicConfig{Land: true, Keyed: true})
+	for i := range 4 {
+		h.append(p, c.batch(fmt.Sprint(i)))
+		c.jump(10 * time.Hour)
+	}
+	// The records are 40, 30, 20 and 10 hours old; a landed topic keeps 24.
+	sweep := func(start int64, finding string) {
+		t.Helper()
+		h.bus.Sweep(t.Context())
+		st := h.bus.Stats()[0]
+		if p.LogStart() != start || (finding == "") != (st.Finding == "") || !strings.Contains(st.Finding, finding) {
+			t.Fatalf("log start %d, want %d; finding %q, want %q", p.LogStart(), start, st.Finding, finding)
+		}
+		if (finding == "") != (len(h.bus.Report()) == 0) {
+			t.Fatalf("report is %v", h.bus.Report())
+		}
+	}
+	sweep(0, "bronze")
+	p.Hold("bronze", 4)
+	sweep(0, "silver")
+	p.Hold("silver", 1)
+	sweep(1, "silver")
+	r := p.Reader(0)
+	defer r.Close()
+	if _, err := r.Next(t.Context(), 1); !errors.Is(err, bus.ErrOutOfRange) {
+		t.Fatalf("got %v", err)
+	}
+	p.Hold("silver", 4)
+	sweep(2, "")
+	if got := fmt.Sprint(h.read(p, 2, 1)); got != "[2:2 3:3]" {
+		t.Fatalf("got %s", got)
+	}
+	c.jump(1000 * time.Hour)
+	sweep(3, "")
+	h.restart()
+	p = h.partition("t", bus.TopicConfig{})
+	if p.LogStart() != 3 || p.Next() != 4 {
+		t.Fatalf("%d to %d", p.LogStart(), p.Next())
+	}
+}
+
+func TestRetentionByBytesAndTheDefaults(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock = c })
+	small := h.partition("small", bus.TopicConfig{RetentionBytes: 300})
+	week := h.partition("week", bus.TopicConfig{})
+	ever := h.partition("ever", bus.TopicConfig{Retention: -1})
+	for i := range 5 {
+		for _, p := range []*bus.Partition{small, week, ever} {
+			h.append(p, c.batch(fmt.Sprint(i)))
+		}
+	}
+	h.bus.Sweep(t.Context())
+	if small.LogStart() == 0 || small.LogStart() == 5 || week.LogStart() != 0 || h.bus.Stats()[1].Bytes > 300 {
+		t.Fatalf("small starts at %d, week at %d: %+v", small.LogStart(), week.LogStart(), h.bus.Stats())
+	}
+	c.jump(6 * 24 * time.Hour)
+	h.bus.Sweep(t.Context())
+	if week.LogStart() != 0 {
+		t.Fatal("six days are not a week")
+	}
+	c.jump(48 * time.Hour)
+	h.bus.Sweep(t.Context())
+	if week.LogStart() != 4 || ever.LogStart() != 0 {
+		t.Fatalf("week starts at %d, ever at %d", week.LogStart(), ever.LogStart())
+	}
+}
+
+func TestTrimFollowsDeleteRecords(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	for range 5 {
+		h.append(p, append(placed("s/i/0001"), batch("b")...))
+	}
+	p.Hold("silver", 7)
+	for _, c := range []struct{ before, start int64 }{{3, 3}, {1, 3}, {9, 7}, {-1, 7}} {
+		if err := p.Trim(t.Context(), c.before); err != nil || p.LogStart() != c.start {
+			t.Fatalf("trim to %d: log starts at %d, %v", c.before, p.LogStart(), err)
+		}
+	}
+	if err := p.Trim(t.Context(), 11); !errors.Is(err, bus.ErrOutOfRange) {
+		t.Fatalf("got %v", err)
+	}
+	if got := h.read(p, 7, 1); len(got) != 3 || got[0] != "7:b" {
+		t.Fatalf("got %v", got)
+	}
+	p.Hold("silver", 10)
+	if err := p.Trim(t.Context(), -1); err != nil || p.LogStart() != 10 {
+		t.Fatalf("log starts at %d, %v", p.LogStart(), err)
+	}
+	h.close()
+	forget(t, h.dir, meta.Checks, "t/0")
+	h.open()
+	p = h.partition("t", bus.TopicConfig{})
+	if pos, ok := p.Place("s"); !ok || p.LogStart() != 10 || p.Next() != 10 || pos.Place != "0001" {
+		t.Fatalf("%d to %d, place %v", p.LogStart(), p.Next(), pos)
+	}
+	h.append(p, batch("x"))
+	if got := fmt.Sprint(h.read(p, 10, 1)); got != "[10:x]" {
+		t.Fatalf("got %s", got)
+	}
+}
+
+func TestAReaderThatIsOvertakenByTheLogStartIsTold(t *testing.T) {
+	h := open(t, func(o *bus.Options) { o.CacheBytes = 0 })
+	p := h.partition("t", bus.TopicConfig{})
+	for i := range 600 {
+		h.append(p, batch(fmt.Sprint(i)))
+	}
+	r := p.Reader(0)
+	defer r.Close()
+	f, err := r.Next(t.Context(), 1)
+	if err != nil || f.Next != 1 {
+		t.Fatalf("%v %v", f, err)
+	}
+	if err := p.Trim(t.Context(), 590); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(t.Context(), 1); !errors.Is(err, bus.ErrOutOfRange) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestNextWaitsForRecordsAndHonoursItsContext(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	r := p.Reader(0)
+	defer r.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if _, err := r.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	done := make(chan []string, 1)
+	go func() {
+		f, err := r.Next(context.Background(), 1)
+		if err != nil {
+			done <- []string{err.Error()}
+			return
+		}
+		done <- lines(t, f, 0)
+	}()
+	h.append(p, batch("a"))
+	if got := fmt.Sprint(<-done); got != "[0:a]" {
+		t.Fatalf("got %s", got)
+	}
+	past := p.Reader(2)
+	defer past.Close()
+	if _, err := past.Next(t.Context(), 1); !errors.Is(err, bus.ErrOutOfRange) {
+		t.Fatalf("got %v", err)
+	}
+}
