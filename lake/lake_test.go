@@ -3,11 +3,13 @@
 package lake_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -110,34 +112,38 @@ func (h *house) read(id table.Ident, at catalog.At) []string {
 	return readScan(h.t, scan)
 }
 
+// reader is the DuckDB that tests read with; it ends with the process.
+var reader = sync.OnceValues(func() (*duck.Instance, error) {
+	return duck.Open(context.Background(), duck.Options{Threads: 1})
+})
+
 func readScan(t testing.TB, scan *catalog.Scan) []string {
 	t.Helper()
 	if len(scan.Files) == 0 {
 		return nil
 	}
-	in, err := duck.Open(t.Context(), duck.Options{Threads: 1})
+	in, err := reader()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = in.Close() }()
 	conn, err := in.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	reader, err := conn.Arrow(t.Context(), scanQuery(scan))
+	lines, err := conn.Arrow(t.Context(), scanQuery(scan))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Release()
+	defer lines.Release()
 	var out []string
-	for reader.Next() {
-		texts := reader.RecordBatch().Column(0).(*array.String)
+	for lines.Next() {
+		texts := lines.RecordBatch().Column(0).(*array.String)
 		for i := range texts.Len() {
 			out = append(out, strings.Clone(texts.Value(i)))
 		}
 	}
-	if err := reader.Err(); err != nil {
+	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -106,14 +106,14 @@ func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.
 				w.handle.store.Log.Warn("files of a failed commit stay until upkeep", "table", w.handle.ident.String(), "files", left)
 			}
 		}
-		return snapshotOf(w.base.meta.CurrentSnapshot()), nil, err
+		return w.base.snapshot(), nil, err
 	}
 	if err != nil { // after the catalog commit only old metadata is removed
 		w.handle.store.Log.Warn("clean up after commit", "table", w.handle.ident.String(), "error", err)
 	}
 	w.landed.files = files
 	w.handle.advance(w.landed)
-	return snapshotOf(w.landed.meta.CurrentSnapshot()), told, nil
+	return w.landed.snapshot(), told, nil
 }
 
 // build writes the files, then the metadata, then moves the catalog. It returns the

@@ -58,6 +58,23 @@ func (f *fileSet) with(added []dataFile, deleteFile string, hits map[string]*roa
 	return next
 }
 
+func (f *fileSet) liveRows() int64 {
+	var n int64
+	for i := range f.data {
+		n += f.data[i].rows - f.deleted(i)
+	}
+	return n
+}
+
+// deleted counts the rows of data file i that are deleted.
+func (f *fileSet) deleted(i int) int64 {
+	gone := f.gone[f.data[i].path]
+	if gone == nil {
+		return 0
+	}
+	return int64(gone.GetCardinality()) //nolint:gosec // below 2^32
+}
+
 // readFiles reads a snapshot's manifests and delete files; nil is a table without a snapshot.
 func (s *Store) readFiles(ctx context.Context, snap *icetable.Snapshot) (*fileSet, error) {
 	out := &fileSet{gone: map[string]*roaring.Bitmap{}}

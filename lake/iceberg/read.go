@@ -179,12 +179,18 @@ func (s *Store) each(ctx context.Context, f func(table.Ident, *state) error) err
 	return nil
 }
 
-// Stats implements catalog.Catalog, from metadata alone.
+// Stats implements catalog.Catalog. It reads files of a table only if it has position deletes, and
+// then once: rows are counted less those.
 func (s *Store) Stats(ctx context.Context) ([]catalog.Stats, error) {
 	var out []catalog.Stats
 	err := s.each(ctx, func(id table.Ident, st *state) error {
 		snap := st.meta.CurrentSnapshot()
-		now := snapshotOf(snap)
+		if total(snap, "total-delete-files") > 0 {
+			if _, err := st.fileSet(ctx, s); err != nil {
+				s.Log.Warn("rows cannot be counted", "table", id.String(), "error", err)
+			}
+		}
+		now := st.snapshot()
 		out = append(out, catalog.Stats{
 			Ident: id, ID: st.id(), Rows: now.Rows, SnapshotID: now.ID, CommittedAt: now.CommittedAt,
 			Files:       max(total(snap, "total-data-files"), 0),
@@ -210,11 +216,7 @@ func (s *Store) Files(ctx context.Context) ([]catalog.FileStats, error) {
 			return nil
 		}
 		for i, f := range files.list() {
-			row := catalog.FileStats{TableID: st.id(), File: f}
-			if gone := files.gone[files.data[i].path]; gone != nil {
-				row.Deleted = int64(gone.GetCardinality()) //nolint:gosec // below 2^32
-			}
-			out = append(out, row)
+			out = append(out, catalog.FileStats{TableID: st.id(), File: f, Deleted: files.deleted(i)})
 		}
 		return nil
 	})

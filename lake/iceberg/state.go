@@ -72,31 +72,34 @@ func (s *state) known() *fileSet {
 	return s.files
 }
 
-func snapshotOf(snap *icetable.Snapshot) table.Snapshot {
+// snapshot is the current one as the contract tells of it.
+func (s *state) snapshot() table.Snapshot {
+	snap := s.meta.CurrentSnapshot()
 	if snap == nil {
 		return table.Snapshot{}
 	}
 	return table.Snapshot{
 		ID:          snap.SnapshotID,
 		CommittedAt: time.UnixMilli(snap.TimestampMs).UTC(),
-		Rows:        liveRows(snap),
+		Rows:        s.liveRows(),
 	}
 }
 
-// liveRows are the rows less the position deletes, as the snapshot's summary counts
-// them; -1 where it does not, or where equality deletes make it unknown.
-func liveRows(snap *icetable.Snapshot) int64 {
+// liveRows counts the rows of the current snapshot; -1 where its files would have to be
+// read for it: the count of position deletes in a summary goes on counting those of files
+// that somebody has dropped.
+func (s *state) liveRows() int64 {
+	if files := s.known(); files != nil {
+		return files.liveRows()
+	}
+	snap := s.meta.CurrentSnapshot()
 	if snap == nil {
 		return 0
 	}
-	if total(snap, "total-equality-deletes") > 0 {
+	if total(snap, "total-delete-files") != 0 {
 		return -1
 	}
-	rows := total(snap, "total-records")
-	if rows < 0 {
-		return -1
-	}
-	return rows - max(total(snap, "total-position-deletes"), 0)
+	return total(snap, "total-records")
 }
 
 // total reads a number of a snapshot's summary; -1 where it has none.

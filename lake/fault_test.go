@@ -1,0 +1,259 @@
+//go:build duckdb_arrow
+
+package lake_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/disk"
+	"tarn/embedded/fault"
+	"tarn/lake"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+var errInjected = errors.New("injected: the disk says no")
+
+// breaker fails the n-th operation on the disk, and all after it if it stays broken.
+type breaker struct {
+	left  atomic.Int64 // 0: nothing is to fail
+	stays bool
+	seen  atomic.Int64
+}
+
+func (b *breaker) hook(string, string) error {
+	b.seen.Add(1)
+	if left := b.left.Load(); left <= 0 {
+		return nil
+	} else if left == 1 {
+		if !b.stays {
+			b.left.Store(0)
+		}
+		return errInjected
+	}
+	b.left.Add(-1)
+	return nil
+}
+
+const (
+	readOne  = `{"id":1,"note":"a","price":"1.50","at":"2026-01-02 03:04:05+00","_generation":1}`
+	readTwo  = `{"id":2,"note":null,"price":null,"at":null,"_generation":1}`
+	readTwo2 = `{"id":2,"note":"B","price":"99999999.99","at":null,"_generation":2}`
+)
+
+func TestEveryFailedWriteLeavesTheTableWhole(t *testing.T) {
+	changes := map[string]struct {
+		change table.Change
+		after  []string
+	}{
+		"append": {table.Change{Rows: rows(t, orderColumns, two2), Properties: map[string]string{"p": "after"}}, []string{readOne, readTwo2, readTwo}},
+		"upsert": {table.Change{
+			Rows: rows(t, orderColumns, two2), Keys: rows(t, keyColumns(orderColumns), `{"id":2}`), Properties: map[string]string{"p": "after"},
+		}, []string{readOne, readTwo2}},
+	}
+	for name, c := range changes {
+		for _, stays := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/stays=%v", name, stays), func(t *testing.T) {
+				slices.Sort(c.after)
+				for n := int64(1); ; n++ {
+					if breakAt(t, n, stays, c.change, c.after) {
+						t.Logf("%d operations", n-1)
+						if n < 8 {
+							t.Fatalf("only %d operations were seen: is the hook asked at all?", n)
+						}
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// breakAt breaks the n-th operation of a commit; true if the commit has fewer.
+func breakAt(t *testing.T, n int64, stays bool, c table.Change, after []string) (done bool) {
+	b := &breaker{stays: stays}
+	h := open(t, filepath.Join(t.TempDir(), "lake"), &disk.FS{Hook: b.hook})
+	defer func() { _ = h.Close() }()
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one, two), Properties: map[string]string{"p": "before"}})
+	files := listFiles(t, h.dir)
+	b.seen.Store(0)
+	b.left.Store(n)
+	_, err := tab.Commit(t.Context(), c)
+	done = b.seen.Load() < n
+	b.left.Store(0)
+	got := h.read(orders, catalog.At{})
+	p, _ := tab.Property("p")
+	switch {
+	case err == nil && (p != "after" || !slices.Equal(got, after)):
+		t.Fatalf("operation %d failed, the commit did not, but p is %q and rows are\n%s", n, p, strings.Join(got, "\n"))
+	case err != nil && !errors.Is(err, errInjected):
+		t.Fatalf("operation %d: %v", n, err)
+	case err != nil && (p != "before" || !slices.Equal(got, []string{readOne, readTwo})):
+		t.Fatalf("operation %d failed the commit, but p is %q and rows are\n%s", n, p, strings.Join(got, "\n"))
+	case err != nil && !stays:
+		if now := listFiles(t, h.dir); !slices.Equal(now, files) {
+			t.Fatalf("operation %d: files stay after a failed commit:\n%s\nwere\n%s", n, strings.Join(now, "\n"), strings.Join(files, "\n"))
+		}
+	}
+	if err != nil {
+		commit(t, tab, c)
+		equal(t, h.read(orders, catalog.At{}), after...)
+	}
+	_ = h.Close()
+	again := open(t, h.dir, disk.Local)
+	defer func() { _ = again.Close() }()
+	equal(t, again.read(orders, catalog.At{}), after...)
+	return done
+}
+
+func listFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "warehouse", "*", "*", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestForeignCommitInBetween lets another writer commit at the worst moment, after the files of a
+// commit were written and before the catalog moves: the look-up must be done again.
+func TestForeignCommitInBetween(t *testing.T) {
+	var armed atomic.Bool
+	var h *house
+	hook := func(op, path string) error {
+		if op != "create" || !strings.HasSuffix(path, ".metadata.json") || !armed.CompareAndSwap(true, false) {
+			return nil
+		}
+		_, err := foreignCommit(t, h.dir, func(tab *icetable.Table) (*icetable.Table, error) {
+			batches := rows(t, h.ensure(orders, orderColumns).Columns(), `{"id":3,"note":"theirs","price":null,"at":null,"_generation":1}`)
+			reader, err := array.NewRecordReader(batches[0].Schema(), batches)
+			if err != nil {
+				return nil, err
+			}
+			return tab.Append(t.Context(), reader, nil)
+		})
+		return err
+	}
+	h = open(t, filepath.Join(t.TempDir(), "lake"), &disk.FS{Hook: hook})
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one, two)})
+	armed.Store(true)
+	commit(t, tab, table.Change{
+		Rows: rows(t, orderColumns, two2, `{"id":3,"note":"ours","price":null,"at":null,"_generation":1}`),
+		Keys: rows(t, keyColumns(orderColumns), `{"id":2}`, `{"id":3}`),
+	})
+	equal(t, h.read(orders, catalog.At{}), readOne, readTwo2, `{"id":3,"note":"ours","price":null,"at":null,"_generation":1}`)
+
+	hookAlways := &disk.FS{}
+	hookAlways.Hook = func(op, path string) error {
+		armed.Store(true)
+		return hook(op, path)
+	}
+	_ = h.Close()
+	h = open(t, h.dir, hookAlways)
+	tab = h.ensure(orders, orderColumns)
+	if _, err := tab.Commit(t.Context(), table.Change{Rows: rows(t, orderColumns, one)}); !errors.Is(err, table.ErrConflict) || fault.CodeOf(err) == "" || fault.HintOf(err) == "" {
+		t.Fatalf("a writer that always comes first: %v", err)
+	}
+}
+
+// TestKilledBetweenFilesAndCatalog kills the process at the hand-overs and opens what is left.
+func TestKilledBetweenFilesAndCatalog(t *testing.T) {
+	if dir := os.Getenv("TARN_TEST_KILLED"); dir != "" {
+		h := open(t, dir, disk.Local)
+		commit(t, h.ensure(orders, orderColumns), killedChange(t))
+		return
+	}
+	for point, after := range map[string][]string{
+		"lake.written":   {readOne, readTwo},
+		"lake.committed": {readOne, readTwo2},
+	} {
+		t.Run(point, func(t *testing.T) {
+			h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+			commit(t, h.ensure(orders, orderColumns), table.Change{Rows: rows(t, orderColumns, one, two)})
+			_ = h.Close()
+			log := filepath.Join(t.TempDir(), "hits")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledBetweenFilesAndCatalog$")
+			cmd.Env = append(os.Environ(), "TARN_TEST_KILLED="+h.dir, "TARN_CRASH="+point+":1", "TARN_CRASH_LOG="+log)
+			out, err := cmd.CombinedOutput()
+			if hit, _ := os.ReadFile(log); err == nil || !strings.Contains(string(hit), point) {
+				t.Fatalf("the process was not killed at %s: %v\n%s", point, err, out)
+			}
+			h = open(t, h.dir, disk.Local)
+			equal(t, h.read(orders, catalog.At{}), after...)
+			commit(t, h.ensure(orders, orderColumns), killedChange(t)) // an upsert may come twice
+			equal(t, h.read(orders, catalog.At{}), readOne, readTwo2)
+		})
+	}
+}
+
+func killedChange(t *testing.T) table.Change {
+	return table.Change{Rows: rows(t, orderColumns, two2), Keys: rows(t, keyColumns(orderColumns), `{"id":2}`)}
+}
+
+func TestDamage(t *testing.T) {
+	fresh := func(t *testing.T) (dir string) {
+		h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+		commit(t, h.ensure(orders, orderColumns), table.Change{Rows: rows(t, orderColumns, one)})
+		commit(t, h.ensure(table.Ident{Namespace: "bronze", Name: "other"}, orderColumns), table.Change{Rows: rows(t, orderColumns, two)})
+		_ = h.Close()
+		return h.dir
+	}
+	refused := func(t *testing.T, dir string) {
+		before, _ := os.ReadFile(filepath.Join(dir, "catalog.db"))
+		_, err := lake.Open(t.Context(), options(dir, disk.Local))
+		if fault.CodeOf(errors.Unwrap(err)) != fault.Damaged || fault.HintOf(err) == "" {
+			t.Fatalf("open: %v", err)
+		}
+		if after, _ := os.ReadFile(filepath.Join(dir, "catalog.db")); len(before) > 0 && string(after) != string(before) {
+			t.Fatal("the damaged catalog was written to")
+		}
+	}
+	t.Run("catalog overwritten", func(t *testing.T) {
+		dir := fresh(t)
+		file := filepath.Join(dir, "catalog.db")
+		content, _ := os.ReadFile(file)
+		for i := range content[:min(len(content), 6000)] {
+			content[i] ^= 0x5a
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, dir)
+	})
+	t.Run("catalog gone", func(t *testing.T) {
+		dir := fresh(t)
+		_ = os.Remove(filepath.Join(dir, "catalog.db"))
+		refused(t, dir)
+	})
+	t.Run("one table's metadata", func(t *testing.T) {
+		dir := fresh(t)
+		metadata, _ := filepath.Glob(filepath.Join(dir, "warehouse", "silver", "orders", "metadata", "*.json"))
+		for _, m := range metadata {
+			if err := os.WriteFile(m, []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h := open(t, dir, disk.Local)
+		if _, err := h.Catalog().Scan(t.Context(), orders, catalog.At{}); fault.CodeOf(err) != fault.Damaged || !strings.Contains(err.Error(), "silver.orders") {
+			t.Fatalf("scan: %v", err)
+		}
+		equal(t, h.read(table.Ident{Namespace: "bronze", Name: "other"}, catalog.At{}), readTwo)
+		report := h.Report()
+		if len(report) != 2 || report[0].State != "degraded" || report[1].Name != "table:silver.orders" || report[1].Hint == "" {
+			t.Fatalf("report %+v", report)
+		}
+	})
+}
