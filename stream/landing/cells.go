@@ -97,7 +97,7 @@ func parseDecimal(text []byte, precision, scale int) (decimal128.Num, bool) {
 		return decimal128.Num{}, false
 	}
 	n, err := decimal128.FromString(string(text), int32(precision), int32(scale)) //nolint:gosec // at most 38
-	return n, err == nil && n.FitsInPrecision(int32(precision))                  //nolint:gosec // see above
+	return n, err == nil && n.FitsInPrecision(int32(precision))                   //nolint:gosec // see above
 }
 
 // put appends a cell that normal gave for the builder's column type.

@@ -24,7 +24,7 @@ type commitLog struct {
 	l       *Landing
 	waiting chan table.Committed
 	dropped atomic.Int64
-	process    string // this process, the incarnation of its places
+	process string // this process, the incarnation of its places
 	n       int64
 }
 

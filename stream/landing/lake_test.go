@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"tarn/lake/table"
 )
@@ -211,9 +212,13 @@ func each(b arrow.RecordBatch, cols []table.Column, do func(map[string]any) erro
 		row := map[string]any{}
 		for i, f := range b.Schema().Fields() {
 			if col := b.Column(i); !col.IsNull(n) {
-				row[f.Name] = strings.Clone(col.ValueStr(n))
-				if f.Type.ID() == arrow.INT64 {
-					row[f.Name] = col.GetOneForMarshal(n)
+				switch col := col.(type) {
+				case *array.Int64:
+					row[f.Name] = col.Value(n)
+				case *array.Int32:
+					row[f.Name] = int64(col.Value(n))
+				default:
+					row[f.Name] = strings.Clone(col.ValueStr(n))
 				}
 			} else if !f.Nullable {
 				return fmt.Errorf("null in required column %s", f.Name)

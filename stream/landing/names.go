@@ -81,9 +81,11 @@ func sourceDoc(source, name string) string {
 }
 
 func sourceName(c table.Column) string {
-	if quoted, ok := strings.CutPrefix(c.Doc, "source column "); ok {
-		if s, err := strconv.Unquote(quoted); err == nil {
-			return s
+	if rest, ok := strings.CutPrefix(c.Doc, "source column "); ok {
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			if s, err := strconv.Unquote(quoted); err == nil {
+				return s
+			}
 		}
 	}
 	return c.Name

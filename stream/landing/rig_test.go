@@ -197,6 +197,6 @@ func (s *source) mark(kind record.MarkKind) record.Batch {
 	return record.EncodeMark(record.Mark{Kind: kind, Generation: s.gen, Schema: s.schema.ID, Pos: s.pos()}, time.Now().UnixMilli())
 }
 
-func num(n int64) record.Value   { return record.Value{Kind: record.IntKind, I: n} }
-func str(s string) record.Value  { return record.Value{Kind: record.TextKind, B: []byte(s)} }
+func num(n int64) record.Value    { return record.Value{Kind: record.IntKind, I: n} }
+func str(s string) record.Value   { return record.Value{Kind: record.TextKind, B: []byte(s)} }
 func real(f float64) record.Value { return record.Value{Kind: record.FloatKind, F: f} }

@@ -332,4 +332,3 @@ func notOurs(t table.Table, w table.Column) error {
 	return fault.Newf(fault.Conflict, "give the topic another name for its table by the setting tarn.table, or drop the table",
 		"%s has no column %s of type %s, so somebody else made it", t.Ident(), w.Name, w.Type)
 }
-

@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -59,7 +60,7 @@ func (p *progress) commitCount() (n int64) {
 func (p *progress) failed(err error, now time.Time) {
 	p.do(func() {
 		state := stateRetrying
-		if _, stuck := err.(quarantine); stuck { //nolint:errorlint // only the outermost decides
+		if _, stuck := errors.AsType[quarantine](err); stuck {
 			state = stateQuarantined
 		}
 		if p.state != state {
@@ -176,7 +177,9 @@ func (w *way) tell(one *pipeline.Landing, now time.Time) {
 	}
 }
 
-func rank(state string) int { return slices.Index([]string{stateLanding, stateRetrying, stateQuarantined}, state) }
+func rank(state string) int {
+	return slices.Index([]string{stateLanding, stateRetrying, stateQuarantined}, state)
+}
 
 func (w *way) stable() (n int64) {
 	for _, p := range w.topic.Partitions() {
