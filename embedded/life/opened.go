@@ -1,51 +1,41 @@
 package life
 
-import (
-	"context"
-	"sync/atomic"
-)
+import "context"
 
-// Engine is a thing that is opened, used by other parts and closed after them.
-type Engine interface {
-	// Close lands what is in flight within ctx.
-	Close(ctx context.Context) error
+// Opened makes a Part of an engine that others use while it is open. The part is ready when
+// open has returned; when its turn to stop comes it calls the close that open gave it, with
+// StopLimit to land what is in flight. report tells the engine's health and is not called
+// before it is open; nil for one that has nothing to say.
+func Opened(name string, open func(ctx context.Context) (closeEngine func(context.Context) error, err error), report func() []Status) Part {
+	p := openedPart{name, open}
+	if report == nil {
+		return p
+	}
+	return reportingPart{p, report}
 }
 
-// Opened makes a Part of an engine: it is ready when open has returned, and closed when its
-// turn to stop comes. An engine that is a Reporter reports for the part.
-func Opened[E Engine](name string, open func(ctx context.Context) (E, error)) Part {
-	return &openedPart[E]{name: name, open: open}
+type openedPart struct {
+	name string
+	open func(context.Context) (func(context.Context) error, error)
 }
 
-type openedPart[E Engine] struct {
-	name   string
-	open   func(context.Context) (E, error)
-	engine atomic.Pointer[E]
-}
+func (p openedPart) Name() string { return p.name }
 
-func (p *openedPart[E]) Name() string { return p.name }
-
-func (p *openedPart[E]) Run(ctx context.Context, ready func()) error {
-	e, err := p.open(ctx)
+func (p openedPart) Run(ctx context.Context, ready func()) error {
+	closeEngine, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
-	p.engine.Store(&e)
 	ready()
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopLimit)
 	defer cancel()
-	return e.Close(last)
+	return closeEngine(last)
 }
 
-// Report passes on what the engine says of itself.
-func (p *openedPart[E]) Report() []Status {
-	e := p.engine.Load()
-	if e == nil {
-		return nil
-	}
-	if r, ok := any(*e).(Reporter); ok {
-		return r.Report()
-	}
-	return nil
+type reportingPart struct {
+	openedPart
+	report func() []Status
 }
+
+func (p reportingPart) Report() []Status { return p.report() }
