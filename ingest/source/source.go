@@ -77,6 +77,12 @@ type Env struct {
 	// log and the tables know it; the zero Pos where there is none.
 	Place func(topic string) record.Pos
 	Now   func() time.Time
+	// Resnapshot names the tables for which a NeedsResnapshot was reported: they get a log
+	// of a new incarnation, a new generation and a new snapshot.
+	Resnapshot []string
+	// Skip names the tables that are quarantined: they are not read, and nothing of them is
+	// kept in the source meanwhile.
+	Skip []string
 }
 
 // Op is a change's operation, Debezium's letters.
@@ -96,8 +102,14 @@ type Change struct {
 	Op     Op
 	Before record.Row // nil for Create and Read
 	After  record.Row // nil for Delete
-	Place  string     // grows within the topic; see record.Pos
-	TS     time.Time  // of the change in the source; zero where unknown
+	// Place grows within the topic; see record.Pos. All rows of a snapshot chunk have the
+	// same. The runner puts '+' (a tombstone) and '-' (the second half of a change of key)
+	// behind it, so what a connector puts behind a place sorts after these: '.' or '~'.
+	Place string
+	Seq   int64     // the number that the envelope's source shows
+	TS    time.Time // of the change in the source; zero where unknown
+	// BeforeID and AfterID tell rows apart whose keys hold the same null; 0 where keys have none.
+	BeforeID, AfterID int64
 }
 
 // TopicBatch is what one append to one topic will hold. A snapshot chunk is one
@@ -107,12 +119,14 @@ type TopicBatch struct {
 	Schema      *record.Schema // stored, with its id
 	Incarnation string
 	Generation  int64
+	Chunk       bool         // a snapshot chunk: exactly one append
 	Snapshot    string       // Debezium's source.snapshot: "true", "first", "last", "false"
 	Begin, End  *record.Mark // a mark before or after the changes; Changes may be empty
 	Changes     []Change
 }
 
-// Batch is whole transactions or one chunk, and the position after it.
+// Batch is whole transactions or one chunk, and the position after it. One without topics
+// only moves the position, which is saved before Next is called again.
 type Batch struct {
 	Topics []TopicBatch
 	Mark   Position
@@ -126,8 +140,13 @@ type Source interface {
 	// Ack tells that everything up to a position is synced in the log and the
 	// position saved: now the source may prune.
 	Ack(ctx context.Context, at Position) error
+	// Close frees the source; it may be called again.
 	Close() error
 }
+
+// Finder is an optional face of a Source: what it found while reading, for instance a
+// table that was dropped. Findings may be called by any goroutine.
+type Finder interface{ Findings() []Finding }
 
 // Lag is how far a source is behind.
 type Lag struct {

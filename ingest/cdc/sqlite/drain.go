@@ -1,0 +1,260 @@
+package sqlite
+
+import (
+	"context"
+	dbsql "database/sql"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+	"tarn/ingest/source"
+)
+
+// The bounds of one drain of one table. A conflict is decided before the drain is cut.
+const (
+	drainRowsMax  = 10_000
+	drainBytesMax = 4 << 20
+	// conflictsMax bounds the undecided conflicts that are remembered: INSERT OR IGNORE
+	// leaves one for each row that it ignores.
+	conflictsMax = 10_000
+)
+
+// logRow is one line of a shadow table.
+type logRow struct {
+	seq           int64
+	op            string
+	unique        int
+	ts            float64
+	before, after []any
+	beforeID      any // the rowid where the table logs it
+	afterID       any
+}
+
+// drained is what one drain of one table read.
+type drained struct {
+	changes []source.Change
+	seq     int64 // of the last line read; 0 when there was none
+	stamp   string
+	cut     bool // there is more
+	misfit  bool // a cell is null or a misfit where its declaration allows none
+}
+
+// drainer reads a shadow table from a number on and decides conflicts from the log alone:
+// the table itself may have gone on.
+type drainer struct {
+	c         *capture
+	schema    *record.Schema
+	numeric   []bool
+	conflicts []logRow
+	out       drained
+	bytes     int
+	rows      int
+	line      logRow
+	dest      []any
+}
+
+func newDrainer(c *capture, schema *record.Schema) *drainer {
+	n := len(c.Def.Columns)
+	d := &drainer{c: c, schema: schema, numeric: c.Def.numericColumns()}
+	d.line.before, d.line.after = make([]any, n), make([]any, n)
+	var unique dbsql.NullInt64
+	d.dest = []any{&d.line.seq, &d.line.op, &unique, &d.line.ts, &d.line.beforeID, &d.line.afterID}
+	d.dest[2] = scanUnique{&d.line.unique}
+	for i := range d.line.before {
+		d.dest = append(d.dest, &d.line.before[i])
+	}
+	for i := range d.line.after {
+		d.dest = append(d.dest, &d.line.after[i])
+	}
+	return d
+}
+
+// scanUnique reads a number that is null in most lines.
+type scanUnique struct{ to *int }
+
+// Scan is database/sql's.
+func (s scanUnique) Scan(v any) error {
+	n, _ := v.(int64)
+	*s.to = int(n)
+	return nil
+}
+
+// drain reads what the shadow table holds behind after, within the bounds. The caller
+// holds a read transaction.
+func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, error) {
+	var columns strings.Builder
+	for _, side := range []string{"b", "a"} {
+		for i := range d.c.Def.Columns {
+			fmt.Fprintf(&columns, ", %s%d", side, i)
+		}
+	}
+	rows, err := q.QueryContext(ctx, fmt.Sprintf("SELECT seq, op, u, ts, br, ar%s FROM %s WHERE seq > ? ORDER BY seq", columns.String(), quote(d.c.Log)), after)
+	if err != nil {
+		return drained{}, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if d.full() {
+			d.out.cut = true
+			return d.out, nil
+		}
+		if err := rows.Scan(d.dest...); err != nil {
+			return drained{}, err
+		}
+		d.take()
+	}
+	// What is visible is whole transactions, so conflicts left now came to nothing.
+	return d.out, rows.Err()
+}
+
+func (d *drainer) full() bool {
+	return (d.rows >= drainRowsMax || d.bytes >= drainBytesMax) && d.line.op != opConflict
+}
+
+// take handles the line just read.
+func (d *drainer) take() {
+	l := &d.line
+	d.out.seq, d.out.stamp = l.seq, stamp(l.ts)
+	d.rows++
+	for i := range l.before {
+		d.bytes += sizeOf(l.before[i]) + sizeOf(l.after[i])
+	}
+	if l.op == opConflict {
+		d.remember()
+		return
+	}
+	if l.op != opCreate {
+		d.forget(l.before, l.beforeID)
+	}
+	if l.op != opDelete {
+		d.decide()
+	}
+	change := source.Change{Op: source.Op(l.op[0]), Place: record.Hex16(l.seq), Seq: l.seq, TS: julian(l.ts)}
+	if l.op != opCreate {
+		change.Before, change.BeforeID = d.row(l.before), id(l.beforeID)
+	}
+	if l.op != opDelete {
+		change.After, change.AfterID = d.row(l.after), id(l.afterID)
+	}
+	d.out.changes = append(d.out.changes, change)
+}
+
+func (d *drainer) remember() {
+	if len(d.conflicts) == conflictsMax {
+		d.conflicts = d.conflicts[1:]
+	}
+	l := d.line
+	l.before, l.after = append([]any(nil), l.before...), append([]any(nil), l.after...)
+	d.conflicts = append(d.conflicts, l)
+}
+
+// forget drops the conflicts over a row that has an event of its own: it was deleted or
+// updated, and not replaced.
+func (d *drainer) forget(row []any, rowID any) {
+	kept := d.conflicts[:0]
+	for _, c := range d.conflicts {
+		if !d.sameRow(c.before, c.beforeID, row, rowID) {
+			kept = append(kept, c)
+		}
+	}
+	d.conflicts = kept
+}
+
+// decide finds the conflicts that the line just read has won: it wrote the row that the
+// conflict announced, so the row in its way is gone.
+func (d *drainer) decide() {
+	l := &d.line
+	for n := 0; len(d.conflicts) > 0; n++ {
+		at := -1
+		for i := range d.conflicts {
+			if d.announced(&d.conflicts[i], l) {
+				at = i
+				break
+			}
+		}
+		if at < 0 {
+			return
+		}
+		c := d.conflicts[at]
+		d.out.changes = append(d.out.changes, source.Change{
+			Op: source.Delete, Before: d.row(c.before), BeforeID: id(c.beforeID),
+			Place: replacedPlace(l.seq, n), Seq: c.seq, TS: julian(c.ts),
+		})
+		d.forget(c.before, c.beforeID)
+	}
+}
+
+// announced tells whether a line wrote the row of a conflict: it has the same unique cells.
+// The row's number is not known before it is inserted, so it counts only when it is the conflict.
+func (d *drainer) announced(c, l *logRow) bool {
+	u := &d.c.Def.Uniques[c.unique]
+	if u.RowID {
+		return same(c.afterID, l.afterID)
+	}
+	columns := u.Columns
+	if columns == nil { // an index on expressions: the whole row
+		for i := range l.after {
+			if i != d.c.Def.Alias && !same(c.after[i], l.after[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, i := range columns {
+		if !same(c.after[i], l.after[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *drainer) sameRow(a []any, aID any, b []any, bID any) bool {
+	if d.c.Def.logsRowID() {
+		return same(aID, bID)
+	}
+	for _, i := range d.c.Def.keyColumns() {
+		if !same(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *drainer) row(cells []any) record.Row {
+	row, misfit := makeRow(d.schema, d.numeric, cells)
+	d.out.misfit = d.out.misfit || misfit
+	return row
+}
+
+// makeRow makes a record's row of what the driver read; misfit tells that the row needs the
+// loose schema.
+func makeRow(s *record.Schema, numeric []bool, cells []any) (row record.Row, misfit bool) {
+	row = make(record.Row, len(cells))
+	for i, v := range cells {
+		row[i] = value(v, numeric[i])
+		c := &s.Columns[i]
+		misfit = misfit || !c.Nullable && (row[i].Kind == record.Null || !envelope.Fits(c, row[i]))
+	}
+	return row, misfit
+}
+
+func id(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+// stamp is a line's time to the bit.
+func stamp(ts float64) string { return record.Hex16(int64(math.Float64bits(ts))) } //nolint:gosec // bits
+
+// The Julian day of the year 1970, and a day.
+const (
+	julian1970 = 2440587.5
+	dayMillis  = 86_400_000
+)
+
+func julian(ts float64) time.Time {
+	return time.UnixMilli(int64(math.Round((ts - julian1970) * dayMillis))).UTC()
+}

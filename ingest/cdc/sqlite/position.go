@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/ingest/source"
+)
+
+// position is where the source stands in each table.
+type position struct {
+	Tables map[string]standing `json:"tables"`
+}
+
+// standing is how far one table has been read.
+type standing struct {
+	Incarnation string `json:"incarnation"`
+	Seq         int64  `json:"seq"` // the last row of the shadow table that was read
+	// Stamp is that row's time to the bit. It tells a shadow table that was put back from a
+	// backup and has grown past Seq since from the one that was read.
+	Stamp      string `json:"stamp,omitempty"`
+	Generation int64  `json:"generation"`
+	Chunk      int64  `json:"chunk"` // the number of the next snapshot chunk; grows within an incarnation
+	// Snapshot is nil when there is none to go on with.
+	Snapshot *progress `json:"snapshot,omitempty"`
+	// Loose: a cell was null or a misfit where the declaration allows none.
+	Loose bool `json:"loose,omitempty"`
+}
+
+// progress is how far a snapshot has come. The end of a chunk is saved before the chunk is
+// appended, so that a crash in between leaves no doubt where the next one begins.
+type progress struct {
+	Begun   bool     `json:"begun,omitempty"`
+	After   []string `json:"after,omitempty"` // the key of the last row appended
+	Planned bool     `json:"planned,omitempty"`
+	Upto    []string `json:"upto,omitempty"` // the key of the last row of the planned chunk
+	Last    bool     `json:"last,omitempty"` // it is the last chunk
+	// Version is the schema version under which keys of this snapshot keep their order:
+	// VACUUM may renumber the rows of a table without a key.
+	Version int64 `json:"version,omitempty"`
+}
+
+func parsePosition(at source.Position) (position, error) {
+	p := position{}
+	if len(at) > 0 {
+		if err := json.Unmarshal(at, &p); err != nil {
+			return p, fault.Wrap(err, fault.Damaged, "read the source's saved position", "remove the position; the source then makes a new snapshot")
+		}
+	}
+	if p.Tables == nil {
+		p.Tables = map[string]standing{}
+	}
+	return p, nil
+}
+
+// render is the position as the runner saves it.
+func (p position) render() (source.Position, error) { return json.Marshal(p) }
+
+// copied is a position that later changes do not touch.
+func (p position) copied() position { return position{Tables: maps.Clone(p.Tables)} }
+
+// next returns the progress after the planned chunk; nil when that was the last one.
+func (p *progress) next() *progress {
+	if p.Last {
+		return nil
+	}
+	return &progress{Begun: true, After: p.Upto, Version: p.Version}
+}
+
+// chunkPlace sorts behind the changes that a chunk saw and before the next one.
+func chunkPlace(seq, chunk int64) string { return record.Hex16(seq) + "." + record.Hex16(chunk) }
+
+// replacedPlace is the place of a row that the change of number seq replaced: before that
+// change, behind the one before it.
+func replacedPlace(seq int64, n int) string {
+	return record.Hex16(seq-1) + "~" + record.Hex16(int64(n))
+}
+
+// appendedChunk returns the number of the chunk at the end of a topic; -1 when something
+// else is there.
+func appendedChunk(place string) int64 {
+	_, chunk, ok := strings.Cut(place, ".")
+	if !ok {
+		return -1
+	}
+	n, err := strconv.ParseInt(chunk, 16, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// settle takes a chunk that was appended, but not saved as such, as done.
+func (st *standing) settle(place record.Pos) {
+	if st.Snapshot == nil || !st.Snapshot.Planned || place.Incarnation != st.Incarnation {
+		return
+	}
+	if appendedChunk(place.Place) == st.Chunk {
+		st.Snapshot = st.Snapshot.next()
+		st.Chunk++
+	}
+}
+
+func (st *standing) String() string {
+	s := fmt.Sprintf("%s/%d", st.Incarnation, st.Seq)
+	if st.Snapshot != nil {
+		s += fmt.Sprintf(" snapshot chunk %d", st.Chunk)
+	}
+	return s
+}

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	dbsql "database/sql"
+	"time"
+
+	"tarn/ingest/source"
+)
+
+// Pruning takes the database's write lock, so it goes in small steps: at once when much has
+// piled up, else after a rest.
+const (
+	pruneStepRows = 2_000
+	pruneStepsMax = 5 // at one go
+	pruneSoonRows = 10_000
+	pruneRest     = 2 * time.Second
+)
+
+// pruner removes from the shadow tables what is safe in the log.
+type pruner struct {
+	acked  position
+	pruned map[string]int64 // by incarnation: everything below is gone
+	last   time.Time
+}
+
+// Ack tells how far the log and the saved position are.
+func (r *reader) Ack(ctx context.Context, at source.Position) error {
+	pos, err := parsePosition(at)
+	if err != nil {
+		return err
+	}
+	r.pruner.acked = pos
+	for _, t := range r.tables {
+		st := pos.Tables[t.name]
+		if st.Seq-r.pruner.pruned[st.Incarnation] >= pruneSoonRows {
+			r.pruner.run(ctx, r)
+			return nil
+		}
+	}
+	return nil
+}
+
+func (p *pruner) idle(ctx context.Context, r *reader) {
+	if now := r.env.Now(); now.Sub(p.last) >= pruneRest {
+		p.run(ctx, r)
+		p.last = now
+	}
+}
+
+// run prunes within its bounds. A busy database is left alone until the next time: nothing
+// depends on it but room.
+func (p *pruner) run(ctx context.Context, r *reader) {
+	if p.pruned == nil {
+		p.pruned = map[string]int64{}
+	}
+	steps := pruneStepsMax
+	for _, t := range r.tables {
+		st, ok := p.acked.Tables[t.name]
+		if !ok {
+			continue
+		}
+		c, _ := t.at(st.Incarnation)
+		if c == nil {
+			continue
+		}
+		if t.captures[0] != c {
+			_, err := r.altering(ctx, func(tx *dbsql.Tx) error { return t.uninstallBefore(ctx, tx, c) })
+			if err != nil {
+				return
+			}
+			r.version, r.again = 0, true
+		}
+		for ; steps > 0 && p.pruned[c.Incarnation] < st.Seq; steps-- {
+			done, err := pruneStep(ctx, r.db, c, st.Seq)
+			if err != nil {
+				return
+			}
+			if done {
+				p.pruned[c.Incarnation] = st.Seq
+			}
+		}
+	}
+}
+
+// uninstallBefore removes the logs before c, which are drained and safe.
+func (t *table) uninstallBefore(ctx context.Context, tx *dbsql.Tx, c *capture) error {
+	for _, old := range t.captures {
+		if old == c {
+			return nil
+		}
+		if err := uninstall(ctx, tx, nil, old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneStep removes the oldest lines below seq; the line of seq itself stays, as a witness
+// for the next start.
+func pruneStep(ctx context.Context, db *database, c *capture, seq int64) (done bool, err error) {
+	err = db.writing(ctx, func(tx *dbsql.Tx) error {
+		result, err := tx.ExecContext(ctx, "DELETE FROM "+quote(c.Log)+" WHERE seq < ? AND seq <= (SELECT min(seq) FROM "+quote(c.Log)+") + ?", seq, pruneStepRows-1)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		done = n < pruneStepRows
+		return err
+	})
+	return done, err
+}

@@ -1,0 +1,368 @@
+package sqlite
+
+import (
+	"context"
+	dbsql "database/sql"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"tarn/ingest/source"
+)
+
+// table is what the source knows of one captured table.
+type table struct {
+	name     string
+	topic    string
+	source   string
+	captures []*capture // oldest first; the last one is current unless the table is gone
+	gone     bool       // dropped, or renamed
+}
+
+func (t *table) current() *capture { return t.captures[len(t.captures)-1] }
+
+// at returns the capture of an incarnation and the one that comes after it.
+func (t *table) at(incarnation string) (now, next *capture) {
+	for i, c := range t.captures {
+		if c.Incarnation == incarnation {
+			now = c
+			if i+1 < len(t.captures) {
+				next = t.captures[i+1]
+			}
+		}
+	}
+	return now, next
+}
+
+// held is a chunk that was read and is appended next, with the position after it.
+type held struct {
+	batch source.Batch
+	after position
+}
+
+// reader is an open source. One goroutine calls Next, Ack and Close.
+type reader struct {
+	settings settings
+	env      source.Env
+	db       *database
+	pos      position
+	tables   []*table // in order of name
+	held     *held
+	version  int64 // the schema version that tables were read under; 0 before the first look
+	data     int64 // the data version of the last look
+	again    bool  // look again without waiting
+	fresh    map[string]bool
+	pruner   pruner
+
+	mu       sync.Mutex // guards what others ask for
+	findings []source.Finding
+	lag      source.Lag
+}
+
+func open(ctx context.Context, c source.Config, env source.Env, at source.Position) (*reader, error) {
+	s, err := readSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	pos, err := parsePosition(at)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}}
+	for name, st := range pos.Tables {
+		st.settle(env.Place(s.topic(name)))
+		pos.Tables[name] = st
+	}
+	if r.db, err = openDatabase(ctx, s.path); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close frees the database.
+func (r *reader) Close() error {
+	if r.db == nil {
+		return nil
+	}
+	err := r.db.close()
+	r.db = nil
+	return err
+}
+
+// Next waits for the next batch.
+func (r *reader) Next(ctx context.Context) (source.Batch, error) {
+	if r.held != nil {
+		h := r.held
+		r.held, r.pos, r.again = nil, h.after, true
+		return h.batch, nil
+	}
+	for {
+		if r.db == nil {
+			return source.Batch{}, source.ErrStopped
+		}
+		b, found, err := r.step(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return source.Batch{}, ctx.Err()
+			}
+			return source.Batch{}, r.db.fault(err, "read database")
+		}
+		if found {
+			return b, nil
+		}
+		if err := r.rest(ctx); err != nil {
+			return source.Batch{}, err
+		}
+	}
+}
+
+// rest waits for the time between two looks, unless there is more to read.
+func (r *reader) rest(ctx context.Context) error {
+	if r.again {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(r.settings.poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	r.pruner.idle(ctx, r)
+	return nil
+}
+
+// step looks at the database once.
+func (r *reader) step(ctx context.Context) (source.Batch, bool, error) {
+	if r.db.replaced() {
+		if err := r.reopen(ctx); err != nil {
+			return source.Batch{}, false, err
+		}
+	}
+	if r.version == 0 {
+		moved, err := r.survey(ctx)
+		if err != nil {
+			return source.Batch{}, false, err
+		}
+		if moved {
+			b, err := r.batch(nil)
+			return b, true, err
+		}
+	}
+	if !r.again {
+		now, err := number(ctx, r.db.conn, "PRAGMA data_version")
+		if err != nil || now == r.data {
+			return source.Batch{}, false, err
+		}
+	}
+	return r.look(ctx)
+}
+
+// reopen opens the file that is at the path now, in place of one that is gone.
+func (r *reader) reopen(ctx context.Context) error {
+	db, err := openDatabase(ctx, r.settings.path)
+	if err != nil {
+		return err
+	}
+	old := r.db
+	r.db, r.version, r.again = db, 0, true
+	return old.close()
+}
+
+// look drains all tables in one read transaction, which is one consistent prefix of their
+// logs, and reads one chunk of a snapshot.
+func (r *reader) look(ctx context.Context) (b source.Batch, found bool, err error) {
+	var topics []source.TopicBatch
+	before := r.pos.copied()
+	err = r.db.reading(ctx, func() error {
+		version, err := number(ctx, r.db.conn, "PRAGMA schema_version")
+		if err != nil || version != r.version {
+			r.version, r.again = 0, true
+			return err
+		}
+		if r.data, err = number(ctx, r.db.conn, "PRAGMA data_version"); err != nil {
+			return err
+		}
+		r.again = false
+		topics, err = r.readAll(ctx)
+		return err
+	})
+	if err != nil {
+		r.pos, r.held, r.again = before, nil, true
+		return source.Batch{}, false, err
+	}
+	if len(topics) == 0 && r.held == nil && !r.moved(before) {
+		return source.Batch{}, false, nil
+	}
+	b, err = r.batch(topics)
+	return b, true, err
+}
+
+// moved tells whether the position differs from an earlier one.
+func (r *reader) moved(before position) bool {
+	for name, st := range r.pos.Tables {
+		old := before.Tables[name]
+		if st.Incarnation != old.Incarnation || st.Seq != old.Seq || st.Snapshot != old.Snapshot {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) batch(topics []source.TopicBatch) (source.Batch, error) {
+	mark, err := r.pos.render()
+	return source.Batch{Topics: topics, Mark: mark}, err
+}
+
+// readAll reads every table's log. At most one table at a time is in its snapshot.
+func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
+	var topics []source.TopicBatch
+	var lag source.Lag
+	snapshotting := false
+	for _, t := range r.tables {
+		b, cut, err := r.readLog(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if len(b.Changes) > 0 {
+			topics = append(topics, b)
+			if cut {
+				lag.Millis = max(lag.Millis, r.env.Now().Sub(b.Changes[len(b.Changes)-1].TS).Milliseconds())
+			}
+		}
+		st := r.pos.Tables[t.name]
+		if cut {
+			r.again = true
+		}
+		if st.Snapshot == nil || cut || snapshotting {
+			continue
+		}
+		if _, next := t.at(st.Incarnation); next != nil || t.gone {
+			continue
+		}
+		snapshotting, r.again = true, true
+		lag.Snapshot = fmt.Sprintf("chunk %d of %s", st.Chunk+1, t.name)
+		if err := r.planChunk(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	r.mu.Lock()
+	r.lag = lag
+	r.mu.Unlock()
+	return topics, nil
+}
+
+// readLog drains one table's log from where it stands. Behind the end of a log that is no
+// longer written it turns to the next one.
+func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cut bool, err error) {
+	st := r.pos.Tables[t.name]
+	c, next := t.at(st.Incarnation)
+	if c == nil {
+		return b, false, nil
+	}
+	if err := r.verify(ctx, t, c, st); err != nil {
+		return b, false, err
+	}
+	got, err := newDrainer(c, c.schemas[0]).drain(ctx, r.db.conn, st.Seq)
+	if err != nil {
+		return b, false, err
+	}
+	if got.seq > 0 {
+		st.Seq, st.Stamp = got.seq, got.stamp
+		st.Loose = st.Loose || got.misfit
+	}
+	b = source.TopicBatch{
+		Topic: t.topic, Schema: c.schemas[looseIndex(st.Loose)], Incarnation: st.Incarnation,
+		Generation: st.Generation, Snapshot: "false", Changes: got.changes,
+	}
+	if next != nil && !got.cut {
+		st = r.turned(st, next, next == t.current() && !t.gone)
+		r.again = true
+	}
+	r.pos.Tables[t.name] = st
+	return b, got.cut, nil
+}
+
+// verify proves that the log is the one that was read: its last line read is still there.
+func (r *reader) verify(ctx context.Context, t *table, c *capture, st standing) error {
+	if st.Seq == 0 {
+		return nil
+	}
+	var ts float64
+	found := false
+	err := each(ctx, r.db.conn, func(rows *dbsql.Rows) error { found = true; return rows.Scan(&ts) },
+		"SELECT ts FROM "+quote(c.Log)+" WHERE seq = ?", st.Seq)
+	if err != nil || found && stamp(ts) == st.Stamp {
+		return err
+	}
+	return &source.NeedsResnapshot{Tables: []string{t.name}, Reason: "the database was put back from a backup, or Tarn's shadow table was changed"}
+}
+
+// turned is a standing at the start of a new log. Changes may have been missed between the
+// two, so a snapshot begins with it, if the mode allows one.
+func (r *reader) turned(st standing, c *capture, snapshot bool) standing {
+	out := standing{Incarnation: c.Incarnation, Generation: r.generation(st.Generation)}
+	if snapshot && r.settings.mode != modeNoData {
+		out.Snapshot = &progress{Version: r.version}
+	}
+	return out
+}
+
+// generation is above the last one, also when the position that knew it was lost.
+func (r *reader) generation(last int64) int64 { return max(last+1, r.env.Now().Unix()) }
+
+// planChunk reads the next chunk and holds it back: the batch being made only says where
+// it will end, and the next one appends it.
+func (r *reader) planChunk(ctx context.Context, t *table) error {
+	st := r.pos.Tables[t.name]
+	p := *st.Snapshot
+	if t.current().Def.unordered() && p.Begun && p.Version != r.version {
+		// VACUUM may have given the rows other numbers: from the first row again.
+		st.Generation, p = r.generation(st.Generation), progress{}
+	}
+	c, err := t.readChunk(ctx, r.db.conn, &r.settings, p.After)
+	if err != nil {
+		return err
+	}
+	st.Loose = st.Loose || c.misfit
+	p.Version, p.Planned, p.Upto, p.Last = r.version, true, c.upto, c.last
+	st.Snapshot = &p
+	r.pos.Tables[t.name] = st
+
+	after := r.pos.copied()
+	done := st
+	done.Snapshot = p.next()
+	done.Chunk++
+	after.Tables[t.name] = done
+	mark, err := after.render()
+	if err != nil {
+		return err
+	}
+	topics := []source.TopicBatch{t.topicBatch(&st, c, st.Seq, !p.Begun)}
+	r.held = &held{batch: source.Batch{Topics: topics, Mark: mark}, after: after}
+	return nil
+}
+
+// unordered tells whether rows may be numbered anew under a snapshot.
+func (d *definition) unordered() bool { return d.logsRowID() && !d.keyed() }
+
+// Lag tells how far the source is behind, as of its last look.
+func (r *reader) Lag() source.Lag {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lag
+}
+
+// Findings lists what to know of the tables, as of the last look at the schema.
+func (r *reader) Findings() []source.Finding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.findings)
+}
+
+func (r *reader) note(findings []source.Finding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.findings = findings
+}

@@ -1,0 +1,311 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+)
+
+// recordBytesMax is the largest record that the log takes, less what a batch puts round it
+// (rule 1).
+const recordBytesMax = record.BatchBytesMax - 4096
+
+// What the runner puts behind a change's place for the records that it makes of it beside
+// the first; both sort before anything that a connector puts there.
+const (
+	tombstonePlace = "+"
+	secondPlace    = "-"
+)
+
+// quarantine is the error of a table that cannot go on, while others can.
+type quarantine struct {
+	table string
+	err   error
+}
+
+func (q *quarantine) Error() string { return fmt.Sprintf("table %s: %v", q.table, q.err) }
+func (q *quarantine) Unwrap() error { return q.err }
+
+// part is one topic as the runner knows it.
+type part struct {
+	log  Partition
+	last record.Pos // the source's last place in it
+}
+
+// entry is one record to append, with the place that decides whether it is there already.
+type entry struct {
+	record record.Record
+	mark   *record.Mark
+	place  string
+	size   int
+}
+
+// publish appends what of a topic's batch is not in the log yet. appended tells whether
+// that was anything. It returns when all is acknowledged.
+func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err error) {
+	entries, err := r.render(b)
+	if err != nil {
+		return false, err
+	}
+	pause := newPauses()
+	for {
+		appended, err = r.push(ctx, b, entries, appended)
+		if err == nil {
+			return appended, nil
+		}
+		if stop := r.refused(ctx, b, err); stop != nil {
+			return appended, stop
+		}
+		pause.wait(ctx)
+	}
+}
+
+// refused tells what an append's error means: nil to try again, after asking the log anew
+// what it holds.
+func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
+	delete(r.parts, b.Topic)
+	if ctx.Err() != nil {
+		return err
+	}
+	switch code := fault.CodeOf(err); {
+	case errors.Is(err, bus.ErrRetry), errors.Is(err, bus.ErrNoTopic), code == fault.Unavailable, code == fault.NoSpace, code == fault.Timeout:
+		r.set(Retrying, err)
+		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
+		return nil
+	case code == fault.TooLarge, code == fault.Conflict, code == fault.Invalid:
+		return &quarantine{b.Schema.Table, err}
+	}
+	return fmt.Errorf("append to topic %s: %w", b.Topic, err)
+}
+
+// partition returns a topic's partition, with the last place read from the log when it is
+// opened: at the start, and after each append that was refused or timed out.
+func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
+	if p, ok := r.parts[b.Topic]; ok {
+		return p, nil
+	}
+	log, err := r.o.Log.Open(ctx, b.Topic, bus.TopicConfig{
+		Partitions: 1, Land: true, Keyed: len(b.Schema.Keys()) > 0, Source: r.id,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &part{log: log}
+	p.last, _ = log.Place(r.id)
+	r.parts[b.Topic] = p
+	return p, nil
+}
+
+// push appends the entries that are above the topic's last place, in appends of about
+// ChunkBytesMax; a chunk goes in one.
+func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appended bool) (bool, error) {
+	p, err := r.partition(ctx, b)
+	if err != nil {
+		return appended, err
+	}
+	fresh := entries
+	if p.last.Incarnation == b.Incarnation {
+		fresh = nil
+		for i := range entries {
+			if entries[i].place > p.last.Place {
+				fresh = append(fresh, entries[i])
+			}
+		}
+		r.o.Metrics.dropped.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(entries) - len(fresh)))
+	}
+	for len(fresh) > 0 {
+		n := len(fresh)
+		if !b.Chunk {
+			n = fill(fresh)
+		}
+		bytes := encode(fresh[:n], r.o.Clock.Now())
+		if len(bytes) > record.BatchBytesMax {
+			return appended, fault.Newf(fault.TooLarge, "make the row smaller, or leave the table out", "an append of %d bytes is more than the log takes", len(bytes))
+		}
+		if _, err := p.log.Append(ctx, bytes); err != nil {
+			return appended, err
+		}
+		appended = true
+		p.last = record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: fresh[n-1].place}
+		r.count(b, fresh[:n], len(bytes))
+		fresh = fresh[n:]
+	}
+	if b.Chunk && appended {
+		fault.Point("source.chunk")
+	}
+	return appended, nil
+}
+
+func (r *Runner) count(b *TopicBatch, entries []entry, bytes int) {
+	rows := 0
+	for i := range entries {
+		if entries[i].mark == nil && entries[i].record.Value != nil {
+			rows++
+		}
+	}
+	r.o.Metrics.records.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(entries)))
+	r.o.Metrics.bytes.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(bytes))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Rows += int64(rows)
+}
+
+// fill tells how many entries make one append.
+func fill(entries []entry) int {
+	size := 0
+	for i := range entries {
+		if size += entries[i].size; size > ChunkBytesMax && i > 0 {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// encode makes record batches of entries: one for records that stand together, one for
+// each mark.
+func encode(entries []entry, now time.Time) []byte {
+	var out []byte
+	var run []record.Record
+	flush := func() {
+		if len(run) > 0 {
+			out = append(out, record.Encode(run)...)
+			run = nil
+		}
+	}
+	for i := range entries {
+		if m := entries[i].mark; m != nil {
+			flush()
+			out = append(out, record.EncodeMark(*m, now.UnixMilli())...)
+			continue
+		}
+		run = append(run, entries[i].record)
+	}
+	flush()
+	return out
+}
+
+// render makes the records of a topic's batch. All rows of a chunk share a place, so that
+// the log's last place tells of all of them.
+func (r *Runner) render(b *TopicBatch) ([]entry, error) {
+	p := &printer{
+		b: b, now: r.o.Clock.Now().UnixMilli(), pos: record.Pos{Source: r.id, Incarnation: b.Incarnation},
+		source: envelope.Source{
+			Version: r.o.Version, Connector: r.o.Kind.Name, Name: r.o.Config.Get("topic.prefix", r.o.Config.Name),
+			Database: b.Schema.Database, Schema: b.Schema.Schema, Table: b.Schema.Table,
+		},
+		schema: strconv.AppendInt(nil, b.Schema.ID, 10), gen: strconv.AppendInt(nil, b.Generation, 10),
+	}
+	p.entries = make([]entry, 0, len(b.Changes)+2)
+	if err := p.mark(b.Begin); err != nil {
+		return nil, err
+	}
+	for i := range b.Changes {
+		p.change(&b.Changes[i], snapshotWord(b, i))
+	}
+	if err := p.mark(b.End); err != nil {
+		return nil, err
+	}
+	for i := range p.entries {
+		if size := p.entries[i].size; size > recordBytesMax {
+			return nil, &quarantine{b.Schema.Table, fault.Newf(fault.TooLarge,
+				"make the row smaller and restart, or leave the table out; the other tables go on",
+				"a change of %d bytes is more than the %d that the log takes", size, recordBytesMax)}
+		}
+	}
+	return p.entries, nil
+}
+
+// snapshotWord is Debezium's source.snapshot of the i-th change.
+func snapshotWord(b *TopicBatch, i int) string {
+	switch {
+	case b.Begin != nil && i == 0:
+		return "first"
+	case b.End != nil && i == len(b.Changes)-1:
+		return "last"
+	}
+	return b.Snapshot
+}
+
+// printer makes records of changes.
+type printer struct {
+	b           *TopicBatch
+	now         int64
+	pos         record.Pos
+	source      envelope.Source
+	schema, gen []byte
+	entries     []entry
+}
+
+func (p *printer) mark(m *record.Mark) error {
+	if m == nil {
+		return nil
+	}
+	pos, err := record.ParsePos(m.Pos)
+	if err != nil {
+		return err
+	}
+	p.entries = append(p.entries, entry{mark: m, place: pos.Place})
+	return nil
+}
+
+// change makes the records of one change, as Debezium does: a delete is followed by a
+// tombstone, and a change of key is a delete of the old one and a create of the new one.
+func (p *printer) change(c *Change, snapshot string) {
+	p.source.Snapshot, p.source.Seq, p.source.TSMillis = snapshot, c.Seq, p.now
+	if !c.TS.IsZero() {
+		p.source.TSMillis = c.TS.UnixMilli()
+	}
+	switch c.Op {
+	case Delete:
+		p.remove(c, p.key(c.Before, c.BeforeID))
+	case Update:
+		before, after := p.key(c.Before, c.BeforeID), p.key(c.After, c.AfterID)
+		if string(before) == string(after) {
+			p.event(c.Op, after, c.Before, c.After, c.Place)
+			return
+		}
+		p.remove(c, before)
+		p.event(Create, after, nil, c.After, c.Place+secondPlace)
+	default:
+		p.event(c.Op, p.key(c.After, c.AfterID), nil, c.After, c.Place)
+	}
+}
+
+func (p *printer) remove(c *Change, key []byte) {
+	p.event(Delete, key, c.Before, nil, c.Place)
+	if key != nil {
+		p.add(key, nil, c.Place+tombstonePlace)
+	}
+}
+
+func (p *printer) key(row record.Row, id int64) []byte {
+	return envelope.AppendKeyRow(nil, p.b.Schema, row, id)
+}
+
+func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
+	// Rows that are nil were not read; an update without a before image has null there.
+	p.add(key, envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now), place)
+}
+
+// headerBytes bounds what the headers and frame of a record take beside its place.
+const headerBytes = 160
+
+func (p *printer) add(key, value []byte, place string) {
+	pos := p.pos
+	pos.Place = place
+	p.entries = append(p.entries, entry{
+		place: place, size: len(key) + len(value) + len(place) + headerBytes,
+		record: record.Record{Timestamp: p.now, Key: key, Value: value, Headers: []record.Header{
+			{Key: record.HeaderPos, Value: []byte(pos.String())},
+			{Key: record.HeaderSchema, Value: p.schema},
+			{Key: record.HeaderGen, Value: p.gen},
+		}},
+	})
+}

@@ -1,0 +1,353 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/record"
+	"tarn/embedded/record/schemas"
+)
+
+// The bounds of the runner's patience.
+const (
+	retryFirst = 200 * time.Millisecond
+	retryMax   = 30 * time.Second
+	// stopGrace is how long an append and its position may take after the stop.
+	stopGrace = 2 * time.Second
+)
+
+// The states of a source, as Status shows them.
+const (
+	Starting     = "starting"
+	Snapshotting = "snapshot"
+	Streaming    = "streaming"
+	Retrying     = "retrying"
+	Failed       = "failed"
+	Stopped      = "stopped"
+)
+
+// Options of a runner.
+type Options struct {
+	Kind    Kind
+	Config  Config
+	Log     Log
+	Meta    *meta.Store
+	Schemas *schemas.Store
+	Logger  *slog.Logger
+	Metrics *Metrics
+	Clock   life.Clock
+	Version string // Tarn's, for the envelope
+	// AckDelay holds acknowledgments back: with bus.fsync interval two intervals (rule 3).
+	AckDelay time.Duration
+}
+
+// Runner runs one connector: opens it where it stood, publishes what it reads, saves its
+// position, and tries again whatever fails. One goroutine is in Run; Status may be called
+// by any.
+type Runner struct {
+	o          Options
+	id         string
+	position   Position
+	parts      map[string]*part // by topic
+	resnapshot map[string]string
+	skip       map[string]Finding
+	acks       []delayedAck
+
+	mu     sync.Mutex
+	status Status
+	events []Finding // the newest things that happened, eventsMax at most
+}
+
+// eventsMax bounds what a runner remembers of what happened.
+const eventsMax = 20
+
+// delayedAck is a position that may be acknowledged from a moment on.
+type delayedAck struct {
+	at Position
+	on time.Time
+}
+
+// NewRunner returns a runner that has not started.
+func NewRunner(o Options) *Runner {
+	return &Runner{
+		o: o, parts: map[string]*part{}, resnapshot: map[string]string{}, skip: map[string]Finding{},
+		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
+	}
+}
+
+// Status is the source's line in system.sources.
+func (r *Runner) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.status
+	s.Findings, s.Topics = slices.Clone(s.Findings), slices.Clone(s.Topics)
+	return s
+}
+
+// Run blocks until ctx ends; it lands what is in flight and returns within three seconds.
+// A source that fails is tried again for ever.
+func (r *Runner) Run(ctx context.Context) {
+	defer r.set(Stopped, nil)
+	pause := newPauses()
+	for ctx.Err() == nil {
+		progress, err := r.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if progress {
+			pause.reset()
+		}
+		var needs *NeedsResnapshot
+		var bad *quarantine
+		switch {
+		case errors.As(err, &needs):
+			r.demand(needs)
+		case errors.As(err, &bad):
+			r.quarantine(bad)
+		default:
+			r.set(Retrying, err)
+			r.o.Logger.Warn("source is tried again", "source", r.o.Config.Name, "error", err)
+		}
+		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
+		pause.wait(ctx)
+	}
+}
+
+// demand notes the tables that get a new snapshot at the next opening.
+func (r *Runner) demand(needs *NeedsResnapshot) {
+	for _, table := range needs.Tables {
+		r.resnapshot[table] = needs.Reason
+		r.happened(Finding{Table: table, Message: fmt.Sprintf("table %s is snapshotted anew: %s", table, needs.Reason)})
+	}
+	r.o.Metrics.resnapshots.WithLabelValues(r.o.Config.Name).Inc()
+	r.o.Logger.Warn("source needs a new snapshot", "source", r.o.Config.Name, "tables", needs.Tables, "reason", needs.Reason)
+}
+
+// quarantine leaves a table out until the next start, and lets the others go on.
+func (r *Runner) quarantine(q *quarantine) {
+	f := Finding{Table: q.table, Message: fmt.Sprintf("table %s is quarantined: %v", q.table, q.err), Hint: fault.HintOf(q.err)}
+	r.skip[q.table] = f
+	r.happened(f)
+	r.o.Logger.Error("table is quarantined", "source", r.o.Config.Name, "table", q.table, "error", q.err)
+}
+
+func (r *Runner) happened(f Finding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, f)
+	if len(r.events) > eventsMax {
+		r.events = r.events[1:]
+	}
+	r.status.Findings = append(r.status.Findings, f)
+}
+
+func (r *Runner) set(state string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status.State != state {
+		r.status.State, r.status.Since = state, r.o.Clock.Now()
+	}
+	r.status.Error, r.status.Hint = "", ""
+	if err != nil {
+		r.status.Error, r.status.Hint = err.Error(), fault.HintOf(err)
+	}
+}
+
+// session opens the source where it stands and reads it until something fails that
+// reading on would not heal. progress tells that it got a batch through.
+func (r *Runner) session(ctx context.Context) (progress bool, err error) {
+	if err := r.identify(ctx); err != nil {
+		return false, err
+	}
+	asked := slices.Sorted(maps.Keys(r.resnapshot))
+	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
+		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now,
+		Resnapshot: asked, Skip: slices.Sorted(maps.Keys(r.skip)),
+	}, r.position)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	r.acks = nil
+	pause := newPauses()
+	for {
+		b, err := s.Next(ctx)
+		if fault.CodeOf(err) == fault.Unavailable && ctx.Err() == nil {
+			r.set(Retrying, err)
+			r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
+			pause.wait(ctx)
+			continue
+		}
+		if err != nil {
+			return progress, err
+		}
+		if err := r.carry(ctx, s, b); err != nil {
+			return progress, err
+		}
+		// The tables that were asked for are now in the saved position.
+		clear(r.resnapshot)
+		pause.reset()
+		progress = true
+	}
+}
+
+// carry takes one batch through: appended, its position saved, acknowledged. It goes on for
+// a moment after ctx has ended, so that what is in flight lands.
+func (r *Runner) carry(ctx context.Context, s Source, b Batch) error {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	appended := false
+	for i := range b.Topics {
+		n, err := r.publish(own, &b.Topics[i])
+		if err != nil {
+			return err
+		}
+		appended = appended || n
+	}
+	if appended {
+		fault.Point("source.acked")
+	}
+	if err := r.save(own, b.Mark); err != nil {
+		return err
+	}
+	r.show(s)
+	r.acks = append(r.acks, delayedAck{b.Mark, r.o.Clock.Now().Add(r.o.AckDelay)})
+	return r.acknowledge(own, s)
+}
+
+func (r *Runner) acknowledge(ctx context.Context, s Source) error {
+	now := r.o.Clock.Now()
+	due := 0
+	for due < len(r.acks) && !r.acks[due].on.After(now) {
+		due++
+	}
+	if due == 0 {
+		return nil
+	}
+	at := r.acks[due-1].at
+	r.acks = r.acks[due:]
+	return s.Ack(ctx, at)
+}
+
+// save saves the position, however long it takes: appending on without it would be wrong.
+func (r *Runner) save(ctx context.Context, at Position) error {
+	pause := newPauses()
+	for {
+		err := r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Positions, Key: r.id, Value: at})
+		if err == nil {
+			r.position = at
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		r.set(Retrying, err)
+		pause.wait(ctx)
+	}
+}
+
+// show refreshes the status after a batch.
+func (r *Runner) show(s Source) {
+	state, lag := Streaming, Lag{}
+	if l, ok := s.(Lagger); ok {
+		if lag = l.Lag(); lag.Snapshot != "" {
+			state = Snapshotting
+		}
+	}
+	var found []Finding
+	if f, ok := s.(Finder); ok {
+		found = f.Findings()
+	}
+	r.set(state, nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Lag, r.status.Position = lag, string(r.position)
+	r.status.Findings = append(found, r.events...)
+	r.status.Topics = slices.Sorted(maps.Keys(r.parts))
+	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)
+}
+
+// identity is what meta keeps of a source under its name.
+type identity struct {
+	ID    string `json:"id"`
+	Class string `json:"class"`
+}
+
+// identify reads the source's id and position, or gives a new source its id. A connector
+// of another class under the same name is another source.
+func (r *Runner) identify(ctx context.Context) error {
+	if r.id != "" {
+		return nil
+	}
+	id, err := SourceID(ctx, r.o.Meta, r.o.Config.Name, r.o.Kind.Class)
+	if err != nil {
+		return err
+	}
+	at, err := r.o.Meta.Get(ctx, meta.Positions, id)
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return err
+	}
+	r.id, r.position = id, at
+	return nil
+}
+
+// SourceID returns the id of a connector, which it makes and stores at the first call.
+func SourceID(ctx context.Context, m *meta.Store, name, class string) (string, error) {
+	var known identity
+	value, err := m.Get(ctx, meta.Sources, name)
+	if err == nil {
+		if err := json.Unmarshal(value, &known); err == nil && known.Class == class {
+			return known.ID, nil
+		}
+	} else if !errors.Is(err, meta.ErrNotFound) {
+		return "", err
+	}
+	known = identity{uuid.NewString(), class}
+	if value, err = json.Marshal(known); err != nil {
+		return "", err
+	}
+	return known.ID, m.Put(ctx, meta.Entry{Bucket: meta.Sources, Key: name, Value: value})
+}
+
+// place is where the source stands in a topic.
+func (r *Runner) place(topic string) record.Pos {
+	p, ok := r.o.Log.Find(topic)
+	if !ok {
+		return record.Pos{}
+	}
+	at, _ := p.Place(r.id)
+	return at
+}
+
+// pauses are the waits between tries: they double, and each is cut by chance so that many
+// sources do not try at once.
+type pauses struct{ next time.Duration }
+
+func newPauses() *pauses { return &pauses{next: retryFirst} }
+
+func (p *pauses) reset() { p.next = retryFirst }
+
+func (p *pauses) wait(ctx context.Context) {
+	d := p.next/2 + rand.N(p.next/2) //nolint:gosec // not for secrets
+	p.next = min(2*p.next, retryMax)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
