@@ -351,8 +351,11 @@ func (b *Bus) Report() []life.Status {
 			degraded("bus:"+p.label, trouble.Error(), trouble.Hint)
 		}
 		p.mu.Lock()
-		finding := p.finding
+		finding, damage := p.finding, p.damage
 		p.mu.Unlock()
+		if damage != "" {
+			degraded("bus:"+p.label, damage, "check the disk; a source's topic is made whole by a new snapshot")
+		}
 		if finding != "" {
 			degraded("bus:"+p.label, finding, "see why landing lags behind; the topic keeps its records until then")
 		}

@@ -34,10 +34,12 @@ type checkpoint struct {
 	LSO          int64             `json:"lso"`
 }
 
-// trimmed is what is kept of a partition before anything is purged: the log start,
-// and the places that the purged records held.
+// trimmed is what is kept of a partition before anything is purged, and after its tail
+// was found to be lost: the log start, an offset below which none is given out again, and
+// the places that the purged records held.
 type trimmed struct {
 	Offset int64             `json:"offset"`
+	Next   int64             `json:"next"`
 	Places map[string]string `json:"places,omitempty"`
 }
 
@@ -56,7 +58,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	if err := p.bus.load(ctx, meta.LogStarts, p.label, &start); err != nil {
 		return out, err
 	}
-	out.logStart = start.Offset
+	out.logStart, out.next = start.Offset, start.Next
 	base, err := parsePlaces(start.Places)
 	if err != nil {
 		return out, fmt.Errorf("log start of %s: %w", p.label, err)
@@ -72,7 +74,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	if c.Version != checkpointVersion || c.ID != p.topic.Config().ID {
 		return out, nil
 	}
-	out.next = c.Next
+	out.next = max(out.next, c.Next)
 	x, errIndex := decodeIndex(c.Index)
 	known, errPlaces := parsePlaces(c.Places)
 	if errIndex != nil || errPlaces != nil || !c.fits(ctx, s, p.stream, info) {
@@ -97,6 +99,17 @@ func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info j
 	}
 	m, err := s.message(ctx, stream, c.Seq)
 	return err == nil && (m.header.Get(headerNext) == strconv.FormatInt(c.End, 10) || m.header.Get(headerNext) == "")
+}
+
+// saveStart syncs what must not be lost before records go, or after they are gone.
+func (p *Partition) saveStart(ctx context.Context, start int64) error {
+	p.mu.Lock()
+	value, err := json.Marshal(trimmed{Offset: start, Next: p.next, Places: p.places.text()})
+	p.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("log start of %s: %w", p.label, err)
+	}
+	return p.bus.o.Meta.Put(ctx, meta.Entry{Bucket: meta.LogStarts, Key: p.label, Value: value})
 }
 
 // load reads one JSON value of meta; a key that is not there leaves v as it is.

@@ -10,7 +10,7 @@ import (
 type metrics struct {
 	appendBytes, appendRecords, messages prometheus.Counter
 	refused, recoveries, restarts        prometheus.Counter
-	foreign, purgedBytes                 prometheus.Counter
+	foreign, damaged, purgedBytes        prometheus.Counter
 	fetchedCache, fetchedDisk            prometheus.Counter
 	inFlight                             prometheus.Gauge
 	ackSeconds                           prometheus.Histogram
@@ -34,6 +34,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		recoveries:    counter("tarn_bus_recoveries_total", "Times a partition read its log again after an error."),
 		restarts:      counter("tarn_bus_restarts_total", "Restarts of the embedded server."),
 		foreign:       counter("tarn_bus_foreign_messages_total", "Messages passed over because no writer of this log wrote them."),
+		damaged:       counter("tarn_bus_damaged_messages_total", "Messages that the disk has lost."),
 		purgedBytes:   counter("tarn_bus_purged_bytes_total", "Bytes purged by retention or trim."),
 		fetchedCache:  fetched.WithLabelValues("cache"),
 		fetchedDisk:   fetched.WithLabelValues("disk"),

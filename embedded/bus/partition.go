@@ -50,6 +50,7 @@ type Partition struct {
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
+	damage     string        // what the log has lost, as far as was seen
 	unchecked  int           // messages since the last checkpoint
 	changed    chan struct{} // closed at the next change of end or logStart
 	tail       tail          // guarded by the cache
@@ -177,6 +178,11 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 	if err := p.settleOffsets(recorded, kept, info.FirstSeq); err != nil {
 		return err
 	}
+	if kept.lost {
+		if err := p.saveStart(ctx, p.LogStart()); err != nil {
+			return err
+		}
+	}
 	if fresh || kept.lost {
 		return p.bus.saveChecks(ctx, []*Partition{p})
 	}
@@ -234,11 +240,12 @@ func (p *Partition) read(ctx context.Context, s *session) (last uint64, found in
 		return 0, 0, err
 	}
 	defer c.close()
-	for seq := uint64(0); seq < last; {
+	for seq := from - 1; seq < last; {
 		m, left, err := c.within(ctx, apiTimeout)
 		if err != nil {
 			return 0, found, fmt.Errorf("read the log of %s after message %d: %w", p.label, seq, err)
 		}
+		p.expect(seq+1, m.seq)
 		p.apply(m)
 		seq, found = m.seq, found+1
 		if left == 0 {
@@ -249,6 +256,18 @@ func (p *Partition) read(ctx context.Context, s *session) (last uint64, found in
 	p.applied = last
 	p.mu.Unlock()
 	return last, found, nil
+}
+
+// expect notes a hole in the stream: messages that were neither purged nor are there.
+func (p *Partition) expect(want, got uint64) {
+	if got == want {
+		return
+	}
+	p.bus.metrics.damaged.Add(float64(got - want))
+	p.bus.o.Log.Error("messages of the log are lost, reading goes on behind them", "partition", p.label, "from_message", want, "to_message", got)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.damage = fmt.Sprintf("messages %d to %d of the log are damaged and were passed over", want, got-1)
 }
 
 // apply takes a message that was read from the stream into the partition's state.

@@ -2,11 +2,8 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
-
-	"tarn/embedded/meta"
 )
 
 // The defaults of retention: bronze holds the history of what is landed.
@@ -152,13 +149,9 @@ func (p *Partition) Trim(ctx context.Context, before int64) error {
 func (p *Partition) moveStart(ctx context.Context, to int64) error {
 	p.mu.Lock()
 	moved := to > p.logStart
-	value, err := json.Marshal(trimmed{Offset: to, Places: p.places.text()})
 	p.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("log start of %s: %w", p.label, err)
-	}
 	if moved {
-		if err := p.bus.o.Meta.Put(ctx, meta.Entry{Bucket: meta.LogStarts, Key: p.label, Value: value}); err != nil {
+		if err := p.saveStart(ctx, to); err != nil {
 			return err
 		}
 	}
