@@ -91,6 +91,8 @@ func arrowCell(a arrow.Array, i int) (Cell, error) {
 		return intCell(int64(a.Value(i))), nil
 	case *array.Float64:
 		return realCell(a.Value(i)), nil
+	case *array.Timestamp:
+		return intCell(int64(a.Value(i))), nil // microseconds on every side
 	case *array.Boolean:
 		if a.Value(i) {
 			return intCell(1), nil

@@ -110,13 +110,16 @@ func (o *Outside) Stop() (next int64, err error) {
 func (o *Outside) Freeze() { Freeze(o.cmd.Process.Pid) }
 
 // Thaw ends Freeze.
-func (o *Outside) Thaw() { _ = o.cmd.Process.Signal(syscall.SIGCONT) }
+func (o *Outside) Thaw() { Thaw(o.cmd.Process.Pid) }
 
 // Kill ends the writer as kill -9 does. Its last transaction may be in the database or not.
 func (o *Outside) Kill() {
 	_ = o.cmd.Process.Kill()
 	_ = o.cmd.Wait()
 }
+
+// Thaw lets a frozen process go on.
+func Thaw(pid int) { _ = syscall.Kill(pid, syscall.SIGCONT) }
 
 // Freeze stops a process and returns when the kernel shows every thread of it stopped.
 func Freeze(pid int) {

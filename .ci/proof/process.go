@@ -19,6 +19,7 @@ import (
 type House struct {
 	Binary  string
 	Data    string
+	Seen    string // where this process finds the data folder, when that is not Data
 	Project string
 	Log     string   // the file that gets stdout and stderr of every run
 	Env     []string // beyond this process's own
@@ -68,7 +69,12 @@ func (h *House) Start(more ...string) (*Process, error) {
 	return p, nil
 }
 
-func (h *House) portsFile() string { return filepath.Join(h.Data, "ports.json") }
+func (h *House) portsFile() string {
+	if h.Seen != "" {
+		return filepath.Join(h.Seen, "ports.json")
+	}
+	return filepath.Join(h.Data, "ports.json")
+}
 
 // Ports reads the ports.json of a house.
 func (h *House) Ports() (map[string]string, error) {

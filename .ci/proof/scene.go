@@ -96,6 +96,21 @@ func (s *Scene) StopWriting() (err error) {
 	return err
 }
 
+// Freeze stops the writer where it stands; Thaw lets it go on.
+func (s *Scene) Freeze() { s.writer.Freeze() }
+
+// Thaw ends Freeze.
+func (s *Scene) Thaw() { s.writer.Thaw() }
+
+// ListSize is how much of the list is written, in bytes.
+func (s *Scene) ListSize() (int64, error) {
+	info, err := os.Stat(s.ListPath)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
 // Abandon kills the writer; for the end of a proof that has failed.
 func (s *Scene) Abandon() {
 	if s.writer != nil {
@@ -220,4 +235,36 @@ func (s *Scene) CrashHits() (map[string]int, error) {
 		hits[name]++
 	}
 	return hits, nil
+}
+
+// Listed counts the transactions that the list holds.
+func (s *Scene) Listed() int {
+	txns, err := ReadList(s.ListPath, -1)
+	if err != nil {
+		return 0
+	}
+	return len(txns)
+}
+
+// CopyDatabase copies a database's files as they are, as people do who make and put back
+// backups by hand; nobody may write to it meanwhile. It removes what lies at the target.
+func CopyDatabase(from, to string) error {
+	for _, part := range []string{"", "-wal", "-journal", "-shm"} {
+		if err := os.Remove(to + part); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if part == "-shm" {
+			continue // made anew by whoever opens the database
+		}
+		content, err := os.ReadFile(from + part)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to+part, content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

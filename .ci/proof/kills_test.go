@@ -1,0 +1,181 @@
+package proof_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	proof "tarn/.ci/proof"
+)
+
+// points are the named hand-overs at which the process kills itself.
+var points = []string{"source.chunk", "source.acked", "bus.published", "lake.written", "lake.committed", "landing.committed"}
+
+// Within these a running Tarn under load must come to an armed point, and a kill at
+// random falls.
+const (
+	pointWithin = 60 * time.Second
+	killWithin  = 2500 * time.Millisecond
+)
+
+// count reads a number of rounds from the environment, or gives CI's.
+func count(t *testing.T, name string, ci int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return ci
+	}
+	n, err := strconv.Atoi(text)
+	must(t, err)
+	return n
+}
+
+// seed makes a run's chance reproducible: TARN_PROOF_SEED repeats one.
+func seed(t *testing.T) *rand.Rand {
+	t.Helper()
+	s := uint64(count(t, "TARN_PROOF_SEED", int(time.Now().UnixNano()&0xffff)))
+	t.Logf("TARN_PROOF_SEED=%d", s)
+	return rand.New(rand.NewPCG(s, s))
+}
+
+// plan is the named kills, the snapshot's first, then each point at several passes, with
+// kills at random moments (an empty name) in between.
+func plan(rnd *rand.Rand, kills int) []string {
+	out := []string{"source.chunk:1", "source.chunk:2", "source.chunk:1", "source.chunk:3"}
+	var rest []string
+	for _, pass := range []int{1, 3, 8} {
+		for _, p := range points[1:] {
+			rest = append(rest, fmt.Sprintf("%s:%d", p, pass))
+		}
+	}
+	for len(out)+len(rest) < kills {
+		rest = append(rest, "")
+	}
+	rnd.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+	return append(out, rest...)[:max(kills, len(out))]
+}
+
+func TestKills(t *testing.T) {
+	kills := count(t, "TARN_PROOF_KILLS", 30)
+	for i, mode := range []string{"WAL", "DELETE"} {
+		t.Run(mode, func(t *testing.T) { killed(t, mode, (kills+i)/2) })
+	}
+}
+
+// killed ends a Tarn kills times while an outside process writes.
+func killed(t *testing.T, mode string, kills int) {
+	rnd := seed(t)
+	dir := t.TempDir()
+	s, err := proof.NewScene(t.Context(), binary(t), dir, filepath.Join(dir, "data"), filepath.Join(dir, "source.db"), mode)
+	must(t, err)
+	t.Cleanup(s.Abandon)
+	must(t, s.Write())
+	armed := map[string]int{}
+	for n, point := range plan(rnd, kills) {
+		name := killOnce(t, s, rnd, point)
+		armed[name]++
+		t.Logf("kill %d: %s", n, point)
+		if n%5 == 4 {
+			settle(t, s)
+		}
+	}
+	settle(t, s)
+	must(t, s.StopWriting())
+	hits, err := s.CrashHits()
+	must(t, err)
+	for _, p := range points {
+		if armed[p] > hits[p] || armed[p] == 0 && kills >= 30 {
+			t.Errorf("point %s was armed %d times and hit %d times", p, armed[p], hits[p])
+		}
+	}
+}
+
+// killOnce runs a Tarn until it kills itself at a point, or is killed at a random moment,
+// which may be before it is ready. It returns the point's name.
+func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) string {
+	t.Helper()
+	env := []string{"TARN_LANDING_COMMIT_INTERVAL=" + []string{"50ms", "200ms", "1s"}[rnd.IntN(3)]}
+	within := pointWithin
+	if point == "" {
+		within = time.Duration(rnd.Int64N(int64(killWithin)))
+	} else {
+		env = append(env, "TARN_CRASH="+point)
+	}
+	p, err := s.House.Start(env...)
+	must(t, err)
+	late := time.NewTimer(within)
+	defer late.Stop()
+	select {
+	case <-p.Done():
+		if point == "" {
+			t.Fatalf("tarn ended by itself\n%s", s.House.Tail())
+		}
+	case <-late.C:
+		if point != "" {
+			p.Kill()
+			t.Fatalf("tarn did not come to %s within %s\n%s", point, within, s.House.Tail())
+		}
+	}
+	p.Kill()
+	return name(point)
+}
+
+func name(point string) string {
+	i := slices.Index([]byte(point), ':')
+	return point[:max(i, 0)]
+}
+
+// settle starts a Tarn, lets it catch up, and checks everything.
+func settle(t *testing.T, s *proof.Scene) {
+	t.Helper()
+	p, err := s.House.Up(t.Context())
+	must(t, err)
+	defer p.Kill()
+	must(t, s.Settle(t.Context(), p))
+}
+
+// TestRestoredDatabase puts a database back from a copy: a new snapshot makes the mirrors
+// equal again, and bronze keeps what there was.
+func TestRestoredDatabase(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) { restored(t, running) })
+	}
+}
+
+func restored(t *testing.T, running bool) {
+	dir := t.TempDir()
+	s, err := proof.NewScene(t.Context(), binary(t), dir, filepath.Join(dir, "data"), filepath.Join(dir, "source.db"), "DELETE")
+	must(t, err)
+	t.Cleanup(s.Abandon)
+	p, err := s.House.Up(t.Context())
+	must(t, err)
+	defer func() { p.Kill() }()
+	write := func() {
+		before := s.Listed()
+		must(t, s.Write())
+		must(t, proof.Until(t.Context(), func() (bool, error) { return s.Listed() > before+200, nil }))
+		must(t, s.Settle(t.Context(), p))
+		must(t, s.StopWriting())
+	}
+	write()
+	copied := filepath.Join(dir, "backup.db")
+	must(t, proof.CopyDatabase(s.Database, copied))
+	write()
+	if !running {
+		_, err = p.Stop(10 * time.Second)
+		must(t, err)
+	}
+	must(t, proof.CopyDatabase(copied, s.Database))
+	if !running {
+		p, err = s.House.Up(t.Context())
+		must(t, err)
+	}
+	s.Snapshots++
+	must(t, s.Quiet(t.Context(), p, s.Database, -1))
+	write()
+}
