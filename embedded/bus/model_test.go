@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -272,9 +271,6 @@ func TestPartitionLogAgainstItsModel(t *testing.T) {
 			f.options(o)
 			o.WithAckTimeout(modelAckTimeout)
 			o.CacheBytes = 300
-			if os.Getenv("DBG") != "" {
-				o.Log = slog.Default()
-			}
 		}}
 		h.open()
 		defer h.close()
