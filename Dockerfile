@@ -1,0 +1,29 @@
+# docker build -t tarn .
+# docker run --rm --network host -v tarn-data:/data tarn up --sample
+#
+# Tarn listens on loopback alone, for it has no login and no TLS yet; inside a network
+# of the container's own nothing could reach it. So the container shares the host's
+# network, and the page is at http://127.0.0.1:7700 of the host.
+
+FROM golang:1.26-trixie AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=docker
+RUN make build VERSION=$VERSION && .ci/licenses bin/licenses >/dev/null
+
+FROM debian:trixie-slim
+RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin tarn \
+ && install -d -o tarn -g tarn -m 0750 /data
+COPY --from=build /src/bin/tarn /usr/local/bin/tarn
+COPY --from=build /src/LICENSE /src/NOTICE /src/bin/licenses /usr/share/doc/tarn/
+USER tarn
+ENV TARN_DATA=/data
+VOLUME /data
+WORKDIR /data
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["tarn", "sql", "SELECT 1"]
+# Ctrl-C and docker stop land what is in flight; that takes five seconds at most.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["tarn"]
+CMD ["up"]

@@ -1,0 +1,61 @@
+# What a developer types. `make` alone lists the targets.
+# Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
+
+TAGS     := -tags duckdb_arrow
+PACKAGES := ./... ./.ci/proof
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+
+# The race detector leaves SQLite alone: it is C turned into Go, has locks of its own,
+# and would take twenty times as long.
+RACE     := -race -gcflags=modernc.org/sqlite/...=-race=false -gcflags=modernc.org/libc/...=-race=false
+
+LINT     := go tool -modfile=.ci/lint.mod golangci-lint
+TEMPL    := go tool -modfile=.ci/tools.mod templ
+
+FUZZTIME ?= 10s
+KILLS    ?= 30
+CUTS     ?= 50
+
+.PHONY: help run build test test-fast lint format generate bench fuzz proof licenses clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ## build and run with the sample port; the page is at http://127.0.0.1:7700
+	go run $(TAGS) . up --sample
+
+build: ## bin/tarn, stripped
+	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/tarn .
+
+test: ## every test, with the race detector
+	go test $(TAGS) $(RACE) -timeout 20m ./...
+
+test-fast: ## every test, without it
+	go test $(TAGS) ./...
+
+lint: ## vet, golangci-lint (with gofumpt) and generated code that is fresh
+	go vet $(TAGS) $(PACKAGES)
+	$(LINT) run --build-tags duckdb_arrow $(PACKAGES)
+	.ci/fresh '*_templ.go' $(TEMPL) generate -path ui
+
+format: ## rewrite the code as lint wants it
+	$(LINT) fmt
+
+generate: ## rewrite the generated code
+	$(TEMPL) generate -path ui
+
+bench: ## measure; prints key=value
+	.ci/bench/run
+
+fuzz: ## each fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+proof: ## kill and power-cut the real program, KILLS and CUTS times; the cuts need root
+	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS)
+
+licenses: ## what the binary links, with the licence texts in bin/licenses
+	.ci/licenses bin/licenses
+
+clean: ## remove what was built; never touches tarn-data
+	rm -rf bin
