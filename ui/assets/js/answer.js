@@ -1,0 +1,99 @@
+// The answer of /api/sql as a table. Values are text, whatever they hold.
+
+const firstRows = 200;
+const moreRows = 500;
+const cellChars = 2_000;
+
+// A whole number that JavaScript would round is put into quotes before it is parsed: 64-bit
+// values and snapshot ids are shown as they are.
+const stringOrLong = /"(?:[^"\\]|\\.)*"|(-?\d{16,})(?![\d.eE])/g;
+export const parse = (text) => JSON.parse(text.replace(stringOrLong, (all, long) => (long ? `"${long}"` : all)));
+
+const numeric = /^(?!interval)(u?(tiny|small|big|huge)?int|u?int|long|float|double|decimal|numeric|real)/i;
+const isNumber = (type) => numeric.test(type) && !type.includes("[");
+
+function el(name, className, text) {
+  const e = document.createElement(name);
+  if (className) e.className = className;
+  if (text !== undefined) e.textContent = text;
+  return e;
+}
+
+function cell(value, type) {
+  const td = el("td", isNumber(type) ? "n" : "");
+  if (value === null || value === undefined) {
+    td.append(el("span", "null", "null"));
+    return td;
+  }
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (text === "") td.append(el("span", "null", "''"));
+  else td.textContent = text.length > cellChars ? text.slice(0, cellChars) + "…" : text;
+  return td;
+}
+
+function addRows(body, answer, from, count) {
+  for (const row of answer.rows.slice(from, from + count)) {
+    const tr = document.createElement("tr");
+    tr.append(...answer.columns.map((c, i) => cell(row[i], c.type)));
+    body.append(tr);
+  }
+  return Math.min(from + count, answer.rows.length);
+}
+
+/** The table of an answer, which grows by a button. */
+export function tableOf(answer) {
+  const box = el("div", "rows scroll");
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Result");
+  const table = box.appendChild(el("table"));
+  const head = table.createTHead().insertRow();
+  for (const c of answer.columns) {
+    const th = el("th", isNumber(c.type) ? "n" : "");
+    th.scope = "col";
+    th.append(el("span", "", c.name), el("small", "", c.type));
+    head.append(th);
+  }
+  const body = table.createTBody();
+  let shown = addRows(body, answer, 0, firstRows);
+  if (answer.rows.length === 0) box.append(el("p", "nothing", "No rows."));
+  if (shown < answer.rows.length) {
+    const more = el("button", "more");
+    more.type = "button";
+    const label = () => { more.textContent = `Show ${Math.min(moreRows, answer.rows.length - shown)} more of ${answer.rows.length - shown}`; };
+    more.onclick = () => {
+      shown = addRows(body, answer, shown, moreRows);
+      if (shown === answer.rows.length) more.remove();
+      else label();
+    };
+    label();
+    box.append(more);
+  }
+  table.addEventListener("click", (e) => {
+    if (getSelection()?.isCollapsed) e.target.closest("td")?.classList.toggle("whole");
+  });
+  return box;
+}
+
+/** The fault of a refusal: where, what, what to do. */
+export function faultOf(fault, place) {
+  const box = el("div", "fault");
+  box.setAttribute("role", "alert");
+  const first = el("p");
+  first.append(el("span", "pill pill-bad", fault.code || "error"));
+  if (place) first.append(el("span", "place mono", place));
+  box.append(first, el("p", "message mono", fault.message));
+  if (fault.hint) box.append(el("p", "hint", fault.hint));
+  return box;
+}
+
+/** Which snapshots an answer was read from. */
+export function snapshotsOf(snapshots) {
+  const names = Object.keys(snapshots ?? {}).sort();
+  if (names.length === 0) return null;
+  const box = el("details", "snapshots");
+  box.append(el("summary", "", names.length === 1 ? "1 snapshot" : `${names.length} snapshots`));
+  const list = box.appendChild(el("ul"));
+  for (const name of names) list.append(el("li", "mono", `${name} at ${snapshots[name]}`));
+  return box;
+}

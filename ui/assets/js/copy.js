@@ -1,0 +1,27 @@
+// Copying to the clipboard, also where the page has no secure origin.
+
+const saidMillis = 1_200;
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+/** Copies, and says so on the button. */
+export async function copyFrom(button, text) {
+  button.dataset.said ??= button.textContent;
+  const done = await copy(text);
+  button.textContent = done ? "Copied" : "Not allowed";
+  setTimeout(() => { button.textContent = button.dataset.said; }, saidMillis);
+}

@@ -1,0 +1,133 @@
+// The box that runs SQL: it posts to /api/sql as any client does.
+import { faultOf, parse, snapshotsOf, tableOf } from "./answer.js";
+import { copyFrom } from "./copy.js";
+import { paint } from "./paint.js";
+
+const tickMillis = 500;
+const keptText = "tarn.sql";
+
+const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+
+/** The offset of a line and a column, both from 1, in text. */
+export function offsetOf(text, line, column) {
+  const lines = text.split("\n");
+  if (!line || line > lines.length) return -1;
+  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
+  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
+}
+
+/** @returns {{set: (text: string) => void, run: () => void}} */
+export function wireSQL() {
+  const $ = (id) => document.getElementById(id);
+  const text = $("text");
+  let running = null;
+
+  const repaint = (wrong) => paint($("paint"), text.value, wrong);
+  const keep = () => { try { sessionStorage.setItem(keptText, text.value); } catch { /* storage is off */ } };
+  try { text.value = sessionStorage.getItem(keptText) ?? text.value; } catch { /* storage is off */ }
+
+  // Set goes through the browser's own editing, so that Ctrl+Z brings back what was typed.
+  const set = (value) => {
+    if (text.value === value) return;
+    const back = document.activeElement;
+    text.focus({ preventScroll: true });
+    text.select();
+    if (!document.execCommand("insertText", false, value)) text.value = value;
+    if (back !== text) back?.focus?.({ preventScroll: true });
+    keep();
+    repaint();
+  };
+
+  const chosenText = () => {
+    const { selectionStart: from, selectionEnd: to, value } = text;
+    return document.activeElement === text && to > from ? { statement: value.slice(from, to), from } : { statement: value, from: 0 };
+  };
+
+  const show = (statusText, ...nodes) => {
+    $("status").replaceChildren(statusText);
+    $("answer").replaceChildren(...nodes.filter(Boolean));
+  };
+
+  const refused = (fault, statement, from, took) => {
+    const place = fault.line ? `line ${fault.line}, column ${fault.column || 1}` : "";
+    const at = offsetOf(statement, fault.line, fault.column);
+    if (at >= 0 && text.value.slice(from, from + statement.length) === statement) {
+      repaint(from + at);
+      text.setSelectionRange(from + at, from + at);
+    }
+    show(`refused after ${took()}`, faultOf(fault, place));
+  };
+
+  const ask = async (statement, from, signal, took) => {
+    const answer = await fetch("/api/sql", {
+      method: "POST", body: statement, signal,
+      headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
+    });
+    const body = await answer.text();
+    let content;
+    try {
+      content = parse(body);
+    } catch {
+      content = { error: { code: String(answer.status), message: answer.ok ? "The answer is not whole: Tarn ended it early." : `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" } };
+    }
+    if (content.error) {
+      refused(content.error, statement, from, took);
+      return;
+    }
+    const n = content.rows.length;
+    show(`${n} ${n === 1 ? "row" : "rows"} in ${content.stats?.ms ?? "?"} ms, ${took()} with the way`, tableOf(content));
+    const snapshots = snapshotsOf(content.stats?.snapshots);
+    if (snapshots) $("status").append(snapshots);
+  };
+
+  const run = async () => {
+    const { statement, from } = chosenText();
+    if (statement.trim() === "") {
+      show("", faultOf({ code: "invalid", message: "There is no statement.", hint: "write one, or choose a node of the flow" }, ""));
+      return;
+    }
+    running?.abort();
+    const mine = running = new AbortController();
+    const began = performance.now();
+    const took = () => { const ms = performance.now() - began; return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`; };
+    repaint();
+    $("cancel").hidden = false;
+    $("answer").setAttribute("aria-busy", "true");
+    $("status").textContent = "running…";
+    $("cancel").textContent = "Cancel";
+    const tick = setInterval(() => { $("cancel").textContent = `Cancel, ${took()}`; }, tickMillis);
+    try {
+      await ask(statement, from, mine.signal, took);
+    } catch (e) {
+      if (running !== mine) return; // another run has taken its place
+      if (e.name === "AbortError") show(`canceled after ${took()}`, Object.assign(document.createElement("p"), { className: "nothing", textContent: "Canceled. Tarn stopped reading." }));
+      else refused({ code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" }, statement, from, took);
+    } finally {
+      clearInterval(tick);
+      if (running === mine) {
+        running = null;
+        $("cancel").hidden = true;
+        $("answer").removeAttribute("aria-busy");
+      }
+    }
+  };
+
+  text.addEventListener("input", () => { keep(); repaint(); });
+  $("run").addEventListener("click", run);
+  $("cancel").addEventListener("click", () => running?.abort());
+  $("copy-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `tarn sql ${quoted(text.value)}`));
+  $("copy-curl").addEventListener("click", (e) => copyFrom(e.currentTarget, `curl -sS ${location.origin}/api/sql --data-raw ${quoted(text.value)}`));
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && e.target === text) {
+      e.preventDefault();
+      run();
+    } else if (e.key === "Escape" && running) {
+      running.abort();
+    } else if (e.key === "/" && !e.ctrlKey && !e.metaKey && !e.altKey && !e.target.matches("textarea, input")) {
+      e.preventDefault();
+      text.focus();
+    }
+  });
+  repaint();
+  return { set, run };
+}

@@ -1,0 +1,44 @@
+// One stream of events from Tarn, taken up again whenever it breaks. It runs in the shared
+// worker, or in the page where there is none.
+
+const silenceMillis = 12_000; // Tarn sends something every five seconds
+const retryMillis = 1_000;
+const retryMillisMax = 10_000;
+
+/**
+ * @param {string} url
+ * @param {(told: {state: "live"|"offline", event?: {build: string, shape: string, set: Object<string,string>}}) => void} tell
+ * @returns {() => void} ends it
+ */
+export function openStream(url, tell) {
+  let source, silence, retry;
+  let wait = retryMillis;
+  const broken = () => {
+    source.close();
+    clearTimeout(silence);
+    tell({ state: "offline" });
+    retry = setTimeout(connect, wait);
+    wait = Math.min(wait * 1.6, retryMillisMax);
+  };
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(broken, silenceMillis);
+  };
+  const connect = () => {
+    source = new EventSource(url);
+    heard();
+    source.onmessage = (e) => {
+      heard();
+      wait = retryMillis;
+      tell({ state: "live", event: JSON.parse(e.data) });
+    };
+    source.addEventListener("beat", heard);
+    source.onerror = broken;
+  };
+  connect();
+  return () => {
+    clearTimeout(silence);
+    clearTimeout(retry);
+    source.close();
+  };
+}

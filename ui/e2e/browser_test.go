@@ -1,0 +1,208 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// waitLimit is how long a condition may take on a loaded machine.
+const waitLimit = 30 * time.Second
+
+var browser struct {
+	once sync.Once
+	ctx  context.Context
+	skip string
+	err  error
+	end  func()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if browser.end != nil {
+		browser.end()
+	}
+	os.Exit(code)
+}
+
+// chromium finds a browser, or says why not.
+func chromium() (path, skip string) {
+	if path = os.Getenv("TARN_CHROMIUM"); path != "" {
+		return path, ""
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p, ""
+		}
+	}
+	return "", "no chromium found: set TARN_CHROMIUM or apt install chromium"
+}
+
+// start opens the one browser of the package. It resolves no name: the page needs no network.
+func start() {
+	var path string
+	if path, browser.skip = chromium(); browser.skip != "" {
+		return
+	}
+	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
+	opts = append(opts, chromedp.ExecPath(path), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
+	if os.Getuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox)
+	}
+	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, endBrowser := chromedp.NewContext(alloc)
+	browser.ctx, browser.end = ctx, func() { endBrowser(); endAlloc() }
+	browser.err = chromedp.Do(ctx, chromedp.Navigate("about:blank"))
+}
+
+// tab is one page of the browser, in storage of its own.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu     sync.Mutex
+	errors []string
+}
+
+func open(t *testing.T) *tab {
+	t.Helper()
+	browser.once.Do(start)
+	if browser.skip != "" {
+		if os.Getenv("TARN_REQUIRE_BROWSER") == "1" {
+			t.Fatal(browser.skip)
+		}
+		t.Skip(browser.skip)
+	}
+	if browser.err != nil {
+		t.Fatal(browser.err)
+	}
+	b := &tab{t: t}
+	ctx, end := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	b.ctx = limited
+	t.Cleanup(func() { cancel(); end() })
+	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate("about:blank"))
+	if err := chromedp.Listen(b.ctx, b.hear); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *tab) hear(ev any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := ev.(type) {
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Level == "error" || e.Entry.Level == "warning" {
+			b.errors = append(b.errors, fmt.Sprintf("%s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+		}
+	case *runtime.EventExceptionThrown:
+		b.errors = append(b.errors, "exception: "+e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" || e.Type == "warning" {
+			b.errors = append(b.errors, fmt.Sprintf("console: %v", e.Args))
+		}
+	}
+}
+
+// clean fails the test for anything that the console held: errors, exceptions, and what
+// the content security policy stopped. Those that hold one of allowed are let through.
+func (b *tab) clean(allowed ...string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+next:
+	for _, e := range b.errors {
+		for _, a := range allowed {
+			if strings.Contains(e, a) {
+				continue next
+			}
+		}
+		b.t.Errorf("the console holds: %s", e)
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func eval[T any](b *tab, js string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+// until waits for a condition of the page.
+func (b *tab) until(js string) {
+	b.t.Helper()
+	deadline := time.Now().Add(waitLimit)
+	for time.Now().Before(deadline) {
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
+		if err != nil {
+			b.t.Fatalf("%s: %v", js, err)
+		}
+		if v {
+			return
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+	b.t.Fatalf("still not true: %s\nthe console: %v", js, b.errors)
+}
+
+// visit opens a page and waits until it is live.
+func (b *tab) visit(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url))
+	b.until(`document.getElementById("live")?.dataset.state === "live"`)
+}
+
+// prefers sets what the system asks for: a theme, and no motion.
+func (b *tab) prefers(theme string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}})
+		return chromedp.Void{}, err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// shot keeps a picture of the whole page in TARN_SHOTS, if that names a folder.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("TARN_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+var _ = cdp.Empty{}

@@ -1,0 +1,137 @@
+// Package e2e_test drives the page in a real browser, with a feed of its own and no other
+// room. Without a browser its tests are skipped; with TARN_REQUIRE_BROWSER=1 they fail.
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tarn/embedded/door"
+	"tarn/embedded/life"
+	"tarn/ui"
+	"tarn/ui/uitest"
+)
+
+// site is a page with its feed, served on a port of its own.
+type site struct {
+	feed *uitest.Feed
+	addr string
+	url  string
+	stop func()
+
+	mu     sync.Mutex
+	asked  []string // statements of /api/sql
+	hangup chan struct{}
+}
+
+// serve starts a page over a feed; rows flow in while it runs.
+func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16)}
+	log := slog.New(slog.DiscardHandler)
+	u := ui.New(ui.Options{
+		Parts: feed.Parts, Sources: feed.Sources, Topics: feed.Topics, Landings: feed.Landings, Catalog: feed.Catalog(),
+		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", u.Handler())
+	mux.HandleFunc("POST /api/sql", s.sql)
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { _ = u.Run(ctx, func() {}) })
+	all.Go(func() { _ = door.Serve(ctx, l, door.Checked(nil, mux), log) })
+	all.Go(func() { s.flow(ctx) })
+	s.stop = sync.OnceFunc(func() { cancel(); all.Wait() })
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *site) flow(ctx context.Context) {
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for i := int64(1); ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.feed.Step(8+(i*i*7)%23, time.Now().UTC())
+		}
+	}
+}
+
+// sql answers as /api/sql does, from a few statements that tests send.
+func (s *site) sql(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	text := string(body)
+	s.mu.Lock()
+	s.asked = append(s.asked, text)
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case strings.Contains(text, "slow"):
+		<-r.Context().Done()
+		s.hangup <- struct{}{}
+	case strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"syntax","message":"Referenced column \"wrong\" not found in FROM clause!\nCandidate bindings: \"calls.berth\", \"calls.port\"","hint":"see the columns with DESCRIBE silver.calls","line":2,"column":3}}`)
+	case strings.Contains(text, "hostile"):
+		answer(w, []string{uitest.Hostile, "n"}, []string{"VARCHAR", uitest.Hostile}, [][]any{{uitest.Hostile, nil}, {map[string]any{"a": uitest.Hostile}, ""}})
+	case strings.Contains(text, "many"):
+		rows := make([][]any, 1500)
+		for i := range rows {
+			rows[i] = []any{i, fmt.Sprint("row ", i)}
+		}
+		answer(w, []string{"n", "text"}, []string{"BIGINT", "VARCHAR"}, rows)
+	default:
+		rows := [][]any{}
+		for i := range 20 {
+			rows = append(rows, []any{int64(9007199254740993) + int64(i), []string{"Le Havre", "Singapore", "Rotterdam"}[i%3], "B" + fmt.Sprint(i%7), json.RawMessage(fmt.Sprintf("%.2f", 12.5+float64(i)*3.25)), i%4 == 0, nil, `{"call": ` + fmt.Sprint(i) + `, "note": "a longer value that a cell cuts off at its edge, until somebody presses it"}`, "2026-07-01 12:04:30.123456+00"})
+		}
+		rows[3][1], rows[3][3] = nil, nil
+		answer(w, []string{"call_id", "port", "berth", "moves_per_hour", "alongside", "departed_at", "_extra", "_timestamp"}, []string{"BIGINT", "VARCHAR", "VARCHAR", "DOUBLE", "BOOLEAN", "VARCHAR", "JSON", "TIMESTAMP WITH TIME ZONE"}, rows)
+	}
+}
+
+func answer(w io.Writer, names, types []string, rows [][]any) {
+	columns := []map[string]string{}
+	for i := range names {
+		columns = append(columns, map[string]string{"name": names[i], "type": types[i]})
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"columns": columns, "rows": rows, "stats": map[string]any{"rows": len(rows), "ms": 12, "snapshots": map[string]int64{"silver.calls": 8471236109345672001, "silver.moves": 8471236109345672002}}})
+}
+
+// statements are what /api/sql was asked.
+func (s *site) statements() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.asked...)
+}
+
+// TestLook serves the page for a person to look at, when TARN_UI_LOOK names an address:
+// TARN_UI_LOOK=127.0.0.1:7799 go test ./ui/e2e -run TestLook -timeout 0.
+func TestLook(t *testing.T) {
+	addr := os.Getenv("TARN_UI_LOOK")
+	if addr == "" {
+		t.Skip("set TARN_UI_LOOK=127.0.0.1:7799 to look at the page with made-up data")
+	}
+	s := serve(t, uitest.Port(time.Now()), addr)
+	if os.Getenv("TARN_UI_TROUBLE") != "" {
+		s.feed.Trouble()
+	}
+	t.Log(s.url)
+	<-t.Context().Done()
+}

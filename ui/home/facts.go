@@ -1,0 +1,81 @@
+package home
+
+import "time"
+
+// facts pairs labels with values and leaves out what is empty.
+func facts(pairs ...string) []Fact {
+	out := make([]Fact, 0, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out = append(out, Fact{Label: pairs[i], Value: pairs[i+1]})
+		}
+	}
+	return out
+}
+
+func nonzero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return Count(n)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// Left and Right are the two short texts that a node shows below its name.
+func (n Node) Left() string {
+	switch {
+	case n.Level == Bad || n.Level == Warn && n.Word == "retrying" || n.Level == Idle:
+		return n.Word
+	case n.Kind == Source && n.Word == "snapshot":
+		return "snapshot"
+	case n.View:
+		return n.Word
+	case n.Rate == nil && n.Kind != Topic && n.Kind != Source && n.Rows != nil:
+		return Count(*n.Rows) + " rows"
+	}
+	return Rate(n.Rate, "")
+}
+
+// Right says how far behind the node is: a topic in records, the rest in time.
+func (n Node) Right() string {
+	switch {
+	case n.Kind == Topic && n.LagRecords != nil:
+		return "lag " + Count(*n.LagRecords)
+	case n.Kind == Topic:
+		return "not landed"
+	case n.BehindMillis != nil:
+		return Millis(*n.BehindMillis)
+	}
+	return ""
+}
+
+// The texts of a node as the table shows them.
+func (n Node) RateText() string { return Rate(n.Rate, "") }
+
+// RowsText is the number of rows or records.
+func (n Node) RowsText() string { return optional(n.Rows, Count) }
+
+// LagText is the number of records that wait.
+func (n Node) LagText() string { return optional(n.LagRecords, Count) }
+
+// BehindText is how far behind the node is in time.
+func (n Node) BehindText() string { return optional(n.BehindMillis, Millis) }
+
+// BytesText is the size on disk.
+func (n Node) BytesText() string { return optional(n.Bytes, Bytes) }
+
+// FilesText is the number of data files.
+func (n Node) FilesText() string { return optional(n.Files, Count) }

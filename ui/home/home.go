@@ -1,0 +1,167 @@
+// Package home is what the page knows: it turns what the rooms say of themselves into one
+// picture of the data on its way, with rates, lag, freshness and what is wrong. It draws
+// nothing, serves nothing and reads nothing by itself; its State is also the page's JSON twin.
+package home
+
+import (
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+	"tarn/lake/catalog"
+	"tarn/stream/pipeline"
+)
+
+// Input is one look at every room.
+type Input struct {
+	Now      time.Time
+	Parts    []life.Status
+	Sources  []source.Status
+	Topics   []bus.PartitionStats
+	Landings []pipeline.Landing
+	Lake     Lake
+	Ports    map[string]string
+	Version  string
+	Sample   bool
+}
+
+// Lake is what the catalog said last. Err is why a later look did not answer.
+type Lake struct {
+	Known bool
+	Stats []catalog.Stats
+	Views []catalog.View
+	Err   error
+}
+
+// Kind of a node of the picture.
+type Kind string
+
+// The kinds. Bronze, Silver and Gold are layers; a node of them is a table or a view.
+const (
+	Source Kind = "source"
+	Topic  Kind = "topic"
+	Bronze Kind = "bronze"
+	Silver Kind = "silver"
+	Gold   Kind = "gold"
+)
+
+// Level says how well a thing is.
+type Level string
+
+// The levels, from well to worst. Idle is neither: it was told to rest.
+const (
+	OK   Level = "ok"
+	Idle Level = "idle"
+	Warn Level = "warn"
+	Bad  Level = "bad"
+)
+
+// State is the whole page at one moment. Texts are as the page shows them; a number that
+// is not known is absent.
+type State struct {
+	Ready    bool      `json:"ready"` // false before the first look
+	At       time.Time `json:"at"`
+	Version  string    `json:"version"`
+	Sample   bool      `json:"sample"`
+	Health   string    `json:"health"` // starting, ok, degraded, failed
+	Figures  []Figure  `json:"figures"`
+	Nodes    []Node    `json:"nodes"` // in order of lane, then name
+	Edges    []Edge    `json:"edges"`
+	Problems []Problem `json:"problems"`
+	Parts    []Part    `json:"parts"`
+	Doors    []Door    `json:"doors"`
+	Examples []Example `json:"examples"`
+	Spark    string    `json:"-"` // the recent rows a second, as an SVG path
+}
+
+// Starting is the state before the first look.
+func Starting(version string, sample bool) State {
+	return State{
+		Version: version, Sample: sample, Health: "starting", Figures: []Figure{}, Nodes: []Node{}, Edges: []Edge{},
+		Problems: []Problem{}, Parts: []Part{}, Doors: []Door{}, Examples: examples(nil),
+	}
+}
+
+// Empty tells that nothing feeds this Tarn yet.
+func (s State) Empty() bool { return s.Ready && len(s.Nodes) == 0 }
+
+// Figure is one of the key figures on top.
+type Figure struct {
+	Key   string `json:"key"`
+	Label string `json:"label"`
+	Value string `json:"value"`
+	Note  string `json:"note"` // what the value is of
+	Level Level  `json:"level"`
+}
+
+// Node is one thing that data passes: a source, a topic, a table or a view.
+type Node struct {
+	Key   string `json:"key"` // short, stable while the name is
+	Kind  Kind   `json:"kind"`
+	Name  string `json:"name"`
+	Label string `json:"-"` // the name without its layer
+	View  bool   `json:"view,omitempty"`
+	Lane  int    `json:"lane"`
+	Level Level  `json:"level"`
+	Word  string `json:"state"` // streaming, landing, retrying, …
+
+	Rate         *float64   `json:"rows_per_second,omitempty"`
+	LagRecords   *int64     `json:"lag_records,omitempty"`
+	BehindMillis *int64     `json:"behind_ms,omitempty"`
+	Rows         *int64     `json:"rows,omitempty"`
+	Files        *int64     `json:"files,omitempty"`
+	Bytes        *int64     `json:"bytes,omitempty"`
+	SnapshotID   string     `json:"snapshot_id,omitempty"` // text: above what a JSON number keeps
+	CommittedAt  *time.Time `json:"committed_at,omitempty"`
+
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+	Facts []Fact `json:"facts"`
+	Query string `json:"query"` // shows its newest rows
+}
+
+// Fact is one line of what is known of a node, as the page shows it.
+type Fact struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// Edge says that data goes from one node to another, by their keys.
+type Edge struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Speed int    `json:"speed"` // 0 rests, 3 is above a thousand rows a second
+}
+
+// Problem is one thing that somebody should look at.
+type Problem struct {
+	Level   Level  `json:"level"`
+	Where   string `json:"where"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Part is a part of Tarn with its state.
+type Part struct {
+	Key   string `json:"-"`
+	Name  string `json:"name"`
+	State string `json:"state"`
+	Level Level  `json:"level"`
+	Lag   string `json:"lag"`
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// Door is a listener with its address.
+type Door struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Speaks  string `json:"speaks"`
+}
+
+// Example is a statement to begin with.
+type Example struct {
+	Title string `json:"title"`
+	SQL   string `json:"sql"`
+}

@@ -1,0 +1,114 @@
+package home
+
+import (
+	"cmp"
+	"slices"
+
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+)
+
+// problemsMax bounds what the page lists; more of them say nothing new.
+const problemsMax = 50
+
+type problemList struct {
+	list []Problem
+	seen map[string]bool
+}
+
+func (l *problemList) add(p Problem) {
+	if p.Message == "" || len(l.list) >= problemsMax {
+		return
+	}
+	p.Level = worse(p.Level, Warn)
+	l.seen[p.Message] = true
+	l.list = append(l.list, p)
+}
+
+// addPart leaves out what a source or a landing has said already: parts report the
+// faults of what is within them.
+func (l *problemList) addPart(p life.Status) {
+	level := Warn
+	if p.State == life.Failed {
+		level = Bad
+	}
+	if !l.seen[p.Error] {
+		l.add(Problem{level, p.Name, p.Error, p.Hint})
+	}
+}
+
+func problems(in Input) []Problem {
+	l := &problemList{seen: map[string]bool{}, list: []Problem{}}
+	for _, s := range in.Sources {
+		l.source(s)
+	}
+	for _, t := range in.Landings {
+		where := "landing of " + t.Topic
+		l.add(Problem{landingLevel(t.State), where, t.Error, t.Hint})
+		for _, f := range t.Findings {
+			l.add(Problem{Warn, where, f, ""})
+		}
+		if t.DeadLetters > 0 {
+			l.add(Problem{Warn, where, Count(t.DeadLetters) + " records of " + t.Topic + " could not be read and were set aside",
+				"SELECT * FROM system.dead_letter WHERE topic = " + literal(t.Topic)})
+		}
+	}
+	for _, t := range in.Topics {
+		l.add(Problem{Warn, "topic " + t.Topic, t.Finding, ""})
+	}
+	for _, p := range in.Parts {
+		l.addPart(p)
+	}
+	if in.Lake.Err != nil {
+		l.add(Problem{Warn, "lake", "The catalog did not answer: " + in.Lake.Err.Error(), "the figures of tables are older than the rest"})
+	}
+	slices.SortStableFunc(l.list, func(a, b Problem) int { return cmp.Compare(weight(b.Level), weight(a.Level)) })
+	return l.list
+}
+
+func (l *problemList) source(s source.Status) {
+	where := "source " + s.Name
+	l.add(Problem{sourceLevel(s.State), where, s.Error, s.Hint})
+	for _, f := range s.Findings {
+		level := Warn
+		if f.Fatal {
+			level = Bad
+		}
+		if f.Table != "" {
+			l.add(Problem{level, where + ", table " + f.Table, f.Message, f.Hint})
+		} else {
+			l.add(Problem{level, where, f.Message, f.Hint})
+		}
+	}
+}
+
+func weight(l Level) int { return slices.Index([]Level{OK, Idle, Warn, Bad}, l) }
+
+func worse(a, b Level) Level {
+	if weight(b) > weight(a) {
+		return b
+	}
+	return a
+}
+
+func sourceLevel(state string) Level {
+	switch state {
+	case "failed":
+		return Bad
+	case "retrying":
+		return Warn
+	case "paused", "stopped":
+		return Idle
+	}
+	return OK
+}
+
+func landingLevel(state string) Level {
+	switch state {
+	case "quarantined":
+		return Bad
+	case "retrying":
+		return Warn
+	}
+	return OK
+}

@@ -1,0 +1,191 @@
+package home
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tarn/embedded/life"
+)
+
+// The line of recent rows a second: one point every two seconds, two minutes long.
+const (
+	sparkPoints = 60
+	sparkEvery  = 2 * time.Second
+	sparkWidth  = 120
+	sparkHeight = 24
+)
+
+// behindWarn is when a table is called slow.
+const behindWarn = 10 * time.Second
+
+// Sampler makes a State of each Input; what it keeps between them is for rates. One
+// goroutine uses it.
+type Sampler struct {
+	windows windows
+	spark   []float64
+	sparkAt time.Time
+}
+
+// NewSampler returns a sampler that has seen nothing.
+func NewSampler() *Sampler {
+	return &Sampler{windows: windows{byKey: map[string]*window{}}}
+}
+
+// Sample looks once. Inputs come in order of time.
+func (s *Sampler) Sample(in Input) State {
+	g := s.graph(in)
+	st := State{
+		Ready: true, At: in.Now, Version: in.Version, Sample: in.Sample,
+		Health: health(in.Parts), Nodes: g.sorted(), Edges: g.edges,
+		Problems: problems(in), Parts: parts(in.Parts), Doors: doors(in.Ports),
+	}
+	rowsIn := s.windows.rate("in", in.Now, g.records)
+	s.note(in.Now, rowsIn)
+	st.Spark = sparkPath(s.spark)
+	st.Figures = figures(in, g, st, rowsIn)
+	st.Examples = examples(st.Nodes)
+	s.windows.sweep()
+	return st
+}
+
+func (s *Sampler) note(now time.Time, rate *float64) {
+	if rate == nil || now.Sub(s.sparkAt) < sparkEvery {
+		return
+	}
+	s.sparkAt = now
+	s.spark = append(s.spark, *rate)
+	s.spark = s.spark[max(0, len(s.spark)-sparkPoints):]
+}
+
+// sparkPath draws values from the right edge leftwards, the highest at the top.
+func sparkPath(values []float64) string {
+	if len(values) < 2 {
+		return ""
+	}
+	top := max(slices.Max(values), 1)
+	var b strings.Builder
+	for i, v := range values {
+		x := sparkWidth * float64(sparkPoints-len(values)+i) / float64(sparkPoints-1)
+		fmt.Fprintf(&b, "%c%.1f %.1f", "ML"[min(i, 1)], x, 1+(sparkHeight-2)*(1-v/top))
+	}
+	return b.String()
+}
+
+func figures(in Input, g *graph, st State, rowsIn *float64) []Figure {
+	behind := Figure{Key: "behind", Label: "Freshness", Value: Unknown, Note: "oldest row not yet in its table", Level: OK}
+	if len(in.Landings) > 0 {
+		behind.Value = Millis(g.behind)
+		if g.behind > behindWarn.Milliseconds() {
+			behind.Level, behind.Note = Warn, "behind in "+g.behindIn
+		}
+	}
+	lag := Figure{Key: "lag", Label: "Lag", Value: Count(g.lag), Note: "records not yet in tables", Level: OK}
+	if len(in.Topics) == 0 {
+		lag.Value = Unknown
+	}
+	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + plural(len(in.Lake.Views), "view", "views"), Level: OK}
+	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "-", Level: OK}
+	if in.Lake.Known {
+		tables.Value = Count(int64(len(in.Lake.Stats)))
+		size.Value, size.Note = Bytes(g.bytes), plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
+	}
+	return []Figure{
+		{Key: "in", Label: "Rows in", Value: Rate(rowsIn, ""), Note: "the last two minutes", Level: OK},
+		lag, behind, tables, size, healthFigure(in, st),
+	}
+}
+
+func healthFigure(in Input, st State) Figure {
+	ready := 0
+	for _, p := range in.Parts {
+		if p.State == life.Ready {
+			ready++
+		}
+	}
+	f := Figure{Key: "health", Label: "Health", Level: OK, Value: "OK", Note: fmt.Sprintf("%d of %d parts ready", ready, len(in.Parts))}
+	switch {
+	case st.Health == "failed":
+		f.Level, f.Value = Bad, "Failed"
+	case st.Health == "degraded":
+		f.Level, f.Value = Warn, "Degraded"
+	case st.Health == "starting":
+		f.Level, f.Value = Idle, "Starting"
+	case len(st.Problems) > 0:
+		f.Note = plural(len(st.Problems), "finding", "findings")
+	}
+	return f
+}
+
+func health(parts []life.Status) string {
+	overall := life.Overall(parts)
+	if overall == "ok" && slices.ContainsFunc(parts, func(p life.Status) bool { return p.State == life.Starting }) {
+		return "starting"
+	}
+	return overall
+}
+
+func parts(in []life.Status) []Part {
+	out := make([]Part, 0, len(in))
+	for _, p := range in {
+		level := OK
+		switch p.State {
+		case life.Failed:
+			level = Bad
+		case life.Degraded:
+			level = Warn
+		case life.Starting, life.Stopped:
+			level = Idle
+		}
+		lag := Unknown
+		if p.LagMillis > 0 {
+			lag = Millis(p.LagMillis)
+		}
+		out = append(out, Part{Key: key("part", p.Name), Name: p.Name, State: string(p.State), Level: level, Lag: lag, Error: p.Error, Hint: p.Hint})
+	}
+	return out
+}
+
+// speaks says what a door of a name is for.
+var speaks = map[string]string{
+	"http": "this page, /api/sql, /health, /metrics", "kafka": "Kafka", "registry": "Confluent Schema Registry", "connect": "Kafka Connect",
+	"nats": "NATS", "mqtt": "MQTT", "beats": "Lumberjack (Filebeat, Logstash)", "otlp": "OTLP over HTTP", "syslog": "syslog",
+	"iceberg": "Iceberg REST catalog", "s3": "S3 over the warehouse", "postgres": "Postgres", "trino": "Trino", "flight": "Arrow Flight SQL", "mlflow": "MLflow",
+}
+
+func doors(ports map[string]string) []Door {
+	out := make([]Door, 0, len(ports))
+	for name, address := range ports {
+		out = append(out, Door{Name: name, Address: address, Speaks: cmp.Or(speaks[name], Unknown)})
+	}
+	slices.SortFunc(out, func(a, b Door) int {
+		if a.Name == "http" || b.Name == "http" {
+			return cmp.Compare(rank(a.Name), rank(b.Name))
+		}
+		return cmp.Compare(a.Name, b.Name)
+	})
+	return out
+}
+
+func rank(door string) int {
+	if door == "http" {
+		return 0
+	}
+	return 1
+}
+
+// examples are statements to begin with: what people read first, then how to find more.
+func examples(nodes []Node) []Example {
+	var out []Example
+	for _, want := range []Kind{Gold, Silver, Bronze} {
+		i := slices.IndexFunc(nodes, func(n Node) bool { return n.Kind == want })
+		if i >= 0 {
+			out = append(out, Example{Title: nodes[i].Name, SQL: nodes[i].Query})
+		}
+	}
+	return append(out,
+		Example{Title: "tables", SQL: "SELECT * FROM system.tables"},
+		Example{Title: "parts", SQL: "SELECT * FROM system.parts"})
+}

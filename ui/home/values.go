@@ -1,0 +1,79 @@
+package home
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"strconv"
+)
+
+// Values are the texts that move, by the names that the page gives them (data-v). A name
+// that ends in @class or @d sets that attribute; there are no others.
+func (s State) Values() map[string]string {
+	v := map[string]string{"at": s.AtText(), "spark@d": s.Spark}
+	for _, f := range s.Figures {
+		v["f."+f.Key], v["f."+f.Key+".note"] = f.Value, f.Note
+	}
+	for _, n := range s.Nodes {
+		v[n.Key+".l"], v[n.Key+".r"] = n.Left(), n.Right()
+		v[n.Key+".rate"], v[n.Key+".rows"], v[n.Key+".lag"] = n.RateText(), n.RowsText(), n.LagText()
+		v[n.Key+".behind"], v[n.Key+".bytes"], v[n.Key+".files"] = n.BehindText(), n.BytesText(), n.FilesText()
+	}
+	for _, e := range s.Edges {
+		v[e.Key()+"@class"] = e.Class()
+	}
+	for _, p := range s.Parts {
+		v[p.Key+".lag"] = p.Lag
+	}
+	return v
+}
+
+// AtText is the moment of the state.
+func (s State) AtText() string {
+	if !s.Ready {
+		return Unknown
+	}
+	return clockText(s.At)
+}
+
+// Key names an edge on the page.
+func (e Edge) Key() string { return e.From + "-" + e.To }
+
+// Class is the edge's look: how fast data moves along it.
+func (e Edge) Class() string { return "flow flow-" + strconv.Itoa(e.Speed) }
+
+// Shape is a short hash of all that Values does not carry: when it changes, the page asks
+// for its parts anew.
+func (s State) Shape() string {
+	type node struct {
+		Key, Name, Word, Query string
+		Level                  Level
+	}
+	shape := struct {
+		Ready, Sample   bool
+		Health, Version string
+		Nodes           []node
+		Edges           []string
+		Levels          []Level
+		Problems        []Problem
+		Parts           []Part
+		Doors           []Door
+		Examples        []Example
+	}{Ready: s.Ready, Sample: s.Sample, Health: s.Health, Version: s.Version, Problems: s.Problems, Doors: s.Doors, Examples: s.Examples}
+	for _, n := range s.Nodes {
+		shape.Nodes = append(shape.Nodes, node{n.Key, n.Name, n.Word, n.Query, n.Level})
+	}
+	for _, e := range s.Edges {
+		shape.Edges = append(shape.Edges, e.Key())
+	}
+	for _, f := range s.Figures {
+		shape.Levels = append(shape.Levels, f.Level)
+	}
+	for _, p := range s.Parts {
+		p.Lag = ""
+		shape.Parts = append(shape.Parts, p)
+	}
+	text, _ := json.Marshal(shape) // plain strings: it cannot fail
+	h := fnv.New64a()
+	_, _ = h.Write(text)
+	return strconv.FormatUint(h.Sum64(), 36)
+}

@@ -1,0 +1,203 @@
+// Package ui is the room of windows: one live page over all the others. It reads what
+// the rooms say of themselves and draws it; it changes nothing, and runs SQL only through
+// /api/sql, as anybody else does.
+//
+// In: functions that answer at once, and the catalog. Out: the page, its JSON twin and one
+// stream of changes. It promises that nothing that came from data becomes HTML, and that
+// the number of pages that are open costs the rooms nothing: one sampler feeds all.
+package ui
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+	"tarn/lake/catalog"
+	"tarn/stream/pipeline"
+	"tarn/ui/assets"
+	"tarn/ui/home"
+	"tarn/ui/live"
+)
+
+// How often the sampler looks.
+const (
+	sampleEvery = 500 * time.Millisecond // while a page is open
+	restEvery   = 2 * time.Second        // while none is
+	lakeEvery   = 2 * time.Second        // at the catalog, while a page is open
+	lakeRest    = 10 * time.Second       // while none is
+	lakeShare   = 10                     // and never more than a tenth of the time
+	lakeTimeout = 10 * time.Second       // one look at the catalog
+)
+
+// Options are what the page is of. The functions answer at once and are called by one
+// goroutine; Catalog may take its time. A nil function or Catalog shows nothing of its kind.
+type Options struct {
+	Parts    func() []life.Status
+	Sources  func() []source.Status
+	Topics   func() []bus.PartitionStats
+	Landings func() []pipeline.Landing
+	Catalog  catalog.Catalog
+	Ports    func() map[string]string
+	Version  string
+	Sample   bool
+	Clock    life.Clock
+	Log      *slog.Logger
+}
+
+// UI is the page and its sampler. Serve Handler, and run it as a part.
+type UI struct {
+	o       Options
+	files   *assets.Assets
+	hub     *live.Hub
+	sampler *home.Sampler
+	state   atomic.Pointer[home.State]
+	lake    atomic.Pointer[home.Lake]
+}
+
+// New returns a UI that has seen nothing yet.
+func New(o Options) *UI {
+	files, err := assets.Load()
+	if err != nil {
+		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
+	}
+	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler()}
+	first := home.Starting(o.Version, o.Sample)
+	u.state.Store(&first)
+	u.lake.Store(&home.Lake{})
+	return u
+}
+
+// Name is the part's name.
+func (u *UI) Name() string { return "ui" }
+
+// Run samples until ctx ends, then ends the streams of all pages.
+func (u *UI) Run(ctx context.Context, ready func()) error {
+	defer u.hub.Close()
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	reader.Go(func() { u.readLake(ctx) })
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	u.sample()
+	ready()
+	last := u.o.Clock.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if now := u.o.Clock.Now(); u.hub.Clients() > 0 || now.Sub(last) >= restEvery {
+			u.sample()
+			last = now
+		}
+	}
+}
+
+// sample looks at every room once and tells the pages.
+func (u *UI) sample() {
+	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Version: u.o.Version, Sample: u.o.Sample}
+	in.Parts, in.Sources, in.Topics = call(u.o.Parts), call(u.o.Sources), call(u.o.Topics)
+	in.Landings, in.Ports = call(u.o.Landings), call(u.o.Ports)
+	st := u.sampler.Sample(in)
+	u.state.Store(&st)
+	u.hub.Publish(st.Shape(), st.Values())
+}
+
+func call[T any](f func() T) (none T) {
+	if f == nil {
+		return none
+	}
+	return f()
+}
+
+// readLake asks the catalog now and then, apart from the sampler, which a slow catalog
+// must not hold up.
+func (u *UI) readLake(ctx context.Context) {
+	if u.o.Catalog == nil {
+		return
+	}
+	wait, last := time.Duration(0), time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = lakeEvery
+		if u.hub.Clients() == 0 && u.lake.Load().Known && time.Since(last) < lakeRest {
+			continue
+		}
+		last = time.Now()
+		u.lookAtLake(ctx)
+		wait = max(wait, lakeShare*time.Since(last))
+	}
+}
+
+func (u *UI) lookAtLake(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, lakeTimeout)
+	defer cancel()
+	next, err := lakeOf(within, u.o.Catalog)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		old := *u.lake.Load()
+		if old.Err == nil {
+			u.o.Log.Warn("read catalog for the page", "error", err)
+		}
+		old.Err = err
+		next = old
+	}
+	u.lake.Store(&next)
+}
+
+// viewsMax bounds how many views are read at each look.
+const viewsMax = 200
+
+func lakeOf(ctx context.Context, c catalog.Catalog) (home.Lake, error) {
+	stats, err := c.Stats(ctx)
+	if err != nil {
+		return home.Lake{}, err
+	}
+	out := home.Lake{Known: true, Stats: stats}
+	namespaces, err := c.Namespaces(ctx)
+	if err != nil {
+		return home.Lake{}, err
+	}
+	for _, ns := range namespaces {
+		entries, err := c.Entries(ctx, ns)
+		if err != nil {
+			return home.Lake{}, err
+		}
+		for _, e := range entries {
+			if !e.View || len(out.Views) >= viewsMax {
+				continue
+			}
+			v, err := c.View(ctx, e.Ident)
+			if err != nil {
+				return home.Lake{}, fmt.Errorf("view %s: %w", e.Ident, err)
+			}
+			out.Views = append(out.Views, v)
+		}
+	}
+	return out, nil
+}
+
+// Handler serves /, /assets/…, /api/home and /api/live. Who may come in (Host, Origin)
+// is checked by the door that it hangs in.
+func (u *UI) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", u.page)
+	mux.HandleFunc("GET /api/home", u.twin)
+	mux.HandleFunc("GET /api/live", u.stream)
+	mux.Handle("GET /assets/", u.files)
+	return secure(mux)
+}

@@ -1,0 +1,105 @@
+package uitest
+
+import (
+	"strings"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/stream/pipeline"
+)
+
+// Port is a feed like the sample's: one source, four topics, their tables and two views.
+func Port(now time.Time) *Feed {
+	f := &Feed{PortsNow: map[string]string{"http": "127.0.0.1:7700", "kafka": "127.0.0.1:9092"}}
+	for _, name := range []string{"meta", "bus", "lake", "landing", "ingest", "sql", "ui", "http"} {
+		f.PartsNow = append(f.PartsNow, life.Status{Name: name, State: life.Ready, Since: now})
+	}
+	src := source.Status{Name: "port", Kind: "sqlite", State: "streaming", Position: "seq 48211", Lag: source.Lag{Events: 0, Millis: 18}, Rows: 48211, Since: now}
+	for i, name := range []string{"calls", "moves", "ports", "vessels"} {
+		src.Topics = append(src.Topics, "port.main."+name)
+		f.AddTopic("port.main."+name, "port_main_"+name, name, int64(1200*(4-i)), now)
+	}
+	f.SourcesNow = []source.Status{src}
+	f.AddView("gold", "berth_productivity", "silver.calls", "silver.moves", "silver.ports")
+	f.AddView("gold", "busiest_vessels", "silver.vessels", "bronze.port_main_calls")
+	return f
+}
+
+// AddTopic adds a landed topic with its two tables.
+func (f *Feed) AddTopic(topic, bronze, silver string, rows int64, now time.Time) {
+	f.TopicsNow = append(f.TopicsNow, bus.PartitionStats{Topic: topic, NextOffset: rows, Bytes: rows * 310, Land: true})
+	l := pipeline.Landing{
+		Topic: topic, Bronze: table.Ident{Namespace: "bronze", Name: bronze}, Silver: table.Ident{Namespace: "silver", Name: silver},
+		BronzeRows: rows, SilverRows: rows, BronzeNext: rows, SilverNext: rows, LagMillis: 640, LagRecords: 3, CommittedAt: now, State: "landing",
+	}
+	f.LandingsNow = append(f.LandingsNow, l)
+	for _, id := range []table.Ident{l.Bronze, l.Silver} {
+		f.StatsNow = append(f.StatsNow, catalog.Stats{
+			Ident: id, ID: id.String(), Rows: rows, Files: rows/100 + 1, Bytes: rows * 41, SnapshotID: 8471236109345672001, CommittedAt: now, Owner: "landing", Topic: topic,
+		})
+	}
+}
+
+// AddView adds a view over tables.
+func (f *Feed) AddView(namespace, name string, inputs ...string) {
+	v := catalog.View{Ident: table.Ident{Namespace: namespace, Name: name}, Dialect: "duckdb", Columns: make([]table.Column, 3)}
+	for _, in := range inputs {
+		v.Inputs = append(v.Inputs, "lake."+in)
+	}
+	f.ViewsNow = append(f.ViewsNow, v)
+}
+
+// Step lets rows arrive in every topic, by its place in the list.
+func (f *Feed) Step(rows int64, now time.Time) {
+	f.Lock()
+	defer f.Unlock()
+	for i := range f.TopicsNow {
+		n := rows / int64(i+1)
+		f.TopicsNow[i].NextOffset += n
+		f.TopicsNow[i].Bytes += n * 310
+		if i >= len(f.LandingsNow) {
+			continue
+		}
+		l := &f.LandingsNow[i]
+		l.BronzeRows, l.SilverRows, l.BronzeNext, l.SilverNext = l.BronzeRows+n, l.SilverRows+n, l.BronzeNext+n, l.SilverNext+n
+		l.LagRecords, l.LagMillis, l.CommittedAt = n, 200+(l.LagMillis+170)%900, now
+		f.StatsNow[2*i].Rows += n
+		f.StatsNow[2*i+1].Rows += n / 2
+		f.StatsNow[2*i].CommittedAt = now
+	}
+	if len(f.SourcesNow) > 0 {
+		f.SourcesNow[0].Rows += rows * 2
+	}
+}
+
+// Trouble makes things go wrong in each of the ways that a page shows.
+func (f *Feed) Trouble() {
+	f.Lock()
+	defer f.Unlock()
+	l := &f.LandingsNow[1]
+	l.State, l.Error, l.Hint = "quarantined", "commit bronze.port_main_moves: disk full", "free some room; landing goes on by itself"
+	l.LagMillis, l.LagRecords = 95_000, 18_200
+	f.LandingsNow[2].DeadLetters = 3
+	f.SourcesNow[0].State, f.SourcesNow[0].Error, f.SourcesNow[0].Hint = "retrying", "open port.db: database is locked", "close the program that holds it"
+	f.SourcesNow[0].Findings = []source.Finding{{Table: "log", Message: "the table has no key: it gets no mirror", Hint: "add a PRIMARY KEY"}}
+	f.PartsNow[3].State, f.PartsNow[3].Error, f.PartsNow[3].Hint = life.Degraded, l.Error, l.Hint
+	f.PartsNow[3].LagMillis = 95_000
+}
+
+// Hostile is text that must never become more than text.
+const Hostile = `<img src=x onerror="document.title='owned'">'"--</script><script>document.title='owned'</script>`
+
+// HostileNames gives every name that data can choose a hostile one.
+func HostileNames(now time.Time) *Feed {
+	f := &Feed{PortsNow: map[string]string{"http": "127.0.0.1:7700", Hostile: Hostile}}
+	f.PartsNow = []life.Status{{Name: Hostile, State: life.Degraded, Error: Hostile, Hint: Hostile}}
+	f.SourcesNow = []source.Status{{Name: Hostile, Kind: Hostile, State: "failed", Position: Hostile, Error: Hostile, Hint: Hostile, Topics: []string{Hostile}, Findings: []source.Finding{{Table: Hostile, Message: Hostile + "!", Hint: Hostile}}}}
+	f.AddTopic(Hostile, Hostile, Hostile, 10, now)
+	f.LandingsNow[0].Findings = []string{Hostile + "?"}
+	f.AddView("gold", Hostile, "silver."+Hostile, "silver."+strings.ToUpper(Hostile))
+	return f
+}

@@ -1,0 +1,127 @@
+// Package uitest feeds a page with a port that never was, so that its tests, and a person
+// who changes its looks, need no other room. Only tests import it.
+package uitest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/stream/pipeline"
+)
+
+// Clock is a clock that a test moves.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at a fixed moment.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 7, 1, 12, 4, 30, 0, time.UTC)} }
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Add moves it.
+func (c *Clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Feed is what the rooms would say. Its fields may be changed under Lock while it is read.
+type Feed struct {
+	sync.Mutex
+	PartsNow    []life.Status
+	SourcesNow  []source.Status
+	TopicsNow   []bus.PartitionStats
+	LandingsNow []pipeline.Landing
+	StatsNow    []catalog.Stats
+	ViewsNow    []catalog.View
+	PortsNow    map[string]string
+	CatalogErr  error
+	CatalogRead int // looks at the catalog
+}
+
+func read[T any](f *Feed, of func() T) func() T {
+	return func() T {
+		f.Lock()
+		defer f.Unlock()
+		return of()
+	}
+}
+
+// Parts, and the other four, are the functions of ui.Options.
+func (f *Feed) Parts() []life.Status { return read(f, func() []life.Status { return f.PartsNow })() }
+
+// Sources are the sources now.
+func (f *Feed) Sources() []source.Status {
+	return read(f, func() []source.Status { return append([]source.Status(nil), f.SourcesNow...) })()
+}
+
+// Topics are the partitions now.
+func (f *Feed) Topics() []bus.PartitionStats {
+	return read(f, func() []bus.PartitionStats { return append([]bus.PartitionStats(nil), f.TopicsNow...) })()
+}
+
+// Landings are the landings now.
+func (f *Feed) Landings() []pipeline.Landing {
+	return read(f, func() []pipeline.Landing { return append([]pipeline.Landing(nil), f.LandingsNow...) })()
+}
+
+// Ports are the doors.
+func (f *Feed) Ports() map[string]string {
+	return read(f, func() map[string]string { return f.PortsNow })()
+}
+
+// Catalog is the feed as a catalog that can be read.
+func (f *Feed) Catalog() catalog.Catalog { return &lake{feed: f} }
+
+// lake answers what the page asks; the rest of the face is not called.
+type lake struct {
+	catalog.Catalog
+	feed *Feed
+}
+
+func (l *lake) Stats(context.Context) ([]catalog.Stats, error) {
+	l.feed.Lock()
+	defer l.feed.Unlock()
+	l.feed.CatalogRead++
+	return append([]catalog.Stats(nil), l.feed.StatsNow...), l.feed.CatalogErr
+}
+
+func (l *lake) Namespaces(context.Context) ([]string, error) {
+	return []string{"bronze", "gold", "silver", "system"}, nil
+}
+
+func (l *lake) Entries(_ context.Context, namespace string) ([]catalog.Entry, error) {
+	l.feed.Lock()
+	defer l.feed.Unlock()
+	var out []catalog.Entry
+	for _, v := range l.feed.ViewsNow {
+		if v.Namespace == namespace {
+			out = append(out, catalog.Entry{Ident: v.Ident, View: true})
+		}
+	}
+	return out, nil
+}
+
+func (l *lake) View(_ context.Context, id table.Ident) (catalog.View, error) {
+	l.feed.Lock()
+	defer l.feed.Unlock()
+	for _, v := range l.feed.ViewsNow {
+		if v.Ident == id {
+			return v, nil
+		}
+	}
+	return catalog.View{}, table.ErrNotFound
+}

@@ -1,0 +1,183 @@
+// Package view draws the page: templ parts that take plain structs. It decides nothing.
+// templ escapes all text, so what came from data stays text.
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"tarn/ui/home"
+	"tarn/ui/layout"
+)
+
+// The bounds of one page.
+const (
+	laneNodesMax = 30  // of the picture; the table below it shows more
+	tableRowsMax = 300 // of that table; /api/home has all
+	labelRunes   = 22  // of a node's name that fit its box
+)
+
+// laneLabels head the picture's lanes.
+var laneLabels = [...]string{"Sources", "Topics", "Bronze", "Silver", "Gold"}
+
+// Page is what the templates show.
+type Page struct {
+	State home.State
+	Build string
+	URL   func(name string) string // of an asset
+	Flow  Flow
+}
+
+// Flow is the picture: the state's nodes with their places.
+type Flow struct {
+	Width, Height float64
+	Lanes         []Lane
+	Boxes         []Box
+	Lines         []Line
+	Rows          []home.Node
+}
+
+// Lane is the head of a lane; More counts nodes that the picture leaves out.
+type Lane struct {
+	Label string
+	X     float64
+	Empty bool
+	More  int
+}
+
+// Box is a node in its place.
+type Box struct {
+	home.Node
+	layout.Point
+}
+
+// Line is an edge with its path.
+type Line struct {
+	home.Edge
+	D string
+}
+
+// NewPage places the nodes of a state.
+func NewPage(s home.State, build string, url func(string) string) Page {
+	return Page{State: s, Build: build, URL: url, Flow: newFlow(s)}
+}
+
+func newFlow(s home.State) Flow {
+	byLane := map[int][]home.Node{}
+	lanes := len(laneLabels)
+	for _, n := range s.Nodes {
+		byLane[n.Lane] = append(byLane[n.Lane], n)
+		lanes = max(lanes, n.Lane+1)
+	}
+	f := Flow{Rows: s.Nodes[:min(len(s.Nodes), tableRowsMax)]}
+	var shown []home.Node
+	for lane := range lanes {
+		all := byLane[lane]
+		kept := firstNodes(all)
+		shown = append(shown, kept...)
+		l := Lane{X: float64(lane) * layout.LaneStep, Empty: len(all) == 0, More: len(all) - len(kept)}
+		if lane < len(laneLabels) {
+			l.Label = laneLabels[lane]
+		}
+		f.Lanes = append(f.Lanes, l)
+	}
+	nodes := make([]layout.Node, len(shown))
+	for i, n := range shown {
+		nodes[i] = layout.Node{Key: n.Key, Lane: n.Lane}
+	}
+	edges := make([]layout.Edge, len(s.Edges))
+	for i, e := range s.Edges {
+		edges[i] = layout.Edge{From: e.From, To: e.To}
+	}
+	d := layout.Place(nodes, edges)
+	f.Width, f.Height = float64(lanes-1)*layout.LaneStep+layout.NodeWidth, max(d.Height, layout.NodeHeight)
+	for _, n := range shown {
+		f.Boxes = append(f.Boxes, Box{n, d.At[n.Key]})
+	}
+	for _, e := range s.Edges {
+		if path := d.Paths[layout.Edge{From: e.From, To: e.To}]; path != "" {
+			f.Lines = append(f.Lines, Line{e, path})
+		}
+	}
+	return f
+}
+
+// firstNodes are the nodes of a lane that the picture has room for: those with trouble first.
+func firstNodes(all []home.Node) []home.Node {
+	if len(all) <= laneNodesMax {
+		return all
+	}
+	rank := func(n home.Node) int { return -slices.Index([]home.Level{home.OK, home.Idle, home.Warn, home.Bad}, n.Level) }
+	byTrouble := slices.Clone(all)
+	slices.SortStableFunc(byTrouble, func(a, b home.Node) int { return cmp.Compare(rank(a), rank(b)) })
+	return byTrouble[:laneNodesMax]
+}
+
+// short cuts the middle out of a long name: its ends tell more.
+func short(name string) string {
+	runes := []rune(name)
+	if len(runes) <= labelRunes {
+		return name
+	}
+	const head = labelRunes / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(labelRunes-head-1):])
+}
+
+func num(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+// badge is the class of a pill of a level.
+func badge(l home.Level) string { return "pill pill-" + string(l) }
+
+// said is what a pill says for a level.
+func said(health string) string {
+	switch health {
+	case "ok":
+		return "All parts ready"
+	case "degraded":
+		return "Degraded"
+	case "failed":
+		return "Failed"
+	}
+	return "Starting"
+}
+
+func healthLevel(health string) home.Level {
+	switch health {
+	case "ok":
+		return home.OK
+	case "degraded":
+		return home.Warn
+	case "failed":
+		return home.Bad
+	}
+	return home.Idle
+}
+
+func layer(n home.Node) string {
+	if n.View {
+		return "view"
+	}
+	return string(n.Kind)
+}
+
+func firstQuery(s home.State) string {
+	if len(s.Examples) == 0 {
+		return ""
+	}
+	return s.Examples[0].SQL
+}
+
+// The words of the empty page.
+const (
+	sampleCommand = "tarn up --sample"
+	exampleFile   = "connectors/shop.json"
+	exampleJSON   = `{
+  "name": "shop",
+  "config": {
+    "connector.class": "io.tarn.sqlite.SqliteConnector",
+    "database.path": "/path/to/shop.db",
+    "topic.prefix": "shop"
+  }
+}`
+)
