@@ -266,7 +266,11 @@ func (p *printer) change(c *Change, snapshot string) {
 	case Delete:
 		p.remove(c, p.key(c.Before, c.BeforeID))
 	case Update:
-		before, after := p.key(c.Before, c.BeforeID), p.key(c.After, c.AfterID)
+		after := p.key(c.After, c.AfterID)
+		before := after
+		if c.Before != nil {
+			before = p.key(c.Before, c.BeforeID)
+		}
 		if string(before) == string(after) {
 			p.event(c.Op, after, c.Before, c.After, c.Place)
 			return
@@ -290,7 +294,6 @@ func (p *printer) key(row record.Row, id int64) []byte {
 }
 
 func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
-	// Rows that are nil were not read; an update without a before image has null there.
 	p.add(key, envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now), place)
 }
 

@@ -67,6 +67,7 @@ type Runner struct {
 	acks       []delayedAck
 
 	mu     sync.Mutex
+	source Source // while it is open
 	status Status
 	events []Finding // the newest things that happened, eventsMax at most
 }
@@ -94,7 +95,20 @@ func (r *Runner) Status() Status {
 	defer r.mu.Unlock()
 	s := r.status
 	s.Findings, s.Topics = slices.Clone(s.Findings), slices.Clone(s.Topics)
+	if l, ok := r.source.(Lagger); ok {
+		s.Lag = l.Lag()
+	}
+	if s.State == Streaming && s.Lag.Snapshot != "" {
+		s.State = Snapshotting
+	}
 	return s
+}
+
+// use tells Status which source is open; nil for none.
+func (r *Runner) use(s Source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.source = s
 }
 
 // Run blocks until ctx ends; it lands what is in flight and returns within three seconds.
@@ -180,7 +194,11 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	r.use(s)
+	defer func() {
+		r.use(nil)
+		err = errors.Join(err, s.Close())
+	}()
 	r.acks = nil
 	pause := newPauses()
 	for {
@@ -262,20 +280,18 @@ func (r *Runner) save(ctx context.Context, at Position) error {
 
 // show refreshes the status after a batch.
 func (r *Runner) show(s Source) {
-	state, lag := Streaming, Lag{}
+	var lag Lag
 	if l, ok := s.(Lagger); ok {
-		if lag = l.Lag(); lag.Snapshot != "" {
-			state = Snapshotting
-		}
+		lag = l.Lag()
 	}
 	var found []Finding
 	if f, ok := s.(Finder); ok {
 		found = f.Findings()
 	}
-	r.set(state, nil)
+	r.set(Streaming, nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status.Lag, r.status.Position = lag, string(r.position)
+	r.status.Position = string(r.position)
 	r.status.Findings = append(found, r.events...)
 	r.status.Topics = slices.Sorted(maps.Keys(r.parts))
 	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)

@@ -100,7 +100,7 @@ const (
 // right here as it was read: the envelope carries null for it and says in _extra what it was.
 type Change struct {
 	Op     Op
-	Before record.Row // nil for Create and Read
+	Before record.Row // nil for Create and Read, and where the source does not say
 	After  record.Row // nil for Delete
 	// Place grows within the topic; see record.Pos. All rows of a snapshot chunk have the
 	// same. The runner puts '+' (a tombstone) and '-' (the second half of a change of key)

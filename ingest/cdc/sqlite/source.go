@@ -52,6 +52,7 @@ type reader struct {
 	version  int64 // the schema version that tables were read under; 0 before the first look
 	data     int64 // the data version of the last look
 	again    bool  // look again without waiting
+	greet    bool  // the next good look gives a batch in any case: the source works (again)
 	fresh    map[string]bool
 	pruner   pruner
 
@@ -69,7 +70,7 @@ func open(ctx context.Context, c source.Config, env source.Env, at source.Positi
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}}
+	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, greet: true}
 	for name, st := range pos.Tables {
 		st.settle(env.Place(s.topic(name)))
 		pos.Tables[name] = st
@@ -103,6 +104,7 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 		}
 		b, found, err := r.step(ctx)
 		if err != nil {
+			r.greet, r.again = true, true
 			if ctx.Err() != nil {
 				return source.Batch{}, ctx.Err()
 			}
@@ -192,9 +194,10 @@ func (r *reader) look(ctx context.Context) (b source.Batch, found bool, err erro
 		r.pos, r.held, r.again = before, nil, true
 		return source.Batch{}, false, err
 	}
-	if len(topics) == 0 && r.held == nil && !r.moved(before) {
+	if len(topics) == 0 && r.held == nil && !r.moved(before) && (!r.greet || r.version == 0) {
 		return source.Batch{}, false, nil
 	}
+	r.greet = false
 	b, err = r.batch(topics)
 	return b, true, err
 }
