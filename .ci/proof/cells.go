@@ -56,7 +56,7 @@ func AffinityOf(declared string) Affinity {
 		return Text
 	case declared == "" || has("BLOB"):
 		return Blob
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // SQLite looks for these four letters
 		return Real
 	}
 	return Numeric

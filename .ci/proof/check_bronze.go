@@ -16,7 +16,6 @@ type Findings struct {
 
 func (f *Findings) add(format string, args ...any) {
 	if len(f.All) >= findingsMax {
-
 		return
 	}
 	f.All = append(f.All, fmt.Sprintf(f.What+": "+format, args...))

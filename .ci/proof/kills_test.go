@@ -3,10 +3,8 @@ package proof_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -23,23 +21,14 @@ const (
 	killWithin  = 2500 * time.Millisecond
 )
 
-// count reads a number of rounds from the environment, or gives CI's.
-func count(t *testing.T, name string, ci int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return ci
-	}
-	n, err := strconv.Atoi(text)
-	must(t, err)
-	return n
-}
-
-// seed makes a run's chance reproducible: TARN_PROOF_SEED repeats one.
+// seed makes a run's chance reproducible: -args -seed repeats one.
 func seed(t *testing.T) *rand.Rand {
 	t.Helper()
-	s := uint64(count(t, "TARN_PROOF_SEED", int(time.Now().UnixNano()&0xffff)))
-	t.Logf("TARN_PROOF_SEED=%d", s)
+	s := *flagSeed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano() & 0xffffff)
+	}
+	t.Logf("-args -seed %d", s)
 	return rand.New(rand.NewPCG(s, s))
 }
 
@@ -61,7 +50,7 @@ func plan(rnd *rand.Rand, kills int) []string {
 }
 
 func TestKills(t *testing.T) {
-	kills := count(t, "TARN_PROOF_KILLS", 30)
+	kills := *flagKills
 	for i, mode := range []string{"WAL", "DELETE"} {
 		t.Run(mode, func(t *testing.T) { killed(t, mode, (kills+i)/2) })
 	}

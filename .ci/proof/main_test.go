@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -10,8 +11,15 @@ import (
 	proof "tarn/.ci/proof"
 )
 
+var (
+	flagKills = flag.Int("kills", 30, "how often TestKills kills")
+	flagCuts  = flag.Int("cuts", 50, "how often TestPowerCuts cuts the power")
+	flagSeed  = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
+)
+
 func TestMain(m *testing.M) {
 	proof.BecomeWriter()
+	flag.Parse()
 	os.Exit(run(m))
 }
 

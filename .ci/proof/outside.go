@@ -127,10 +127,7 @@ func Freeze(pid int) {
 	ctx, cancel := context.WithTimeout(context.Background(), ReadyWithin)
 	defer cancel()
 	_ = Until(ctx, func() (bool, error) {
-		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-		if err != nil {
-			return true, nil // it has ended
-		}
+		tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
 		for _, t := range tasks {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/stat", pid, t.Name()))
 			if err != nil {

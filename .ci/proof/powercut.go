@@ -135,10 +135,10 @@ func mount(image, at string, options ...string) error {
 }
 
 func unmount(at string) error {
-	if command("mountpoint", "-q", at) != nil {
-		return nil
+	if mounted := command("mountpoint", "-q", at) == nil; mounted {
+		return command("umount", at)
 	}
-	return command("umount", at)
+	return nil
 }
 
 func command(name string, args ...string) error {

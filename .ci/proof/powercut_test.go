@@ -29,7 +29,7 @@ type plug struct {
 // must start by itself, have all that was shown before the cut, and go on to all that was
 // acknowledged.
 func TestPowerCuts(t *testing.T) {
-	cuts := count(t, "TARN_PROOF_CUTS", 50)
+	cuts := *flagCuts
 	for _, c := range []struct {
 		mode   string
 		onDisk bool

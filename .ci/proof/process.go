@@ -198,3 +198,20 @@ func (h *House) Tail() string {
 	all := strings.Split(strings.TrimSpace(string(content)), "\n")
 	return "--- tarn said:\n" + strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// Cost is what the process has spent of CPU so far, and the memory that it holds now, bytes.
+func (p *Process) Cost() (cpu time.Duration, rss int64) {
+	const ticks = 100 // a second, on every Linux
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, 0
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after) // from field 3, the state, on
+	if len(fields) < 22 {
+		return 0, 0
+	}
+	var user, system, pages int64
+	_, _ = fmt.Sscan(fields[11]+" "+fields[12]+" "+fields[21], &user, &system, &pages)
+	return time.Duration(user+system) * time.Second / ticks, pages * int64(os.Getpagesize())
+}

@@ -3,6 +3,7 @@ package proof
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -24,11 +25,7 @@ func DatabaseRows(ctx context.Context, q querier, t *Table) (Rows, error) {
 // SilverRows reads a table's mirror, each cell with what `_extra` says of it.
 func (p *Process) SilverRows(ctx context.Context, t *Table) (Rows, error) {
 	out := Rows{}
-	list := ""
-	for _, c := range t.Columns {
-		list += `"` + c.Name + `", `
-	}
-	err := p.Arrow(ctx, "SELECT "+list+"_extra FROM silver."+t.Name, func(b arrow.RecordBatch) error {
+	err := p.Arrow(ctx, "SELECT "+t.names()+", _extra FROM silver."+t.Name, func(b arrow.RecordBatch) error {
 		if err := t.typesFit(b); err != nil {
 			return err
 		}
@@ -108,11 +105,11 @@ func CheckSilver(t *Table, database, silver Rows) []string {
 }
 
 func (t *Table) differ(got, want []Cell) string {
-	out := ""
+	var out []string
 	for i, c := range t.Columns {
 		if g, w := alike(c.Affinity(), got[i]), alike(c.Affinity(), want[i]); g != w {
-			out += fmt.Sprintf("%s is %.80q, want %.80q; ", c.Name, g, w)
+			out = append(out, fmt.Sprintf("%s is %.80q, want %.80q", c.Name, g, w))
 		}
 	}
-	return out
+	return strings.Join(out, "; ")
 }

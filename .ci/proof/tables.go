@@ -60,6 +60,15 @@ func (t *Table) list() string {
 	return strings.Join(names, ", ")
 }
 
+// names is the columns as SQL names them.
+func (t *Table) names() string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = `"` + c.Name + `"`
+	}
+	return strings.Join(names, ", ")
+}
+
 func (t *Table) tokenAt() int {
 	for i, c := range t.Columns {
 		if c.Name == Token {
@@ -81,8 +90,16 @@ func Tables() []*Table {
 		{Name: "pairs", Rows: 300, Tail: "WITHOUT ROWID", Columns: []Column{{"a", "INTEGER", 1}, {"v", "TEXT", 0}, tok, {"b", "TEXT", 2}}},
 		{Name: "keyless", Rows: 300, Columns: []Column{tok, {"note", "TEXT", 0}, {"x", "DOUBLE", 0}}},
 		{Name: "mess", Rows: 300, Mess: true, Columns: []Column{
-			{"id", "INTEGER", 1}, tok, {"i", "BIGINT", 0}, {"r", "REAL", 0}, {"t", "TEXT", 0}, {"b", "BLOB", 0},
-			{"dec", "DECIMAL(12,3)", 0}, {"at", "DATETIME", 0}, {"yes", "BOOLEAN", 0}, {"num", "NUMERIC", 0},
+			{"id", "INTEGER", 1},
+			tok,
+			{"i", "BIGINT", 0},
+			{"r", "REAL", 0},
+			{"t", "TEXT", 0},
+			{"b", "BLOB", 0},
+			{"dec", "DECIMAL(12,3)", 0},
+			{"at", "DATETIME", 0},
+			{"yes", "BOOLEAN", 0},
+			{"num", "NUMERIC", 0},
 		}},
 		{Name: "big", Rows: 20_000, BigText: 200_000, Columns: []Column{{"id", "INTEGER", 1}, tok, {"body", "TEXT", 0}}},
 	}

@@ -213,11 +213,7 @@ func (t *Table) excluded() string {
 }
 
 func (t *Table) insert(verb string) string {
-	var names []string
-	for _, c := range t.Columns {
-		names = append(names, `"`+c.Name+`"`)
-	}
-	return fmt.Sprintf("%s INTO %s (%s) VALUES (?%s)", verb, t.Name, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
+	return fmt.Sprintf("%s INTO %s (%s) VALUES (?%s)", verb, t.Name, t.names(), strings.Repeat(", ?", len(t.Columns)-1))
 }
 
 // row makes values for every column; its token is the next one, which the caller takes.
