@@ -65,6 +65,9 @@ type Kind struct {
 	// Open starts reading at a position; nil means from the beginning, with a snapshot
 	// as snapshot.mode says. Env gives what the runner keeps for the source.
 	Open func(ctx context.Context, c Config, env Env, at Position) (Source, error)
+	// Forget removes what a closed source keeps in its database under the source's id; nil
+	// when it keeps nothing.
+	Forget func(ctx context.Context, c Config, sourceID string) error
 }
 
 // Env is what the runner lends a connector.

@@ -50,6 +50,7 @@ type landscape struct {
 	tables   []tableInfo
 	captures map[string][]*capture // of this source, by table, oldest first
 	triggers []trigger
+	known    bool // the table of captures is there
 }
 
 // lookAround reads the landscape for one source.
@@ -73,7 +74,7 @@ func lookAround(ctx context.Context, q querier, s *settings, owner string) (l *l
 		return nil, err
 	}
 	known, err := number(ctx, q, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?`, metaTable)
-	if err != nil || known == 0 {
+	if l.known = known > 0; err != nil || !l.known {
 		return l, err
 	}
 	return l, each(ctx, q, func(rows *dbsql.Rows) error {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	dbsql "database/sql"
+	"errors"
 	"time"
 
 	"tarn/ingest/source"
@@ -109,4 +110,35 @@ func pruneStep(ctx context.Context, db *database, c *capture, seq int64) (done b
 		return err
 	})
 	return done, err
+}
+
+// forget removes all captures of a source. The table of captures goes with the last of them.
+func forget(ctx context.Context, c source.Config, sourceID string) error {
+	s, err := readSettings(c)
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, s.path)
+	if err != nil {
+		return err
+	}
+	err = db.writing(ctx, func(tx *dbsql.Tx) error {
+		l, err := lookAround(ctx, tx, &s, sourceID)
+		if err != nil || !l.known {
+			return err
+		}
+		for _, list := range l.captures {
+			for _, c := range list {
+				if err := uninstall(ctx, tx, nil, c); err != nil {
+					return err
+				}
+			}
+		}
+		left, err := number(ctx, tx, `SELECT count(*) FROM "`+metaTable+`"`)
+		if err == nil && left == 0 {
+			_, err = tx.ExecContext(ctx, `DROP TABLE "`+metaTable+`"`)
+		}
+		return err
+	})
+	return errors.Join(db.fault(err, "take Tarn's triggers out of"), db.close())
 }

@@ -52,4 +52,5 @@ var Kind = source.Kind{
 		}
 		return s, nil
 	},
+	Forget: forget,
 }

@@ -1,0 +1,170 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/ingest/source"
+)
+
+// connectorBytesMax bounds one connector file.
+const connectorBytesMax = 1 << 20
+
+// connector is one file of the project's connectors folder, understood.
+type connector struct {
+	file     string
+	kind     source.Kind
+	config   source.Config
+	findings []source.Finding
+}
+
+// connectKeys are keys of Kafka Connect itself that any connector may carry. Tarn has one
+// task and one converter for each source; more is passed over and said.
+var connectKeys = []string{"connector.class", "name", "tasks.max"}
+
+// readConnector reads one file. Relative paths in it start at the project folder.
+func readConnector(path, project string) (connector, error) {
+	c := connector{file: filepath.Base(path)}
+	f, err := os.Open(path)
+	if err != nil {
+		return c, fault.Wrap(err, fault.Invalid, "read connector file "+c.file, "check the rights on the file")
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, connectorBytesMax+1))
+	if err != nil {
+		return c, fault.Wrap(err, fault.Unavailable, "read connector file "+c.file, "")
+	}
+	if len(text) > connectorBytesMax {
+		return c, fault.Newf(fault.TooLarge, "", "connector file %s is larger than %d bytes", c.file, connectorBytesMax)
+	}
+	return c, c.parse(text, project)
+}
+
+// document is Kafka Connect's form of a connector. Config's values are texts; numbers and
+// booleans are taken as the text they are.
+type document struct {
+	Name   string         `json:"name"`
+	Config map[string]any `json:"config"`
+}
+
+func (c *connector) parse(text []byte, project string) error {
+	const hint = `write {"name": "…", "config": {"connector.class": "…", …}}, as for Kafka Connect`
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	var doc document
+	if err := d.Decode(&doc); err != nil {
+		return fault.Wrap(explain(err, text), fault.Invalid, "read connector file "+c.file, hint)
+	}
+	if d.More() {
+		return fault.New(fault.Invalid, "read connector file "+c.file+": more than one document", hint)
+	}
+	if doc.Name == "" || strings.ContainsAny(doc.Name, "/\n") {
+		return fault.Newf(fault.Invalid, hint, "connector file %s: the name is %q", c.file, doc.Name)
+	}
+	c.config = source.Config{Name: doc.Name, Keys: map[string]string{}}
+	for key, v := range doc.Config {
+		switch v := v.(type) {
+		case string:
+			c.config.Keys[key] = v
+		case json.Number, bool:
+			c.config.Keys[key] = fmt.Sprint(v)
+		default:
+			return fault.Newf(fault.Invalid, "write it as a text", "connector file %s: the value of %s is neither text nor number", c.file, key)
+		}
+	}
+	return c.settle(project)
+}
+
+// settle finds the connector's kind, judges its keys and resolves its paths.
+func (c *connector) settle(project string) error {
+	class := c.config.Keys["connector.class"]
+	var classes []string
+	for _, k := range Kinds() {
+		classes = append(classes, k.Class)
+		if k.Class == class {
+			c.kind = k
+		}
+	}
+	if c.kind.Class == "" {
+		return fault.Newf(fault.Invalid, "did you mean "+nearest(class, classes)+"?", "connector file %s: connector.class is %q, which Tarn does not have", c.file, class)
+	}
+	c.findings = unknownKeys(c.kind, c.config)
+	if p, ok := c.config.Keys["database.path"]; ok && p != "" && !filepath.IsAbs(p) {
+		c.config.Keys["database.path"] = filepath.Join(project, p)
+	}
+	return nil
+}
+
+// unknownKeys says which keys mean nothing, each with the nearest that does.
+func unknownKeys(k source.Kind, config source.Config) []source.Finding {
+	known := slices.Clone(connectKeys)
+	for _, f := range k.Fields {
+		known = append(known, f.Key)
+	}
+	var out []source.Finding
+	for key := range config.Keys {
+		switch {
+		case slices.Contains(known, key):
+		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
+			out = append(out, source.Finding{Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
+		default:
+			out = append(out, source.Finding{Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + nearest(key, known) + "?"})
+		}
+	}
+	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })
+	return out
+}
+
+// explain adds the line to an error of JSON.
+func explain(err error, text []byte) error {
+	var offset int64
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = e.Offset
+	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset = e.Offset
+	}
+	if offset <= 0 || offset > int64(len(text)) {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:offset-1], []byte("\n")), err)
+}
+
+// nearest is the candidate with the smallest edit distance to a word.
+func nearest(word string, candidates []string) string {
+	best, least := "", -1
+	for _, c := range candidates {
+		if d := distance(word, c); least < 0 || d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,320 @@
+// Package ingest is the room where data comes in. In come the files of the project's
+// connectors folder; out go record batches on the bus, each acknowledged change once. It
+// promises that one connector's trouble is its own, and never touches a table of the lake.
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/record/schemas"
+	"tarn/ingest/source"
+)
+
+// lookEvery is the time between two looks at the connectors folder.
+const lookEvery = 2 * time.Second
+
+// connectorsMax bounds how many connectors one Tarn runs.
+const connectorsMax = 1000
+
+// Options of the room.
+type Options struct {
+	Bus     *bus.Bus
+	Meta    *meta.Store
+	Schemas *schemas.Store
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: counted for nobody
+	Clock   life.Clock
+	Dir     string // the project's connectors folder; it need not be there
+	Version string // Tarn's, for the envelope
+	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
+	AckDelay time.Duration
+}
+
+// Ingest runs a source for each connector file. It is a life.Part and a life.Reporter.
+type Ingest struct {
+	o       Options
+	log     source.Log
+	metrics *source.Metrics
+
+	mu      sync.Mutex
+	entries map[string]*entry // by file name
+}
+
+// entry is one connector file with what became of it.
+type entry struct {
+	text   string // of the file when it was read last
+	fault  error  // why the file, as it is now, does not run
+	since  time.Time
+	conn   connector
+	runner *source.Runner // nil when it does not run
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// New returns the room; Run opens its doors.
+func New(o Options) *Ingest {
+	return newOn(o, source.OnBus(o.Bus))
+}
+
+func newOn(o Options, log source.Log) *Ingest {
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}}
+}
+
+// Name is the part's name.
+func (g *Ingest) Name() string { return "ingest" }
+
+// Run runs the connectors of the folder, and follows its changes, until ctx ends. Trouble
+// of a connector is in Statuses and never ends Run.
+func (g *Ingest) Run(ctx context.Context, ready func()) error {
+	defer g.stopAll()
+	g.look(ctx)
+	ready()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			g.look(ctx)
+		}
+	}
+}
+
+// look reads the folder and starts, restarts and stops what changed.
+func (g *Ingest) look(ctx context.Context) {
+	paths, err := filepath.Glob(filepath.Join(g.o.Dir, "*.json"))
+	if err != nil || len(paths) > connectorsMax {
+		g.o.Log.Error("connectors folder is not read", "dir", g.o.Dir, "files", len(paths), "error", err)
+		return
+	}
+	seen := map[string]bool{}
+	for _, path := range paths {
+		file := filepath.Base(path)
+		seen[file] = true
+		text, err := os.ReadFile(path)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		if e := g.entry(file); e != nil && e.text == string(text) {
+			continue
+		}
+		g.change(ctx, file, path, string(text))
+	}
+	for _, file := range g.files() {
+		if !seen[file] {
+			g.remove(ctx, file)
+		}
+	}
+}
+
+// change takes over a file that is new or was changed. What a file that no longer parses
+// said before goes on running.
+func (g *Ingest) change(ctx context.Context, file, path, text string) {
+	c, err := readConnector(path, filepath.Dir(filepath.Clean(g.o.Dir)))
+	if err == nil {
+		err = g.taken(file, c.config.Name)
+	}
+	old := g.entry(file)
+	if err != nil {
+		g.o.Log.Warn("connector file is not taken over", "file", file, "error", err)
+		e := &entry{text: text, fault: err, since: g.o.Clock.Now(), conn: c}
+		if old != nil {
+			e.runner, e.cancel, e.done, e.conn = old.runner, old.cancel, old.done, old.conn
+		}
+		g.put(file, e)
+		return
+	}
+	if old != nil {
+		old.stop()
+		if old.runner != nil && old.conn.config.Name != c.config.Name {
+			g.forget(ctx, &old.conn)
+		}
+	}
+	g.put(file, g.start(ctx, text, c))
+}
+
+func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
+	e := &entry{text: text, conn: c, since: g.o.Clock.Now(), done: make(chan struct{})}
+	for _, f := range c.kind.Check(ctx, c.config) {
+		if f.Fatal {
+			e.fault = fault.New(fault.Invalid, f.Message, f.Hint)
+			g.o.Log.Error("connector does not start", "source", c.config.Name, "error", f.Message, "hint", f.Hint)
+			return e
+		}
+	}
+	e.runner = source.NewRunner(source.Options{
+		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
+		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay,
+	})
+	var own context.Context
+	own, e.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(e.done)
+		e.runner.Run(own)
+	}()
+	g.o.Log.Info("connector started", "source", c.config.Name, "file", c.file)
+	return e
+}
+
+// taken refuses a second file for one name.
+func (g *Ingest) taken(file, name string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for other, e := range g.entries {
+		if other != file && e.conn.config.Name == name {
+			return fault.Newf(fault.Conflict, "give each connector a name of its own", "connector file %s: the name %s is that of %s", file, name, other)
+		}
+	}
+	return nil
+}
+
+// remove stops the source of a file that is gone and takes out what it kept in the database.
+func (g *Ingest) remove(ctx context.Context, file string) {
+	e := g.entry(file)
+	e.stop()
+	g.mu.Lock()
+	delete(g.entries, file)
+	g.mu.Unlock()
+	if e.runner != nil {
+		g.forget(ctx, &e.conn)
+		g.o.Log.Info("connector removed", "source", e.conn.config.Name, "file", file)
+	}
+}
+
+func (g *Ingest) forget(ctx context.Context, c *connector) {
+	if err := source.Forget(ctx, g.o.Meta, c.kind, c.config); err != nil {
+		g.o.Log.Warn("connector left something in its source", "source", c.config.Name, "error", err)
+	}
+}
+
+func (e *entry) stop() {
+	if e.runner != nil {
+		e.cancel()
+		<-e.done
+	}
+}
+
+// stopAll stops all sources at once and waits for them.
+func (g *Ingest) stopAll() {
+	g.mu.Lock()
+	all := make([]*entry, 0, len(g.entries))
+	for _, e := range g.entries {
+		all = append(all, e)
+	}
+	g.mu.Unlock()
+	for _, e := range all {
+		if e.cancel != nil {
+			e.cancel()
+		}
+	}
+	for _, e := range all {
+		e.stop()
+	}
+}
+
+func (g *Ingest) entry(file string) *entry {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.entries[file]
+}
+
+func (g *Ingest) put(file string, e *entry) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entries[file] = e
+}
+
+func (g *Ingest) files() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []string
+	for file := range g.entries {
+		out = append(out, file)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Statuses lists the sources in order of name, files that do not run among them.
+func (g *Ingest) Statuses() []source.Status {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []source.Status
+	for file, e := range g.entries {
+		s := source.Status{Name: e.conn.config.Name, Kind: e.conn.kind.Name, State: source.Failed, Since: e.since}
+		if s.Name == "" {
+			s.Name = strings.TrimSuffix(file, ".json")
+		}
+		if e.runner != nil {
+			s = e.runner.Status()
+		}
+		if e.fault != nil {
+			s.Error, s.Hint = e.fault.Error(), fault.HintOf(e.fault)
+			if e.runner != nil {
+				s.Error = fmt.Sprintf("the file as it was goes on running: %s", s.Error)
+			}
+		}
+		s.Findings = append(slices.Clone(e.conn.findings), s.Findings...)
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b source.Status) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Report lists the sources for /health. A source in trouble is degraded: Tarn goes on.
+func (g *Ingest) Report() []life.Status {
+	var out []life.Status
+	for _, s := range g.Statuses() {
+		line := life.Status{Name: "source:" + s.Name, State: life.Ready, Since: s.Since, LagMillis: s.Lag.Millis, Error: s.Error, Hint: s.Hint}
+		switch s.State {
+		case source.Starting:
+			line.State = life.Starting
+		case source.Stopped:
+			line.State = life.Stopped
+		case source.Retrying, source.Failed:
+			line.State = life.Degraded
+		}
+		if s.Error != "" {
+			line.State = life.Degraded
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// Check reads the connectors of a folder and looks at their sources, for `tarn check`. It
+// changes nothing.
+func Check(ctx context.Context, dir string) []source.Finding {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return []source.Finding{{Fatal: true, Message: err.Error()}}
+	}
+	var out []source.Finding
+	for _, path := range paths {
+		c, err := readConnector(path, filepath.Dir(filepath.Clean(dir)))
+		if err != nil {
+			out = append(out, source.Finding{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)})
+			continue
+		}
+		for _, f := range append(c.findings, c.kind.Check(ctx, c.config)...) {
+			f.Message = c.file + ": " + f.Message
+			out = append(out, f)
+		}
+	}
+	return out
+}
