@@ -24,7 +24,7 @@ import (
 // The bounds of the runner's patience.
 const (
 	retryFirst = 200 * time.Millisecond
-	retryMax   = 30 * time.Second
+	retryMax   = 5 * time.Second
 	// stopGrace is how long an append and its position may take after the stop.
 	stopGrace = 2 * time.Second
 )

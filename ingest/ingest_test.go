@@ -1,0 +1,240 @@
+package ingest_test
+
+import (
+	"context"
+	dbsql "database/sql"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/disk"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/record/envelope"
+	"tarn/embedded/record/schemas"
+	"tarn/ingest"
+	"tarn/ingest/source"
+)
+
+// house is a bus, a project folder and the room.
+type house struct {
+	t      *testing.T
+	dir    string
+	bus    *bus.Bus
+	room   *ingest.Ingest
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir()}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	m, err := meta.Open(t.Context(), filepath.Join(h.dir, "meta.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.bus, err = bus.Open(t.Context(), bus.Options{
+		Dir: filepath.Join(h.dir, "bus"), Fsync: bus.FsyncAlways, SyncInterval: time.Second, CacheBytes: 1 << 20,
+		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(h.path("project/connectors"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.room = ingest.New(ingest.Options{
+		Bus: h.bus, Meta: m, Schemas: schemas.New(m), Log: log, Clock: life.SystemClock{},
+		Dir: h.path("project/connectors"), Version: "test",
+	})
+	t.Cleanup(func() {
+		h.stop()
+		_ = h.bus.Close(context.Background())
+		_ = m.Close()
+	})
+	return h
+}
+
+func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
+
+func (h *house) write(file, text string) {
+	h.t.Helper()
+	if err := os.WriteFile(h.path("project/connectors/"+file), []byte(text), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) database(name string, statements ...string) {
+	h.t.Helper()
+	db, err := dbsql.Open("sqlite", "file:"+h.path(name)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			h.t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func (h *house) start() {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel, h.done = cancel, make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { h.done <- h.room.Run(ctx, func() { close(ready) }) }()
+	<-ready
+}
+
+func (h *house) stop() {
+	if h.cancel != nil {
+		h.cancel()
+		if err := <-h.done; err != nil {
+			h.t.Error(err)
+		}
+		h.cancel = nil
+	}
+}
+
+func (h *house) until(what string, ok func() bool) {
+	h.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	h.t.Fatalf("not in time: %s: %+v", what, h.room.Statuses())
+}
+
+// ops are the operations of a topic's records in order, 't' for a tombstone.
+func (h *house) ops(topic string) string {
+	h.t.Helper()
+	t, err := h.bus.Topic(topic)
+	if err != nil {
+		return ""
+	}
+	p := t.Partitions()[0]
+	r := p.Reader(0)
+	defer r.Close()
+	var out strings.Builder
+	for at := int64(0); at < p.Next(); {
+		f, err := r.Next(h.t.Context(), 1<<20)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, b := range f.Batches {
+			if b.Control() {
+				continue
+			}
+			records, err := b.Records()
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			for i := range records {
+				if records[i].Value == nil {
+					out.WriteByte('t')
+					continue
+				}
+				e, err := envelope.Split(records[i].Value)
+				if err != nil {
+					h.t.Fatal(err)
+				}
+				out.WriteByte(e.Op)
+			}
+		}
+		at = f.Next
+	}
+	return out.String()
+}
+
+func (h *house) status(name string) source.Status {
+	for _, s := range h.room.Statuses() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return source.Status{}
+}
+
+func connector(name, path string) string {
+	return `{"name":"` + name + `","config":{"connector.class":"io.tarn.sqlite.SqliteConnector","database.path":"` + path +
+		`","topic.prefix":"` + name + `","poll.interval.ms":5}}`
+}
+
+func TestAFolderOfConnectors(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("port", "../port.db"))
+	h.write("bad.json", `{"name": "bad", "config": {`)
+	h.write("class.json", `{"name":"class","config":{"connector.class":"io.tarn.sqlite.SqlConnector"}}`)
+	h.write("twin.json", connector("port", "../other.db"))
+	h.write("missing.json", connector("missing", "../nothing.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	h.database("port.db", "INSERT INTO calls VALUES (2, 'b')", "UPDATE calls SET id = 3 WHERE id = 2", "DELETE FROM calls WHERE id = 1")
+	h.until("the changes", func() bool { return h.ops("port.main.calls") == "rcdtcdt" })
+	h.until("streaming", func() bool { return h.status("port").State == source.Streaming })
+
+	for name, want := range map[string]string{"bad": "bad.json", "class": "SqlConnector", "missing": "nothing.db"} {
+		h.until(name, func() bool { return strings.Contains(h.status(name).Error, want) && h.status(name).Hint != "" })
+	}
+	if s := h.status("port"); s.Rows != 5 || len(s.Topics) != 1 || s.Position == "" {
+		t.Fatalf("got %+v", s)
+	}
+	twins := 0
+	for _, s := range h.room.Statuses() {
+		if s.Name == "port" && strings.Contains(s.Error, "is that of port.json") {
+			twins++
+		}
+	}
+	if twins != 1 {
+		t.Fatalf("the second file of a name is not told: %+v", h.room.Statuses())
+	}
+
+	h.database("nothing.db", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+	h.until("the database that came later", func() bool { return h.ops("missing.main.t") == "r" })
+
+	// A restart repeats nothing.
+	h.stop()
+	h.database("port.db", "INSERT INTO calls VALUES (9, 'z')")
+	h.start()
+	h.until("the change made meanwhile", func() bool { return h.ops("port.main.calls") == "rcdtcdtc" })
+
+	// A file that goes takes Tarn's triggers with it.
+	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the end of port", func() bool { return h.count("port.db", "SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_tarn\\_%' ESCAPE '\\'") == 0 })
+}
+
+func (h *house) count(name, query string) (n int) {
+	h.t.Helper()
+	db, err := dbsql.Open("sqlite", "file:"+h.path(name)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRow(query).Scan(&n); err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+func TestUnknownKeysNameTheNearest(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY)")
+	h.write("port.json", `{"name":"port","config":{"connector.class":"io.tarn.sqlite.SqliteConnector","database.path":"../port.db","topic.prefix":"p","tabel.include.list":"calls"}}`)
+	found := ingest.Check(t.Context(), h.path("project/connectors"))
+	if len(found) == 0 || !strings.Contains(found[0].Message, "tabel.include.list") || !strings.Contains(found[0].Hint, "table.include.list") {
+		t.Fatalf("got %+v", found)
+	}
+}
