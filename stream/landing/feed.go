@@ -72,7 +72,7 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 		}
 		f.wg.Go(func() { one.pump(ctx, i, f.out) })
 	}
-	w.progress.opened(f.list)
+	w.progress.opened(t, f.list)
 	return f, nil
 }
 

@@ -230,3 +230,10 @@ func each(b arrow.RecordBatch, cols []table.Column, do func(map[string]any) erro
 	}
 	return nil
 }
+
+// set changes the hooks while a landing runs.
+func (l *lake) set(before, after func(table.Ident, table.Change) error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before, l.after = before, after
+}

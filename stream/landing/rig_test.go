@@ -42,27 +42,25 @@ type rig struct {
 	stop    func()
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))
-	m, err := meta.Open(t.Context(), filepath.Join(dir, "meta.db"))
+	ctx := context.WithoutCancel(t.Context())
+	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := bus.Open(t.Context(), bus.Options{
+	b, err := bus.Open(ctx, bus.Options{
 		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, SyncInterval: time.Second, CacheBytes: 8 << 20,
 		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := context.WithoutCancel(t.Context())
 	r := &rig{ctx: ctx, bus: b, schemas: schemas.New(m), lake: newLake(), every: time.Millisecond, log: io.Discard}
 	t.Cleanup(func() {
 		r.halt()
-		if err := b.Close(ctx); err != nil {
-			t.Error(err)
-		}
+		_ = b.Close(ctx)
 		_ = m.Close()
 	})
 	return r

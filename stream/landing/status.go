@@ -72,9 +72,11 @@ func (p *progress) failed(err error, now time.Time) {
 	})
 }
 
-func (p *progress) opened(feeds []*feed) {
+func (p *progress) opened(t table.Table, feeds []*feed) {
 	p.do(func() {
-		p.next = sum(feeds)
+		if p.next = sum(feeds); t != nil {
+			p.table = t.Ident()
+		}
 	})
 }
 
