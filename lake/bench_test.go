@@ -80,3 +80,15 @@ func BenchmarkScan(b *testing.B) {
 		scan.Release()
 	}
 }
+
+// BenchmarkSmallMirror is a small mirror's commit each second: what accumulates is metadata.
+func BenchmarkSmallMirror(b *testing.B) {
+	h := open(b, b.TempDir(), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(b, tab, table.Change{Rows: numbered(0, 1, 100)})
+	var turn int64
+	for b.Loop() {
+		turn++
+		commit(b, tab, table.Change{Rows: numbered(turn%90, 1, 10), Keys: numberedKeys(turn%90, 1, 10)})
+	}
+}

@@ -47,7 +47,7 @@ func (b *breaker) hook(string, string) error {
 }
 
 const (
-	readOne  = `{"id":1,"note":"a","price":"1.50","at":"2026-01-02 03:04:05+00","_generation":1}`
+	readOne  = `{"id":1,"note":"a","price":"1.50","at":1767323045000000,"_generation":1}`
 	readTwo  = `{"id":2,"note":null,"price":null,"at":null,"_generation":1}`
 	readTwo2 = `{"id":2,"note":"B","price":"99999999.99","at":null,"_generation":2}`
 )

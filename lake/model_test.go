@@ -300,3 +300,16 @@ func (m *model) check(at catalog.At) {
 		m.t.Fatalf("at %+v rows are\n%s\nwant\n%s", at, strings.Join(got, "\n"), strings.Join(lines, "\n"))
 	}
 }
+
+// dropForeign drops the table as another engine does.
+func dropForeign(t testing.TB, dir string) {
+	t.Helper()
+	db, err := dbsql.Open("sqlite", "file:"+filepath.Join(dir, "catalog.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM iceberg_tables WHERE table_name=?", orders.Name); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -75,6 +75,18 @@ func (f *fileSet) deleted(i int) int64 {
 	return int64(gone.GetCardinality()) //nolint:gosec // below 2^32
 }
 
+// live lists the data files that have rows left. A mirror whose rows are changed again and
+// again is mostly files that have none.
+func (f *fileSet) live() []dataFile {
+	out := make([]dataFile, 0, len(f.data))
+	for i, d := range f.data {
+		if f.deleted(i) < d.rows {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // readFiles reads a snapshot's manifests and delete files; nil is a table without a snapshot.
 func (s *Store) readFiles(ctx context.Context, snap *icetable.Snapshot) (*fileSet, error) {
 	out := &fileSet{gone: map[string]*roaring.Bitmap{}}

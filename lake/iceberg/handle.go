@@ -25,8 +25,9 @@ type handle struct {
 
 	// moving is held while the state follows the catalog, so that it never goes back. It is
 	// taken with the turn held or without; nothing is taken under it but Store.mu.
-	moving sync.Mutex
-	state  atomic.Pointer[state]
+	moving  sync.Mutex
+	state   atomic.Pointer[state] // never nil once Open has returned the handle
+	dropped atomic.Bool           // the catalog has the name no more
 }
 
 var _ table.Table = (*handle)(nil)
@@ -53,13 +54,14 @@ func (h *handle) refresh(ctx context.Context) (*state, error) {
 	defer h.moving.Unlock()
 	location, view, err := h.store.pointer.get(ctx, h.ident)
 	if errors.Is(err, dbsql.ErrNoRows) || err == nil && view {
-		h.state.Store(nil)
+		h.dropped.Store(true)
 		h.store.setDamage(h.ident, nil)
 		return nil, fault.Wrap(table.ErrNotFound, fault.NotFound, h.ident.String(), "SHOW TABLES lists what there is")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look %s up: %w", h.ident, err)
 	}
+	h.dropped.Store(false)
 	if st := h.state.Load(); st != nil && st.location == location {
 		return st, nil
 	}

@@ -77,7 +77,7 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 			b.Release()
 		}
 	}()
-	paths := mayHold(l.files.data, cols[0], batches)
+	paths := mayHold(l.files.live(), cols[0], batches)
 	if len(paths) == 0 {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (l *lookup) below(ctx context.Context, b table.Below) error {
 		return fault.Newf(fault.Invalid, "name a column of whole numbers", "%s has no such column %q", l.work.handle.ident, b.Column)
 	}
 	paths := make([]string, 0, len(l.files.data))
-	for _, f := range l.files.data {
+	for _, f := range l.files.live() {
 		if lowest, ok := wholeNumber(f.lower[col.ID]); !ok || lowest < b.Value {
 			paths = append(paths, f.path)
 		}

@@ -33,7 +33,7 @@ func (s *Store) Entries(ctx context.Context, namespace string) ([]catalog.Entry,
 // Scan implements catalog.Catalog. Of a table that has not changed it costs one look-up
 // in SQLite.
 func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catalog.Scan, error) {
-	st, err := s.handle(id).refresh(ctx)
+	_, st, err := s.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	}
 	scan := &catalog.Scan{
 		Ident: id, TableID: st.id(), Columns: st.columnsAt(snap, at),
-		Files: files.list(), Deletes: files.deletes, PathPrefix: s.root.Prefix(),
+		Files: files.scanned(), Deletes: files.deletes, PathPrefix: s.root.Prefix(),
 	}
 	if snap != nil {
 		scan.SnapshotID, scan.CommittedAt = snap.SnapshotID, time.UnixMilli(snap.TimestampMs).UTC()
@@ -70,12 +70,18 @@ func (s *Store) filesOf(ctx context.Context, st *state, snap *icetable.Snapshot)
 	return s.readFiles(ctx, snap)
 }
 
-func (f *fileSet) list() []catalog.File {
-	out := make([]catalog.File, len(f.data))
-	for i, d := range f.data {
-		out[i] = catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes, Dirty: f.gone[d.path] != nil}
+// scanned are the files that a reader reads.
+func (f *fileSet) scanned() []catalog.File {
+	live := f.live()
+	out := make([]catalog.File, len(live))
+	for i, d := range live {
+		out[i] = f.described(d)
 	}
 	return out
+}
+
+func (f *fileSet) described(d dataFile) catalog.File {
+	return catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes, Dirty: f.gone[d.path] != nil}
 }
 
 // columnsAt are the columns of a snapshot as it was; without At those of the table as it is,
@@ -112,8 +118,8 @@ func (s *state) resolve(id table.Ident, at catalog.At) (*icetable.Snapshot, erro
 	return snap, nil
 }
 
-// lastNotAfter walks the table's history, which also knows of rollbacks, and passes over
-// what has been thinned out.
+// lastNotAfter walks the table's history, which also knows of rollbacks. The history ends
+// where snapshots were thinned out; before that it is the snapshots' own times that count.
 func (s *state) lastNotAfter(t time.Time) *icetable.Snapshot {
 	var found *icetable.Snapshot
 	for entry := range s.meta.SnapshotLogs() {
@@ -122,6 +128,14 @@ func (s *state) lastNotAfter(t time.Time) *icetable.Snapshot {
 		}
 		if snap := s.meta.SnapshotByID(entry.SnapshotID); snap != nil {
 			found = snap
+		}
+	}
+	if found != nil {
+		return found
+	}
+	for _, snap := range s.meta.Snapshots() {
+		if snap.TimestampMs <= t.UnixMilli() && (found == nil || snap.SequenceNumber > found.SequenceNumber) {
+			found = &snap
 		}
 	}
 	return found
@@ -164,7 +178,7 @@ func (s *Store) each(ctx context.Context, f func(table.Ident, *state) error) err
 			return err
 		}
 		for _, id := range ids {
-			st, err := s.handle(id).refresh(ctx)
+			_, st, err := s.find(ctx, id)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -215,8 +229,8 @@ func (s *Store) Files(ctx context.Context) ([]catalog.FileStats, error) {
 			s.setDamage(id, err)
 			return nil
 		}
-		for i, f := range files.list() {
-			out = append(out, catalog.FileStats{TableID: st.id(), File: f, Deleted: files.deleted(i)})
+		for i, d := range files.data {
+			out = append(out, catalog.FileStats{TableID: st.id(), File: files.described(d), Deleted: files.deleted(i)})
 		}
 		return nil
 	})

@@ -73,6 +73,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !root.Plain() {
+		o.Log.Warn("the data folder's path has characters that other Iceberg engines do not find files by", "path", root.Dir())
+	}
 	if err := o.Disk.MkdirAll(o.Dir); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
@@ -125,7 +128,7 @@ func (s *Store) loadAll(ctx context.Context) error {
 			return err
 		}
 		for _, id := range ids {
-			if _, err := s.handle(id).refresh(ctx); err != nil && !errors.Is(err, table.ErrNotFound) {
+			if _, _, err := s.find(ctx, id); err != nil && !errors.Is(err, table.ErrNotFound) {
 				s.Log.Error("table cannot be read", "table", id.String(), "error", err)
 			}
 		}
@@ -160,22 +163,30 @@ func (s *Store) ensureNamespace(ctx context.Context, ns string) error {
 	return err
 }
 
-// handle returns the one handle of a name; it makes no table.
-func (s *Store) handle(id table.Ident) *handle {
+// find returns the one handle of a table with its state as the catalog has it. Names of
+// no table leave nothing behind.
+func (s *Store) find(ctx context.Context, id table.Ident) (*handle, *state, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	h := s.tables[id]
-	if h == nil {
-		h = &handle{store: s, ident: id, turn: make(chan struct{}, 1)}
-		s.tables[id] = h
+	s.mu.Unlock()
+	if h != nil {
+		st, err := h.refresh(ctx)
+		return h, st, err
 	}
-	return h
-}
-
-func (s *Store) forget(id table.Ident) {
+	h = &handle{store: s, ident: id, turn: make(chan struct{}, 1)}
+	st, err := h.refresh(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.damaged, id)
+	if first := s.tables[id]; first != nil {
+		s.mu.Unlock()
+		st, err = first.refresh(ctx)
+		return first, st, err
+	}
+	s.tables[id] = h
+	s.mu.Unlock()
+	return h, st, nil
 }
 
 func (s *Store) setDamage(id table.Ident, err error) {
@@ -202,8 +213,8 @@ func (s *Store) Damaged() map[table.Ident]error {
 
 // Open implements table.Tables.
 func (s *Store) Open(ctx context.Context, id table.Ident) (table.Table, error) {
-	h := s.handle(id)
-	if _, err := h.refresh(ctx); err != nil {
+	h, _, err := s.find(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -307,7 +318,7 @@ func (s *Store) Recorded(topic string, partition int32) record.PartitionOffsets 
 	s.mu.Unlock()
 	highest := record.Offsets{}
 	for _, h := range handles {
-		if st := h.state.Load(); st != nil {
+		if st := h.state.Load(); !h.dropped.Load() {
 			highest.Raise(record.Offsets{topic: st.offsets[topic]})
 		}
 	}

@@ -35,6 +35,9 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 			return nil, "", err
 		}
 	}
+	if old := thinned(w.base.meta); len(old) > 0 {
+		updates = append(updates, icetable.NewRemoveSnapshotsUpdate(old, false))
+	}
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err

@@ -60,9 +60,30 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 		if err != nil {
 			return nil, err
 		}
+		df, err = w.verbatim(df)
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, df)
 	}
 	return out, nil
+}
+
+// verbatim names a data file as every engine finds it: the library's writer escapes
+// what is no plain character.
+func (w *work) verbatim(df iceberg.DataFile) (iceberg.DataFile, error) {
+	path, err := w.io.root.Path(df.FilePath())
+	if err != nil || w.io.root.URI(path) == df.FilePath() {
+		return df, err
+	}
+	b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), df.ContentType(), w.io.root.URI(path),
+		df.FileFormat(), nil, nil, nil, df.Count(), df.FileSizeBytes())
+	if err != nil {
+		return nil, err
+	}
+	b.ColumnSizes(df.ColumnSizes()).ValueCounts(df.ValueCounts()).NullValueCounts(df.NullValueCounts()).NaNValueCounts(df.NaNValueCounts())
+	b.LowerBoundValues(df.LowerBoundValues()).UpperBoundValues(df.UpperBoundValues()).SplitOffsets(df.SplitOffsets())
+	return b.Build(), nil
 }
 
 // labelled is the batches' schema with the field ids of the table's columns, which

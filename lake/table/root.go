@@ -1,6 +1,7 @@
 package table
 
 import (
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -10,6 +11,10 @@ import (
 // scheme is what a URI of the local warehouse begins with. The path behind it is
 // verbatim, as PyIceberg and Hadoop write it: no percent escapes.
 const scheme = "file://"
+
+// refused are characters of a warehouse's folder that a URI, or a list of files in
+// SQL, reads as something else.
+const refused = "%?#*[]\n\r"
 
 // Root is where a warehouse lies: the one place that turns Iceberg's absolute URIs
 // into paths and back. Nobody else joins or cuts paths, so that a warehouse can move or
@@ -22,9 +27,9 @@ func NewRoot(dir string) (Root, error) {
 	if err != nil {
 		return Root{}, err
 	}
-	if strings.ContainsAny(abs, "%?#\n\r") {
+	if strings.ContainsAny(abs, refused) {
 		return Root{}, fault.New(fault.Invalid, "place the warehouse in "+abs,
-			"choose a data folder whose path has no %, ?, # or line break: Iceberg metadata holds it as a URI")
+			"choose a data folder whose path has none of % ? # * [ ] and no line break: Iceberg metadata holds it as a URI")
 	}
 	return Root{dir: abs}, nil
 }
@@ -37,6 +42,11 @@ func (r Root) Prefix() string { return scheme }
 
 // URI names a path in metadata.
 func (r Root) URI(path string) string { return scheme + path }
+
+// Plain tells whether URIs into the warehouse look the same with and without percent
+// escapes. Where they do not (a blank, an é), iceberg-go escapes the names of
+// metadata, and engines that take URIs verbatim, such as PyIceberg, do not find it.
+func (r Root) Plain() bool { return (&url.URL{Path: r.dir}).EscapedPath() == r.dir }
 
 // TableURI is the location of a table or view of Tarn's: <warehouse>/<namespace>/<name>.
 func (r Root) TableURI(id Ident) string {
@@ -51,6 +61,11 @@ func (r Root) Path(uri string) (string, error) {
 		if rest, ok := strings.CutPrefix(uri, prefix); ok {
 			path = "/" + rest
 			break
+		}
+	}
+	if strings.Contains(path, "%") { // iceberg-go escapes; a path of ours has no %
+		if plain, err := url.PathUnescape(path); err == nil {
+			path = plain
 		}
 	}
 	clean := filepath.Clean(path)
