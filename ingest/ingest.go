@@ -132,7 +132,7 @@ func (g *Ingest) change(ctx context.Context, file, path, text string) {
 	old := g.entry(file)
 	if err != nil {
 		g.o.Log.Warn("connector file is not taken over", "file", file, "error", err)
-		e := &entry{text: text, fault: err, since: g.o.Clock.Now(), conn: c}
+		e := &entry{text: text, fault: err, since: g.o.Clock.Now(), conn: connector{file: file}}
 		if old != nil {
 			e.runner, e.cancel, e.done, e.conn = old.runner, old.cancel, old.done, old.conn
 		}
