@@ -81,6 +81,9 @@ func (g *Ingest) Name() string { return "ingest" }
 // of a connector is in Statuses and never ends Run.
 func (g *Ingest) Run(ctx context.Context, ready func()) error {
 	defer g.stopAll()
+	g.mu.Lock()
+	clear(g.entries)
+	g.mu.Unlock()
 	g.look(ctx)
 	ready()
 	tick := time.NewTicker(lookEvery)
