@@ -78,15 +78,20 @@ func (w *writer) heal(ctx context.Context, cause error) bool {
 }
 
 func (w *writer) healOnce(ctx context.Context, cause error) error {
-	if storeFailed(cause) {
-		w.p.bus.restart(w.session)
-	} else if !w.session.lost() && !w.session.stuck.Load() {
-		if err := w.barrier(ctx); err != nil {
-			w.p.bus.restart(w.session)
-			return err
+	if !storeFailed(cause) && !w.session.lost() && !w.session.stuck.Load() {
+		found, err := 0, w.barrier(ctx)
+		if err == nil {
+			found, err = w.catchUp(ctx)
 		}
-		return w.catchUp(ctx)
+		if err == nil && (found > 0 || !errors.Is(cause, errNoAck)) {
+			return nil
+		}
+		if err != nil {
+			w.p.bus.o.Log.Warn("embedded server does not answer", "partition", w.p.label, "error", err)
+		}
+		// A store that has failed answers barriers and drops what it is to store.
 	}
+	w.p.bus.restart(w.session)
 	s, err := w.p.bus.liveSession(ctx)
 	if err != nil {
 		return err
@@ -94,7 +99,8 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	if err := w.attach(s); err != nil {
 		return err
 	}
-	return w.catchUp(ctx)
+	_, err = w.catchUp(ctx)
+	return err
 }
 
 // storeFailed tells an error of JetStream's store, which does not heal by itself, from
@@ -167,15 +173,15 @@ func (w *writer) detach() {
 }
 
 // catchUp applies every message above the last one applied, and starts from there.
-func (w *writer) catchUp(ctx context.Context) error {
+func (w *writer) catchUp(ctx context.Context) (found int, err error) {
 	last, found, err := w.p.read(ctx, w.session)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	w.seq, w.previous, w.inFlight = last, "", nil
 	w.next = w.p.Next()
 	if found > 0 {
 		w.p.bus.o.Log.Info("log read again", "partition", w.p.label, "messages_found", found, "next_offset", w.next)
 	}
-	return nil
+	return found, nil
 }

@@ -189,6 +189,9 @@ type writer struct {
 	inFlight []*message
 }
 
+// errNoAck means that the server said nothing of a publish in time.
+var errNoAck = errors.New("no acknowledgment in time")
+
 // errAck is an acknowledgment that is none.
 type errAck struct {
 	code uint16 // JetStream's error code; 0 for none
@@ -223,7 +226,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 			}
 		case <-timeout.C:
 			if len(w.inFlight) > 0 {
-				return &errAck{text: "no acknowledgment in time"}
+				return errNoAck
 			}
 		case <-w.session.gone:
 			return errServerGone

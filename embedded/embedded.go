@@ -1,0 +1,151 @@
+// Package embedded is the floor's front: it opens what every room stands on, in order, and
+// hands it to main as one Floor. In comes a configuration; out go the data folder, the log
+// of what happened, the doors, Tarn's memory and the bus. It knows no room.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/config"
+	"tarn/embedded/datadir"
+	"tarn/embedded/disk"
+	"tarn/embedded/door"
+	"tarn/embedded/guard"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/record/schemas"
+	"tarn/embedded/telemetry"
+)
+
+// Floor is what every room stands on. Meta, Schemas and Bus are set by their parts, before
+// the parts after them start.
+type Floor struct {
+	Config  config.Config
+	Version string
+	Dir     *datadir.Dir
+	Disk    *disk.FS
+	Clock   life.Clock
+	Guard   guard.Guard
+	House   *life.House
+	Front   *door.Front // where rooms mount their HTTP handlers
+	*telemetry.Telemetry
+
+	Meta    *meta.Store
+	Schemas *schemas.Store
+	Bus     *bus.Bus
+
+	open map[string]net.Listener
+}
+
+// Open takes the data folder and opens every port, before any data moves. Close the floor
+// after the house has stopped.
+func Open(cfg config.Config, version string, stderr io.Writer) (*Floor, error) {
+	f := &Floor{
+		Config: cfg, Version: version, Disk: disk.Local, Clock: life.SystemClock{}, Guard: guard.Open{},
+		Telemetry: telemetry.New(stderr, cfg.LogLevel),
+	}
+	var err error
+	if f.Dir, err = datadir.Open(cfg.Data, f.Disk); err != nil {
+		return nil, err
+	}
+	if err := f.takePorts(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	debug.SetMemoryLimit(cfg.Shares().Go)
+	f.House = life.NewHouse(f.Clock, f.Log)
+	f.Front = door.NewFront(f.House, version, f.Handler())
+	return f, nil
+}
+
+func (f *Floor) takePorts() (err error) {
+	if err := f.Disk.Remove(f.Dir.Path(portsFile)); err != nil { // of a Tarn that was killed
+		return err
+	}
+	if err := f.ToFile(f.Dir.Path("logs", "tarn.log")); err != nil {
+		return err
+	}
+	f.open, err = door.Open([]door.Door{
+		{Name: "http", Setting: "http.listen", Addr: f.Config.HTTPListen, Set: f.Config.IsSet("http.listen")},
+	}, f.Config.Listen == "auto", f.Log)
+	return err
+}
+
+// Close frees the data folder.
+func (f *Floor) Close() error { return errors.Join(f.Telemetry.Close(), f.Dir.Close()) }
+
+// Ports are the addresses of the open doors, by name.
+func (f *Floor) Ports() map[string]string { return door.Addrs(f.open) }
+
+const portsFile = "ports.json"
+
+// HTTP is the part of the HTTP door. It is the first part, so that /ready and /health answer
+// while the others start, and so the last to stop.
+func (f *Floor) HTTP() life.Part {
+	return life.Func("http", func(ctx context.Context, ready func()) error {
+		ready()
+		return door.Serve(ctx, f.open["http"], door.Checked(f.Config.HTTPHosts, f.Front), f.Log)
+	})
+}
+
+// Memory is the part of meta.db.
+func (f *Floor) Memory() life.Part {
+	return life.Opened("meta", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		if f.Meta, err = meta.Open(ctx, f.Dir.Path("meta.db")); err != nil {
+			return nil, err
+		}
+		f.Schemas = schemas.New(f.Meta)
+		return func(context.Context) error { return f.Meta.Close() }, nil
+	}, nil)
+}
+
+// BusPart is the part of the log; recorded tells it how far the lake's tables have come.
+func (f *Floor) BusPart(recorded bus.Recorded) life.Part {
+	return life.Opened("bus", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		f.Bus, err = bus.Open(ctx, bus.Options{
+			Dir: f.Dir.Path("bus"), Fsync: bus.Fsync(f.Config.BusFsync), SyncInterval: f.Config.BusSyncInterval,
+			DiskReserve: uint64(f.Config.DiskReserve), CacheBytes: f.Config.Shares().BusCache, //nolint:gosec // sizes are not negative
+			Meta: f.Meta, Disk: f.Disk, Clock: f.Clock, Log: f.Log.With("part", "bus"), Metrics: f.Metrics, Recorded: recorded,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return f.Bus.Close, nil
+	}, func() []life.Status { return f.Bus.Report() })
+}
+
+// AckDelay is how long acknowledgments to sources wait behind the log's: rule 3.
+func (f *Floor) AckDelay() time.Duration {
+	if f.Config.BusFsync == string(bus.FsyncInterval) {
+		return 2 * f.Config.BusSyncInterval
+	}
+	return 0
+}
+
+// Announce is the last part: when everything is ready it writes ports.json and shows the
+// addresses on out; it takes the file away first at a stop.
+func (f *Floor) Announce(out io.Writer) life.Part {
+	return life.Func("doors", func(ctx context.Context, ready func()) error {
+		ports := f.Ports()
+		if err := door.WritePorts(f.Disk, f.Dir.Path(portsFile), ports); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(out, "\n  Tarn %s\n\n  page      http://%s\n", f.Version, ports["http"])
+		for _, name := range slices.Sorted(maps.Keys(ports)) {
+			_, _ = fmt.Fprintf(out, "  %-9s %s\n", name, ports[name])
+		}
+		_, _ = fmt.Fprintf(out, "  data      %s\n\n  try       tarn sql --data %s 'SHOW TABLES'\n  stop      Ctrl-C\n\n", f.Dir.Path(), f.Config.Data)
+		ready()
+		<-ctx.Done()
+		return os.Remove(f.Dir.Path(portsFile))
+	})
+}

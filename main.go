@@ -1,0 +1,170 @@
+//go:build duckdb_arrow
+
+// Tarn is a production data platform in one executable: sources, a log, Iceberg
+// tables, SQL and a live page. This file is the floor plan: the commands, and in up the
+// parts in the order in which they start.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"tarn/embedded"
+	"tarn/embedded/config"
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/embedded/record"
+	"tarn/ingest"
+	"tarn/lake"
+	"tarn/lake/table"
+	sampledata "tarn/sample-data"
+	"tarn/sql/client"
+	"tarn/stream"
+	"tarn/ui"
+)
+
+// version is set by the build (-ldflags -X main.version=…).
+var version = "0.1.0-dev"
+
+type cli struct {
+	config.Flags
+
+	Up      up           `cmd:"" default:"withargs" help:"Run everything (the default command)."`
+	SQL     client.Query `cmd:"" name:"sql" help:"Query a running Tarn; without a statement it reads stdin, or prompts."`
+	Topics  client.List  `cmd:"" help:"List the topics of a running Tarn."`
+	Tables  client.List  `cmd:"" help:"List the tables of a running Tarn."`
+	Sources client.List  `cmd:"" help:"List the sources of a running Tarn."`
+	Config  config.Show  `cmd:"" help:"Show each setting in force and where it came from."`
+	Version versionCmd   `cmd:"" help:"Show the version."`
+}
+
+type versionCmd struct{}
+
+func (*versionCmd) Run(out io.Writer) error {
+	_, err := fmt.Fprintln(out, "tarn", version)
+	return err
+}
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(fault.OnSignals(context.Background(), signals), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	parser := kong.Must(&c, kong.Name("tarn"), kong.Description("A production data platform in one executable."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Writers(stdout, stderr))
+	k, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "tarn: %v\nhint: see tarn --help\n", err)
+		return fault.ExitUsage
+	}
+	k.BindTo(ctx, (*context.Context)(nil))
+	k.BindTo(stdout, (*io.Writer)(nil))
+	err = k.Run(&c.Flags, k.Selected().Name)
+	return fault.Tell(stderr, err, context.Cause(ctx))
+}
+
+// up runs every part.
+type up struct {
+	Sample bool   `help:"Load the sample port and run its application."`
+	Listen string `help:"auto takes free ports for every door." placeholder:"auto"`
+}
+
+func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error {
+	cfg, err := flags.Read(config.Flag{Key: "listen", Value: u.Listen})
+	if err != nil {
+		return err
+	}
+	f, err := embedded.Open(cfg, version, os.Stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	h := &house{Floor: f, project: cfg.Project}
+	parts := []life.Part{f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(), h.uiPart(u.Sample)}
+	if u.Sample {
+		if err := sampledata.Prepare(f.Dir.Path("sample")); err != nil {
+			return err
+		}
+		if h.project == "" {
+			h.project = f.Dir.Path("sample", sampledata.ProjectName)
+		}
+		parts = append(parts, life.Func("sample", func(ctx context.Context, ready func()) error {
+			ready()
+			return sampledata.Run(ctx, f.Dir.Path("sample", sampledata.DatabaseName), sampledata.Options{Log: f.Log.With("part", "sample")})
+		}))
+	}
+	return f.House.Run(ctx, append(parts, f.Announce(out))...)
+}
+
+// house is the rooms on their floor: each field is set by the part that opens it, before
+// the parts after it start.
+type house struct {
+	*embedded.Floor
+	project string
+
+	lake   *lake.Lake
+	stream *stream.Stream
+	ingest *ingest.Ingest
+}
+
+func (h *house) lakePart() life.Part {
+	return life.Opened("lake", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		h.lake, err = lake.Open(ctx, lake.Options{
+			Dir: h.Dir.Path("lake"), Disk: h.Disk, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+			MemoryBytes: h.Config.Shares().Lake, Threads: 2, TempDir: h.Dir.Path("state"), Committed: h.committed,
+		})
+		return func(context.Context) error { return h.lake.Close() }, err
+	}, func() []life.Status { return h.lake.Report() })
+}
+
+// committed and recorded hand what the lake knows to the rooms before it in the way.
+func (h *house) committed(c table.Committed) {
+	if h.stream != nil {
+		h.stream.Committed(c)
+	}
+}
+
+func (h *house) recorded(ctx context.Context, topic string, partition int32) (record.PartitionOffsets, error) {
+	return h.lake.Recorded(ctx, topic, partition)
+}
+
+func (h *house) streamPart() life.Part {
+	return life.Made("landing", func() life.Part {
+		h.stream = stream.New(stream.Options{
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Tables: h.lake.Tables(), CommitInterval: h.Config.LandingInterval,
+			MemoryBytes: h.Config.Shares().Landing, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+		})
+		return h.stream
+	})
+}
+
+func (h *house) ingestPart() life.Part {
+	return life.Made("ingest", func() life.Part {
+		h.ingest = ingest.New(ingest.Options{
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Dir: filepath.Join(h.project, "connectors"), Version: version,
+			AckDelay: h.AckDelay(), Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+		})
+		return h.ingest
+	})
+}
+
+func (h *house) uiPart(sample bool) life.Part {
+	return life.Made("ui", func() life.Part {
+		page := ui.New(ui.Options{
+			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Topics: h.Bus.Stats, Landings: h.stream.Landings,
+			Catalog: h.lake.Catalog(), Ports: h.Ports, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
+		})
+		h.Front.Mount("/", page.Handler())
+		return page
+	})
+}

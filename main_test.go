@@ -1,0 +1,89 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience bounds every wait of a script: not a claim of speed, but the end of a hang.
+const patience = 60 * time.Second
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tarn": main})
+}
+
+// TestScripts runs what docs show, command by command, with the real program.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("docs", "scripts"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "sqlite3" {
+				_, err := exec.LookPath("sqlite3")
+				if err != nil && os.Getenv("TARN_REQUIRE_PEERS") != "" {
+					t.Error("sqlite3 is not installed, and TARN_REQUIRE_PEERS is set")
+				}
+				return err == nil, nil
+			}
+			return false, errors.New("unknown condition")
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until},
+	})
+}
+
+// ready DATA waits until the Tarn of a data folder answers /ready.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready DATA")
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		content, err := os.ReadFile(ts.MkAbs(filepath.Join(args[0], "ports.json")))
+		var ports map[string]string
+		if err != nil || json.Unmarshal(content, &ports) != nil {
+			continue
+		}
+		resp, err := http.Get("http://" + ports["http"] + "/ready")
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("%s is not ready after %s", args[0], patience)
+}
+
+// until PATTERN COMMAND ARG... runs a command again and again until its output matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND ARG...")
+	}
+	pattern, err := regexp.Compile(`(?m)` + args[0])
+	ts.Check(err)
+	said := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		_ = ts.Exec(args[1], args[2:]...)
+		said = ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		if pattern.MatchString(said) {
+			return
+		}
+	}
+	ts.Fatalf("no %q after %s; last:\n%s", args[0], patience, said)
+}
