@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -205,4 +206,31 @@ func (b *tab) shot(name string) {
 	}
 }
 
-var _ = cdp.Empty{}
+// ctrl holds the control key down.
+var ctrl = chromedp.KeyModifiers(chromedp.ModifierCtrl)
+
+// typed replaces the statement as a person does, by the keyboard.
+func (b *tab) typed(text string) {
+	b.t.Helper()
+	b.do(chromedp.Focus("#text"))
+	eval[bool](b, `(document.getElementById("text").select(), true)`)
+	_, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
+		return chromedp.Void{}, err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// before runs a script in every page before its own.
+func (b *tab) before(js string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: js})
+		return chromedp.Void{}, err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type site struct {
 	mu     sync.Mutex
 	asked  []string // statements of /api/sql
 	hangup chan struct{}
+	open   atomic.Int64 // streams
 }
 
 // serve starts a page over a feed; rows flow in while it runs.
@@ -48,7 +50,7 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/", u.Handler())
+	mux.Handle("/", s.counted(u.Handler()))
 	mux.HandleFunc("POST /api/sql", s.sql)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -59,6 +61,19 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	t.Cleanup(s.stop)
 	return s
 }
+
+// counted counts the streams that are open.
+func (s *site) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/live" {
+			s.open.Add(1)
+			defer s.open.Add(-1)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *site) streams() int64 { return s.open.Load() }
 
 func (s *site) flow(ctx context.Context) {
 	tick := time.NewTicker(300 * time.Millisecond)

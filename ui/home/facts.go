@@ -46,7 +46,7 @@ func (n Node) Left() string {
 	case n.Rate == nil && n.Kind != Topic && n.Kind != Source && n.Rows != nil:
 		return Count(*n.Rows) + " rows"
 	}
-	return Rate(n.Rate, "")
+	return Rate(n.Rate, "rows")
 }
 
 // Right says how far behind the node is: a topic in records, the rest in time.
@@ -57,12 +57,12 @@ func (n Node) Right() string {
 	case n.Kind == Topic:
 		return "not landed"
 	case n.BehindMillis != nil:
-		return Millis(*n.BehindMillis)
+		return Millis(*n.BehindMillis) + " behind"
 	}
 	return ""
 }
 
-// The texts of a node as the table shows them.
+// RateText is the rate, as the table shows it; so are the texts below.
 func (n Node) RateText() string { return Rate(n.Rate, "") }
 
 // RowsText is the number of rows or records.

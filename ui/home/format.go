@@ -75,6 +75,8 @@ func Millis(ms int64) string {
 		return Count(ms) + thin + "ms"
 	case d < 59950*time.Millisecond:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + thin + "s"
+	case d < 2*time.Minute:
+		return Count(int64(d.Seconds())) + thin + "s"
 	case d < time.Hour:
 		return Count(int64(d.Minutes())) + thin + "min"
 	case d < 48*time.Hour:

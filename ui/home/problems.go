@@ -49,8 +49,10 @@ func problems(in Input) []Problem {
 			l.add(Problem{Warn, where, f, ""})
 		}
 		if t.DeadLetters > 0 {
-			l.add(Problem{Warn, where, Count(t.DeadLetters) + " records of " + t.Topic + " could not be read and were set aside",
-				"SELECT * FROM system.dead_letter WHERE topic = " + literal(t.Topic)})
+			l.add(Problem{
+				Warn, where, Count(t.DeadLetters) + " records of " + t.Topic + " could not be read and were set aside",
+				"SELECT * FROM system.dead_letter WHERE topic = " + literal(t.Topic),
+			})
 		}
 	}
 	for _, t := range in.Topics {

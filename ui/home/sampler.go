@@ -69,7 +69,7 @@ func sparkPath(values []float64) string {
 	var b strings.Builder
 	for i, v := range values {
 		x := sparkWidth * float64(sparkPoints-len(values)+i) / float64(sparkPoints-1)
-		fmt.Fprintf(&b, "%c%.1f %.1f", "ML"[min(i, 1)], x, 1+(sparkHeight-2)*(1-v/top))
+		fmt.Fprintf(&b, "%c%.1f %.1f", "ML"[min(i, 1)], x, sparkHeight-1-(sparkHeight-4)*v/top)
 	}
 	return b.String()
 }
@@ -87,13 +87,13 @@ func figures(in Input, g *graph, st State, rowsIn *float64) []Figure {
 		lag.Value = Unknown
 	}
 	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + plural(len(in.Lake.Views), "view", "views"), Level: OK}
-	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "-", Level: OK}
+	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "data files", Level: OK}
 	if in.Lake.Known {
 		tables.Value = Count(int64(len(in.Lake.Stats)))
 		size.Value, size.Note = Bytes(g.bytes), plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
 	}
 	return []Figure{
-		{Key: "in", Label: "Rows in", Value: Rate(rowsIn, ""), Note: "the last two minutes", Level: OK},
+		{Key: "in", Label: "Rows in", Value: Rate(rowsIn, ""), Note: "records into topics", Level: OK},
 		lag, behind, tables, size, healthFigure(in, st),
 	}
 }

@@ -4,6 +4,7 @@ package layout
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -135,27 +136,75 @@ func middle(s *spot, joined []*spot) float64 {
 	return sum / float64(len(joined))
 }
 
-// stack gives each spot its height and centres the lanes.
+// stack gives each spot its height in the picture: as level with what it is joined to as
+// its neighbours allow.
 func stack(lanes [][]*spot) float64 {
-	tall := func(lane []*spot) float64 {
-		h := 0.0
-		for _, s := range lane {
-			h += s.height + gap
-		}
-		return max(0, h-gap)
-	}
-	height := 0.0
 	for _, lane := range lanes {
-		height = max(height, tall(lane))
-	}
-	for _, lane := range lanes {
-		y := (height - tall(lane)) / 2
+		y := 0.0
 		for _, s := range lane {
 			s.y = y + s.height/2
 			y += s.height + gap
 		}
 	}
-	return height
+	for sweep := range sweeps + 1 { // the last one goes forth
+		for i := range lanes {
+			if sweep%2 == 0 {
+				level(lanes[i], func(s *spot) []*spot { return s.in })
+			} else {
+				level(lanes[len(lanes)-1-i], func(s *spot) []*spot { return s.out })
+			}
+		}
+	}
+	top, bottom := math.Inf(1), math.Inf(-1)
+	for _, lane := range lanes {
+		for _, s := range lane {
+			top, bottom = min(top, s.y-s.height/2), max(bottom, s.y+s.height/2)
+		}
+	}
+	for _, lane := range lanes {
+		for _, s := range lane {
+			s.y -= top
+		}
+	}
+	return max(0, bottom-top)
+}
+
+// level moves the spots of a lane as near as they come to the mean height of what they are
+// joined to, in their order and without touching: least squares, by merging those that
+// would overlap into one block that moves together.
+func level(lane []*spot, joined func(*spot) []*spot) {
+	type block struct {
+		first, last int
+		sum         float64 // of where its spots want its first one to be
+		at          float64
+	}
+	offset := make([]float64, len(lane)) // from the lane's first spot when all stand close
+	for i := 1; i < len(lane); i++ {
+		offset[i] = offset[i-1] + (lane[i-1].height+lane[i].height)/2 + gap
+	}
+	var blocks []block
+	for i, s := range lane {
+		want := s.y
+		if others := joined(s); len(others) > 0 {
+			want = 0
+			for _, o := range others {
+				want += o.y / float64(len(others))
+			}
+		}
+		b := block{first: i, last: i, sum: want - offset[i], at: want - offset[i]}
+		for len(blocks) > 0 && blocks[len(blocks)-1].at > b.at {
+			above := blocks[len(blocks)-1]
+			blocks = blocks[:len(blocks)-1]
+			b.first, b.sum = above.first, b.sum+above.sum
+			b.at = b.sum / float64(b.last-b.first+1)
+		}
+		blocks = append(blocks, b)
+	}
+	for _, b := range blocks {
+		for i := b.first; i <= b.last; i++ {
+			lane[i].y = b.at + offset[i]
+		}
+	}
 }
 
 // path is a smooth line from a node's right edge to the other's left one; in the lanes

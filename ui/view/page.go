@@ -18,6 +18,9 @@ const (
 	labelRunes   = 22  // of a node's name that fit its box
 )
 
+// footHeight is the room of the line "and 3 more", in the picture's units.
+const footHeight = 18.0
+
 // laneLabels head the picture's lanes.
 var laneLabels = [...]string{"Sources", "Topics", "Bronze", "Silver", "Gold"}
 
@@ -32,6 +35,7 @@ type Page struct {
 // Flow is the picture: the state's nodes with their places.
 type Flow struct {
 	Width, Height float64
+	Foot          float64 // the room below for what the picture leaves out
 	Lanes         []Lane
 	Boxes         []Box
 	Lines         []Line
@@ -80,6 +84,9 @@ func newFlow(s home.State) Flow {
 		if lane < len(laneLabels) {
 			l.Label = laneLabels[lane]
 		}
+		if l.More > 0 {
+			f.Foot = footHeight
+		}
 		f.Lanes = append(f.Lanes, l)
 	}
 	nodes := make([]layout.Node, len(shown))
@@ -108,7 +115,9 @@ func firstNodes(all []home.Node) []home.Node {
 	if len(all) <= laneNodesMax {
 		return all
 	}
-	rank := func(n home.Node) int { return -slices.Index([]home.Level{home.OK, home.Idle, home.Warn, home.Bad}, n.Level) }
+	rank := func(n home.Node) int {
+		return -slices.Index([]home.Level{home.OK, home.Idle, home.Warn, home.Bad}, n.Level)
+	}
 	byTrouble := slices.Clone(all)
 	slices.SortStableFunc(byTrouble, func(a, b home.Node) int { return cmp.Compare(rank(a), rank(b)) })
 	return byTrouble[:laneNodesMax]

@@ -75,7 +75,7 @@ export function wireSQL() {
       return;
     }
     const n = content.rows.length;
-    show(`${n} ${n === 1 ? "row" : "rows"} in ${content.stats?.ms ?? "?"} ms, ${took()} with the way`, tableOf(content));
+    show(`${n} ${n === 1 ? "row" : "rows"} in ${content.stats?.ms === undefined ? took() : content.stats.ms + " ms"}`, tableOf(content));
     const snapshots = snapshotsOf(content.stats?.snapshots);
     if (snapshots) $("status").append(snapshots);
   };
@@ -127,6 +127,17 @@ export function wireSQL() {
       e.preventDefault();
       text.focus();
     }
+  });
+  // What was never touched follows the first example, which changes when views appear.
+  const example = () => document.querySelector("[data-sql]")?.dataset.sql;
+  let first = example();
+  document.addEventListener("tarn:refreshed", () => {
+    const next = example();
+    if (text.value === first && next && document.activeElement !== text) {
+      text.value = next;
+      repaint();
+    }
+    first = next;
   });
   repaint();
   return { set, run };

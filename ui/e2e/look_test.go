@@ -1,0 +1,85 @@
+package e2e_test
+
+import (
+	_ "embed"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"tarn/ui/uitest"
+)
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// looks are the pages that are looked at, each in both themes.
+var looks = map[string]func() *uitest.Feed{
+	"port": func() *uitest.Feed { return uitest.Port(time.Now()) },
+	"trouble": func() *uitest.Feed {
+		f := uitest.Port(time.Now())
+		f.Trouble()
+		return f
+	},
+	"empty": func() *uitest.Feed { return &uitest.Feed{} },
+}
+
+// TestAccessibleInBothThemes holds the page against the rules of WCAG 2.2 A and AA.
+func TestAccessibleInBothThemes(t *testing.T) {
+	for name, feed := range looks {
+		s := serve(t, feed(), "127.0.0.1:0")
+		for _, theme := range []string{"dark", "light"} {
+			t.Run(name+" "+theme, func(t *testing.T) {
+				b := open(t)
+				b.prefers(theme)
+				b.visit(s.url)
+				if name != "empty" {
+					b.until(`document.querySelector('[aria-label^="view gold."]')`)
+					b.do(chromedp.Focus(`[aria-label^="silver silver.calls"]`), chromedp.KeyEvent("\r"))
+					b.until(resultShown)
+				}
+				b.shot(name + "-" + theme)
+				b.accessible()
+				if name != "empty" {
+					b.do(chromedp.Click(`button[data-flow="table"]`))
+					b.shot(name + "-table-" + theme)
+					b.accessible()
+				}
+				b.clean()
+			})
+		}
+	}
+}
+
+func (b *tab) accessible() {
+	b.t.Helper()
+	eval[bool](b, axe+";true")
+	found := eval[[]string](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}).then((r) => r.violations.flatMap((v) =>
+		v.nodes.slice(0, 4).map((n) => v.id + " " + n.target.join(" ") + ": " + (n.failureSummary ?? ""))))`)
+	for _, f := range found {
+		b.t.Error(f)
+	}
+}
+
+// TestNoSidewaysScroll holds at the width of a phone and of a small laptop, with the
+// longest names that a page meets.
+func TestNoSidewaysScroll(t *testing.T) {
+	for name, feed := range map[string]*uitest.Feed{"port": looks["port"](), "trouble": looks["trouble"](), "hostile": uitest.HostileNames(time.Now()), "empty": {}} {
+		s := serve(t, feed, "127.0.0.1:0")
+		for _, width := range []int64{390, 800, 1280} {
+			b := open(t)
+			b.prefers("dark")
+			b.do(chromedp.EmulateViewport(width, 844))
+			b.visit(s.url)
+			b.do(chromedp.Click("#run"))
+			b.until(resultShown)
+			if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > width {
+				t.Errorf("%s: the page is %d wide in %d", name, wide, width)
+			}
+			if width == 390 || name == "trouble" {
+				b.shot(name + "-" + map[int64]string{390: "narrow", 800: "middle", 1280: "wide"}[width])
+			}
+			b.clean()
+		}
+	}
+}
