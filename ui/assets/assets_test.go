@@ -137,7 +137,7 @@ var ways = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.
 
 func TestScriptsMakeNoHTMLAndNameNoHost(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !(strings.HasSuffix(path, ".js") || strings.HasSuffix(path, ".css")) {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".js" && filepath.Ext(path) != ".css" {
 			return err
 		}
 		content, err := os.ReadFile(path)

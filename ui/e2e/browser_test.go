@@ -24,7 +24,7 @@ const waitLimit = 30 * time.Second
 
 var browser struct {
 	once sync.Once
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // chromedp keeps its browser in a context
 	skip string
 	err  error
 	end  func()
@@ -65,14 +65,15 @@ func start() {
 	}
 	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, endBrowser := chromedp.NewContext(alloc)
-	browser.ctx, browser.end = ctx, func() { endBrowser(); endAlloc() }
+	browser.ctx = ctx //nolint:fatcontext // made once
+	browser.end = func() { endBrowser(); endAlloc() }
 	browser.err = chromedp.Do(ctx, chromedp.Navigate("about:blank"))
 }
 
 // tab is one page of the browser, in storage of its own.
 type tab struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp keeps its tab in a context
 
 	mu     sync.Mutex
 	errors []string

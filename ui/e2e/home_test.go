@@ -213,7 +213,8 @@ func TestHostileTextStaysText(t *testing.T) {
 	b.until(resultShown)
 	eval[bool](b, `(document.querySelector('g.k-silver').dispatchEvent(new MouseEvent("click", {bubbles: true})), true)`)
 	b.until(`!document.getElementById("facts").hidden`)
-	time.Sleep(time.Second) // what would run has run by then
+	now := eval[string](b, `document.querySelector("time").textContent`)
+	b.until(fmt.Sprintf(`document.querySelector("time").textContent !== %q`, now)) // what would run has run by then
 	if got := eval[string](b, `document.title + document.querySelectorAll("main img, main script, main iframe").length`); got != "Tarn0" {
 		t.Errorf("something became HTML: %s", got)
 	}

@@ -93,8 +93,6 @@ func optional[T any](v *T, show func(T) string) string {
 	return show(*v)
 }
 
-func known[T any](v T) *T { return &v }
-
 // clockText is a time of day, in UTC as everything in Tarn.
 func clockText(t time.Time) string { return t.UTC().Format("15:04:05") }
 

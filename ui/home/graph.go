@@ -48,7 +48,7 @@ func (s *Sampler) graph(in Input) *graph {
 		g.landed[l.Topic] = l
 	}
 	for _, t := range in.Lake.Stats {
-		g.stats[t.Ident.String()] = t
+		g.stats[t.String()] = t
 		g.rows, g.files, g.bytes = g.rows+t.Rows, g.files+t.Files, g.bytes+t.Bytes
 	}
 	for _, src := range in.Sources {
@@ -98,15 +98,15 @@ func (g *graph) connect(from, to string, rate *float64) {
 func (s *Sampler) source(g *graph, src source.Status) {
 	n := Node{
 		Key: key("source", src.Name), Kind: Source, Name: src.Name, Lane: laneSource, Level: sourceLevel(src.State), Word: src.State,
-		Rate: s.windows.rate("source/"+src.Name, g.in.Now, src.Rows), Rows: known(src.Rows), Error: src.Error, Hint: src.Hint,
-		BehindMillis: known(s.windows.worst("source/lag/"+src.Name, g.in.Now, src.Lag.Millis)),
+		Rate: s.windows.rate("source/"+src.Name, g.in.Now, src.Rows), Rows: new(src.Rows), Error: src.Error, Hint: src.Hint,
+		BehindMillis: new(s.windows.worst("source/lag/"+src.Name, g.in.Now, src.Lag.Millis)),
 		Query:        "SELECT * FROM system.sources WHERE name = " + literal(src.Name),
 	}
 	if len(src.Findings) > 0 {
 		n.Level = worse(n.Level, Warn)
 	}
 	if src.Lag.Events >= 0 {
-		n.LagRecords = known(src.Lag.Events)
+		n.LagRecords = new(src.Lag.Events)
 	}
 	n.Facts = facts("State", cmp.Or(src.Lag.Snapshot, src.State), "Kind", src.Kind, "Position", src.Position, "Changes since start", Count(src.Rows),
 		"Waiting", optional(n.LagRecords, Count), "Behind", optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint)
@@ -142,15 +142,15 @@ func (s *Sampler) topic(g *graph, parts []bus.PartitionStats) {
 	g.records += next
 	n := Node{
 		Key: key("topic", name), Kind: Topic, Name: name, Lane: laneTopic, Level: OK, Word: "open",
-		Rate: s.windows.rate("topic/"+name, g.in.Now, next), Rows: known(next - first), Bytes: known(size), Error: finding,
+		Rate: s.windows.rate("topic/"+name, g.in.Now, next), Rows: new(next - first), Bytes: new(size), Error: finding,
 		Query: "SELECT * FROM system.topics WHERE name = " + literal(name),
 	}
 	if finding != "" {
 		n.Level, n.Word = Warn, "held back"
 	}
 	if l, ok := g.landed[name]; ok {
-		n.LagRecords = known(l.LagRecords)
-		n.BehindMillis = known(s.windows.worst("behind/"+name, g.in.Now, l.LagMillis))
+		n.LagRecords = new(l.LagRecords)
+		n.BehindMillis = new(s.windows.worst("behind/"+name, g.in.Now, l.LagMillis))
 		n.Query = newest(l.Bronze, "_timestamp DESC, _offset DESC")
 		g.lag += l.LagRecords
 		if g.behindIn == "" || *n.BehindMillis > g.behind {
@@ -198,7 +198,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 			n.Level = worse(n.Level, Warn)
 		}
 		if !l.CommittedAt.IsZero() && (n.CommittedAt == nil || l.CommittedAt.After(*n.CommittedAt)) {
-			n.CommittedAt = known(l.CommittedAt)
+			n.CommittedAt = new(l.CommittedAt)
 		}
 		n.Query = newest(to.id, to.order)
 		n.Facts = append(g.tableFacts(n), facts("Topic", l.Topic, "Landed up to", Count(to.next), "Landed since start", Count(to.rows),
@@ -213,12 +213,12 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 func (g *graph) table(id table.Ident, kind Kind, lane int) *Node {
 	n := &Node{Key: tableKey(id), Kind: kind, Name: id.String(), Label: id.Name, Lane: lane, Level: OK, Word: "table", Query: newest(id, "")}
 	if t, ok := g.stats[id.String()]; ok {
-		n.Rows, n.Files, n.Bytes = known(t.Rows), known(t.Files), known(t.Bytes)
+		n.Rows, n.Files, n.Bytes = new(t.Rows), new(t.Files), new(t.Bytes)
 		if t.SnapshotID != 0 {
 			n.SnapshotID = strconv.FormatInt(t.SnapshotID, 10)
 		}
 		if !t.CommittedAt.IsZero() {
-			n.CommittedAt = known(t.CommittedAt)
+			n.CommittedAt = new(t.CommittedAt)
 		}
 	}
 	n.Facts = g.tableFacts(n)
@@ -258,7 +258,7 @@ func (g *graph) views() {
 	waiting := slices.Clone(g.in.Lake.Views)
 	byName := map[string]bool{}
 	for _, v := range waiting {
-		byName[v.Ident.String()] = true
+		byName[v.String()] = true
 	}
 	for len(waiting) > 0 {
 		var later []catalog.View
@@ -283,7 +283,7 @@ func (g *graph) views() {
 }
 
 func (g *graph) view(v catalog.View) {
-	n := Node{Key: tableKey(v.Ident), Kind: Gold, Name: v.Ident.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: newest(v.Ident, "")}
+	n := Node{Key: tableKey(v.Ident), Kind: Gold, Name: v.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: newest(v.Ident, "")}
 	var rate float64
 	missing := []string{}
 	for _, input := range v.Inputs {

@@ -50,7 +50,7 @@ func (ws *windows) rate(key string, now time.Time, v int64) *float64 {
 	if passed <= 0 {
 		return nil
 	}
-	return known(float64(w.value[last]-w.value[first]) / passed)
+	return new(float64(w.value[last]-w.value[first]) / passed)
 }
 
 // worst is the highest value in the window.

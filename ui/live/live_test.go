@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,7 @@ func listen(t *testing.T, url string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by end
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,19 +95,33 @@ func TestFirstAllThenWhatChanged(t *testing.T) {
 
 // slowWriter holds a client up until it is let go.
 type slowWriter struct {
-	*httptest.ResponseRecorder
 	hold chan struct{}
+
+	mu   sync.Mutex
+	text strings.Builder
 }
+
+func (w *slowWriter) Header() http.Header { return http.Header{} }
+func (w *slowWriter) WriteHeader(int)     {}
+func (w *slowWriter) Flush()              {}
 
 func (w *slowWriter) Write(p []byte) (int, error) {
 	<-w.hold
-	return w.ResponseRecorder.Write(p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *slowWriter) sent() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 func TestASlowClientGetsTheLatestInOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := live.NewHub("b")
-		w := &slowWriter{httptest.NewRecorder(), make(chan struct{})}
+		w := &slowWriter{hold: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -119,12 +134,12 @@ func TestASlowClientGetsTheLatestInOne(t *testing.T) {
 		}
 		close(w.hold)
 		synctest.Wait()
-		if n := strings.Count(w.Body.String(), "data: "); n != 1 || !strings.Contains(w.Body.String(), strings.Repeat("x", 99)) {
-			t.Errorf("%d events: %s", n, w.Body)
+		if n := strings.Count(w.sent(), "data: "); n != 1 || !strings.Contains(w.sent(), strings.Repeat("x", 99)) {
+			t.Errorf("%d events: %s", n, w.sent())
 		}
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		if !strings.Contains(w.Body.String(), "event: beat") {
+		if !strings.Contains(w.sent(), "event: beat") {
 			t.Error("no beat in a silence")
 		}
 		cancel()

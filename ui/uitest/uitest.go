@@ -60,7 +60,7 @@ func read[T any](f *Feed, of func() T) func() T {
 	}
 }
 
-// Parts, and the other four, are the functions of ui.Options.
+// Parts are the parts now; it and the other four are the functions of ui.Options.
 func (f *Feed) Parts() []life.Status { return read(f, func() []life.Status { return f.PartsNow })() }
 
 // Sources are the sources now.

@@ -1,0 +1,248 @@
+package home_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tarn/embedded/life"
+	"tarn/ingest/source"
+	"tarn/ui/home"
+	"tarn/ui/uitest"
+)
+
+// watch is a sampler over a feed with a clock of its own.
+type watch struct {
+	*home.Sampler
+	feed  *uitest.Feed
+	clock *uitest.Clock
+}
+
+func newWatch(feed func(time.Time) *uitest.Feed) *watch {
+	clock := uitest.NewClock()
+	return &watch{home.NewSampler(), feed(clock.Now()), clock}
+}
+
+func (w *watch) look() home.State {
+	return w.Sample(home.Input{
+		Now: w.clock.Now(), Parts: w.feed.Parts(), Sources: w.feed.Sources(), Topics: w.feed.Topics(), Landings: w.feed.Landings(),
+		Lake: home.Lake{Known: true, Stats: w.feed.StatsNow, Views: w.feed.ViewsNow, Err: w.feed.CatalogErr}, Ports: w.feed.Ports(),
+	})
+}
+
+// run lets rows flow for a number of half seconds.
+func (w *watch) run(halves int, rows int64) home.State {
+	for range halves {
+		w.clock.Add(500 * time.Millisecond)
+		w.feed.Step(rows, w.clock.Now())
+		w.look()
+	}
+	return w.look()
+}
+
+func node(t *testing.T, s home.State, name string) home.Node {
+	t.Helper()
+	i := slices.IndexFunc(s.Nodes, func(n home.Node) bool { return n.Name == name })
+	if i < 0 {
+		t.Fatalf("no node %s", name)
+	}
+	return s.Nodes[i]
+}
+
+func figure(t *testing.T, s home.State, key string) home.Figure {
+	t.Helper()
+	i := slices.IndexFunc(s.Figures, func(f home.Figure) bool { return f.Key == key })
+	if i < 0 {
+		t.Fatalf("no figure %s", key)
+	}
+	return s.Figures[i]
+}
+
+func TestTheChainFromSourceToView(t *testing.T) {
+	s := newWatch(uitest.Port).look()
+	var names []string
+	for _, n := range s.Nodes {
+		names = append(names, n.Name)
+	}
+	want := []string{
+		"port", "port.main.calls", "port.main.moves", "port.main.ports", "port.main.vessels",
+		"bronze.port_main_calls", "bronze.port_main_moves", "bronze.port_main_ports", "bronze.port_main_vessels",
+		"silver.calls", "silver.moves", "silver.ports", "silver.vessels", "gold.berth_productivity", "gold.busiest_vessels",
+	}
+	if !slices.Equal(names, want) {
+		t.Fatalf("nodes %q", names)
+	}
+	key := func(name string) string { return node(t, s, name).Key }
+	for _, pair := range [][2]string{
+		{"port", "port.main.calls"},
+		{"port.main.calls", "bronze.port_main_calls"},
+		{"bronze.port_main_calls", "silver.calls"},
+		{"silver.calls", "gold.berth_productivity"},
+		{"bronze.port_main_calls", "gold.busiest_vessels"},
+	} {
+		if !slices.ContainsFunc(s.Edges, func(e home.Edge) bool { return e.From == key(pair[0]) && e.To == key(pair[1]) }) {
+			t.Errorf("no edge %v", pair)
+		}
+	}
+	if len(s.Edges) != 4+4+4+3+2 {
+		t.Errorf("%d edges", len(s.Edges))
+	}
+}
+
+func TestRatesAreOfTheLastSeconds(t *testing.T) {
+	w := newWatch(uitest.Port)
+	if s := w.look(); figure(t, s, "in").Value != home.Unknown || node(t, s, "port").Rate != nil {
+		t.Error("a rate after one look")
+	}
+	s := w.run(40, 50)
+	if got := *node(t, s, "port.main.calls").Rate; got < 95 || got > 105 {
+		t.Errorf("a hundred a second shows as %v", got)
+	}
+	if got := node(t, s, "bronze.port_main_calls").Left(); got != "100\u202frows/s" {
+		t.Errorf("the node says %q", got)
+	}
+	if s := w.run(20, 0); *node(t, s, "port.main.calls").Rate != 0 {
+		t.Error("what has stopped still flows")
+	}
+	w.feed.TopicsNow[0].NextOffset = 3 // the topic was made again
+	if got := node(t, w.run(1, 0), "port.main.calls").Rate; got != nil && *got < 0 {
+		t.Errorf("a rate of %v", *got)
+	}
+}
+
+func TestFreshnessIsTheWorstOfTheLastSeconds(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.LandingsNow[1].LagMillis = 42_000
+	s := w.look()
+	if f := figure(t, s, "behind"); f.Level != home.Warn || !strings.HasPrefix(f.Value, "42.0") || !strings.Contains(f.Note, "port.main.moves") {
+		t.Errorf("%+v", f)
+	}
+	if got := *node(t, s, "gold.berth_productivity").BehindMillis; got != 42_000 {
+		t.Errorf("the view is %d behind, its input 42000", got)
+	}
+	w.feed.LandingsNow[1].LagMillis = 0
+	w.clock.Add(time.Second)
+	if got := *node(t, w.look(), "silver.moves").BehindMillis; got != 42_000 {
+		t.Errorf("forgotten after a second: %d", got)
+	}
+	w.clock.Add(10 * time.Second)
+	w.look()
+	if got := *node(t, w.look(), "silver.moves").BehindMillis; got != 0 {
+		t.Errorf("still %d after ten seconds", got)
+	}
+}
+
+func TestTroubleIsNamedWithItsHint(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.Trouble()
+	w.feed.CatalogErr = errors.New("catalog.db is busy")
+	s := w.look()
+	if s.Health != "degraded" || s.Problems[0].Level != home.Bad {
+		t.Errorf("health %s, first %+v", s.Health, s.Problems[0])
+	}
+	text, _ := json.Marshal(s.Problems)
+	for _, part := range []string{"disk full", "free some room", "database is locked", "table log", "add a PRIMARY KEY", "set aside", "catalog.db is busy"} {
+		if strings.Count(string(text), part) != 1 {
+			t.Errorf("%q is there %d times in %s", part, strings.Count(string(text), part), text)
+		}
+	}
+	for name, want := range map[string]home.Level{"port": home.Warn, "bronze.port_main_moves": home.Bad, "silver.ports": home.Warn, "silver.calls": home.OK} {
+		if got := node(t, s, name).Level; got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestViewsOnViewsAndMissingInputs(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.AddView("gold", "a_top", "gold.berth_productivity")
+	w.feed.AddView("gold", "broken", "silver.none")
+	w.feed.AddView("gold", "ring_a", "gold.ring_b")
+	w.feed.AddView("gold", "ring_b", "gold.ring_a")
+	s := w.look()
+	if a, b := node(t, s, "gold.a_top").Lane, node(t, s, "gold.berth_productivity").Lane; a != b+1 {
+		t.Errorf("the view on a view is in lane %d, the other in %d", a, b)
+	}
+	if n := node(t, s, "gold.broken"); n.Level != home.Warn || !strings.Contains(n.Error, "silver.none") {
+		t.Errorf("%+v", n)
+	}
+	node(t, s, "gold.ring_a")
+}
+
+func TestQueriesQuoteWhatDataChose(t *testing.T) {
+	s := newWatch(uitest.HostileNames).look()
+	for _, n := range s.Nodes {
+		if n.Kind == home.Silver && n.Query != `SELECT *
+FROM silver."`+strings.ReplaceAll(uitest.Hostile, `"`, `""`)+`"
+ORDER BY _offset DESC
+LIMIT 20` {
+			t.Errorf("silver: %s", n.Query)
+		}
+		if n.Kind == home.Source && n.Query != "SELECT * FROM system.sources WHERE name = '"+strings.ReplaceAll(uitest.Hostile, "'", "''")+"'" {
+			t.Errorf("source: %s", n.Query)
+		}
+	}
+}
+
+func TestShapeChangesWithWhatValuesDoNotCarry(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.look()
+	first := w.run(3, 10)
+	if next := w.run(3, 10); next.Shape() != first.Shape() {
+		t.Error("numbers changed the shape")
+	}
+	w.feed.PartsNow[2].State = life.Degraded
+	degraded := w.look()
+	w.feed.SourcesNow[0].Findings = []source.Finding{{Message: "no key"}}
+	found := w.look()
+	w.feed.AddTopic("new", "new", "new", 1, w.clock.Now())
+	if grown := w.look(); slices.Contains([]string{first.Shape(), degraded.Shape(), found.Shape()}, grown.Shape()) || degraded.Shape() == found.Shape() {
+		t.Error("a change of shape went unseen")
+	}
+}
+
+func TestTheTwinIsWholeJSON(t *testing.T) {
+	for name, s := range map[string]home.State{"starting": home.Starting("1", false), "port": newWatch(uitest.Port).look(), "empty": home.NewSampler().Sample(home.Input{})} {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "null") {
+			t.Errorf("%s: null in %s", name, text)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for got, want := range map[string]string{
+		home.Count(0): "0", home.Count(999): "999", home.Count(1000): "1 000", home.Count(-1234567): "-1 234 567",
+		home.Bytes(999): "999 B", home.Bytes(1000): "1 kB", home.Bytes(999_600): "1 MB", home.Bytes(8_610_000_000): "8.61 GB",
+		home.Millis(0): "0 ms", home.Millis(999): "999 ms", home.Millis(4200): "4.2 s", home.Millis(59_999): "59 s", home.Millis(95_000): "95 s",
+		home.Millis(600_000): "10 min", home.Millis(7_200_000): "2 h", home.Millis(1_000_000_000): "11 d",
+		home.Rate(nil, "rows"): "-",
+	} {
+		if got := strings.ReplaceAll(got, "\u202f", " "); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0 /s", 0.01: "0 /s", 4.25: "4.2 /s", 120: "120 /s", 9_000: "9 000 /s", 12_345: "12.3 k/s", 2_500_000: "2.5 M/s"} {
+		if got := strings.ReplaceAll(strings.ReplaceAll(home.Rate(&v, ""), "\u202fk\u202f", " k"), "\u202fM\u202f", " M"); strings.ReplaceAll(got, "\u202f", " ") != want {
+			t.Errorf("%v: %q, want %q", v, got, want)
+		}
+	}
+}
+
+func FuzzBytesAndMillis(f *testing.F) {
+	f.Add(int64(0))
+	f.Add(int64(999_999_999))
+	f.Fuzz(func(t *testing.T, n int64) {
+		for _, text := range []string{home.Count(n), home.Bytes(max(n, 0)), home.Millis(max(n, 0) % (1 << 50))} {
+			if text == "" || strings.Contains(text, "NaN") || strings.Contains(text, "e+") {
+				t.Errorf("%d: %q", n, text)
+			}
+		}
+	})
+}
