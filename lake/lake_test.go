@@ -50,7 +50,7 @@ func open(t testing.TB, dir string, fs *disk.FS) *house {
 		t.Fatal(err)
 	}
 	h := &house{l, t, dir, fs}
-	t.Cleanup(func() { _ = h.Lake.Close() })
+	t.Cleanup(func() { _ = h.Close() })
 	return h
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,12 +45,10 @@ type past struct {
 }
 
 func TestTableAgainstModel(t *testing.T) {
-	base := t.TempDir()
+	base, turn := t.TempDir(), 0
 	rapid.Check(t, func(r *rapid.T) {
-		dir, err := os.MkdirTemp(base, "lake")
-		if err != nil {
-			r.Fatal(err)
-		}
+		turn++
+		dir := filepath.Join(base, fmt.Sprint(turn))
 		m := &model{t: r, tb: t, rows: map[int64]map[string]any{}, past: map[int64]past{}}
 		m.h = open(t, dir, disk.Local)
 		defer func() { _ = m.h.Close() }()

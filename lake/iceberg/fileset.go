@@ -5,6 +5,8 @@ package iceberg
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -37,18 +39,15 @@ type fileSet struct {
 // with is the set after a commit that added files and deleted positions.
 func (f *fileSet) with(added []dataFile, deleteFile string, hits map[string]*roaring.Bitmap) *fileSet {
 	next := &fileSet{
-		data:    append(f.data[:len(f.data):len(f.data)], added...),
+		data:    slices.Concat(f.data, added),
 		deletes: f.deletes,
 		gone:    f.gone,
 	}
 	if deleteFile == "" {
 		return next
 	}
-	next.deletes = append(f.deletes[:len(f.deletes):len(f.deletes)], deleteFile)
-	next.gone = make(map[string]*roaring.Bitmap, len(f.gone)+len(hits))
-	for path, positions := range f.gone {
-		next.gone[path] = positions
-	}
+	next.deletes = append(slices.Clip(f.deletes), deleteFile)
+	next.gone = maps.Clone(f.gone)
 	for path, positions := range hits {
 		if old := next.gone[path]; old != nil {
 			positions = roaring.Or(old, positions)

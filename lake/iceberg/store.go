@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -204,11 +205,7 @@ func (s *Store) setDamage(id table.Ident, err error) {
 func (s *Store) Damaged() map[table.Ident]error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[table.Ident]error, len(s.damaged))
-	for id, err := range s.damaged {
-		out[id] = err
-	}
-	return out
+	return maps.Clone(s.damaged)
 }
 
 // Open implements table.Tables.
@@ -256,9 +253,7 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 	if keys := keyProperty(spec.Columns); keys != "" {
 		props[propKeys] = keys
 	}
-	for k, v := range spec.Properties {
-		props[k] = v
-	}
+	maps.Copy(props, spec.Properties)
 	io := s.io()
 	_, err = s.library.CreateTable(withIO(ctx, io), []string{spec.Namespace, spec.Name}, schema,
 		icecatalog.WithLocation(s.root.TableURI(spec.Ident)), icecatalog.WithProperties(props))
