@@ -101,8 +101,8 @@ func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) string
 	defer late.Stop()
 	select {
 	case <-p.Done():
-		if point == "" {
-			t.Fatalf("tarn ended by itself\n%s", s.House.Tail())
+		if point == "" || !p.Killed() {
+			t.Fatalf("tarn ended by itself on the way to %q\n%s", point, s.House.Tail())
 		}
 	case <-late.C:
 		if point != "" {

@@ -158,6 +158,12 @@ func (p *Process) Ended() bool {
 	}
 }
 
+// Killed tells whether a process that has ended did so by kill -9, its own or another's.
+func (p *Process) Killed() bool {
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
 // Signal sends one; to a process that has ended it does nothing.
 func (p *Process) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 

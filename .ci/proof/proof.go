@@ -41,14 +41,18 @@ func Build(ctx context.Context, dir string) (string, error) {
 func Until(ctx context.Context, look func() (done bool, why error)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	var last error // of a look that the end of ctx did not spoil
 	for {
 		done, why := look()
 		if done {
 			return why
 		}
+		if ctx.Err() == nil || last == nil {
+			last = why
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), why)
+			return errors.Join(context.Cause(ctx), last)
 		case <-tick.C:
 		}
 	}
