@@ -8,7 +8,6 @@ import (
 
 	"tarn/embedded/record"
 	"tarn/ingest/source"
-	"tarn/ingest/source/sourcetest"
 )
 
 // TestASnapshotInChunksUnderWrites takes a snapshot of many chunks while a writer goes on,
@@ -196,30 +195,4 @@ func TestARecordThatIsTooLargeQuarantinesItsTable(t *testing.T) {
 	r.exec("DELETE FROM big", "INSERT INTO big VALUES (2, 'small')")
 	r.start()
 	r.equal("calls", "big")
-}
-
-// TestAWriterWithoutPatienceIsHeldUpByAChunkAtMost is measured by count, not by time: in a
-// rollback journal a writer with no busy timeout may meet a reader, and gets through at once
-// after it.
-func TestAWriterWithoutPatience(t *testing.T) {
-	r := newRig(t, t.TempDir(), "delete", callsDDL,
-		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO calls SELECT i, printf('%.*c', 2000, 'x') || i, i FROM n`)
-	defer r.close()
-	r.exec("PRAGMA busy_timeout = 0")
-	r.start()
-	worst := 0
-	for i := range 200 {
-		tries := 0
-		for {
-			if _, err := r.app.Exec(fmt.Sprintf("UPDATE calls SET teu = teu + 1 WHERE id = %d", i+1)); err == nil {
-				break
-			}
-			tries++
-		}
-		worst = max(worst, tries)
-	}
-	t.Logf("the unluckiest of 200 writes was tried %d times", worst)
-	r.exec("PRAGMA busy_timeout = 10000")
-	r.equal("calls")
-	_ = sourcetest.Fold
 }
