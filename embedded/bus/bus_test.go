@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -15,8 +16,17 @@ import (
 	"tarn/embedded/record"
 )
 
+// modelChecks is how many random lives of a log a plain test run tries.
+const modelChecks = "25"
+
 func TestMain(m *testing.M) {
 	childMain()
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "rapid.checks" })
+	if !chosen {
+		_ = flag.Set("rapid.checks", modelChecks)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -18,8 +18,9 @@ const (
 	lost     mishap = "lost"     // never sent
 	broken   mishap = "broken"   // never sent, with an error
 	muted    mishap = "muted"    // sent, the acknowledgment is lost
-	late     mishap = "late"     // sent when the test says so
-	twice    mishap = "twice"    // sent twice
+	late     mishap = "late"     // sent when the test says so, with an error
+	slow     mishap = "slow"     // taken by the server only after its time is over
+	twice    mishap = "twice"    // sent twice; the answer says duplicate
 	intruded mishap = "intruded" // a foreign message comes before it
 	stuck    mishap = "stuck"    // the server answers nothing any more, until it is restarted
 )
@@ -28,11 +29,12 @@ var errPlanted = errors.New("planted")
 
 // faults stands between the writers and the server.
 type faults struct {
-	mu    sync.Mutex
-	next  []mishap
-	stuck *nats.Conn
-	held  []func() error
-	hits  map[mishap]int
+	mu     sync.Mutex
+	next   []mishap
+	stuck  *nats.Conn
+	held   []func() error
+	queued []*nats.Msg
+	hits   map[mishap]int
 }
 
 func (f *faults) options(o *bus.Options) {
@@ -73,6 +75,18 @@ func (f *faults) take(m *nats.Msg) mishap {
 	return kind
 }
 
+// backlog is what a slow server takes before a barrier.
+func (f *faults) backlog(m *nats.Msg) []*nats.Msg {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m.Header.Get("Tb") != "" {
+		return nil
+	}
+	out := f.queued
+	f.queued = nil
+	return out
+}
+
 func (f *faults) publish(nc *nats.Conn, m *nats.Msg) error {
 	kind := f.take(m)
 	f.mu.Lock()
@@ -83,6 +97,11 @@ func (f *faults) publish(nc *nats.Conn, m *nats.Msg) error {
 	f.mu.Unlock()
 	if deaf {
 		return nil
+	}
+	for _, before := range f.backlog(m) {
+		if err := nc.PublishMsg(before); err != nil {
+			return err
+		}
 	}
 	own := &nats.Msg{Subject: m.Subject, Reply: m.Reply, Header: m.Header, Data: append([]byte(nil), m.Data...)}
 	switch kind {
@@ -97,9 +116,16 @@ func (f *faults) publish(nc *nats.Conn, m *nats.Msg) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.held = append(f.held, func() error { return errors.Join(nc.PublishMsg(own), nc.Flush()) })
+		return errPlanted
+	case slow:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.queued = append(f.queued, own)
 		return nil
 	case twice:
-		return errors.Join(nc.PublishMsg(own), nc.PublishMsg(own))
+		first := *own
+		first.Reply = ""
+		return errors.Join(nc.PublishMsg(&first), nc.PublishMsg(own))
 	case intruded:
 		return errors.Join(nc.PublishMsg(&nats.Msg{Subject: m.Subject, Data: []byte("not a batch")}), nc.PublishMsg(own))
 	}

@@ -3,7 +3,6 @@ package bus_test
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +31,7 @@ func TestADiskThatFillsUpUnderTheServerHeals(t *testing.T) {
 		}
 	}()
 	h := open(t, func(o *bus.Options) {
-		o.Dir = mounted; o.Log = slog.Default()
+		o.Dir = mounted
 		o.WithAckTimeout(time.Second)
 		o.WithFree(func(string) (uint64, error) { return 1 << 40, nil })
 	})
@@ -41,7 +40,7 @@ func TestADiskThatFillsUpUnderTheServerHeals(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 12<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, q := h.partition("p", bus.TopicConfig{}), h.partition("q", bus.TopicConfig{})
+	p, q := h.partition("p", bus.TopicConfig{Retention: -1}), h.partition("q", bus.TopicConfig{})
 	h.append(q, batch("before"))
 	value := strings.Repeat("x", 300_000)
 	acked := map[int64]string{}
@@ -55,7 +54,7 @@ func TestADiskThatFillsUpUnderTheServerHeals(t *testing.T) {
 		}
 		return err
 	}
-	for i := 0; refused < 20 && i < 200; i++ {
+	for i := 0; refused < 8 && i < 200; i++ {
 		if put(fmt.Sprint(i, "-", value)) != nil {
 			refused++
 			time.Sleep(20 * time.Millisecond)

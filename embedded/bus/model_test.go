@@ -69,7 +69,7 @@ func (w *walk) make(t *rapid.T) (data []byte, values []string) {
 // only when the append is not in the log it tries once more.
 func (w *walk) append(t *rapid.T) {
 	data, values := w.make(t)
-	w.faults.plan(rapid.SampledFrom([]mishap{fine, fine, fine, fine, fine, lost, broken, muted, late, twice, intruded}).Draw(t, "mishap"))
+	w.faults.plan(rapid.SampledFrom([]mishap{fine, fine, fine, fine, fine, lost, broken, muted, late, slow, twice, intruded}).Draw(t, "mishap"))
 	a, err := w.p.Append(context.Background(), data)
 	w.took(t, values, a, err)
 	if err == nil || rapid.Bool().Draw(t, "give up") {

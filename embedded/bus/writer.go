@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -370,8 +371,11 @@ func (w *writer) reply() string {
 
 // settle takes an acknowledgment: the oldest in flight is in the log, on disk.
 func (w *writer) settle(reply *nats.Msg) error {
-	if len(w.inFlight) == 0 || reply.Subject != w.inFlight[0].reply {
+	switch i := slices.IndexFunc(w.inFlight, func(m *message) bool { return m.reply == reply.Subject }); {
+	case i > 0:
 		return &errAck{text: "acknowledgments out of order"}
+	case i < 0:
+		return lateAck(reply)
 	}
 	m := w.inFlight[0]
 	if err := checkAck(reply, m.seq); err != nil {
@@ -414,6 +418,16 @@ func checkAck(reply *nats.Msg, seq uint64) error {
 	}
 	if ack.Sequence != seq {
 		return &errAck{text: fmt.Sprintf("stored as message %d, want %d", ack.Sequence, seq)}
+	}
+	return nil
+}
+
+// lateAck judges an answer to a publish that was given up: if it got in, the log must
+// be read again.
+func lateAck(reply *nats.Msg) error {
+	var ack server.JSPubAckResponse
+	if err := json.Unmarshal(reply.Data, &ack); err == nil && ack.Error == nil && ack.PubAck != nil && !ack.Duplicate {
+		return &errAck{text: "a publish that was given up got in"}
 	}
 	return nil
 }
