@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -35,6 +36,7 @@ type Options struct {
 type Instance struct {
 	db        *dbsql.DB
 	connector *duckdb.Connector
+	loads     atomic.Int64 // numbers the views of Load, which all connections share
 }
 
 // Open starts an instance.
@@ -53,16 +55,17 @@ func Open(ctx context.Context, o Options) (*Instance, error) {
 }
 
 // settings lists an instance's statements in the one order that works: the folders
-// before external access goes, the lock last (research: 112 attack statements).
+// before external access goes, the lock last (research: 112 attack statements). What DuckDB
+// keeps per connection is set GLOBAL, or only the first connection would have it.
 func settings(o Options) []string {
 	set := []string{
-		"SET TimeZone='UTC'",
+		"SET GLOBAL TimeZone='UTC'",
 		"SET autoinstall_known_extensions=false",
 		"SET autoload_known_extensions=false",
 		"SET allow_community_extensions=false",
 		"SET allow_persistent_secrets=false",
-		"SET parquet_metadata_cache=true",
-		"SET integer_division=true",
+		"SET GLOBAL parquet_metadata_cache=true",
+		"SET GLOBAL integer_division=true",
 	}
 	if o.MemoryBytes > 0 {
 		set = append(set, fmt.Sprintf("SET memory_limit='%dB'", o.MemoryBytes))
@@ -72,6 +75,8 @@ func settings(o Options) []string {
 	}
 	set = append(set, "SET temp_directory="+Quote(o.TempDir))
 	if o.Sandbox {
+		// The files of a lake never change under their name.
+		set = append(set, "SET GLOBAL validate_external_file_cache='NO_VALIDATION'")
 		folders := make([]string, len(o.Folders))
 		for i, f := range o.Folders {
 			folders[i] = Quote(f)
@@ -91,6 +96,7 @@ func (in *Instance) Close() error { return in.db.Close() }
 // its own. One goroutine uses it at a time.
 type Conn struct {
 	*dbsql.Conn
+	instance *Instance
 }
 
 // Conn opens a connection; close it.
@@ -99,7 +105,7 @@ func (in *Instance) Conn(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to DuckDB: %w", err)
 	}
-	return &Conn{c}, nil
+	return &Conn{c, in}, nil
 }
 
 // Exec runs a statement without rows.
@@ -129,7 +135,7 @@ func (c *Conn) Load(ctx context.Context, table string, schema *arrow.Schema, bat
 		return fmt.Errorf("load %s: %w", table, err)
 	}
 	defer reader.Release()
-	view := "tarn_arrow_" + strings.Trim(table, `"`)
+	view := fmt.Sprintf("tarn_arrow_%d", c.instance.loads.Add(1))
 	var release func()
 	err = c.raw(func(a *duckdb.Arrow) (err error) {
 		release, err = a.RegisterView(reader, view)
@@ -139,10 +145,44 @@ func (c *Conn) Load(ctx context.Context, table string, schema *arrow.Schema, bat
 		return fmt.Errorf("load %s: %w", table, err)
 	}
 	defer release()
-	if err := c.Exec(ctx, "CREATE OR REPLACE TEMP TABLE "+Ident(table)+" AS SELECT * FROM "+Ident(view)); err != nil {
+	err = c.Exec(ctx, "CREATE OR REPLACE TEMP TABLE "+Ident(table)+" AS SELECT * FROM "+Ident(view))
+	// The view is the instance's, not the connection's, and would outlive its batches.
+	if drop := c.Exec(context.WithoutCancel(ctx), "DROP VIEW IF EXISTS "+Ident(view)); err == nil {
+		err = drop
+	}
+	if err != nil {
 		return fmt.Errorf("load %s: %w", table, err)
 	}
 	return nil
+}
+
+// SetList binds a list of texts to a variable of the connection, where statements read it by
+// getvariable. Names are bare identifiers. Free it with Unset.
+func (c *Conn) SetList(ctx context.Context, variable string, values []string) error {
+	if err := c.Exec(ctx, "SET VARIABLE "+Ident(variable)+" = ?::VARCHAR[]", values); err != nil {
+		return fmt.Errorf("bind a list: %w", err)
+	}
+	return nil
+}
+
+// Set binds the value of a SQL expression, which is the caller's own text, to a variable.
+func (c *Conn) Set(ctx context.Context, variable, expression string) error {
+	if err := c.Exec(ctx, "SET VARIABLE "+Ident(variable)+" = "+expression); err != nil {
+		return fmt.Errorf("bind a value: %w", err)
+	}
+	return nil
+}
+
+// Unset frees variables.
+func (c *Conn) Unset(ctx context.Context, variables ...string) error {
+	var all strings.Builder
+	for _, v := range variables {
+		all.WriteString("RESET VARIABLE " + Ident(v) + ";")
+	}
+	if all.Len() == 0 {
+		return nil
+	}
+	return c.Exec(ctx, all.String())
 }
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {

@@ -1,0 +1,312 @@
+//go:build duckdb_arrow
+
+package sqltext
+
+import (
+	"context"
+	"crypto/rand"
+	dbsql "database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+)
+
+// The share of a parser: it plans and runs nothing.
+const (
+	parserMemoryBytes = 64 << 20
+	parserConns       = 2
+)
+
+// Parser is DuckDB's parser in an instance of its own, which holds no table and no file and
+// runs no statement of a user. Safe for concurrent use.
+type Parser struct {
+	instance *duck.Instance
+	free     chan *parserConn
+}
+
+type parserConn struct {
+	conn           *duck.Conn
+	encode, decode *dbsql.Stmt
+}
+
+// NewParser starts a parser; close it.
+func NewParser(ctx context.Context) (*Parser, error) {
+	in, err := duck.Open(ctx, duck.Options{MemoryBytes: parserMemoryBytes, Threads: 1, Sandbox: true})
+	if err != nil {
+		return nil, err
+	}
+	p := &Parser{instance: in, free: make(chan *parserConn, parserConns)}
+	for range parserConns {
+		c, err := newParserConn(ctx, in)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start the parser: %w", err), p.Close())
+		}
+		p.free <- c
+	}
+	return p, nil
+}
+
+func newParserConn(ctx context.Context, in *duck.Instance) (c *parserConn, err error) {
+	c = &parserConn{}
+	if c.conn, err = in.Conn(ctx); err != nil {
+		return nil, err
+	}
+	if c.encode, err = c.conn.PrepareContext(ctx, "SELECT json_serialize_sql(?::VARCHAR)::VARCHAR"); err != nil {
+		return nil, errors.Join(err, c.conn.Close())
+	}
+	if c.decode, err = c.conn.PrepareContext(ctx, "SELECT json_deserialize_sql(?::VARCHAR::JSON)"); err != nil {
+		return nil, errors.Join(err, c.conn.Close())
+	}
+	return c, nil
+}
+
+// Close ends the parser once nobody uses it.
+func (p *Parser) Close() error {
+	var errs []error
+	for range len(p.free) {
+		c := <-p.free
+		errs = append(errs, c.encode.Close(), c.decode.Close(), c.conn.Close())
+	}
+	return errors.Join(append(errs, p.instance.Close())...)
+}
+
+// Rewritten is a statement that passed the walk.
+type Rewritten struct {
+	Text    string
+	Outputs []Output // nil where the walk could not tell the columns
+	Tables  []string // Relation.Name of each table it reads, each once
+}
+
+// Rewrite walks one SELECT, asks resolve for each table it names, in order, and puts what it
+// answers in the table's place. The new text is parsed and walked again, as DuckDB will read
+// it, so that a slip in printing a statement cannot let a name through. Faults have the code
+// Syntax, Denied, Invalid, TooLarge, or what resolve said.
+func (p *Parser) Rewrite(ctx context.Context, source string, resolve Resolver) (Rewritten, error) {
+	root, err := p.parse(ctx, source)
+	if err != nil {
+		return Rewritten{}, err
+	}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
+	var all []*relation
+	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
+	w.resolve = func(t Table) (*relation, error) {
+		answer, err := resolve(t)
+		if err != nil {
+			return nil, err
+		}
+		r := &relation{answer, fmt.Sprintf("%st%03d", w.prefix, len(all))}
+		all = append(all, r)
+		return r, nil
+	}
+	if err := w.members(root, statementShape, nil); err != nil {
+		return Rewritten{}, err
+	}
+	out := Rewritten{Outputs: w.outputs(root.get("node"))}
+	if err := p.name(ctx, w.named); err != nil {
+		return Rewritten{}, err
+	}
+	if out.Text, err = p.render(ctx, root); err != nil {
+		return Rewritten{}, err
+	}
+	if err := p.verify(ctx, out.Text, all); err != nil {
+		return Rewritten{}, err
+	}
+	out.Text = substitute(out.Text, all)
+	out.Tables = names(all)
+	return out, nil
+}
+
+func (p *Parser) take(ctx context.Context) (*parserConn, error) {
+	select {
+	case c := <-p.free:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// parse returns {node, named_param_map} of the one SELECT that source must be.
+func (p *Parser) parse(ctx context.Context, source string) (*tree, error) {
+	c, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var answer string
+	err = c.encode.QueryRowContext(ctx, source).Scan(&answer)
+	p.free <- c
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fault.Wrap(err, fault.Syntax, "the statement cannot be parsed", "make it simpler")
+	}
+	root, err := readTree(answer)
+	if errors.Is(err, errDeep) {
+		return nil, fault.New(fault.TooLarge, "the statement is nested too deeply", "split it, for example by views")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the parser's answer: %w", err)
+	}
+	if root.get("error").yes() {
+		return nil, parseFault(root, source)
+	}
+	statements := root.get("statements")
+	if statements == nil || statements.kind != '[' || len(statements.items) != 1 {
+		return nil, fault.New(fault.Syntax, "there is more than one statement", "send them one by one")
+	}
+	return statements.items[0], nil
+}
+
+func parseFault(root *tree, source string) error {
+	if root.get("error_type").str() != "parser" {
+		verb := strings.Join(Verbs(source, 1), "")
+		if verb == "" {
+			verb = "this"
+		}
+		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW and DROP VIEW", "%s is not a statement that can be run here", verb)
+	}
+	message, _, _ := strings.Cut(root.get("error_message").str(), "Use \"SET")
+	f := fault.New(fault.Syntax, strings.TrimSpace(message), "see the place that line and column name")
+	if at, err := strconv.Atoi(root.get("position").str()); err == nil && at <= len(source) {
+		return At(f, source, at)
+	}
+	f.Hint = "check the statement's form"
+	return f
+}
+
+func (p *Parser) render(ctx context.Context, root *tree) (string, error) {
+	return p.renderJSON(ctx, root.appendTo(nil))
+}
+
+func (p *Parser) renderJSON(ctx context.Context, statement []byte) (string, error) {
+	c, err := p.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out string
+	err = c.decode.QueryRowContext(ctx, `{"error":false,"statements":[`+string(statement)+`]}`).Scan(&out)
+	p.free <- c
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fault.Wrap(err, fault.Internal, "a parsed statement cannot be written", "write it in another way")
+	}
+	return out, nil
+}
+
+// expression renders one expression as SQL.
+func (p *Parser) expression(ctx context.Context, e []byte) (string, error) {
+	out, err := p.renderJSON(ctx, []byte(`{"node":{"type":"SELECT_NODE","modifiers":[],"cte_map":{"map":[]},"select_list":[`+string(e)+
+		`],"from_table":{"type":"EMPTY","alias":"","sample":null,"query_location":0},"where_clause":null,"group_expressions":[],"group_sets":[],`+
+		`"aggregate_handling":"STANDARD_HANDLING","having":null,"sample":null,"qualify":null},"named_param_map":[]}`))
+	return strings.TrimPrefix(out, "SELECT "), err
+}
+
+// name gives the columns whose text the walk changed the name that DuckDB would have
+// given them.
+func (p *Parser) name(ctx context.Context, named []naming) error {
+	for _, n := range named {
+		original, err := p.expression(ctx, n.original)
+		if err != nil {
+			return err
+		}
+		n.item.set("alias", text(original))
+	}
+	return nil
+}
+
+// moment reads AT: its expression may hold no column and no table.
+func (p *Parser) moment(ctx context.Context, w *walker, at *tree) (Moment, error) {
+	e := at.get("expr")
+	value := e.get("value").get("value")
+	constant := e.get("class").str() == "CONSTANT" && value != nil
+	switch unit := at.get("unit").str(); {
+	case unit == "VERSION" && constant && value.kind == 's':
+		if id, err := strconv.ParseInt(value.raw, 10, 64); err == nil && id > 0 {
+			return Moment{Version: id}, nil
+		}
+	case unit == "VERSION" && constant && value.str() != "":
+		return Moment{Tag: value.str()}, nil
+	case unit == "TIMESTAMP" && e != nil:
+		if e.timeless() {
+			return Moment{}, w.refuse(e, fault.Invalid, "write a time, such as AT (TIMESTAMP => TIMESTAMP '2026-01-31 12:00:00')", "AT takes no column and no query")
+		}
+		if err := w.expression(e, nil); err != nil {
+			return Moment{}, err
+		}
+		out, err := p.expression(ctx, e.appendTo(nil))
+		return Moment{Time: out}, err
+	}
+	return Moment{}, w.refuse(e, fault.Invalid, "write AT (VERSION => 123), AT (VERSION => 'tag') or AT (TIMESTAMP => TIMESTAMP '…')", "AT does not name a snapshot")
+}
+
+// timeless tells whether an expression holds what a time may not depend on.
+func (t *tree) timeless() bool {
+	switch t.get("class").str() {
+	case "COLUMN_REF":
+		names := t.get("column_names")
+		return names == nil || len(names.items) != 1 || !strings.HasPrefix(strings.ToLower(names.items[0].str()), "current_")
+	case "SUBQUERY", "STAR", "WINDOW", "LAMBDA":
+		return true
+	}
+	for _, item := range t.items {
+		if item.timeless() {
+			return true
+		}
+	}
+	return false
+}
+
+// verify walks a text as DuckDB will read it: it may name nothing but the placeholders.
+func (p *Parser) verify(ctx context.Context, out string, all []*relation) error {
+	root, err := p.parse(ctx, out)
+	if err != nil {
+		return fmt.Errorf("read the rewritten statement: %w", err)
+	}
+	known := map[string]*relation{}
+	for _, r := range all {
+		known[r.placeholder] = r
+	}
+	w := &walker{prefix: "again", placed: map[*tree]*relation{}}
+	w.moment = func(*tree) (Moment, error) { return Moment{}, errors.New("the rewritten statement holds AT") }
+	w.resolve = func(t Table) (*relation, error) {
+		if r := known[t.Name]; r != nil && t.Schema == "" && t.Catalog == "" {
+			return r, nil
+		}
+		return nil, fault.New(fault.Internal, "a name of the statement cannot be told apart", "write it with other names")
+	}
+	return w.members(root, statementShape, nil)
+}
+
+// substitute puts the relations in place of their names, which nobody could have guessed.
+func substitute(out string, all []*relation) string {
+	pairs := make([]string, 0, 2*len(all))
+	for _, r := range all { // the names have one length, so none is the beginning of another
+		pairs = append(pairs, r.placeholder, "("+r.Text+")")
+	}
+	return strings.NewReplacer(pairs...).Replace(out)
+}
+
+func names(all []*relation) []string {
+	var out []string
+	known := map[string]bool{}
+	for _, r := range all {
+		if r.Name != "" && !known[r.Name] {
+			known[r.Name] = true
+			out = append(out, r.Name)
+		}
+	}
+	return out
+}
+
+func randomPrefix() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "q" + hex.EncodeToString(b[:]) + "_"
+}
