@@ -31,7 +31,7 @@ const (
 	sampleEvery = 500 * time.Millisecond // while a page is open
 	restEvery   = 2 * time.Second        // while none is
 	lakeEvery   = 2 * time.Second        // at the catalog, while a page is open
-	lakeRest    = 10 * time.Second       // while none is
+	lakeRest    = 4 * time.Second        // while none is
 	lakeShare   = 10                     // and never more than a tenth of the time
 	lakeTimeout = 10 * time.Second       // one look at the catalog
 )

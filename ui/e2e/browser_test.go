@@ -198,6 +198,7 @@ func (b *tab) shot(name string) {
 	if dir == "" {
 		return
 	}
+	eval[bool](b, `(scrollTo({top: 0, behavior: "instant"}), true)`)
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		b.t.Fatal(err)

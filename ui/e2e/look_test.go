@@ -61,6 +61,10 @@ func (b *tab) accessible() {
 	}
 }
 
+// cutOff lists what a person cannot reach: it ends beyond the window, in nothing that scrolls.
+const cutOff = `[...document.querySelectorAll("main button, main a, main p, main dd, main h2, main .pill, main small")].filter((el) =>
+	el.getClientRects().length && el.getBoundingClientRect().right > innerWidth && !el.closest(".scroll, .graph, pre")).map((el) => el.outerHTML.slice(0, 120))`
+
 // TestNoSidewaysScroll holds at the width of a phone and of a small laptop, with the
 // longest names that a page meets.
 func TestNoSidewaysScroll(t *testing.T) {
@@ -75,6 +79,9 @@ func TestNoSidewaysScroll(t *testing.T) {
 			b.until(resultShown)
 			if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > width {
 				t.Errorf("%s: the page is %d wide in %d", name, wide, width)
+			}
+			for _, cut := range eval[[]string](b, cutOff) {
+				t.Errorf("%s in %d: cut off: %s", name, width, cut)
 			}
 			if width == 390 || name == "trouble" {
 				b.shot(name + "-" + map[int64]string{390: "narrow", 800: "middle", 1280: "wide"}[width])

@@ -48,6 +48,9 @@ func (s *Sampler) graph(in Input) *graph {
 		g.landed[l.Topic] = l
 	}
 	for _, t := range in.Lake.Stats {
+		if t.Namespace == table.SystemNamespace {
+			continue
+		}
 		g.stats[t.String()] = t
 		g.rows, g.files, g.bytes = g.rows+t.Rows, g.files+t.Files, g.bytes+t.Bytes
 	}
@@ -58,7 +61,9 @@ func (s *Sampler) graph(in Input) *graph {
 		s.topic(g, parts)
 	}
 	for _, l := range in.Landings {
-		s.landing(g, l)
+		if !strings.HasPrefix(l.Topic, internalPrefix) {
+			s.landing(g, l)
+		}
 	}
 	for _, t := range in.Lake.Stats {
 		g.lonely(t)
@@ -102,24 +107,31 @@ func (s *Sampler) source(g *graph, src source.Status) {
 		BehindMillis: new(s.windows.worst("source/lag/"+src.Name, g.in.Now, src.Lag.Millis)),
 		Query:        "SELECT * FROM system.sources WHERE name = " + literal(src.Name),
 	}
-	if len(src.Findings) > 0 {
-		n.Level = worse(n.Level, Warn)
+	if slices.ContainsFunc(src.Findings, func(f source.Finding) bool { return f.Fatal }) {
+		n.Level = Bad
 	}
 	if src.Lag.Events >= 0 {
 		n.LagRecords = new(src.Lag.Events)
 	}
-	n.Facts = facts("State", cmp.Or(src.Lag.Snapshot, src.State), "Kind", src.Kind, "Position", src.Position, "Changes since start", Count(src.Rows),
-		"Waiting", optional(n.LagRecords, Count), "Behind", optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint)
+	n.Facts = facts("State", cmp.Or(src.Lag.Snapshot, src.State), "Kind", src.Kind, "Changes since start", Count(src.Rows),
+		"Waiting", optional(n.LagRecords, Count), "Behind", optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint, "Position", src.Position)
 	g.add(n)
 	for _, topic := range src.Topics {
 		g.connect(n.Key, key("topic", topic), nil)
 	}
 }
 
+// internalPrefix begins the names of Tarn's own topics. They and their tables, in the
+// namespace system, stay off the picture and out of its figures: it is of the user's data.
+const internalPrefix = "tarn."
+
 func byTopic(lines []bus.PartitionStats) [][]bus.PartitionStats {
 	var out [][]bus.PartitionStats
 	at := map[string]int{}
 	for _, p := range lines {
+		if strings.HasPrefix(p.Topic, internalPrefix) {
+			continue
+		}
 		i, ok := at[p.Topic]
 		if !ok {
 			i = len(out)
@@ -188,7 +200,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 		n := g.table(to.id, to.kind, to.lane)
 		n.Rate = s.windows.rate("table/"+to.id.String(), g.in.Now, to.rows)
 		n.Level, n.Word, n.Error, n.Hint = landingLevel(l.State), l.State, l.Error, l.Hint
-		if len(l.Findings) > 0 || l.DeadLetters > 0 {
+		if l.DeadLetters > 0 {
 			n.Level = worse(n.Level, Warn)
 		}
 		if t := g.nodes[from]; t != nil {
@@ -235,7 +247,7 @@ func (g *graph) tableFacts(n *Node) []Fact {
 }
 
 // lonely adds a table that no landing speaks of: somebody else's, or one that was landed
-// before this start. Tarn's own stay off the picture.
+// before this start.
 func (g *graph) lonely(t catalog.Stats) {
 	if t.Namespace == table.SystemNamespace || g.nodes[tableKey(t.Ident)] != nil {
 		return

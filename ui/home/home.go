@@ -4,6 +4,7 @@
 package home
 
 import (
+	"slices"
 	"time"
 
 	"tarn/embedded/bus"
@@ -49,10 +50,11 @@ const (
 // Level says how well a thing is.
 type Level string
 
-// The levels, from well to worst. Idle is neither: it was told to rest.
+// The levels, from well to worst. Idle was told to rest; Note is worth knowing, and no fault.
 const (
 	OK   Level = "ok"
 	Idle Level = "idle"
+	Note Level = "note"
 	Warn Level = "warn"
 	Bad  Level = "bad"
 )
@@ -85,6 +87,16 @@ func Starting(version string, sample bool) State {
 
 // Empty tells that nothing feeds this Tarn yet.
 func (s State) Empty() bool { return s.Ready && len(s.Nodes) == 0 }
+
+// Faults are the problems that are more than notes.
+func (s State) Faults() []Problem { return s.problems(func(p Problem) bool { return p.Level != Note }) }
+
+// Notes are the other ones.
+func (s State) Notes() []Problem { return s.problems(func(p Problem) bool { return p.Level == Note }) }
+
+func (s State) problems(want func(Problem) bool) []Problem {
+	return slices.DeleteFunc(slices.Clone(s.Problems), func(p Problem) bool { return !want(p) })
+}
 
 // Figure is one of the key figures on top.
 type Figure struct {
@@ -134,7 +146,7 @@ type Edge struct {
 	Speed int    `json:"speed"` // 0 rests, 3 is above a thousand rows a second
 }
 
-// Problem is one thing that somebody should look at.
+// Problem is one thing that somebody should look at, or know where its level is Note.
 type Problem struct {
 	Level   Level  `json:"level"`
 	Where   string `json:"where"`

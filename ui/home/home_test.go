@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/life"
 	"tarn/ingest/source"
+	"tarn/lake/table"
 	"tarn/ui/home"
 	"tarn/ui/uitest"
 )
@@ -153,6 +154,37 @@ func TestTroubleIsNamedWithItsHint(t *testing.T) {
 		if got := node(t, s, name).Level; got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
+	}
+}
+
+func TestTarnsOwnTopicsStayOffThePicture(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.AddTopic("tarn.commits", "commits", "", 5000, w.clock.Now())
+	l := &w.feed.LandingsNow[len(w.feed.LandingsNow)-1]
+	l.Bronze.Namespace, l.Silver, l.LagRecords, l.LagMillis = "system", table.Ident{}, 900, 99_000
+	for i := range w.feed.StatsNow[8:] {
+		w.feed.StatsNow[8+i].Namespace = "system"
+	}
+	s := w.look()
+	if len(s.Nodes) != 15 || figure(t, s, "tables").Value != "8" || figure(t, s, "lag").Value != "12" || figure(t, s, "behind").Level != home.OK {
+		t.Errorf("%d nodes, %+v", len(s.Nodes), s.Figures)
+	}
+	l.State, l.Error = "retrying", "commit system.commits: disk full"
+	if s := w.look(); len(s.Faults()) != 1 {
+		t.Errorf("its trouble is hidden: %+v", s.Problems)
+	}
+}
+
+func TestFindingsThatAreNoFaultsAreNotes(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.SourcesNow[0].Findings = []source.Finding{{Table: "log", Message: "no key"}}
+	s := w.look()
+	if len(s.Faults()) != 0 || len(s.Notes()) != 1 || node(t, s, "port").Level != home.OK || figure(t, s, "health").Level != home.OK {
+		t.Errorf("%+v", s.Problems)
+	}
+	w.feed.SourcesNow[0].Findings[0].Fatal = true
+	if s := w.look(); len(s.Faults()) != 1 || node(t, s, "port").Level != home.Bad {
+		t.Errorf("%+v", s.Problems)
 	}
 }
 

@@ -20,7 +20,7 @@ func (l *problemList) add(p Problem) {
 	if p.Message == "" || len(l.list) >= problemsMax {
 		return
 	}
-	p.Level = worse(p.Level, Warn)
+	p.Level = worse(p.Level, Note)
 	l.seen[p.Message] = true
 	l.list = append(l.list, p)
 }
@@ -44,9 +44,9 @@ func problems(in Input) []Problem {
 	}
 	for _, t := range in.Landings {
 		where := "landing of " + t.Topic
-		l.add(Problem{landingLevel(t.State), where, t.Error, t.Hint})
+		l.add(Problem{worse(landingLevel(t.State), Warn), where, t.Error, t.Hint})
 		for _, f := range t.Findings {
-			l.add(Problem{Warn, where, f, ""})
+			l.add(Problem{Note, where, f, ""})
 		}
 		if t.DeadLetters > 0 {
 			l.add(Problem{
@@ -70,9 +70,9 @@ func problems(in Input) []Problem {
 
 func (l *problemList) source(s source.Status) {
 	where := "source " + s.Name
-	l.add(Problem{sourceLevel(s.State), where, s.Error, s.Hint})
+	l.add(Problem{worse(sourceLevel(s.State), Warn), where, s.Error, s.Hint})
 	for _, f := range s.Findings {
-		level := Warn
+		level := Note
 		if f.Fatal {
 			level = Bad
 		}
@@ -84,7 +84,7 @@ func (l *problemList) source(s source.Status) {
 	}
 }
 
-func weight(l Level) int { return slices.Index([]Level{OK, Idle, Warn, Bad}, l) }
+func weight(l Level) int { return slices.Index([]Level{OK, Idle, Note, Warn, Bad}, l) }
 
 func worse(a, b Level) Level {
 	if weight(b) > weight(a) {

@@ -76,20 +76,20 @@ func sparkPath(values []float64) string {
 
 func figures(in Input, g *graph, st State, rowsIn *float64) []Figure {
 	behind := Figure{Key: "behind", Label: "Freshness", Value: Unknown, Note: "oldest row not yet in its table", Level: OK}
-	if len(in.Landings) > 0 {
+	if g.behindIn != "" {
 		behind.Value = Millis(g.behind)
 		if g.behind > behindWarn.Milliseconds() {
 			behind.Level, behind.Note = Warn, "behind in "+g.behindIn
 		}
 	}
 	lag := Figure{Key: "lag", Label: "Lag", Value: Count(g.lag), Note: "records not yet in tables", Level: OK}
-	if len(in.Topics) == 0 {
+	if g.behindIn == "" {
 		lag.Value = Unknown
 	}
 	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + plural(len(in.Lake.Views), "view", "views"), Level: OK}
 	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "data files", Level: OK}
 	if in.Lake.Known {
-		tables.Value = Count(int64(len(in.Lake.Stats)))
+		tables.Value = Count(int64(len(g.stats)))
 		size.Value, size.Note = Bytes(g.bytes), plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
 	}
 	return []Figure{
@@ -113,8 +113,8 @@ func healthFigure(in Input, st State) Figure {
 		f.Level, f.Value = Warn, "Degraded"
 	case st.Health == "starting":
 		f.Level, f.Value = Idle, "Starting"
-	case len(st.Problems) > 0:
-		f.Note = plural(len(st.Problems), "finding", "findings")
+	case len(st.Faults()) > 0:
+		f.Level, f.Note = Warn, plural(len(st.Faults()), "thing needs a look", "things need a look")
 	}
 	return f
 }

@@ -3,6 +3,7 @@
 package layout
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -111,15 +112,7 @@ func order(lanes [][]*spot) {
 			for _, s := range lane {
 				want[s] = middle(s, joined(s))
 			}
-			slices.SortStableFunc(lane, func(a, b *spot) int {
-				switch {
-				case want[a] < want[b]:
-					return -1
-				case want[a] > want[b]:
-					return 1
-				}
-				return 0
-			})
+			slices.SortStableFunc(lane, func(a, b *spot) int { return cmp.Compare(want[a], want[b]) })
 			number(lane)
 		}
 	}
@@ -155,18 +148,29 @@ func stack(lanes [][]*spot) float64 {
 			}
 		}
 	}
-	top, bottom := math.Inf(1), math.Inf(-1)
+	return compact(lanes)
+}
+
+// compact closes the bands that no spot of any lane stands in, and returns the height.
+func compact(lanes [][]*spot) float64 {
+	var all []*spot
 	for _, lane := range lanes {
-		for _, s := range lane {
-			top, bottom = min(top, s.y-s.height/2), max(bottom, s.y+s.height/2)
-		}
+		all = append(all, lane...)
 	}
-	for _, lane := range lanes {
-		for _, s := range lane {
-			s.y -= top
+	top := func(s *spot) float64 { return s.y - s.height/2 }
+	slices.SortStableFunc(all, func(a, b *spot) int { return cmp.Compare(top(a), top(b)) })
+	down, shift := math.Inf(-1), 0.0 // the lowest edge so far, before and after the closing
+	for _, s := range all {
+		switch {
+		case math.IsInf(down, -1):
+			shift = top(s)
+		case top(s) > down+gap:
+			shift += top(s) - down - gap
 		}
+		down = max(down, top(s)+s.height)
+		s.y -= shift
 	}
-	return max(0, bottom-top)
+	return max(0, down-shift)
 }
 
 // level moves the spots of a lane as near as they come to the mean height of what they are

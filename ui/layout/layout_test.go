@@ -30,6 +30,13 @@ func TestWhatCannotBeDrawnIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestPartsThatAreNotJoinedStandClose(t *testing.T) {
+	d := layout.Place([]layout.Node{{"s", 0}, {"a", 1}, {"b", 1}, {"c", 1}, {"x", 1}, {"y", 2}}, []layout.Edge{{"s", "a"}, {"s", "b"}, {"s", "c"}, {"x", "y"}})
+	if most := 4*layout.NodeHeight + 3*13; d.Height > most {
+		t.Errorf("the picture is %v high, at most %v", d.Height, most)
+	}
+}
+
 // TestAnyGraph: nodes stay in their lane, inside the picture and apart; each edge that goes
 // forth has a path; the drawing is the same each time.
 func TestAnyGraph(t *testing.T) {

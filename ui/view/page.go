@@ -116,7 +116,7 @@ func firstNodes(all []home.Node) []home.Node {
 		return all
 	}
 	rank := func(n home.Node) int {
-		return -slices.Index([]home.Level{home.OK, home.Idle, home.Warn, home.Bad}, n.Level)
+		return -slices.Index([]home.Level{home.OK, home.Idle, home.Note, home.Warn, home.Bad}, n.Level)
 	}
 	byTrouble := slices.Clone(all)
 	slices.SortStableFunc(byTrouble, func(a, b home.Node) int { return cmp.Compare(rank(a), rank(b)) })
@@ -161,6 +161,24 @@ func healthLevel(health string) home.Level {
 		return home.Bad
 	}
 	return home.Idle
+}
+
+// kindOf is the word for a problem's level.
+func kindOf(l home.Level) string {
+	switch l {
+	case home.Bad:
+		return "failed"
+	case home.Note:
+		return "note"
+	}
+	return "warning"
+}
+
+func noteCount(n int) string {
+	if n == 1 {
+		return "1 note"
+	}
+	return strconv.Itoa(n) + " notes"
 }
 
 func layer(n home.Node) string {

@@ -8,6 +8,7 @@ const root = document.documentElement;
 const $ = (id) => document.getElementById(id);
 const refreshMillis = 1_000; // at most one fetch of the parts in
 const factsMillis = 2_000;
+const longValue = 60; // characters; a longer fact has a line of its own
 
 const sql = wireSQL();
 
@@ -68,7 +69,9 @@ function swap(fresh) {
   const scrolled = new Map([...document.querySelectorAll(".graph, .flow-table")].map((el) => [el.className, el.scrollLeft]));
   for (const part of document.querySelectorAll("[data-part]")) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (next) part.replaceWith(document.importNode(next, true));
+    if (!next) continue;
+    for (const open of part.querySelectorAll("details[id][open]")) next.querySelector("#" + open.id)?.setAttribute("open", "");
+    part.replaceWith(document.importNode(next, true));
   }
   root.dataset.shape = fresh.documentElement.dataset.shape;
   for (const [name, left] of scrolled) {
@@ -131,7 +134,8 @@ function showFacts(node) {
     const value = document.createElement("dd");
     label.textContent = f.label;
     value.textContent = f.value;
-    if (f.label === "Error") row.className = "error";
+    row.classList.toggle("long", f.value.length > longValue);
+    row.classList.toggle("error", f.label === "Error");
     row.append(label, value);
     return row;
   }));
