@@ -32,6 +32,8 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 	// Every first commit is applied and its answer lost.
 	seen := map[table.Ident]bool{}
 	r.lake.after = func(id table.Ident, _ table.Change) error {
+		r.lake.mu.Lock()
+		defer r.lake.mu.Unlock()
 		if !seen[id] {
 			seen[id] = true
 			return errPlanted

@@ -152,7 +152,7 @@ func (t *memTable) apply(c table.Change) (table.Snapshot, error) {
 	var keyNames []string
 	for _, b := range c.Keys {
 		keyNames = names(b)
-		if err := each(b, cols, func(row map[string]any) error { keyed[keyOf(row, keyNames)] = true; return nil }); err != nil {
+		if err := each(b, t.cols, func(row map[string]any) error { keyed[keyOf(row, keyNames)] = true; return nil }); err != nil {
 			return table.Snapshot{}, fmt.Errorf("keys: %w", err)
 		}
 	}

@@ -274,11 +274,16 @@ func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 	return nil
 }
 
-func (s *mirrorSink) change(context.Context) (table.Table, table.Change, error) {
+func (s *mirrorSink) change(ctx context.Context) (table.Table, table.Change, error) {
 	if s.shape == nil {
 		return nil, table.Change{}, nil
 	}
-	c := table.Change{DeleteBelow: s.below, AddColumns: s.shape.adds, Widen: s.shape.widen}
+	if s.shape.changed() {
+		if err := s.shape.evolve(ctx); err != nil {
+			return nil, table.Change{}, err
+		}
+	}
+	c := table.Change{DeleteBelow: s.below}
 	if len(s.entries) > 0 {
 		keys, rows, misfits, err := s.shape.build(s.entries)
 		if err != nil {
@@ -296,7 +301,7 @@ func (s *mirrorSink) change(context.Context) (table.Table, table.Change, error) 
 
 func (s *mirrorSink) committed() {
 	if s.shape != nil && s.shape.changed() {
-		s.shape = shapeOf(s.shape.table)
+		s.shape = shapeOf(s.shape.table) // with the ids of new columns
 		s.plans = map[int64]*plan{}
 	}
 	clear(s.fold)

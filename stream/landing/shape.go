@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -66,8 +67,8 @@ func requiredKeys(s *record.Schema) bool {
 	return true
 }
 
-// shape is a mirror's columns as they are, with those that the commit in hand adds or
-// widens.
+// shape is a mirror's columns as they are, with those that the rows in hand add or
+// widen.
 type shape struct {
 	table table.Table
 	cols  []table.Column
@@ -93,6 +94,16 @@ func shapeOf(t table.Table) *shape {
 }
 
 func (s *shape) changed() bool { return len(s.adds) > 0 || len(s.widen) > 0 }
+
+// evolve gives the table the columns of the shape, in a commit before the rows': keys are
+// looked up by the columns that the table has. A crash between the two leaves empty columns.
+func (s *shape) evolve(ctx context.Context) error {
+	_, err := s.table.Commit(ctx, table.Change{AddColumns: s.adds, Widen: s.widen, Owner: Reader})
+	if err != nil {
+		return fmt.Errorf("give %s its new columns: %w", s.table.Ident(), err)
+	}
+	return nil
+}
 
 // find returns the column that holds a source's column, or -1.
 func (s *shape) find(source string) int {
