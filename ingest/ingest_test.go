@@ -207,7 +207,9 @@ func TestAFolderOfConnectors(t *testing.T) {
 	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
 		t.Fatal(err)
 	}
-	h.until("the end of port", func() bool { return h.count("port.db", "SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_tarn\\_%' ESCAPE '\\'") == 0 })
+	h.until("the end of port", func() bool {
+		return h.count("port.db", "SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_tarn\\_%' ESCAPE '\\'") == 0
+	})
 }
 
 func (h *house) count(name, query string) (n int) {

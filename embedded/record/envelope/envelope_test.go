@@ -99,7 +99,7 @@ func TestKeys(t *testing.T) {
 		record.Column{Name: "b", Type: record.String, Key: 2},
 		record.Column{Name: "a", Type: record.Long, Key: 1})
 	for want, row := range map[string]record.Row{
-		`{"a":1,"b":"x"}`:                             {null, text("x"), integer(1)},
+		`{"a":1,"b":"x"}`: {null, text("x"), integer(1)},
 		`{"a":{"type":"text","value":"1"},"b":"x"}`:   {null, text("x"), text("1")},
 		`{"a":{"type":"real","value":1.0},"b":"x"}`:   {null, text("x"), double(1)},
 		`{"a":null,"b":"{\"type\":\"text\"}"}`:        {null, text(`{"type":"text"}`), null},

@@ -85,4 +85,3 @@ func look(ctx context.Context, c source.Config) (s settings, tables []tableInfo,
 	})
 	return s, tables, db.fault(err, "look at database")
 }
-

@@ -261,4 +261,3 @@ func (r *reader) tableFindings(l *landscape) []source.Finding {
 	}
 	return out
 }
-

@@ -54,13 +54,13 @@ func (d *definition) logsRowID() bool { return d.RowID != "" && d.Alias < 0 }
 
 // tableInfo is one line of PRAGMA table_list.
 type tableInfo struct {
-	name              string
-	kind              string // "table", "virtual", "shadow", "view"
-	withoutRowID      bool
-	strict            bool
-	def               definition
-	refused           bool
-	finding           source.Finding // why it is refused, or what to know of it; empty when all is well
+	name         string
+	kind         string // "table", "virtual", "shadow", "view"
+	withoutRowID bool
+	strict       bool
+	def          definition
+	refused      bool
+	finding      source.Finding // why it is refused, or what to know of it; empty when all is well
 }
 
 // listTables reads the tables that the settings want, in order of name, with the reason
