@@ -5,13 +5,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/fault"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
 )
@@ -53,7 +57,10 @@ func open(t testing.TB, set func(*bus.Options)) *house {
 func (h *house) open() {
 	h.t.Helper()
 	ctx := context.Background()
-	var err error
+	err := os.MkdirAll(h.dir, 0o755)
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	if h.meta, err = meta.Open(ctx, filepath.Join(h.dir, "meta.db")); err != nil {
 		h.t.Fatal(err)
 	}
@@ -106,7 +113,7 @@ func (h *house) append(p *bus.Partition, b []byte) bus.Appended {
 	return a
 }
 
-// read reads the values of [from, p.Next()) with their offsets as "offset:value".
+// read reads the values of [from, p.Stable()) with their offsets as "offset:value".
 func (h *house) read(p *bus.Partition, from int64, maxBytes int) []string {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
@@ -114,7 +121,7 @@ func (h *house) read(p *bus.Partition, from int64, maxBytes int) []string {
 	r := p.Reader(from)
 	defer r.Close()
 	var out []string
-	for at, last := from, h.end(p); at < last; {
+	for at, last := from, p.Stable(); at < last; {
 		f, err := r.Next(ctx, maxBytes)
 		if err != nil {
 			h.t.Fatalf("read at %d of %d: %v", at, last, err)
@@ -124,9 +131,6 @@ func (h *house) read(p *bus.Partition, from int64, maxBytes int) []string {
 	}
 	return out
 }
-
-// end is the next offset of a log without a gap at its end.
-func (h *house) end(p *bus.Partition) int64 { return p.Next() }
 
 func lines(t testing.TB, f bus.Fetched, from int64) []string {
 	t.Helper()
@@ -178,4 +182,88 @@ func TestAppendedBatchesAreReadInOrderAfterARestartToo(t *testing.T) {
 	h.append(p, batch("later"))
 	want = append(want, "120:later")
 	check("from both")
+}
+
+func TestManyPartitionsShareConnectionsAndRestart(t *testing.T) {
+	h := open(t, func(o *bus.Options) { o.Fsync = bus.FsyncInterval })
+	const partitions = 60
+	top, err := h.bus.CreateTopic(t.Context(), "wide", bus.TopicConfig{Partitions: partitions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, p := range top.Partitions() {
+		all.Go(func() {
+			for i := range 20 {
+				if a, err := p.Append(context.Background(), batch(fmt.Sprint(i))); err != nil || a.Base != int64(i) {
+					t.Errorf("partition %d: %+v, %v", p.Number(), a, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for range 2 {
+		if top, err = h.bus.Topic("wide"); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range top.Partitions() {
+			if got := h.read(p, 0, 1<<20); len(got) != 20 || p.Topic() != top {
+				t.Fatalf("partition %d holds %d records", p.Number(), len(got))
+			}
+		}
+		h.restart()
+	}
+}
+
+func TestClosingAnswersWhatIsInFlightAndRefusesTheRest(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	r := p.Reader(0)
+	defer r.Close()
+	var acked atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for {
+				_, err := p.Append(context.Background(), batch("x"))
+				if err == nil {
+					acked.Add(1)
+					continue
+				}
+				if !errors.Is(err, bus.ErrRetry) {
+					t.Error(err)
+				}
+				return
+			}
+		})
+	}
+	waitFor(t, "appends", func() bool { return acked.Load() > 50 })
+	h.close()
+	all.Wait()
+	if _, err := r.Next(t.Context(), 1); fault.CodeOf(err) != fault.Unavailable {
+		t.Fatalf("the reader got %v", err)
+	}
+	h.open()
+	if got := h.partition("t", bus.TopicConfig{}).Next(); got != acked.Load() {
+		t.Fatalf("%d in the log, %d acknowledged", got, acked.Load())
+	}
+}
+
+func TestClosingDoesNotWaitForAStuckServerLongerThanItsContext(t *testing.T) {
+	f := &faults{}
+	h := open(t, func(o *bus.Options) { f.options(o); o.WithAckTimeout(time.Hour) })
+	p := h.partition("t", bus.TopicConfig{})
+	f.plan(stuck)
+	refused := make(chan error, 1)
+	go func() { _, err := p.Append(context.Background(), batch("x")); refused <- err }()
+	waitFor(t, "the publish", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.hits[stuck] == 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := errors.Join(h.bus.Close(ctx), h.meta.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; !errors.Is(err, bus.ErrRetry) {
+		t.Fatalf("got %v", err)
+	}
+	h.bus = nil
 }

@@ -28,12 +28,5 @@ func (b *Bus) CheckAll(ctx context.Context) error { return b.saveChecks(ctx, b.p
 // Stream names the partition's stream and subject.
 func (p *Partition) Stream() (stream, subject string) { return p.stream, p.subject }
 
-// End is the offset after the last record in the log.
-func End(p *Partition) int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.end
-}
-
 // Well tells whether the partition takes appends.
 func Well(p *Partition) bool { return p.trouble.Load() == nil }

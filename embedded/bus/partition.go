@@ -77,8 +77,13 @@ func (p *Partition) Next() int64 {
 }
 
 // Stable is the last stable offset: readers of committed records stop there. Without
-// transactions it is Next.
-func (p *Partition) Stable() int64 { return p.Next() }
+// transactions it is Next, or the end of the log where that ends below offsets that were
+// given out and lost.
+func (p *Partition) Stable() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.end, p.logStart)
+}
 
 // Place is the last place of a source in this partition, as the log or the tables know it.
 func (p *Partition) Place(source string) (record.Pos, bool) {

@@ -152,10 +152,11 @@ func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched
 			return out, err
 		}
 		m, _, err := r.cursor.next(ctx)
-		if err != nil {
-			if len(out.Batches) > 0 && ctx.Err() != nil {
-				break // what is there goes out; the next call sees ctx
-			}
+		switch {
+		case err == nil:
+		case len(out.Batches) > 0 && ctx.Err() != nil:
+			return out, nil //nolint:nilerr // what is there goes out; the next call sees ctx
+		default:
 			return out, err
 		}
 		if r.p.LogStart() <= r.at {

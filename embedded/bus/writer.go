@@ -231,6 +231,8 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 			}
 		case <-w.session.gone:
 			return errServerGone
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-stop:
 			stop = nil
 			w.p.trouble.Store(errClosing)
