@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"context"
 	dbsql "database/sql"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -36,7 +35,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir()}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	m, err := meta.Open(t.Context(), filepath.Join(h.dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)

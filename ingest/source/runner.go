@@ -309,7 +309,7 @@ func (r *Runner) identify(ctx context.Context) error {
 	if r.id != "" {
 		return nil
 	}
-	id, err := SourceID(ctx, r.o.Meta, r.o.Config.Name, r.o.Kind.Class)
+	id, err := idOf(ctx, r.o.Meta, r.o.Config.Name, r.o.Kind.Class)
 	if err != nil {
 		return err
 	}
@@ -321,8 +321,8 @@ func (r *Runner) identify(ctx context.Context) error {
 	return nil
 }
 
-// SourceID returns the id of a connector, which it makes and stores at the first call.
-func SourceID(ctx context.Context, m *meta.Store, name, class string) (string, error) {
+// idOf returns the id of a connector, which it makes and stores at the first call.
+func idOf(ctx context.Context, m *meta.Store, name, class string) (string, error) {
 	var known identity
 	value, err := m.Get(ctx, meta.Sources, name)
 	if err == nil {

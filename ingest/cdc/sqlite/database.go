@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -171,10 +170,4 @@ func (d *database) fault(err error, doing string) error {
 		return fault.Wrap(err, fault.Unavailable, what, "Tarn tries again; if it stays so, check the disk that holds the database")
 	}
 	return fmt.Errorf("%s: %w", what, err)
-}
-
-// interrupted tells whether an error only says that ctx ended.
-func interrupted(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && err != nil &&
-		(errors.Is(err, ctx.Err()) || strings.Contains(err.Error(), "interrupt"))
 }

@@ -104,7 +104,7 @@ func (r *rig) transaction(t *rapid.T) {
 // the source is stopped, started, crashed before and after an append, and refused.
 func TestHistoriesFoldToTheDatabase(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		dir, err := os.MkdirTemp(t.TempDir(), "") //nolint:usetesting // one folder for each history
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -5,14 +5,12 @@ import (
 	dbsql "database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"tarn/embedded/life"
@@ -37,7 +35,6 @@ type rig struct {
 	meta   *meta.Store
 	config map[string]string
 
-	mu     sync.Mutex
 	runner *source.Runner
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -92,7 +89,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	runner := source.NewRunner(source.Options{
 		Kind: sqlite.Kind, Config: source.Config{Name: "port", Keys: r.config}, Log: r.log, Meta: r.meta,
-		Schemas: schemas.New(r.meta), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Schemas: schemas.New(r.meta), Logger: slog.New(slog.DiscardHandler),
 		Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
 	})
 	ctx, cancel := context.WithCancel(context.Background())

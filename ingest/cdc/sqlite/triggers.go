@@ -92,13 +92,13 @@ func (d *definition) cells(row string) string {
 }
 
 func (c *capture) logRow(op, before, after string) string {
-	cells := ""
+	var cells strings.Builder
 	for _, row := range []string{before, after} {
 		if row != "" {
-			cells += c.Def.cells(row)
+			cells.WriteString(c.Def.cells(row))
 		}
 	}
-	return fmt.Sprintf("%s VALUES (%s%s);", c.into(before != "", after != "", ""), literal(op), cells)
+	return fmt.Sprintf("%s VALUES (%s%s);", c.into(before != "", after != "", ""), literal(op), cells.String())
 }
 
 // probe logs the rows that are in conflict with NEW by the k-th way to be unique.

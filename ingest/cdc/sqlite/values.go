@@ -31,7 +31,7 @@ func typeOf(declared string, strict bool) (t record.Type, numeric bool) {
 		return record.String, false
 	case d == "", has("BLOB"), strict && d == "ANY":
 		return record.Binary, false
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // SQLite looks for these letters
 		return record.Double, false
 	case strings.HasPrefix(d, "BOOL"):
 		return record.Long, false

@@ -3,7 +3,6 @@ package sourcetest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"reflect"
@@ -127,7 +126,7 @@ func (h *house) untilEqual(s Subject, stopper func(stop func())) {
 		stopper(cancel)
 		r := source.NewRunner(source.Options{
 			Kind: s.Kind, Config: s.Config, Log: h.log, Meta: h.meta, Schemas: schemas.New(h.meta),
-			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: source.NewMetrics(nil),
+			Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil),
 			Clock: life.SystemClock{}, Version: "test",
 		})
 		done := make(chan struct{})
