@@ -51,6 +51,23 @@ type landscape struct {
 	captures map[string][]*capture // of this source, by table, oldest first
 	triggers []trigger
 	known    bool // the table of captures is there
+	others   []foreign
+}
+
+// foreign is a capture of another Tarn, or of another connector, in the same database.
+type foreign struct {
+	capture *capture
+	owner   string
+	oldest  float64 // the time of the oldest line that waits in its log; 0 when none does
+}
+
+// abandonedAfter is the age of a line at which its owner is taken for gone for good: its
+// log would fill the user's disk. An owner that comes back finds its log gone and makes a
+// new snapshot.
+const abandonedAfter = 7 * 24 * time.Hour
+
+func (f *foreign) abandoned(now time.Time) bool {
+	return f.oldest > 0 && now.Sub(julian(f.oldest)) > abandonedAfter
 }
 
 // lookAround reads the landscape for one source.
@@ -77,18 +94,34 @@ func lookAround(ctx context.Context, q querier, s *settings, owner string) (l *l
 	if l.known = known > 0; err != nil || !l.known {
 		return l, err
 	}
-	return l, each(ctx, q, func(rows *dbsql.Rows) error {
+	return l, l.readCaptures(ctx, q, owner)
+}
+
+func (l *landscape) readCaptures(ctx context.Context, q querier, owner string) error {
+	err := each(ctx, q, func(rows *dbsql.Rows) error {
 		c := &capture{}
-		var def string
-		if err := rows.Scan(&c.Incarnation, &c.Log, &def); err != nil {
+		var def, whose string
+		if err := rows.Scan(&c.Incarnation, &c.Log, &def, &whose); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(def), &c.Def); err != nil {
 			return fmt.Errorf("read %s: %w", metaTable, err)
 		}
+		if whose != owner {
+			l.others = append(l.others, foreign{capture: c, owner: whose})
+			return nil
+		}
 		l.captures[c.Def.Table] = append(l.captures[c.Def.Table], c)
 		return nil
-	}, `SELECT incarnation, log, def FROM "`+metaTable+`" WHERE owner = ? AND log IN (SELECT name FROM sqlite_schema WHERE type = 'table') ORDER BY n`, owner)
+	}, `SELECT incarnation, log, def, owner FROM "`+metaTable+`" WHERE log IN (SELECT name FROM sqlite_schema WHERE type = 'table') ORDER BY n`)
+	for i := range l.others {
+		f := &l.others[i]
+		if err == nil {
+			err = each(ctx, q, func(rows *dbsql.Rows) error { return rows.Scan(&f.oldest) },
+				"SELECT ts FROM "+quote(f.capture.Log)+" ORDER BY seq LIMIT 1")
+		}
+	}
+	return err
 }
 
 // current is a table's newest capture, nil without one.

@@ -35,13 +35,13 @@ func findingsOf(tables []tableInfo, s *settings) []source.Finding {
 	if captured == 0 && len(s.include) == 0 {
 		out = append(out, source.Finding{Message: "the database has no table to capture yet", Hint: "tables are picked up when they are made"})
 	}
-	if captured > 0 {
-		out = append(out, source.Finding{
-			Message: "ALTER TABLE … DROP COLUMN is refused by SQLite on a captured table, because Tarn's triggers name its columns",
-			Hint:    "rebuild the table instead (create, copy, drop, rename), or take it out of " + keyInclude + " while you alter it; either way it is snapshotted anew",
-		})
-	}
 	return out
+}
+
+// dropColumn is what to know before a column is dropped.
+var dropColumn = source.Finding{
+	Message: "ALTER TABLE … DROP COLUMN is refused by SQLite on a captured table, because Tarn's triggers name its columns",
+	Hint:    "rebuild the table instead (create, copy, drop, rename), or take it out of " + keyInclude + " while you alter it; either way it is snapshotted anew",
 }
 
 // check looks before starting. It writes nothing.
@@ -50,7 +50,7 @@ func check(ctx context.Context, c source.Config) []source.Finding {
 	if err != nil {
 		return []source.Finding{{Fatal: fault.CodeOf(err) == fault.Invalid, Message: err.Error(), Hint: fault.HintOf(err)}}
 	}
-	return findingsOf(tables, &s)
+	return append(findingsOf(tables, &s), dropColumn)
 }
 
 // discover lists the tables that would be captured.

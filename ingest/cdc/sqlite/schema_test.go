@@ -3,12 +3,15 @@ package sqlite_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"tarn/embedded/meta"
 	"tarn/embedded/record"
 	"tarn/ingest/cdc/sqlite"
 	"tarn/ingest/source"
+	"tarn/ingest/source/sourcetest"
 )
 
 const callsDDL = "CREATE TABLE calls (id INTEGER PRIMARY KEY, berth TEXT UNIQUE, teu INT)"
@@ -287,4 +290,43 @@ func TestBadSettings(t *testing.T) {
 			t.Errorf("%s=%q: got %+v", key, value, found)
 		}
 	}
+}
+
+func TestTwoSourcesOnOneDatabase(t *testing.T) {
+	r := running(t)
+	other := &rig{t: t, path: r.path, app: r.app, log: sourcetest.NewLog(), config: r.config}
+	m, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.meta = m
+	t.Cleanup(func() { other.stop(); _ = m.Close() })
+	other.start()
+	other.equal("calls")
+	r.exec("REPLACE INTO calls VALUES (7, 'B', 2)")
+	r.equal("calls")
+	other.equal("calls")
+	other.until("a finding", func() bool {
+		for _, f := range other.runner.Status().Findings {
+			if strings.Contains(f.Message, "another source") {
+				return true
+			}
+		}
+		return false
+	})
+	// The first one goes away for good. Its log is removed when it has grown old.
+	r.stop()
+	r.exec("UPDATE calls SET teu = 1")
+	var log string
+	if err := r.app.QueryRow("SELECT log FROM _tarn_meta ORDER BY n LIMIT 1").Scan(&log); err != nil {
+		t.Fatal(err)
+	}
+	r.exec(`UPDATE "`+log+`" SET ts = ts - 8`, "CREATE TABLE another (id INTEGER PRIMARY KEY)")
+	other.until("the old log removed", func() bool {
+		return r.number("SELECT count(*) FROM sqlite_schema WHERE name = '"+log+"'") == 0
+	})
+	other.equal("calls")
+	// It comes back after all.
+	r.start()
+	r.equal("calls")
 }

@@ -127,6 +127,20 @@ func (r *reader) plan(l *landscape) (work, error) {
 			w.strays = append(w.strays, t.name)
 		}
 	}
+	owners := map[string]bool{}
+	for i := range l.others {
+		f := &l.others[i]
+		switch {
+		case f.abandoned(r.env.Now()):
+			w.remove = append(w.remove, f.capture)
+		case !owners[f.owner]:
+			owners[f.owner] = true
+			w.why = append(w.why, source.Finding{
+				Message: "another source captures this database too (id " + f.owner + "): each change is written once more for it",
+				Hint:    "end one of them; what nobody has read for seven days is removed",
+			})
+		}
+	}
 	return w, nil
 }
 
