@@ -56,6 +56,8 @@ func (n Node) Right() string {
 		return "lag " + Count(*n.LagRecords)
 	case n.Kind == Topic:
 		return "not landed"
+	case n.BehindMillis != nil && *n.BehindMillis == 0:
+		return "up to date"
 	case n.BehindMillis != nil:
 		return Millis(*n.BehindMillis) + " behind"
 	}

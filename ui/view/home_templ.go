@@ -683,7 +683,7 @@ func facts() templ.Component {
 			templ_7745c5c3_Var36 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card facts\" id=\"facts\" aria-labelledby=\"facts-name\" hidden><header><h2 id=\"facts-name\" class=\"mono\"></h2><span class=\"pill\" id=\"facts-kind\"></span> <span class=\"grow\"></span> <button type=\"button\" id=\"facts-rows\">Newest rows</button> <button type=\"button\" id=\"facts-close\" class=\"quiet\" aria-label=\"Close the facts\">Close</button></header><dl id=\"facts-list\"></dl></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card facts\" id=\"facts\" aria-labelledby=\"facts-name\" hidden><header><h2 id=\"facts-name\" class=\"mono\"></h2><span class=\"pill\" id=\"facts-kind\"></span> <span class=\"grow\"></span> <button type=\"button\" id=\"facts-rows\">Run its query</button> <button type=\"button\" id=\"facts-close\" class=\"quiet\" aria-label=\"Close the facts\">Close</button></header><dl id=\"facts-list\"></dl></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

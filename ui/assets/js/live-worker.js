@@ -7,7 +7,8 @@ let end = null;
 let last = null; // what is known: {state, event} with all values
 
 function told(t) {
-  if (t.event) last = { state: t.state, event: { ...t.event, set: { ...last?.event?.set, ...t.event.set } } };
+  if (t.first) last = t;
+  else if (t.event) last = { ...t, event: { ...t.event, set: { ...last.event.set, ...t.event.set } } };
   else last = { ...last, state: t.state };
   for (const port of ports) port.postMessage(t);
 }

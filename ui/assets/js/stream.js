@@ -7,12 +7,13 @@ const retryMillisMax = 10_000;
 
 /**
  * @param {string} url
- * @param {(told: {state: "live"|"offline", event?: {build: string, shape: string, set: Object<string,string>}}) => void} tell
+ * @param {(told: {state: "live"|"offline", first?: boolean, event?: {build: string, shape: string, set: Object<string,string>}}) => void} tell
  * @returns {() => void} ends it
  */
 export function openStream(url, tell) {
   let source, silence, retry;
   let wait = retryMillis;
+  let first = true; // of this connection: it holds all values
   const broken = () => {
     source.close();
     clearTimeout(silence);
@@ -26,11 +27,13 @@ export function openStream(url, tell) {
   };
   const connect = () => {
     source = new EventSource(url);
+    first = true;
     heard();
     source.onmessage = (e) => {
       heard();
       wait = retryMillis;
-      tell({ state: "live", event: JSON.parse(e.data) });
+      tell({ state: "live", first, event: JSON.parse(e.data) });
+      first = false;
     };
     source.addEventListener("beat", heard);
     source.onerror = broken;
