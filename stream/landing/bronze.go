@@ -121,11 +121,10 @@ func putSystem(fields []array.Builder, topic string, partition int32, r *record.
 
 // bronzeSink appends every record of a source's topic. Its columns never change.
 type bronzeSink struct {
-	w       *way
-	table   table.Table
-	columns []table.Column
-	build   *array.RecordBuilder
-	rows    int
+	w     *way
+	table table.Table
+	build *array.RecordBuilder
+	rows  int
 }
 
 func newBronzeSink(w *way) sink { return &bronzeSink{w: w} }

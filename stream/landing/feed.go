@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -61,9 +62,7 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 			return nil, err
 		}
 		one := &feed{p: p, number: int32(i), read: at.Next, target: at.Next, ask: make(chan int, 1), places: map[string]string{}} //nolint:gosec // see above
-		for source, place := range at.Places {
-			one.places[source] = place
-		}
+		maps.Copy(one.places, at.Places)
 		f.list = append(f.list, one)
 	}
 	for i, one := range f.list {
@@ -208,11 +207,7 @@ func (f *feeds) close() {
 func (f *feeds) offsets(topic string) record.Offsets {
 	o := record.Offsets{topic: {}}
 	for _, one := range f.list {
-		places := make(map[string]string, len(one.places))
-		for k, v := range one.places {
-			places[k] = v
-		}
-		o[topic][strconv.Itoa(int(one.number))] = record.PartitionOffsets{Next: one.read, Places: places}
+		o[topic][strconv.Itoa(int(one.number))] = record.PartitionOffsets{Next: one.read, Places: one.places}
 	}
 	return o
 }

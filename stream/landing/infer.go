@@ -59,14 +59,14 @@ func fieldsOf(value []byte) ([]field, bool) {
 // typeOf is the column type that a value asks for; "" for null and for a number that no
 // column holds exactly.
 func (f *field) typeOf() (t record.Type, doc string) {
-	switch c := f.raw[0]; {
-	case c == 'n':
+	switch f.raw[0] {
+	case 'n':
 		return "", ""
-	case c == 't', c == 'f':
+	case 't', 'f':
 		return record.Boolean, ""
-	case c == '"':
+	case '"':
 		return record.String, ""
-	case c == '{', c == '[':
+	case '{', '[':
 		return record.String, jsonDoc
 	}
 	if _, err := strconv.ParseInt(string(f.raw), 10, 64); err == nil {

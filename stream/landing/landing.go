@@ -74,9 +74,10 @@ type Landing struct {
 	own         systemTopics
 	mirrors     mirrors
 
-	mu    sync.Mutex
-	ways  map[wayKey]*way
-	since time.Time
+	mu      sync.Mutex
+	ways    map[wayKey]*way
+	leaving map[wayKey]*way // told to end; a successor waits for it
+	since   time.Time
 }
 
 // New returns a landing that has not started.
@@ -85,7 +86,7 @@ func New(o Options) *Landing {
 		o.CommitInterval = DefaultCommitInterval
 	}
 	l := &Landing{
-		o: o, slots: make(chan struct{}, Workers), ways: map[wayKey]*way{},
+		o: o, slots: make(chan struct{}, Workers), ways: map[wayKey]*way{}, leaving: map[wayKey]*way{},
 		commitBytes: commitBytesMax, since: o.Clock.Now(),
 	}
 	if o.MemoryBytes > 0 {
@@ -152,6 +153,9 @@ func (l *Landing) match(ctx, work context.Context, wg *sync.WaitGroup) {
 			if old != nil && old.same(w) {
 				continue
 			}
+			if old == nil {
+				old = l.leaving[w.key]
+			}
 			l.start(ctx, work, wg, w, old)
 		}
 	}
@@ -159,6 +163,7 @@ func (l *Landing) match(ctx, work context.Context, wg *sync.WaitGroup) {
 		if !wanted[key] {
 			w.cancel()
 			delete(l.ways, key)
+			l.leaving[key] = w
 		}
 	}
 }
@@ -177,7 +182,16 @@ func (l *Landing) start(ctx, work context.Context, wg *sync.WaitGroup, w, old *w
 			<-old.done
 		}
 		w.run(stop, work)
+		l.left(w)
 	})
+}
+
+func (l *Landing) left(w *way) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.leaving[w.key] == w {
+		delete(l.leaving, w.key)
+	}
 }
 
 // waysOf lists the ways that a topic wants.

@@ -199,7 +199,7 @@ func (w *world) snapshot() {
 
 // log renders a change and notes what the tables must hold of it.
 func (w *world) log(op byte, before, after record.Row) []record.Record {
-	out := w.source.change(op, before, after)
+	out := w.change(op, before, after)
 	for _, r := range out {
 		o := "null"
 		if r.Value != nil {

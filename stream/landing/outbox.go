@@ -79,11 +79,15 @@ func (l *Landing) deadLetters(ctx context.Context, w *way, letters []letter) err
 		if err != nil {
 			return err
 		}
-		w.log.Warn("dead letter", "partition", d.partition, "offset", d.r.Offset, "error", d.why)
+		w.progress.finding("records go to system.dead_letter: " + d.why)
 		parts[d.partition] = append(parts[d.partition], out{
 			record.Hex16(d.r.Offset),
 			record.Record{Timestamp: l.o.Clock.Now().UnixMilli(), Value: value},
 		})
+	}
+	if len(letters) > 0 {
+		w.log.Warn("records go to the dead letters", "records", len(letters),
+			"partition", letters[0].partition, "offset", letters[0].r.Offset, "error", letters[0].why)
 	}
 	for partition, list := range parts {
 		source := fmt.Sprintf("dead:%s:%d:%s", w.key.topic, partition, w.key.reader)

@@ -2,7 +2,6 @@ package landing_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -31,12 +30,11 @@ type tb interface {
 
 // rig is the floor under a landing: a real bus and a lake in memory.
 type rig struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of the whole test, in the place of main's
 	bus     *bus.Bus
 	schemas *schemas.Store
 	lake    *lake
 	every   time.Duration
-	log     io.Writer
 
 	landing *landing.Landing
 	stop    func()
@@ -44,7 +42,7 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	dir, log := t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	ctx := context.WithoutCancel(t.Context())
 	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
 	if err != nil {
@@ -57,7 +55,7 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{ctx: ctx, bus: b, schemas: schemas.New(m), lake: newLake(), every: time.Millisecond, log: io.Discard}
+	r := &rig{ctx: ctx, bus: b, schemas: schemas.New(m), lake: newLake(), every: time.Millisecond}
 	t.Cleanup(func() {
 		r.halt()
 		_ = b.Close(ctx)
@@ -70,7 +68,7 @@ func newRig(t testing.TB) *rig {
 func (r *rig) run() {
 	r.landing = landing.New(landing.Options{
 		Bus: r.bus, Schemas: r.schemas, Tables: r.lake, CommitInterval: r.every, MemoryBytes: 64 << 20,
-		Clock: life.SystemClock{}, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(r.ctx)
 	var wg sync.WaitGroup
