@@ -293,3 +293,49 @@ func TestOpenRefusesWhatItCannotWrite(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 }
+
+// TestManifestsAreMerged upserts until manifests were merged more than once, and reads the table by Tarn
+// and by iceberg-go's own scan.
+func TestManifestsAreMerged(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: numbered(0, 1, 50)})
+	for i := range int64(120) {
+		commit(t, tab, table.Change{Rows: numbered(i%45, 1, 5), Keys: numberedKeys(i%45, 1, 5)})
+	}
+	want := h.read(orders, catalog.At{})
+	if len(want) != 50 {
+		t.Fatalf("%d rows of 50", len(want))
+	}
+	_ = h.Close()
+	h = open(t, h.dir, disk.Local) // reads its files from the merged manifests
+	equal(t, h.read(orders, catalog.At{}), want...)
+	_, err := foreignCommit(t, h.dir, func(tab *icetable.Table) (*icetable.Table, error) {
+		fs, err := tab.FS(t.Context())
+		if err != nil {
+			return nil, err
+		}
+		manifests, err := tab.CurrentSnapshot().Manifests(fs)
+		if err != nil || len(manifests) > 102 {
+			t.Errorf("%d manifests, %v", len(manifests), err)
+		}
+		_, batches, err := tab.Scan().ToArrowRecords(t.Context())
+		if err != nil {
+			return nil, err
+		}
+		var n int64
+		for b, err := range batches {
+			if err != nil {
+				return nil, err
+			}
+			n += b.NumRows()
+		}
+		if n != 50 {
+			t.Errorf("iceberg-go reads %d rows of 50", n)
+		}
+		return tab, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -94,8 +94,9 @@ type work struct {
 	base   *state
 	io     *fileIO
 
-	landed   *state // what the catalog took; nil until then
-	doubtful bool   // the catalog could not be asked whether it did
+	landed    *state // what the catalog took; nil until then
+	doubtful  bool   // the catalog could not be asked whether it did
+	manifests int    // of the snapshot that is being made
 }
 
 func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {

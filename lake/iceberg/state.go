@@ -24,6 +24,8 @@ type state struct {
 	columns  []table.Column
 	props    map[string]string
 	offsets  record.Offsets // the highest of all readers
+	// manifests counts those of the current snapshot, as far as our own commits know; 0 is unknown.
+	manifests int
 
 	mu    sync.Mutex
 	files *fileSet // of the current snapshot; nil until asked for

@@ -42,6 +42,13 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	if err != nil {
 		return nil, "", err
 	}
+	updates, err = w.mergeManifests(meta, updates)
+	if err != nil {
+		return nil, "", err
+	}
+	if meta, err = icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location); err != nil {
+		return nil, "", err
+	}
 	location := nextMetadata(meta.Location(), w.base.location)
 	content, err := json.Marshal(meta)
 	if err != nil {
@@ -58,6 +65,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 		return nil, "", err
 	}
 	w.landed = newState(location, meta)
+	w.landed.manifests = w.manifests
 	fault.Point("lake.committed")
 	return meta, location, nil
 }
