@@ -6,12 +6,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -22,10 +24,14 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/ingest"
+	"tarn/ingest/source"
 	"tarn/lake"
 	"tarn/lake/table"
 	sampledata "tarn/sample-data"
+	"tarn/sql"
 	"tarn/sql/client"
+	"tarn/sql/engine"
+	"tarn/sql/system"
 	"tarn/stream"
 	"tarn/ui"
 )
@@ -90,18 +96,23 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	}
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project}
-	parts := []life.Part{f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(), h.uiPart(u.Sample)}
+	parts := []life.Part{
+		f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
+		sql.Gate(h.gateOptions, f.Front.Mount, func(g *engine.Gate) { h.gate = g }), h.uiPart(u.Sample),
+	}
 	if u.Sample {
-		if err := sampledata.Prepare(f.Dir.Path("sample")); err != nil {
+		folder := f.Dir.Path("sample")
+		if err := sampledata.Prepare(folder); err != nil {
 			return err
 		}
-		if h.project == "" {
-			h.project = f.Dir.Path("sample", sampledata.ProjectName)
-		}
+		h.project = cmp.Or(h.project, filepath.Join(folder, sampledata.ProjectName))
 		parts = append(parts, life.Func("sample", func(ctx context.Context, ready func()) error {
 			ready()
-			return sampledata.Run(ctx, f.Dir.Path("sample", sampledata.DatabaseName), sampledata.Options{Log: f.Log.With("part", "sample")})
+			return sampledata.Run(ctx, filepath.Join(folder, sampledata.DatabaseName), sampledata.Options{Log: f.Log.With("part", "sample")})
 		}))
+	}
+	if h.project != "" {
+		parts = append(parts, sql.Project(func() *engine.Gate { return h.gate }, f.Guard, h.project, f.Clock, f.Log))
 	}
 	return f.House.Run(ctx, append(parts, f.Announce(out))...)
 }
@@ -115,6 +126,7 @@ type house struct {
 	lake   *lake.Lake
 	stream *stream.Stream
 	ingest *ingest.Ingest
+	gate   *engine.Gate
 }
 
 func (h *house) lakePart() life.Part {
@@ -150,12 +162,28 @@ func (h *house) streamPart() life.Part {
 
 func (h *house) ingestPart() life.Part {
 	return life.Made("ingest", func() life.Part {
+		folder := ""
+		if h.project != "" {
+			folder = filepath.Join(h.project, "connectors")
+		}
 		h.ingest = ingest.New(ingest.Options{
-			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Dir: filepath.Join(h.project, "connectors"), Version: version,
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Dir: folder, Version: version,
 			AckDelay: h.AckDelay(), Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest
 	})
+}
+
+func (h *house) gateOptions() engine.Options {
+	return engine.Options{
+		Catalog: h.lake.Catalog(), Guard: h.Guard, Folders: []string{h.Dir.Path("lake", "warehouse")},
+		MemoryBytes: h.Config.Shares().Query, Threads: runtime.GOMAXPROCS(0), TempDir: h.Dir.Path("state"),
+		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
+		System: []engine.SystemTable{
+			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()),
+			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
+		},
+	}
 }
 
 func (h *house) uiPart(sample bool) life.Part {

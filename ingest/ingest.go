@@ -38,7 +38,7 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: counted for nobody
 	Clock   life.Clock
-	Dir     string // the project's connectors folder; it need not be there
+	Dir     string // the project's connectors folder, which need not be there; empty for no project
 	Version string // Tarn's, for the envelope
 	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
 	AckDelay time.Duration
@@ -100,6 +100,9 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 
 // look reads the folder and starts, restarts and stops what changed.
 func (g *Ingest) look(ctx context.Context) {
+	if g.o.Dir == "" {
+		return
+	}
 	paths, err := filepath.Glob(filepath.Join(g.o.Dir, "*.json"))
 	if err != nil || len(paths) > connectorsMax {
 		g.o.Log.Error("connectors folder is not read", "dir", g.o.Dir, "files", len(paths), "error", err)

@@ -1,6 +1,6 @@
 // Package project applies the statements of a project folder, sql/*.sql, to a running
 // Tarn: at the start, and again when a file changes. A statement whose tables are not there
-// yet, as on the first start, is tried again until they are. It understands no SQL.
+// yet, as on the first start, is tried again until they are. It runs nothing itself.
 package project
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
+	"tarn/embedded/sqltext"
 )
 
 const (
@@ -20,16 +21,9 @@ const (
 	fileBytesMax = 4 << 20
 )
 
-// Statement is one statement of a file; Line is where it begins, from 1.
-type Statement struct {
-	Text string
-	Line int
-}
-
 // Options of a project.
 type Options struct {
 	Dir   string // the project folder
-	Split func(text string) ([]Statement, error)
 	Exec  func(ctx context.Context, statement string) error
 	Clock life.Clock
 	Log   *slog.Logger
@@ -46,7 +40,8 @@ type Project struct {
 type file struct {
 	changed time.Time // its mtime and size when it was read
 	size    int64
-	pending []Statement // not yet applied, in order
+	text    string
+	pending []sqltext.Statement // not yet applied, in order
 	err     error
 	since   time.Time
 }
@@ -118,7 +113,8 @@ func (p *Project) read(path string) *file {
 	}
 	content, err := os.ReadFile(path)
 	if err == nil {
-		f.pending, err = p.o.Split(string(content))
+		f.text = string(content)
+		f.pending, err = sqltext.Split(f.text)
 	}
 	f.err = err
 	return f
@@ -131,7 +127,8 @@ func (p *Project) apply(ctx context.Context, path string, f *file) {
 		p.mu.Lock()
 		f.err = err
 		if err == nil {
-			p.o.Log.Info("applied", "file", filepath.Base(path), "line", f.pending[0].Line)
+			line, _ := sqltext.Place(f.text, f.pending[0].Offset)
+			p.o.Log.Info("applied", "file", filepath.Base(path), "line", line)
 			f.pending = f.pending[1:]
 		}
 		p.mu.Unlock()

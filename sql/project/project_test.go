@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,14 +37,6 @@ func (h *house) exec(_ context.Context, statement string) error {
 	return nil
 }
 
-func split(text string) ([]project.Statement, error) {
-	var out []project.Statement
-	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
-		out = append(out, project.Statement{Text: line, Line: i + 1})
-	}
-	return out, nil
-}
-
 func TestStatementsAreAppliedOnceAndWaitForTheirTables(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -57,11 +48,11 @@ func TestStatementsAreAppliedOnceAndWaitForTheirTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("1.sql", "ok a\nlate\nok b\n")
-	write("2.sql", "bad\n")
+	write("1.sql", "ok a; late;\n-- a comment; of two parts\nok b")
+	write("2.sql", "bad;\n")
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{}
-		p := project.New(project.Options{Dir: dir, Split: split, Exec: h.exec, Clock: life.SystemClock{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		p := project.New(project.Options{Dir: dir, Exec: h.exec, Clock: life.SystemClock{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx, func() {}) }()
@@ -76,7 +67,7 @@ func TestStatementsAreAppliedOnceAndWaitForTheirTables(t *testing.T) {
 		h.mu.Lock()
 		h.table = true
 		h.mu.Unlock()
-		write("2.sql", "ok mended\n")
+		write("2.sql", "ok mended;\n")
 		time.Sleep(2 * time.Second)
 		if got := p.Report(); len(got) != 0 {
 			t.Errorf("still %v", got)
