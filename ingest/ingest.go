@@ -5,7 +5,9 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -103,9 +105,12 @@ func (g *Ingest) look(ctx context.Context) {
 	if g.o.Dir == "" {
 		return
 	}
-	paths, err := filepath.Glob(filepath.Join(g.o.Dir, "*.json"))
-	if err != nil || len(paths) > connectorsMax {
-		g.o.Log.Error("connectors folder is not read", "dir", g.o.Dir, "files", len(paths), "error", err)
+	paths, err := connectorFiles(g.o.Dir)
+	if err != nil {
+		// What runs goes on: a folder that cannot be read has not been emptied.
+		if !errors.Is(err, fs.ErrNotExist) || len(g.files()) > 0 {
+			g.o.Log.Error("connectors folder is not read", "dir", g.o.Dir, "error", err)
+		}
 		return
 	}
 	seen := map[string]bool{}
@@ -126,6 +131,27 @@ func (g *Ingest) look(ctx context.Context) {
 			g.remove(ctx, file)
 		}
 	}
+}
+
+// connectorFiles lists the files of a connectors folder; none for no folder.
+func connectorFiles(dir string) ([]string, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, f := range list {
+		if !f.IsDir() && filepath.Ext(f.Name()) == ".json" {
+			paths = append(paths, filepath.Join(dir, f.Name()))
+		}
+	}
+	if len(paths) > connectorsMax {
+		return nil, fault.Newf(fault.TooLarge, "", "%d connector files, at most %d", len(paths), connectorsMax)
+	}
+	return paths, nil
 }
 
 // change takes over a file that is new or was changed. What a file that no longer parses
@@ -306,9 +332,9 @@ func (g *Ingest) Report() []life.Status {
 // Check reads the connectors of a folder and looks at their sources, for `tarn check`. It
 // changes nothing.
 func Check(ctx context.Context, dir string) []source.Finding {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return []source.Finding{{Fatal: true, Message: err.Error()}}
+	paths, err := connectorFiles(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []source.Finding{{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}
 	}
 	var out []source.Finding
 	for _, path := range paths {

@@ -233,3 +233,33 @@ func TestUnknownKeysNameTheNearest(t *testing.T) {
 		t.Fatalf("got %+v", found)
 	}
 }
+
+func TestAFolderThatIsGoneForAWhileEndsNothing(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY)", "INSERT INTO calls VALUES (1)")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	if err := os.Rename(h.path("project"), h.path("away")); err != nil {
+		t.Fatal(err)
+	}
+	h.writeAway("new.json")
+	h.database("port.db", "INSERT INTO calls VALUES (2)")
+	h.until("the change", func() bool { return h.ops("port.main.calls") == "rc" })
+	if err := os.Rename(h.path("away"), h.path("project")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the file that came with it", func() bool { return h.status("new").Error != "" })
+	if got := h.status("port"); got.State != source.Streaming {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// writeAway writes a broken connector into the folder while it is away, so that a look at the
+// folder after its return shows.
+func (h *house) writeAway(file string) {
+	h.t.Helper()
+	if err := os.WriteFile(h.path("away/connectors/"+file), []byte("{"), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
