@@ -173,11 +173,17 @@ func (g *Ingest) change(ctx context.Context, file, path, text string) {
 	}
 	if old != nil {
 		old.stop()
-		if old.runner != nil && old.conn.config.Name != c.config.Name {
+		if old.runner != nil && !old.conn.sameSource(&c) {
 			g.forget(ctx, &old.conn)
 		}
 	}
 	g.put(file, g.start(ctx, text, c))
+}
+
+// sameSource tells whether a changed file still speaks of the database it did before.
+func (c *connector) sameSource(o *connector) bool {
+	return c.config.Name == o.config.Name && c.kind.Class == o.kind.Class &&
+		c.config.Keys["database.path"] == o.config.Keys["database.path"]
 }
 
 func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {

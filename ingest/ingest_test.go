@@ -202,6 +202,15 @@ func TestAFolderOfConnectors(t *testing.T) {
 	h.start()
 	h.until("the change made meanwhile", func() bool { return h.ops("port.main.calls") == "rcdtcdtc" })
 
+	// A file that names another database leaves nothing in the first one.
+	const ours = `SELECT count(*) FROM sqlite_schema WHERE name LIKE '\_tarn\_%' ESCAPE '\'`
+	h.database("next.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'n')")
+	h.write("port.json", connector("port", "../next.db"))
+	h.until("the other database", func() bool { return h.ops("port.main.calls") == "rcdtcdtcr" })
+	if n := h.count("port.db", ours); n != 0 {
+		t.Fatalf("%d things of Tarn are left in the first database", n)
+	}
+
 	// A file that goes takes Tarn's triggers with it.
 	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
 		t.Fatal(err)

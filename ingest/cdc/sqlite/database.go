@@ -17,10 +17,10 @@ import (
 )
 
 // How long a connection waits for a lock: readers give up soon and are called again,
-// writers (few, small) wait for their turn.
+// writers (few, small) wait for their turn, yet not past the time that a stop may take.
 const (
 	readBusy  = 500 * time.Millisecond
-	writeBusy = 3 * time.Second
+	writeBusy = 1500 * time.Millisecond
 )
 
 // database is a user's database, with one connection that only reads and one that writes
