@@ -225,7 +225,7 @@ func TestTypes(t *testing.T) {
 	r := running(t, `CREATE TABLE types (a INTEGER PRIMARY KEY, b BIGINT, c REAL, d DOUBLE PRECISION, e TEXT NOT NULL, f VARCHAR(20), g BLOB, h, i DECIMAL(10,2), j NUMERIC, k BOOLEAN, l DATE, m "STRING")`)
 	want := map[string]record.Type{
 		"a": record.Long, "b": record.Long, "c": record.Double, "d": record.Double, "e": record.String, "f": record.String,
-		"g": record.Binary, "h": record.Binary, "i": record.String, "j": record.String, "k": record.Long, "l": record.String, "m": record.String,
+		"g": record.Binary, "h": record.String, "i": record.String, "j": record.String, "k": record.Long, "l": record.String, "m": record.String,
 	}
 	s := r.schema("types")
 	for _, c := range s.Columns {

@@ -11,8 +11,8 @@ import (
 )
 
 // typeOf maps a declared type by SQLite's rules of affinity (datatype3.html, section 3.1):
-// INTEGER to long, REAL to double, TEXT to string, BLOB and none to binary. NUMERIC is
-// string, because a double would not hold its decimals, and numeric tells that numbers in
+// INTEGER to long, REAL to double, TEXT to string, BLOB to binary. A column without a type
+// is string, for that is what such columns mostly hold. NUMERIC is string too, because a double would not hold its decimals, and numeric tells that numbers in
 // it are rendered as text; BOOL is long, as SQLite stores it.
 func typeOf(declared string, strict bool) (t record.Type, numeric bool) {
 	d := strings.ToUpper(declared)
@@ -27,9 +27,9 @@ func typeOf(declared string, strict bool) (t record.Type, numeric bool) {
 	switch {
 	case has("INT"):
 		return record.Long, false
-	case has("CHAR", "CLOB", "TEXT"):
+	case d == "", has("CHAR", "CLOB", "TEXT"), strict && d == "ANY":
 		return record.String, false
-	case d == "", has("BLOB"), strict && d == "ANY":
+	case has("BLOB"):
 		return record.Binary, false
 	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // SQLite looks for these letters
 		return record.Double, false
