@@ -98,7 +98,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	h := &house{Floor: f, project: cfg.Project}
 	parts := []life.Part{
 		f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
-		sql.Gate(h.gateOptions, f.Front.Mount, func(g *engine.Gate) { h.gate = g }), h.uiPart(u.Sample),
+		sql.Part(h.gateOptions, f.Front.Mount, func(s *sql.SQL) { h.sql = s }), h.uiPart(u.Sample),
 	}
 	if u.Sample {
 		folder := f.Dir.Path("sample")
@@ -112,7 +112,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 		}))
 	}
 	if h.project != "" {
-		parts = append(parts, sql.Project(func() *engine.Gate { return h.gate }, f.Guard, h.project, f.Clock, f.Log))
+		parts = append(parts, sql.Project(func() *sql.SQL { return h.sql }, h.project, f.Clock, f.Log))
 	}
 	return f.House.Run(ctx, append(parts, f.Announce(out))...)
 }
@@ -126,7 +126,7 @@ type house struct {
 	lake   *lake.Lake
 	stream *stream.Stream
 	ingest *ingest.Ingest
-	gate   *engine.Gate
+	sql    *sql.SQL
 }
 
 func (h *house) lakePart() life.Part {
