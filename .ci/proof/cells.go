@@ -27,7 +27,7 @@ func realCell(v float64) Cell { return Cell("r:" + strconv.FormatUint(math.Float
 func textCell(v string) Cell  { return Cell("t:" + v) }
 func blobCell(v []byte) Cell  { return Cell("b:" + hex.EncodeToString(v)) }
 
-// Affinity is what SQLite makes of a declared type.
+// Affinity is what SQLite, and so Tarn's type map, makes of a declared type.
 type Affinity byte
 
 // The affinities, by https://sqlite.org/datatype3.html section 3.1.
@@ -52,9 +52,9 @@ func AffinityOf(declared string) Affinity {
 	switch {
 	case has("INT"):
 		return Integer
-	case has("CHAR", "CLOB", "TEXT"):
+	case declared == "" || has("CHAR", "CLOB", "TEXT"): // without a type: Tarn takes it for text
 		return Text
-	case declared == "" || has("BLOB"):
+	case has("BLOB"):
 		return Blob
 	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // SQLite looks for these four letters
 		return Real

@@ -35,7 +35,8 @@ func seed(t *testing.T) *rand.Rand {
 // plan is the named kills, the snapshot's first, then each point at several passes, with
 // kills at random moments (an empty name) in between.
 func plan(rnd *rand.Rand, kills int) []string {
-	out := []string{"source.chunk:1", "source.chunk:2", "source.chunk:1", "source.chunk:3"}
+	// A second kill before the first one's chunk is saved as appended is a case of its own.
+	out := []string{"source.chunk:1", "source.chunk:2", "bus.published:1", "source.acked:1", "source.chunk:3"}
 	var rest []string
 	for _, pass := range []int{1, 3, 8} {
 		for _, p := range points[1:] {

@@ -156,6 +156,9 @@ func (s *Scene) Quiet(ctx context.Context, p *Process, database string, size int
 			return true, fmt.Errorf("tarn ended: %w", p.err)
 		}
 		if behind, err := s.behind(ctx, p, db); behind || err != nil {
+			if r := new(Refusal); errors.As(err, &r) && r.missing {
+				return true, err // an answer that is not Tarn's will not become one
+			}
 			return false, errors.Join(errors.New("not caught up"), err)
 		}
 		found, err := s.Check(ctx, p, db, txns)

@@ -106,9 +106,10 @@ func Tables() []*Table {
 }
 
 // OpenSource is an outside connection to a source database: its own, one at a time, that
-// waits for others' locks. mode is its journal mode, "" to leave that as it is.
+// waits for others' locks. What it has committed is on the disk, the folder's entry of the
+// journal included, which synchronous=FULL leaves to chance. mode is its journal mode, "" to leave that as it is.
 func OpenSource(path, mode string) (*dbsql.DB, error) {
-	q := url.Values{"_pragma": {"busy_timeout(20000)", "synchronous(FULL)"}}
+	q := url.Values{"_pragma": {"busy_timeout(20000)", "synchronous(EXTRA)"}}
 	if mode != "" {
 		q.Add("_pragma", "journal_mode("+mode+")")
 	}
