@@ -85,8 +85,9 @@ type Rewritten struct {
 // Rewrite walks one SELECT, asks resolve for each table it names, in order, and puts what it
 // answers in the table's place. The new text is parsed and walked again, as DuckDB will read
 // it, so that a slip in printing a statement cannot let a name through. Faults have the code
-// Syntax, Denied, Invalid, TooLarge, or what resolve said.
-func (p *Parser) Rewrite(ctx context.Context, source string, resolve Resolver) (Rewritten, error) {
+// Syntax, Denied, Invalid, TooLarge, or what resolve said. With rowsMax above 0 the statement
+// answers at most so many rows unless it has a LIMIT of its own.
+func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
 	root, err := p.parse(ctx, source)
 	if err != nil {
 		return Rewritten{}, err
@@ -109,6 +110,9 @@ func (p *Parser) Rewrite(ctx context.Context, source string, resolve Resolver) (
 	out := Rewritten{Outputs: w.outputs(root.get("node"))}
 	if err := p.name(ctx, w.named); err != nil {
 		return Rewritten{}, err
+	}
+	if rowsMax > 0 {
+		limit(root.get("node"), rowsMax)
 	}
 	if out.Text, err = p.render(ctx, root); err != nil {
 		return Rewritten{}, err
@@ -282,6 +286,20 @@ func (p *Parser) verify(ctx context.Context, out string, all []*relation) error 
 		return nil, fault.New(fault.Internal, "a name of the statement cannot be told apart", "write it with other names")
 	}
 	return w.members(root, statementShape, nil)
+}
+
+// limit adds LIMIT to a query that has none.
+func limit(node *tree, rowsMax int64) {
+	all := node.get("modifiers")
+	for _, m := range all.items {
+		if kind := m.get("type").str(); kind == "LIMIT_MODIFIER" || kind == "LIMIT_PERCENT_MODIFIER" {
+			return
+		}
+	}
+	integer := object("id", text("BIGINT"), "type_info", scalar("null"))
+	value := object("type", integer, "is_null", scalar("false"), "value", scalar(strconv.FormatInt(rowsMax, 10)))
+	constant := object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", scalar("0"), "value", value)
+	all.items = append(all.items, object("type", text("LIMIT_MODIFIER"), "limit", constant, "offset", scalar("null")))
 }
 
 // substitute puts the relations in place of their names, which nobody could have guessed.

@@ -1,183 +1,273 @@
 package rest
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
-	"io"
-	"strings"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-
-	"tarn/sql/engine"
+	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// jsonEncoder writes {"columns":[…],"rows":[[…]],"stats":{…}}. An answer that ends early has
-// "error" where "stats" would stand.
-type jsonEncoder struct {
-	w    io.Writer
-	line []byte
-	some bool
+// form is how a cell stands in a text format.
+type form uint8
+
+const (
+	null form = iota
+	bare      // a number, true, false, or nested JSON
+	word      // text, which JSON quotes
+)
+
+// appendCell writes one cell as every text format has it: integers and finite floats bare,
+// nested values as JSON, all else as text. Numbers that a JSON reader would round (DECIMAL,
+// HUGEINT) or cannot read (NaN, infinities) are text; times are ISO 8601; BLOB is base64.
+func appendCell(b []byte, a arrow.Array, i int) ([]byte, form) {
+	if a.IsNull(i) {
+		return b, null
+	}
+	switch a := a.(type) {
+	case *array.Boolean:
+		return strconv.AppendBool(b, a.Value(i)), bare
+	case *array.Int64:
+		return strconv.AppendInt(b, a.Value(i), 10), bare
+	case *array.Int32:
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+	case *array.Int16:
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+	case *array.Int8:
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+	case *array.Uint64:
+		return strconv.AppendUint(b, a.Value(i), 10), bare
+	case *array.Uint32:
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+	case *array.Uint16:
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+	case *array.Uint8:
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+	case *array.Float64:
+		return appendFloat(b, a.Value(i), 64)
+	case *array.Float32:
+		return appendFloat(b, float64(a.Value(i)), 32)
+	case *array.String:
+		return append(b, a.Value(i)...), word
+	case *array.LargeString:
+		return append(b, a.Value(i)...), word
+	case *array.StringView:
+		return append(b, a.Value(i)...), word
+	case *array.Binary:
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+	case *array.LargeBinary:
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+	case *array.BinaryView:
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+	}
+	return appendRarer(b, a, i)
 }
 
-func (e *jsonEncoder) begin(r *engine.Result) error {
-	b := []byte(`{"columns":[`)
-	for i, f := range r.Schema.Fields() {
-		if i > 0 {
+func appendRarer(b []byte, a arrow.Array, i int) ([]byte, form) {
+	switch a := a.(type) {
+	case *array.Decimal128:
+		return append(b, a.ValueStr(i)...), word
+	case *array.Decimal256:
+		return append(b, a.ValueStr(i)...), word
+	case *array.Timestamp, *array.Date32, *array.Date64, *array.Time64, *array.Time32:
+		return appendTime(b, a, i), word
+	case *array.MonthDayNanoInterval:
+		return appendInterval(b, a.Value(i)), word
+	case *array.FixedSizeBinary:
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+	case *array.Dictionary:
+		return appendCell(b, a.Dictionary(), a.GetValueIndex(i))
+	case array.ExtensionArray:
+		return appendExtension(b, a, i)
+	case *array.Map:
+		return appendMap(b, a, i), bare
+	case array.ListLike:
+		start, end := a.ValueOffsets(i)
+		b = append(b, '[')
+		for j := start; j < end; j++ {
+			if j > start {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, a.ListValues(), int(j))
+		}
+		return append(b, ']'), bare
+	case *array.Struct:
+		return appendStruct(b, a, i), bare
+	case *array.SparseUnion:
+		return appendCell(b, a.Field(a.ChildID(i)), i)
+	case *array.DenseUnion:
+		return appendCell(b, a.Field(a.ChildID(i)), int(a.ValueOffset(i)))
+	}
+	return append(b, a.ValueStr(i)...), word
+}
+
+// appendJSON writes one cell as JSON.
+func appendJSON(b []byte, a arrow.Array, i int) []byte {
+	start := len(b)
+	b, f := appendCell(b, a, i)
+	switch f {
+	case null:
+		return append(b, "null"...)
+	case word:
+		quoted := appendQuoted(nil, string(b[start:]))
+		return append(b[:start], quoted...)
+	}
+	return b
+}
+
+// appendQuoted writes a JSON string; what is no UTF-8 becomes the replacement character.
+func appendQuoted(b []byte, s string) []byte {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	q, err := json.Marshal(s)
+	if err != nil { // never for a string
+		return append(b, `""`...)
+	}
+	return append(b, q...)
+}
+
+func appendFloat(b []byte, v float64, bits int) ([]byte, form) {
+	switch {
+	case math.IsNaN(v):
+		return append(b, "NaN"...), word
+	case math.IsInf(v, 1):
+		return append(b, "Infinity"...), word
+	case math.IsInf(v, -1):
+		return append(b, "-Infinity"...), word
+	}
+	return strconv.AppendFloat(b, v, 'g', -1, bits), bare
+}
+
+const (
+	dateFormat  = "2006-01-02"
+	clockFormat = "15:04:05.999999999"
+)
+
+func appendTime(b []byte, a arrow.Array, i int) []byte {
+	switch a := a.(type) {
+	case *array.Date32:
+		switch v := a.Value(i); v {
+		case math.MaxInt32:
+			return append(b, "infinity"...)
+		case -math.MaxInt32:
+			return append(b, "-infinity"...)
+		default:
+			return v.ToTime().AppendFormat(b, dateFormat)
+		}
+	case *array.Date64:
+		return a.Value(i).ToTime().AppendFormat(b, dateFormat)
+	case *array.Time64:
+		return a.Value(i).ToTime(a.DataType().(*arrow.Time64Type).Unit).AppendFormat(b, clockFormat)
+	case *array.Time32:
+		return a.Value(i).ToTime(a.DataType().(*arrow.Time32Type).Unit).AppendFormat(b, clockFormat)
+	case *array.Timestamp:
+		t := a.DataType().(*arrow.TimestampType)
+		switch v := a.Value(i); v {
+		case math.MaxInt64:
+			return append(b, "infinity"...)
+		case -math.MaxInt64:
+			return append(b, "-infinity"...)
+		default:
+			b = instant(v, t.Unit).AppendFormat(b, dateFormat+"T"+clockFormat)
+		}
+		if t.TimeZone != "" {
+			b = append(b, 'Z')
+		}
+	}
+	return b
+}
+
+// instant is ToTime over the whole range of DuckDB's timestamps.
+func instant(v arrow.Timestamp, unit arrow.TimeUnit) time.Time {
+	switch unit {
+	case arrow.Second:
+		return time.Unix(int64(v), 0).UTC()
+	case arrow.Millisecond:
+		return time.UnixMilli(int64(v)).UTC()
+	case arrow.Microsecond:
+		return time.UnixMicro(int64(v)).UTC()
+	}
+	return time.Unix(0, int64(v)).UTC()
+}
+
+// appendInterval writes ISO 8601: P1M2DT3.5S.
+func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
+	if v == (arrow.MonthDayNanoInterval{}) {
+		return append(b, "PT0S"...)
+	}
+	b = append(b, 'P')
+	if v.Months != 0 {
+		b = append(strconv.AppendInt(b, int64(v.Months), 10), 'M')
+	}
+	if v.Days != 0 {
+		b = append(strconv.AppendInt(b, int64(v.Days), 10), 'D')
+	}
+	if v.Nanoseconds != 0 {
+		sign := ""
+		whole, rest := v.Nanoseconds/1e9, v.Nanoseconds%1e9
+		if v.Nanoseconds < 0 {
+			sign, whole, rest = "-", -whole, -rest
+		}
+		b = fmt.Appendf(b, "T%s%d", sign, whole)
+		if rest != 0 {
+			digits := fmt.Sprintf("%09d", rest)
+			for digits[len(digits)-1] == '0' {
+				digits = digits[:len(digits)-1]
+			}
+			b = append(append(b, '.'), digits...)
+		}
+		b = append(b, 'S')
+	}
+	return b
+}
+
+func appendExtension(b []byte, a array.ExtensionArray, i int) ([]byte, form) {
+	storage := a.Storage()
+	if bytes, ok := storage.(*array.FixedSizeBinary); ok && a.ExtensionType().ExtensionName() == "arrow.uuid" {
+		v := bytes.Value(i)
+		h := hex.EncodeToString(v)
+		return append(b, h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:]...), word
+	}
+	return appendCell(b, storage, i)
+}
+
+func appendStruct(b []byte, a *array.Struct, i int) []byte {
+	t := a.DataType().(*arrow.StructType)
+	b = append(b, '{')
+	for f := range a.NumField() {
+		if f > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, `{"name":`...)
-		b = appendText(b, f.Name)
-		b = append(b, `,"type":`...)
-		b = appendText(b, typeName(f.Type))
-		b = append(b, '}')
+		b = append(appendQuoted(b, t.Field(f).Name), ':')
+		b = appendJSON(b, a.Field(f), i)
 	}
-	_, err := e.w.Write(append(b, `],"rows":[`...))
-	return err
+	return append(b, '}')
 }
 
-func (e *jsonEncoder) batch(b rows) error {
-	for i := range int(b.NumRows()) {
-		e.line = e.line[:0]
-		if e.some {
-			e.line = append(e.line, ',')
+// appendMap writes an object; keys of other types than text are written as text.
+func appendMap(b []byte, a *array.Map, i int) []byte {
+	start, end := a.ValueOffsets(i)
+	b = append(b, '{')
+	for j := start; j < end; j++ {
+		if j > start {
+			b = append(b, ',')
 		}
-		e.some = true
-		e.line = append(e.line, "\n["...)
-		for c := range int(b.NumCols()) {
-			if c > 0 {
-				e.line = append(e.line, ',')
-			}
-			e.line = appendValue(e.line, b.Column(c), i)
-		}
-		if _, err := e.w.Write(append(e.line, ']')); err != nil {
-			return err
-		}
+		key, _ := appendCell(nil, a.Keys(), int(j))
+		b = append(appendQuoted(b, string(key)), ':')
+		b = appendJSON(b, a.Items(), int(j))
 	}
-	return nil
+	return append(b, '}')
 }
-
-func (e *jsonEncoder) end(s stats) error { return e.last(`],"stats":`, s) }
-
-func (e *jsonEncoder) fail(f *failure) bool { return e.last(`],"error":`, f.Error) == nil }
-
-func (e *jsonEncoder) last(name string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = e.w.Write(append(append([]byte(name), b...), "}\n"...))
-	return err
-}
-
-// linesEncoder writes one object a row. Of columns with the same name all are there, in
-// order; most readers keep the last.
-type linesEncoder struct {
-	w     io.Writer
-	names [][]byte
-	line  []byte
-}
-
-func (e *linesEncoder) begin(r *engine.Result) error {
-	for i, f := range r.Schema.Fields() {
-		name := []byte{"{,"[min(i, 1)]}
-		e.names = append(e.names, append(appendText(name, f.Name), ':'))
-	}
-	return nil
-}
-
-func (e *linesEncoder) batch(b rows) error {
-	for i := range int(b.NumRows()) {
-		e.line = e.line[:0]
-		for c := range e.names {
-			e.line = append(e.line, e.names[c]...)
-			e.line = appendValue(e.line, b.Column(c), i)
-		}
-		if _, err := e.w.Write(append(e.line, "}\n"...)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *linesEncoder) end(stats) error { return nil }
-
-func (e *linesEncoder) fail(f *failure) bool { return json.NewEncoder(e.w).Encode(f) == nil }
-
-// csvEncoder writes RFC 4180 with a header line; null is an empty field, an empty text is "".
-type csvEncoder struct{ w io.Writer }
-
-func (e *csvEncoder) begin(r *engine.Result) error {
-	var line []byte
-	for i, f := range r.Schema.Fields() {
-		if i > 0 {
-			line = append(line, ',')
-		}
-		line = appendField(line, f.Name)
-	}
-	_, err := e.w.Write(append(line, '\n'))
-	return err
-}
-
-func (e *csvEncoder) batch(b rows) error {
-	var line, value []byte
-	for i := range int(b.NumRows()) {
-		line = line[:0]
-		for c := range int(b.NumCols()) {
-			if c > 0 {
-				line = append(line, ',')
-			}
-			if b.Column(c).IsNull(i) {
-				continue
-			}
-			value = appendValue(value[:0], b.Column(c), i)
-			line = appendField(line, plain(value))
-		}
-		if _, err := e.w.Write(append(line, '\n')); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plain takes the quotes off a JSON string.
-func plain(value []byte) string {
-	if len(value) > 0 && value[0] == '"' {
-		var s string
-		if json.Unmarshal(value, &s) == nil {
-			return s
-		}
-	}
-	return string(value)
-}
-
-func appendField(line []byte, s string) []byte {
-	if s != "" && !strings.ContainsAny(s, "\",\r\n") {
-		return append(line, s...)
-	}
-	line = append(line, '"')
-	line = append(line, strings.ReplaceAll(s, `"`, `""`)...)
-	return append(line, '"')
-}
-
-func (e *csvEncoder) end(stats) error { return nil }
-
-func (e *csvEncoder) fail(*failure) bool { return false }
-
-// arrowEncoder writes an Arrow IPC stream.
-type arrowEncoder struct {
-	w   io.Writer
-	out *ipc.Writer
-}
-
-func (e *arrowEncoder) begin(r *engine.Result) error {
-	e.out = ipc.NewWriter(e.w, ipc.WithSchema(r.Schema))
-	return nil
-}
-
-func (e *arrowEncoder) batch(b rows) error { return e.out.Write(b.RecordBatch) }
-
-func (e *arrowEncoder) end(stats) error { return e.out.Close() }
-
-func (e *arrowEncoder) fail(*failure) bool { return false }
-
-var _ arrow.RecordBatch = rows{}

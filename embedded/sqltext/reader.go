@@ -1,0 +1,96 @@
+package sqltext
+
+import (
+	"strings"
+
+	"tarn/embedded/fault"
+)
+
+// Reader reads a command word by word.
+type Reader struct {
+	text   string
+	tokens []Token
+	at     int
+}
+
+// NewReader reads a statement; a trailing semicolon counts as its end.
+func NewReader(text string) (*Reader, error) {
+	tokens, err := Lex(text)
+	if n := len(tokens); n > 0 && tokens[n-1].Is(";") {
+		tokens = tokens[:n-1]
+	}
+	return &Reader{text: text, tokens: tokens}, err
+}
+
+// Peek is the next token.
+func (r *Reader) Peek() Token {
+	if r.at < len(r.tokens) {
+		return r.tokens[r.at]
+	}
+	return Token{Kind: End, Offset: len(r.text)}
+}
+
+// Next is the next token, which it passes.
+func (r *Reader) Next() Token {
+	t := r.Peek()
+	if t.Kind != End {
+		r.at++
+	}
+	return t
+}
+
+// Take passes these words, or none of them where they do not all follow.
+func (r *Reader) Take(words ...string) bool {
+	for i, w := range words {
+		if r.at+i >= len(r.tokens) || !r.tokens[r.at+i].Is(w) {
+			return false
+		}
+	}
+	r.at += len(words)
+	return true
+}
+
+// Name reads a name of one to three parts.
+func (r *Reader) Name() ([]string, error) {
+	var parts []string
+	for {
+		t := r.Peek()
+		if t.Kind != Word && t.Kind != Quoted {
+			return nil, r.Fault("a name")
+		}
+		r.at++
+		if parts = append(parts, t.Name()); len(parts) == 3 || !r.Take(".") {
+			return parts, nil
+		}
+	}
+}
+
+// Offset is where the next token begins.
+func (r *Reader) Offset() int { return r.Peek().Offset }
+
+// Rest is all that follows, as it was written.
+func (r *Reader) Rest() string {
+	if r.at >= len(r.tokens) {
+		return ""
+	}
+	last := r.tokens[len(r.tokens)-1]
+	return r.text[r.tokens[r.at].Offset : last.Offset+len(last.Text)]
+}
+
+// Done refuses what follows.
+func (r *Reader) Done() error {
+	if r.Peek().Kind == End {
+		return nil
+	}
+	return r.Fault("the end")
+}
+
+// Fault says what should have followed.
+func (r *Reader) Fault(want string) error {
+	t := r.Peek()
+	found := "the end"
+	if t.Kind != End {
+		found = strings.ToValidUTF8(t.Text, "?")
+	}
+	return At(fault.Newf(fault.Syntax, "write "+want, "%s follows where %s should", found, want), r.text, t.Offset)
+}

@@ -1,0 +1,119 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+)
+
+var (
+	classed    = regexp.MustCompile(`^([A-Z][A-Za-z -]+?) Error: `)
+	candidates = regexp.MustCompile(`(?s)\n+Candidate bindings: (.*)`)
+	column1    = regexp.MustCompile(`^Referenced column "(.+?)" not found`)
+	table1     = regexp.MustCompile(`^Referenced table "(.+?)" not found`)
+	quotedName = regexp.MustCompile(`"([^"]+)"`)
+	dotted     = regexp.MustCompile(`^[^ ]*[Cc]olumn(?: with name| named)? "?([^" ]+)"? `)
+)
+
+// translate turns DuckDB's errors into faults in the terms of the statement. What its
+// messages tell of the rewritten text is cut off, and a message that still holds a word of
+// Tarn's own is not shown at all.
+func (s *session) translate(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	text := err.Error()
+	m := classed.FindStringSubmatch(text)
+	if m == nil {
+		return err
+	}
+	class, message := m[1], text[len(m[0]):]
+	if i := strings.Index(message, "\nLINE "); i >= 0 {
+		message = message[:i]
+	}
+	hint := ""
+	if c := candidates.FindStringSubmatch(message); c != nil {
+		message = strings.TrimSuffix(message, c[0])
+		hint = s.nearestHint(message, c[1])
+	}
+	message, _, _ = strings.Cut(message, "\n")
+	f := s.classify(class, strings.TrimSpace(strings.TrimSuffix(message, "!")), hint)
+	if f == nil {
+		return err
+	}
+	if mentions(f.Message, s.secretWords()) || mentions(f.Hint, s.secretWords()) {
+		return fault.Wrap(err, f.Code, "the statement cannot be run", "check its names and types")
+	}
+	s.place(f)
+	return f
+}
+
+func (s *session) classify(class, message, hint string) *fault.Error {
+	switch class {
+	case "Binder", "Catalog", "Parser", "Syntax", "Not implemented":
+		code := fault.Invalid
+		if column1.MatchString(message) || table1.MatchString(message) {
+			code = fault.NotFound
+		}
+		return fault.New(code, message, hint)
+	case "Conversion", "Invalid Input", "Out of Range", "Mismatch Type", "Invalid type", "Divide by Zero", "Invalid Configuration":
+		if len(s.policies) > 0 {
+			// The value may be one of a row that the principal may not see: DuckDB is free to
+			// look at a row before a filter drops it.
+			message = "a value cannot be used so"
+		}
+		return fault.New(fault.Invalid, message, "TRY_CAST and TRY(…) give null where a value does not fit")
+	case "Out of Memory":
+		return fault.New(fault.TooLarge, "the statement needs more memory than it may have", "ask for fewer rows or columns, or raise memory")
+	}
+	return nil
+}
+
+// nearestHint picks the candidate that is most like the name in the message.
+func (s *session) nearestHint(message, list string) string {
+	want := quotedName.FindStringSubmatch(message)
+	var names []string
+	for _, m := range quotedName.FindAllStringSubmatch(list, -1) {
+		names = append(names, m[1])
+	}
+	if want == nil || len(names) == 0 {
+		return ""
+	}
+	for i, n := range names {
+		if _, bare, ok := strings.Cut(n, "."); ok && !strings.Contains(want[1], ".") {
+			names[i] = bare
+		}
+	}
+	if near := sqltext.Nearest(want[1], names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "there is " + strings.Join(names, ", ")
+}
+
+// place finds the name that a message is about in the statement.
+func (s *session) place(f *fault.Error) {
+	var name string
+	for _, pattern := range []*regexp.Regexp{column1, table1, dotted} {
+		if m := pattern.FindStringSubmatch(f.Message); m != nil {
+			name = m[1]
+			break
+		}
+	}
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	tokens, err := sqltext.Lex(s.source)
+	if name == "" || err != nil {
+		return
+	}
+	for _, t := range tokens {
+		if (t.Kind == sqltext.Word || t.Kind == sqltext.Quoted) && strings.EqualFold(t.Name(), name) {
+			f.Line, f.Column = sqltext.Place(s.source, t.Offset)
+			return
+		}
+	}
+}

@@ -1,0 +1,35 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/fault"
+)
+
+type metrics struct {
+	seconds  prometheus.Histogram
+	refusals *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) metrics {
+	m := metrics{
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tarn_sql_statement_seconds", Help: "Time from a statement to its last row.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tarn_sql_refusals_total", Help: "Statements that ended with an error, by its code.",
+		}, []string{"code"}),
+	}
+	if r != nil {
+		r.MustRegister(m.seconds, m.refusals)
+	}
+	return m
+}
+
+func (m metrics) answered(took time.Duration) { m.seconds.Observe(took.Seconds()) }
+
+func (m metrics) refused(code fault.Code) { m.refusals.WithLabelValues(string(code)).Inc() }

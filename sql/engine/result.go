@@ -1,0 +1,72 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"tarn/embedded/fault"
+)
+
+// limited holds an answer to its limit of rows and its errors to what may be shown.
+type limited struct {
+	array.RecordReader
+	max       int64
+	rows      int64
+	err       error
+	translate func(error) error
+	present   func(error) error
+}
+
+// Next moves on by a batch.
+func (l *limited) Next() bool {
+	if l.err != nil || !l.RecordReader.Next() {
+		return false
+	}
+	l.rows += l.RecordBatch().NumRows()
+	if l.rows > l.max {
+		l.err = fault.Newf(fault.TooLarge, "add a LIMIT, aggregate, or raise sql.result_rows_max", "the answer has more than %d rows", l.max)
+		return false
+	}
+	return true
+}
+
+// Err is what ended the answer early.
+func (l *limited) Err() error {
+	err := l.err
+	if err == nil {
+		err = l.RecordReader.Err()
+	}
+	if err == nil {
+		return nil
+	}
+	err = l.translate(err)
+	if l.present != nil {
+		err = l.present(err)
+	}
+	return err
+}
+
+// Status is the answer of a command without rows: one column status with one row.
+func Status(text string) *Result {
+	r, err := Rows(text, texts("status"), [][]any{{text}})
+	if err != nil { // never for one text
+		panic(err)
+	}
+	return r
+}
+
+// Rows is an answer of a command that is held in memory. Values are those of a SystemTable.
+func Rows(tag string, columns []SystemColumn, rows [][]any) (*Result, error) {
+	schema, batch, err := arrowRows(columns, rows)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := array.NewRecordReader(schema, []arrow.RecordBatch{batch})
+	batch.Release()
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Schema: schema, Reader: reader, Tag: tag, close: reader.Release}, nil
+}

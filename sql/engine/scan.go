@@ -1,0 +1,140 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+func ident(s string) string { return duck.Ident(s) }
+
+func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// scanText reads one snapshot: its columns by field id, its file names bound in variables,
+// and what its delete files name left out. Files without deletes are read plainly, for a
+// join costs twice and more.
+func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (string, error) {
+	types := make([]string, len(scan.Columns))
+	for i, c := range scan.Columns {
+		var ok bool
+		if types[i], ok = duckType(c.Type); !ok {
+			return "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
+		}
+	}
+	var clean, dirty []string
+	for _, f := range scan.Files {
+		if f.Dirty && len(scan.Deletes) > 0 {
+			dirty = append(dirty, f.Path)
+		} else {
+			clean = append(clean, f.Path)
+		}
+	}
+	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {
+		return emptyText(scan.Columns, types), nil
+	}
+	schema := s.name("s")
+	s.variables = append(s.variables, schema)
+	if err := s.conn.Set(ctx, schema, schemaMap(scan.Columns, types)); err != nil {
+		return "", err
+	}
+	columns := make([]string, len(scan.Columns))
+	for i, c := range scan.Columns {
+		columns[i] = "f." + ident(c.Name)
+	}
+	selects := "SELECT " + strings.Join(columns, ", ") + " FROM read_parquet(getvariable('%s'), schema=getvariable('" + schema + "')) f"
+	var parts []string
+	if len(clean) > 0 {
+		v, err := s.bind(ctx, clean)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, fmt.Sprintf(selects, v))
+	}
+	if len(dirty) > 0 {
+		v, err := s.bind(ctx, dirty)
+		if err != nil {
+			return "", err
+		}
+		d, err := s.bind(ctx, scan.Deletes)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, fmt.Sprintf(selects, v)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
+			") AS path, pos FROM read_parquet(getvariable('"+d+"'))) d ON f.filename = d.path AND f.file_row_number = d.pos")
+	}
+	return strings.Join(parts, " UNION ALL "), nil
+}
+
+// bind puts file names into a variable.
+func (s *session) bind(ctx context.Context, paths []string) (string, error) {
+	for _, p := range paths {
+		if strings.ContainsAny(p, "*?[") {
+			return "", fault.New(fault.Invalid, "a file of the table has one of * ? [ in its name", "rewrite the table with other file names")
+		}
+	}
+	v := s.name("f")
+	s.variables = append(s.variables, v)
+	return v, s.conn.SetList(ctx, v, paths)
+}
+
+// schemaMap is DuckDB's map from field ids to columns.
+func schemaMap(columns []table.Column, types []string) string {
+	var b strings.Builder
+	b.WriteString("MAP{")
+	for i, c := range columns {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%d:{name:%s,type:%s,default_value:NULL}", c.ID, duck.Quote(c.Name), duck.Quote(types[i]))
+	}
+	return b.String() + "}"
+}
+
+// emptyText is a relation of the columns without a row.
+func emptyText(columns []table.Column, types []string) string {
+	items := make([]string, len(columns))
+	for i, c := range columns {
+		items[i] = "NULL::" + types[i] + " AS " + ident(c.Name)
+	}
+	if len(items) == 0 {
+		items = []string{"NULL AS empty"}
+	}
+	return "SELECT " + strings.Join(items, ", ") + " LIMIT 0"
+}
+
+// duckType is a column's type in DuckDB's words.
+func duckType(t record.Type) (string, bool) {
+	switch t {
+	case record.Boolean, record.Date, record.Time, record.UUID, record.Double, record.Float, record.Timestamp:
+		return strings.ToUpper(string(t)), true
+	case record.Int:
+		return "INTEGER", true
+	case record.Long:
+		return "BIGINT", true
+	case record.TimestampTZ:
+		return "TIMESTAMP WITH TIME ZONE", true
+	case record.String:
+		return "VARCHAR", true
+	case record.Binary:
+		return "BLOB", true
+	case "timestamp_ns":
+		return "TIMESTAMP_NS", true
+	}
+	if strings.HasPrefix(string(t), "fixed") {
+		return "BLOB", true
+	}
+	if precision, scale, ok := table.Decimal(t); ok {
+		return fmt.Sprintf("DECIMAL(%d,%d)", precision, scale), true
+	}
+	return "", false
+}

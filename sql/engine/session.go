@@ -1,0 +1,139 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// session is one statement on its way: its connection, and what it has leased and bound
+// there. One goroutine uses it.
+type session struct {
+	gate      *Gate
+	who       guard.Principal
+	source    string // the statement as the principal wrote it
+	conn      *duck.Conn
+	secret    string // before every variable and temporary table; nobody can guess it
+	count     int
+	variables []string
+	loaded    []string // temporary tables
+	scans     map[scanKey]*catalog.Scan
+	relations map[scanKey]sqltext.Relation
+	snapshots map[string]int64
+	views     []table.Ident // being expanded, for cycles
+	policies  []string      // filters and masks in use: no error may show them
+}
+
+type scanKey struct {
+	table.Ident
+	at catalog.At
+}
+
+func (g *Gate) open(ctx context.Context, who guard.Principal, source string) (*session, error) {
+	conn, err := g.instance.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return &session{
+		gate: g, who: who, source: source, conn: conn, secret: "v" + hex.EncodeToString(b[:]) + "_",
+		scans: map[scanKey]*catalog.Scan{}, relations: map[scanKey]sqltext.Relation{}, snapshots: map[string]int64{},
+	}, nil
+}
+
+// close frees all that the statement held. The connection goes back to the instance, so
+// nothing may stay on it.
+func (s *session) close() {
+	for _, scan := range s.scans {
+		if scan.Release != nil {
+			scan.Release()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	defer cancel()
+	err := s.conn.Unset(ctx, s.variables...)
+	for _, t := range s.loaded {
+		if dropErr := s.conn.Exec(ctx, "DROP TABLE IF EXISTS temp."+duck.Ident(t)); err == nil {
+			err = dropErr
+		}
+	}
+	if err != nil {
+		s.gate.o.Log.Warn("connection not clean", "error", err)
+	}
+	_ = s.conn.Close()
+}
+
+const cleanTimeout = 10 * time.Second
+
+func (s *session) name(kind string) string {
+	s.count++
+	return fmt.Sprintf("%s%s%d", s.secret, kind, s.count)
+}
+
+// query runs a SELECT.
+func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, error) {
+	s, err := g.open(ctx, r.Principal, source)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.run(ctx, r.RowsMax)
+	if err != nil {
+		err = s.translate(err)
+		s.close()
+		return nil, err
+	}
+	return result, nil
+}
+
+func (s *session) run(ctx context.Context, rowsMax int64) (*Result, error) {
+	// One row more than the limit tells an answer that is too long from one that is not.
+	out, err := s.rewrite(ctx, s.source, rowsMax+1)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := s.conn.Arrow(ctx, out.Text)
+	if err != nil {
+		return nil, err
+	}
+	in := &limited{RecordReader: reader, max: rowsMax, translate: s.translate}
+	closed := func() {
+		reader.Release()
+		s.close()
+	}
+	return &Result{Schema: reader.Schema(), Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
+}
+
+func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
+	return s.gate.parser.Rewrite(ctx, source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+}
+
+// secretWords are what an error's text must not hold.
+func (s *session) secretWords() []string {
+	words := []string{s.secret, "getvariable", "read_parquet", "parquet_scan", "tarn_arrow", "file_row_number"}
+	words = append(words, s.gate.o.Folders...)
+	if s.gate.o.TempDir != "" {
+		words = append(words, s.gate.o.TempDir)
+	}
+	return append(words, s.policies...)
+}
+
+func mentions(text string, words []string) bool {
+	for _, w := range words {
+		if w != "" && strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,240 @@
+//go:build duckdb_arrow
+
+package rest
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"tarn/sql/engine"
+)
+
+// heldBytesMax is how much of an answer is held back, so that an error in its beginning
+// still gets its own status.
+const heldBytesMax = 256 << 10
+
+// body writes one answer.
+type body interface {
+	// write sends all rows. An error is the result's, or the asker's connection's.
+	write() error
+}
+
+var bodies = map[string]func(*answer, *engine.Result, func() float64) body{
+	typeJSON:   func(a *answer, r *engine.Result, ms func() float64) body { return &jsonBody{a, r, ms} },
+	typeNDJSON: func(a *answer, r *engine.Result, _ func() float64) body { return &linesBody{a, r} },
+	typeCSV:    func(a *answer, r *engine.Result, _ func() float64) body { return &csvBody{a, r} },
+	typeArrow:  func(a *answer, r *engine.Result, _ func() float64) body { return &arrowBody{a, r} },
+}
+
+// answer is the response being written: held until there is much of it, or all.
+type answer struct {
+	w           http.ResponseWriter
+	contentType string
+	held        []byte
+	sent        bool
+	// broken ends a format that can carry an error in its middle.
+	broken func(error) []byte
+}
+
+// Write holds or sends bytes.
+func (a *answer) Write(p []byte) (int, error) {
+	a.held = append(a.held, p...)
+	if len(a.held) < heldBytesMax {
+		return len(p), nil
+	}
+	return len(p), a.flush()
+}
+
+func (a *answer) flush() error {
+	if !a.sent {
+		a.sent = true
+		a.w.Header().Set("Content-Type", a.contentType)
+		a.w.WriteHeader(http.StatusOK)
+	}
+	_, err := a.w.Write(a.held)
+	a.held = a.held[:0]
+	return err
+}
+
+// end sends what is left. An error after the status has gone ends the answer as its format
+// can say it; where it cannot, the connection breaks, so that half an answer never looks
+// like a whole one.
+func (a *answer) end(err error) {
+	switch {
+	case err == nil:
+		_ = a.flush()
+	case !a.sent && a.contentType != typeNDJSON:
+		refuse(a.w, err)
+	case !a.sent && len(a.held) == 0:
+		refuse(a.w, err)
+	case a.contentType == typeNDJSON:
+		a.held = append(append(a.held, errorJSON(shown(err))...), '\n')
+		_ = a.flush()
+	default:
+		if a.broken != nil {
+			a.held = append(a.held, a.broken(err)...)
+			_ = a.flush()
+		}
+		panic(http.ErrAbortHandler)
+	}
+}
+
+type jsonBody struct {
+	a  *answer
+	r  *engine.Result
+	ms func() float64
+}
+
+func (j *jsonBody) write() error {
+	b := []byte(`{"columns":[`)
+	for i, f := range j.r.Schema.Fields() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendQuoted(append(b, `{"name":`...), f.Name)
+		b = append(appendQuoted(append(b, `,"type":`...), typeName(f)), '}')
+	}
+	b = append(b, `],"rows":[`...)
+	j.a.broken = func(err error) []byte { return append(append([]byte(`],`), errorJSON(shown(err))[1:]...), '\n') }
+	rows := int64(0)
+	for j.r.Reader.Next() {
+		batch := j.r.Reader.RecordBatch()
+		for i := range int(batch.NumRows()) {
+			if rows++; rows > 1 {
+				b = append(b, ',')
+			}
+			b = append(b, '[')
+			for c, column := range batch.Columns() {
+				if c > 0 {
+					b = append(b, ',')
+				}
+				b = appendJSON(b, column, i)
+			}
+			b = append(b, ']')
+		}
+		if _, err := j.a.Write(b); err != nil {
+			return err
+		}
+		b = b[:0]
+	}
+	if err := j.r.Reader.Err(); err != nil {
+		return err
+	}
+	b = append(b, `],"stats":{"rows":`...)
+	b = strconv.AppendInt(b, rows, 10)
+	b = strconv.AppendFloat(append(b, `,"ms":`...), j.ms(), 'f', 3, 64)
+	b = append(b, `,"snapshots":{`...)
+	for i, name := range slices.Sorted(maps.Keys(j.r.Snapshots)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), j.r.Snapshots[name], 10)
+	}
+	_, err := j.a.Write(append(b, "}}}\n"...))
+	return err
+}
+
+// linesBody is NDJSON: an object a row.
+type linesBody struct {
+	a *answer
+	r *engine.Result
+}
+
+func (l *linesBody) write() error {
+	fields := l.r.Schema.Fields()
+	keys := make([][]byte, len(fields))
+	for i, f := range fields {
+		start := "{"
+		if i > 0 {
+			start = ","
+		}
+		keys[i] = append(appendQuoted([]byte(start), f.Name), ':')
+	}
+	var b []byte
+	for l.r.Reader.Next() {
+		batch := l.r.Reader.RecordBatch()
+		for i := range int(batch.NumRows()) {
+			for c, column := range batch.Columns() {
+				b = appendJSON(append(b, keys[c]...), column, i)
+			}
+			b = append(b, "}\n"...)
+		}
+		if _, err := l.a.Write(b); err != nil {
+			return err
+		}
+		b = b[:0]
+	}
+	return l.r.Reader.Err()
+}
+
+// csvBody is RFC 4180 with a header; null is empty and an empty text is "".
+type csvBody struct {
+	a *answer
+	r *engine.Result
+}
+
+func (c *csvBody) write() error {
+	var b []byte
+	for i, f := range c.r.Schema.Fields() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendCSV(b, f.Name)
+	}
+	b = append(b, "\r\n"...)
+	var cell []byte
+	for c.r.Reader.Next() {
+		batch := c.r.Reader.RecordBatch()
+		for i := range int(batch.NumRows()) {
+			for n, column := range batch.Columns() {
+				if n > 0 {
+					b = append(b, ',')
+				}
+				var f form
+				if cell, f = appendCell(cell[:0], column, i); f != null {
+					b = appendCSV(b, string(cell))
+				}
+			}
+			b = append(b, "\r\n"...)
+		}
+		if _, err := c.a.Write(b); err != nil {
+			return err
+		}
+		b = b[:0]
+	}
+	if err := c.r.Reader.Err(); err != nil {
+		return err
+	}
+	_, err := c.a.Write(b)
+	return err
+}
+
+func appendCSV(b []byte, s string) []byte {
+	if s != "" && !strings.ContainsAny(s, ",\"\r\n") {
+		return append(b, s...)
+	}
+	return append(append(append(b, '"'), strings.ReplaceAll(s, `"`, `""`)...), '"')
+}
+
+type arrowBody struct {
+	a *answer
+	r *engine.Result
+}
+
+func (w *arrowBody) write() error {
+	out := ipc.NewWriter(w.a, ipc.WithSchema(w.r.Schema))
+	for w.r.Reader.Next() {
+		if err := out.Write(w.r.Reader.RecordBatch()); err != nil {
+			return err
+		}
+	}
+	if err := w.r.Reader.Err(); err != nil {
+		return err
+	}
+	return out.Close()
+}
