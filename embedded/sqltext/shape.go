@@ -61,20 +61,20 @@ var expressionShapes = map[string]shape{
 // fromShapes are the kinds of table references that pass. All have type, alias, sample and
 // query_location.
 var fromShapes = map[string]shape{
-	"EMPTY":      {},
-	"BASE_TABLE": {"catalog_name": plain, "schema_name": plain, "table_name": plain, "column_name_alias": plains, "at_clause": snapshot},
-	"SUBQUERY":   {"subquery": statement, "column_name_alias": plains},
+	"EMPTY":      {"sample": data},
+	"BASE_TABLE": {"sample": data, "catalog_name": plain, "schema_name": plain, "table_name": plain, "column_name_alias": plains, "at_clause": snapshot},
+	"SUBQUERY":   {"sample": data, "subquery": statement, "column_name_alias": plains},
 	"JOIN": {
-		"left": from, "right": from, "condition": expr, "join_type": plain, "ref_type": plain, "using_columns": plains,
+		"sample": data, "left": from, "right": from, "condition": expr, "join_type": plain, "ref_type": plain, "using_columns": plains,
 		"delim_flipped": nothing, "duplicate_eliminated_columns": nothing,
 	},
-	"EXPRESSION_LIST": {"expected_names": plains, "expected_types": data, "values": exprRows},
+	"EXPRESSION_LIST": {"sample": data, "expected_names": plains, "expected_types": data, "values": exprRows},
 	"TABLE_FUNCTION":  {"function": expr, "column_name_alias": plains, "with_ordinality": plain},
 	"PIVOT": {
-		"source": from, "aggregates": exprs, "unpivot_names": plains, "pivots": pivots, "groups": plains,
+		"sample": data, "source": from, "aggregates": exprs, "unpivot_names": plains, "pivots": pivots, "groups": plains,
 		"column_name_alias": plains, "include_nulls": plain,
 	},
-	"SHOW_REF": {"table_name": nothing, "query": query, "show_type": plain, "catalog_name": nothing, "schema_name": nothing}, // DESCRIBE and SUMMARIZE of a query; those of a name hold none
+	"SHOW_REF": {"sample": data, "table_name": nothing, "query": query, "show_type": plain, "catalog_name": nothing, "schema_name": nothing}, // DESCRIBE and SUMMARIZE of a query; those of a name hold none
 }
 
 // queryShapes are the kinds of query nodes that pass. All have type, modifiers and cte_map.
