@@ -95,15 +95,16 @@ func appendedChunk(place string) int64 {
 	return n
 }
 
-// settle takes a chunk that was appended, but not saved as such, as done.
-func (st *standing) settle(place record.Pos) {
-	if st.Snapshot == nil || !st.Snapshot.Planned || place.Incarnation != st.Incarnation {
-		return
+// settle takes a chunk that was appended, but not saved as such, as done, and tells whether
+// it did. Only the last place of the topic tells, so the position must be saved before a
+// change is appended behind the chunk.
+func (st *standing) settle(place record.Pos) bool {
+	if st.Snapshot == nil || !st.Snapshot.Planned || place.Incarnation != st.Incarnation || appendedChunk(place.Place) != st.Chunk {
+		return false
 	}
-	if appendedChunk(place.Place) == st.Chunk {
-		st.Snapshot = st.Snapshot.next()
-		st.Chunk++
-	}
+	st.Snapshot = st.Snapshot.next()
+	st.Chunk++
+	return true
 }
 
 func (st *standing) String() string {

@@ -27,8 +27,14 @@ func TestASnapshotInChunksUnderWrites(t *testing.T) {
 				appends := 0
 				r.log.Refuse = func(string) (bool, error) {
 					appends++
-					if appends%3 == 0 {
-						return appends%2 == 0, errCrash
+					switch appends % 7 {
+					case 0: // a chunk or changes that got in, and changes before the restart
+						r.exec(fmt.Sprintf("UPDATE wide SET v = v || 'z' WHERE id = %d", 100+appends))
+						return true, errCrash
+					case 1: // a second crash about the same chunk
+						return true, errCrash
+					case 3:
+						return false, errCrash
 					}
 					return false, nil
 				}

@@ -53,6 +53,7 @@ type reader struct {
 	data     int64 // the data version of the last look
 	again    bool  // look again without waiting
 	greet    bool  // the next good look gives a batch in any case: the source works (again)
+	settled  bool  // a chunk was found in the log: pos is to be saved before anything follows it there
 	fresh    map[string]bool
 	pruner   pruner
 
@@ -72,7 +73,7 @@ func open(ctx context.Context, c source.Config, env source.Env, at source.Positi
 	}
 	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, greet: true}
 	for name, st := range pos.Tables {
-		st.settle(env.Place(s.topic(name)))
+		r.settled = st.settle(env.Place(s.topic(name))) || r.settled
 		pos.Tables[name] = st
 	}
 	if r.db, err = openDatabase(ctx, s.path); err != nil {
@@ -97,6 +98,10 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 		h := r.held
 		r.held, r.pos, r.again = nil, h.after, true
 		return h.batch, nil
+	}
+	if r.settled && r.db != nil {
+		r.settled = false
+		return r.batch(nil)
 	}
 	for {
 		if r.db == nil {
