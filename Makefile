@@ -14,7 +14,7 @@ LINT     := go tool -modfile=.ci/lint.mod golangci-lint
 TEMPL    := go tool -modfile=.ci/tools.mod templ
 
 FUZZTIME ?= 10s
-KILLS    ?= 30
+KILLS    ?= 60
 CUTS     ?= 50
 
 .PHONY: help run build test test-fast lint format generate bench fuzz proof licenses clean
