@@ -89,6 +89,9 @@ func (c *Client) Run(ctx context.Context, statement string) error {
 		return c.lines(resp.Body)
 	default:
 		_, err = io.Copy(c.o.Out, resp.Body)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return fault.New(fault.Unavailable, "the answer is not whole: the server ended it early", "take --format json, which tells the reason")
+		}
 		return err
 	}
 }
@@ -151,7 +154,7 @@ func (c *Client) lines(r io.Reader) error {
 // table reads a whole answer and draws it.
 func (c *Client) table(r io.Reader) error {
 	body, err := io.ReadAll(io.LimitReader(r, tableBytesMax+1))
-	if err != nil {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // which may follow an error in the answer
 		return fmt.Errorf("read answer: %w", err)
 	}
 	if len(body) > tableBytesMax {
@@ -161,11 +164,10 @@ func (c *Client) table(r io.Reader) error {
 	in := json.NewDecoder(bytes.NewReader(body))
 	in.UseNumber()
 	if err := in.Decode(&a); err != nil {
-		var f failure
-		if json.Unmarshal(body, &f) == nil && f.Error != nil {
-			return f.fault()
-		}
 		return errors.New("the answer is not whole: the server ended it early; see its log")
+	}
+	if a.Error != nil {
+		return a.failure.fault()
 	}
 	return a.draw(c.o.Out)
 }

@@ -13,8 +13,9 @@ import (
 // cellRunesMax is where a cell of a table is cut; CSV and JSON show it whole.
 const cellRunesMax = 60
 
-// answer is the JSON shape of /api/sql.
+// answer is the JSON shape of /api/sql; an answer that ended early has an error and no stats.
 type answer struct {
+	failure
 	Columns []struct{ Name, Type string }
 	Rows    [][]any
 	Stats   struct {

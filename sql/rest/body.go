@@ -172,7 +172,7 @@ func (l *linesBody) write() error {
 	return l.r.Reader.Err()
 }
 
-// csvBody is RFC 4180 with a header; null is empty and an empty text is "".
+// csvBody is RFC 4180 with a header, but lines end as on Unix; null is empty and an empty text is "".
 type csvBody struct {
 	a *answer
 	r *engine.Result
@@ -186,7 +186,7 @@ func (c *csvBody) write() error {
 		}
 		b = appendCSV(b, f.Name)
 	}
-	b = append(b, "\r\n"...)
+	b = append(b, '\n')
 	var cell []byte
 	for c.r.Reader.Next() {
 		batch := c.r.Reader.RecordBatch()
@@ -200,7 +200,7 @@ func (c *csvBody) write() error {
 					b = appendCSV(b, string(cell))
 				}
 			}
-			b = append(b, "\r\n"...)
+			b = append(b, '\n')
 		}
 		if _, err := c.a.Write(b); err != nil {
 			return err

@@ -70,10 +70,10 @@ func appendCell(b []byte, a arrow.Array, i int) ([]byte, form) {
 
 func appendRarer(b []byte, a arrow.Array, i int) ([]byte, form) {
 	switch a := a.(type) {
-	case *array.Decimal128:
-		return append(b, a.ValueStr(i)...), word
+	case *array.Decimal128: // ValueStr would drop zeros at the end: 1.50 is no 1.5 to who reads scales
+		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), word
 	case *array.Decimal256:
-		return append(b, a.ValueStr(i)...), word
+		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), word
 	case *array.Timestamp, *array.Date32, *array.Date64, *array.Time64, *array.Time32:
 		return appendTime(b, a, i), word
 	case *array.MonthDayNanoInterval:
