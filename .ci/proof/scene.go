@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,8 +157,8 @@ func (s *Scene) Quiet(ctx context.Context, p *Process, database string, size int
 			return true, fmt.Errorf("tarn ended: %w", p.err)
 		}
 		if behind, err := s.behind(ctx, p, db); behind || err != nil {
-			if r := new(Refusal); errors.As(err, &r) && r.missing {
-				return true, err // an answer that is not Tarn's will not become one
+			if r := new(Refusal); errors.As(err, &r) && (r.missing || r.Status == http.StatusForbidden) {
+				return true, err // waiting changes neither
 			}
 			return false, errors.Join(errors.New("not caught up"), err)
 		}
