@@ -33,13 +33,13 @@ var (
 		{Name: "gate", Type: record.String},
 		{Name: "container", Type: record.String},
 		{Name: "weight", Type: record.Double},
-		{Name: "at", Type: record.Timestamp},
+		{Name: "passed_at", Type: record.Timestamp},
 	}
 )
 
 // queries are a scan, a filter and a grouping, over a relation named by %s.
 var queries = []string{
-	"SELECT count(*), sum(weight), max(at) FROM %s",
+	"SELECT count(*), sum(weight), max(passed_at) FROM %s",
 	"SELECT gate, count(*) AS n, avg(weight) AS w FROM %s GROUP BY gate ORDER BY gate",
 	"SELECT count(*), min(container) FROM %s WHERE id %% 7 = 3 AND weight > 500",
 }
