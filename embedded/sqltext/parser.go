@@ -120,7 +120,7 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 	if err := p.verify(ctx, out.Text, all); err != nil {
 		return Rewritten{}, err
 	}
-	out.Text = substitute(out.Text, all)
+	out.Text = substitute(out.Text, strings.ToLower(source), all)
 	out.Tables = names(all)
 	return out, nil
 }
@@ -303,12 +303,27 @@ func limit(node *tree, rowsMax int64) {
 }
 
 // substitute puts the relations in place of their names, which nobody could have guessed.
-func substitute(out string, all []*relation) string {
+func substitute(out, lowerSource string, all []*relation) string {
 	pairs := make([]string, 0, 2*len(all))
 	for _, r := range all { // the names have one length, so none is the beginning of another
-		pairs = append(pairs, r.placeholder, "("+r.Text+")")
+		text := "(" + r.Text + ")"
+		if r.Call != "" && !holdsAny(lowerSource, r.Hidden) {
+			text = r.Call
+		}
+		pairs = append(pairs, r.placeholder, text)
 	}
 	return strings.NewReplacer(pairs...).Replace(out)
+}
+
+// holdsAny looks for words anywhere, also within others; a name written by code points could
+// hide one.
+func holdsAny(lowerSource string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(lowerSource, w) {
+			return true
+		}
+	}
+	return strings.Contains(lowerSource, "u&")
 }
 
 func names(all []*relation) []string {

@@ -38,9 +38,14 @@ type Moment struct {
 }
 
 // Relation is what stands in a table's place. Text is a query without parentheses; it is
-// the caller's own and not walked.
+// the caller's own and not walked. Call, where there is one, is a table function's call with
+// the same rows and columns: DuckDB pushes any condition into it, but not through the query.
+// A function has hidden columns too, so the call stands in no statement that holds one of the
+// words in Hidden (lower case).
 type Relation struct {
 	Text    string
+	Call    string
+	Hidden  []string
 	Name    string // schema.table, for lineage
 	Columns []string
 }

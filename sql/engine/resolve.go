@@ -111,7 +111,7 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sql
 	if !d.Allow {
 		return sqltext.Relation{}, errNotReadable
 	}
-	text, err := s.scanText(ctx, scan)
+	text, call, err := s.scanText(ctx, scan)
 	if err != nil {
 		return sqltext.Relation{}, err
 	}
@@ -119,7 +119,11 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sql
 	for i, c := range scan.Columns {
 		columns[i] = c.Name
 	}
-	return s.guarded(id, columns, text, d), nil
+	r := s.guarded(id, columns, text, d)
+	if r.Text == text { // no filter and no mask stands before the rows
+		r.Call, r.Hidden = call, hiddenColumns
+	}
+	return r, nil
 }
 
 // may asks the guard.

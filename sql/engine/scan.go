@@ -20,15 +20,18 @@ func ident(s string) string { return duck.Ident(s) }
 
 func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
+// hiddenColumns are those that read_parquet has beside the file's own.
+var hiddenColumns = []string{"filename", "file_row_number", "file_index"}
+
 // scanText reads one snapshot: its columns by field id, its file names bound in variables,
 // and what its delete files name left out. Files without deletes are read plainly, for a
-// join costs twice and more.
-func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (string, error) {
+// join costs twice and more; call is the same as one function's call where no file has any.
+func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call string, err error) {
 	types := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		var ok bool
 		if types[i], ok = duckType(c.Type); !ok {
-			return "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
+			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
 		}
 	}
 	var clean, dirty []string
@@ -40,39 +43,43 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (string, err
 		}
 	}
 	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {
-		return emptyText(scan.Columns, types), nil
+		return emptyText(scan.Columns, types), "", nil
 	}
 	schema := s.name("s")
 	s.variables = append(s.variables, schema)
 	if err := s.conn.Set(ctx, schema, schemaMap(scan.Columns, types)); err != nil {
-		return "", err
+		return "", "", err
 	}
 	columns := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		columns[i] = "f." + ident(c.Name)
 	}
-	selects := "SELECT " + strings.Join(columns, ", ") + " FROM read_parquet(getvariable('%s'), schema=getvariable('" + schema + "')) f"
+	reads := "read_parquet(getvariable('%s'), schema=getvariable('" + schema + "'))"
+	selects := "SELECT " + strings.Join(columns, ", ") + " FROM " + reads + " f"
 	var parts []string
 	if len(clean) > 0 {
 		v, err := s.bind(ctx, clean)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		parts = append(parts, fmt.Sprintf(selects, v))
+		if len(dirty) == 0 {
+			call = fmt.Sprintf(reads, v)
+		}
 	}
 	if len(dirty) > 0 {
 		v, err := s.bind(ctx, dirty)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		d, err := s.bind(ctx, scan.Deletes)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		parts = append(parts, fmt.Sprintf(selects, v)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
 			") AS path, pos FROM read_parquet(getvariable('"+d+"'))) d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
-	return strings.Join(parts, " UNION ALL "), nil
+	return strings.Join(parts, " UNION ALL "), call, nil
 }
 
 // bind puts file names into a variable.
