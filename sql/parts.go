@@ -47,7 +47,7 @@ func (s *SQL) apply(ctx context.Context, statement string) error {
 		return err
 	}
 	defer r.Close()
-	for r.Reader.Next() { //nolint:revive // only an error at a row is of interest
+	for r.Reader.Next() {
 	}
 	return r.Reader.Err()
 }

@@ -135,14 +135,11 @@ func (c *Config) readNode(prefix string, n *yaml.Node, path string) error {
 				return err
 			}
 		case yaml.ScalarNode, yaml.SequenceNode:
-			text := value.Value
+			items := []string{value.Value}
 			for j, item := range value.Content {
-				if j > 0 {
-					text += ","
-				}
-				text += item.Value
+				items = append(items[:j], item.Value)
 			}
-			if err := c.apply(key, text, fmt.Sprintf("%s:%d", path, value.Line)); err != nil {
+			if err := c.apply(key, strings.Join(items, ","), fmt.Sprintf("%s:%d", path, value.Line)); err != nil {
 				return err
 			}
 		default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,13 +91,11 @@ func text(key, doc string, at func(*Config) *string) setting {
 
 func choice(key, doc string, at func(*Config) *string, values ...string) setting {
 	return setting{key, doc, func(c *Config, v string) error {
-		for _, ok := range values {
-			if v == ok {
-				*at(c) = v
-				return nil
-			}
+		if !slices.Contains(values, v) {
+			return fmt.Errorf("want %s", strings.Join(values[max(0, len(values)-2):], " or "))
 		}
-		return fmt.Errorf("want %s", strings.Join(values[max(0, len(values)-2):], " or "))
+		*at(c) = v
+		return nil
 	}, func(c *Config) string { return *at(c) }}
 }
 

@@ -64,7 +64,7 @@ func (f *File) Write(p []byte) (int, error) {
 func (f *File) Close() error {
 	err := f.fs.hook("sync", f.Name())
 	if err == nil {
-		err = f.File.Sync()
+		err = f.Sync()
 	}
 	if e := f.File.Close(); err == nil {
 		err = e

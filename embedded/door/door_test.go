@@ -2,7 +2,6 @@ package door_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,7 +13,7 @@ import (
 	"tarn/embedded/fault"
 )
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 func TestTakenPorts(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,7 +90,7 @@ func TestServeStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- door.Serve(ctx, open["http"], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), quiet)
+		done <- door.Serve(ctx, open["http"], http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), quiet)
 	}()
 	go func() {
 		resp, err := http.Get("http://" + open["http"].Addr().String())

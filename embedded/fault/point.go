@@ -43,7 +43,7 @@ func Point(name string) {
 	}
 	if path := os.Getenv("TARN_CRASH_LOG"); path != "" {
 		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
-			fmt.Fprintln(f, name)
+			_, _ = fmt.Fprintln(f, name)
 			_ = f.Sync()
 			_ = f.Close()
 		}

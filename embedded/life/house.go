@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,7 +66,7 @@ func (h *House) start(ctx context.Context, failed chan<- *line) error {
 			h.log.Debug("part ready", "part", l.part.Name())
 		case <-l.done:
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // a stop while starting is no failure
 			}
 			return l.fault()
 		case <-ctx.Done():
@@ -123,8 +124,7 @@ func (h *House) stop() error {
 	defer limit.Stop()
 	var errs []error
 	late := false
-	for i := len(h.lines) - 1; i >= 0; i-- {
-		l := h.lines[i]
+	for _, l := range slices.Backward(h.lines) {
 		if l.cancel == nil {
 			continue
 		}

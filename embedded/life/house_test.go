@@ -3,7 +3,6 @@ package life_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func (n *notes) part(name string) life.Part {
 }
 
 func house() *life.House {
-	return life.NewHouse(life.SystemClock{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return life.NewHouse(life.SystemClock{}, slog.New(slog.DiscardHandler))
 }
 
 func TestPartsStartInOrderAndStopInReverse(t *testing.T) {

@@ -217,8 +217,6 @@ func text(s string) *tree {
 
 func scalar(raw string) *tree { return &tree{kind: 's', raw: raw} }
 
-func list(items ...*tree) *tree { return &tree{kind: '[', items: items} }
-
 func object(pairs ...any) *tree {
 	t := &tree{kind: '{'}
 	for i := 0; i < len(pairs); i += 2 {

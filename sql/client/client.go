@@ -167,7 +167,7 @@ func (c *Client) table(r io.Reader) error {
 		return errors.New("the answer is not whole: the server ended it early; see its log")
 	}
 	if a.Error != nil {
-		return a.failure.fault()
+		return a.fault()
 	}
 	return a.draw(c.o.Out)
 }

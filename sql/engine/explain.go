@@ -60,17 +60,17 @@ type operator struct {
 var shownExtras = []string{"Join Type", "Conditions", "Groups", "Aggregates", "Expression", "Filters", "Order By", "Top", "Estimated Cardinality"}
 
 func (o operator) lines(rows [][]any, depth int, secret []string, guarded bool) [][]any {
-	line := strings.Repeat("  ", depth) + strings.TrimSpace(o.Name)
+	line := []string{strings.Repeat("  ", depth) + strings.TrimSpace(o.Name)}
 	for _, key := range shownExtras {
 		value := o.Extra[key]
 		if value == nil || guarded && key != "Estimated Cardinality" {
 			continue
 		}
 		if text := fmt.Sprint(value); text != "" && !mentions(text, secret) {
-			line += " · " + strings.ToLower(key) + " " + strings.ReplaceAll(text, "\n", " ")
+			line = append(line, strings.ToLower(key)+" "+strings.ReplaceAll(text, "\n", " "))
 		}
 	}
-	rows = append(rows, []any{line})
+	rows = append(rows, []any{strings.Join(line, " · ")})
 	for _, c := range o.Children {
 		rows = c.lines(rows, depth+1, secret, guarded)
 	}

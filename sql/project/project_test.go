@@ -2,7 +2,6 @@ package project_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -52,7 +51,7 @@ func TestStatementsAreAppliedOnceAndWaitForTheirTables(t *testing.T) {
 	write("2.sql", "bad;\n")
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{}
-		p := project.New(project.Options{Dir: dir, Exec: h.exec, Clock: life.SystemClock{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		p := project.New(project.Options{Dir: dir, Exec: h.exec, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx, func() {}) }()
