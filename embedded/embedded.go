@@ -141,7 +141,9 @@ func (f *Floor) Announce(out io.Writer) life.Part {
 		}
 		_, _ = fmt.Fprintf(out, "\n  Tarn %s\n\n  page      http://%s\n", f.Version, ports["http"])
 		for _, name := range slices.Sorted(maps.Keys(ports)) {
-			_, _ = fmt.Fprintf(out, "  %-9s %s\n", name, ports[name])
+			if name != "http" { // which is the page's
+				_, _ = fmt.Fprintf(out, "  %-9s %s\n", name, ports[name])
+			}
 		}
 		_, _ = fmt.Fprintf(out, "  data      %s\n\n  try       tarn sql --data %s 'SHOW TABLES'\n  stop      Ctrl-C\n\n", f.Dir.Path(), f.Config.Data)
 		ready()
