@@ -12,10 +12,13 @@ import (
 	proof "tarn/.ci/proof"
 )
 
+// paceMax is well above landing's interval, so that a change comes at any moment of it.
+const paceMax = 1500 * time.Millisecond
+
 // visible times an outside program's committed change until a SELECT shows it, one after
 // the other, at moments that have nothing to do with Tarn's own pace.
 func (b *bench) visible(ctx context.Context) error {
-	changes, err := number("TARN_BENCH_CHANGES", 300)
+	changes, err := number("TARN_BENCH_CHANGES", 150)
 	if err != nil {
 		return err
 	}
@@ -49,7 +52,7 @@ func (b *bench) visible(ctx context.Context) error {
 	began := time.Now()
 	before, _ := p.Cost()
 	for i := 1; i <= changes; i++ {
-		time.Sleep(time.Duration(rand.Int64N(int64(200 * time.Millisecond)))) // an application's own pace
+		time.Sleep(time.Duration(rand.Int64N(int64(paceMax)))) // an application's own pace
 		if _, err := db.ExecContext(ctx, "INSERT INTO seen VALUES (?, 'x')", i); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type Answer struct {
 	Columns []struct{ Name, Type string }
 	Rows    [][]any
 	Stats   map[string]any
+	Error   *Refusal // that came when rows had been sent already
 }
 
 // Refusal is the error object of /api/sql.
@@ -81,6 +82,10 @@ func (p *Process) SQL(ctx context.Context, text string) (*Answer, error) {
 	var a Answer
 	if err := in.Decode(&a); err != nil {
 		return nil, fmt.Errorf("%.200s: answer is not whole: %w", text, err)
+	}
+	if a.Error != nil {
+		a.Error.Status = http.StatusRequestEntityTooLarge // what the status line would have said
+		return nil, fmt.Errorf("%.200s: %w", text, a.Error)
 	}
 	return &a, nil
 }
