@@ -91,7 +91,8 @@ func (s *session) relation(ctx context.Context, id table.Ident, at catalog.At) (
 }
 
 func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sqltext.Relation, error) {
-	if !s.may(guard.Read, id, "").Allow {
+	// information_schema is everybody's: its rows are of what the principal may read.
+	if !strings.EqualFold(id.Namespace, informationSchema) && !s.may(guard.Read, id, "").Allow {
 		return sqltext.Relation{}, errNotReadable
 	}
 	if rows, ok := s.live(id); ok {
