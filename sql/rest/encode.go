@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -132,11 +133,13 @@ func appendQuoted(b []byte, s string) []byte {
 	if plain {
 		return append(append(append(b, '"'), s...), '"')
 	}
-	q, err := json.Marshal(s)
-	if err != nil { // never for a string
+	var q bytes.Buffer
+	out := json.NewEncoder(&q)
+	out.SetEscapeHTML(false)              // this is no page
+	if err := out.Encode(s); err != nil { // never for a string
 		return append(b, `""`...)
 	}
-	return append(b, q...)
+	return append(b, bytes.TrimSuffix(q.Bytes(), []byte("\n"))...)
 }
 
 func appendFloat(b []byte, v float64, bits int) ([]byte, form) {
