@@ -66,13 +66,15 @@ func TestViews(t *testing.T) {
 		Ident: table.Ident{Namespace: "gold", Name: "late"}, Text: "SELECT id,  'ä' AS x\n-- as it was said\nFROM silver.orders", Dialect: "duckdb",
 		Columns: []table.Column{{ID: 1, Name: "id", Type: record.Long}, {ID: 2, Name: "odd", Type: "HUGEINT"}},
 		Inputs:  []string{"lake.silver.orders"},
+		Lineage: [][]string{{"silver.orders.id"}, nil},
 	}
 	ctx, c := t.Context(), h.Catalog()
 	if err := c.CreateView(ctx, v, false); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.View(ctx, v.Ident)
-	if err != nil || got.Text != v.Text || got.Dialect != "duckdb" || !slices.Equal(got.Inputs, v.Inputs) || !slices.Equal(got.Columns, v.Columns) {
+	if err != nil || got.Text != v.Text || got.Dialect != "duckdb" || !slices.Equal(got.Inputs, v.Inputs) || !slices.Equal(got.Columns, v.Columns) ||
+		len(got.Lineage) != 2 || !slices.Equal(got.Lineage[0], v.Lineage[0]) {
 		t.Fatalf("view %+v, %v", got, err)
 	}
 	if err := c.CreateView(ctx, v, false); !errors.Is(err, table.ErrExists) || fault.HintOf(err) == "" {

@@ -59,6 +59,9 @@ type View struct {
 	Dialect string
 	Columns []table.Column
 	Inputs  []string // the tables and views it reads, lake.<schema>.<name>
+	// Lineage is for each of Columns what it is computed from, <schema>.<table>.<column>; an
+	// input that nobody could follow is <schema>.<table>.*. Nil for another engine's view.
+	Lineage [][]string
 }
 
 // Stats is what is known of a table without reading its rows.

@@ -22,8 +22,9 @@ import (
 
 // The view properties that Tarn writes.
 const (
-	propInputs = "tarn.inputs" // JSON list of the tables and views that it reads
-	propTypes  = "tarn.types"  // JSON list of the columns' types, which Iceberg may not have
+	propInputs  = "tarn.inputs"  // JSON list of the tables and views that it reads
+	propLineage = "tarn.lineage" // JSON list, for each column, of the columns it is computed from
+	propTypes   = "tarn.types"   // JSON list of the columns' types, which Iceberg may not have
 )
 
 // View implements catalog.Catalog.
@@ -72,6 +73,7 @@ func viewOf(id table.Ident, meta iceview.Metadata) (catalog.View, error) {
 		}
 	}
 	_ = json.Unmarshal([]byte(props[propInputs]), &out.Inputs) // another engine's view lists none
+	_ = json.Unmarshal([]byte(props[propLineage]), &out.Lineage)
 	return out, nil
 }
 
@@ -121,7 +123,7 @@ func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
 		fields[i] = iceberg.NestedField{ID: i + 1, Name: c.Name, Type: t, Doc: c.Doc}
 	}
 	props := iceberg.Properties{}
-	for key, value := range map[string]any{propInputs: v.Inputs, propTypes: types} {
+	for key, value := range map[string]any{propInputs: v.Inputs, propLineage: v.Lineage, propTypes: types} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return "", err

@@ -159,8 +159,21 @@ func (s *session) describeView(ctx context.Context, id table.Ident, body string,
 		}
 		known[lower] = true
 		v.Columns = append(v.Columns, table.Column{ID: i + 1, Name: c.name, Type: recordType(c.typ)})
+		v.Lineage = append(v.Lineage, lineage(out, i, len(columns)))
 	}
 	return v, nil
+}
+
+// lineage is what column i of n is computed from.
+func lineage(out sqltext.Rewritten, i, n int) []string {
+	if len(out.Outputs) == n {
+		return out.Outputs[i].Inputs
+	}
+	all := make([]string, len(out.Tables))
+	for t, name := range out.Tables {
+		all[t] = name + ".*"
+	}
+	return all
 }
 
 // blanked is a text with blanks up to an offset, so that places in its rest stay what they are.

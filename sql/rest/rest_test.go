@@ -143,6 +143,9 @@ func TestViews(t *testing.T) {
 	h.table(table.Ident{Namespace: "silver", Name: "calls"}, "SELECT range::INT AS id FROM range(5)", column("id", record.Int))
 	h.shelf.tables[table.Ident{Namespace: "gold", Name: "rest"}] = h.shelf.tables[table.Ident{Namespace: "silver", Name: "calls"}]
 	h.want("CREATE VIEW gold.few AS SELECT id AS n FROM calls WHERE id < 3", "CREATE VIEW")
+	if got := fmt.Sprint(h.shelf.views[table.Ident{Namespace: "gold", Name: "few"}].Lineage); got != "[[silver.calls.id]]" {
+		t.Errorf("lineage is %s", got)
+	}
 	h.want("CREATE VIEW gold.fewer AS SELECT n * 10 AS n FROM gold.few WHERE n > 0", "CREATE VIEW")
 	h.want("SELECT f.n, gold.few.n FROM gold.fewer f, gold.few WHERE f.n = 10 AND few.n = 2", "10,2")
 	h.want("SELECT filename FROM (SELECT 'mine' AS filename FROM gold.few LIMIT 1)", "mine")
