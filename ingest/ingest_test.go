@@ -182,6 +182,7 @@ func TestAFolderOfConnectors(t *testing.T) {
 	h.database("port.db", "INSERT INTO calls VALUES (2, 'b')", "UPDATE calls SET id = 3 WHERE id = 2", "DELETE FROM calls WHERE id = 1")
 	h.until("the changes", func() bool { return h.ops("port.main.calls") == "rcdtcdt" })
 	h.until("streaming", func() bool { return h.status("port").State == source.Streaming })
+	h.until("the count", func() bool { return h.status("port").Rows == 5 }) // which follows the append
 
 	for name, want := range map[string]string{"bad": "bad.json", "class": "SqlConnector", "missing": "nothing.db"} {
 		h.until(name, func() bool { return strings.Contains(h.status(name).Error, want) && h.status(name).Hint != "" })
