@@ -178,7 +178,7 @@ func (w *writer) catchUp(ctx context.Context) (found int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	w.seq, w.previous, w.inFlight = last, "", nil
+	w.seq, w.previous, w.inFlight, w.ahead = last, "", nil, places{}
 	w.next = w.p.Next()
 	if found > 0 {
 		w.p.bus.o.Log.Info("log read again", "partition", w.p.label, "messages_found", found, "next_offset", w.next)

@@ -58,6 +58,19 @@ func (x *index) seq(offset int64) (run, bool) {
 	return x.runs[i], true
 }
 
+// gap returns the first offsets from from on, below next, that no run holds.
+func (x *index) gap(from, next int64) (first, after int64, found bool) {
+	at := from
+	i := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].next > from })
+	for _, r := range x.runs[i:] {
+		if r.base > at {
+			return at, r.base, true
+		}
+		at = r.next
+	}
+	return at, next, at < next
+}
+
 // trim drops the runs whose records all lie below offset, but never the last one.
 // It returns the sequence of the first run that stays, and the bytes dropped.
 func (x *index) trim(offset int64) (first uint64, dropped int64) {

@@ -107,6 +107,15 @@ func (p *Partition) broadcast() {
 	p.changed = make(chan struct{})
 }
 
+// Lost tells of offsets from from on that were given out or recorded and that the log no
+// longer holds, though it was not trimmed there: a tail that a power cut took, or damage.
+// Who has not read them must not go on behind them as if nothing were missing.
+func (p *Partition) Lost(from int64) (first, after int64, lost bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.index.gap(max(from, p.logStart), p.next)
+}
+
 // appended takes an acknowledged message into the partition's state.
 func (p *Partition) appended(m *message) {
 	p.mu.Lock()

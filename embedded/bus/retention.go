@@ -48,6 +48,9 @@ func (c TopicConfig) readers() []string {
 func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 	offset = p.next
 	for name, next := range p.holds {
+		if name == "silver" && c.Land && !c.Keyed {
+			continue // the topic's table has lost its key, and its mirror reads no more
+		}
 		if next < offset {
 			offset, reader = next, name
 		}

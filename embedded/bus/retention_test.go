@@ -131,6 +131,26 @@ func TestRetentionByBytesAndTheDefaults(t *testing.T) {
 	}
 }
 
+// TestATableThatLosesItsKeyLetsItsLogGo: its mirror stands still, and holds nothing back.
+func TestATableThatLosesItsKeyLetsItsLogGo(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{Land: true, Keyed: true})
+	for range 5 {
+		h.append(p, batch("a"))
+	}
+	p.Hold("bronze", 5)
+	p.Hold("silver", 1)
+	if err := p.Trim(t.Context(), 4); err != nil || p.LogStart() != 1 {
+		t.Fatalf("log starts at %d, %v", p.LogStart(), err)
+	}
+	if err := h.bus.AlterTopic(t.Context(), "t", bus.TopicConfig{Land: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Trim(t.Context(), 4); err != nil || p.LogStart() != 4 {
+		t.Fatalf("log starts at %d, %v", p.LogStart(), err)
+	}
+}
+
 func TestTrimFollowsDeleteRecords(t *testing.T) {
 	h := open(t, nil)
 	p := h.partition("t", bus.TopicConfig{})

@@ -181,7 +181,7 @@ func (b *Bus) startPartition(ctx context.Context, p *Partition, s *session) erro
 	if err := p.open(ctx, s); err != nil {
 		return err
 	}
-	w := &writer{p: p}
+	w := &writer{p: p, ahead: places{}}
 	if err := w.attach(s); err != nil {
 		return err
 	}

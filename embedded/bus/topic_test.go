@@ -16,6 +16,64 @@ import (
 	"tarn/embedded/record"
 )
 
+// TestALogThatEndsBelowItsTablesTellsWhatIsLost: bronze has come to 10, silver to 5, and the
+// log ends at 3.
+func TestALogThatEndsBelowItsTablesTellsWhatIsLost(t *testing.T) {
+	recorded := record.PartitionOffsets{}
+	h := open(t, func(o *bus.Options) {
+		o.Recorded = func(context.Context, string, int32) (record.PartitionOffsets, error) { return recorded, nil }
+	})
+	p := h.partition("t", bus.TopicConfig{})
+	for range 3 {
+		h.append(p, batch("a"))
+	}
+	if _, _, lost := p.Lost(0); lost {
+		t.Fatal("nothing is lost")
+	}
+	recorded.Next = 10
+	for i := range 2 {
+		h.restart()
+		p = h.partition("t", bus.TopicConfig{})
+		for from, want := range map[int64]int64{0: 3, 3: 3, 5: 5} {
+			if first, after, lost := p.Lost(from); !lost || first != want || after != 10 {
+				t.Fatalf("start %d, from %d: %d to %d, %v", i, from, first, after, lost)
+			}
+		}
+		if _, _, lost := p.Lost(10); lost {
+			t.Fatal("who stands at 10 has lost nothing")
+		}
+		if got := h.append(p, batch("b")); got.Base != int64(10+i) {
+			t.Fatalf("goes on at %d", got.Base)
+		}
+	}
+}
+
+// TestASourceThatIsStartedAnewCannotAppendAPlaceTwice: its earlier try was still in flight
+// when it asked for its place.
+func TestASourceThatIsStartedAnewCannotAppendAPlaceTwice(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{Source: "s"})
+	h.append(p, placed("s/i/0001"))
+	if _, err := p.Append(t.Context(), placed("s/i/0001")); !errors.Is(err, bus.ErrRetry) {
+		t.Fatalf("again: %v", err)
+	}
+	var all [2]error
+	done := make(chan struct{})
+	for i := range all {
+		go func() {
+			_, all[i] = p.Append(t.Context(), placed("s/i/0002"))
+			done <- struct{}{}
+		}()
+	}
+	<-done
+	<-done
+	if (all[0] == nil) == (all[1] == nil) {
+		t.Fatalf("two at once: %v, %v", all[0], all[1])
+	}
+	h.append(p, placed("s/j/0001"))
+	h.append(p, placed("s/j/0002"))
+}
+
 func TestTopicsAreKeptAlteredDeletedAndMadeAgainAboveTheirTables(t *testing.T) {
 	recorded := record.PartitionOffsets{}
 	h := open(t, func(o *bus.Options) {

@@ -188,6 +188,7 @@ type writer struct {
 	next     int64  // offset to give out next
 	previous string // message id of the last one in flight; "" for none
 	inFlight []*message
+	ahead    places // the last places of what was sent since the writer began
 }
 
 // errNoAck means that the server said nothing of a publish in time.
@@ -322,7 +323,7 @@ func (r *request) size() int {
 
 // take puts one request into a message and sets its batches' offsets.
 func (w *writer) take(m *message, r *request) {
-	if w.p.stale(r.places) {
+	if w.p.stale(r.places) || w.repeats(r.places) {
 		r.answer <- answer{err: w.p.refused(fmt.Errorf("append to %s: %w: an earlier try got in", w.p.label, ErrRetry))}
 		return
 	}
@@ -340,6 +341,26 @@ func (w *writer) take(m *message, r *request) {
 	}
 	m.newest = max(m.newest, r.newest)
 	m.requests = append(m.requests, r)
+	for _, passage := range r.places {
+		w.ahead.note(passage.last)
+	}
+}
+
+// repeats tells whether an append to a source's topic starts at or below a place that is in
+// the log or on its way: its source was started anew while an earlier try was in flight.
+func (w *writer) repeats(passages map[string]passage) bool {
+	if w.p.topic.Config().Source == "" {
+		return false
+	}
+	for source, passage := range passages {
+		stored, _ := w.p.Place(source)
+		for _, last := range []record.Pos{stored, w.ahead[source]} {
+			if last.Place != "" && last.Incarnation == passage.first.Incarnation && !passage.first.After(last) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // send publishes a message behind those in flight: only if the stream then ends with them.

@@ -87,6 +87,11 @@ func (w *way) inLog(t table.Table, partition int, next int64, p *bus.Partition) 
 			fmt.Sprintf("%s holds topic %s partition %d up to offset %d, but its log begins at %d", where(), w.key.topic, partition, next, start),
 			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
 	}
+	if first, after, lost := p.Lost(next); lost {
+		return quarantine{fault.Wrap(bus.ErrOutOfRange, fault.Damaged,
+			fmt.Sprintf("%s holds topic %s partition %d up to offset %d, and the log has lost offsets %d to %d", where(), w.key.topic, partition, next, first, after-1),
+			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+	}
 	if end := p.Next(); next > end {
 		return quarantine{fault.Newf(fault.Damaged, "the bus was put back from an older copy than the lake: put back both from one backup",
 			"%s holds topic %s partition %d up to offset %d, but its log ends at %d", where(), w.key.topic, partition, next, end)}
