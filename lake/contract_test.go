@@ -141,6 +141,8 @@ func TestBadChangesChangeNothing(t *testing.T) {
 		"another type":               {AddColumns: []table.Column{{Name: "note", Type: record.Long}}},
 		"no type":                    {AddColumns: []table.Column{{Name: "new", Type: "blob"}}},
 		"null in a required column":  {Rows: rows(t, []table.Column{{Name: "id", Type: record.Long}}, `{"id":null}`)},
+		"null among required cells":  {Rows: rows(t, orderColumns, `{"id":7}`, `{"id":null,"note":"b"}`)},
+		"no required column":         {Rows: rows(t, orderColumns[1:], `{"note":"b"}`)},
 		"canceled":                   {Rows: rows(t, orderColumns, two)},
 	} {
 		ctx := t.Context()

@@ -103,7 +103,25 @@ func (w *work) labelled(cols []table.Column, rows []arrow.RecordBatch) (*arrow.S
 		}
 		fields[i].Metadata = arrow.NewMetadata([]string{table.FieldIDKey}, []string{strconv.Itoa(col.ID)})
 	}
-	return arrow.NewSchema(fields, nil), nil
+	return arrow.NewSchema(fields, nil), w.required(cols, rows)
+}
+
+// required refuses a null where none may be: the Parquet writer takes what lies in the
+// cell for its value, without a word.
+func (w *work) required(cols []table.Column, rows []arrow.RecordBatch) error {
+	for _, col := range cols {
+		if !col.Required {
+			continue
+		}
+		for _, b := range rows {
+			at := b.Schema().FieldIndices(col.Name)
+			if len(at) == 0 || b.Column(at[0]).NullN() > 0 {
+				return fault.Newf(fault.Invalid, "give every row a value of that column, or write to a table where it may be null",
+					"null in column %q of %s, which is required", col.Name, w.handle.ident)
+			}
+		}
+	}
+	return nil
 }
 
 var deleteSchema = arrow.NewSchema([]arrow.Field{
