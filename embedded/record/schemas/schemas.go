@@ -5,18 +5,18 @@ package schemas
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 
+	"tarn/embedded/fault"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
 )
-
-// counter is the counter of meta that gives ids.
-const counter = "schema"
 
 // ErrNotFound is returned by Get for an id that nobody has stored.
 var ErrNotFound = errors.New("no such schema")
@@ -37,7 +37,7 @@ func New(m *meta.Store) *Store {
 	return &Store{meta: m, byID: map[int64]*record.Schema{}, byText: map[string]int64{}}
 }
 
-// Put stores a schema and returns its id, which is from 1; its own ID is not looked
+// Put stores a schema and returns its id, which is above 0; its own ID is not looked
 // at. A schema equal to a stored one gets that one's id. It is on disk when Put returns.
 func (s *Store) Put(ctx context.Context, schema record.Schema) (int64, error) {
 	schema.ID = 0
@@ -53,9 +53,9 @@ func (s *Store) Put(ctx context.Context, schema record.Schema) (int64, error) {
 	if id, ok := s.byText[string(text)]; ok {
 		return id, nil
 	}
-	id, err := s.meta.Next(ctx, counter)
-	if err != nil {
-		return 0, err
+	id := idOf(text)
+	if other, taken := s.byID[id]; taken {
+		return 0, fault.Newf(fault.Internal, "give a column of the table another name", "the schemas of %s and %s have one id", schema.Table, other.Table)
 	}
 	schema.ID = id
 	value, err := json.Marshal(schema)
@@ -66,6 +66,13 @@ func (s *Store) Put(ctx context.Context, schema record.Schema) (int64, error) {
 		return 0, err
 	}
 	return id, s.keep(value)
+}
+
+// idOf is a positive number made of a schema's content. So an id never means two things,
+// not even to a log whose meta.db was put back from an older copy.
+func idOf(text []byte) int64 {
+	sum := sha256.Sum256(text)
+	return int64(binary.BigEndian.Uint64(sum[:])>>1) | 1 //nolint:gosec // the shift leaves it positive
 }
 
 // Get returns the schema of an id, or ErrNotFound. The schema is shared: it must not
