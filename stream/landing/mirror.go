@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -26,6 +27,7 @@ type mirrorSink struct {
 	fold    map[string]int // canonical key -> entry
 	entries []entry
 	below   *table.Below
+	refused int64 // the highest generation of which a record was refused, also before
 	added   int
 	row     record.Row
 	keyBuf  []byte
@@ -38,6 +40,22 @@ type entry struct {
 	object     []byte // the row as JSON; nil when the row is gone
 	offset     int64
 	generation int64
+}
+
+// propRefused is the mirror's property that holds what of `refused` a restart must know.
+const propRefused = "tarn.refused-generation"
+
+func refusedOf(t table.Table) (int64, error) {
+	text, ok := t.Property(propRefused)
+	if !ok {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, quarantine{fault.Wrap(err, fault.Damaged, fmt.Sprintf("read what was refused of %s", t.Ident()),
+			"the table property "+propRefused+" was changed by hand: put back its old value")}
+	}
+	return n, nil
 }
 
 func newMirrorSink(w *way) sink {
@@ -53,7 +71,8 @@ func (s *mirrorSink) open(ctx context.Context) (table.Table, error) {
 		return nil, nil //nolint:nilnil // renamed by its setting: a new mirror begins
 	}
 	s.shape = shapeOf(t)
-	return t, nil
+	s.refused, err = refusedOf(t)
+	return t, err
 }
 
 // plan returns how records of a schema go into the mirror, and makes the mirror at the
@@ -74,8 +93,9 @@ func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
 		return nil, err
 	}
 	if len(schema.Keys()) == 0 {
-		return nil, quarantine{fault.Newf(fault.Invalid, "give the table a primary key, or take `keyed` off the topic: bronze has its records",
-			"table %s of topic %s has no key, so it cannot be mirrored", schema.Table, s.w.key.topic)}
+		// A topic is keyed from the schema on that has a key, which begins with a snapshot.
+		s.w.progress.finding(fmt.Sprintf("table %s had no key in schema %d: its records are in bronze, and the mirror passes them over", schema.Table, id))
+		return nil, errSkip
 	}
 	if s.shape == nil {
 		t, err := s.make(ctx, schema)
@@ -126,15 +146,23 @@ func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
 	if e.tombstone {
 		return errSkip // the delete before it said it all
 	}
+	err = s.event(ctx, &e, r)
+	if _, refused := errors.AsType[refusal](err); refused {
+		s.refused = max(s.refused, e.generation)
+	}
+	return err
+}
+
+func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) error {
 	p, err := s.plan(ctx, e.schema)
 	if err != nil {
 		return err
 	}
 	switch e.Op {
 	case 'c', 'r', 'u':
-		return s.upsert(p, &e, r)
+		return s.upsert(p, e, r)
 	case 'd':
-		return s.remove(p, &e, r)
+		return s.remove(p, e, r)
 	}
 	return refusal(fmt.Sprintf("a mirror knows no op %q", e.Op))
 }
@@ -216,7 +244,10 @@ func (s *mirrorSink) keyOf(p *plan, object, recordKey []byte) ([]record.Value, e
 		if v.Kind == record.Missing {
 			return nil, refusal("the source left out key column " + p.schema.Columns[i].Name)
 		}
-		if !fits || !p.fits[i] || v.Kind == record.Null {
+		if !fits || v.Kind == record.Null {
+			if p.required[i] {
+				return nil, refusal("a key column that may not be null is null, or of another type")
+			}
 			whole, v = false, record.Value{}
 		}
 		if v.Kind == record.FloatKind && v.F == 0 {
@@ -230,8 +261,6 @@ func (s *mirrorSink) keyOf(p *plan, object, recordKey []byte) ([]record.Value, e
 		key = append(key, record.Value{})
 	case p.keyText:
 		key = append(key, text(slices.Clone(recordKey)))
-	case !whole:
-		return nil, refusal("a key column that may not be null is null, or of another type")
 	}
 	return key, nil
 }
@@ -251,7 +280,9 @@ func (s *mirrorSink) put(e entry) {
 // mark ends a snapshot: what is of a lower generation goes from the mirror, and from
 // the rows in hand, which the table cannot know.
 func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
-	if _, err := s.plan(ctx, m.Schema); err != nil {
+	if _, err := s.plan(ctx, m.Schema); errors.Is(err, errSkip) {
+		return nil
+	} else if err != nil {
 		if _, refused := errors.AsType[refusal](err); !refused {
 			return err
 		}
@@ -261,6 +292,10 @@ func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 		}
 	}
 	if m.Kind != record.SnapshotEnd {
+		return nil
+	}
+	if s.refused == m.Generation {
+		s.w.progress.finding(fmt.Sprintf("the snapshot of generation %d has rows that went to the dead letters, so rows of before stay in the mirror: mend them, and take a new snapshot", m.Generation))
 		return nil
 	}
 	for i := range s.entries {
@@ -283,7 +318,10 @@ func (s *mirrorSink) change(ctx context.Context) (table.Table, table.Change, err
 			return nil, table.Change{}, err
 		}
 	}
-	c := table.Change{DeleteBelow: s.below}
+	c := table.Change{DeleteBelow: s.below, Properties: map[string]string{}}
+	if s.refused > 0 {
+		c.Properties[propRefused] = itoa(s.refused)
+	}
 	if len(s.entries) > 0 {
 		keys, rows, misfits, err := s.shape.build(s.entries)
 		if err != nil {

@@ -196,6 +196,135 @@ func TestAKeyColumnThatIsGoneAsksForANewMirror(t *testing.T) {
 	}
 }
 
+// quarantined waits until a topic asks for a new mirror.
+func quarantined(t *testing.T, s *source) {
+	t.Helper()
+	stuck := func() bool {
+		one := s.rig.line(s.topic.Name())
+		return one.State == "quarantined" && strings.Contains(one.Hint, "tarn.mirror")
+	}
+	s.rig.wait(t, stuck, func() any { return s.rig.line(s.topic.Name()) })
+}
+
+func TestAKeyThatMovesToAnotherColumnAsksForANewMirror(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	r.run()
+	s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))))
+	r.settled(t, s.topic)
+	moved := calls()
+	moved.Columns[0].Key, moved.Columns[0].Nullable = 0, true
+	moved.Columns[1].Key, moved.Columns[1].Nullable = 1, false
+	s.put(t, moved)
+	s.gen = 2
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, record.Row{{}, str("B"), real(1)})), s.mark(record.SnapshotEnd))
+	quarantined(t, s)
+	if got := berths(r, "silver.calls"); got != "A" {
+		t.Fatal(got)
+	}
+}
+
+func TestAKeyOfAnotherTypeAsksForANewMirror(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	r.run()
+	s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))), record.Encode(s.change('c', nil, row(2, "B", 1))))
+	r.settled(t, s.topic)
+	other := calls()
+	other.Columns[0].Type = record.String
+	s.put(t, other)
+	s.gen = 2
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, record.Row{str("1"), str("A"), real(1)})), s.mark(record.SnapshotEnd))
+	quarantined(t, s)
+	if got := berths(r, "silver.calls"); got != "A,B" {
+		t.Fatal(got)
+	}
+	if one := r.line(s.topic.Name()); one.DeadLetters != 0 {
+		t.Fatalf("%+v", one)
+	}
+}
+
+func TestASnapshotWithRefusedRowsKeepsTheOldOnes(t *testing.T) {
+	for name, apart := range map[string]bool{"in one commit": false, "over a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			s := newSource(t, r, "port.main.calls", calls())
+			r.run()
+			s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))), record.Encode(s.change('c', nil, row(2, "B", 1))))
+			r.settled(t, s.topic)
+			r.halt()
+			s.gen = 2
+			s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(1, "A2", 1))),
+				record.Encode(s.change('r', nil, record.Row{str("two"), str("B2"), real(1)})))
+			if apart {
+				r.run()
+				r.settled(t, s.topic)
+				r.halt()
+			}
+			s.append(t, s.mark(record.SnapshotEnd))
+			r.run()
+			one := r.settled(t, s.topic)
+			if got := berths(r, "silver.calls"); got != "B,A2" {
+				t.Fatal(got)
+			}
+			if !strings.Contains(strings.Join(one.Findings, "\n"), "snapshot of generation 2") {
+				t.Fatalf("%+v", one)
+			}
+			s.gen = 3 // a whole one clears up
+			s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(1, "A3", 1))), s.mark(record.SnapshotEnd))
+			r.settled(t, s.topic)
+			if got := berths(r, "silver.calls"); got != "A3" {
+				t.Fatal(got)
+			}
+		})
+	}
+}
+
+func TestARequiredKeyStaysRequiredBesideANewKeyColumn(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	r.run()
+	s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))))
+	r.settled(t, s.topic)
+	both := calls()
+	both.Columns[0].Nullable, both.Columns[1].Key = true, 2
+	s.put(t, both)
+	s.append(t, record.Encode(s.change('c', nil, record.Row{{}, str("B"), real(1)})), record.Encode(s.change('c', nil, record.Row{num(2), {}, real(1)})),
+		record.Encode(s.change('c', nil, row(2, "C", 1))))
+	one := r.settled(t, s.topic)
+	if rows := r.lake.rows("silver.calls"); len(rows) != 3 || berths(r, "silver.calls") != "A,C" || one.DeadLetters != 1 || one.State != "landing" {
+		t.Fatalf("%v %+v", rows, one)
+	}
+}
+
+func TestATableThatGainsAKeyIsMirroredFromThenOn(t *testing.T) {
+	r := newRig(t)
+	keyless := calls()
+	keyless.Columns[0].Key = 0
+	s := newSource(t, r, "port.main.calls", keyless)
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(1, "A", 1))), s.mark(record.SnapshotEnd))
+	s.put(t, calls())
+	s.gen = 2
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(1, "A", 1))), s.mark(record.SnapshotEnd))
+	r.run()
+	r.settled(t, s.topic)
+	// It loses its key, and has it again.
+	s.put(t, keyless)
+	s.gen = 3
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(1, "B", 1))), s.mark(record.SnapshotEnd))
+	one := r.settled(t, s.topic)
+	if got := berths(r, "silver.calls"); got != "A" || one.State != "landing" || one.DeadLetters != 0 || len(one.Findings) != 1 || !strings.Contains(one.Findings[0], "no key") {
+		t.Fatalf("%s %+v", got, one)
+	}
+	s.put(t, calls())
+	s.gen = 4
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('r', nil, row(2, "C", 1))), s.mark(record.SnapshotEnd))
+	r.settled(t, s.topic)
+	if got := berths(r, "silver.calls"); got != "C" {
+		t.Fatal(got)
+	}
+}
+
 func TestTheSchemaStandsBeforeTheMirrorsNameUnlessItIsTheOnlyOne(t *testing.T) {
 	r := newRig(t)
 	for _, name := range []string{"pg.harbour.calls", "pg.yard.moves"} {

@@ -85,6 +85,8 @@ type plan struct {
 	fits    []bool        // the source's type goes into it
 	keys    []int         // the key, in the order of the shape's
 	keyText bool
+	// required are the columns that the table has without null.
+	required []bool
 	// tableKeys are the key's indexes in the shape's columns, with `_key`'s where in use.
 	tableKeys []int
 }
@@ -148,7 +150,7 @@ func (s *shape) plan(schema *record.Schema) (*plan, []string, error) {
 		p.to, p.fits = append(p.to, i), append(p.fits, fits)
 	}
 	for _, i := range p.to {
-		p.types = append(p.types, s.cols[i].Type)
+		p.types, p.required = append(p.types, s.cols[i].Type), append(p.required, s.cols[i].Required)
 	}
 	if err := s.planKeys(p); err != nil {
 		return nil, nil, err
@@ -178,11 +180,8 @@ func (s *shape) planKeys(p *plan) error {
 		keys = append(keys, p.to[i])
 		p.keyText = p.keyText || !s.cols[p.to[i]].Required
 	}
-	for i, c := range s.cols {
-		if c.Required && !slices.Contains(p.to, i) {
-			return quarantine{fault.Newf(fault.Conflict, "let a new mirror begin: give the topic another name for it by the setting tarn.mirror, and take a new snapshot",
-				"column %s is a key of %s, but table %s no longer has it", c.Name, s.table.Ident(), p.schema.Table)}
-		}
+	if err := s.keyStands(p, keys); err != nil {
+		return err
 	}
 	if p.keyText {
 		i := columnNamed(s.cols, keyColumn)
@@ -192,6 +191,26 @@ func (s *shape) planKeys(p *plan) error {
 		keys = append(keys, i)
 	}
 	s.keys, p.tableKeys = keys, keys
+	return nil
+}
+
+// keyStands refuses a key that the table's rows cannot be told apart by: a required column
+// holds the key's cells alone, of which keyOf lets no null through, and old rows of a key
+// of another type would be taken for rows that are gone.
+func (s *shape) keyStands(p *plan, keys []int) error {
+	const hint = "let a new mirror begin: give the topic another name for it by the setting tarn.mirror, or drop this one, and take a new snapshot"
+	for _, i := range p.keys {
+		if !p.fits[i] {
+			return quarantine{fault.Newf(fault.Conflict, hint, "key column %s is %s in table %s now, and %s in %s",
+				p.schema.Columns[i].Name, p.schema.Columns[i].Type, p.schema.Table, p.types[i], s.table.Ident())}
+		}
+	}
+	for i, c := range s.cols {
+		if c.Required && !slices.Contains(keys, i) {
+			return quarantine{fault.Newf(fault.Conflict, hint, "column %s is a key of %s, but it is none of table %s any more",
+				c.Name, s.table.Ident(), p.schema.Table)}
+		}
+	}
 	return nil
 }
 
