@@ -273,3 +273,22 @@ func (h *house) writeAway(file string) {
 		h.t.Fatal(err)
 	}
 }
+
+func TestATopicIsToldOfAKeyThatComesAndGoes(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	keyed := func() bool {
+		topic, err := h.bus.Topic("port.main.calls")
+		return err == nil && topic.Config().Keyed
+	}
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	if keyed() {
+		t.Fatal("keyed without a key")
+	}
+	h.database("port.db", "DROP TABLE calls", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.until("a keyed topic", keyed)
+	h.database("port.db", "DROP TABLE calls", "CREATE TABLE calls (id INTEGER, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.until("a keyless topic", func() bool { return !keyed() })
+}

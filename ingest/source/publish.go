@@ -35,8 +35,9 @@ func (q *quarantine) Unwrap() error { return q.err }
 
 // part is one topic as the runner knows it.
 type part struct {
-	log  Partition
-	last record.Pos // the source's last place in it
+	log   Partition
+	last  record.Pos // the source's last place in it
+	keyed bool       // as the topic was opened
 }
 
 // entry is one record to append, with the place that decides whether it is there already.
@@ -52,6 +53,9 @@ type entry struct {
 func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err error) {
 	entries, err := r.render(b)
 	if err != nil {
+		return false, err
+	}
+	if err := r.raise(ctx, b); err != nil {
 		return false, err
 	}
 	pause := newPauses()
@@ -86,18 +90,20 @@ func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 }
 
 // partition returns a topic's partition, with the last place read from the log when it is
-// opened: at the start, and after each append that was refused or timed out.
+// opened: at the start, after each append that was refused or timed out, and when the table
+// gains or loses its key, which the topic is told.
 func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
-	if p, ok := r.parts[b.Topic]; ok {
+	keyed := len(b.Schema.Keys()) > 0
+	if p, ok := r.parts[b.Topic]; ok && p.keyed == keyed {
 		return p, nil
 	}
 	log, err := r.o.Log.Open(ctx, b.Topic, bus.TopicConfig{
-		Partitions: 1, Land: true, Keyed: len(b.Schema.Keys()) > 0, Source: r.id,
+		Partitions: 1, Land: true, Keyed: keyed, Source: r.id,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &part{log: log}
+	p := &part{log: log, keyed: keyed}
 	p.last, _ = log.Place(r.id)
 	r.parts[b.Topic] = p
 	return p, nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -58,13 +59,15 @@ type Options struct {
 // position, and tries again whatever fails. One goroutine is in Run; Status may be called
 // by any.
 type Runner struct {
-	o          Options
-	id         string
-	position   Position
-	parts      map[string]*part // by topic
-	resnapshot map[string]string
-	skip       map[string]Finding
-	acks       []delayedAck
+	o        Options
+	id       string
+	position Position
+	parts    map[string]*part // by topic
+	// generations are the highest of each topic, as far as they were asked for.
+	generations map[string]int64
+	resnapshot  map[string]string
+	skip        map[string]Finding
+	acks        []delayedAck
 
 	mu     sync.Mutex
 	source Source // while it is open
@@ -84,7 +87,7 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, resnapshot: map[string]string{}, skip: map[string]Finding{},
+		o: o, parts: map[string]*part{}, generations: map[string]int64{}, resnapshot: map[string]string{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
 }
@@ -117,7 +120,7 @@ func (r *Runner) Run(ctx context.Context) {
 	defer r.set(Stopped, nil)
 	pause := newPauses()
 	for ctx.Err() == nil {
-		progress, err := r.session(ctx)
+		progress, err := r.guarded(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -180,6 +183,17 @@ func (r *Runner) set(state string, err error) {
 	}
 }
 
+// guarded turns a panic of a source into its error, so that no other one stops.
+func (r *Runner) guarded(ctx context.Context) (progress bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.o.Logger.Error("source panicked", "source", r.o.Config.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v", v)
+		}
+	}()
+	return r.session(ctx)
+}
+
 // session opens the source where it stands and reads it until something fails that
 // reading on would not heal. progress tells that it got a batch through.
 func (r *Runner) session(ctx context.Context) (progress bool, err error) {
@@ -188,7 +202,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	}
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
 	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
-		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now,
+		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Generation: r.generation,
 		Resnapshot: asked, Skip: slices.Sorted(maps.Keys(r.skip)),
 	}, r.position)
 	if err != nil {

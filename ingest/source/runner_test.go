@@ -282,3 +282,19 @@ func TestANewSnapshotIsAskedForOnce(t *testing.T) {
 		t.Fatalf("asked %v", asked)
 	}
 }
+
+func TestAPanicOfASourceIsItsError(t *testing.T) {
+	s := newStage(t,
+		func(source.Env) (source.Batch, error) { panic("a defect") },
+		nil)
+	seen := make(chan source.Status, 1)
+	s.script.batches[1] = func(source.Env) (source.Batch, error) {
+		seen <- s.runner.Status()
+		return batch(`"1"`, "calls", change(1, source.Create, nil, row(1, "a")))(s.script.env)
+	}
+	s.run(0)
+	if st := <-seen; st.State != source.Retrying || !strings.Contains(st.Error, "a defect") || st.Hint == "" {
+		t.Fatalf("got %+v", st)
+	}
+	s.acked(`"1"`)
+}

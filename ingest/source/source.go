@@ -80,6 +80,9 @@ type Env struct {
 	// log and the tables know it; the zero Pos where there is none.
 	Place func(topic string) record.Pos
 	Now   func() time.Time
+	// Generation returns the highest generation that the source ever had in a topic, also
+	// when its position is gone; 0 for none. A new one must be above it. Nil knows of none.
+	Generation func(ctx context.Context, topic string) (int64, error)
 	// Resnapshot names the tables for which a NeedsResnapshot was reported: they get a log
 	// of a new incarnation, a new generation and a new snapshot.
 	Resnapshot []string

@@ -58,7 +58,7 @@ type landscape struct {
 type foreign struct {
 	capture *capture
 	owner   string
-	oldest  float64 // the time of the oldest line that waits in its log; 0 when none does
+	oldest  float64 // the time of the oldest line that waits, behind the one that every log keeps; 0 when none does
 }
 
 // abandonedAfter is the age of a line at which its owner is taken for gone for good: its
@@ -118,7 +118,7 @@ func (l *landscape) readCaptures(ctx context.Context, q querier, owner string) e
 		f := &l.others[i]
 		if err == nil {
 			err = each(ctx, q, func(rows *dbsql.Rows) error { return rows.Scan(&f.oldest) },
-				"SELECT ts FROM "+quote(f.capture.Log)+" ORDER BY seq LIMIT 1")
+				"SELECT ts FROM "+quote(f.capture.Log)+" ORDER BY seq LIMIT 1 OFFSET 1")
 		}
 	}
 	return err

@@ -17,6 +17,9 @@ import (
 const (
 	drainRowsMax  = 10_000
 	drainBytesMax = 4 << 20
+	// lookBytesMax bounds what one look drains of all tables, give or take one of them.
+	lookBytesMax = 16 << 20
+	lineBytes    = 128 // of a line beside its cells
 	// conflictsMax bounds the undecided conflicts that are remembered: INSERT OR IGNORE
 	// leaves one for each row that it ignores.
 	conflictsMax = 10_000
@@ -38,6 +41,7 @@ type drained struct {
 	changes []source.Change
 	seq     int64 // of the last line read; 0 when there was none
 	stamp   string
+	bytes   int  // about what the changes take
 	cut     bool // there is more
 	misfit  bool // a cell is null or a misfit where its declaration allows none
 }
@@ -50,7 +54,6 @@ type drainer struct {
 	numeric   []bool
 	conflicts []logRow
 	out       drained
-	bytes     int
 	rows      int
 	line      logRow
 	dest      []any
@@ -104,6 +107,9 @@ func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, e
 		if err := rows.Scan(d.dest...); err != nil {
 			return drained{}, err
 		}
+		if err := d.sound(); err != nil {
+			return drained{}, err
+		}
 		d.take()
 	}
 	// What is visible is whole transactions, so conflicts left now came to nothing.
@@ -111,7 +117,19 @@ func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, e
 }
 
 func (d *drainer) full() bool {
-	return (d.rows >= drainRowsMax || d.bytes >= drainBytesMax) && d.line.op != opConflict
+	return (d.rows >= drainRowsMax || d.out.bytes >= drainBytesMax) && d.line.op != opConflict
+}
+
+// sound proves that a line is one that Tarn's triggers write: anybody may write to the
+// shadow table.
+func (d *drainer) sound() error {
+	l := &d.line
+	bad := l.op != opCreate && l.op != opUpdate && l.op != opDelete && l.op != opConflict ||
+		l.op == opConflict && (l.unique < 0 || l.unique >= len(d.c.Def.Uniques))
+	if bad {
+		return &source.NeedsResnapshot{Tables: []string{d.c.Def.Table}, Reason: fmt.Sprintf("line %d of Tarn's shadow table was changed", l.seq)}
+	}
+	return nil
 }
 
 // take handles the line just read.
@@ -119,8 +137,9 @@ func (d *drainer) take() {
 	l := &d.line
 	d.out.seq, d.out.stamp = l.seq, stamp(l.ts)
 	d.rows++
+	d.out.bytes += lineBytes
 	for i := range l.before {
-		d.bytes += sizeOf(l.before[i]) + sizeOf(l.after[i])
+		d.out.bytes += sizeOf(l.before[i]) + sizeOf(l.after[i])
 	}
 	if l.op == opConflict {
 		d.remember()

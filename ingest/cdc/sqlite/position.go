@@ -26,6 +26,12 @@ type standing struct {
 	Stamp      string `json:"stamp,omitempty"`
 	Generation int64  `json:"generation"`
 	Chunk      int64  `json:"chunk"` // the number of the next snapshot chunk; grows within an incarnation
+	// Topic is where the table's changes go; "" in a position that was saved before it was kept.
+	Topic string `json:"topic,omitempty"`
+	// Sent is the place of the last change or chunk that was appended in this incarnation, and
+	// Chunked that of the last chunk. A log that ends before Sent has lost its end.
+	Sent    string `json:"sent,omitempty"`
+	Chunked string `json:"chunked,omitempty"`
 	// Snapshot is nil when there is none to go on with.
 	Snapshot *progress `json:"snapshot,omitempty"`
 	// Loose: a cell was null or a misfit where the declaration allows none.
@@ -99,13 +105,40 @@ func appendedChunk(place string) int64 {
 // it did. Only the last place of the topic tells, so the position must be saved before a
 // change is appended behind the chunk.
 func (st *standing) settle(place record.Pos) bool {
-	if st.Snapshot == nil || !st.Snapshot.Planned || place.Incarnation != st.Incarnation || appendedChunk(place.Place) != st.Chunk {
+	if st.Snapshot == nil || !st.Snapshot.Planned || place.Incarnation != st.Incarnation || place.Place != chunkPlace(st.Seq, st.Chunk) {
 		return false
 	}
-	st.Snapshot = st.Snapshot.next()
-	st.Chunk++
+	st.chunked()
 	return true
 }
+
+// chunked notes that the planned chunk was appended.
+func (st *standing) chunked() {
+	st.Sent = chunkPlace(st.Seq, st.Chunk)
+	st.Chunked = st.Sent
+	st.Snapshot = st.Snapshot.next()
+	st.Chunk++
+}
+
+// behind tells whether a topic ends before what was acknowledged of it.
+func (st *standing) behind(place record.Pos) bool {
+	if st.Sent == "" {
+		return st.Chunk > 0 && place == record.Pos{}
+	}
+	return place.Incarnation != st.Incarnation || place.Place < st.Sent
+}
+
+// overtaken returns the number of a chunk at the end of a topic of which the position does
+// not know: the position is older than the log. -1 for none.
+func (st *standing) overtaken(place record.Pos) int64 {
+	if n := appendedChunk(place.Place); place.Incarnation == st.Incarnation && n >= st.Chunk {
+		return n
+	}
+	return -1
+}
+
+// elsewhere tells whether the table's changes went to another topic than they are to go to.
+func (st *standing) elsewhere(topic string) bool { return st.Topic != "" && st.Topic != topic }
 
 func (st *standing) String() string {
 	s := fmt.Sprintf("%s/%d", st.Incarnation, st.Seq)

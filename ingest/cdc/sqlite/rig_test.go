@@ -35,14 +35,16 @@ type rig struct {
 	meta   *meta.Store
 	config map[string]string
 
-	runner *source.Runner
-	cancel context.CancelFunc
-	done   chan struct{}
+	ackDelay time.Duration
+	clock    life.Clock
+	runner   *source.Runner
+	cancel   context.CancelFunc
+	done     chan struct{}
 }
 
 func newRig(t sourcetest.TB, dir, journal string, ddl ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog()}
+	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog(), clock: life.SystemClock{}}
 	r.app = openApp(t, r.path, true)
 	r.exec("PRAGMA journal_mode = " + journal)
 	r.exec(ddl...)
@@ -90,7 +92,7 @@ func (r *rig) start() {
 	runner := source.NewRunner(source.Options{
 		Kind: sqlite.Kind, Config: source.Config{Name: "port", Keys: r.config}, Log: r.log, Meta: r.meta,
 		Schemas: schemas.New(r.meta), Logger: slog.New(slog.DiscardHandler),
-		Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
+		Metrics: source.NewMetrics(nil), Clock: r.clock, Version: "test", AckDelay: r.ackDelay,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.runner, r.cancel, r.done = runner, cancel, make(chan struct{})

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
 	"tarn/ingest/cdc/sqlite"
@@ -292,9 +294,32 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
+// TestAnIdleSourceIsNotAbandoned: the last line that a living source keeps may be old.
+func TestAnIdleSourceIsNotAbandoned(t *testing.T) {
+	r := running(t)
+	r.exec("UPDATE calls SET teu = 1")
+	r.equal("calls")
+	var log string
+	if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
+		t.Fatal(err)
+	}
+	r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+	m, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &rig{t: t, path: r.path, app: r.app, meta: m, log: sourcetest.NewLog(), config: r.config, clock: shifted{by: 8 * 24 * time.Hour}}
+	t.Cleanup(func() { other.stop(); _ = m.Close() })
+	other.start()
+	other.equal("calls")
+	if r.number("SELECT count(*) FROM sqlite_schema WHERE name = '"+log+"'") == 0 {
+		t.Fatal("the log of a living source was removed")
+	}
+}
+
 func TestTwoSourcesOnOneDatabase(t *testing.T) {
 	r := running(t)
-	other := &rig{t: t, path: r.path, app: r.app, log: sourcetest.NewLog(), config: r.config}
+	other := &rig{t: t, clock: life.SystemClock{}, path: r.path, app: r.app, log: sourcetest.NewLog(), config: r.config}
 	m, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"tarn/embedded/record"
 	"tarn/ingest/source"
 )
 
@@ -51,10 +52,14 @@ type reader struct {
 	held     *held
 	version  int64 // the schema version that tables were read under; 0 before the first look
 	data     int64 // the data version of the last look
+	first    int   // the table that the next look begins with
 	again    bool  // look again without waiting
 	greet    bool  // the next good look gives a batch in any case: the source works (again)
 	settled  bool  // a chunk was found in the log: pos is to be saved before anything follows it there
 	fresh    map[string]bool
+	behind   map[string]record.Pos // the tables whose topic ends before what was acknowledged, with its end
+	redo     map[string]int64      // the tables whose topic has a chunk that the position does not know
+	kept     map[string]int64      // the last generation that each topic ever had
 	pruner   pruner
 
 	mu       sync.Mutex // guards what others ask for
@@ -71,11 +76,8 @@ func open(ctx context.Context, c source.Config, env source.Env, at source.Positi
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, greet: true}
-	for name, st := range pos.Tables {
-		r.settled = st.settle(env.Place(s.topic(name))) || r.settled
-		pos.Tables[name] = st
-	}
+	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, kept: map[string]int64{}, greet: true}
+	r.compare()
 	if r.db, err = openDatabase(ctx, s.path); err != nil {
 		return nil, err
 	}
@@ -148,6 +150,9 @@ func (r *reader) step(ctx context.Context) (source.Batch, bool, error) {
 		}
 	}
 	if r.version == 0 {
+		if err := r.rewind(ctx); err != nil {
+			return source.Batch{}, false, err
+		}
 		moved, err := r.survey(ctx)
 		if err != nil {
 			return source.Batch{}, false, err
@@ -223,16 +228,24 @@ func (r *reader) batch(topics []source.TopicBatch) (source.Batch, error) {
 	return source.Batch{Topics: topics, Mark: mark}, err
 }
 
-// readAll reads every table's log. At most one table at a time is in its snapshot.
+// readAll reads every table's log, as far as the bytes of one look go. At most one table at a time is in its snapshot.
 func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 	var topics []source.TopicBatch
 	var lag source.Lag
 	snapshotting := false
-	for _, t := range r.tables {
-		b, cut, err := r.readLog(ctx, t)
+	bytes := 0
+	for i := range r.tables {
+		at := (r.first + i) % len(r.tables)
+		if bytes >= lookBytesMax {
+			r.first, r.again = at, true
+			break
+		}
+		t := r.tables[at]
+		b, cut, size, err := r.readLog(ctx, t)
 		if err != nil {
 			return nil, err
 		}
+		bytes += size
 		if len(b.Changes) > 0 {
 			topics = append(topics, b)
 			if cut {
@@ -263,33 +276,36 @@ func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 
 // readLog drains one table's log from where it stands. Behind the end of a log that is no
 // longer written it turns to the next one.
-func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cut bool, err error) {
+func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cut bool, size int, err error) {
 	st := r.pos.Tables[t.name]
 	c, next := t.at(st.Incarnation)
 	if c == nil {
-		return b, false, nil
+		return b, false, 0, nil
 	}
 	if err := r.verify(ctx, t, c, st); err != nil {
-		return b, false, err
+		return b, false, 0, err
 	}
 	got, err := newDrainer(c, c.schemas[0]).drain(ctx, r.db.conn, st.Seq)
 	if err != nil {
-		return b, false, err
+		return b, false, 0, err
 	}
 	if got.seq > 0 {
 		st.Seq, st.Stamp = got.seq, got.stamp
 		st.Loose = st.Loose || got.misfit
+	}
+	if n := len(got.changes); n > 0 {
+		st.Sent = max(st.Sent, got.changes[n-1].Place)
 	}
 	b = source.TopicBatch{
 		Topic: t.topic, Schema: c.schemas[looseIndex(st.Loose)], Incarnation: st.Incarnation,
 		Generation: st.Generation, Snapshot: "false", Changes: got.changes,
 	}
 	if next != nil && !got.cut {
-		st = r.turned(st, next, next == t.current() && !t.gone)
+		st = r.turned(st, t.topic, next, next == t.current() && !t.gone)
 		r.again = true
 	}
 	r.pos.Tables[t.name] = st
-	return b, got.cut, nil
+	return b, got.cut, got.bytes, nil
 }
 
 // verify proves that the log is the one that was read: its last line read is still there.
@@ -309,8 +325,8 @@ func (r *reader) verify(ctx context.Context, t *table, c *capture, st standing) 
 
 // turned is a standing at the start of a new log. Changes may have been missed between the
 // two, so a snapshot begins with it, if the mode allows one.
-func (r *reader) turned(st standing, c *capture, snapshot bool) standing {
-	out := standing{Incarnation: c.Incarnation, Generation: r.generation(st.Generation)}
+func (r *reader) turned(st standing, topic string, c *capture, snapshot bool) standing {
+	out := standing{Incarnation: c.Incarnation, Topic: topic, Generation: r.generation(topic, st.Generation)}
 	if snapshot && r.settings.mode != modeNoData {
 		out.Snapshot = &progress{Version: r.version}
 	}
@@ -318,7 +334,9 @@ func (r *reader) turned(st standing, c *capture, snapshot bool) standing {
 }
 
 // generation is above the last one, also when the position that knew it was lost.
-func (r *reader) generation(last int64) int64 { return max(last+1, r.env.Now().Unix()) }
+func (r *reader) generation(topic string, last int64) int64 {
+	return max(last+1, r.kept[topic]+1, r.env.Now().Unix())
+}
 
 // planChunk reads the next chunk and holds it back: the batch being made only says where
 // it will end, and the next one appends it.
@@ -327,7 +345,7 @@ func (r *reader) planChunk(ctx context.Context, t *table) error {
 	p := *st.Snapshot
 	if t.current().Def.unordered() && p.Begun && p.Version != r.version {
 		// VACUUM may have given the rows other numbers: from the first row again.
-		st.Generation, p = r.generation(st.Generation), progress{}
+		st.Generation, p = r.generation(t.topic, st.Generation), progress{}
 	}
 	c, err := t.readChunk(ctx, r.db.conn, &r.settings, p.After)
 	if err != nil {
@@ -340,8 +358,7 @@ func (r *reader) planChunk(ctx context.Context, t *table) error {
 
 	after := r.pos.copied()
 	done := st
-	done.Snapshot = p.next()
-	done.Chunk++
+	done.chunked()
 	after.Tables[t.name] = done
 	mark, err := after.render()
 	if err != nil {

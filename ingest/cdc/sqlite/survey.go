@@ -154,7 +154,7 @@ func (r *reader) judge(l *landscape, t *tableInfo) (lost, renew bool, why string
 	case r.fresh[t.name] && c != nil:
 		ok, why := l.whole(c, &t.def)
 		return false, !ok, why
-	case asked, !known:
+	case asked, !known, st.elsewhere(r.settings.topic(t.name)):
 		return false, true, ""
 	case !slices.ContainsFunc(l.captures[t.name], func(c *capture) bool { return c.Incarnation == st.Incarnation }):
 		return true, false, ""
@@ -223,21 +223,33 @@ func (r *reader) adopt(ctx context.Context, l *landscape) (moved bool, err error
 				return false, err
 			}
 		}
+		if err := r.keep(ctx, t.topic); err != nil {
+			return false, err
+		}
 		st, known := r.pos.Tables[name]
+		if t.gone && st.Topic != "" {
+			t.topic = st.Topic // its last changes go where the others went
+		}
 		now, _ := t.at(st.Incarnation)
+		unknown, overtaken := r.redo[name]
 		switch {
-		case !known, now == nil, slices.Contains(r.env.Resnapshot, name):
-			st = r.turned(st, t.current(), true)
+		case !known, now == nil, slices.Contains(r.env.Resnapshot, name), st.elsewhere(t.topic):
+			st = r.turned(st, t.topic, t.current(), true)
 			r.env.Resnapshot = slices.DeleteFunc(slices.Clone(r.env.Resnapshot), func(n string) bool { return n == name })
 			moved = true
+		case overtaken && !t.gone && now == t.current():
+			st.Generation, st.Snapshot, st.Chunk = r.generation(t.topic, st.Generation), &progress{}, unknown+1
+			moved = true
 		case r.settings.mode == modeAlways && !r.fresh[name] && !t.gone && now == t.current():
-			st.Generation, st.Snapshot = r.generation(st.Generation), &progress{}
+			st.Generation, st.Snapshot = r.generation(t.topic, st.Generation), &progress{}
 			moved = true
 		}
+		st.Topic = t.topic
 		r.fresh[name] = true
 		keep[name] = st
 		r.tables = append(r.tables, t)
 	}
+	clear(r.redo)
 	for name := range r.pos.Tables {
 		if _, ok := keep[name]; !ok {
 			moved = true
@@ -246,6 +258,16 @@ func (r *reader) adopt(ctx context.Context, l *landscape) (moved bool, err error
 	r.pos = position{Tables: keep}
 	slices.SortFunc(r.tables, func(a, b *table) int { return strings.Compare(a.name, b.name) })
 	return moved, nil
+}
+
+// keep remembers the last generation that a topic ever had.
+func (r *reader) keep(ctx context.Context, topic string) error {
+	if r.env.Generation == nil {
+		return nil
+	}
+	last, err := r.env.Generation(ctx, topic)
+	r.kept[topic] = last
+	return err
 }
 
 // store stores both schemas of a capture before their first use.

@@ -82,6 +82,23 @@ func (l *Log) Batches(name string) []record.Batch {
 	return slices.Clone(l.topics[name].batches)
 }
 
+// Cut takes the last batches of a topic away, as a power cut may.
+func (l *Log) Cut(t TB, name string, batches int) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.topics[name]
+	c.batches = c.batches[:len(c.batches)-batches]
+	clear(c.places)
+	c.next = 0
+	for _, b := range c.batches {
+		c.next = b.Next()
+		if err := c.note(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Append appends, as bus.Partition does.
 func (t *topic) Append(ctx context.Context, batches []byte) (bus.Appended, error) {
 	if err := ctx.Err(); err != nil {
