@@ -74,6 +74,16 @@ func (l *lake) rows(name string) []map[string]any {
 	return slices.Clone(t.rows)
 }
 
+// commits counts a table's commits.
+func (l *lake) commits(name string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.tables[table.ParseIdent(name)]; ok {
+		return t.snaps
+	}
+	return 0
+}
+
 func (l *lake) columns(name string) []table.Column {
 	l.mu.Lock()
 	defer l.mu.Unlock()

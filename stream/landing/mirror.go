@@ -23,6 +23,8 @@ type mirrorSink struct {
 	w     *way
 	shape *shape // nil until the mirror or its first schema is known
 	plans map[int64]*plan
+	// passed are the schemas with which the mirror does not begin.
+	passed map[int64]bool
 
 	fold    map[string]int // canonical key -> entry
 	entries []entry
@@ -59,16 +61,16 @@ func refusedOf(t table.Table) (int64, error) {
 }
 
 func newMirrorSink(w *way) sink {
-	return &mirrorSink{w: w, plans: map[int64]*plan{}, fold: map[string]int{}}
+	return &mirrorSink{w: w, plans: map[int64]*plan{}, passed: map[int64]bool{}, fold: map[string]int{}}
 }
 
 func (s *mirrorSink) open(ctx context.Context) (table.Table, error) {
 	t, err := s.w.l.mirrors.find(ctx, s.w.key.topic)
+	if m := s.w.config.Mirror; err == nil && t != nil && m != "" && t.Ident().Name != TableName(m) {
+		t, err = s.renamed(ctx, table.Ident{Namespace: silverNamespace, Name: TableName(m)})
+	}
 	if err != nil || t == nil {
 		return nil, err
-	}
-	if m := s.w.config.Mirror; m != "" && t.Ident().Name != TableName(m) {
-		return nil, nil //nolint:nilnil // renamed by its setting: a new mirror begins
 	}
 	s.shape = shapeOf(t)
 	s.refused, err = refusedOf(t)
@@ -85,6 +87,9 @@ func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
 		s.shape.keys = p.tableKeys
 		return p, nil
 	}
+	if s.passed[id] && s.shape == nil {
+		return nil, errSkip
+	}
 	schema, err := s.w.l.o.Schemas.Get(ctx, id)
 	if errors.Is(err, schemas.ErrNotFound) {
 		return nil, refusal(fmt.Sprintf("schema %d is not known", id))
@@ -98,6 +103,13 @@ func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
 		return nil, errSkip
 	}
 	if s.shape == nil {
+		if newer, err := s.newer(ctx, schema); err != nil {
+			return nil, err
+		} else if newer {
+			s.passed[id] = true
+			s.w.progress.finding(fmt.Sprintf("table %s had another key in schema %d: its records are in bronze, and the mirror begins behind them", schema.Table, id))
+			return nil, errSkip
+		}
 		t, err := s.make(ctx, schema)
 		if err != nil {
 			return nil, err
