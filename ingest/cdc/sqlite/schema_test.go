@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -354,4 +355,43 @@ func TestTwoSourcesOnOneDatabase(t *testing.T) {
 	// It comes back after all.
 	r.start()
 	r.equal("calls")
+}
+
+// TestALineThatNobodyOfOursWroteIsNotTaken: the shadow table is open to everybody.
+func TestALineThatNobodyOfOursWroteIsNotTaken(t *testing.T) {
+	for _, set := range []string{"op = 'zz'", "op = ''", "op = 'x', u = 99", "op = 'x', u = -1"} {
+		r := running(t)
+		r.equal("calls")
+		r.stop()
+		r.exec("UPDATE calls SET teu = 5")
+		var log string
+		if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
+			t.Fatal(err)
+		}
+		r.exec(`UPDATE "` + log + `" SET ` + set + ` WHERE seq = (SELECT max(seq) FROM "` + log + `")`)
+		r.start()
+		r.equal("calls")
+		if n := len(generations(r, "p.main.calls")); n != 2 {
+			t.Fatalf("%s: %d generations, want 2", set, n)
+		}
+	}
+}
+
+// TestABacklogOfManyTablesGoesInSeveralLooks: more waits than one look takes.
+func TestABacklogOfManyTablesGoesInSeveralLooks(t *testing.T) {
+	var ddl, names []string
+	for i := range 12 {
+		names = append(names, fmt.Sprintf("t%d", i))
+		ddl = append(ddl, "CREATE TABLE "+names[i]+" (id INTEGER PRIMARY KEY, v TEXT)")
+	}
+	r := newRig(t, t.TempDir(), "wal", ddl...)
+	defer r.close()
+	r.start()
+	r.equal(names...)
+	r.stop()
+	for _, name := range names {
+		r.exec("INSERT INTO " + name + " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT i, printf('%.*c', 100000, 'x') FROM n")
+	}
+	r.start()
+	r.equal(names...)
 }
