@@ -62,6 +62,7 @@ func Open(cfg config.Config, version string, stderr io.Writer) (*Floor, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	debug.SetMemoryLimit(cfg.Shares().Go)
+	debug.SetGCPercent(gcPercent)
 	f.House = life.NewHouse(f.Clock, f.Log)
 	f.Front = door.NewFront(f.House, version, f.Handler())
 	return f, nil
@@ -86,7 +87,12 @@ func (f *Floor) Close() error { return errors.Join(f.Telemetry.Close(), f.Dir.Cl
 // Ports are the addresses of the open doors, by name.
 func (f *Floor) Ports() map[string]string { return door.Addrs(f.open) }
 
-const portsFile = "ports.json"
+const (
+	portsFile = "ports.json"
+	// gcPercent lets the heap grow by half between collections: a small site has more time
+	// to spare than memory.
+	gcPercent = 50
+)
 
 // HTTP is the part of the HTTP door. It is the first part, so that /ready and /health answer
 // while the others start, and so the last to stop.

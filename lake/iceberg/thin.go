@@ -12,8 +12,8 @@ import (
 // Snapshots are thinned as they age (rule 11), for a metadata file holds all that are kept and
 // is written whole by each commit: 1000 of them make a commit seven times slower.
 const (
-	snapshotsMax    = 200 // more than this, and a commit thins them
-	snapshotsNewest = 50  // these are kept whatever their age
+	snapshotsMax    = 64 // more than this, and a commit thins them; each costs some 30 KB of heap
+	snapshotsNewest = 50 // these are kept whatever their age
 )
 
 // thinned names the snapshots to leave out: all but the newest, one a minute of the last hour,
