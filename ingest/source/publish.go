@@ -295,6 +295,26 @@ func (p *printer) remove(c *Change, key []byte) {
 	}
 }
 
+// LastPlace is the place of the last record that the runner makes of a batch's changes; ""
+// without changes.
+func (b *TopicBatch) LastPlace() string {
+	if len(b.Changes) == 0 {
+		return ""
+	}
+	c := &b.Changes[len(b.Changes)-1]
+	if c.Before == nil || c.Op != Delete && c.Op != Update {
+		return c.Place
+	}
+	before := envelope.AppendKeyRow(nil, b.Schema, c.Before, c.BeforeID)
+	switch {
+	case c.Op == Delete && before != nil:
+		return c.Place + tombstonePlace
+	case c.Op == Update && string(before) != string(envelope.AppendKeyRow(nil, b.Schema, c.After, c.AfterID)):
+		return c.Place + secondPlace
+	}
+	return c.Place
+}
+
 func (p *printer) key(row record.Row, id int64) []byte {
 	return envelope.AppendKeyRow(nil, p.b.Schema, row, id)
 }

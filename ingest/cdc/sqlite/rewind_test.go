@@ -177,3 +177,25 @@ func TestAGenerationNeverGoesBack(t *testing.T) {
 	r.until("a third snapshot", func() bool { return len(generations(r, "p.main.calls")) == 3 && r.ended("p.main.calls") })
 	rising(r, "p.main.calls")
 }
+
+// TestALostHalfOfAChangeOfKey: the delete of the old key is in the log, the create of the
+// new one was in the append that got lost.
+func TestALostHalfOfAChangeOfKey(t *testing.T) {
+	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO calls VALUES (1, printf('%.*c', 700000, 'x'))")
+	defer r.close()
+	r.ackDelay = time.Hour
+	r.start()
+	r.equal("calls")
+	r.exec("UPDATE calls SET id = 2")
+	r.equal("calls")
+	r.stop()
+	r.log.Cut(t, "p.main.calls", 1)
+	if got := sourcetest.Fold(t, r.log.Events(t, "p.main.calls")); len(got) != 0 {
+		t.Fatal("the change of key went in one append")
+	}
+	r.start()
+	r.equal("calls")
+	if n := len(generations(r, "p.main.calls")); n != 1 {
+		t.Fatalf("%d generations", n)
+	}
+}

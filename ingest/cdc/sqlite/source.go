@@ -293,13 +293,11 @@ func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cu
 		st.Seq, st.Stamp = got.seq, got.stamp
 		st.Loose = st.Loose || got.misfit
 	}
-	if n := len(got.changes); n > 0 {
-		st.Sent = max(st.Sent, got.changes[n-1].Place)
-	}
 	b = source.TopicBatch{
 		Topic: t.topic, Schema: c.schemas[looseIndex(st.Loose)], Incarnation: st.Incarnation,
 		Generation: st.Generation, Snapshot: "false", Changes: got.changes,
 	}
+	st.Sent = max(st.Sent, b.LastPlace())
 	if next != nil && !got.cut {
 		st = r.turned(st, t.topic, next, next == t.current() && !t.gone)
 		r.again = true
