@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	dbsql "database/sql"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -69,9 +70,7 @@ func (r *reader) rewind(ctx context.Context) error {
 		slices.Sort(lost)
 		return &source.NeedsResnapshot{Tables: lost, Reason: "the topic ends before what was acknowledged of it: it lost its end, was deleted or was put back from a backup"}
 	}
-	for name, st := range back {
-		r.pos.Tables[name] = st
-	}
+	maps.Copy(r.pos.Tables, back)
 	clear(r.behind)
 	return nil
 }
