@@ -54,6 +54,11 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	if err != nil {
 		return nil, "", err
 	}
+	// What stays in memory is what a reader will read. The library's own has a function in each
+	// appended snapshot that holds its whole transaction, and through it all states before.
+	if meta, err = icetable.ParseMetadataBytes(content); err != nil {
+		return nil, "", fmt.Errorf("read the new metadata back: %w", err)
+	}
 	if err := w.io.WriteFile(location, content); err != nil {
 		return nil, "", fmt.Errorf("write metadata: %w", err)
 	}
