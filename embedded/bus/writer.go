@@ -251,7 +251,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 // whether a request must wait for the bytes that others have in flight.
 func (w *writer) publish(ctx context.Context) (blocked bool, err error) {
 	for w.carry != nil && len(w.inFlight) < publishesInFlight {
-		weight := min(max(joinBytesMax, int64(len(w.carry.data))), inFlightBytesMax)
+		weight := min(max(joinBytesMax, int64(w.carry.size())), inFlightBytesMax)
 		flying := w.p.bus.flying
 		if !flying.TryAcquire(weight) {
 			if len(w.inFlight) > 0 {
