@@ -88,6 +88,13 @@ type Rewritten struct {
 // Syntax, Denied, Invalid, TooLarge, or what resolve said. With rowsMax above 0 the statement
 // answers at most so many rows unless it has a LIMIT of its own.
 func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
+	tokens, err := Lex(source)
+	if err != nil {
+		return Rewritten{}, err
+	}
+	if outgrows(tokens) {
+		return Rewritten{}, errOutgrows()
+	}
 	root, err := p.parse(ctx, source)
 	if err != nil {
 		return Rewritten{}, err
@@ -108,6 +115,10 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 		return Rewritten{}, err
 	}
 	out := Rewritten{Outputs: w.outputs(root.get("node"))}
+	once, err := w.weigh(root)
+	if err != nil {
+		return Rewritten{}, err
+	}
 	if err := p.name(ctx, w.named); err != nil {
 		return Rewritten{}, err
 	}
@@ -115,6 +126,9 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 		limit(root.get("node"), rowsMax)
 	}
 	if out.Text, err = p.render(ctx, root); err != nil {
+		return Rewritten{}, err
+	}
+	if out.Text, err = materialized(out.Text, once); err != nil {
 		return Rewritten{}, err
 	}
 	if err := p.verify(ctx, out.Text, all); err != nil {
@@ -147,7 +161,7 @@ func (p *Parser) parse(ctx context.Context, source string) (*tree, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fault.Wrap(err, fault.Syntax, "the statement cannot be parsed", "make it simpler")
+		return nil, fault.New(fault.TooLarge, "the statement is too large to be parsed", "split it, or put long lists into a table")
 	}
 	root, err := readTree(answer)
 	if errors.Is(err, errDeep) {

@@ -174,6 +174,8 @@ func (w *walker) data(owner, v *tree) error {
 				return w.unknown(owner, "a value of this kind")
 			case key == "type" && item.kind == '"' && !typeInfo(item.str()):
 				return w.unknown(owner, "a type of this kind")
+			case (key == "id" || key == "name") && item.kind == '"' && unanswered[strings.ToUpper(item.str())]:
+				return w.refuse(owner, fault.Invalid, "cast to VARCHAR, or to a type of the lake", "values of type %s cannot be answered", item.str())
 			}
 		}
 		if err := w.data(owner, item); err != nil {

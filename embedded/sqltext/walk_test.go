@@ -5,6 +5,7 @@ package sqltext_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -110,6 +111,68 @@ func TestWalk(t *testing.T) {
 	for _, s := range refused {
 		if out, err := c.rewrite(s); err == nil {
 			t.Errorf("%s became %s", s, out.Text)
+		}
+	}
+}
+
+// TestGrowth: what DuckDB would write out again and again is weighed before it does.
+func TestGrowth(t *testing.T) {
+	c := newCage(t)
+	nested := func(n int, form string) string {
+		x := "id"
+		for range n {
+			x = strings.ReplaceAll(form, "@", x)
+		}
+		return "SELECT " + x + " FROM t"
+	}
+	chain := func(n int) string { // each CTE names the one before it twice
+		s := "WITH a0 AS (SELECT id AS x FROM t)"
+		for i := 1; i <= n; i++ {
+			s += fmt.Sprintf(", a%d(x) AS (SELECT * FROM a%d UNION ALL SELECT * FROM a%d)", i, i-1, i-1)
+		}
+		return s + fmt.Sprintf(" SELECT count(*) FROM a%d LIMIT 9", n)
+	}
+	aliases := func(n int) string {
+		s := "SELECT id AS a0"
+		for i := range n {
+			s += fmt.Sprintf(", a%d + a%d AS a%d", i, i, i+1)
+		}
+		return s + " FROM t"
+	}
+	window := func(n int) string {
+		return "SELECT " + strings.Repeat("sum(id) OVER w, ", n) + "1 FROM t WINDOW w AS (PARTITION BY " + strings.Repeat("id, ", 200) + "id)"
+	}
+	for name, sizes := range map[string][2]string{
+		"case":    {nested(5, "CASE @ WHEN 1 THEN 2 WHEN 2 THEN 3 END"), nested(30, "CASE @ WHEN 1 THEN 2 WHEN 2 THEN 3 END")},
+		"nullif":  {nested(5, "nullif(@, 7)"), nested(30, "nullif(@, 7)")},
+		"macro":   {nested(3, "main.round_even(@, 1)"), nested(14, "round_even(@, 1)")},
+		"aliases": {aliases(5), aliases(30)},
+		"window":  {window(2), window(1000)},
+	} {
+		out, err := c.rewrite(sizes[0])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if said := c.run(out.Text); strings.Contains(said, "Error") {
+			t.Errorf("%s: %s", name, said)
+		}
+		if _, err := c.rewrite(sizes[1]); fault.CodeOf(err) != fault.TooLarge {
+			t.Errorf("%s, large: %v", name, err)
+		}
+	}
+	out, err := c.rewrite(chain(18))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := strings.TrimSpace(c.run(out.Text)); said != "262144" {
+		t.Errorf("the chain says %s", said)
+	}
+	out, err = c.rewrite("SELECT id FROM t WHERE id IN (1" + strings.Repeat(", 7", 20_000) + ")")
+	if err != nil || strings.TrimSpace(c.run(out.Text)) != "1" {
+		t.Errorf("a long list: %v", err)
+	}
+	for _, s := range []string{"SELECT 340282366920938463463374607431768211455", `SELECT id::"bit" FROM t`, "SELECT TIMETZ '01:00:00+02'", "SELECT id::UHUGEINT[] FROM t"} {
+		if _, err := c.rewrite(s); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", s, err)
 		}
 	}
 }

@@ -43,6 +43,7 @@ func (s *session) translate(err error) error {
 		hint = s.nearestHint(message, c[1])
 	}
 	message, _, _ = strings.Cut(message, "\n")
+	message, _, _ = strings.Cut(message, " Use \"SET ") // settings are not the asker's
 	f := s.classify(class, strings.TrimSpace(strings.TrimSuffix(message, "!")), hint)
 	if f == nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
@@ -17,6 +18,10 @@ import (
 // heldBytesMax is how much of an answer is held back, so that an error in its beginning
 // still gets its own status.
 const heldBytesMax = 256 << 10
+
+// writeTimeout is how long an asker may take for one piece of an answer: a statement has
+// one of few turns until its last row is read.
+const writeTimeout = 30 * time.Second
 
 // body writes one answer.
 type body interface {
@@ -56,6 +61,8 @@ func (a *answer) flush() error {
 		a.w.Header().Set("Content-Type", a.contentType)
 		a.w.WriteHeader(http.StatusOK)
 	}
+	// A writer without deadlines, as in a test, has none to set.
+	_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, err := a.w.Write(a.held)
 	a.held = a.held[:0]
 	return err
@@ -65,6 +72,8 @@ func (a *answer) flush() error {
 // can say it; where it cannot, the connection breaks, so that half an answer never looks
 // like a whole one.
 func (a *answer) end(err error) {
+	// The connection may serve another request later.
+	defer func() { _ = http.NewResponseController(a.w).SetWriteDeadline(time.Time{}) }()
 	switch {
 	case err == nil:
 		_ = a.flush()

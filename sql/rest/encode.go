@@ -157,6 +157,7 @@ func appendFloat(b []byte, v float64, bits int) ([]byte, form) {
 const (
 	dateFormat  = "2006-01-02"
 	clockFormat = "15:04:05.999999999"
+	dayMicros   = 24 * 60 * 60 * 1_000_000
 )
 
 func appendTime(b []byte, a arrow.Array, i int) []byte {
@@ -173,6 +174,9 @@ func appendTime(b []byte, a arrow.Array, i int) []byte {
 	case *array.Date64:
 		return a.Value(i).ToTime().AppendFormat(b, dateFormat)
 	case *array.Time64:
+		if a.Value(i) == dayMicros && a.DataType().(*arrow.Time64Type).Unit == arrow.Microsecond {
+			return append(b, "24:00:00"...) // a time of day that DuckDB has and Go has not
+		}
 		return a.Value(i).ToTime(a.DataType().(*arrow.Time64Type).Unit).AppendFormat(b, clockFormat)
 	case *array.Time32:
 		return a.Value(i).ToTime(a.DataType().(*arrow.Time32Type).Unit).AppendFormat(b, clockFormat)
