@@ -246,7 +246,7 @@ func (p *Parser) moment(ctx context.Context, w *walker, at *tree) (Moment, error
 	value := e.get("value").get("value")
 	constant := e.get("class").str() == "CONSTANT" && value != nil
 	switch unit := at.get("unit").str(); {
-	case unit == "VERSION" && constant && value.kind == 's':
+	case unit == "VERSION" && constant && value.kind == 's' && whole(e.get("value")):
 		if id, err := strconv.ParseInt(value.raw, 10, 64); err == nil && id > 0 {
 			return Moment{Version: id}, nil
 		}
@@ -263,6 +263,12 @@ func (p *Parser) moment(ctx context.Context, w *walker, at *tree) (Moment, error
 		return Moment{Time: out}, err
 	}
 	return Moment{}, w.refuse(e, fault.Invalid, "write AT (VERSION => 123), AT (VERSION => 'tag') or AT (TIMESTAMP => TIMESTAMP '…')", "AT does not name a snapshot")
+}
+
+// whole tells whether a constant is an integer: 1.5 is kept as 15 and a scale.
+func whole(constant *tree) bool {
+	id := constant.get("type").get("id").str()
+	return id == "INTEGER" || id == "BIGINT"
 }
 
 // timeless tells whether an expression holds what a time may not depend on.

@@ -32,6 +32,7 @@ type shelf struct {
 	tables map[table.Ident]catalog.Scan
 	views  map[table.Ident]catalog.View
 	leases int
+	asked  []catalog.At // of each scan
 }
 
 func (s *shelf) Namespaces(context.Context) ([]string, error) {
@@ -62,9 +63,10 @@ func (s *shelf) Entries(_ context.Context, ns string) (out []catalog.Entry, _ er
 	return out, nil
 }
 
-func (s *shelf) Scan(_ context.Context, id table.Ident, _ catalog.At) (*catalog.Scan, error) {
+func (s *shelf) Scan(_ context.Context, id table.Ident, at catalog.At) (*catalog.Scan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked = append(s.asked, at)
 	scan, ok := s.tables[id]
 	if !ok {
 		return nil, table.ErrNotFound
@@ -120,6 +122,14 @@ type house struct {
 	write *duck.Conn
 }
 
+// timeout of a statement: one test waits for it.
+func (h *house) timeout() time.Duration {
+	if h.t.Name() == "TestTimeout" {
+		return 200 * time.Millisecond
+	}
+	return 20 * time.Second
+}
+
 func newHouse(t *testing.T, g guard.Guard, schemas ...string) *house {
 	t.Helper()
 	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}}
@@ -138,7 +148,7 @@ func newHouse(t *testing.T, g guard.Guard, schemas ...string) *house {
 	t.Cleanup(func() { _ = h.write.Close() })
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: h.shelf, Guard: g, Folders: []string{h.dir}, MemoryBytes: 256 << 20, Threads: 2, TempDir: t.TempDir(),
-		RowsMax: 10_000, Timeout: 20 * time.Second, Schemas: schemas, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		RowsMax: 10_000, Timeout: h.timeout(), Schemas: schemas, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -160,6 +160,67 @@ func TestViews(t *testing.T) {
 	h.refused("SELECT n FROM gold.fewer", "not_found")
 }
 
+// TestMoments: AT reaches the catalog as it was meant, and a table that is named twice is
+// resolved once.
+func TestMoments(t *testing.T) {
+	h := newHouse(t, guard.Open{})
+	h.table(table.Ident{Namespace: "silver", Name: "calls"}, "SELECT 1 AS id", column("id", record.Int))
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for statement, want := range map[string][]catalog.At{
+		"SELECT id FROM calls AT (VERSION => 6212345678901234567)":                               {{SnapshotID: 6212345678901234567}},
+		"SELECT c.id FROM silver.calls c AT (VERSION => 'release')":                              {{Ref: "release"}},
+		"SELECT id FROM calls AT (TIMESTAMP => TIMESTAMP '2026-01-02 12:00:00')":                 {{Time: noon}},
+		"SELECT id FROM calls AT (TIMESTAMP => '2026-01-03'::TIMESTAMP - INTERVAL 12 HOUR)":      {{Time: noon}},
+		"SELECT a.id FROM calls a, lake.silver.calls b, (SELECT id FROM silver.calls) c":         {{}},
+		"SELECT a.id FROM calls a JOIN calls b AT (VERSION => 3) USING (id)":                     {{}, {SnapshotID: 3}},
+		"WITH w AS (SELECT id FROM calls) SELECT w.id FROM w WHERE id IN (SELECT id FROM calls)": {{}},
+	} {
+		h.shelf.asked = nil
+		h.want(statement, "1")
+		if got := fmt.Sprint(h.shelf.asked); got != fmt.Sprint(want) {
+			t.Errorf("%s asks for %s, want %v", statement, got, want)
+		}
+	}
+	h.want("CREATE VIEW gold.v AS SELECT id FROM calls", "CREATE VIEW")
+	for _, statement := range []string{
+		"SELECT * FROM gold.v AT (VERSION => 3)", "SELECT * FROM calls AT (VERSION => -3)", "SELECT * FROM calls AT (VERSION => 1.5)",
+		"SELECT * FROM calls AT (TIMESTAMP => NULL)", "SELECT * FROM calls AT (TIMESTAMP => id)", "SELECT * FROM information_schema.tables AT (VERSION => 3)",
+	} {
+		h.refused(statement, "invalid")
+	}
+}
+
+// TestViewsThatGrow: each view names the one below it twice. Long before the text is too
+// large for the machine the statement is refused.
+func TestViewsThatGrow(t *testing.T) {
+	h := newHouse(t, guard.Open{}, "gold", "silver")
+	h.table(table.Ident{Namespace: "silver", Name: "calls"}, "SELECT 1 AS id", column("id", record.Int))
+	below, refused := "silver.calls", ""
+	for i := range 15 {
+		name := fmt.Sprintf("gold.v%d", i)
+		const fan = "SELECT id FROM %[1]s UNION ALL SELECT id FROM %[1]s UNION ALL SELECT id FROM %[1]s UNION ALL SELECT id FROM %[1]s"
+		status, body := h.post("CREATE VIEW "+name+" AS "+fmt.Sprintf(fan, below), "")
+		if status != http.StatusOK {
+			refused = body
+			break
+		}
+		below = name
+	}
+	if !strings.Contains(refused, `"code":"too_large"`) {
+		t.Errorf("the last said %s", refused)
+	}
+	h.want("SELECT count(*) FROM gold.v1", "16")
+}
+
+// TestTimeout: a statement that takes too long says so.
+func TestTimeout(t *testing.T) {
+	h := newHouse(t, guard.Open{})
+	if status, body := h.post("SELECT count(*) FROM range(100000000) a, range(100000000) b", ""); status != http.StatusRequestTimeout || !strings.Contains(body, `"code":"timeout"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	h.want("SELECT 1 AS one", "1")
+}
+
 // TestCancel: a statement whose asker has gone ends, and the next one runs.
 func TestCancel(t *testing.T) {
 	h := newHouse(t, guard.Open{})
