@@ -2,6 +2,8 @@ package sqltext
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -25,3 +27,18 @@ var tableFunctions = map[string]bool{
 
 // Allowed tells whether a statement may call this scalar, aggregate or window function.
 func Allowed(name string) bool { return functions[strings.ToLower(name)] }
+
+// functionHint is what to do about a function that may not be called.
+func functionHint(name string, ofTables bool) string {
+	known := functions
+	if ofTables {
+		known = tableFunctions
+	}
+	if near := Nearest(name, slices.Sorted(maps.Keys(known))); near != "" {
+		return "did you mean " + near + "?"
+	}
+	if ofTables {
+		return "a FROM takes tables, and " + strings.Join(slices.Sorted(maps.Keys(tableFunctions)), ", ")
+	}
+	return "functions that read only their arguments can be used"
+}

@@ -217,7 +217,7 @@ func (w *walker) function(v *tree, ofTables bool) error {
 	case schema != "" && schema != "main", !v.get("catalog").null() && v.get("catalog").str() != "":
 		return w.refuse(v, fault.Denied, fmt.Sprintf("write %s(…) without a schema", name), "the function %s.%s cannot be used", schema, name)
 	case !allowed:
-		return w.refuse(v, fault.Denied, "see the list of functions in docs/sql.md", "the function %s cannot be used here", name)
+		return w.refuse(v, fault.Denied, functionHint(name, ofTables), "the function %s cannot be used here", name)
 	}
 	return nil
 }

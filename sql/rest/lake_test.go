@@ -115,7 +115,7 @@ func (s *shelf) Files(context.Context) ([]catalog.FileStats, error) { return nil
 
 // house is a Gate with its door, over one warehouse.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	shelf *shelf
 	dir   string // the warehouse
 	url   string
@@ -130,7 +130,7 @@ func (h *house) timeout() time.Duration {
 	return 20 * time.Second
 }
 
-func newHouse(t *testing.T, g guard.Guard, schemas ...string) *house {
+func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	t.Helper()
 	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}}
 	h.dir = filepath.Join(t.TempDir(), "lake", "warehouse")
