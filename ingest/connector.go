@@ -95,7 +95,7 @@ func (c *connector) settle(project string) error {
 		}
 	}
 	if c.kind.Class == "" {
-		return fault.Newf(fault.Invalid, "did you mean "+nearest(class, classes)+"?", "connector file %s: connector.class is %q, which Tarn does not have", c.file, class)
+		return fault.Newf(fault.Invalid, "did you mean "+fault.Nearest(class, classes, fault.Anything)+"?", "connector file %s: connector.class is %q, which Tarn does not have", c.file, class)
 	}
 	c.findings = unknownKeys(c.kind, c.config)
 	if p, ok := c.config.Keys["database.path"]; ok && p != "" && !filepath.IsAbs(p) {
@@ -117,7 +117,7 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
 			out = append(out, source.Finding{Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
 		default:
-			out = append(out, source.Finding{Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + nearest(key, known) + "?"})
+			out = append(out, source.Finding{Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}
 	}
 	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })
@@ -136,35 +136,4 @@ func explain(err error, text []byte) error {
 		return err
 	}
 	return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:offset-1], []byte("\n")), err)
-}
-
-// nearest is the candidate with the smallest edit distance to a word.
-func nearest(word string, candidates []string) string {
-	best, least := "", -1
-	for _, c := range candidates {
-		if d := distance(word, c); least < 0 || d < least {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

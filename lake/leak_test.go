@@ -28,7 +28,7 @@ func TestCommitsLeaveNothingBehind(t *testing.T) {
 		for n := range int64(100) {
 			id := int64(i)*100 + n
 			commit(t, tab, table.Change{
-				Rows: numbered(id, 1, 1),
+				Rows:       numbered(id, 1, 1),
 				Properties: map[string]string{"tarn.offsets.landing": fmt.Sprint(id)},
 			})
 		}

@@ -160,38 +160,11 @@ func (c *Config) apply(key, value, origin string) error {
 		c.origins[key] = origin
 		return nil
 	}
-	return fault.Newf(fault.Invalid, fmt.Sprintf("did you mean %s? `tarn config` lists them all", nearest(key)), "%s: no setting is called %q", origin, key)
-}
-
-// nearest is the setting with the smallest edit distance to key.
-func nearest(key string) string {
-	best, least := "", int(^uint(0)>>1)
-	for _, s := range settings {
-		if d := distance(key, s.key); d < least {
-			best, least = s.key, d
-		}
+	known := make([]string, len(settings))
+	for i, s := range settings {
+		known[i] = s.key
 	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal, row[j] = row[j], min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
+	return fault.Newf(fault.Invalid, fmt.Sprintf("did you mean %s? `tarn config` lists them all", fault.Nearest(key, known, fault.Anything)), "%s: no setting is called %q", origin, key)
 }
 
 // machineBytes is the memory of the machine, or of the cgroup when that is less.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -85,10 +84,12 @@ func (h *House) launch(ctx context.Context, l *line, failed chan<- *line) <-chan
 	h.mu.Unlock()
 	go func() {
 		defer close(l.done)
-		l.err = guarded(own, l.part, sync.OnceFunc(func() {
-			h.set(l, Ready, nil)
-			close(ready)
-		}))
+		l.err = Guarded(h.log.With("part", l.part.Name()), func() error {
+			return l.part.Run(own, sync.OnceFunc(func() {
+				h.set(l, Ready, nil)
+				close(ready)
+			}))
+		})
 		if own.Err() == nil {
 			if l.err == nil {
 				l.err = errors.New("ended by itself")
@@ -100,16 +101,6 @@ func (h *House) launch(ctx context.Context, l *line, failed chan<- *line) <-chan
 		h.set(l, Stopped, l.err)
 	}()
 	return ready
-}
-
-// guarded turns a part's panic into an error, so that the others stop in order.
-func guarded(ctx context.Context, p Part, ready func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v\n%s", r, debug.Stack())
-		}
-	}()
-	return p.Run(ctx, ready)
 }
 
 func (l *line) fault() error {

@@ -5,6 +5,7 @@
 package sqltext
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -101,38 +102,17 @@ func At(f *fault.Error, text string, offset int) *fault.Error {
 	return f
 }
 
-// Nearest returns the name of names that is most like want, or "" when none is like it.
+// Nearest returns the name of names that is most like want in any case of letters, or ""
+// when none is like it.
 func Nearest(want string, names []string) string {
+	lower := make([]string, len(names))
+	for i, n := range names {
+		lower[i] = strings.ToLower(n)
+	}
 	want = strings.ToLower(want)
-	best, least := "", max(2, len(want)/3)+1
-	for _, n := range names {
-		if d := distance(want, strings.ToLower(n), least); d < least {
-			best, least = n, d
-		}
+	near := fault.Nearest(want, lower, max(2, len(want)/3)+1)
+	if i := slices.Index(lower, near); near != "" && i >= 0 {
+		return names[i]
 	}
-	return best
-}
-
-// distance is Levenshtein's, or limit where it is at least that.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], limit)
+	return ""
 }

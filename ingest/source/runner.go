@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -120,7 +119,11 @@ func (r *Runner) Run(ctx context.Context) {
 	defer r.set(Stopped, nil)
 	pause := newPauses()
 	for ctx.Err() == nil {
-		progress, err := r.guarded(ctx)
+		var progress bool
+		err := life.Guarded(r.o.Logger.With("source", r.o.Config.Name), func() (err error) {
+			progress, err = r.session(ctx)
+			return err
+		})
 		if ctx.Err() != nil {
 			return
 		}
@@ -181,17 +184,6 @@ func (r *Runner) set(state string, err error) {
 	if err != nil {
 		r.status.Error, r.status.Hint = err.Error(), fault.HintOf(err)
 	}
-}
-
-// guarded turns a panic of a source into its error, so that no other one stops.
-func (r *Runner) guarded(ctx context.Context) (progress bool, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			r.o.Logger.Error("source panicked", "source", r.o.Config.Name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v", v)
-		}
-	}()
-	return r.session(ctx)
 }
 
 // session opens the source where it stands and reads it until something fails that

@@ -19,24 +19,25 @@ const (
 
 // mergeManifests puts a new snapshot's inherited small manifests together, as the library does
 // for appends but not for row deltas: each upsert adds two, and the list of all is written whole by
-// every commit. It returns the updates with the snapshot that has the shorter list.
+// every commit. It returns the updates with the snapshot that has the shorter list, nil when
+// the list is short enough.
 func (w *work) mergeManifests(meta icetable.Metadata, updates []icetable.Update) ([]icetable.Update, error) {
 	snap := meta.CurrentSnapshot()
 	if snap == nil || snap.SnapshotID == w.base.snapshotID() {
 		w.manifests = w.base.manifests
-		return updates, nil
+		return nil, nil
 	}
 	const addedByOne = 2 // of data, of deletes
 	if w.base.manifests > 0 && w.base.manifests+addedByOne <= manifestsMax {
 		w.manifests = w.base.manifests + addedByOne
-		return updates, nil
+		return nil, nil
 	}
 	all, err := snap.Manifests(w.io)
 	if err != nil {
 		return nil, err
 	}
 	if w.manifests = len(all); len(all) <= manifestsMax {
-		return updates, nil
+		return nil, nil
 	}
 	all, err = w.merged(meta, snap, all)
 	if err != nil {

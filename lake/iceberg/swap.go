@@ -42,11 +42,11 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	if err != nil {
 		return nil, "", err
 	}
-	updates, err = w.mergeManifests(meta, updates)
-	if err != nil {
-		return nil, "", err
+	shorter, err := w.mergeManifests(meta, updates)
+	if err == nil && shorter != nil {
+		meta, err = icetable.UpdateTableMetadata(w.base.meta, shorter, w.base.location)
 	}
-	if meta, err = icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location); err != nil {
+	if err != nil {
 		return nil, "", err
 	}
 	location := nextMetadata(meta.Location(), w.base.location)

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/lake/table"
 )
@@ -92,7 +92,7 @@ func (w *way) run(stop, work context.Context) {
 	wait := backoffMin
 	for {
 		before := w.progress.commitCount()
-		err := w.guarded(stop, work)
+		err := life.Guarded(w.l.o.Log, func() error { return w.session(stop, work) })
 		if err == nil || work.Err() != nil {
 			return
 		}
@@ -115,16 +115,6 @@ func (w *way) run(stop, work context.Context) {
 		}
 		wait = min(2*wait, backoffMax)
 	}
-}
-
-// guarded turns a panic of one way into its error, so that no other one stops.
-func (w *way) guarded(stop, work context.Context) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v\n%s", r, debug.Stack())
-		}
-	}()
-	return w.session(stop, work)
 }
 
 // session opens the table, goes on from its offsets and commits until stop.
