@@ -4,13 +4,13 @@ package engine
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
-	"tarn/lake/table"
 )
 
 // own lists the commands that the Gate itself answers.
@@ -21,6 +21,7 @@ func (g *Gate) own() []Command {
 		{Verbs: []string{"SHOW TABLES", "SHOW ALL TABLES"}, Run: g.showTables},
 		{Verbs: []string{"SHOW SCHEMAS", "SHOW DATABASES"}, Run: g.showSchemas},
 		{Verbs: []string{"SHOW COLUMNS"}, Run: g.showColumns},
+		{Verbs: []string{"DESCRIBE", "DESC", "SHOW"}, Run: g.describe},
 		{Verbs: []string{"EXPLAIN"}, Run: g.explain},
 		{Verbs: []string{"SET", "RESET", "USE"}, Run: g.set},
 	}
@@ -43,7 +44,11 @@ func (g *Gate) showTables(ctx context.Context, who guard.Principal, stmt string)
 		}
 		schema = strings.ToLower(parts[len(parts)-1])
 	}
-	if err := in.Done(); err != nil {
+	like, err := pattern(in)
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
 		return nil, err
 	}
 	s, err := g.open(ctx, who, stmt)
@@ -60,7 +65,7 @@ func (g *Gate) showTables(ctx context.Context, who guard.Principal, stmt string)
 	}
 	var rows [][]any
 	for _, e := range entries {
-		if schema == "" || e.Namespace == schema {
+		if (schema == "" || e.Namespace == schema) && like.MatchString(e.Name) {
 			kind := "table"
 			if e.kind == "VIEW" {
 				kind = "view"
@@ -70,10 +75,26 @@ func (g *Gate) showTables(ctx context.Context, who guard.Principal, stmt string)
 	}
 	if schema == informationSchema {
 		for _, n := range informationTables {
-			rows = append(rows, []any{informationSchema, n, "view"})
+			if like.MatchString(n) {
+				rows = append(rows, []any{informationSchema, n, "view"})
+			}
 		}
 	}
 	return Rows("SHOW TABLES", texts("schema", "name", "type"), rows)
+}
+
+// pattern reads [LIKE 'text'], in which % stands for any text and _ for one character. It
+// matches in any case of letters, for names do.
+func pattern(in *sqltext.Reader) (*regexp.Regexp, error) {
+	like := "%"
+	if in.Take("LIKE") || in.Take("ILIKE") {
+		if in.Peek().Kind != sqltext.String {
+			return nil, in.Fault("a text such as 'c%'")
+		}
+		like = in.Next().Value()
+	}
+	form := strings.NewReplacer("%", ".*", "_", ".").Replace(regexp.QuoteMeta(like))
+	return regexp.Compile("(?is)^" + form + "$")
 }
 
 // known refuses a schema that is none.
@@ -127,52 +148,6 @@ func (g *Gate) showSchemas(ctx context.Context, who guard.Principal, stmt string
 		rows = append(rows, []any{n})
 	}
 	return Rows("SHOW SCHEMAS", texts("schema"), rows)
-}
-
-// showColumns is SHOW COLUMNS FROM table.
-func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
-	in, err := sqltext.NewReader(stmt)
-	if err != nil {
-		return nil, err
-	}
-	in.Take("SHOW", "COLUMNS")
-	if !in.Take("FROM") && !in.Take("IN") {
-		return nil, in.Fault("FROM and a table")
-	}
-	at := in.Offset()
-	parts, err := in.Name()
-	if err == nil {
-		err = in.Done()
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := g.open(ctx, who, stmt)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	t := sqltext.Table{Name: parts[len(parts)-1], Offset: at}
-	if len(parts) > 1 {
-		t.Schema = parts[len(parts)-2]
-	}
-	if len(parts) > 2 {
-		t.Catalog = parts[len(parts)-3]
-	}
-	r, err := s.resolve(ctx, t)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	columns, err := s.describe(ctx, r.Text)
-	if err != nil {
-		return nil, s.translate(err)
-	}
-	id := table.ParseIdent(r.Name)
-	var rows [][]any
-	for _, c := range columns {
-		rows = append(rows, []any{id.Namespace, id.Name, c.name, c.typ})
-	}
-	return Rows("SHOW COLUMNS", texts("schema", "table", "column", "type"), rows)
 }
 
 // set answers OK to the session settings that tools send when they log in. They change

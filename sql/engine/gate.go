@@ -175,7 +175,8 @@ func (g *Gate) run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	if c, ok := g.command(one.Text); ok {
-		return c.Run(ctx, r.Principal, one.Text)
+		result, err := c.Run(ctx, r.Principal, one.Text)
+		return result, shifted(err, r.Text, one.Offset)
 	}
 	leave, err := g.enter(ctx)
 	if err != nil {
@@ -192,6 +193,21 @@ func (g *Gate) run(ctx context.Context, r Request) (*Result, error) {
 		leave()
 	}
 	return result, nil
+}
+
+// shifted turns a place in a command into one in the text that it began in.
+func shifted(err error, text string, offset int) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Line == 0 {
+		return err
+	}
+	told := *f
+	line, column := sqltext.Place(text, offset)
+	if told.Line == 1 {
+		told.Column += column - 1
+	}
+	told.Line += line - 1
+	return &told
 }
 
 // command finds the command with the most verbs.

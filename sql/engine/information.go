@@ -86,15 +86,11 @@ func (s *session) allColumns(ctx context.Context) (rows [][]any, _ error) {
 			return nil, err
 		}
 		for i, c := range columns {
-			nullable := "NO"
-			if c.nullable {
-				nullable = "YES"
-			}
 			var doc any
 			if c.doc != "" {
 				doc = c.doc
 			}
-			rows = append(rows, []any{catalog.Name, e.Namespace, e.Name, c.name, int64(i + 1), nil, nullable, c.typ, doc})
+			rows = append(rows, []any{catalog.Name, e.Namespace, e.Name, c.name, int64(i + 1), nil, c.null(), c.typ, doc})
 		}
 	}
 	return rows, nil

@@ -175,6 +175,7 @@ func (s *session) entries(ctx context.Context) ([]entry, error) {
 type column struct {
 	name, typ string
 	nullable  bool
+	key       bool
 	doc       string
 }
 
@@ -184,7 +185,7 @@ func (s *session) columns(ctx context.Context, e entry) ([]column, error) {
 	if t, ok := s.live(e.Ident); ok {
 		for _, c := range t.Columns {
 			typ, _ := duckType(c.Type)
-			out = append(out, column{c.Name, typ, true, ""})
+			out = append(out, column{name: c.Name, typ: typ, nullable: true})
 		}
 		return out, nil
 	}
@@ -210,7 +211,7 @@ func (s *session) columns(ctx context.Context, e entry) ([]column, error) {
 		if !ok {
 			typ = string(c.Type)
 		}
-		out = append(out, column{c.Name, typ, !c.Required, c.Doc})
+		out = append(out, column{c.Name, typ, !c.Required, c.Key, c.Doc})
 	}
 	return out, nil
 }

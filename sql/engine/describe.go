@@ -1,0 +1,134 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// describe is DESCRIBE table. DuckDB answers it for any query, but knows nothing of a
+// table's key and of which of its columns are required.
+func (g *Gate) describe(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, err
+	}
+	in.Next() // the verb
+	in.Take("TABLE")
+	at := in.Offset()
+	parts, err := in.Name()
+	if err != nil || in.Peek().Kind != sqltext.End {
+		return g.query(ctx, Request{Text: stmt, Principal: who, RowsMax: g.o.RowsMax}, stmt)
+	}
+	_, columns, err := g.columnsOf(ctx, who, stmt, parts, at)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, c := range columns {
+		rows = append(rows, []any{c.name, c.typ, c.null(), c.keyword(), nil, nil})
+	}
+	return Rows("DESCRIBE", texts("column_name", "column_type", "null", "key", "default", "extra"), rows)
+}
+
+// showColumns is SHOW COLUMNS FROM table.
+func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, err
+	}
+	in.Take("SHOW", "COLUMNS")
+	if !in.Take("FROM") && !in.Take("IN") {
+		return nil, in.Fault("FROM and a table")
+	}
+	at := in.Offset()
+	parts, err := in.Name()
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return nil, err
+	}
+	id, columns, err := g.columnsOf(ctx, who, stmt, parts, at)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, c := range columns {
+		rows = append(rows, []any{id.Namespace, id.Name, c.name, c.typ, c.null(), c.keyword()})
+	}
+	return Rows("SHOW COLUMNS", texts("schema", "table", "column", "type", "null", "key"), rows)
+}
+
+// columnsOf describes the table or view of a name as the principal sees it.
+func (g *Gate) columnsOf(ctx context.Context, who guard.Principal, stmt string, parts []string, at int) (table.Ident, []column, error) {
+	s, err := g.open(ctx, who, stmt)
+	if err != nil {
+		return table.Ident{}, nil, err
+	}
+	defer s.close()
+	t := sqltext.Table{Name: parts[len(parts)-1], Offset: at}
+	if len(parts) > 1 {
+		t.Schema = parts[len(parts)-2]
+	}
+	if len(parts) > 2 {
+		t.Catalog = parts[len(parts)-3]
+	}
+	r, err := s.resolve(ctx, t)
+	if err != nil {
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Line == 0 {
+			told := *f
+			err = sqltext.At(&told, stmt, at)
+		}
+		return table.Ident{}, nil, s.translate(err)
+	}
+	columns, err := s.describe(ctx, r.Text)
+	if err != nil {
+		return table.Ident{}, nil, s.translate(err)
+	}
+	id := table.ParseIdent(r.Name)
+	if scan := s.scans[scanKey{Ident: id}]; scan != nil {
+		s.constrain(columns, scan)
+	}
+	return id, columns, nil
+}
+
+// constrain tells of columns what the table's schema tells. A masked one is another value.
+func (s *session) constrain(columns []column, scan *catalog.Scan) {
+	masks := s.may(guard.Read, scan.Ident, scan.TableID).Masks
+	for i := range columns {
+		c := &columns[i]
+		masked := false
+		for m := range masks {
+			masked = masked || strings.EqualFold(m, c.name)
+		}
+		for _, known := range scan.Columns {
+			if known.Name == c.name && !masked {
+				c.nullable, c.key = !known.Required, known.Key
+			}
+		}
+	}
+}
+
+// null is what information_schema and DESCRIBE say of whether a column may be null.
+func (c column) null() string {
+	if c.nullable {
+		return "YES"
+	}
+	return "NO"
+}
+
+func (c column) keyword() any {
+	if c.key {
+		return "PRI"
+	}
+	return nil
+}
