@@ -189,11 +189,11 @@ func parseFault(root *tree, source string) error {
 		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW and DROP VIEW", "%s is not a statement that can be run here", verb)
 	}
 	message, _, _ := strings.Cut(root.get("error_message").str(), "Use \"SET")
-	f := fault.New(fault.Syntax, strings.TrimSpace(message), "see the place that line and column name")
+	f := fault.New(fault.Syntax, strings.TrimSpace(message), "check the statement's form")
 	if at, err := strconv.Atoi(root.get("position").str()); err == nil && at <= len(source) {
+		f.Hint = syntaxHint(source, at)
 		return At(f, source, at)
 	}
-	f.Hint = "check the statement's form"
 	return f
 }
 

@@ -82,7 +82,8 @@ func (r *Reader) Done() error {
 	if r.Peek().Kind == End {
 		return nil
 	}
-	return r.Fault("the end")
+	t := r.Peek()
+	return At(fault.Newf(fault.Syntax, "leave it out", "the statement does not go on with %s", strings.ToValidUTF8(t.Text, "?")), r.text, t.Offset)
 }
 
 // Fault says what should have followed.

@@ -1,5 +1,11 @@
 package sqltext
 
+import (
+	"strings"
+
+	"tarn/embedded/fault"
+)
+
 // part says what a member of a node holds, and so how the walk goes on there.
 type part uint8
 
@@ -116,8 +122,33 @@ func typeInfo(kind string) bool {
 }
 
 // unanswered are the types that Arrow, in which every door is answered, would change in
-// silence: halves of 128 bits, zones of times of day, bits as DuckDB keeps them.
-var unanswered = map[string]bool{
-	"UHUGEINT": true, "UINT128": true, "TIME WITH TIME ZONE": true, "TIMETZ": true, "BIT": true, "BITSTRING": true,
-	"BIGNUM": true, "VARINT": true, "VARIANT": true, "GEOMETRY": true,
+// silence: halves of 128 bits, zones of times of day, bits as DuckDB keeps them. Each with
+// what to take in its place.
+var unanswered = map[string]string{
+	"UHUGEINT": "HUGEINT or VARCHAR", "UINT128": "HUGEINT or VARCHAR", "TIME WITH TIME ZONE": "TIMESTAMPTZ or VARCHAR", "TIMETZ": "TIMESTAMPTZ or VARCHAR",
+	"BIT": "VARCHAR", "BITSTRING": "VARCHAR", "BIGNUM": "VARCHAR", "VARINT": "VARCHAR", "VARIANT": "JSON or VARCHAR", "GEOMETRY": "VARCHAR",
+}
+
+// Answerable refuses a result's column of a type that no door can answer, nested or not; t is
+// the type in DuckDB's words. Casts to one are refused by the walk, but a function may take
+// a type's name as text.
+func Answerable(t string) error {
+	tokens, err := Lex(t)
+	if err != nil {
+		return err
+	}
+	for i, token := range tokens {
+		name := strings.ToUpper(token.Text)
+		if name == "TIME" && i+1 < len(tokens) && tokens[i+1].Is("WITH") {
+			name = "TIME WITH TIME ZONE"
+		}
+		if token.Kind == Word && unanswered[name] != "" {
+			return errUnanswered(name)
+		}
+	}
+	return nil
+}
+
+func errUnanswered(name string) *fault.Error {
+	return fault.Newf(fault.Invalid, "take "+unanswered[name]+" in its place", "the type %s cannot be used here", name)
 }

@@ -173,9 +173,12 @@ func (w *walker) data(owner, v *tree) error {
 			case key == "class", key == "query", key == "function", key == "extension_info" && !item.null():
 				return w.unknown(owner, "a value of this kind")
 			case key == "type" && item.kind == '"' && !typeInfo(item.str()):
+				if name := strings.ToUpper(v.get("alias").str()); unanswered[name] != "" {
+					return w.placeFault(errUnanswered(name), owner)
+				}
 				return w.unknown(owner, "a type of this kind")
-			case (key == "id" || key == "name") && item.kind == '"' && unanswered[strings.ToUpper(item.str())]:
-				return w.refuse(owner, fault.Invalid, "cast to VARCHAR, or to a type of the lake", "values of type %s cannot be answered", item.str())
+			case (key == "id" || key == "name") && item.kind == '"' && unanswered[strings.ToUpper(item.str())] != "":
+				return w.placeFault(errUnanswered(strings.ToUpper(item.str())), owner)
 			}
 		}
 		if err := w.data(owner, item); err != nil {

@@ -18,6 +18,8 @@ var (
 	column1    = regexp.MustCompile(`^Referenced column "(.+?)" not found`)
 	table1     = regexp.MustCompile(`^Referenced table "(.+?)" not found`)
 	quotedName = regexp.MustCompile(`"([^"]+)"`)
+	called1    = regexp.MustCompile(`^No function matches the given name and argument types '(\w+)\(`)
+	type1      = regexp.MustCompile(`^Type with name (\w+) does not exist`)
 	dotted     = regexp.MustCompile(`^[^ ]*[Cc]olumn(?: with name| named)? "?([^" ]+)"? `)
 )
 
@@ -62,6 +64,9 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 		if column1.MatchString(message) || table1.MatchString(message) {
 			code = fault.NotFound
 		}
+		if type1.MatchString(message) {
+			hint = "such as BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMP"
+		}
 		return fault.New(code, message, hint)
 	case "Conversion", "Invalid Input", "Out of Range", "Mismatch Type", "Invalid type", "Divide by Zero", "Invalid Configuration":
 		if len(s.policies) > 0 {
@@ -100,7 +105,7 @@ func (s *session) nearestHint(message, list string) string {
 // place finds the name that a message is about in the statement.
 func (s *session) place(f *fault.Error) {
 	var name string
-	for _, pattern := range []*regexp.Regexp{column1, table1, dotted} {
+	for _, pattern := range []*regexp.Regexp{column1, table1, called1, type1, dotted} {
 		if m := pattern.FindStringSubmatch(f.Message); m != nil {
 			name = m[1]
 			break
@@ -114,6 +119,9 @@ func (s *session) place(f *fault.Error) {
 	for _, t := range tokens {
 		if (t.Kind == sqltext.Word || t.Kind == sqltext.Quoted) && strings.EqualFold(t.Name(), name) {
 			f.Line, f.Column = sqltext.Place(s.source, t.Offset)
+			if t.Kind == sqltext.Quoted && column1.MatchString(f.Message) {
+				f.Hint = strings.TrimPrefix(f.Hint+" Or is it a text? That is written '"+name+"'", " Or ")
+			}
 			return
 		}
 	}

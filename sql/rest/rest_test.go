@@ -82,21 +82,26 @@ func TestErrors(t *testing.T) {
 	h := newHouse(t, guard.Open{}, "silver")
 	h.table(table.Ident{Namespace: "silver", Name: "calls"}, "SELECT 1 AS id, 'x' AS status", column("id", record.Int), column("status", record.String))
 	for statement, part := range map[string]string{
-		"SELECT *\nFROM silver.cals":            `"code":"not_found","message":"there is no table silver.cals","hint":"did you mean silver.calls?","line":2,"column":6`,
-		"SELECT statsu FROM silver.calls":       `"hint":"did you mean status?","line":1,"column":8`,
-		"SELECT * FORM silver.calls":            `"code":"syntax"`,
-		"SELECT 1; SELECT 2":                    `"code":"`,
-		"":                                      `"hint":"write one`,
-		"DELETE FROM silver.calls":              `"hint":"Tarn answers SELECT`,
-		"SELECT 'x'::INTEGER":                   `"code":"invalid"`,
-		"SELECT * FROM range(20000)":            `"code":"too_large"`,
-		"SELECT '" + strings.Repeat("x", 2<<20): `"code":"too_large"`,
+		"SELECT *\nFROM silver.cals":               `"code":"not_found","message":"there is no table silver.cals","hint":"did you mean silver.calls?","line":2,"column":6`,
+		"SELECT statsu FROM silver.calls":          `"hint":"did you mean status?","line":1,"column":8`,
+		"SELECT * FORM silver.calls":               `"code":"syntax"`,
+		"SELECT 1 FROM calls WHERE status = \"y\"": `Or is it a text? That is written 'y'","line":1,"column":36`,
+		"SELECT id, upper(id) FROM calls":          `"line":1,"column":12`,
+		"SELECT id::TXT FROM calls":                `"hint":"such as BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMP","line":1,"column":12`,
+		"SELECT from_json('1', '\"UHUGEINT\"')":    `"message":"the type UHUGEINT cannot be used here"`,
+		"SELECT 1; SELECT 2":                       `"code":"`,
+		"":                                         `"hint":"write one`,
+		"DELETE FROM silver.calls":                 `"hint":"Tarn answers SELECT`,
+		"SELECT 'x'::INTEGER":                      `"code":"invalid"`,
+		"SELECT * FROM range(20000)":               `"code":"too_large"`,
+		"SELECT '" + strings.Repeat("x", 2<<20):    `"code":"too_large"`,
 	} {
 		status, body := h.post(statement, "")
 		if status < 400 || status > 499 || !strings.Contains(body, part) {
 			t.Errorf("%.60s: %d %s, want %s", statement, status, body, part)
 		}
 	}
+	h.want("SELECT from_json('340', '\"HUGEINT\"')", "340")
 	late := "SELECT repeat('x', 100) AS x, range FROM range(20000)"
 	if _, body := h.post(late, "application/x-ndjson"); !strings.HasPrefix(body, `{"x":"xxx`) ||
 		!strings.Contains(body[strings.LastIndex(strings.TrimSpace(body), "\n")+1:], `{"error":{"code":"too_large"`) {
