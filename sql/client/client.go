@@ -43,12 +43,14 @@ var accepts = map[string]string{
 type Client struct {
 	url string
 	o   Options
+
+	upright bool // rows of tables stand as lines of cells
 }
 
 // New finds the running Tarn. Fault Unavailable when there is none.
 func New(o Options) (*Client, error) {
 	if o.URL != "" {
-		return &Client{strings.TrimSuffix(o.URL, "/") + "/api/sql", o}, nil
+		return &Client{url: strings.TrimSuffix(o.URL, "/") + "/api/sql", o: o}, nil
 	}
 	content, err := os.ReadFile(filepath.Join(o.Data, "ports.json"))
 	var ports map[string]string
@@ -59,7 +61,7 @@ func New(o Options) (*Client, error) {
 		return nil, fault.New(fault.Unavailable, "no Tarn runs on "+o.Data,
 			"start one with `tarn up`, or name it by --data DIR or --url http://127.0.0.1:7700")
 	}
-	return &Client{"http://" + ports["http"] + "/api/sql", o}, nil
+	return &Client{url: "http://" + ports["http"] + "/api/sql", o: o}, nil
 }
 
 // Run sends one statement and writes the answer. Errors of the server are faults with its
@@ -168,6 +170,9 @@ func (c *Client) table(r io.Reader) error {
 	}
 	if a.Error != nil {
 		return a.fault()
+	}
+	if c.upright {
+		return a.stand(c.o.Out)
 	}
 	return a.draw(c.o.Out)
 }

@@ -12,20 +12,21 @@ import (
 // Query is `tarn sql`. The tags are kong's.
 type Query struct {
 	Format    string   `enum:"table,csv,json,arrow" default:"table" help:"table, csv, json (one object a row) or arrow."`
+	Command   string   `short:"c" help:"The statement, as psql takes it." placeholder:"STATEMENT"`
 	URL       string   `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
 	Statement []string `arg:"" optional:"" help:"The statement."`
 }
 
-// Run sends the statement, or what stdin holds.
+// Run sends the statements, or what stdin holds.
 func (q *Query) Run(ctx context.Context, f *config.Flags, out io.Writer) error {
 	c, err := connect(f, Options{URL: q.URL, Format: q.Format, Out: out})
 	if err != nil {
 		return err
 	}
-	if len(q.Statement) == 0 {
+	if len(q.Statement) == 0 && q.Command == "" {
 		return c.Input(ctx, os.Stdin)
 	}
-	return c.Run(ctx, strings.Join(q.Statement, " "))
+	return c.Script(ctx, strings.TrimSpace(q.Command+" "+strings.Join(q.Statement, " ")))
 }
 
 // List is `tarn topics`, `tarn tables`, `tarn sources`: a system table by its name.

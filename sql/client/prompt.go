@@ -17,7 +17,7 @@ import (
 // statementBytesMax bounds a statement read from stdin: /api/sql takes no larger one.
 const statementBytesMax = 1 << 20
 
-// Input runs what stdin holds: one statement of a pipe or file, or a prompt when it is a
+// Input runs what stdin holds: the statements of a pipe or file, or a prompt when it is a
 // terminal.
 func (c *Client) Input(ctx context.Context, in *os.File) error {
 	if term.IsTerminal(int(in.Fd())) { //nolint:gosec // a descriptor fits
@@ -30,7 +30,7 @@ func (c *Client) Input(ctx context.Context, in *os.File) error {
 	if len(text) > statementBytesMax {
 		return fault.New(fault.TooLarge, "the statement is larger than 1 MB", "send its parts one by one")
 	}
-	return c.Run(ctx, string(text))
+	return c.Script(ctx, string(text))
 }
 
 // prompt reads statements, each ended by a semicolon, until Ctrl-D. The arrow keys walk
@@ -42,17 +42,18 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 		return fmt.Errorf("open the terminal: %w", err)
 	}
 	defer func() { _ = term.Restore(fd, before) }()
-	screen := struct {
+	keys := &keyboard{in: in}
+	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{in, os.Stdout}
-	t := term.NewTerminal(screen, "tarn> ")
+	}{keys, c.o.Out}, "tarn> ")
 	if w, h, err := term.GetSize(fd); err == nil {
 		_ = t.SetSize(w, h)
 	}
 	words := c.words(ctx)
 	t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) { return complete(words, line, pos, key) }
 	c.o.Out = t
+	_, _ = io.WriteString(t, "\\? shows what can be typed, \\q leaves\n")
 	var statement strings.Builder
 	for ctx.Err() == nil {
 		line, err := t.ReadLine()
@@ -62,40 +63,65 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 		if err != nil {
 			return err
 		}
-		statement.WriteString(line + "\n")
-		text := strings.TrimSpace(statement.String())
-		if text == "" || text == "exit" || text == "quit" || text == `\q` {
-			if text != "" {
-				return nil
-			}
+		if statement.WriteString(line + "\n"); keys.gone {
+			keys.gone = false
 			statement.Reset()
-			continue
 		}
-		if !strings.HasSuffix(text, ";") {
-			t.SetPrompt("  ... ")
+		text := strings.TrimSpace(statement.String())
+		t.SetPrompt("  ... ")
+		if !ended(text) {
 			continue
 		}
 		t.SetPrompt("tarn> ")
 		statement.Reset()
-		if err := c.Run(ctx, text); err != nil {
-			_, _ = fmt.Fprintf(t, "error: %v\n", err)
-			if hint := fault.HintOf(err); hint != "" {
-				_, _ = fmt.Fprintf(t, "hint: %s\n", hint)
-			}
+		switch strings.TrimSuffix(strings.ToLower(text), ";") {
+		case "":
+		case "exit", "quit", `\q`:
+			return nil
+		case "help", `\?`, `\h`:
+			_, _ = io.WriteString(t, help)
+		case `\x`:
+			c.upright = !c.upright
+		default:
+			c.answer(ctx, t, keys, text)
 		}
 	}
 	return ctx.Err()
 }
 
+// ended tells whether what was typed is to be run: a statement has its semicolon, a command
+// is one line.
+func ended(text string) bool {
+	switch strings.ToLower(text) {
+	case "", "exit", "quit", "help":
+		return true
+	}
+	return strings.HasSuffix(text, ";") || strings.HasPrefix(text, `\`)
+}
+
+// answer runs what was typed and shows what comes of it.
+func (c *Client) answer(ctx context.Context, t io.Writer, keys *keyboard, text string) {
+	stopped, err := keys.during(ctx, func(ctx context.Context) error { return c.Script(ctx, text) })
+	switch {
+	case stopped:
+		_, _ = io.WriteString(t, "canceled\n")
+	case err != nil:
+		_, _ = fmt.Fprintf(t, "error: %v\n", err)
+		if hint := fault.HintOf(err); hint != "" {
+			_, _ = fmt.Fprintf(t, "hint: %s\n", hint)
+		}
+	}
+}
+
 var keywords = []string{
 	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "SHOW TABLES", "DESCRIBE",
-	"CREATE VIEW", "DROP VIEW", "EXPLAIN", "WITH", "HAVING", "AT (VERSION => ",
+	"CREATE VIEW", "DROP VIEW", "EXPLAIN", "WITH", "HAVING", "AT (VERSION =>",
 }
 
 // words are what Tab completes: keywords, and the names of the tables there are now.
 func (c *Client) words(ctx context.Context) []string {
 	var names strings.Builder
-	ask := Client{c.url, Options{Format: "csv", Out: &names}}
+	ask := Client{url: c.url, o: Options{Format: "csv", Out: &names}}
 	out := slices.Clone(keywords)
 	if ask.Run(ctx, "SELECT table_schema || '.' || table_name FROM information_schema.tables") == nil {
 		for i, line := range strings.Split(strings.TrimSpace(names.String()), "\n") {
@@ -118,6 +144,9 @@ func complete(words []string, line string, pos int, key rune) (string, int, bool
 	}
 	for _, w := range words {
 		if len(w) > len(part) && strings.EqualFold(w[:len(part)], part) {
+			if pos == len(line) {
+				w += " "
+			}
 			return line[:start] + w + line[pos:], start + len(w), true
 		}
 	}

@@ -54,12 +54,34 @@ func (a *answer) draw(out io.Writer) error {
 			pad(w, text, widths[i], a.right(i), i == len(row)-1)
 		}
 	}
+	return a.foot(w)
+}
+
+// foot says how much there is.
+func (a *answer) foot(w *bufio.Writer) error {
 	noun := "rows"
 	if a.Stats.Rows == 1 {
 		noun = "row"
 	}
 	_, _ = fmt.Fprintf(w, "(%d %s, %.0f ms)\n", a.Stats.Rows, noun, a.Stats.MS)
 	return w.Flush()
+}
+
+// stand writes a line for each cell, for rows wider than the terminal. Cells are whole.
+func (a *answer) stand(out io.Writer) error {
+	w := bufio.NewWriter(out)
+	width := 0
+	for _, c := range a.Columns {
+		width = max(width, utf8.RuneCountInString(c.Name))
+	}
+	for r, row := range a.Rows {
+		_, _ = fmt.Fprintf(w, "- row %d\n", r+1)
+		for i := range min(len(row), len(a.Columns)) {
+			name := a.Columns[i].Name
+			_, _ = fmt.Fprintf(w, "%s%s  %s\n", name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), oneLine(row[i]))
+		}
+	}
+	return a.foot(w)
 }
 
 func pad(w *bufio.Writer, text string, width int, right, last bool) {
@@ -91,8 +113,17 @@ func (a *answer) right(i int) bool {
 	return false
 }
 
-// cell renders a value on one line: control characters as spaces, cut at cellRunesMax.
+// cell is a value on one line, cut at cellRunesMax.
 func cell(v any) string {
+	text := oneLine(v)
+	if utf8.RuneCountInString(text) > cellRunesMax {
+		text = string([]rune(text)[:cellRunesMax-1]) + "…"
+	}
+	return text
+}
+
+// oneLine is a value with its control characters as spaces.
+func oneLine(v any) string {
 	var text string
 	switch v := v.(type) {
 	case nil:
@@ -110,14 +141,10 @@ func cell(v any) string {
 		}
 		text = string(b)
 	}
-	text = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, text)
-	if utf8.RuneCountInString(text) > cellRunesMax {
-		text = string([]rune(text)[:cellRunesMax-1]) + "…"
-	}
-	return text
 }
