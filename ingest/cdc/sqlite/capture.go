@@ -36,12 +36,6 @@ func newIncarnation() string {
 type trigger struct {
 	name, table string
 	place       int64 // the order of creation
-	text        string
-}
-
-// names counts how often a trigger's text names a table: once is its own.
-func (t *trigger) names(table string) int {
-	return strings.Count(strings.ToLower(t.text), strings.ToLower(table))
 }
 
 // landscape is what one look at the database's schema found.
@@ -81,12 +75,12 @@ func lookAround(ctx context.Context, q querier, s *settings, owner string) (l *l
 	}
 	err = each(ctx, q, func(rows *dbsql.Rows) error {
 		var t trigger
-		if err := rows.Scan(&t.name, &t.table, &t.place, &t.text); err != nil {
+		if err := rows.Scan(&t.name, &t.table, &t.place); err != nil {
 			return err
 		}
 		l.triggers = append(l.triggers, t)
 		return nil
-	}, `SELECT name, tbl_name, rowid, coalesce(sql, '') FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid`)
+	}, `SELECT name, tbl_name, rowid FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid`)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +118,16 @@ func (l *landscape) readCaptures(ctx context.Context, q querier, owner string) e
 	return err
 }
 
+// captureAt is a table's capture of an incarnation, nil without one.
+func (l *landscape) captureAt(table, incarnation string) *capture {
+	for _, c := range l.captures[table] {
+		if c.Incarnation == incarnation {
+			return c
+		}
+	}
+	return nil
+}
+
 // current is a table's newest capture, nil without one.
 func (l *landscape) current(table string) *capture {
 	if list := l.captures[table]; len(list) > 0 {
@@ -133,8 +137,8 @@ func (l *landscape) current(table string) *capture {
 }
 
 // triggersOf counts a capture's triggers on its own table, and tells whether a trigger of
-// somebody else that may write to the table was made after them: SQLite runs the newest
-// first, and ours must see a row before others change it again.
+// somebody else was made after them: SQLite runs the newest first, and ours must see a row
+// before others change it again, be it by way of other tables.
 func (l *landscape) triggersOf(c *capture) (n int, overtaken bool) {
 	var last int64
 	for _, t := range l.triggers {
@@ -146,7 +150,7 @@ func (l *landscape) triggersOf(c *capture) (n int, overtaken bool) {
 		}
 	}
 	for _, t := range l.triggers {
-		overtaken = overtaken || t.table == c.Def.Table && t.place > last && !strings.HasPrefix(t.name, ownPrefix) && t.names(c.Def.Table) > 1
+		overtaken = overtaken || t.table == c.Def.Table && t.place > last && !strings.HasPrefix(t.name, ownPrefix)
 	}
 	return n, overtaken
 }

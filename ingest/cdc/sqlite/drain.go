@@ -5,6 +5,7 @@ import (
 	dbsql "database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,16 +14,17 @@ import (
 	"tarn/ingest/source"
 )
 
-// The bounds of one drain of one table. A conflict is decided before the drain is cut.
+// The bounds of one drain of one table.
 const (
 	drainRowsMax  = 10_000
 	drainBytesMax = 4 << 20
 	// lookBytesMax bounds what one look drains of all tables, give or take one of them.
 	lookBytesMax = 16 << 20
 	lineBytes    = 128 // of a line beside its cells
-	// conflictsMax bounds the undecided conflicts that are remembered: INSERT OR IGNORE
-	// leaves one for each row that it ignores.
-	conflictsMax = 10_000
+	// conflictsMax bounds the undecided conflicts of one statement, beside drainBytesMax:
+	// INSERT OR IGNORE leaves one for each row that it ignores, while a row that is replaced
+	// waits only for what the triggers of its own replacement do.
+	conflictsMax = 1_000
 )
 
 // logRow is one line of a shadow table.
@@ -34,6 +36,7 @@ type logRow struct {
 	before, after []any
 	beforeID      any // the rowid where the table logs it
 	afterID       any
+	size          int
 }
 
 // drained is what one drain of one table read.
@@ -44,24 +47,29 @@ type drained struct {
 	bytes   int  // about what the changes take
 	cut     bool // there is more
 	misfit  bool // a cell is null or a misfit where its declaration allows none
+	// undecided are the conflicts that the next line may still decide, of the statement in
+	// the middle of which the drain was cut.
+	undecided []logRow
 }
 
 // drainer reads a shadow table from a number on and decides conflicts from the log alone:
 // the table itself may have gone on.
 type drainer struct {
 	c         *capture
+	rowsMax   int
 	schema    *record.Schema
 	numeric   []bool
-	conflicts []logRow
+	conflicts []logRow // undecided ones of one statement
+	held      int      // about what they take, in bytes
 	out       drained
 	rows      int
 	line      logRow
 	dest      []any
 }
 
-func newDrainer(c *capture, schema *record.Schema) *drainer {
+func newDrainer(c *capture, schema *record.Schema, rowsMax int) *drainer {
 	n := len(c.Def.Columns)
-	d := &drainer{c: c, schema: schema, numeric: c.Def.numericColumns()}
+	d := &drainer{c: c, rowsMax: rowsMax, schema: schema, numeric: c.Def.numericColumns()}
 	d.line.before, d.line.after = make([]any, n), make([]any, n)
 	var unique dbsql.NullInt64
 	d.dest = []any{&d.line.seq, &d.line.op, &unique, &d.line.ts, &d.line.beforeID, &d.line.afterID}
@@ -85,16 +93,25 @@ func (s scanUnique) Scan(v any) error {
 	return nil
 }
 
-// drain reads what the shadow table holds behind after, within the bounds. The caller
+// drain reads what the shadow table holds behind a standing, within the bounds. The conflicts
+// that the drain before it left undecided come with it, or are read once more. The caller
 // holds a read transaction.
-func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, error) {
+func (d *drainer) drain(ctx context.Context, q querier, st *standing, undecided []logRow) (drained, error) {
+	after, from := st.Seq, st.Seq
+	if st.Open > 0 && undecided == nil {
+		from = st.Open - 1
+	}
+	for i := range undecided {
+		d.conflicts = append(d.conflicts, undecided[i])
+		d.held += undecided[i].size
+	}
 	var columns strings.Builder
 	for _, side := range []string{"b", "a"} {
 		for i := range d.c.Def.Columns {
 			fmt.Fprintf(&columns, ", %s%d", side, i)
 		}
 	}
-	rows, err := q.QueryContext(ctx, fmt.Sprintf("SELECT seq, op, u, ts, br, ar%s FROM %s WHERE seq > ? ORDER BY seq", columns.String(), quote(d.c.Log)), after)
+	rows, err := q.QueryContext(ctx, fmt.Sprintf("SELECT seq, op, u, ts, br, ar%s FROM %s WHERE seq > ? ORDER BY seq", columns.String(), quote(d.c.Log)), from)
 	if err != nil {
 		return drained{}, err
 	}
@@ -102,6 +119,9 @@ func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, e
 	for rows.Next() {
 		if d.full() {
 			d.out.cut = true
+			if len(d.conflicts) > 0 && d.conflicts[0].ts == d.line.ts {
+				d.out.undecided = d.conflicts
+			}
 			return d.out, nil
 		}
 		if err := rows.Scan(d.dest...); err != nil {
@@ -110,15 +130,21 @@ func (d *drainer) drain(ctx context.Context, q querier, after int64) (drained, e
 		if err := d.sound(); err != nil {
 			return drained{}, err
 		}
-		d.take()
+		d.line.size = lineBytes
+		for i := range d.line.before {
+			d.line.size += sizeOf(d.line.before[i]) + sizeOf(d.line.after[i])
+		}
+		if d.line.seq <= after {
+			d.settle()
+		} else {
+			d.take()
+		}
 	}
 	// What is visible is whole transactions, so conflicts left now came to nothing.
 	return d.out, rows.Err()
 }
 
-func (d *drainer) full() bool {
-	return (d.rows >= drainRowsMax || d.out.bytes >= drainBytesMax) && d.line.op != opConflict
-}
+func (d *drainer) full() bool { return d.rows >= d.rowsMax || d.out.bytes >= drainBytesMax }
 
 // sound proves that a line is one that Tarn's triggers write: anybody may write to the
 // shadow table.
@@ -137,21 +163,17 @@ func (d *drainer) take() {
 	l := &d.line
 	d.out.seq, d.out.stamp = l.seq, stamp(l.ts)
 	d.rows++
-	d.out.bytes += lineBytes
-	for i := range l.before {
-		d.out.bytes += sizeOf(l.before[i]) + sizeOf(l.after[i])
+	d.out.bytes += l.size
+	for n, c := range d.settle() {
+		d.out.changes = append(d.out.changes, source.Change{
+			Op: source.Delete, Before: d.row(c.before), BeforeID: id(c.beforeID),
+			Place: replacedPlace(l.seq, n, d.out.stamp), Seq: c.seq, TS: julian(c.ts),
+		})
 	}
 	if l.op == opConflict {
-		d.remember()
 		return
 	}
-	if l.op != opCreate {
-		d.forget(l.before, l.beforeID)
-	}
-	if l.op != opDelete {
-		d.decide()
-	}
-	change := source.Change{Op: source.Op(l.op[0]), Place: record.Hex16(l.seq), Seq: l.seq, TS: julian(l.ts)}
+	change := source.Change{Op: source.Op(l.op[0]), Place: linePlace(l.seq, d.out.stamp), Seq: l.seq, TS: julian(l.ts)}
 	if l.op != opCreate {
 		change.Before, change.BeforeID = d.row(l.before), id(l.beforeID)
 	}
@@ -161,11 +183,35 @@ func (d *drainer) take() {
 	d.out.changes = append(d.out.changes, change)
 }
 
+// settle keeps the undecided conflicts as the line just read leaves them, and returns those
+// that it has decided: rows that were replaced.
+func (d *drainer) settle() []logRow {
+	l := &d.line
+	if l.op == opConflict {
+		d.remember()
+		return nil
+	}
+	if l.op != opCreate {
+		d.forget(l.before, l.beforeID)
+	}
+	if l.op == opDelete {
+		return nil
+	}
+	return d.decide()
+}
+
+// remember keeps a conflict. Those of an earlier statement have come to nothing: within one,
+// SQLite's clock stands still (since 3.8).
 func (d *drainer) remember() {
-	if len(d.conflicts) == conflictsMax {
+	l := d.line
+	if len(d.conflicts) > 0 && d.conflicts[0].ts != l.ts {
+		d.conflicts, d.held = nil, 0
+	}
+	d.held += l.size
+	for len(d.conflicts) > 0 && (len(d.conflicts) == conflictsMax || d.held > drainBytesMax) {
+		d.held -= d.conflicts[0].size
 		d.conflicts = d.conflicts[1:]
 	}
-	l := d.line
 	l.before, l.after = append([]any(nil), l.before...), append([]any(nil), l.after...)
 	d.conflicts = append(d.conflicts, l)
 }
@@ -173,35 +219,25 @@ func (d *drainer) remember() {
 // forget drops the conflicts over a row that has an event of its own: it was deleted or
 // updated, and not replaced.
 func (d *drainer) forget(row []any, rowID any) {
-	kept := d.conflicts[:0]
-	for _, c := range d.conflicts {
-		if !d.sameRow(c.before, c.beforeID, row, rowID) {
-			kept = append(kept, c)
+	d.conflicts = slices.DeleteFunc(d.conflicts, func(c logRow) bool {
+		same := d.sameRow(c.before, c.beforeID, row, rowID)
+		if same {
+			d.held -= c.size
 		}
-	}
-	d.conflicts = kept
+		return same
+	})
 }
 
 // decide finds the conflicts that the line just read has won: it wrote the row that the
 // conflict announced, so the row in its way is gone.
-func (d *drainer) decide() {
-	l := &d.line
-	for n := 0; len(d.conflicts) > 0; n++ {
-		at := -1
-		for i := range d.conflicts {
-			if d.announced(&d.conflicts[i], l) {
-				at = i
-				break
-			}
-		}
+func (d *drainer) decide() (won []logRow) {
+	for {
+		at := slices.IndexFunc(d.conflicts, func(c logRow) bool { return d.announced(&c, &d.line) })
 		if at < 0 {
-			return
+			return won
 		}
 		c := d.conflicts[at]
-		d.out.changes = append(d.out.changes, source.Change{
-			Op: source.Delete, Before: d.row(c.before), BeforeID: id(c.beforeID),
-			Place: replacedPlace(l.seq, n), Seq: c.seq, TS: julian(c.ts),
-		})
+		won = append(won, c)
 		d.forget(c.before, c.beforeID)
 	}
 }

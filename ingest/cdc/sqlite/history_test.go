@@ -11,6 +11,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/ingest/cdc/sqlite"
 )
 
 // The tables of the histories: every way to have a key, unique indexes of every kind, and
@@ -110,6 +111,9 @@ func TestHistoriesFoldToTheDatabase(t *testing.T) {
 		}
 		r := newRig(rt, dir, rapid.SampledFrom(journals).Draw(rt, "journal"), historyDDL...)
 		defer r.close()
+		if cut := rapid.IntRange(0, 4).Draw(rt, "drain"); cut > 0 {
+			r.kind = sqlite.KindCutAt(cut)
+		}
 		plan := make(chan func() (bool, error), 100)
 		r.log.Refuse = func(string) (bool, error) {
 			select {

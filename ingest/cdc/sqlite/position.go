@@ -23,9 +23,12 @@ type standing struct {
 	Seq         int64  `json:"seq"` // the last row of the shadow table that was read
 	// Stamp is that row's time to the bit. It tells a shadow table that was put back from a
 	// backup and has grown past Seq since from the one that was read.
-	Stamp      string `json:"stamp,omitempty"`
-	Generation int64  `json:"generation"`
-	Chunk      int64  `json:"chunk"` // the number of the next snapshot chunk; grows within an incarnation
+	Stamp string `json:"stamp,omitempty"`
+	// Open is the number of the line from which on conflicts are undecided at Seq, where a
+	// drain was cut in the middle of a statement; 0 for none.
+	Open       int64 `json:"open,omitempty"`
+	Generation int64 `json:"generation"`
+	Chunk      int64 `json:"chunk"` // the number of the next snapshot chunk; grows within an incarnation
 	// Topic is where the table's changes go; "" in a position that was saved before it was kept.
 	Topic string `json:"topic,omitempty"`
 	// Sent is the place of the last change or chunk that was appended in this incarnation, and
@@ -78,13 +81,43 @@ func (p *progress) next() *progress {
 	return &progress{Begun: true, After: p.Upto, Version: p.Version}
 }
 
+// linePlace is the place of a line's change. With the stamp in it the log tells whether the
+// line is still the one that was appended, also before the position is saved.
+func linePlace(seq int64, stamp string) string { return record.Hex16(seq) + "!" + stamp }
+
 // chunkPlace sorts behind the changes that a chunk saw and before the next one.
 func chunkPlace(seq, chunk int64) string { return record.Hex16(seq) + "." + record.Hex16(chunk) }
 
 // replacedPlace is the place of a row that the change of number seq replaced: before that
 // change, behind the one before it.
-func replacedPlace(seq int64, n int) string {
-	return record.Hex16(seq-1) + "~" + record.Hex16(int64(n))
+func replacedPlace(seq int64, n int, stamp string) string {
+	return record.Hex16(seq-1) + "~" + record.Hex16(int64(n)) + "!" + stamp
+}
+
+// placeSeq is the number of the line up to which a place has everything.
+func placeSeq(place string) int64 {
+	const digits = 16
+	if len(place) < digits {
+		return 0
+	}
+	n, err := strconv.ParseInt(place[:digits], 16, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// placeLine is the line of which a place tells, with its stamp; 0 for a chunk's.
+func placeLine(place string) (seq int64, stamp string) {
+	head, rest, ok := strings.Cut(place, "!")
+	if !ok {
+		return 0, ""
+	}
+	seq = placeSeq(place)
+	if strings.Contains(head, "~") {
+		seq++
+	}
+	return seq, strings.TrimRight(rest, "+-")
 }
 
 // appendedChunk returns the number of the chunk at the end of a topic; -1 when something

@@ -34,7 +34,7 @@ func (r *reader) Ack(ctx context.Context, at source.Position) error {
 	r.pruner.acked = pos
 	for _, t := range r.tables {
 		st := pos.Tables[t.name]
-		if st.Seq-r.pruner.pruned[st.Incarnation] >= pruneSoonRows {
+		if st.floor()-r.pruner.pruned[st.Incarnation] >= pruneSoonRows {
 			r.pruner.run(ctx, r)
 			return nil
 		}
@@ -72,13 +72,13 @@ func (p *pruner) run(ctx context.Context, r *reader) {
 			}
 			r.version, r.again = 0, true
 		}
-		for ; steps > 0 && p.pruned[c.Incarnation] < st.Seq; steps-- {
-			done, err := pruneStep(ctx, r.db, c, st.Seq)
+		for ; steps > 0 && p.pruned[c.Incarnation] < st.floor(); steps-- {
+			done, err := pruneStep(ctx, r.db, c, st.floor())
 			if err != nil {
 				return
 			}
 			if done {
-				p.pruned[c.Incarnation] = st.Seq
+				p.pruned[c.Incarnation] = st.floor()
 			}
 		}
 	}
@@ -97,8 +97,16 @@ func (t *table) uninstallBefore(ctx context.Context, tx *dbsql.Tx, c *capture) e
 	return nil
 }
 
-// pruneStep removes the oldest lines below seq; the line of seq itself stays, as a witness
-// for the next start.
+// floor is the oldest line that is still needed: the last one read, as a witness for the next
+// start, or the first one whose conflict is undecided.
+func (st *standing) floor() int64 {
+	if st.Open > 0 {
+		return st.Open
+	}
+	return st.Seq
+}
+
+// pruneStep removes the oldest lines below seq.
 func pruneStep(ctx context.Context, db *database, c *capture, seq int64) (done bool, err error) {
 	err = db.writing(ctx, func(tx *dbsql.Tx) error {
 		result, err := tx.ExecContext(ctx, "DELETE FROM "+quote(c.Log)+" WHERE seq < ? AND seq <= (SELECT min(seq) FROM "+quote(c.Log)+") + ?", seq, pruneStepRows-1)

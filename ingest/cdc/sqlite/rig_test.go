@@ -37,6 +37,7 @@ type rig struct {
 
 	ackDelay time.Duration
 	clock    life.Clock
+	kind     source.Kind
 	runner   *source.Runner
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -44,7 +45,7 @@ type rig struct {
 
 func newRig(t sourcetest.TB, dir, journal string, ddl ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog(), clock: life.SystemClock{}}
+	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog(), clock: life.SystemClock{}, kind: sqlite.Kind}
 	r.app = openApp(t, r.path, true)
 	r.exec("PRAGMA journal_mode = " + journal)
 	r.exec(ddl...)
@@ -90,7 +91,7 @@ func (r *rig) exec(statements ...string) {
 func (r *rig) start() {
 	r.t.Helper()
 	runner := source.NewRunner(source.Options{
-		Kind: sqlite.Kind, Config: source.Config{Name: "port", Keys: r.config}, Log: r.log, Meta: r.meta,
+		Kind: r.kind, Config: source.Config{Name: "port", Keys: r.config}, Log: r.log, Meta: r.meta,
 		Schemas: schemas.New(r.meta), Logger: slog.New(slog.DiscardHandler),
 		Metrics: source.NewMetrics(nil), Clock: r.clock, Version: "test", AckDelay: r.ackDelay,
 	})

@@ -309,7 +309,7 @@ func TestAnIdleSourceIsNotAbandoned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := &rig{t: t, path: r.path, app: r.app, meta: m, log: sourcetest.NewLog(), config: r.config, clock: shifted{by: 8 * 24 * time.Hour}}
+	other := &rig{t: t, path: r.path, app: r.app, meta: m, log: sourcetest.NewLog(), config: r.config, kind: sqlite.Kind, clock: shifted{by: 8 * 24 * time.Hour}}
 	t.Cleanup(func() { other.stop(); _ = m.Close() })
 	other.start()
 	other.equal("calls")
@@ -320,7 +320,7 @@ func TestAnIdleSourceIsNotAbandoned(t *testing.T) {
 
 func TestTwoSourcesOnOneDatabase(t *testing.T) {
 	r := running(t)
-	other := &rig{t: t, clock: life.SystemClock{}, path: r.path, app: r.app, log: sourcetest.NewLog(), config: r.config}
+	other := &rig{t: t, kind: sqlite.Kind, clock: life.SystemClock{}, path: r.path, app: r.app, log: sourcetest.NewLog(), config: r.config}
 	m, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,12 @@ type held struct {
 	after position
 }
 
+// undecided are the conflicts that a drain which was cut at a line left.
+type undecided struct {
+	seq       int64
+	conflicts []logRow
+}
+
 // reader is an open source. One goroutine calls Next, Ack and Close.
 type reader struct {
 	settings settings
@@ -58,16 +64,20 @@ type reader struct {
 	settled  bool  // a chunk was found in the log: pos is to be saved before anything follows it there
 	fresh    map[string]bool
 	behind   map[string]record.Pos // the tables whose topic ends before what was acknowledged, with its end
+	ahead    map[string]record.Pos // the tables whose topic has lines that the position does not know, with its end
 	redo     map[string]int64      // the tables whose topic has a chunk that the position does not know
 	kept     map[string]int64      // the last generation that each topic ever had
 	pruner   pruner
+	// drainRows bounds one drain of one table.
+	drainRows int
+	undecided map[string]undecided // by incarnation; what is missing is read again
 
 	mu       sync.Mutex // guards what others ask for
 	findings []source.Finding
 	lag      source.Lag
 }
 
-func open(ctx context.Context, c source.Config, env source.Env, at source.Position) (*reader, error) {
+func open(ctx context.Context, c source.Config, env source.Env, at source.Position, drainRows int) (*reader, error) {
 	s, err := readSettings(c)
 	if err != nil {
 		return nil, err
@@ -76,7 +86,7 @@ func open(ctx context.Context, c source.Config, env source.Env, at source.Positi
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, kept: map[string]int64{}, greet: true}
+	r := &reader{settings: s, env: env, pos: pos, fresh: map[string]bool{}, kept: map[string]int64{}, greet: true, drainRows: drainRows, undecided: map[string]undecided{}}
 	r.compare()
 	if r.db, err = openDatabase(ctx, s.path); err != nil {
 		return nil, err
@@ -256,8 +266,8 @@ func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 		if cut {
 			r.again = true
 		}
-		if st.Snapshot == nil || cut || snapshotting {
-			continue
+		if st.Snapshot == nil || cut || snapshotting || st.Incarnation != b.Incarnation {
+			continue // a new log is drained before the first chunk
 		}
 		if _, next := t.at(st.Incarnation); next != nil || t.gone {
 			continue
@@ -285,13 +295,22 @@ func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cu
 	if err := r.verify(ctx, t, c, st); err != nil {
 		return b, false, 0, err
 	}
-	got, err := newDrainer(c, c.schemas[0]).drain(ctx, r.db.conn, st.Seq)
+	var open []logRow
+	if last := r.undecided[st.Incarnation]; last.seq == st.Seq {
+		open = last.conflicts
+	}
+	got, err := newDrainer(c, c.schemas[0], r.drainRows).drain(ctx, r.db.conn, &st, open)
 	if err != nil {
 		return b, false, 0, err
 	}
 	if got.seq > 0 {
-		st.Seq, st.Stamp = got.seq, got.stamp
+		st.Seq, st.Stamp, st.Open = got.seq, got.stamp, 0
 		st.Loose = st.Loose || got.misfit
+	}
+	delete(r.undecided, st.Incarnation)
+	if len(got.undecided) > 0 {
+		st.Open = got.undecided[0].seq
+		r.undecided[st.Incarnation] = undecided{st.Seq, got.undecided}
 	}
 	b = source.TopicBatch{
 		Topic: t.topic, Schema: c.schemas[looseIndex(st.Loose)], Incarnation: st.Incarnation,
@@ -311,14 +330,23 @@ func (r *reader) verify(ctx context.Context, t *table, c *capture, st standing) 
 	if st.Seq == 0 {
 		return nil
 	}
-	var ts float64
-	found := false
-	err := each(ctx, r.db.conn, func(rows *dbsql.Rows) error { found = true; return rows.Scan(&ts) },
-		"SELECT ts FROM "+quote(c.Log)+" WHERE seq = ?", st.Seq)
-	if err != nil || found && stamp(ts) == st.Stamp {
+	there, err := witnessed(ctx, r.db.conn, c, st.Seq, st.Stamp)
+	if err != nil || there {
 		return err
 	}
 	return &source.NeedsResnapshot{Tables: []string{t.name}, Reason: "the database was put back from a backup, or Tarn's shadow table was changed"}
+}
+
+// witnessed tells whether a line is still there with its stamp.
+func witnessed(ctx context.Context, q querier, c *capture, seq int64, stamped string) (bool, error) {
+	there := false
+	err := each(ctx, q, func(rows *dbsql.Rows) error {
+		var ts float64
+		err := rows.Scan(&ts)
+		there = stamp(ts) == stamped
+		return err
+	}, "SELECT ts FROM "+quote(c.Log)+" WHERE seq = ?", seq)
+	return there, err
 }
 
 // turned is a standing at the start of a new log. Changes may have been missed between the

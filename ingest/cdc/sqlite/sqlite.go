@@ -46,7 +46,7 @@ var Kind = source.Kind{
 	Check:    check,
 	Discover: discover,
 	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
-		s, err := open(ctx, c, env, at)
+		s, err := open(ctx, c, env, at, drainRowsMax)
 		if err != nil {
 			return nil, err
 		}
