@@ -65,8 +65,16 @@ func New(o Options) (*Client, error) {
 }
 
 // Run sends one statement and writes the answer. Errors of the server are faults with its
-// code, hint and place.
+// code, hint and place; that of ctx where it ended first.
 func (c *Client) Run(ctx context.Context, statement string) error {
+	err := c.send(ctx, statement)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func (c *Client) send(ctx context.Context, statement string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(statement))
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "call "+c.url, "write the address as http://127.0.0.1:7700")

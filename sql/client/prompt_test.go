@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -78,6 +80,20 @@ func TestScript(t *testing.T) {
 	if err := c.Script(t.Context(), `\copy t`); fault.CodeOf(err) != fault.Invalid {
 		t.Error(err)
 	}
+}
+
+// TestCanceled: a statement that its asker stopped is no failure of the server's.
+func TestCanceled(t *testing.T) {
+	e := newEcho(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-e.slow
+		cancel(fault.ErrInterrupted)
+	}()
+	if err := e.client(t, "table", io.Discard).Run(ctx, "slow"); !errors.Is(err, context.Canceled) || fault.HintOf(err) != "" {
+		t.Error(err)
+	}
+	<-e.left
 }
 
 // screen keeps what a prompt shows.
