@@ -1,5 +1,15 @@
 package sqltext
 
+import "tarn/embedded/fault"
+
+// DeepMessage begins what DuckDB says of expressions that are nested too deeply.
+const DeepMessage = "Max expression depth limit"
+
+// ErrDeep refuses a statement for that.
+func ErrDeep() error {
+	return fault.New(fault.TooLarge, "the statement is nested too deeply", "split it, for example by views")
+}
+
 // verbs begin the statements that Tarn answers.
 var verbs = []string{"SELECT", "FROM", "WITH", "VALUES", "SHOW", "DESCRIBE", "SUMMARIZE", "EXPLAIN", "CREATE", "DROP", "PIVOT"}
 

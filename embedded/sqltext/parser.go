@@ -165,7 +165,7 @@ func (p *Parser) parse(ctx context.Context, source string) (*tree, error) {
 	}
 	root, err := readTree(answer)
 	if errors.Is(err, errDeep) {
-		return nil, fault.New(fault.TooLarge, "the statement is nested too deeply", "split it, for example by views")
+		return nil, ErrDeep()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the parser's answer: %w", err)
@@ -189,6 +189,9 @@ func parseFault(root *tree, source string) error {
 		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW and DROP VIEW", "%s is not a statement that can be run here", verb)
 	}
 	message, _, _ := strings.Cut(root.get("error_message").str(), "Use \"SET")
+	if strings.HasPrefix(message, DeepMessage) {
+		return ErrDeep()
+	}
 	f := fault.New(fault.Syntax, strings.TrimSpace(message), "check the statement's form")
 	if at, err := strconv.Atoi(root.get("position").str()); err == nil && at <= len(source) {
 		f.Hint = syntaxHint(source, at)

@@ -46,6 +46,9 @@ func (s *session) translate(err error) error {
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	message, _, _ = strings.Cut(message, " Use \"SET ") // settings are not the asker's
+	if strings.HasPrefix(message, sqltext.DeepMessage) {
+		return sqltext.ErrDeep()
+	}
 	f := s.classify(class, strings.TrimSpace(strings.TrimSuffix(message, "!")), hint)
 	if f == nil {
 		return err

@@ -94,7 +94,9 @@ func TestErrors(t *testing.T) {
 		"DELETE FROM silver.calls":                 `"hint":"Tarn answers SELECT`,
 		"SELECT 'x'::INTEGER":                      `"code":"invalid"`,
 		"SELECT * FROM range(20000)":               `"code":"too_large"`,
-		"SELECT '" + strings.Repeat("x", 2<<20):    `"code":"too_large"`,
+		"SELECT " + strings.Repeat("abs(", 600) + "1" + strings.Repeat(")", 600): `"code":"too_large","message":"the statement is nested too deeply"`,
+		"SELECT 1" + strings.Repeat("+1", 30000):                                 `"code":"too_large","message":"the statement is nested too deeply"`,
+		"SELECT '" + strings.Repeat("x", 2<<20):                                  `"code":"too_large"`,
 	} {
 		status, body := h.post(statement, "")
 		if status < 400 || status > 499 || !strings.Contains(body, part) {
