@@ -70,7 +70,7 @@ func (c *connector) parse(text []byte, project string) error {
 	if doc.Name == "" || strings.ContainsAny(doc.Name, "/\n") {
 		return fault.Newf(fault.Invalid, hint, "connector file %s: the name is %q", c.file, doc.Name)
 	}
-	c.config = source.Config{Name: doc.Name, Keys: map[string]string{}}
+	c.config = source.Config{Name: doc.Name, Keys: map[string]string{}, Folder: project}
 	for key, v := range doc.Config {
 		switch v := v.(type) {
 		case string:
@@ -81,11 +81,11 @@ func (c *connector) parse(text []byte, project string) error {
 			return fault.Newf(fault.Invalid, "write it as a text", "connector file %s: the value of %s is neither text nor number", c.file, key)
 		}
 	}
-	return c.settle(project)
+	return c.settle()
 }
 
-// settle finds the connector's kind, judges its keys and resolves its paths.
-func (c *connector) settle(project string) error {
+// settle finds the connector's kind and judges its keys.
+func (c *connector) settle() error {
 	class := c.config.Keys["connector.class"]
 	var classes []string
 	for _, k := range Kinds() {
@@ -98,9 +98,6 @@ func (c *connector) settle(project string) error {
 		return fault.Newf(fault.Invalid, "did you mean "+fault.Nearest(class, classes, fault.Anything)+"?", "connector file %s: connector.class is %q, which Tarn does not have", c.file, class)
 	}
 	c.findings = unknownKeys(c.kind, c.config)
-	if p, ok := c.config.Keys["database.path"]; ok && p != "" && !filepath.IsAbs(p) {
-		c.config.Keys["database.path"] = filepath.Join(project, p)
-	}
 	return nil
 }
 

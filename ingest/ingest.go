@@ -52,6 +52,9 @@ type Ingest struct {
 	log     source.Log
 	metrics *source.Metrics
 
+	absent  map[string]int // by connector name: in so many looks its file was missing
+	clearAt time.Time      // when what ended connectors left is tried again
+
 	mu      sync.Mutex
 	entries map[string]*entry // by file name
 }
@@ -73,7 +76,12 @@ func New(o Options) *Ingest {
 }
 
 func newOn(o Options, log source.Log) *Ingest {
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}}
+	if o.Dir != "" {
+		if dir, err := filepath.Abs(o.Dir); err == nil {
+			o.Dir = dir
+		}
+	}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}, absent: map[string]int{}}
 }
 
 // Name is the part's name.
@@ -115,8 +123,10 @@ func (g *Ingest) look(ctx context.Context) {
 	}
 	seen := map[string]bool{}
 	for _, path := range paths {
+		seen[filepath.Base(path)] = true
+	}
+	for _, path := range paths {
 		file := filepath.Base(path)
-		seen[file] = true
 		text, err := os.ReadFile(path)
 		if err != nil {
 			text = []byte(err.Error())
@@ -124,13 +134,12 @@ func (g *Ingest) look(ctx context.Context) {
 		if e := g.entry(file); e != nil && e.text == string(text) {
 			continue
 		}
-		g.change(ctx, file, path, string(text))
+		g.change(ctx, file, path, string(text), seen)
 	}
-	for _, file := range g.files() {
-		if !seen[file] {
-			g.remove(ctx, file)
-		}
+	if err := g.endAbsent(ctx, seen); err != nil {
+		g.o.Log.Warn("connectors whose file is gone are not ended yet", "error", err)
 	}
+	g.clear(ctx)
 }
 
 // connectorFiles lists the files of a connectors folder; none for no folder.
@@ -155,13 +164,19 @@ func connectorFiles(dir string) ([]string, error) {
 }
 
 // change takes over a file that is new or was changed. What a file that no longer parses
-// said before goes on running.
-func (g *Ingest) change(ctx context.Context, file, path, text string) {
-	c, err := readConnector(path, filepath.Dir(filepath.Clean(g.o.Dir)))
-	if err == nil {
-		err = g.taken(file, c.config.Name)
-	}
+// said before goes on running. A file of a new name may carry a connector on whose own file
+// is gone.
+func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[string]bool) {
+	c, err := readConnector(path, g.project())
 	old := g.entry(file)
+	if other := g.owner(c.config.Name, file); err == nil && other != "" {
+		if seen[other] || old != nil && old.runner != nil {
+			err = fault.Newf(fault.Conflict, "give each connector a name of its own", "connector file %s: the name %s is that of %s", file, c.config.Name, other)
+		} else {
+			old = g.entry(other)
+			g.drop(other)
+		}
+	}
 	if err != nil {
 		g.o.Log.Warn("connector file is not taken over", "file", file, "error", err)
 		e := &entry{text: text, fault: err, since: g.o.Clock.Now(), conn: connector{file: file}}
@@ -173,18 +188,12 @@ func (g *Ingest) change(ctx context.Context, file, path, text string) {
 	}
 	if old != nil {
 		old.stop()
-		if old.runner != nil && !old.conn.sameSource(&c) {
-			g.forget(ctx, &old.conn)
-		}
 	}
 	g.put(file, g.start(ctx, text, c))
 }
 
-// sameSource tells whether a changed file still speaks of the database it did before.
-func (c *connector) sameSource(o *connector) bool {
-	return c.config.Name == o.config.Name && c.kind.Class == o.kind.Class &&
-		c.config.Keys["database.path"] == o.config.Keys["database.path"]
-}
+// project is the folder that the connectors folder lies in.
+func (g *Ingest) project() string { return filepath.Dir(filepath.Clean(g.o.Dir)) }
 
 func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	e := &entry{text: text, conn: c, since: g.o.Clock.Now(), done: make(chan struct{})}
@@ -209,34 +218,27 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	return e
 }
 
-// taken refuses a second file for one name.
-func (g *Ingest) taken(file, name string) error {
+// owner is another file that has a connector's name; "" for none.
+func (g *Ingest) owner(name, file string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for other, e := range g.entries {
-		if other != file && e.conn.config.Name == name {
-			return fault.Newf(fault.Conflict, "give each connector a name of its own", "connector file %s: the name %s is that of %s", file, name, other)
+		if other != file && name != "" && e.conn.config.Name == name {
+			return other
 		}
 	}
-	return nil
+	return ""
 }
 
-// remove stops the source of a file that is gone and takes out what it kept in the database.
-func (g *Ingest) remove(ctx context.Context, file string) {
-	e := g.entry(file)
-	e.stop()
+// drop takes a file's entry out. Files that could not have their connector may now.
+func (g *Ingest) drop(file string) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	delete(g.entries, file)
-	g.mu.Unlock()
-	if e.runner != nil {
-		g.forget(ctx, &e.conn)
-		g.o.Log.Info("connector removed", "source", e.conn.config.Name, "file", file)
-	}
-}
-
-func (g *Ingest) forget(ctx context.Context, c *connector) {
-	if err := source.Forget(ctx, g.o.Meta, c.kind, c.config); err != nil {
-		g.o.Log.Warn("connector left something in its source", "source", c.config.Name, "error", err)
+	for _, e := range g.entries {
+		if fault.CodeOf(e.fault) == fault.Conflict {
+			e.text = ""
+		}
 	}
 }
 
@@ -338,6 +340,9 @@ func (g *Ingest) Report() []life.Status {
 // Check reads the connectors of a folder and looks at their sources, for `tarn check`. It
 // changes nothing.
 func Check(ctx context.Context, dir string) []source.Finding {
+	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
+		dir = abs
+	}
 	paths, err := connectorFiles(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return []source.Finding{{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,14 +28,21 @@ type house struct {
 	t      *testing.T
 	dir    string
 	bus    *bus.Bus
+	meta   *meta.Store
+	clock  *clock
 	room   *ingest.Ingest
 	cancel context.CancelFunc
 	done   chan error
 }
 
+// clock is the machine's, ahead by so many nanoseconds.
+type clock struct{ by atomic.Int64 }
+
+func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.by.Load())) }
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir()}
+	h := &house{t: t, dir: t.TempDir(), clock: &clock{}}
 	log := slog.New(slog.DiscardHandler)
 	m, err := meta.Open(t.Context(), filepath.Join(h.dir, "meta.db"))
 	if err != nil {
@@ -47,11 +55,12 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.meta = m
 	if err := os.MkdirAll(h.path("project/connectors"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	h.room = ingest.New(ingest.Options{
-		Bus: h.bus, Meta: m, Schemas: schemas.New(m), Log: log, Clock: life.SystemClock{},
+		Bus: h.bus, Meta: m, Schemas: schemas.New(m), Log: log, Clock: h.clock,
 		Dir: h.path("project/connectors"), Version: "test",
 	})
 	t.Cleanup(func() {
@@ -208,17 +217,58 @@ func TestAFolderOfConnectors(t *testing.T) {
 	h.database("next.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'n')")
 	h.write("port.json", connector("port", "../next.db"))
 	h.until("the other database", func() bool { return h.ops("port.main.calls") == "rcdtcdtcr" })
-	if n := h.count("port.db", ours); n != 0 {
-		t.Fatalf("%d things of Tarn are left in the first database", n)
-	}
+	h.until("nothing of Tarn in the first database", func() bool { return h.count("port.db", ours) == 0 })
 
 	// A file that goes takes Tarn's triggers with it.
 	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
 		t.Fatal(err)
 	}
-	h.until("the end of port", func() bool {
-		return h.count("port.db", "SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_tarn\\_%' ESCAPE '\\'") == 0
+	h.until("the end of port", func() bool { return h.count("next.db", ours) == 0 })
+}
+
+// TestAFileThatGoesWhileTarnIsDown: its connector ends at the next start, also when the
+// database is locked by then, and not when the file is only being written anew.
+func TestAFileThatGoesWhileTarnIsDown(t *testing.T) {
+	const ours = `SELECT count(*) FROM sqlite_schema WHERE name LIKE '\_tarn\_%' ESCAPE '\'`
+	h := newHouse(t)
+	for _, name := range []string{"stays", "goes"} {
+		h.database(name+".db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+		h.write(name+".json", connector(name, "../"+name+".db"))
+	}
+	h.start()
+	h.until("the snapshots", func() bool { return h.ops("stays.main.calls") == "r" && h.ops("goes.main.calls") == "r" })
+	h.stop()
+	lock, err := dbsql.Open("sqlite", "file:"+h.path("goes.db")+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close() }()
+	tx, err := lock.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(h.path("project/connectors/goes.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(h.path("project/connectors/stays.json"), h.path("project/connectors/renamed.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	h.database("stays.db", "INSERT INTO calls VALUES (2, 'b')")
+	h.until("the change of the file with another name", func() bool { return h.ops("stays.main.calls") == "rc" })
+	h.until("the end of the other", func() bool {
+		known, err := source.Known(t.Context(), h.meta)
+		_, there := known["goes"]
+		return err == nil && !there
 	})
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.by.Store(int64(time.Hour))
+	h.until("nothing of Tarn in the database", func() bool { return h.count("goes.db", ours) == 0 })
+	if h.count("stays.db", ours) == 0 {
+		t.Fatal("the connector whose file was renamed ended")
+	}
 }
 
 func (h *house) count(name, query string) (n int) {

@@ -72,14 +72,15 @@ func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err
 }
 
 // refused tells what an append's error means: nil to try again, after asking the log anew
-// what it holds.
+// what it holds. A topic that was deleted lost more than this append: the source is opened
+// anew and compares.
 func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 	delete(r.parts, b.Topic)
 	if ctx.Err() != nil {
 		return err
 	}
 	switch code := fault.CodeOf(err); {
-	case errors.Is(err, bus.ErrRetry), errors.Is(err, bus.ErrNoTopic), code == fault.Unavailable, code == fault.NoSpace, code == fault.Timeout:
+	case errors.Is(err, bus.ErrRetry), code == fault.Unavailable, code == fault.NoSpace, code == fault.Timeout:
 		r.set(Retrying, err)
 		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
 		return nil

@@ -2,17 +2,15 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
@@ -294,7 +292,7 @@ func (r *Runner) show(s Source) {
 	if f, ok := s.(Finder); ok {
 		found = f.Findings()
 	}
-	r.set(Streaming, nil)
+	r.set(Streaming, r.leftOut())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Position = string(r.position)
@@ -303,10 +301,17 @@ func (r *Runner) show(s Source) {
 	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)
 }
 
-// identity is what meta keeps of a source under its name.
-type identity struct {
-	ID    string `json:"id"`
-	Class string `json:"class"`
+// leftOut is the error of a source that goes on without some of its tables; nil without such.
+func (r *Runner) leftOut() error {
+	if len(r.skip) == 0 {
+		return nil
+	}
+	tables := slices.Sorted(maps.Keys(r.skip))
+	first := r.skip[tables[0]]
+	if len(tables) == 1 {
+		return fault.New(fault.Unavailable, first.Message, first.Hint)
+	}
+	return fault.New(fault.Unavailable, fmt.Sprintf("tables %s are quarantined; %s", strings.Join(tables, ", "), first.Message), first.Hint)
 }
 
 // identify reads the source's id and position, or gives a new source its id. A connector
@@ -315,7 +320,7 @@ func (r *Runner) identify(ctx context.Context) error {
 	if r.id != "" {
 		return nil
 	}
-	id, err := idOf(ctx, r.o.Meta, r.o.Config.Name, r.o.Kind.Class)
+	id, err := register(ctx, r.o.Meta, r.o.Config, r.o.Kind.Class)
 	if err != nil {
 		return err
 	}
@@ -325,24 +330,6 @@ func (r *Runner) identify(ctx context.Context) error {
 	}
 	r.id, r.position = id, at
 	return nil
-}
-
-// idOf returns the id of a connector, which it makes and stores at the first call.
-func idOf(ctx context.Context, m *meta.Store, name, class string) (string, error) {
-	var known identity
-	value, err := m.Get(ctx, meta.Sources, name)
-	if err == nil {
-		if err := json.Unmarshal(value, &known); err == nil && known.Class == class {
-			return known.ID, nil
-		}
-	} else if !errors.Is(err, meta.ErrNotFound) {
-		return "", err
-	}
-	known = identity{uuid.NewString(), class}
-	if value, err = json.Marshal(known); err != nil {
-		return "", err
-	}
-	return known.ID, m.Put(ctx, meta.Entry{Bucket: meta.Sources, Key: name, Value: value})
 }
 
 // place is where the source stands in a topic.

@@ -227,10 +227,34 @@ func TestAFailingTableLeavesTheOthersAlone(t *testing.T) {
 	if got := s.script.list(&s.script.acked); slices.Contains(got, `"1"`) || slices.Contains(got, `"3"`) {
 		t.Fatalf("what was not appended was acknowledged: %q", got)
 	}
+	s.until("an error that stays", func() bool {
+		st := s.runner.Status()
+		return st.State == source.Streaming && strings.Contains(st.Error, "big, foreign") && st.Hint != ""
+	})
 	for _, table := range []string{"big", "foreign"} {
 		if !slices.ContainsFunc(s.runner.Status().Findings, func(f source.Finding) bool { return f.Table == table && f.Hint != "" }) {
 			t.Fatalf("no finding on %s: %+v", table, s.runner.Status().Findings)
 		}
+	}
+}
+
+// TestATopicThatWasDeleted: what else it held is for the source to find out.
+func TestATopicThatWasDeleted(t *testing.T) {
+	s := newStage(t,
+		batch(`"1"`, "calls", change(1, source.Create, nil, row(1, "a"))),
+		batch(`"2"`, "calls", change(2, source.Create, nil, row(2, "b"))),
+		batch(`"3"`, "calls", change(1, source.Create, nil, row(1, "a")), change(2, source.Create, nil, row(2, "b"))))
+	appends := 0
+	s.log.Refuse = func(string) (bool, error) {
+		if appends++; appends == 2 {
+			return false, bus.ErrNoTopic
+		}
+		return false, nil
+	}
+	s.run(0)
+	s.acked(`"3"`)
+	if got := s.script.list(&s.script.opened); !slices.Equal(got, []string{"", `"1"`}) {
+		t.Fatalf("opened at %q", got)
 	}
 }
 

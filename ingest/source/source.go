@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,8 +15,18 @@ import (
 
 // Config is a connector's configuration as Kafka Connect has it: flat, strings.
 type Config struct {
-	Name string // the connector's name, unique in a Tarn
-	Keys map[string]string
+	Name   string // the connector's name, unique in a Tarn
+	Keys   map[string]string
+	Folder string // the project folder, where relative paths in Keys start
+}
+
+// Path returns a key's path, a relative one from the project folder; "" where there is none.
+func (c Config) Path(key string) string {
+	path := c.Keys[key]
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.Folder, path)
 }
 
 // Get returns a key's value, or the default.

@@ -158,7 +158,10 @@ func TestAGenerationNeverGoesBack(t *testing.T) {
 	r := running(t)
 	r.equal("calls")
 	r.stop()
-	if err := source.Forget(t.Context(), r.meta, sqlite.Kind, source.Config{Name: "port", Keys: r.config}); err != nil {
+	if err := source.End(t.Context(), r.meta, "port"); err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Clear(t.Context(), r.meta, []source.Kind{sqlite.Kind}, func(source.Config) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	r.exec("DELETE FROM calls WHERE id = 1")

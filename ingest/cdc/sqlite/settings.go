@@ -38,7 +38,7 @@ type settings struct {
 }
 
 func readSettings(c source.Config) (settings, error) {
-	s := settings{path: c.Keys[keyPath], prefix: c.Keys[keyPrefix], mode: c.Get(keySnapshot, modeInitial)}
+	s := settings{path: c.Path(keyPath), prefix: c.Keys[keyPrefix], mode: c.Get(keySnapshot, modeInitial)}
 	invalid := func(key, hint, format string, args ...any) error {
 		return fault.Newf(fault.Invalid, hint, "connector %s: %s "+format, append([]any{c.Name, key}, args...)...)
 	}

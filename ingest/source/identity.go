@@ -1,0 +1,93 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"tarn/embedded/meta"
+)
+
+// Identity is what Tarn keeps of a connector under its name.
+type Identity struct {
+	ID    string            `json:"id"`
+	Class string            `json:"class"`
+	Keys  map[string]string `json:"keys,omitempty"` // as of its last start
+	// Folder is the project folder of its last start: one whose file is gone from there has ended.
+	Folder string `json:"folder,omitempty"`
+	Ended  bool   `json:"ended,omitempty"`
+}
+
+// databaseKeys are the keys that tell which database a connector reads.
+var databaseKeys = []string{"database.path", "database.hostname", "database.port", "database.dbname"}
+
+// sameDatabase tells whether two configurations speak of one database, as they are written:
+// a project folder may be moved with what is in it.
+func sameDatabase(a, b map[string]string) bool {
+	for _, key := range databaseKeys {
+		if a[key] != b[key] {
+			return false
+		}
+	}
+	return true
+}
+
+// Known lists the connectors that ever started and have not ended, by name.
+func Known(ctx context.Context, m *meta.Store) (map[string]Identity, error) {
+	list, err := m.List(ctx, meta.Sources)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]Identity{}
+	for _, e := range list {
+		var known Identity
+		if err := json.Unmarshal(e.Value, &known); err == nil && !known.Ended {
+			out[e.Key] = known
+		}
+	}
+	return out, nil
+}
+
+// register returns the id of a connector, which it makes at the first start, and keeps what
+// the connector is now. Of another class it is another source. What it was on another
+// database ends, and what it left there before is its own again where it comes back to it.
+func register(ctx context.Context, m *meta.Store, c Config, class string) (id string, err error) {
+	now := Identity{ID: uuid.NewString(), Class: class, Keys: c.Keys, Folder: c.Folder}
+	known, err := identityOf(ctx, m, c.Name)
+	if err != nil && !errors.Is(err, meta.ErrNotFound) {
+		return "", err
+	}
+	var entries []meta.Entry
+	if err == nil {
+		if known.Class == class {
+			now.ID = known.ID
+		}
+		if !known.Ended && known.Keys != nil && (known.Class != class || !sameDatabase(known.Keys, c.Keys)) {
+			if entries, err = ending(c.Name, known); err != nil {
+				return "", err
+			}
+		}
+		if known.ID == now.ID && !known.Ended && known.Folder == c.Folder && maps.Equal(known.Keys, c.Keys) {
+			return now.ID, nil
+		}
+	}
+	text, err := json.Marshal(now)
+	if err != nil {
+		return "", err
+	}
+	entries = append(entries,
+		meta.Entry{Bucket: meta.Sources, Key: c.Name, Value: text},
+		meta.Entry{Bucket: meta.Leavings, Key: leavingKey(now.ID, c.Keys)})
+	return now.ID, m.Put(ctx, entries...)
+}
+
+func identityOf(ctx context.Context, m *meta.Store, name string) (known Identity, err error) {
+	value, err := m.Get(ctx, meta.Sources, name)
+	if err == nil {
+		err = json.Unmarshal(value, &known)
+	}
+	return known, err
+}
