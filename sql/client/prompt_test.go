@@ -113,12 +113,13 @@ func (s *screen) await(t *testing.T, part string) {
 	for end := time.Now().Add(10 * time.Second); ; {
 		s.mu.Lock()
 		shown := s.all.String()
-		if at := strings.Index(shown, part); at >= 0 {
+		_, rest, found := strings.Cut(shown, part)
+		if found {
 			s.all.Reset()
-			s.all.WriteString(shown[at+len(part):])
+			s.all.WriteString(rest)
 		}
 		s.mu.Unlock()
-		if strings.Contains(shown, part) {
+		if found {
 			return
 		}
 		if time.Now().After(end) {
