@@ -244,7 +244,7 @@ func (b *Bus) knownTopics(ctx context.Context) (map[string]keptTopic, error) {
 	streams := b.current.api.ListStreams(ctx)
 	for info := range streams.Info() {
 		name := info.Config.Metadata[metadataTopic]
-		if _, ok := known[name]; ok || name == "" {
+		if name == "" {
 			continue
 		}
 		var t keptTopic
@@ -252,7 +252,11 @@ func (b *Bus) knownTopics(ctx context.Context) (map[string]keptTopic, error) {
 			b.o.Log.Warn("stream without a topic is left alone", "stream", info.Config.Name, "error", err)
 			continue
 		}
-		b.o.Log.Warn("topic found in the log and not in meta.db, it is taken over", "topic", name)
+		// Under another id the topic was made again since: meta.db is older than the log.
+		if was, ok := known[name]; ok && was.ID == t.ID {
+			continue
+		}
+		b.o.Log.Warn("topic found in the log and not in meta.db, it is taken over", "topic", name, "id", t.ID)
 		if err := b.keepTopic(ctx, name, t); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -13,6 +14,13 @@ import (
 
 	"tarn/embedded/fault"
 )
+
+// restartsMax is how many restarts of the embedded server a partition may ask for without
+// an append that gets in, before it is set aside: each one costs all partitions a pause.
+const restartsMax = 5
+
+// errNotHealed ends the tries of a partition that restarts do not help.
+var errNotHealed = fmt.Errorf("%d restarts of the embedded server did not help", restartsMax)
 
 // run appends, and heals after each first error, until stop.
 func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
@@ -30,7 +38,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 			"wait: the partition recovers by itself once the disk takes writes")
 		w.p.trouble.Store(refusal)
 		w.refuse(refusal)
-		if !w.recover(ctx, stop, cause, refusal) {
+		if !w.recover(ctx, stop, cause) {
 			w.refuse(w.p.over())
 			return
 		}
@@ -39,7 +47,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 }
 
 // recover heals while it refuses who still comes; false when the bus stops first.
-func (w *writer) recover(ctx context.Context, stop <-chan struct{}, cause, refusal error) bool {
+func (w *writer) recover(ctx context.Context, stop <-chan struct{}, cause error) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	healed := make(chan bool, 1)
@@ -49,7 +57,7 @@ func (w *writer) recover(ctx context.Context, stop <-chan struct{}, cause, refus
 		case ok := <-healed:
 			return ok
 		case r := <-w.p.queue:
-			r.answer <- answer{err: w.p.refused(refusal)}
+			r.answer <- answer{err: w.p.refused(w.p.trouble.Load())}
 		case <-stop:
 			cancel()
 			<-healed
@@ -67,6 +75,11 @@ func (w *writer) heal(ctx context.Context, cause error) bool {
 			return true
 		}
 		if ctx.Err() != nil {
+			return false
+		}
+		if errors.Is(err, errNotHealed) {
+			w.p.setAside(fmt.Errorf("%w: %w", err, cause))
+			<-ctx.Done()
 			return false
 		}
 		w.p.bus.o.Log.Warn("partition does not recover yet", "partition", w.p.label, "error", err)
@@ -89,9 +102,15 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 		if err != nil {
 			w.p.bus.o.Log.Warn("embedded server does not answer", "partition", w.p.label, "error", err)
 		}
-		// A store that has failed answers barriers and drops what it is to store.
 	}
-	w.p.bus.restart(w.session)
+	// A store that has failed answers barriers and drops what it is to store.
+	if !w.session.lost() && !w.session.stuck.Load() {
+		if w.restarts == restartsMax {
+			return errNotHealed
+		}
+		w.restarts++
+		w.p.bus.restart(w.session)
+	}
 	s, err := w.p.bus.liveSession(ctx)
 	if err != nil {
 		return err
@@ -101,6 +120,27 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	}
 	_, err = w.catchUp(ctx)
 	return err
+}
+
+// setAside ends a partition's appends and reads until Tarn is started again, so that the
+// other partitions go on.
+func (p *Partition) setAside(cause error) {
+	files := filepath.Join(p.bus.o.Dir, server.JetStreamStoreDir, account, "streams", p.stream)
+	aside := fault.Wrap(cause, fault.Damaged, "partition "+p.label+" is set aside, its files are in "+files,
+		"check the disk and start Tarn again, which tries once more; if that does not help, put the data folder back from a backup")
+	p.bus.o.Log.Error("partition is set aside", "partition", p.label, "files", files, "error", cause)
+	p.trouble.Store(aside)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broadcast()
+}
+
+// aside is why the partition was set aside; nil when it was not.
+func (p *Partition) aside() error {
+	if trouble := p.trouble.Load(); trouble != nil && trouble.Code == fault.Damaged {
+		return trouble
+	}
+	return nil
 }
 
 // storeFailed tells an error of JetStream's store, which does not heal by itself, from

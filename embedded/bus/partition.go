@@ -181,7 +181,7 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 			return fmt.Errorf("how far tables have recorded %s: %w", p.label, err)
 		}
 	}
-	kept, err := p.restore(ctx, s, info)
+	kept, err := p.restore(ctx, s, info.State)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 		return err
 	}
 	clear(p.lateStarts) // who appends asks for its place first
-	if err := p.settleOffsets(recorded, kept, info.FirstSeq); err != nil {
+	if err := p.settleOffsets(recorded, kept, info.State.FirstSeq); err != nil {
 		return err
 	}
 	if kept.lost {
@@ -238,17 +238,18 @@ func (p *Partition) read(ctx context.Context, s *session) (last uint64, found in
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the log of %s: %w", p.label, err)
 	}
-	last = info.LastSeq
+	state := info.State
+	last = state.LastSeq
 	p.mu.Lock()
-	from := max(p.applied+1, info.FirstSeq)
+	from := max(p.applied+1, state.FirstSeq)
 	p.mu.Unlock()
-	if from > last || info.Msgs == 0 {
+	if from > last || state.Msgs == 0 {
 		p.mu.Lock()
 		p.applied = last
 		p.mu.Unlock()
 		return last, 0, nil
 	}
-	ahead := int(readAheadBytes / max(1, info.Bytes/info.Msgs))
+	ahead := int(readAheadBytes / max(1, state.Bytes/state.Msgs))
 	c, err := s.cursor(ctx, p.lane, p.stream, from, min(max(ahead, 2), 256))
 	if err != nil {
 		return 0, 0, err

@@ -79,6 +79,10 @@ func (r *Reader) wait(ctx context.Context) (end int64, err error) {
 			return 0, fmt.Errorf("%w: %s", ErrNoTopic, p.topic.name)
 		default:
 		}
+		if aside := p.aside(); aside != nil {
+			r.rewind()
+			return 0, fmt.Errorf("read at %d: %w", r.at, aside)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return 0, ctx.Err()

@@ -41,7 +41,7 @@ func (b *Bus) restart(s *session) {
 }
 
 // keepServer restarts the embedded server when a writer or reader asks for it, once
-// there is room.
+// there is room and the disk takes writes: before that no restart helps.
 func (b *Bus) keepServer(ctx context.Context) {
 	for {
 		select {
@@ -58,7 +58,7 @@ func (b *Bus) keepServer(ctx context.Context) {
 func (b *Bus) renew(ctx context.Context, s *session) {
 	b.restarting.Store(true)
 	defer b.restarting.Store(false)
-	for b.room(joinBytesMax) != nil {
+	for b.room(joinBytesMax) != nil || b.writes() != nil {
 		if !pause(ctx, retryWait) {
 			return
 		}

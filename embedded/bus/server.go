@@ -270,15 +270,15 @@ func (c *cursor) within(ctx context.Context, limit time.Duration) (stored, uint6
 	return c.next(ctx)
 }
 
-// info returns what a stream holds, or jetstream.ErrStreamNotFound.
-func (s *session) info(ctx context.Context, stream string) (jetstream.StreamState, error) {
+// info returns what a stream is and holds, or jetstream.ErrStreamNotFound.
+func (s *session) info(ctx context.Context, stream string) (jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	st, err := s.api.Stream(ctx, stream)
 	if err != nil {
-		return jetstream.StreamState{}, err
+		return jetstream.StreamInfo{}, err
 	}
-	return st.CachedInfo().State, nil
+	return *st.CachedInfo(), nil
 }
 
 func (s *session) create(ctx context.Context, c jetstream.StreamConfig) error {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"tarn/embedded/fault"
 )
@@ -23,4 +24,14 @@ func (b *Bus) room(n int64) error {
 	}
 	return fault.Wrap(ErrRetry, fault.NoSpace, fmt.Sprintf("append to the log: %d MB free, disk.reserve is %d MB", free>>20, b.o.DiskReserve>>20),
 		"free some disk space or lower disk.reserve; writing goes on by itself")
+}
+
+// writes tells whether the disk takes a file as large as a message, whatever it says of its
+// free space.
+func (b *Bus) writes() error {
+	path := filepath.Join(b.o.Dir, "try")
+	if err := b.o.Disk.WriteFile(path, make([]byte, joinBytesMax)); err != nil {
+		return err
+	}
+	return b.o.Disk.Remove(path)
 }

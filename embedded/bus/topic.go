@@ -103,7 +103,9 @@ func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Top
 			return nil, err
 		}
 	}
-	c.ID = uuid.NewString()
+	if c.ID = uuid.NewString(); was.ID != "" && !was.Deleted {
+		c = was.TopicConfig // its making was cut short, and its streams bear its id
+	}
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return nil, err
 	}

@@ -188,7 +188,8 @@ type writer struct {
 	next     int64  // offset to give out next
 	previous string // message id of the last one in flight; "" for none
 	inFlight []*message
-	ahead    places // the last places of what was sent since the writer began
+	ahead    places // the last places of what was sent since the log was read last
+	restarts int    // asked for since an append got in
 }
 
 // errNoAck means that the server said nothing of a publish in time.
@@ -406,6 +407,7 @@ func (w *writer) settle(reply *nats.Msg) error {
 	}
 	fault.Point("bus.published")
 	w.p.appended(m)
+	w.restarts = 0
 	w.inFlight = w.inFlight[1:]
 	if len(w.inFlight) == 0 {
 		w.inFlight = nil
