@@ -68,7 +68,12 @@ func TestATopicMadeAgainSinceTheBackupOfMetaGoesOn(t *testing.T) {
 				o.Metrics = metrics
 				o.WithAckTimeout(time.Second)
 			})
-			h.append(h.partition("t", bus.TopicConfig{}), batch("old"))
+			old := h.partition("t", bus.TopicConfig{})
+			h.append(old, placed("s/i/0009"))
+			h.append(old, placed("s/i/0010"))
+			if err := old.Trim(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
 			h.close()
 			putBack := h.keepMeta()
 			h.open()
@@ -91,6 +96,9 @@ func TestATopicMadeAgainSinceTheBackupOfMetaGoesOn(t *testing.T) {
 					t.Fatalf("config is %+v", c)
 				}
 				p = top.Partitions()[0]
+				if pos, ok := p.Place("s"); ok {
+					t.Fatalf("the new topic has the place %v of the old one", pos)
+				}
 				h.append(p, batch("b"))
 				if got := h.read(p, first, 1); got[0] != fmt.Sprint(first, ":a") {
 					t.Fatalf("got %v", got)

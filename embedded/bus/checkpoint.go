@@ -34,10 +34,11 @@ type checkpoint struct {
 	LSO          int64             `json:"lso"`
 }
 
-// trimmed is what is kept of a partition before anything is purged, and after its tail
-// was found to be lost: the log start, an offset below which none is given out again, and
-// the places that the purged records held.
+// trimmed is what is kept of a partition before anything is purged, after its tail was
+// found to be lost and when its topic is deleted: the log start, an offset below which none
+// is given out again, and the places that the purged records held.
 type trimmed struct {
+	ID     string            `json:"id,omitempty"` // the topic's, to which the places belong
 	Offset int64             `json:"offset"`
 	Next   int64             `json:"next"`
 	Places map[string]string `json:"places,omitempty"`
@@ -59,6 +60,9 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 		return out, err
 	}
 	out.logStart, out.next = start.Offset, start.Next
+	if start.ID != "" && start.ID != p.topic.Config().ID {
+		start.Places = nil // of a topic that was made again since
+	}
 	base, err := parsePlaces(start.Places)
 	if err != nil {
 		return out, fmt.Errorf("log start of %s: %w", p.label, err)
@@ -104,7 +108,7 @@ func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info j
 // saveStart syncs what must not be lost before records go, or after they are gone.
 func (p *Partition) saveStart(ctx context.Context, start int64) error {
 	p.mu.Lock()
-	value, err := json.Marshal(trimmed{Offset: start, Next: p.next, Places: p.places.text()})
+	value, err := json.Marshal(trimmed{ID: p.topic.Config().ID, Offset: start, Next: p.next, Places: p.places.text()})
 	p.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("log start of %s: %w", p.label, err)

@@ -303,6 +303,19 @@ func (s *session) message(ctx context.Context, stream string, seq uint64) (store
 	return stored{seq: m.Sequence, header: m.Header, data: m.Data, at: m.Time}, nil
 }
 
+// last reads what a stream's last message holds.
+func (s *session) last(ctx context.Context, stream string) (span, error) {
+	info, err := s.info(ctx, stream)
+	if err != nil {
+		return span{}, err
+	}
+	m, err := s.message(ctx, stream, info.State.LastSeq)
+	if err != nil {
+		return span{}, err
+	}
+	return m.span()
+}
+
 // purge removes the stream's messages below a sequence.
 func (s *session) purge(ctx context.Context, stream string, below uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)

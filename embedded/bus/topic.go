@@ -244,7 +244,8 @@ func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error 
 }
 
 // DeleteTopic removes a topic and its records. A topic made again under the name goes on
-// above what its tables hold.
+// above every offset that the old one gave out: who has a place in that log is told that
+// it is out of range.
 func (b *Bus) DeleteTopic(ctx context.Context, name string) error {
 	b.admin.Lock()
 	defer b.admin.Unlock()
@@ -264,25 +265,61 @@ func (b *Bus) DeleteTopic(ctx context.Context, name string) error {
 	for _, p := range t.partitions {
 		b.cache.trim(&p.tail, p.Next())
 	}
+	if err := b.saveChecks(ctx, t.partitions); err != nil {
+		return err
+	}
 	b.o.Log.Info("topic deleted", "topic", name)
 	return b.finishDelete(ctx, name, c.Partitions)
 }
 
 // finishDelete removes the streams of a topic that is marked as deleted, then what meta
-// knows of it.
+// knows of it but for its next offsets.
 func (b *Bus) finishDelete(ctx context.Context, name string, partitions int32) error {
 	s, err := b.liveSession(ctx)
 	if err != nil {
 		return err
 	}
-	entries := []meta.Entry{{Bucket: meta.Topics, Key: name}}
+	var ends []meta.Entry
+	known := []meta.Entry{{Bucket: meta.Topics, Key: name}}
+	for n := range partitions {
+		end, err := b.endOf(ctx, s, name, n)
+		if err != nil {
+			return fmt.Errorf("delete topic %s: %w", name, err)
+		}
+		ends = append(ends, end)
+		known = append(known, meta.Entry{Bucket: meta.Checks, Key: end.Key})
+	}
+	if err := b.o.Meta.Put(ctx, ends...); err != nil {
+		return err
+	}
 	for n := range partitions {
 		err := s.api.DeleteStream(ctx, streamName(name, n))
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return fmt.Errorf("delete topic %s: %w", name, err)
 		}
-		label := partitionLabel(name, n)
-		entries = append(entries, meta.Entry{Bucket: meta.LogStarts, Key: label}, meta.Entry{Bucket: meta.Checks, Key: label})
 	}
-	return b.o.Meta.Put(ctx, entries...)
+	return b.o.Meta.Put(ctx, known...)
+}
+
+// endOf is the log start that outlives a deleted partition: the offset above all that it
+// gave out, as far as log start, checkpoint and the stream's last message know.
+func (b *Bus) endOf(ctx context.Context, s *session, name string, n int32) (meta.Entry, error) {
+	label := partitionLabel(name, n)
+	var start trimmed
+	if err := b.load(ctx, meta.LogStarts, label, &start); err != nil {
+		return meta.Entry{}, err
+	}
+	var c checkpoint
+	if err := b.load(ctx, meta.Checks, label, &c); err != nil {
+		b.o.Log.Warn("checkpoint cannot be read", "partition", label, "error", err)
+		c = checkpoint{}
+	}
+	next := max(start.Next, c.Next)
+	if last, err := s.last(ctx, streamName(name, n)); err == nil {
+		next = max(next, last.next)
+	} else if !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		b.o.Log.Warn("last message of a deleted topic cannot be read", "partition", label, "error", err)
+	}
+	value, err := json.Marshal(trimmed{Offset: next, Next: next})
+	return meta.Entry{Bucket: meta.LogStarts, Key: label, Value: value}, err
 }

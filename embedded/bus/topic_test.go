@@ -200,8 +200,56 @@ func TestADeletionCutShortIsFinished(t *testing.T) {
 	if len(h.bus.Topics()) != 0 {
 		t.Fatal("the topic is back")
 	}
-	if p := h.partition("t", bus.TopicConfig{}); p.Next() != 0 {
-		t.Fatalf("next is %d", p.Next())
+	if p := h.partition("t", bus.TopicConfig{}); p.Next() != 1 || p.LogStart() != 1 {
+		t.Fatalf("%d to %d", p.LogStart(), p.Next())
+	}
+}
+
+// TestATopicMadeAgainGivesNoOffsetTwice: who still holds a place in the old log must not
+// take the new one for it.
+func TestATopicMadeAgainGivesNoOffsetTwice(t *testing.T) {
+	h := open(t, nil)
+	again := func() []*bus.Partition {
+		t.Helper()
+		top, err := h.bus.CreateTopic(t.Context(), "t", bus.TopicConfig{Partitions: 2, Source: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return top.Partitions()
+	}
+	p := again()[0]
+	for i := range 3 {
+		h.append(p, placed(fmt.Sprintf("s/i/%04d", i)))
+	}
+	if err := p.Trim(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time nothing was appended
+		if err := h.bus.DeleteTopic(t.Context(), "t"); err != nil {
+			t.Fatal(err)
+		}
+		h.restart()
+		both := again()
+		if p = both[0]; p.LogStart() != 3 || p.Next() != 3 || both[1].Next() != 0 {
+			t.Fatalf("made again: %d to %d, and %d", p.LogStart(), p.Next(), both[1].Next())
+		}
+		if _, _, lost := p.Lost(p.LogStart()); lost || len(h.bus.Report()) != 0 {
+			t.Fatalf("lost %t, report %+v", lost, h.bus.Report())
+		}
+	}
+	if pos, ok := p.Place("s"); ok {
+		t.Fatalf("the new topic holds nothing, and has place %v", pos)
+	}
+	r := p.Reader(1)
+	defer r.Close()
+	if _, err := r.Next(t.Context(), 1); !errors.Is(err, bus.ErrOutOfRange) {
+		t.Fatalf("a reader of the old log got %v", err)
+	}
+	h.append(p, placed("s/i/0001"))
+	h.restart()
+	p = again()[0]
+	if got := fmt.Sprint(h.read(p, 3, 1)); got != "[3:x]" || p.LogStart() != 3 || p.Next() != 4 {
+		t.Fatalf("%s, %d to %d", got, p.LogStart(), p.Next())
 	}
 }
 
