@@ -355,7 +355,7 @@ func (b *Bus) Report() []life.Status {
 			degraded("bus:"+p.label, trouble.Error(), trouble.Hint)
 		}
 		p.mu.Lock()
-		finding, damage := p.finding, p.damage
+		finding, damage := p.finding, p.tellDamage()
 		p.mu.Unlock()
 		if damage != "" {
 			degraded("bus:"+p.label, damage, "check the disk; a source's topic is made whole by a new snapshot")

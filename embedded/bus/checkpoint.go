@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,6 +28,7 @@ type checkpoint struct {
 	Next    int64             `json:"next"`
 	Index   []byte            `json:"index"`
 	Places  map[string]string `json:"places,omitempty"`
+	Damage  []gap             `json:"damage,omitempty"`
 
 	// Producers, open transactions and the last stable offset come with the Kafka door.
 	Producers    []json.RawMessage `json:"producers,omitempty"`
@@ -86,7 +88,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 		out.lost = true
 		return out, nil
 	}
-	p.index, p.applied, p.end = x, c.Seq, c.End
+	p.index, p.applied, p.end, p.damage = x, c.Seq, c.End, c.Damage
 	for _, pos := range known {
 		p.places.note(pos)
 	}
@@ -135,7 +137,7 @@ func (b *Bus) load(ctx context.Context, bucket meta.Bucket, key string, v any) e
 func (p *Partition) snapshot() (meta.Entry, error) {
 	id := p.topic.Config().ID
 	p.mu.Lock()
-	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), LSO: p.next}
+	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), LSO: p.next}
 	p.unchecked = 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)

@@ -34,18 +34,24 @@ func (x *index) add(r run) {
 	x.bytes += r.bytes
 }
 
-// coarsen joins neighbours in the older half, so that the newer half stays exact.
+// coarsen joins neighbours in the older half, so that the newer half stays exact. What a
+// gap parts stays apart, unless there is nothing else to join.
 func (x *index) coarsen() {
-	half := len(x.runs) / 2
-	out := x.runs[:0]
-	for i := 0; i+1 < half; i += 2 {
-		a, b := x.runs[i], x.runs[i+1]
-		out = append(out, run{a.seq, a.base, b.next, max(a.newest, b.newest), a.bytes + b.bytes})
+	for _, overGaps := range []bool{false, true} {
+		half := len(x.runs) / 2
+		out := x.runs[:0]
+		for i := 0; i < half; i++ {
+			a := x.runs[i]
+			if b := x.runs[i+1]; i+1 < half && (overGaps || a.next == b.base) {
+				a = run{a.seq, a.base, b.next, max(a.newest, b.newest), a.bytes + b.bytes}
+				i++
+			}
+			out = append(out, a)
+		}
+		if x.runs = append(out, x.runs[half:]...); len(x.runs) < indexRunsMax {
+			return
+		}
 	}
-	if half%2 == 1 {
-		out = append(out, x.runs[half-1])
-	}
-	x.runs = append(out, x.runs[half:]...)
 }
 
 // seq returns the sequence from which on a read finds the offset: the first message
@@ -69,6 +75,17 @@ func (x *index) gap(from, next int64) (first, after int64, found bool) {
 		at = r.next
 	}
 	return at, next, at < next
+}
+
+// bytesWithin is about how many bytes the messages between two offsets take.
+func (x *index) bytesWithin(from, to int64) int64 {
+	var n int64
+	for _, r := range x.runs {
+		if r.base >= from && r.next <= to {
+			n += r.bytes
+		}
+	}
+	return n
 }
 
 // trim drops the runs whose records all lie below offset, but never the last one.

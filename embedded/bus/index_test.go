@@ -46,6 +46,18 @@ func TestIndexFindsEveryOffsetHoweverCoarse(t *testing.T) {
 	})
 }
 
+func TestAGapOutlivesACoarserIndex(t *testing.T) {
+	var x index
+	for i := range int64(2 * indexRunsMax) {
+		if i != 9 {
+			x.add(run{seq: uint64(i) + 1, base: i, next: i + 1, bytes: 1}) //nolint:gosec // small
+		}
+	}
+	if first, after, found := x.gap(0, 2*indexRunsMax); !found || first != 9 || after != 10 {
+		t.Fatalf("gap is %d to %d, %t", first, after, found)
+	}
+}
+
 func FuzzDecodeIndex(f *testing.F) {
 	var x index
 	for i := range int64(3) {

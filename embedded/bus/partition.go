@@ -50,7 +50,7 @@ type Partition struct {
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
-	damage     string        // what the log has lost, as far as was seen
+	damage     []gap         // offsets whose messages the disk has lost, as far as was seen
 	unchecked  int           // messages since the last checkpoint
 	changed    chan struct{} // closed at the next change of end or logStart
 	tail       tail          // guarded by the cache
@@ -105,15 +105,6 @@ func (p *Partition) Hold(reader string, next int64) {
 func (p *Partition) broadcast() {
 	close(p.changed)
 	p.changed = make(chan struct{})
-}
-
-// Lost tells of offsets from from on that were given out or recorded and that the log no
-// longer holds, though it was not trimmed there: a tail that a power cut took, or damage.
-// Who has not read them must not go on behind them as if nothing were missing.
-func (p *Partition) Lost(from int64) (first, after int64, lost bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.index.gap(max(from, p.logStart), p.next)
 }
 
 // appended takes an acknowledged message into the partition's state.
@@ -218,12 +209,13 @@ func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restore
 		}
 	}
 	p.index.dropBelow(first)
-	p.next = max(p.end, recorded.Next, kept.next)
+	p.next = max(p.next, p.end, recorded.Next, kept.next)
 	p.logStart = kept.logStart
-	if len(p.index.runs) > 0 {
-		p.logStart = max(p.logStart, p.index.runs[0].base)
-	} else {
+	switch runs := p.index.runs; {
+	case len(runs) == 0:
 		p.logStart = max(p.logStart, p.next)
+	case runs[0].seq <= first: // else the first message is damaged, and was not let go
+		p.logStart = max(p.logStart, runs[0].base)
 	}
 	if p.next > p.end && p.end > 0 {
 		p.bus.o.Log.Warn("log ends below offsets given out or recorded, it goes on above them", "partition", p.label, "log_end", p.end, "next_offset", p.next)
@@ -249,40 +241,42 @@ func (p *Partition) read(ctx context.Context, s *session) (last uint64, found in
 		p.mu.Unlock()
 		return last, 0, nil
 	}
-	ahead := int(readAheadBytes / max(1, state.Bytes/state.Msgs))
-	c, err := s.cursor(ctx, p.lane, p.stream, from, min(max(ahead, 2), 256))
+	whole, err := p.whole(ctx, s, from, last)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer c.close()
-	for seq := from - 1; seq < last; {
-		m, left, err := c.within(ctx, apiTimeout)
-		if err != nil {
-			return 0, found, fmt.Errorf("read the log of %s after message %d: %w", p.label, seq, err)
-		}
-		p.expect(seq+1, m.seq)
-		p.apply(m)
-		seq, found = m.seq, found+1
-		if left == 0 {
-			break
+	if whole >= from {
+		ahead := int(readAheadBytes / max(1, state.Bytes/state.Msgs))
+		if found, err = p.readUpTo(ctx, s, from, whole, min(max(ahead, 2), 256)); err != nil {
+			return 0, found, err
 		}
 	}
+	p.skipTail(last - whole)
 	p.mu.Lock()
 	p.applied = last
 	p.mu.Unlock()
 	return last, found, nil
 }
 
-// expect notes a hole in the stream: messages that were neither purged nor are there.
-func (p *Partition) expect(want, got uint64) {
-	if got == want {
-		return
+// readUpTo applies the messages of [from, last], the last of which is there.
+func (p *Partition) readUpTo(ctx context.Context, s *session, from, last uint64, ahead int) (found int, err error) {
+	c, err := s.cursor(ctx, p.lane, p.stream, from, ahead)
+	if err != nil {
+		return 0, err
 	}
-	p.bus.metrics.damaged.Add(float64(got - want))
-	p.bus.o.Log.Error("messages of the log are lost, reading goes on behind them", "partition", p.label, "from_message", want, "to_message", got)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.damage = fmt.Sprintf("messages %d to %d of the log are damaged and were passed over", want, got-1)
+	defer c.close()
+	for seq := from - 1; seq < last; {
+		m, _, err := c.within(ctx, apiTimeout)
+		if err != nil {
+			return found, fmt.Errorf("read the log of %s after message %d: %w", p.label, seq, err)
+		}
+		if m.seq > seq+1 {
+			p.skipped(m)
+		}
+		p.apply(m)
+		seq, found = m.seq, found+1
+	}
+	return found, nil
 }
 
 // apply takes a message that was read from the stream into the partition's state.

@@ -17,7 +17,6 @@ type Reader struct {
 
 	cursor *cursor        // nil while the RAM tail serves
 	seen   int64          // offset after the last message that the cursor gave
-	seq    uint64         // of that message
 	rest   []record.Batch // read and not yet handed out
 }
 
@@ -163,13 +162,12 @@ func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched
 		default:
 			return out, err
 		}
-		if r.p.LogStart() <= r.at {
-			r.p.expect(r.seq+1, m.seq) // else the log start explains what is missing
-		}
-		r.seq = m.seq
 		span, err := m.span()
 		if err != nil || span.base < r.seen {
 			continue // passed over by the writer too
+		}
+		if span.base > r.seen {
+			r.p.passed(r.seen, span.base)
 		}
 		r.seen = span.next
 		r.rest = out.add(span.batches, maxBytes)
@@ -196,7 +194,7 @@ func (r *Reader) aim(ctx context.Context, offset int64) error {
 		return err
 	}
 	ahead := readAheadBytes / max(1, bytes/messages)
-	r.seen, r.seq = run.base, run.seq-1
+	r.seen = run.base
 	r.cursor, err = s.cursor(ctx, p.lane, p.stream, run.seq, int(min(max(ahead, 2), 256)))
 	return err
 }

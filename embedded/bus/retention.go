@@ -163,7 +163,8 @@ func (p *Partition) moveStart(ctx context.Context, to int64) error {
 		p.logStart = to
 		p.broadcast()
 	}
-	first, dropped := p.index.trim(p.logStart)
+	first, dropped := p.index.trim(p.purgeable())
+	p.purged()
 	start := p.logStart
 	p.mu.Unlock()
 	if moved {
