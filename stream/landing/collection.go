@@ -52,12 +52,17 @@ func (c *collection) full() bool {
 	return c.cut || c.rows >= commitRowsMax || c.bytes >= c.w.l.commitBytes
 }
 
-// take hands the records of one fetch to the sink.
+// take hands the records of one fetch to the sink. A batch that does not begin where the
+// last one ended has a hole before it: what came before is committed, then inLog tells.
 func (c *collection) take(ctx context.Context, got *fetched) error {
 	f := c.feeds.list[got.feed]
 	for _, b := range got.got.Batches {
 		if b.Next() <= f.read {
 			continue
+		}
+		if b.Base() > f.read {
+			c.cut = true
+			return nil
 		}
 		c.bytes += len(b)
 		if err := c.batch(ctx, f, b); err != nil {
@@ -140,6 +145,11 @@ func (c *collection) commit(work context.Context) error {
 	}
 	c.w.progress.dead(len(c.dead))
 	c.sink.committed()
+	for _, f := range c.feeds.list {
+		if err := c.w.inLog(t, f.p, f.read); err != nil {
+			return err
+		}
+	}
 	if c.cut {
 		return errReopen
 	}

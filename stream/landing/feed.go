@@ -38,6 +38,7 @@ type fetched struct {
 
 // feeds are all partitions of a way's topic.
 type feeds struct {
+	w      *way
 	list   []*feed
 	out    chan fetched // one place for each feed, so a pump never blocks on it
 	first  *fetched     // what woke the way
@@ -50,14 +51,13 @@ type feeds struct {
 func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, fresh bool) (*feeds, error) {
 	partitions := w.topic.Partitions()
 	ctx, cancel := context.WithCancel(work)
-	f := &feeds{out: make(chan fetched, len(partitions)), cancel: cancel}
+	f := &feeds{w: w, out: make(chan fetched, len(partitions)), cancel: cancel}
 	for i, p := range partitions {
 		at := o.At(w.key.topic, int32(i)) //nolint:gosec // a topic's partitions are int32
 		if fresh {
-			at.Next = p.LogStart()
-			w.progress.began(i, at.Next)
+			at.Next = w.begin(p)
 		}
-		if err := w.inLog(t, i, at.Next, p); err != nil {
+		if err := w.inLog(t, p, at.Next); err != nil {
 			cancel()
 			return nil, err
 		}
@@ -75,28 +75,49 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 	return f, nil
 }
 
-func (w *way) inLog(t table.Table, partition int, next int64, p *bus.Partition) error {
-	where := func() string {
-		if t == nil {
-			return "the table"
-		}
-		return t.Ident().String()
+// begin is where a table that never landed begins: at the log start. One that a person
+// named, because damage stopped the one before it, goes on behind the damage.
+func (w *way) begin(p *bus.Partition) int64 {
+	next := p.LogStart()
+	if w.key.reader == bronzeReader && w.config.Table == "" || w.key.reader == silverReader && w.config.Mirror == "" {
+		w.progress.began(int(p.Number()), next)
+		return next
+	}
+	for first, after, lost := p.Lost(next); lost; first, after, lost = p.Lost(next) {
+		w.progress.finding(fmt.Sprintf("topic %s partition %d was landed from offset %d on: the log has lost offsets %d to %d",
+			w.key.topic, p.Number(), after, first, after-1))
+		next = after
+	}
+	return next
+}
+
+// inLog tells whether the log holds the records from next on, where a table goes on. A hole
+// that comes later does not keep those before it from landing.
+func (w *way) inLog(t table.Table, p *bus.Partition, next int64) error {
+	where := "the table"
+	if t != nil {
+		where = t.Ident().String()
 	}
 	if start := p.LogStart(); next < start {
-		return quarantine{fault.Wrap(bus.ErrOutOfRange, fault.Damaged,
-			fmt.Sprintf("%s holds topic %s partition %d up to offset %d, but its log begins at %d", where(), w.key.topic, partition, next, start),
-			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+		return w.gone(p, fmt.Sprintf("up to offset %d, but its log begins at %d", next, start), where)
 	}
-	if first, after, lost := p.Lost(next); lost {
-		return quarantine{fault.Wrap(bus.ErrOutOfRange, fault.Damaged,
-			fmt.Sprintf("%s holds topic %s partition %d up to offset %d, and the log has lost offsets %d to %d", where(), w.key.topic, partition, next, first, after-1),
-			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+	if first, after, lost := p.Lost(next); lost && first == next {
+		return w.gone(p, fmt.Sprintf("up to offset %d, and the log has lost offsets %d to %d", next, first, after-1), where)
 	}
 	if end := p.Next(); next > end {
 		return quarantine{fault.Newf(fault.Damaged, "the bus was put back from an older copy than the lake: put back both from one backup",
-			"%s holds topic %s partition %d up to offset %d, but its log ends at %d", where(), w.key.topic, partition, next, end)}
+			"%s holds topic %s partition %d up to offset %d, but its log ends at %d", where, w.key.topic, p.Number(), next, end)}
 	}
 	return nil
+}
+
+// gone is the fault of records that left the log before they were landed. The log still
+// tells of them after a restart, so it is found again.
+func (w *way) gone(p *bus.Partition, what, where string) error {
+	text := fmt.Sprintf("%s holds topic %s partition %d %s", where, w.key.topic, p.Number(), what)
+	w.progress.finding(text)
+	return quarantine{fault.Wrap(bus.ErrOutOfRange, fault.Damaged, text,
+		"the records between are gone from the log: name a new table (tarn.table, tarn.mirror), which goes on behind them, and take a new snapshot of the source into it")}
 }
 
 // pump reads what it is asked for until ctx ends.
@@ -193,9 +214,7 @@ func (f *feeds) next(work context.Context) (*fetched, error) {
 	}
 	if errors.Is(got.err, bus.ErrOutOfRange) {
 		one := f.list[got.feed]
-		return nil, quarantine{fault.Wrap(got.err, fault.Damaged,
-			fmt.Sprintf("partition %d was read up to offset %d, but its log begins at %d", one.number, one.read, one.p.LogStart()),
-			"the records between are gone from the log: take a new snapshot of the source into a new table (tarn.table, tarn.mirror)")}
+		return nil, f.w.gone(one.p, fmt.Sprintf("up to offset %d, but its log begins at %d", one.read, one.p.LogStart()), "the commit in hand")
 	}
 	if got.err != nil {
 		return nil, fmt.Errorf("read partition %d: %w", got.feed, got.err)
