@@ -214,6 +214,41 @@ func TestAPartitionThatDoesNotHealIsSetAsideAndOthersGoOn(t *testing.T) {
 	}
 }
 
+// TestASlowDiskCostsNoPartition: what no partition's appends come through is not one's own.
+func TestASlowDiskCostsNoPartition(t *testing.T) {
+	const ackTimeout = 100 * time.Millisecond
+	var deaf, slow atomic.Bool
+	var metrics *prometheus.Registry
+	h := open(t, func(o *bus.Options) {
+		metrics = prometheus.NewRegistry()
+		o.Metrics = metrics
+		o.WithAckTimeout(ackTimeout)
+		o.WithPublish(func(nc *nats.Conn, m *nats.Msg) error {
+			if deaf.Load() {
+				return nil
+			}
+			return nc.PublishMsg(m)
+		})
+		o.Disk = &disk.FS{Hook: func(op, _ string) error {
+			if op == "sync" && slow.Load() {
+				time.Sleep(ackTimeout)
+			}
+			return nil
+		}}
+	})
+	p := h.partition("p", bus.TopicConfig{})
+	deaf.Store(true)
+	slow.Store(true)
+	waitFor(t, "more restarts than one partition may ask for", func() bool {
+		if _, err := p.Append(t.Context(), batch("a")); !errors.Is(err, bus.ErrRetry) {
+			t.Fatalf("got %v", err)
+		}
+		return counted(t, metrics, "tarn_bus_restarts_total") > 6
+	})
+	deaf.Store(false)
+	h.insist(p, batch("a"))
+}
+
 // TestADiskThatTakesNoWritesCostsNoPartition: the server is not restarted until it does.
 func TestADiskThatTakesNoWritesCostsNoPartition(t *testing.T) {
 	f := &faults{}

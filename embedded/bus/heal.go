@@ -20,7 +20,7 @@ import (
 const restartsMax = 5
 
 // errNotHealed ends the tries of a partition that restarts do not help.
-var errNotHealed = fmt.Errorf("%d restarts of the embedded server did not help", restartsMax)
+var errNotHealed = errors.New("restarts of the embedded server did not help")
 
 // run appends, and heals after each first error, until stop.
 func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
@@ -105,7 +105,7 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	}
 	// A store that has failed answers barriers and drops what it is to store.
 	if !w.session.lost() && !w.session.stuck.Load() {
-		if w.restarts == restartsMax {
+		if w.restarts >= restartsMax && w.p.bus.prompt() {
 			return errNotHealed
 		}
 		w.restarts++

@@ -116,6 +116,42 @@ func TestASourceLooksAtItsPlaceAfterALatePublish(t *testing.T) {
 	}
 }
 
+// TestARepeatGetsInWhenTheFirstTryDied: the first try is in flight while its source, which
+// was started anew, appends the same again.
+func TestARepeatGetsInWhenTheFirstTryDied(t *testing.T) {
+	for kind, in := range map[mishap]bool{lost: false, broken: false, stuck: false, muted: true, slow: true} {
+		t.Run(string(kind), func(t *testing.T) {
+			f := &faults{}
+			h := open(t, f.options)
+			p := h.partition("t", bus.TopicConfig{Source: "s"})
+			f.plan(kind)
+			first := make(chan error, 1)
+			go func() { _, err := p.Append(context.Background(), placed("s/i/0001")); first <- err }()
+			waitFor(t, "the first try", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.hits[kind] == 1 })
+			if in { // who has looked at its place since has nothing to append
+				waitFor(t, "the place", func() bool {
+					_, err := p.Append(t.Context(), placed("s/i/0001"))
+					if !errors.Is(err, bus.ErrRetry) {
+						t.Fatalf("the same place got in twice: %v", err)
+					}
+					_, ok := p.Place("s")
+					return ok
+				})
+			} else {
+				h.insist(p, placed("s/i/0001"))
+			}
+			if err := <-first; !errors.Is(err, bus.ErrRetry) {
+				t.Fatalf("the first try got %v", err)
+			}
+			h.insist(p, placed("s/i/0002"))
+			h.restart()
+			if got := fmt.Sprint(h.read(h.partition("t", bus.TopicConfig{}), 0, 1)); got != "[0:x 1:x]" {
+				t.Fatalf("got %s", got)
+			}
+		})
+	}
+}
+
 // placed is a batch whose only record carries a place.
 func placed(pos string) record.Batch {
 	return record.Encode([]record.Record{{Timestamp: 1, Value: []byte("x"), Headers: []record.Header{{Key: record.HeaderPos, Value: []byte(pos)}}}})

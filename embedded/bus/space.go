@@ -3,6 +3,7 @@ package bus
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"tarn/embedded/fault"
 )
@@ -24,6 +25,13 @@ func (b *Bus) room(n int64) error {
 	}
 	return fault.Wrap(ErrRetry, fault.NoSpace, fmt.Sprintf("append to the log: %d MB free, disk.reserve is %d MB", free>>20, b.o.DiskReserve>>20),
 		"free some disk space or lower disk.reserve; writing goes on by itself")
+}
+
+// prompt tells whether the disk takes a file well within the time of an acknowledgment: what
+// a slow disk delays is no fault of one partition.
+func (b *Bus) prompt() bool {
+	start := time.Now()
+	return b.writes() == nil && time.Since(start) < b.o.seams.ackTimeout/2
 }
 
 // writes tells whether the disk takes a file as large as a message, whatever it says of its
