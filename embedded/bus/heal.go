@@ -214,7 +214,7 @@ func (w *writer) detach() {
 
 // catchUp applies every message above the last one applied, and starts from there.
 func (w *writer) catchUp(ctx context.Context) (found int, err error) {
-	last, found, err := w.p.read(ctx, w.session)
+	last, found, err := w.p.read(ctx, w.session, false)
 	if err != nil {
 		return 0, err
 	}

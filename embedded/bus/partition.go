@@ -176,7 +176,7 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := p.read(ctx, s); err != nil {
+	if _, _, err := p.read(ctx, s, true); err != nil {
 		return err
 	}
 	clear(p.lateStarts) // who appends asks for its place first
@@ -224,8 +224,9 @@ func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restore
 }
 
 // read applies every message above the last applied one. It returns the stream's last
-// sequence and how many messages it found.
-func (p *Partition) read(ctx context.Context, s *session) (last uint64, found int, err error) {
+// sequence and how many messages it found. Only when the log is opened are messages at its
+// end that cannot be read given up: while it runs, a restart of the server may bring them back.
+func (p *Partition) read(ctx context.Context, s *session, opening bool) (last uint64, found int, err error) {
 	info, err := s.info(ctx, p.stream)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the log of %s: %w", p.label, err)
@@ -241,9 +242,11 @@ func (p *Partition) read(ctx context.Context, s *session) (last uint64, found in
 		p.mu.Unlock()
 		return last, 0, nil
 	}
-	whole, err := p.whole(ctx, s, from, last)
-	if err != nil {
-		return 0, 0, err
+	whole := last
+	if opening {
+		if whole, err = p.whole(ctx, s, from, last); err != nil {
+			return 0, 0, err
+		}
 	}
 	if whole >= from {
 		ahead := int(readAheadBytes / max(1, state.Bytes/state.Msgs))
