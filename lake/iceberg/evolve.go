@@ -13,7 +13,7 @@ import (
 	"tarn/lake/table"
 )
 
-// evolve stages new columns and wider types. What the table has already is passed
+// evolve stages new columns, wider types and columns that may be null. What the table has already is passed
 // over, so that a change can be sent again after a crash.
 func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 	update := tx.UpdateSchema(true, false)
@@ -48,6 +48,18 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 			return err
 		}
 		update.UpdateColumn([]string{name}, icetable.ColumnUpdate{FieldType: iceberg.Optional[iceberg.Type]{Val: t, Valid: true}})
+		changed = true
+	}
+	for _, name := range c.Relax {
+		have, ok := find(w.base.columns, name)
+		if !ok {
+			return fault.Newf(fault.Invalid, "name a column of the table", "let column %q of %s be null, which has none", name, w.handle.ident)
+		}
+		if !have.Required {
+			continue
+		}
+		update.UpdateColumn([]string{name}, icetable.ColumnUpdate{Required: iceberg.Optional[bool]{Val: false, Valid: true}})
+		update.SetIdentifierField(nil) // they are required ones
 		changed = true
 	}
 	if !changed {

@@ -84,6 +84,7 @@ type Change struct {
 	Properties  map[string]string
 	AddColumns  []Column               // new nullable columns, made in the same commit's metadata or one just before
 	Widen       map[string]record.Type // int->long, float->double, wider decimals
+	Relax       []string               // columns that may be null from now on; keys among them stay keys, but Iceberg's identifier fields end
 	Owner       string                 // must equal tarn.owner if that is set, else ErrOwned
 }
 

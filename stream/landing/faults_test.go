@@ -1,6 +1,7 @@
 package landing_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,7 +23,7 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 	missing[0].Value = []byte(strings.Replace(string(missing[0].Value), `"gone"`, `"__debezium_unavailable_value"`, 1))
 	keyless := s.change('c', nil, record.Row{{}, str("A"), {}})
 	unknown := s.change('c', nil, row(9, "A", 1))
-	unknown[0].Headers[1].Value = []byte("999")
+	unknown[0].Headers[0].Value, unknown[0].Headers[1].Value = []byte("another/i/1"), []byte("999")
 	s.append(t, record.Encode([]record.Record{
 		{Key: []byte{0xff}, Value: []byte("junk \xff"), Headers: s.headers()},
 		{Key: []byte("k"), Value: []byte(`{"op":"c"}`)},
@@ -77,6 +78,20 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 	}
 	if len(r.lake.rows("bronze.port_main_calls")) != 4 || len(r.lake.rows("silver.calls")) != 1 {
 		t.Fatalf("%v %v", r.lake.rows("bronze.port_main_calls"), r.lake.rows("silver.calls"))
+	}
+}
+
+// TestADeadLetterOfAHugeRecord: rendered it would be larger than the log takes.
+func TestADeadLetterOfAHugeRecord(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	r.run()
+	s.append(t, record.Encode([]record.Record{{Key: []byte("k"), Value: bytes.Repeat([]byte{1}, 7<<20), Headers: s.headers()}}),
+		record.Encode(s.change('c', nil, row(1, "A", 1))))
+	r.settled(t, s.topic)
+	r.wait(t, func() bool { return len(r.lake.rows("system.dead_letter")) == 1 }, func() any { return r.line(s.topic.Name()) })
+	if got := r.lake.rows("system.dead_letter")[0]["error"].(string); !strings.Contains(got, "the record of 7340033 bytes is cut") {
+		t.Fatal(got)
 	}
 }
 

@@ -158,6 +158,11 @@ func (t *memTable) apply(c table.Change) (table.Snapshot, error) {
 		}
 		cols[i].Type = to
 	}
+	for i := range cols {
+		if slices.Contains(c.Relax, cols[i].Name) {
+			cols[i].Required = false
+		}
+	}
 	keyed := map[string]bool{}
 	var keyNames []string
 	for _, b := range c.Keys {

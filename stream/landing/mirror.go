@@ -92,7 +92,7 @@ func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
 	}
 	schema, err := s.w.l.o.Schemas.Get(ctx, id)
 	if errors.Is(err, schemas.ErrNotFound) {
-		return nil, refusal(fmt.Sprintf("schema %d is not known", id))
+		return nil, unknownSchema(id)
 	}
 	if err != nil {
 		return nil, err
@@ -130,6 +130,14 @@ func (s *mirrorSink) plan(ctx context.Context, id int64) (*plan, error) {
 	return p, nil
 }
 
+// unknownSchema is the error of a record whose schema is not stored.
+type unknownSchema int64
+
+func (e unknownSchema) Error() string { return fmt.Sprintf("schema %d is not known", int64(e)) }
+
+// errLoose is the error of a key that only a mirror without required columns can hold.
+var errLoose = errors.New("a key column is null, or of another type")
+
 // make creates the mirror for its first schema.
 func (s *mirrorSink) make(ctx context.Context, schema *record.Schema) (table.Table, error) {
 	id := table.Ident{Namespace: silverNamespace, Name: MirrorName(schema.Schema, schema.Table, onlySchema(s.w.l.o.Bus.Topics(), s.w.config.Source))}
@@ -159,10 +167,28 @@ func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
 		return errSkip // the delete before it said it all
 	}
 	err = s.event(ctx, &e, r)
+	if unknown, is := errors.AsType[unknownSchema](err); is {
+		err = s.unknown(unknown, &e)
+	}
 	if _, refused := errors.AsType[refusal](err); refused {
 		s.refused = max(s.refused, e.generation)
 	}
 	return err
+}
+
+// unknown tells what a record without a schema comes to. The topic's own source stores each
+// schema before its first use, so its store was lost, and the source stores it again when it
+// starts: the mirror waits. Anybody else's is refused.
+func (s *mirrorSink) unknown(id unknownSchema, e *event) error {
+	if pos, err := record.ParsePos(string(e.pos)); err != nil || pos.Source != s.w.config.Source {
+		return refusal(id.Error())
+	}
+	return lostSchema(id, s.w.key.topic)
+}
+
+func lostSchema(id unknownSchema, topic string) error {
+	return quarantine{fault.Newf(fault.Damaged, "start the topic's source, which stores its schemas again, or put state/meta.db back from a backup: the mirror goes on by itself",
+		"schema %d, of which topic %s has records, is not in state/meta.db", int64(id), topic)}
 }
 
 func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) error {
@@ -172,11 +198,23 @@ func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) erro
 	}
 	switch e.Op {
 	case 'c', 'r', 'u':
-		return s.upsert(p, e, r)
+		err = s.upsert(p, e, r)
 	case 'd':
-		return s.remove(p, e, r)
+		err = s.remove(p, e, r)
+	default:
+		return refusal(fmt.Sprintf("a mirror knows no op %q", e.Op))
 	}
-	return refusal(fmt.Sprintf("a mirror knows no op %q", e.Op))
+	if !errors.Is(err, errLoose) {
+		return err
+	}
+	if len(s.entries) > 0 {
+		return errCut // the keys of one commit are of the same columns
+	}
+	s.w.progress.finding(fmt.Sprintf("a key of table %s is null or of another type: %s has no required key from now on, and tells such rows apart by %s",
+		p.schema.Table, s.shape.table.Ident(), keyColumn))
+	s.shape.loosen()
+	s.plans = map[int64]*plan{}
+	return s.event(ctx, e, r)
 }
 
 func (s *mirrorSink) upsert(p *plan, e *event, r *record.Record) error {
@@ -209,7 +247,7 @@ func (s *mirrorSink) upsert(p *plan, e *event, r *record.Record) error {
 // delete and a create; this holds the mirror right with one that does not.
 func (s *mirrorSink) removeBefore(p *plan, e *event, r *record.Record, now *entry) error {
 	old, err := s.keyOf(p, e.Before, r.Key)
-	if _, refused := errors.AsType[refusal](err); refused {
+	if _, refused := errors.AsType[refusal](err); refused || errors.Is(err, errLoose) {
 		return nil // a before without its whole key names no row
 	}
 	if err != nil {
@@ -257,7 +295,10 @@ func (s *mirrorSink) keyOf(p *plan, object, recordKey []byte) ([]record.Value, e
 			return nil, refusal("the source left out key column " + p.schema.Columns[i].Name)
 		}
 		if !fits || v.Kind == record.Null {
-			if p.required[i] {
+			switch {
+			case p.required[i] && p.schema.Columns[i].Nullable:
+				return nil, errLoose
+			case p.required[i]:
 				return nil, refusal("a key column that may not be null is null, or of another type")
 			}
 			whole, v = false, record.Value{}
@@ -294,14 +335,10 @@ func (s *mirrorSink) put(e entry) {
 func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 	if _, err := s.plan(ctx, m.Schema); errors.Is(err, errSkip) {
 		return nil
+	} else if unknown, is := errors.AsType[unknownSchema](err); is {
+		return lostSchema(unknown, s.w.key.topic)
 	} else if err != nil {
-		if _, refused := errors.AsType[refusal](err); !refused {
-			return err
-		}
-		s.w.progress.finding(fmt.Sprintf("a snapshot mark names schema %d, which is not known", m.Schema))
-		if s.shape == nil {
-			return nil
-		}
+		return err
 	}
 	if m.Kind != record.SnapshotEnd {
 		return nil

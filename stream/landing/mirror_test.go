@@ -300,7 +300,9 @@ func TestASnapshotWithRefusedRowsKeepsTheOldOnes(t *testing.T) {
 	}
 }
 
-func TestARequiredKeyStaysRequiredBesideANewKeyColumn(t *testing.T) {
+// TestAKeyThatComesToBeNull: a mirror whose key was required takes such rows, and tells them
+// apart from then on.
+func TestAKeyThatComesToBeNull(t *testing.T) {
 	r := newRig(t)
 	s := newSource(t, r, "port.main.calls", calls())
 	r.run()
@@ -312,8 +314,43 @@ func TestARequiredKeyStaysRequiredBesideANewKeyColumn(t *testing.T) {
 	s.append(t, record.Encode(s.change('c', nil, record.Row{{}, str("B"), real(1)})), record.Encode(s.change('c', nil, record.Row{num(2), {}, real(1)})),
 		record.Encode(s.change('c', nil, row(2, "C", 1))))
 	one := r.settled(t, s.topic)
-	if rows := r.lake.rows("silver.calls"); len(rows) != 3 || berths(r, "silver.calls") != "A,C" || one.DeadLetters != 1 || one.State != "landing" {
+	if rows := r.lake.rows("silver.calls"); len(rows) != 4 || one.DeadLetters != 0 || one.State != "landing" || len(one.Findings) != 1 {
 		t.Fatalf("%v %+v", rows, one)
+	}
+	s.append(t, record.Encode(s.change('c', nil, record.Row{str("x"), str("D"), real(1)})),
+		record.Encode(s.change('d', record.Row{{}, str("B"), real(1)}, nil)), record.Encode(s.change('u', row(2, "C", 1), row(2, "C", 7))))
+	one = r.settled(t, s.topic)
+	if rows := r.lake.rows("silver.calls"); len(rows) != 4 || one.DeadLetters != 0 || berths(r, "silver.calls") != "A,D,C" {
+		t.Fatalf("%v %+v", rows, one)
+	}
+}
+
+// TestASchemaThatWasLost: its source stores it again at its next start, so the mirror waits.
+func TestASchemaThatWasLost(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	later := calls()
+	later.Columns = append(later.Columns, record.Column{Name: "late", Type: record.Long, Nullable: true})
+	id, err := newRig(t).schemas.Put(r.ctx, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unstored := later
+	unstored.ID = id
+	r.run()
+	s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))))
+	s.schema = &unstored
+	s.append(t, record.Encode(s.change('c', nil, append(row(2, "B", 1), num(7)))))
+	r.wait(t, func() bool {
+		one := r.line(s.topic.Name())
+		return one.State == "quarantined" && strings.Contains(one.Error, "is not in state/meta.db") && one.Hint != "" && one.DeadLetters == 0
+	}, func() any { return r.line(s.topic.Name()) })
+	s.put(t, later)
+	r.halt()
+	r.run()
+	r.settled(t, s.topic)
+	if got := berths(r, "silver.calls"); got != "A,B" {
+		t.Fatal(got)
 	}
 }
 

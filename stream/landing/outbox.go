@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,10 +14,10 @@ import (
 
 // The bounds of what landing appends itself.
 const (
-	outRecordsMax  = 500
-	outBytesMax    = 1 << 20
-	outTriesMax    = 5
-	deadValueBytes = 8 << 20 // of a dead letter's value; a longer one is cut, its error says so
+	outRecordsMax = 500
+	outBytesMax   = 1 << 20
+	outTriesMax   = 5
+	deadBytesMax  = 8 << 20 // of a dead letter as it is rendered; what it carries is cut for it, and its error says so
 )
 
 // out is a record to append, with its place.
@@ -107,25 +108,44 @@ func (d *letter) render(topic string, at time.Time) ([]byte, error) {
 	for _, h := range d.r.Headers {
 		headers = append(headers, header{h.Key, pointer(h.Value)})
 	}
-	headerText, err := json.Marshal(headers)
+	headerText, err := plainJSON(headers)
 	if err != nil {
 		return nil, err
 	}
-	value, why := d.r.Value, d.why
-	if len(value) > deadValueBytes {
-		why = fmt.Sprintf("%s (the value of %d bytes is cut; it is whole in the topic)", why, len(value))
-		value = value[:deadValueBytes]
+	key, value, why := d.r.Key, d.r.Value, d.why
+	for {
+		out, err := plainJSON(struct {
+			Topic     string  `json:"topic"`
+			Partition int32   `json:"partition"`
+			Offset    int64   `json:"offset"`
+			At        string  `json:"at"`
+			Error     string  `json:"error"`
+			Key       *string `json:"key"`
+			Value     *string `json:"value"`
+			Headers   string  `json:"headers"`
+		}{topic, d.partition, d.r.Offset, at.Format(time.RFC3339Nano), why, pointer(key), pointer(value), string(headerText)})
+		if err != nil || len(out) <= deadBytesMax {
+			return out, err
+		}
+		why = fmt.Sprintf("%s (the record of %d bytes is cut; it is whole in the topic)", d.why, len(d.r.Key)+len(d.r.Value))
+		switch longest := max(len(key), len(value), len(headerText)); longest {
+		case len(value):
+			value = value[:longest/2]
+		case len(key):
+			key = key[:longest/2]
+		default:
+			headerText = []byte("[]")
+		}
 	}
-	return json.Marshal(struct {
-		Topic     string  `json:"topic"`
-		Partition int32   `json:"partition"`
-		Offset    int64   `json:"offset"`
-		At        string  `json:"at"`
-		Error     string  `json:"error"`
-		Key       *string `json:"key"`
-		Value     *string `json:"value"`
-		Headers   string  `json:"headers"`
-	}{topic, d.partition, d.r.Offset, at.Format(time.RFC3339Nano), why, pointer(d.r.Key), pointer(value), string(headerText)})
+}
+
+// plainJSON renders without the escapes that only a web page needs.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // pointer is bytes as text, nil for null.

@@ -67,13 +67,14 @@ func requiredKeys(s *record.Schema) bool {
 	return true
 }
 
-// shape is a mirror's columns as they are, with those that the rows in hand add or
-// widen.
+// shape is a mirror's columns as they are, with those that the rows in hand add, widen or
+// let be null.
 type shape struct {
 	table table.Table
 	cols  []table.Column
 	adds  []table.Column
 	widen map[string]record.Type
+	relax []string
 	keys  []int // indexes of the key columns in cols, in order; then `_key`'s where in use
 }
 
@@ -95,12 +96,12 @@ func shapeOf(t table.Table) *shape {
 	return &shape{table: t, cols: slices.Clone(t.Columns()), widen: map[string]record.Type{}}
 }
 
-func (s *shape) changed() bool { return len(s.adds) > 0 || len(s.widen) > 0 }
+func (s *shape) changed() bool { return len(s.adds)+len(s.widen)+len(s.relax) > 0 }
 
 // evolve gives the table the columns of the shape, in a commit before the rows': keys are
 // looked up by the columns that the table has. A crash between the two leaves empty columns.
 func (s *shape) evolve(ctx context.Context) error {
-	_, err := s.table.Commit(ctx, table.Change{AddColumns: s.adds, Widen: s.widen, Owner: Reader})
+	_, err := s.table.Commit(ctx, table.Change{AddColumns: s.adds, Widen: s.widen, Relax: s.relax, Owner: Reader})
 	if err != nil {
 		return fmt.Errorf("give %s its new columns: %w", s.table.Ident(), err)
 	}
@@ -112,6 +113,17 @@ func (s *shape) find(source string) int {
 	return slices.IndexFunc(s.cols, func(c table.Column) bool {
 		return sourceName(c) == source && !isMirrorOwn(strings.ToLower(c.Name))
 	})
+}
+
+// loosen lets the key columns be null: one of them is, or holds a value of another type,
+// which only `_key` tells. The rows that are there have null in it, as whole keys do.
+func (s *shape) loosen() {
+	for i := range s.cols {
+		if c := &s.cols[i]; c.Required {
+			c.Required = false
+			s.relax = append(s.relax, c.Name)
+		}
+	}
 }
 
 // sameKeys tells whether the schema's key is the one in use.
