@@ -148,7 +148,7 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) demand(needs *NeedsResnapshot) {
 	for _, table := range needs.Tables {
 		r.resnapshot[table] = needs.Reason
-		r.happened(Finding{Table: table, Message: fmt.Sprintf("table %s is snapshotted anew: %s", table, needs.Reason)})
+		r.happened(Finding{Table: table, Message: fmt.Sprintf("table %s is captured anew: %s", table, needs.Reason)})
 	}
 	r.o.Metrics.resnapshots.WithLabelValues(r.o.Config.Name).Inc()
 	r.o.Logger.Warn("source needs a new snapshot", "source", r.o.Config.Name, "tables", needs.Tables, "reason", needs.Reason)

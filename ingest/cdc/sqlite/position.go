@@ -37,6 +37,8 @@ type standing struct {
 	Chunked string `json:"chunked,omitempty"`
 	// Snapshot is nil when there is none to go on with.
 	Snapshot *progress `json:"snapshot,omitempty"`
+	// Gap: changes may have been missed, and the mode makes no snapshot that would tell.
+	Gap bool `json:"gap,omitempty"`
 	// Loose: a cell was null or a misfit where the declaration allows none.
 	Loose bool `json:"loose,omitempty"`
 }

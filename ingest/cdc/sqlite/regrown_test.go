@@ -57,6 +57,40 @@ func TestADatabaseThatLostItsEnd(t *testing.T) {
 	}
 }
 
+// TestTarnsDataPutBack: what was captured after the backup was pruned in the database.
+func TestTarnsDataPutBack(t *testing.T) {
+	for _, read := range []int{0, 1} {
+		t.Run(fmt.Sprintf("%d lines read before", read), func(t *testing.T) {
+			r := running(t)
+			for range read {
+				r.exec("UPDATE calls SET teu = 3 WHERE id = 1")
+			}
+			r.equal("calls")
+			r.stop()
+			saved, err := r.meta.List(t.Context(), meta.Positions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batches := len(r.log.Batches("p.main.calls"))
+			r.start()
+			r.exec("INSERT INTO calls VALUES (7, 'G', 7)", "DELETE FROM calls WHERE id = 1", "UPDATE calls SET teu = 4 WHERE id = 2")
+			r.equal("calls")
+			log := ""
+			if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
+				t.Fatal(err)
+			}
+			r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+			r.stop()
+			r.log.Cut(t, "p.main.calls", len(r.log.Batches("p.main.calls"))-batches)
+			if err := r.meta.Put(t.Context(), saved...); err != nil {
+				t.Fatal(err)
+			}
+			r.start()
+			r.equal("calls")
+		})
+	}
+}
+
 // file reads the database, which nobody has open.
 func (r *rig) file() []byte {
 	r.t.Helper()

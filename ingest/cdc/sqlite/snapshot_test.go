@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,17 @@ func TestSnapshotModes(t *testing.T) {
 	if text := r.text("p.main.calls"); strings.Contains(text, `"id":1`) || r.ended("p.main.calls") {
 		t.Fatalf("a snapshot was made: %s", text)
 	}
+	missed := func() bool {
+		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return strings.Contains(f.Message, "were missed") })
+	}
+	if missed() {
+		t.Fatal("nothing was missed yet")
+	}
+	r.exec("ALTER TABLE calls ADD COLUMN late")
+	r.until("a finding of what was missed", missed)
+	r.stop()
+	r.start()
+	r.until("the finding after a restart", missed)
 	r.stop()
 	r.config["snapshot.mode"] = "always"
 	snapshots := func() int {
@@ -125,6 +137,7 @@ func TestSnapshotModes(t *testing.T) {
 		r.start()
 		r.until("a snapshot of this start", func() bool { return snapshots() == i+1 })
 		r.equal("calls")
+		r.until("no finding", func() bool { return !missed() })
 		r.stop()
 	}
 }

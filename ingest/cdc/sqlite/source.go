@@ -319,22 +319,30 @@ func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cu
 	st.Sent = max(st.Sent, b.LastPlace())
 	if next != nil && !got.cut {
 		st = r.turned(st, t.topic, next, next == t.current() && !t.gone)
-		r.again = true
+		if r.again = true; st.Gap {
+			r.version = 0 // the survey tells
+		}
 	}
 	r.pos.Tables[t.name] = st
 	return b, got.cut, got.bytes, nil
 }
 
 // verify proves that the log is the one that was read: its last line read is still there.
+// Where none was, no line is gone: pruning leaves the last one.
 func (r *reader) verify(ctx context.Context, t *table, c *capture, st standing) error {
+	var whole bool
+	var err error
 	if st.Seq == 0 {
-		return nil
+		var oldest int64
+		oldest, err = number(ctx, r.db.conn, "SELECT coalesce(min(seq), 1) FROM "+quote(c.Log))
+		whole = oldest == 1
+	} else {
+		whole, err = witnessed(ctx, r.db.conn, c, st.Seq, st.Stamp)
 	}
-	there, err := witnessed(ctx, r.db.conn, c, st.Seq, st.Stamp)
-	if err != nil || there {
+	if err != nil || whole {
 		return err
 	}
-	return &source.NeedsResnapshot{Tables: []string{t.name}, Reason: "the database was put back from a backup, or Tarn's shadow table was changed"}
+	return &source.NeedsResnapshot{Tables: []string{t.name}, Reason: "the database or Tarn's data was put back from a backup, or Tarn's shadow table was changed"}
 }
 
 // witnessed tells whether a line is still there with its stamp.
@@ -356,6 +364,7 @@ func (r *reader) turned(st standing, topic string, c *capture, snapshot bool) st
 	if snapshot && r.settings.mode != modeNoData {
 		out.Snapshot = &progress{Version: r.version}
 	}
+	out.Gap = r.settings.mode == modeNoData && (st.Gap || st.Incarnation != "")
 	return out
 }
 

@@ -238,10 +238,10 @@ func (r *reader) adopt(ctx context.Context, l *landscape) (moved bool, err error
 			r.env.Resnapshot = slices.DeleteFunc(slices.Clone(r.env.Resnapshot), func(n string) bool { return n == name })
 			moved = true
 		case overtaken && !t.gone && now == t.current():
-			st.Generation, st.Snapshot, st.Chunk = r.generation(t.topic, st.Generation), &progress{}, unknown+1
+			st.Generation, st.Snapshot, st.Chunk, st.Gap = r.generation(t.topic, st.Generation), &progress{}, unknown+1, false
 			moved = true
 		case r.settings.mode == modeAlways && !r.fresh[name] && !t.gone && now == t.current():
-			st.Generation, st.Snapshot = r.generation(t.topic, st.Generation), &progress{}
+			st.Generation, st.Snapshot, st.Gap = r.generation(t.topic, st.Generation), &progress{}, false
 			moved = true
 		}
 		st.Topic = t.topic
@@ -288,6 +288,12 @@ func (r *reader) store(ctx context.Context, c *capture) error {
 func (r *reader) tableFindings(l *landscape) []source.Finding {
 	out := findingsOf(l.tables, &r.settings)
 	for _, t := range r.tables {
+		if r.pos.Tables[t.name].Gap {
+			out = append(out, source.Finding{
+				Table: t.name, Message: fmt.Sprintf("changes of table %s were missed: its definition changed, or its log was lost", t.name),
+				Hint: "start once with " + keySnapshot + " " + modeAlways + " to make the mirror equal again; " + modeNoData + " makes no snapshot",
+			})
+		}
 		if t.gone {
 			out = append(out, source.Finding{
 				Table: t.name, Message: fmt.Sprintf("table %s was dropped or renamed in the source; what was landed of it stays", t.name),
