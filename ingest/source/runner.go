@@ -69,6 +69,7 @@ type Runner struct {
 	mu     sync.Mutex
 	source Source // while it is open
 	status Status
+	found  []Finding // what the source told when it was asked last
 	events []Finding // the newest things that happened, eventsMax at most
 }
 
@@ -93,8 +94,11 @@ func NewRunner(o Options) *Runner {
 func (r *Runner) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if f, ok := r.source.(Finder); ok {
+		r.found = f.Findings()
+	}
 	s := r.status
-	s.Findings, s.Topics = slices.Clone(s.Findings), slices.Clone(s.Topics)
+	s.Findings, s.Topics = slices.Concat(r.found, r.events), slices.Clone(s.Topics)
 	if l, ok := r.source.(Lagger); ok {
 		s.Lag = l.Lag()
 	}
@@ -169,7 +173,6 @@ func (r *Runner) happened(f Finding) {
 	if len(r.events) > eventsMax {
 		r.events = r.events[1:]
 	}
-	r.status.Findings = append(r.status.Findings, f)
 }
 
 func (r *Runner) set(state string, err error) {
@@ -288,15 +291,10 @@ func (r *Runner) show(s Source) {
 	if l, ok := s.(Lagger); ok {
 		lag = l.Lag()
 	}
-	var found []Finding
-	if f, ok := s.(Finder); ok {
-		found = f.Findings()
-	}
 	r.set(Streaming, r.leftOut())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Position = string(r.position)
-	r.status.Findings = append(found, r.events...)
 	r.status.Topics = slices.Sorted(maps.Keys(r.parts))
 	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)
 }
