@@ -8,16 +8,20 @@ import (
 	"tarn/ingest/source"
 )
 
-// A connector has ended when its file is missing in absentLooks looks: an editor or a
-// checkout puts files aside for a moment. What ended ones left in a database that is locked
-// or away is tried again after clearAgain.
+// A connector whose file is missing is stopped after absentLooks looks, and has ended after
+// endLooks: an editor, a checkout or a late mount may put files aside for a while. What
+// ended ones left in a database that is locked or away is tried again after clearAgain,
+// which doubles up to clearAgainMax.
 const (
-	absentLooks = 3
-	clearAgain  = time.Minute
+	absentLooks   = 3
+	endLooks      = 30
+	clearAgain    = time.Minute
+	clearAgainMax = time.Hour
 )
 
-// endAbsent ends the connectors whose file has been gone for a while, also those whose file
-// went while Tarn was down: a file that is not understood may then be the one that is missing.
+// endAbsent stops, and then ends, the connectors whose file is gone, also those whose file
+// went while Tarn was down. None ends while a file that is not understood may be its own, or
+// while the folder has lost all its files at once.
 func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 	files := map[string]string{} // by connector name
 	unclear := false
@@ -36,26 +40,41 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 	if err != nil {
 		return err
 	}
+	unclear = unclear || len(seen) == 0 && len(known) > 1
 	for name, k := range known {
 		file, loaded := files[name]
-		if seen[file] || !loaded && (unclear || k.Folder != g.project()) {
+		if seen[file] || k.Folder != g.project() {
 			delete(g.absent, name)
 			continue
 		}
-		if g.absent[name]++; g.absent[name] < absentLooks {
-			continue
-		}
-		if loaded {
+		g.absent[name]++
+		switch n := g.absent[name]; {
+		case n == 1:
+			g.reconsider() // a file that was refused may be its own under another name
+		case n >= absentLooks && loaded:
 			g.entry(file).stop()
 			g.drop(file)
+			g.o.Log.Info("connector stopped: its file is gone", "source", name, "file", file)
+		case n >= endLooks && !unclear:
+			if err := source.End(ctx, g.o.Meta, name); err != nil {
+				return err
+			}
+			delete(g.absent, name)
+			g.o.Log.Info("connector ended", "source", name)
 		}
-		if err := source.End(ctx, g.o.Meta, name); err != nil {
-			return err
-		}
-		delete(g.absent, name)
-		g.o.Log.Info("connector ended: its file is gone", "source", name)
 	}
 	return nil
+}
+
+// reconsider has files read again that could not have their connector.
+func (g *Ingest) reconsider() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range g.entries {
+		if fault.CodeOf(e.fault) == fault.Conflict {
+			e.text = ""
+		}
+	}
 }
 
 // clear takes what ended connectors left out of their databases.
@@ -63,10 +82,14 @@ func (g *Ingest) clear(ctx context.Context) {
 	if g.o.Clock.Now().Before(g.clearAt) {
 		return
 	}
-	if err := source.Clear(ctx, g.o.Meta, Kinds(), g.reads); err != nil {
-		g.clearAt = g.o.Clock.Now().Add(clearAgain)
-		g.o.Log.Warn("ended connectors left Tarn's triggers in a database; they are taken out when it can be written", "error", err)
+	err := source.Clear(ctx, g.o.Meta, Kinds(), g.reads)
+	if err == nil {
+		g.clearWait = clearAgain
+		return
 	}
+	g.clearAt = g.o.Clock.Now().Add(g.clearWait)
+	g.clearWait = min(2*g.clearWait, clearAgainMax)
+	g.o.Log.Warn("ended connectors left Tarn's triggers in a database; they are taken out when it can be written", "error", err)
 }
 
 // reads tells whether a connector of the same name reads the same database now.
@@ -74,7 +97,7 @@ func (g *Ingest) reads(c source.Config) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, e := range g.entries {
-		if e.conn.config.Name == c.Name && e.conn.config.Path("database.path") == c.Path("database.path") {
+		if e.conn.config.Name == c.Name && e.conn.config.SameDatabase(c) {
 			return true
 		}
 	}

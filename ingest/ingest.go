@@ -52,8 +52,11 @@ type Ingest struct {
 	log     source.Log
 	metrics *source.Metrics
 
-	absent  map[string]int // by connector name: in so many looks its file was missing
-	clearAt time.Time      // when what ended connectors left is tried again
+	// Only Run's goroutine has these.
+	every     time.Duration  // between two looks
+	absent    map[string]int // by connector name: in so many looks its file was missing
+	clearAt   time.Time      // when what ended connectors left is tried again
+	clearWait time.Duration
 
 	mu      sync.Mutex
 	entries map[string]*entry // by file name
@@ -81,7 +84,7 @@ func newOn(o Options, log source.Log) *Ingest {
 			o.Dir = dir
 		}
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}, absent: map[string]int{}}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}, every: lookEvery}
 }
 
 // Name is the part's name.
@@ -94,9 +97,10 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 	g.mu.Lock()
 	clear(g.entries)
 	g.mu.Unlock()
+	g.absent, g.clearAt, g.clearWait = map[string]int{}, time.Time{}, clearAgain
 	g.look(ctx)
 	ready()
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(g.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -180,7 +184,10 @@ func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[s
 	if err != nil {
 		g.o.Log.Warn("connector file is not taken over", "file", file, "error", err)
 		e := &entry{text: text, fault: err, since: g.o.Clock.Now(), conn: connector{file: file}}
-		if old != nil {
+		if fault.CodeOf(err) != fault.Conflict {
+			e.conn.config.Name = c.config.Name
+		}
+		if old != nil && old.runner != nil {
 			e.runner, e.cancel, e.done, e.conn = old.runner, old.cancel, old.done, old.conn
 		}
 		g.put(file, e)
@@ -230,16 +237,12 @@ func (g *Ingest) owner(name, file string) string {
 	return ""
 }
 
-// drop takes a file's entry out. Files that could not have their connector may now.
+// drop takes a file's entry out. Files that could not have its connector may now.
 func (g *Ingest) drop(file string) {
+	defer g.reconsider()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.entries, file)
-	for _, e := range g.entries {
-		if fault.CodeOf(e.fault) == fault.Conflict {
-			e.text = ""
-		}
-	}
 }
 
 func (e *entry) stop() {

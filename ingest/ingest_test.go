@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"context"
 	dbsql "database/sql"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -63,6 +64,7 @@ func newHouse(t *testing.T) *house {
 		Bus: h.bus, Meta: m, Schemas: schemas.New(m), Log: log, Clock: h.clock,
 		Dir: h.path("project/connectors"), Version: "test",
 	})
+	h.room.LookEvery(20 * time.Millisecond)
 	t.Cleanup(func() {
 		h.stop()
 		_ = h.bus.Close(context.Background())
@@ -219,8 +221,19 @@ func TestAFolderOfConnectors(t *testing.T) {
 	h.until("the other database", func() bool { return h.ops("port.main.calls") == "rcdtcdtcr" })
 	h.until("nothing of Tarn in the first database", func() bool { return h.count("port.db", ours) == 0 })
 
-	// A file that goes takes Tarn's triggers with it.
+	// A file that goes takes Tarn's triggers with it, unless it may be the one that is not understood.
+	if err := os.Remove(h.path("project/connectors/twin.json")); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the stop of port", func() bool { return h.status("port").Name == "" })
+	h.looks(40)
+	if h.count("next.db", ours) == 0 {
+		t.Fatal("port ended, although bad.json may be its own")
+	}
+	if err := os.Remove(h.path("project/connectors/bad.json")); err != nil {
 		t.Fatal(err)
 	}
 	h.until("the end of port", func() bool { return h.count("next.db", ours) == 0 })
@@ -271,6 +284,16 @@ func TestAFileThatGoesWhileTarnIsDown(t *testing.T) {
 	}
 }
 
+// looks waits for so many looks at the folder: each takes over what is written before it.
+func (h *house) looks(n int) {
+	for i := range n {
+		name := fmt.Sprint("look", i)
+		h.write("look.json", `{"name":"`+name+`","config":{"connector.class":"x"}}`)
+		h.until(name, func() bool { return h.status(name).Error != "" })
+	}
+	_ = os.Remove(h.path("project/connectors/look.json"))
+}
+
 func (h *house) count(name, query string) (n int) {
 	h.t.Helper()
 	db, err := dbsql.Open("sqlite", "file:"+h.path(name)+"?_pragma=busy_timeout(10000)")
@@ -282,6 +305,29 @@ func (h *house) count(name, query string) (n int) {
 		h.t.Fatal(err)
 	}
 	return n
+}
+
+// TestAConnectorThatIsSaidAnew: by another file, or with another path of the same database,
+// it goes on where it was.
+func TestAConnectorThatIsSaidAnew(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	h.write("copy.json", connector("port", "../port.db"))
+	h.until("the conflict", func() bool { return h.status("copy").Error != "" })
+	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("one connector", func() bool { return len(h.room.Statuses()) == 1 && h.status("port").Error == "" })
+	if err := os.Symlink(h.path("port.db"), h.path("link.db")); err != nil {
+		t.Fatal(err)
+	}
+	h.write("copy.json", connector("port", h.path("link.db")))
+	h.looks(40)
+	h.database("port.db", "INSERT INTO calls VALUES (2, 'b')")
+	h.until("the change", func() bool { return h.ops("port.main.calls") == "rc" })
 }
 
 func TestUnknownKeysNameTheNearest(t *testing.T) {

@@ -120,6 +120,7 @@ type Bus struct {
 
 	closed     atomic.Bool
 	full       atomic.Bool // the disk is at its reserve
+	trying     sync.Mutex  // over the file that tries the disk
 	restarting atomic.Bool
 
 	admin  sync.Mutex // one change of topics at a time; taken before mu

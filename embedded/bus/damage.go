@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,11 +109,12 @@ func (p *Partition) whole(ctx context.Context, s *session, from, last uint64) (u
 }
 
 // purgeable is the offset below which messages may go; at most the log start. The server's
-// next start cuts a file off behind a damaged message once some messages of that file
-// are purged, so it goes whole or not at all. p.mu is held.
+// next start cuts a file off behind a damaged message once messages of that file from it on
+// are purged: those wait for the whole file. p.mu is held.
 func (p *Partition) purgeable() int64 {
 	to := p.logStart
-	for _, g := range p.damage {
+	newest := slices.SortedFunc(slices.Values(p.damage), func(a, b gap) int { return cmp.Compare(b.First, a.First) })
+	for _, g := range newest { // each lowers what those before it must be far from
 		if g.First < to && p.index.bytesWithin(g.After, to) < fileBytesMax {
 			to = g.First - 1 // one whole message stays in front
 		}

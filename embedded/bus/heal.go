@@ -118,7 +118,10 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	if err := w.attach(s); err != nil {
 		return err
 	}
-	_, err = w.catchUp(ctx)
+	found, err := w.catchUp(ctx)
+	if found > 0 {
+		w.restarts = 0 // it got in after all
+	}
 	return err
 }
 

@@ -37,6 +37,8 @@ func (b *Bus) prompt() bool {
 // writes tells whether the disk takes a file as large as a message, whatever it says of its
 // free space.
 func (b *Bus) writes() error {
+	b.trying.Lock()
+	defer b.trying.Unlock()
 	path := filepath.Join(b.o.Dir, "try")
 	if err := b.o.Disk.WriteFile(path, make([]byte, joinBytesMax)); err != nil {
 		return err

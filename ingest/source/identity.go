@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"os"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -15,7 +17,7 @@ import (
 type Identity struct {
 	ID    string            `json:"id"`
 	Class string            `json:"class"`
-	Keys  map[string]string `json:"keys,omitempty"` // as of its last start
+	Keys  map[string]string `json:"keys,omitempty"` // as of its last start, without secrets
 	// Folder is the project folder of its last start: one whose file is gone from there has ended.
 	Folder string `json:"folder,omitempty"`
 	Ended  bool   `json:"ended,omitempty"`
@@ -24,15 +26,31 @@ type Identity struct {
 // databaseKeys are the keys that tell which database a connector reads.
 var databaseKeys = []string{"database.path", "database.hostname", "database.port", "database.dbname"}
 
-// sameDatabase tells whether two configurations speak of one database, as they are written:
-// a project folder may be moved with what is in it.
-func sameDatabase(a, b map[string]string) bool {
+// SameDatabase tells whether two configurations speak of one database: they say the same,
+// for a project folder may be moved with what is in it, or name the same file.
+func (c Config) SameDatabase(o Config) bool {
+	same := true
 	for _, key := range databaseKeys {
-		if a[key] != b[key] {
-			return false
-		}
+		same = same && c.Keys[key] == o.Keys[key]
 	}
-	return true
+	if same {
+		return true
+	}
+	mine, err := os.Stat(c.Path("database.path"))
+	if err != nil {
+		return false
+	}
+	theirs, err := os.Stat(o.Path("database.path"))
+	return err == nil && os.SameFile(mine, theirs)
+}
+
+// public are a connector's keys without secrets, which meta does not keep.
+func public(keys map[string]string) map[string]string {
+	out := maps.Clone(keys)
+	maps.DeleteFunc(out, func(key, _ string) bool {
+		return strings.Contains(key, "password") || strings.Contains(key, "secret") || strings.Contains(key, "token")
+	})
+	return out
 }
 
 // Known lists the connectors that ever started and have not ended, by name.
@@ -55,7 +73,7 @@ func Known(ctx context.Context, m *meta.Store) (map[string]Identity, error) {
 // the connector is now. Of another class it is another source. What it was on another
 // database ends, and what it left there before is its own again where it comes back to it.
 func register(ctx context.Context, m *meta.Store, c Config, class string) (id string, err error) {
-	now := Identity{ID: uuid.NewString(), Class: class, Keys: c.Keys, Folder: c.Folder}
+	now := Identity{ID: uuid.NewString(), Class: class, Keys: public(c.Keys), Folder: c.Folder}
 	known, err := identityOf(ctx, m, c.Name)
 	if err != nil && !errors.Is(err, meta.ErrNotFound) {
 		return "", err
@@ -65,12 +83,12 @@ func register(ctx context.Context, m *meta.Store, c Config, class string) (id st
 		if known.Class == class {
 			now.ID = known.ID
 		}
-		if !known.Ended && known.Keys != nil && (known.Class != class || !sameDatabase(known.Keys, c.Keys)) {
+		if !known.Ended && known.Keys != nil && (known.Class != class || !c.SameDatabase(Config{Keys: known.Keys, Folder: known.Folder})) {
 			if entries, err = ending(c.Name, known); err != nil {
 				return "", err
 			}
 		}
-		if known.ID == now.ID && !known.Ended && known.Folder == c.Folder && maps.Equal(known.Keys, c.Keys) {
+		if known.ID == now.ID && !known.Ended && known.Folder == c.Folder && maps.Equal(known.Keys, now.Keys) {
 			return now.ID, nil
 		}
 	}

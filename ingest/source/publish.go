@@ -84,7 +84,7 @@ func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 		r.set(Retrying, err)
 		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
 		return nil
-	case code == fault.TooLarge, code == fault.Conflict, code == fault.Invalid:
+	case code == fault.TooLarge, code == fault.Conflict, code == fault.Invalid, code == fault.Damaged:
 		return &quarantine{b.Schema.Table, err}
 	}
 	return fmt.Errorf("append to topic %s: %w", b.Topic, err)

@@ -212,16 +212,20 @@ func TestAFailingTableLeavesTheOthersAlone(t *testing.T) {
 		batch(`"1"`, "big", change(1, source.Create, nil, row(1, huge))),
 		batch(`"2"`, "calls", change(1, source.Create, nil, row(1, "a"))),
 		batch(`"3"`, "foreign", change(1, source.Create, nil, row(1, "a"))),
+		batch(`"3"`, "aside", change(1, source.Create, nil, row(1, "a"))),
 		batch(`"4"`, "calls", change(2, source.Create, nil, row(2, "b"))))
 	s.log.Refuse = func(topic string) (bool, error) {
 		if topic == "p.main.foreign" {
 			return false, fault.New(fault.Conflict, "filled by somebody else", "choose another prefix")
 		}
+		if topic == "p.main.aside" {
+			return false, fault.New(fault.Damaged, "the partition is set aside", "check the disk")
+		}
 		return false, nil
 	}
 	s.run(0)
 	s.acked(`"4"`)
-	if got := s.script.list(&s.script.skipped); !slices.Equal(got, []string{"big", "foreign"}) {
+	if got := s.script.list(&s.script.skipped); !slices.Equal(got, []string{"aside", "big", "foreign"}) {
 		t.Fatalf("skipped %q", got)
 	}
 	if got := s.script.list(&s.script.acked); slices.Contains(got, `"1"`) || slices.Contains(got, `"3"`) {
@@ -229,9 +233,9 @@ func TestAFailingTableLeavesTheOthersAlone(t *testing.T) {
 	}
 	s.until("an error that stays", func() bool {
 		st := s.runner.Status()
-		return st.State == source.Streaming && strings.Contains(st.Error, "big, foreign") && st.Hint != ""
+		return st.State == source.Streaming && strings.Contains(st.Error, "aside, big, foreign") && st.Hint != ""
 	})
-	for _, table := range []string{"big", "foreign"} {
+	for _, table := range []string{"aside", "big", "foreign"} {
 		if !slices.ContainsFunc(s.runner.Status().Findings, func(f source.Finding) bool { return f.Table == table && f.Hint != "" }) {
 			t.Fatalf("no finding on %s: %+v", table, s.runner.Status().Findings)
 		}

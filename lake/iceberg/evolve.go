@@ -59,7 +59,9 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 			continue
 		}
 		update.UpdateColumn([]string{name}, icetable.ColumnUpdate{Required: iceberg.Optional[bool]{Val: false, Valid: true}})
-		update.SetIdentifierField(nil) // they are required ones
+		if have.Key {
+			update.SetIdentifierField(nil) // which are required ones
+		}
 		changed = true
 	}
 	if !changed {

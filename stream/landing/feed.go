@@ -79,8 +79,8 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 // named, because damage stopped the one before it, goes on behind the damage.
 func (w *way) begin(p *bus.Partition) int64 {
 	next := p.LogStart()
+	w.progress.began(int(p.Number()), next)
 	if w.key.reader == bronzeReader && w.config.Table == "" || w.key.reader == silverReader && w.config.Mirror == "" {
-		w.progress.began(int(p.Number()), next)
 		return next
 	}
 	for first, after, lost := p.Lost(next); lost; first, after, lost = p.Lost(next) {

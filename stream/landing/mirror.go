@@ -178,17 +178,17 @@ func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
 
 // unknown tells what a record without a schema comes to. The topic's own source stores each
 // schema before its first use, so its store was lost, and the source stores it again when it
-// starts: the mirror waits. Anybody else's is refused.
+// starts: the mirror waits, unless a person named it to get on. Anybody else's is refused.
 func (s *mirrorSink) unknown(id unknownSchema, e *event) error {
-	if pos, err := record.ParsePos(string(e.pos)); err != nil || pos.Source != s.w.config.Source {
+	if pos, err := record.ParsePos(string(e.pos)); err != nil || pos.Source != s.w.config.Source || s.w.config.Mirror != "" {
 		return refusal(id.Error())
 	}
 	return lostSchema(id, s.w.key.topic)
 }
 
 func lostSchema(id unknownSchema, topic string) error {
-	return quarantine{fault.Newf(fault.Damaged, "start the topic's source, which stores its schemas again, or put state/meta.db back from a backup: the mirror goes on by itself",
-		"schema %d, of which topic %s has records, is not in state/meta.db", int64(id), topic)}
+	return quarantine{fault.Newf(fault.Damaged, "start the topic's source, which stores its schemas again, or put the data folder back from a backup: the mirror goes on by itself. Or name a new mirror by the setting tarn.mirror, to which such records are dead letters",
+		"schema %d, of which topic %s has records, is not in meta.db", int64(id), topic)}
 }
 
 func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) error {
@@ -335,8 +335,13 @@ func (s *mirrorSink) put(e entry) {
 func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 	if _, err := s.plan(ctx, m.Schema); errors.Is(err, errSkip) {
 		return nil
-	} else if unknown, is := errors.AsType[unknownSchema](err); is {
+	} else if unknown, is := errors.AsType[unknownSchema](err); is && s.w.config.Mirror == "" {
 		return lostSchema(unknown, s.w.key.topic)
+	} else if is {
+		s.w.progress.finding(fmt.Sprintf("a snapshot mark names a schema that is not known: %v", unknown))
+		if s.shape == nil {
+			return nil
+		}
 	} else if err != nil {
 		return err
 	}

@@ -343,7 +343,7 @@ func TestASchemaThatWasLost(t *testing.T) {
 	s.append(t, record.Encode(s.change('c', nil, append(row(2, "B", 1), num(7)))))
 	r.wait(t, func() bool {
 		one := r.line(s.topic.Name())
-		return one.State == "quarantined" && strings.Contains(one.Error, "is not in state/meta.db") && one.Hint != "" && one.DeadLetters == 0
+		return one.State == "quarantined" && strings.Contains(one.Error, "is not in meta.db") && one.Hint != "" && one.DeadLetters == 0
 	}, func() any { return r.line(s.topic.Name()) })
 	s.put(t, later)
 	r.halt()

@@ -112,7 +112,7 @@ func (d *letter) render(topic string, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, value, why := d.r.Key, d.r.Value, d.why
+	key, value, why := cut(d.r.Key, deadBytesMax), cut(d.r.Value, deadBytesMax), cut(d.why, deadBytesMax/8)
 	for {
 		out, err := plainJSON(struct {
 			Topic     string  `json:"topic"`
@@ -127,7 +127,7 @@ func (d *letter) render(topic string, at time.Time) ([]byte, error) {
 		if err != nil || len(out) <= deadBytesMax {
 			return out, err
 		}
-		why = fmt.Sprintf("%s (the record of %d bytes is cut; it is whole in the topic)", d.why, len(d.r.Key)+len(d.r.Value))
+		why = fmt.Sprintf("%s (the record of %d bytes is cut; it is whole in the topic)", cut(d.why, deadBytesMax/8), len(d.r.Key)+len(d.r.Value))
 		switch longest := max(len(key), len(value), len(headerText)); longest {
 		case len(value):
 			value = value[:longest/2]
@@ -138,6 +138,9 @@ func (d *letter) render(topic string, at time.Time) ([]byte, error) {
 		}
 	}
 }
+
+// cut is at most so many bytes of a text.
+func cut[T []byte | string](text T, bytes int) T { return text[:min(len(text), bytes)] }
 
 // plainJSON renders without the escapes that only a web page needs.
 func plainJSON(v any) ([]byte, error) {

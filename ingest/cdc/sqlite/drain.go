@@ -208,7 +208,8 @@ func (d *drainer) remember() {
 		d.conflicts, d.held = nil, 0
 	}
 	d.held += l.size
-	for len(d.conflicts) > 0 && (len(d.conflicts) == conflictsMax || d.held > drainBytesMax) {
+	// A row that is written may be in conflict once by each way to be unique.
+	for len(d.conflicts) >= len(d.c.Def.Uniques) && (len(d.conflicts) == conflictsMax || d.held > drainBytesMax) {
 		d.held -= d.conflicts[0].size
 		d.conflicts = d.conflicts[1:]
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	dbsql "database/sql"
 	"errors"
+	"os"
+	"path/filepath"
 	"time"
 
+	"tarn/embedded/fault"
 	"tarn/ingest/source"
 )
 
@@ -128,6 +131,9 @@ func forget(ctx context.Context, c source.Config, sourceID string) error {
 	}
 	db, err := openDatabase(ctx, s.path)
 	if err != nil {
+		if _, gone := os.Stat(filepath.Dir(s.path)); fault.CodeOf(err) == fault.NotFound && gone == nil {
+			return nil // and all that was in it
+		}
 		return err
 	}
 	err = db.writing(ctx, func(tx *dbsql.Tx) error {

@@ -136,6 +136,17 @@ func TestAReplacedRowBehindACut(t *testing.T) {
 	}
 }
 
+// TestWideRowsThatAreReplaced: one row takes the place of two, each as large as a drain.
+func TestWideRowsThatAreReplaced(t *testing.T) {
+	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE wide (id INTEGER PRIMARY KEY, code TEXT UNIQUE, v BLOB)",
+		"INSERT INTO wide VALUES (1, 'a', zeroblob(2500000)), (2, 'b', zeroblob(2500000))")
+	defer r.close()
+	r.start()
+	r.equal("wide")
+	r.exec("INSERT OR REPLACE INTO wide VALUES (1, 'b', zeroblob(2500000))")
+	r.equal("wide")
+}
+
 // TestATriggerThatComesBack: a trigger made after Tarn's, which changes the row by way of
 // another table, would let Tarn see the second change first.
 func TestATriggerThatComesBack(t *testing.T) {

@@ -79,7 +79,7 @@ func (r *reader) regrown(ctx context.Context, l *landscape) error {
 			lost = append(lost, name)
 		}
 	}
-	return resnapshot(lost, "the database lost changes that the topic has: its disk lost their end, or it was put back from a backup")
+	return resnapshot(lost, "the database lost changes that the topic has: its disk lost their end, or it or Tarn's data was put back from a backup")
 }
 
 // goBack finds the standings of the tables whose topic lost its end.
@@ -139,6 +139,8 @@ func (r *reader) rewound(ctx context.Context, c *capture, st standing, place rec
 	switch {
 	case oldest == 1:
 		st.Seq, st.Stamp, st.Open = 0, "", 0
+	case stamp(ts) == last.Stamp:
+		return st, false, nil // pruning may have gone into their statement, and taken a conflict
 	case oldest > 1 && oldest <= placeSeq(place.Place):
 		st.Seq, st.Stamp, st.Open = oldest, stamp(ts), oldest
 	default:

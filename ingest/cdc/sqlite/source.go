@@ -295,11 +295,11 @@ func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cu
 	if err := r.verify(ctx, t, c, st); err != nil {
 		return b, false, 0, err
 	}
-	var open []logRow
+	var conflicts []logRow
 	if last := r.undecided[st.Incarnation]; last.seq == st.Seq {
-		open = last.conflicts
+		conflicts = last.conflicts
 	}
-	got, err := newDrainer(c, c.schemas[0], r.drainRows).drain(ctx, r.db.conn, &st, open)
+	got, err := newDrainer(c, c.schemas[0], r.drainRows).drain(ctx, r.db.conn, &st, conflicts)
 	if err != nil {
 		return b, false, 0, err
 	}

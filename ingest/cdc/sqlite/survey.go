@@ -290,8 +290,8 @@ func (r *reader) tableFindings(l *landscape) []source.Finding {
 	for _, t := range r.tables {
 		if r.pos.Tables[t.name].Gap {
 			out = append(out, source.Finding{
-				Table: t.name, Message: fmt.Sprintf("changes of table %s were missed: its definition changed, or its log was lost", t.name),
-				Hint: "start once with " + keySnapshot + " " + modeAlways + " to make the mirror equal again; " + modeNoData + " makes no snapshot",
+				Table: t.name, Message: fmt.Sprintf("changes of table %s were missed: its definition or its topic changed, or its log was lost", t.name),
+				Hint: "start once with " + keySnapshot + " " + modeAlways + " to make the mirror equal again",
 			})
 		}
 		if t.gone {
