@@ -97,7 +97,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project}
 	parts := []life.Part{
-		f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
+		f.HTTP(), f.Memory(), h.lakePart(), life.Made("upkeep", func() life.Part { return h.lake.Upkeep() }), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
 		sql.Part(h.gateOptions, f.Front.Mount, func(s *sql.SQL) { h.sql = s }), h.uiPart(u.Sample),
 	}
 	if u.Sample {
@@ -180,7 +180,7 @@ func (h *house) gateOptions() engine.Options {
 		MemoryBytes: h.Config.Shares().Query, Threads: runtime.GOMAXPROCS(0), TempDir: h.Dir.Path("state"),
 		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
 		System: []engine.SystemTable{
-			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()),
+			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
 		},
 	}

@@ -85,6 +85,21 @@ type FileStats struct {
 	Deleted int64 // rows of the file that deletes take out; -1 where unknown
 }
 
+// Health is what upkeep would look at in a table: its current files, its snapshots, and what
+// lies in its folder without being named by any of them.
+type Health struct {
+	table.Ident
+	Files       int64 // data files
+	SmallFiles  int64 // those of less than 8 MiB
+	Bytes       int64 // of the data files
+	Rows        int64 // in the data files, deleted ones among them
+	DeleteFiles int64
+	Deleted     int64 // rows that deletes take out
+	Snapshots   int64
+	OrphanFiles int64 // older than an hour, and named by no snapshot that is kept
+	OrphanBytes int64
+}
+
 // Catalog reads the lake. Safe for concurrent use.
 type Catalog interface {
 	Namespaces(ctx context.Context) ([]string, error)
@@ -98,4 +113,6 @@ type Catalog interface {
 	DropView(ctx context.Context, id table.Ident) error
 	Stats(ctx context.Context) ([]Stats, error)
 	Files(ctx context.Context) ([]FileStats, error)
+	// Health reads the manifests of all snapshots and the folders of all tables.
+	Health(ctx context.Context) ([]Health, error)
 }

@@ -112,6 +112,7 @@ func (s *shelf) DropView(_ context.Context, id table.Ident) error {
 
 func (s *shelf) Stats(context.Context) ([]catalog.Stats, error)     { return nil, nil }
 func (s *shelf) Files(context.Context) ([]catalog.FileStats, error) { return nil, nil }
+func (s *shelf) Health(context.Context) ([]catalog.Health, error)   { return nil, nil }
 
 // house is a Gate with its door, over one warehouse.
 type house struct {

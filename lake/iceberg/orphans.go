@@ -1,0 +1,122 @@
+//go:build duckdb_arrow
+
+package iceberg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/iceberg-go"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/lake/table"
+)
+
+// names gathers the paths that metadata leads to, until the first error.
+type names struct {
+	store *Store
+	paths map[string]bool
+	err   error
+}
+
+func (s *Store) names() *names { return &names{store: s, paths: map[string]bool{}} }
+
+// add tells whether a file is new among the names.
+func (n *names) add(uri string) bool {
+	path, err := n.store.root.Path(uri)
+	if err != nil {
+		n.err = errors.Join(n.err, err)
+		return false
+	}
+	known := n.paths[path]
+	n.paths[path] = true
+	return !known
+}
+
+// state adds a table's snapshots with their data, delete and manifest files, its statistics,
+// its metadata and the metadata before it.
+func (n *names) state(ctx context.Context, st *state) {
+	n.add(st.location)
+	for f := range st.meta.PreviousFiles() {
+		n.add(f.MetadataFile)
+	}
+	for f := range st.meta.Statistics() {
+		n.add(f.StatisticsPath)
+	}
+	for f := range st.meta.PartitionStatistics() {
+		n.add(f.StatisticsPath)
+	}
+	for _, snap := range st.meta.Snapshots() {
+		if n.err = errors.Join(n.err, ctx.Err()); n.err != nil {
+			return
+		}
+		n.snapshot(&snap)
+	}
+}
+
+func (n *names) snapshot(snap *icetable.Snapshot) {
+	if !n.add(snap.ManifestList) {
+		return
+	}
+	io := n.store.io()
+	manifests, err := snap.Manifests(io)
+	if err != nil {
+		n.err = fmt.Errorf("read snapshot %d: %w", snap.SnapshotID, err)
+		return
+	}
+	for _, m := range manifests {
+		if n.add(m.FilePath()) {
+			n.manifest(io, m)
+		}
+	}
+}
+
+func (n *names) manifest(io *fileIO, m iceberg.ManifestFile) {
+	for entry, err := range m.Entries(io, true) {
+		if err != nil {
+			n.err = fmt.Errorf("read manifest %s: %w", m.FilePath(), err)
+			return
+		}
+		n.add(entry.DataFile().FilePath())
+	}
+}
+
+// kinds are the endings of the files that a table's own writers make; anything else in its
+// folder is somebody's who knows why.
+var kinds = []string{".parquet", ".avro", ".metadata.json"}
+
+// orphans calls f for each file of a table's folder that was last written before a moment
+// and that is not named. Only the folder that Tarn gives a table of the name is looked at,
+// and none in it that another system keeps its log in (_delta_log).
+func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named map[string]bool, before time.Time, f func(path string, size int64)) error {
+	dir, err := s.root.Path(st.meta.Location())
+	if err != nil || s.root.URI(dir) != s.root.TableURI(id) {
+		return err
+	}
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // old metadata goes while the folder is read
+			return ctx.Err()
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(d.Name(), "_"):
+			return fs.SkipDir
+		case d.IsDir() || named[path] || !slices.ContainsFunc(kinds, func(end string) bool { return strings.HasSuffix(path, end) }):
+			return ctx.Err()
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
+			f(path, info.Size())
+		}
+		return err
+	})
+}
