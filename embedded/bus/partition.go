@@ -183,8 +183,9 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 	if err := p.settleOffsets(recorded, kept, info.State.FirstSeq); err != nil {
 		return err
 	}
-	if kept.lost {
-		if err := p.saveStart(ctx, p.LogStart()); err != nil {
+	// A start that the log itself tells is kept, or damage to its front would put it back.
+	if start := p.LogStart(); kept.lost || !fresh && start > kept.logStart {
+		if err := p.saveStart(ctx, start); err != nil {
 			return err
 		}
 	}

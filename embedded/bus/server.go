@@ -24,6 +24,8 @@ const (
 	memoryBytesMax  = 256 << 20 // RAM of consumers' states
 	startTimeout    = 60 * time.Second
 	apiTimeout      = 10 * time.Second
+	createTriesMax  = 100
+	createPause     = 30 * time.Millisecond
 	recoveryTasks   = 4 // streams that the server restores side by side
 
 	// partitionsPerLane is how many partitions share a connection: several busy
@@ -281,11 +283,23 @@ func (s *session) info(ctx context.Context, stream string) (jetstream.StreamInfo
 	return *st.CachedInfo(), nil
 }
 
+// create makes a stream. The server removes the files of one that was deleted behind its
+// answer, and refuses to make another of the name meanwhile.
 func (s *session) create(ctx context.Context, c jetstream.StreamConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	_, err := s.api.CreateStream(ctx, c)
-	return err
+	for tries := 1; ; tries++ {
+		_, err := s.api.CreateStream(ctx, c)
+		refusal, ok := errors.AsType[*jetstream.APIError](err)
+		if !ok || refusal.ErrorCode != jetstream.ErrorCode(server.JSStreamCreateErrF) || tries == createTriesMax {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(createPause):
+		}
+	}
 }
 
 // message reads one message by its sequence.
