@@ -36,6 +36,10 @@ func (n *names) add(uri string) bool {
 	}
 	known := n.paths[path]
 	n.paths[path] = true
+	if strings.Contains(uri, "%") { // which a foreign writer may have in a name as it is
+		_, plain, _ := strings.Cut(uri, n.store.root.Dir())
+		n.paths[filepath.Join(n.store.root.Dir(), plain)] = true
+	}
 	return !known
 }
 
@@ -93,10 +97,11 @@ var kinds = []string{".parquet", ".avro", ".metadata.json"}
 
 // orphans calls f for each file of a table's folder that was last written before a moment
 // and that is not named. Only the folder that Tarn gives a table of the name is looked at,
-// and none in it that another system keeps its log in (_delta_log).
+// and none in it that another system keeps its log in (_delta_log). A partitioned table is
+// another engine's, which names files by values: it is left to that engine.
 func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named map[string]bool, before time.Time, f func(path string, size int64)) error {
 	dir, err := s.root.Path(st.meta.Location())
-	if err != nil || s.root.URI(dir) != s.root.TableURI(id) {
+	if err != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(st) {
 		return err
 	}
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -119,4 +124,8 @@ func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named ma
 		}
 		return err
 	})
+}
+
+func partitioned(st *state) bool {
+	return slices.ContainsFunc(st.meta.PartitionSpecs(), func(p iceberg.PartitionSpec) bool { return !p.IsUnpartitioned() })
 }
