@@ -49,7 +49,6 @@ type Options struct {
 type Lake struct {
 	store *iceberg.Store
 	clock life.Clock
-	log   *slog.Logger
 
 	mu    sync.Mutex
 	since map[string]time.Time // line of Report -> when it came
@@ -65,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lake: %w", err)
 	}
-	return &Lake{store: store, clock: o.Clock, log: o.Log.With("part", "lake"), since: map[string]time.Time{}}, nil
+	return &Lake{store: store, clock: o.Clock, since: map[string]time.Time{}}, nil
 }
 
 // Close closes the lake, after whoever commits and reads has stopped.
@@ -76,39 +75,6 @@ func (l *Lake) Tables() table.Tables { return l.store }
 
 // Catalog shows tables, views and snapshots to those who read.
 func (l *Lake) Catalog() catalog.Catalog { return l.store }
-
-// sweepEvery is the time between two looks for files that nothing names.
-const sweepEvery = time.Hour
-
-// Upkeep is the part that removes what no table needs any more, every hour. What it cannot
-// remove it tells, and tries again.
-func (l *Lake) Upkeep() life.Part {
-	return life.Func("upkeep", func(ctx context.Context, ready func()) error {
-		ready()
-		tick := time.NewTicker(sweepEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			if _, err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
-				l.log.Warn("orphan files are not all removed", "error", err)
-			}
-		}
-	})
-}
-
-// Sweep removes files that no table's metadata leads to, as iceberg.Store.Sweep says: those
-// that the sweep before it found as well, a day old.
-func (l *Lake) Sweep(ctx context.Context) (iceberg.Swept, error) {
-	swept, err := l.store.Sweep(ctx)
-	if swept.Files > 0 {
-		l.log.Info("orphan files removed", "files", swept.Files, "bytes", swept.Bytes)
-	}
-	return swept, err
-}
 
 // Recorded tells how far any table has recorded a partition, from memory; the zero
 // value where none has. It is bus.Recorded. A damaged table tells nothing here: the log's

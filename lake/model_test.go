@@ -55,7 +55,7 @@ func TestTableAgainstModel(t *testing.T) {
 		m.tab = m.h.ensure(orders, orderColumns)
 		steps := map[string]func(){
 			"append": m.append, "upsert": m.upsert, "upsert again": m.upsert, "delete below": m.deleteBelow, "add column": m.addColumn,
-			"foreign append": m.foreignAppend, "foreign delete": m.foreignDelete, "reopen": m.reopen, "properties": m.properties, "relax": m.relax, "sweep": m.sweep,
+			"foreign append": m.foreignAppend, "foreign delete": m.foreignDelete, "reopen": m.reopen, "properties": m.properties, "relax": m.relax,
 		}
 		names := slices.Sorted(maps.Keys(steps))
 		for range rapid.IntRange(1, 9).Draw(r, "steps") {
@@ -156,12 +156,6 @@ func (m *model) upsert() {
 	c := m.change(m.tab.Columns(), puts)
 	c.Keys = rows(m.tb, keyColumns(orderColumns), lines...)
 	m.commit(c)
-}
-
-// sweep removes what no snapshot names, of which none is in the model.
-func (m *model) sweep() {
-	m.h.swept()
-	m.h.swept()
 }
 
 // relax lets the key be null, which it never is here: what is looked up by it is the same.

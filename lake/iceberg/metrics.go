@@ -13,7 +13,6 @@ import (
 type metrics struct {
 	commits, rows   *prometheus.CounterVec
 	files, failures prometheus.Counter
-	swept           prometheus.Counter
 	conflicts       prometheus.Counter
 	commitSeconds   prometheus.Histogram
 	lookupSeconds   prometheus.Histogram
@@ -40,7 +39,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		rows:          vec("tarn_lake_rows_total", "Rows written and rows taken out by position deletes.", "change"),
 		files:         counter("tarn_lake_files_total", "Parquet files that commits added."),
 		failures:      counter("tarn_lake_commit_failures_total", "Commits of which nothing became visible."),
-		swept:         counter("tarn_lake_orphans_removed_total", "Files that no metadata named and that were removed."),
 		conflicts:     counter("tarn_lake_commit_conflicts_total", "Commits worked out again after a foreign one."),
 		commitSeconds: seconds("tarn_lake_commit_seconds", "From a commit's turn to its catalog commit."),
 		lookupSeconds: seconds("tarn_lake_lookup_seconds", "Time to find the rows of an upsert's keys."),
@@ -49,7 +47,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		damaged:       gauge("tarn_lake_damaged_tables", "Tables whose metadata cannot be read."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged, m.swept)
+		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged)
 	}
 	return m
 }

@@ -110,7 +110,7 @@ func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named ma
 			return ctx.Err()
 		case err != nil:
 			return err
-		case d.IsDir() && strings.HasPrefix(d.Name(), "_"):
+		case d.IsDir() && path != dir && strings.HasPrefix(d.Name(), "_"):
 			return fs.SkipDir
 		case d.IsDir() || named[path] || !slices.ContainsFunc(kinds, func(end string) bool { return strings.HasSuffix(path, end) }):
 			return ctx.Err()

@@ -59,7 +59,6 @@ type Store struct {
 	duck    *duck.Instance
 	metrics *metrics
 	leases  leases
-	unnamed map[string]bool // orphans that the last sweep found and left; Sweep's alone
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	tables  map[table.Ident]*handle
