@@ -41,9 +41,9 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 		return err
 	}
 	unclear = unclear || len(seen) == 0 && len(known) > 1
-	for name, k := range known {
+	for name, folder := range known {
 		file, loaded := files[name]
-		if seen[file] || k.Folder != g.project() {
+		if seen[file] || folder != g.project() {
 			delete(g.absent, name)
 			continue
 		}

@@ -1,39 +1,15 @@
 package bus_test
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/bustest"
 	"tarn/embedded/meta"
 )
-
-// spoil flips a bit of a stored value.
-func spoil(t testing.TB, dir, value string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "bus/jetstream/TARN/streams/*/msgs/*.blk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.Index(data, []byte(value)); at >= 0 {
-			data[at] ^= 1
-			if err := os.WriteFile(f, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-	t.Fatalf("%s is in no file", value)
-}
 
 // TestADamagedMessageIsToldUntilTheLogStartPassesIt: the log goes on round it, with and
 // without a checkpoint that knew it whole.
@@ -51,7 +27,7 @@ func TestADamagedMessageIsToldUntilTheLogStartPassesIt(t *testing.T) {
 				if !checked {
 					forget(t, h.dir, meta.Checks, "t/0")
 				}
-				spoil(t, h.dir, value)
+				bustest.Spoil(t, filepath.Join(h.dir, "bus"), value)
 				h.open()
 				damaged(t, h, int64(n), len(values))
 			})

@@ -270,7 +270,7 @@ func (p *Partition) readUpTo(ctx context.Context, s *session, from, last uint64,
 	}
 	defer c.close()
 	for seq := from - 1; seq < last; {
-		m, _, err := c.within(ctx, apiTimeout)
+		m, err := c.within(ctx, apiTimeout)
 		if err != nil {
 			return found, fmt.Errorf("read the log of %s after message %d: %w", p.label, seq, err)
 		}

@@ -154,7 +154,7 @@ func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched
 		if err := r.aim(ctx, out.Next); err != nil {
 			return out, err
 		}
-		m, _, err := r.cursor.next(ctx)
+		m, err := r.cursor.next(ctx)
 		switch {
 		case err == nil:
 		case len(out.Batches) > 0 && ctx.Err() != nil:

@@ -225,18 +225,18 @@ func (s *session) cursor(ctx context.Context, laneNo int, stream string, from ui
 	return &cursor{session: s, it: it, drop: drop}, nil
 }
 
-// next waits for the next message; left is how many the stream holds behind it. Of a
-// ctx that ends it returns ctx's error, and may be called again.
-func (c *cursor) next(ctx context.Context) (m stored, left uint64, err error) {
+// next waits for the next message. Of a ctx that ends it returns ctx's error, and may be
+// called again.
+func (c *cursor) next(ctx context.Context) (stored, error) {
 	msg, err := c.it.Next(jetstream.NextContext(ctx))
 	if err != nil {
-		return stored{}, 0, err
+		return stored{}, err
 	}
 	meta, err := msg.Metadata()
 	if err != nil {
-		return stored{}, 0, err
+		return stored{}, err
 	}
-	return stored{seq: meta.Sequence.Stream, header: msg.Headers(), data: msg.Data(), at: meta.Timestamp}, meta.NumPending, nil
+	return stored{seq: meta.Sequence.Stream, header: msg.Headers(), data: msg.Data(), at: meta.Timestamp}, nil
 }
 
 func (c *cursor) close() {
@@ -266,7 +266,7 @@ func (l serverLog) Fatalf(format string, v ...any) {
 }
 
 // within is next with a limit, for messages that are known to be there.
-func (c *cursor) within(ctx context.Context, limit time.Duration) (stored, uint64, error) {
+func (c *cursor) within(ctx context.Context, limit time.Duration) (stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return c.next(ctx)

@@ -28,7 +28,7 @@ const (
 	LogStarts Bucket = "log_starts" // embedded/bus: topic/partition -> offset
 	Checks    Bucket = "checks"     // embedded/bus: topic/partition -> checkpoint; may be lost
 	Positions Bucket = "positions"  // ingest/source: source id -> position JSON
-	Sources   Bucket = "sources"    // ingest/source: source name -> Identity JSON
+	Sources   Bucket = "sources"    // ingest/source: source name -> identity JSON
 	Leavings  Bucket = "leavings"   // ingest/source: what ended sources left in their databases, JSON
 	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
 	IDs       Bucket = "ids"        // counters: name -> next number

@@ -29,7 +29,7 @@ func leavingKey(id string, keys map[string]string) string {
 
 // ending are the entries of meta that end a connector: its position goes, and what it left
 // in its database is noted.
-func ending(name string, known Identity) ([]meta.Entry, error) {
+func ending(name string, known identity) ([]meta.Entry, error) {
 	text, err := json.Marshal(leaving{known.ID, name, known.Class, known.Keys, known.Folder})
 	return []meta.Entry{
 		{Bucket: meta.Positions, Key: known.ID},

@@ -13,8 +13,8 @@ import (
 	"tarn/embedded/meta"
 )
 
-// Identity is what Tarn keeps of a connector under its name.
-type Identity struct {
+// identity is what Tarn keeps of a connector under its name.
+type identity struct {
 	ID    string            `json:"id"`
 	Class string            `json:"class"`
 	Keys  map[string]string `json:"keys,omitempty"` // as of its last start, without secrets
@@ -53,17 +53,18 @@ func public(keys map[string]string) map[string]string {
 	return out
 }
 
-// Known lists the connectors that ever started and have not ended, by name.
-func Known(ctx context.Context, m *meta.Store) (map[string]Identity, error) {
+// Known lists the connectors that ever started and have not ended: name -> the project folder
+// of its last start.
+func Known(ctx context.Context, m *meta.Store) (map[string]string, error) {
 	list, err := m.List(ctx, meta.Sources)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]Identity{}
+	out := map[string]string{}
 	for _, e := range list {
-		var known Identity
+		var known identity
 		if err := json.Unmarshal(e.Value, &known); err == nil && !known.Ended {
-			out[e.Key] = known
+			out[e.Key] = known.Folder
 		}
 	}
 	return out, nil
@@ -73,7 +74,7 @@ func Known(ctx context.Context, m *meta.Store) (map[string]Identity, error) {
 // the connector is now. Of another class it is another source. What it was on another
 // database ends, and what it left there before is its own again where it comes back to it.
 func register(ctx context.Context, m *meta.Store, c Config, class string) (id string, err error) {
-	now := Identity{ID: uuid.NewString(), Class: class, Keys: public(c.Keys), Folder: c.Folder}
+	now := identity{ID: uuid.NewString(), Class: class, Keys: public(c.Keys), Folder: c.Folder}
 	known, err := identityOf(ctx, m, c.Name)
 	if err != nil && !errors.Is(err, meta.ErrNotFound) {
 		return "", err
@@ -102,7 +103,7 @@ func register(ctx context.Context, m *meta.Store, c Config, class string) (id st
 	return now.ID, m.Put(ctx, entries...)
 }
 
-func identityOf(ctx context.Context, m *meta.Store, name string) (known Identity, err error) {
+func identityOf(ctx context.Context, m *meta.Store, name string) (known identity, err error) {
 	value, err := m.Get(ctx, meta.Sources, name)
 	if err == nil {
 		err = json.Unmarshal(value, &known)

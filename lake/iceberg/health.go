@@ -56,9 +56,6 @@ func (s *Store) healthOf(ctx context.Context, id table.Ident, st *state) (catalo
 	if n.err != nil {
 		return h, n.err
 	}
-	err = s.orphans(ctx, id, st, n.paths, s.Clock.Now().Add(-orphanAge), func(_ string, size int64) {
-		h.OrphanFiles++
-		h.OrphanBytes += size
-	})
+	h.OrphanFiles, h.OrphanBytes, err = s.orphans(ctx, id, st, n.paths)
 	return h, err
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
@@ -95,16 +94,17 @@ func (n *names) manifest(io *fileIO, m iceberg.ManifestFile) {
 // folder is somebody's who knows why.
 var kinds = []string{".parquet", ".avro", ".metadata.json"}
 
-// orphans calls f for each file of a table's folder that was last written before a moment
-// and that is not named. Only the folder that Tarn gives a table of the name is looked at,
-// and none in it that another system keeps its log in (_delta_log). A partitioned table is
-// another engine's, which names files by values: it is left to that engine.
-func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named map[string]bool, before time.Time, f func(path string, size int64)) error {
+// orphans counts the files of a table's folder that are not named, nor younger than orphanAge.
+// Only the folder that Tarn gives a table of the name is looked at, and none in it that
+// another system keeps its log in (_delta_log). A partitioned table is another engine's, which
+// names files by values: it is left to that engine.
+func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named map[string]bool) (files, bytes int64, err error) {
 	dir, err := s.root.Path(st.meta.Location())
 	if err != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(st) {
-		return err
+		return 0, 0, err
 	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	before := s.Clock.Now().Add(-orphanAge)
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // old metadata goes while the folder is read
 			return ctx.Err()
@@ -120,10 +120,12 @@ func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named ma
 			return nil
 		}
 		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
-			f(path, info.Size())
+			files++
+			bytes += info.Size()
 		}
 		return err
 	})
+	return files, bytes, err
 }
 
 func partitioned(st *state) bool {

@@ -1,16 +1,15 @@
 package landing_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/bustest"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
@@ -54,29 +53,6 @@ func (h *house) close(t testing.TB) {
 	}
 }
 
-// spoil flips a bit of a stored value.
-func (h *house) spoil(t testing.TB, value string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.dir, "bus/jetstream/TARN/streams/*/msgs/*.blk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.Index(data, []byte(value)); at >= 0 {
-			data[at] ^= 1
-			if err := os.WriteFile(f, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-	t.Fatalf("%s is in no file", value)
-}
-
 // TestAHoleInTheLogStopsItsTablesBeforeIt: what comes before the damaged message lands,
 // what comes behind it does not, now and after each start, until a person acts.
 func TestAHoleInTheLogStopsItsTablesBeforeIt(t *testing.T) {
@@ -99,7 +75,7 @@ func TestAHoleInTheLogStopsItsTablesBeforeIt(t *testing.T) {
 			}
 			put(landed, all)
 			h.close(t)
-			h.spoil(t, fmt.Sprint("berth-", bad))
+			bustest.Spoil(t, filepath.Join(h.dir, "bus"), fmt.Sprint("berth-", bad))
 			for start := range 3 {
 				h.open(t)
 				top, err := h.bus.Topic("port.main.calls")

@@ -75,11 +75,7 @@ func TestTarnsDataPutBack(t *testing.T) {
 			r.start()
 			r.exec("INSERT INTO calls VALUES (7, 'G', 7)", "DELETE FROM calls WHERE id = 1", "UPDATE calls SET teu = 4 WHERE id = 2")
 			r.equal("calls")
-			log := ""
-			if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
-				t.Fatal(err)
-			}
-			r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+			r.pruned("calls")
 			r.stop()
 			r.log.Cut(t, "p.main.calls", len(r.log.Batches("p.main.calls"))-batches)
 			if err := r.meta.Put(t.Context(), saved...); err != nil {

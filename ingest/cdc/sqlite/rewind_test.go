@@ -54,11 +54,7 @@ func TestALostEndOfTheLogIsReadAgain(t *testing.T) {
 				r.equal("calls")
 			}
 			if delay == 0 {
-				log := ""
-				if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
-					t.Fatal(err)
-				}
-				r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+				r.pruned("calls")
 			}
 			r.stop()
 			r.log.Cut(t, "p.main.calls", len(r.log.Batches("p.main.calls"))-batches-1)

@@ -217,6 +217,23 @@ func (r *rig) truth(table string) map[string]string {
 	return out
 }
 
+// shadow is the name of a table's shadow table.
+func (r *rig) shadow(table string) (name string) {
+	r.t.Helper()
+	if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = ?", table).Scan(&name); err != nil {
+		r.t.Fatal(err)
+	}
+	return name
+}
+
+// pruned waits until only the last line of a table's shadow table is there, whose name it returns.
+func (r *rig) pruned(table string) string {
+	r.t.Helper()
+	log := r.shadow(table)
+	r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+	return log
+}
+
 func (r *rig) schema(table string) *record.Schema {
 	r.t.Helper()
 	tables, err := sqlite.Kind.Discover(context.Background(), source.Config{Keys: r.config})

@@ -300,11 +300,7 @@ func TestAnIdleSourceIsNotAbandoned(t *testing.T) {
 	r := running(t)
 	r.exec("UPDATE calls SET teu = 1")
 	r.equal("calls")
-	var log string
-	if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
-		t.Fatal(err)
-	}
-	r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+	log := r.pruned("calls")
 	m, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -364,10 +360,7 @@ func TestALineThatNobodyOfOursWroteIsNotTaken(t *testing.T) {
 		r.equal("calls")
 		r.stop()
 		r.exec("UPDATE calls SET teu = 5")
-		var log string
-		if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
-			t.Fatal(err)
-		}
+		log := r.shadow("calls")
 		r.exec(`UPDATE "` + log + `" SET ` + set + ` WHERE seq = (SELECT max(seq) FROM "` + log + `")`)
 		r.start()
 		r.equal("calls")

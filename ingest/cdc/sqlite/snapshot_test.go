@@ -148,11 +148,7 @@ func TestTheLogIsPruned(t *testing.T) {
 		r.exec("UPDATE calls SET teu = teu + 1")
 	}
 	r.equal("calls")
-	log := ""
-	if err := r.app.QueryRow("SELECT log FROM _tarn_meta WHERE tbl = 'calls'").Scan(&log); err != nil {
-		t.Fatal(err)
-	}
-	r.until("all but the last line pruned", func() bool { return r.number(`SELECT count(*) FROM "`+log+`"`) == 1 })
+	r.pruned("calls")
 	r.stop()
 	r.exec("UPDATE calls SET teu = 0 WHERE id = 2")
 	r.start()

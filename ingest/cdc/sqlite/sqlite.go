@@ -45,12 +45,17 @@ var Kind = source.Kind{
 	},
 	Check:    check,
 	Discover: discover,
-	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
-		s, err := open(ctx, c, env, at, drainRowsMax)
+	Open:     opener(drainRowsMax),
+	Forget:   forget,
+}
+
+// opener is Kind's Open with drains of so many lines at most.
+func opener(drainRows int) func(context.Context, source.Config, source.Env, source.Position) (source.Source, error) {
+	return func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
+		s, err := open(ctx, c, env, at, drainRows)
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
-	},
-	Forget: forget,
+	}
 }

@@ -156,7 +156,7 @@ func (r *reader) judge(l *landscape, t *tableInfo) (lost, renew bool, why string
 		return false, !ok, why
 	case asked, !known, st.elsewhere(r.settings.topic(t.name)):
 		return false, true, ""
-	case !slices.ContainsFunc(l.captures[t.name], func(c *capture) bool { return c.Incarnation == st.Incarnation }):
+	case l.captureAt(t.name, st.Incarnation) == nil:
 		return true, false, ""
 	}
 	ok, why := l.whole(c, &t.def)
