@@ -76,6 +76,9 @@ func (l *Lake) Tables() table.Tables { return l.store }
 // Catalog shows tables, views and snapshots to those who read.
 func (l *Lake) Catalog() catalog.Catalog { return l.store }
 
+// Upkeep does to tables on demand what the lake does by itself.
+func (l *Lake) Upkeep() catalog.Upkeep { return l.store }
+
 // Recorded tells how far any table has recorded a partition, from memory; the zero
 // value where none has. It is bus.Recorded. A damaged table tells nothing here: the log's
 // own end is then what the next offset comes from.

@@ -98,6 +98,49 @@ type Health struct {
 	Snapshots   int64
 	OrphanFiles int64 // older than an hour, and named by no snapshot that is kept
 	OrphanBytes int64
+	// Action is what upkeep would do next, "" for nothing; Reason says why in a few words.
+	Action Action
+	Reason string
+}
+
+// Action is something that upkeep does to a table, by itself or when it is told to.
+type Action string
+
+// The actions, as ALTER TABLE … EXECUTE spells them.
+const (
+	Compact           Action = "compact"
+	ExpireSnapshots   Action = "expire_snapshots"
+	RemoveOrphanFiles Action = "remove_orphan_files"
+)
+
+// Order asks for an action. What is zero is as upkeep does it by itself.
+type Order struct {
+	Action Action
+	DryRun bool // only tell what would be done
+	// Retention is the age above which snapshots are expired, or orphans removed.
+	Retention time.Duration
+	FileBytes int64 // compact: files below this are put together
+}
+
+// Done is what an order did, or with DryRun what it would do.
+type Done struct {
+	Snapshots      int64    // expired
+	FilesRemoved   int64    // data and delete files that the table names no more; for remove_orphan_files, files of any kind
+	FilesAdded     int64    // data files
+	BytesRemoved   int64    // of FilesRemoved
+	BytesAdded     int64    // of FilesAdded
+	DeletesApplied int64    // rows that position deletes took out, and that are now gone from the files
+	Paths          []string // remove_orphan_files: native paths, the first PathsMax of them
+}
+
+// PathsMax bounds Done.Paths.
+const PathsMax = 1000
+
+// Upkeep does to tables on demand what it does by itself all the time. Safe for concurrent use.
+type Upkeep interface {
+	// Execute returns when the action is on disk; table.ErrNotFound for an unknown table. An
+	// action that finds nothing to do is done, with zeros.
+	Execute(ctx context.Context, id table.Ident, o Order) (Done, error)
 }
 
 // Catalog reads the lake. Safe for concurrent use.
