@@ -17,6 +17,7 @@ TEMPL    := go tool -modfile=.ci/tools.mod templ
 FUZZTIME ?= 10s
 KILLS    ?= 60
 CUTS     ?= 50
+FILLS    ?= 3
 
 .PHONY: help run build test test-fast lint format generate bench fuzz proof licenses clean
 
@@ -52,8 +53,8 @@ bench: ## measure; prints key=value
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
-proof: ## kill and power-cut the real program, KILLS and CUTS times; the cuts need root
-	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS)
+proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
+	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
 
 licenses: ## what the binary links, with the licence texts in bin/licenses
 	.ci/licenses bin/licenses

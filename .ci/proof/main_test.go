@@ -14,6 +14,7 @@ import (
 var (
 	flagKills = flag.Int("kills", 30, "how often TestKills kills")
 	flagCuts  = flag.Int("cuts", 50, "how often TestPowerCuts cuts the power")
+	flagFills = flag.Int("fills", 3, "how often TestFullDisk fills each disk")
 	flagSeed  = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
 )
 
