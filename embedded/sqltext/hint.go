@@ -11,7 +11,7 @@ func ErrDeep() error {
 }
 
 // verbs begin the statements that Tarn answers.
-var verbs = []string{"SELECT", "FROM", "WITH", "VALUES", "SHOW", "DESCRIBE", "SUMMARIZE", "EXPLAIN", "CREATE", "DROP", "PIVOT"}
+var verbs = []string{"SELECT", "FROM", "WITH", "VALUES", "SHOW", "DESCRIBE", "SUMMARIZE", "EXPLAIN", "CREATE", "DROP", "ALTER", "PIVOT"}
 
 // syntaxHint guesses what a syntax error at a place of a statement comes from.
 func syntaxHint(source string, at int) string {

@@ -186,7 +186,7 @@ func parseFault(root *tree, source string) error {
 		if verb == "" {
 			verb = "this"
 		}
-		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW and DROP VIEW", "%s is not a statement that can be run here", verb)
+		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW, DROP VIEW and ALTER TABLE … EXECUTE", "%s is not a statement that can be run here", verb)
 	}
 	message, _, _ := strings.Cut(root.get("error_message").str(), "Use \"SET")
 	if strings.HasPrefix(message, DeepMessage) {

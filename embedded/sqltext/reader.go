@@ -65,6 +65,19 @@ func (r *Reader) Name() ([]string, error) {
 	}
 }
 
+// Table reads the name of a table.
+func (r *Reader) Table() (Table, error) {
+	t := Table{Offset: r.Offset()}
+	parts, err := r.Name()
+	if err != nil {
+		return t, err
+	}
+	for i, into := range []*string{&t.Name, &t.Schema, &t.Catalog}[:len(parts)] {
+		*into = parts[len(parts)-1-i]
+	}
+	return t, nil
+}
+
 // Offset is where the next token begins.
 func (r *Reader) Offset() int { return r.Peek().Offset }
 
@@ -82,8 +95,14 @@ func (r *Reader) Done() error {
 	if r.Peek().Kind == End {
 		return nil
 	}
-	t := r.Peek()
-	return At(fault.Newf(fault.Syntax, "leave it out", "the statement does not go on with %s", strings.ToValidUTF8(t.Text, "?")), r.text, t.Offset)
+	return r.wrong("leave it out", "the statement does not go on with %s", r.Peek().Text)
+}
+
+// wrong refuses the next token.
+func (r *Reader) wrong(hint, format string, args ...any) error {
+	f := fault.Newf(fault.Syntax, hint, format, args...)
+	f.Message = strings.ToValidUTF8(f.Message, "?")
+	return At(f, r.text, r.Offset())
 }
 
 // Fault says what should have followed.

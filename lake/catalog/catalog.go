@@ -103,6 +103,9 @@ type Health struct {
 	Reason string
 }
 
+// DeleteRatio is the share of the rows in data files that deletes take out.
+func (h Health) DeleteRatio() float64 { return float64(h.Deleted) / float64(max(h.Rows, 1)) }
+
 // Action is something that upkeep does to a table, by itself or when it is told to.
 type Action string
 

@@ -24,6 +24,7 @@ func (g *Gate) own() []Command {
 		{Verbs: []string{"DESCRIBE", "DESC", "SHOW"}, Run: g.describe},
 		{Verbs: []string{"EXPLAIN"}, Run: g.explain},
 		{Verbs: []string{"SET", "RESET", "USE"}, Run: g.set},
+		{Verbs: []string{"ALTER TABLE"}, Run: g.execute, Timeout: executeTimeout},
 	}
 }
 

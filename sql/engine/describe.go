@@ -23,12 +23,11 @@ func (g *Gate) describe(ctx context.Context, who guard.Principal, stmt string) (
 	}
 	in.Next() // the verb
 	in.Take("TABLE")
-	at := in.Offset()
-	parts, err := in.Name()
+	t, err := in.Table()
 	if err != nil || in.Peek().Kind != sqltext.End {
 		return g.query(ctx, Request{Text: stmt, Principal: who, RowsMax: g.o.RowsMax}, stmt)
 	}
-	_, columns, err := g.columnsOf(ctx, who, stmt, parts, at)
+	_, columns, err := g.columnsOf(ctx, who, stmt, t)
 	if err != nil {
 		return nil, err
 	}
@@ -49,15 +48,14 @@ func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string
 	if !in.Take("FROM") && !in.Take("IN") {
 		return nil, in.Fault("FROM and a table")
 	}
-	at := in.Offset()
-	parts, err := in.Name()
+	t, err := in.Table()
 	if err == nil {
 		err = in.Done()
 	}
 	if err != nil {
 		return nil, err
 	}
-	id, columns, err := g.columnsOf(ctx, who, stmt, parts, at)
+	id, columns, err := g.columnsOf(ctx, who, stmt, t)
 	if err != nil {
 		return nil, err
 	}
@@ -69,26 +67,15 @@ func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string
 }
 
 // columnsOf describes the table or view of a name as the principal sees it.
-func (g *Gate) columnsOf(ctx context.Context, who guard.Principal, stmt string, parts []string, at int) (table.Ident, []column, error) {
+func (g *Gate) columnsOf(ctx context.Context, who guard.Principal, stmt string, t sqltext.Table) (table.Ident, []column, error) {
 	s, err := g.open(ctx, who, stmt)
 	if err != nil {
 		return table.Ident{}, nil, err
 	}
 	defer s.close()
-	t := sqltext.Table{Name: parts[len(parts)-1], Offset: at}
-	if len(parts) > 1 {
-		t.Schema = parts[len(parts)-2]
-	}
-	if len(parts) > 2 {
-		t.Catalog = parts[len(parts)-3]
-	}
 	r, err := s.resolve(ctx, t)
 	if err != nil {
-		if f, ok := errors.AsType[*fault.Error](err); ok && f.Line == 0 {
-			told := *f
-			err = sqltext.At(&told, stmt, at)
-		}
-		return table.Ident{}, nil, s.translate(err)
+		return table.Ident{}, nil, s.translate(placed(err, stmt, t.Offset))
 	}
 	columns, err := s.describe(ctx, r.Text)
 	if err != nil {
@@ -99,6 +86,16 @@ func (g *Gate) columnsOf(ctx context.Context, who guard.Principal, stmt string, 
 		s.constrain(columns, scan)
 	}
 	return id, columns, nil
+}
+
+// placed puts the place of a name on what was said of it, unless that has one.
+func placed(err error, stmt string, at int) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Line > 0 {
+		return err
+	}
+	told := *f
+	return sqltext.At(&told, stmt, at)
 }
 
 // constrain tells of columns what the table's schema tells. A masked one is another value.

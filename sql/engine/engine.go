@@ -44,8 +44,9 @@ func (r *Result) Close() {
 // Command is one kind of statement that is no query. Verbs are the leading words
 // it answers to, upper case: "CREATE VIEW", "SHOW TABLES".
 type Command struct {
-	Verbs []string
-	Run   func(ctx context.Context, who guard.Principal, stmt string) (*Result, error)
+	Verbs   []string
+	Run     func(ctx context.Context, who guard.Principal, stmt string) (*Result, error)
+	Timeout time.Duration // in place of sql.timeout; 0 = that
 }
 
 // SystemColumn is a column of a live system table.

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -24,15 +25,19 @@ import (
 // The bounds of the Gate.
 const (
 	runningMax     = 8  // statements at once
+	executingMax   = 2  // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
 	waitingMax     = 64 // statements that wait for a turn; more are refused
 	verbsMax       = 4  // leading words that name a command: CREATE OR REPLACE VIEW
 	defaultRowsMax = 1_000_000
 	defaultTimeout = 5 * time.Minute
+	// executeTimeout is of ALTER TABLE … EXECUTE, which rewrites what a query only reads.
+	executeTimeout = 24 * time.Hour
 )
 
 // Options of a Gate.
 type Options struct {
 	Catalog     catalog.Catalog
+	Upkeep      catalog.Upkeep // nil: ALTER TABLE … EXECUTE is refused
 	Guard       guard.Guard
 	System      []SystemTable
 	Folders     []string // the warehouse: all that statements may read files from
@@ -54,8 +59,8 @@ type Gate struct {
 	o        Options
 	parser   *sqltext.Parser
 	instance *duck.Instance
-	turns    chan struct{}
-	waiting  atomic.Int64
+	queries  *turns
+	upkeep   *turns
 	metrics  metrics
 
 	mu       sync.RWMutex
@@ -85,7 +90,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		return nil, errors.Join(err, parser.Close())
 	}
 	g := &Gate{
-		o: o, parser: parser, instance: instance, turns: make(chan struct{}, runningMax),
+		o: o, parser: parser, instance: instance, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
 		metrics: newMetrics(o.Metrics), commands: map[string]Command{}, system: map[string]SystemTable{},
 	}
 	for _, t := range o.System {
@@ -120,15 +125,23 @@ func (g *Gate) Close() error { return errors.Join(g.parser.Close(), g.instance.C
 // Denied, Invalid, NotFound, Exists, TooLarge, Timeout, Canceled, Unavailable, Internal. The caller
 // closes the Result.
 func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
-	if r.Timeout <= 0 || r.Timeout > g.o.Timeout {
-		r.Timeout = g.o.Timeout
+	one, err := sqltext.One(r.Text)
+	var command Command
+	if err == nil {
+		command = g.command(one.Text)
+	}
+	if most := cmp.Or(command.Timeout, g.o.Timeout); r.Timeout <= 0 || r.Timeout > most {
+		r.Timeout = most
 	}
 	if r.RowsMax <= 0 || r.RowsMax > g.o.RowsMax {
 		r.RowsMax = g.o.RowsMax
 	}
 	began := g.o.Clock.Now()
 	within, cancel := context.WithTimeout(ctx, r.Timeout)
-	result, err := g.run(within, r)
+	var result *Result
+	if err == nil {
+		result, err = g.run(within, r, one, command)
+	}
 	if err != nil {
 		err = g.presentable(ctx, within, r, err)
 		cancel()
@@ -169,16 +182,12 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 	return fault.New(fault.Internal, "the statement could not be run", "see Tarn's log for the cause")
 }
 
-func (g *Gate) run(ctx context.Context, r Request) (*Result, error) {
-	one, err := sqltext.One(r.Text)
-	if err != nil {
-		return nil, err
-	}
-	if c, ok := g.command(one.Text); ok {
-		result, err := c.Run(ctx, r.Principal, one.Text)
+func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command) (*Result, error) {
+	if command.Run != nil {
+		result, err := command.Run(ctx, r.Principal, one.Text)
 		return result, shifted(err, r.Text, one.Offset)
 	}
-	leave, err := g.enter(ctx)
+	leave, err := g.queries.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -210,29 +219,37 @@ func shifted(err error, text string, offset int) error {
 	return &told
 }
 
-// command finds the command with the most verbs.
-func (g *Gate) command(statement string) (Command, bool) {
+// command finds the command with the most verbs; the zero Command for a query.
+func (g *Gate) command(statement string) Command {
 	words := sqltext.Verbs(statement, verbsMax)
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	for n := len(words); n > 0; n-- {
 		if c, ok := g.commands[strings.Join(words[:n], " ")]; ok {
-			return c, true
+			return c
 		}
 	}
-	return Command{}, false
+	return Command{}
 }
 
+// turns are for what may run at once; a bounded number waits for one.
+type turns struct {
+	free    chan struct{}
+	waiting atomic.Int64
+}
+
+func newTurns(n int) *turns { return &turns{free: make(chan struct{}, n)} }
+
 // enter waits for a turn.
-func (g *Gate) enter(ctx context.Context) (leave func(), err error) {
-	if g.waiting.Add(1) > waitingMax {
-		g.waiting.Add(-1)
+func (t *turns) enter(ctx context.Context) (leave func(), err error) {
+	if t.waiting.Add(1) > waitingMax {
+		t.waiting.Add(-1)
 		return nil, fault.Newf(fault.Unavailable, "try again in a moment", "%d statements wait already", waitingMax)
 	}
-	defer g.waiting.Add(-1)
+	defer t.waiting.Add(-1)
 	select {
-	case g.turns <- struct{}{}:
-		return func() { <-g.turns }, nil
+	case t.free <- struct{}{}:
+		return func() { <-t.free }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -24,6 +24,7 @@ import (
 	"tarn/lake/table"
 	"tarn/sql/engine"
 	"tarn/sql/rest"
+	"tarn/sql/system"
 )
 
 // shelf is a catalog over Parquet files that a test wrote.
@@ -33,6 +34,7 @@ type shelf struct {
 	views  map[table.Ident]catalog.View
 	leases int
 	asked  []catalog.At // of each scan
+	health []catalog.Health
 }
 
 func (s *shelf) Namespaces(context.Context) ([]string, error) {
@@ -112,28 +114,32 @@ func (s *shelf) DropView(_ context.Context, id table.Ident) error {
 
 func (s *shelf) Stats(context.Context) ([]catalog.Stats, error)     { return nil, nil }
 func (s *shelf) Files(context.Context) ([]catalog.FileStats, error) { return nil, nil }
-func (s *shelf) Health(context.Context) ([]catalog.Health, error)   { return nil, nil }
+func (s *shelf) Health(context.Context) ([]catalog.Health, error)   { return s.health, nil }
 
 // house is a Gate with its door, over one warehouse.
 type house struct {
-	t     testing.TB
-	shelf *shelf
-	dir   string // the warehouse
-	url   string
-	write *duck.Conn
+	t      testing.TB
+	shelf  *shelf
+	upkeep *upkeep
+	dir    string // the warehouse
+	url    string
+	write  *duck.Conn
 }
 
-// timeout of a statement: one test waits for it.
+// timeout of a statement: some tests wait for it.
 func (h *house) timeout() time.Duration {
-	if h.t.Name() == "TestTimeout" {
+	switch h.t.Name() {
+	case "TestTimeout":
 		return 200 * time.Millisecond
+	case "TestExecuteOutlastsQueries":
+		return time.Nanosecond
 	}
 	return 20 * time.Second
 }
 
 func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	t.Helper()
-	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}}
+	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}, upkeep: &upkeep{}}
 	h.dir = filepath.Join(t.TempDir(), "lake", "warehouse")
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -148,7 +154,7 @@ func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	}
 	t.Cleanup(func() { _ = h.write.Close() })
 	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: h.shelf, Guard: g, Folders: []string{h.dir}, MemoryBytes: 256 << 20, Threads: 2, TempDir: t.TempDir(),
+		Catalog: h.shelf, Upkeep: h.upkeep, System: []engine.SystemTable{system.Health(h.shelf)}, Guard: g, Folders: []string{h.dir}, MemoryBytes: 256 << 20, Threads: 2, TempDir: t.TempDir(),
 		RowsMax: 10_000, Timeout: h.timeout(), Schemas: schemas, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -72,17 +72,16 @@ func Files(c catalog.Catalog) engine.SystemTable {
 		})
 }
 
-// Health is system.health: what makes a table slow or large.
+// Health is system.health: what makes a table slow or large, and what upkeep does next.
 func Health(c catalog.Catalog) engine.SystemTable {
 	return Table("health", "layer string, name string, files long, small_files long, bytes long, delete_files long, deleted_rows long, "+
-		"delete_ratio double, snapshots long, orphan_files long, orphan_bytes long",
+		"delete_ratio double, snapshots long, orphan_files long, orphan_bytes long, action string, reason string",
 		func(ctx context.Context) (rows [][]any, _ error) {
 			list, err := c.Health(ctx)
 			for _, h := range list {
-				ratio := float64(h.Deleted) / float64(max(h.Rows, 1))
 				rows = append(rows, []any{
 					h.Namespace, h.Name, h.Files, h.SmallFiles, h.Bytes, h.DeleteFiles, h.Deleted,
-					ratio, h.Snapshots, h.OrphanFiles, h.OrphanBytes,
+					h.DeleteRatio(), h.Snapshots, h.OrphanFiles, h.OrphanBytes, Text(string(h.Action)), Text(h.Reason),
 				})
 			}
 			return rows, err
