@@ -134,6 +134,7 @@ func (h *house) lakePart() life.Part {
 		h.lake, err = lake.Open(ctx, lake.Options{
 			Dir: h.Dir.Path("lake"), Disk: h.Disk, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 			MemoryBytes: h.Config.Shares().Lake, Threads: 2, TempDir: h.Dir.Path("state"), Committed: h.committed,
+			Upkeep: true, DiskReserve: uint64(h.Config.DiskReserve), //nolint:gosec // not negative
 		})
 		return func(context.Context) error { return h.lake.Close() }, err
 	}, func() []life.Status { return h.lake.Report() })

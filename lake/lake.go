@@ -43,12 +43,18 @@ type Options struct {
 	// Committed is told of each commit after it is on disk (system.commits); nil: nobody.
 	// It runs in the committer's goroutine and must not commit to the same table.
 	Committed func(table.Committed)
+	// Upkeep compacts tables and removes orphans by itself, beside commits, until Close.
+	Upkeep      bool
+	DiskReserve uint64 // bytes that stay free; upkeep goes on down to a quarter of it
 }
 
 // Lake is the room. Safe for concurrent use.
 type Lake struct {
 	store *iceberg.Store
 	clock life.Clock
+
+	stop    context.CancelFunc // of upkeep
+	stopped chan struct{}
 
 	mu    sync.Mutex
 	since map[string]time.Time // line of Report -> when it came
@@ -60,15 +66,30 @@ func Open(ctx context.Context, o Options) (*Lake, error) {
 	store, err := iceberg.Open(ctx, iceberg.Options{
 		Dir: o.Dir, Disk: o.Disk, Clock: o.Clock, Log: o.Log.With("part", "lake"), Metrics: o.Metrics,
 		MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir, Committed: o.Committed,
+		DiskReserve: o.DiskReserve,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the lake: %w", err)
 	}
-	return &Lake{store: store, clock: o.Clock, since: map[string]time.Time{}}, nil
+	l := &Lake{store: store, clock: o.Clock, since: map[string]time.Time{}, stop: func() {}, stopped: make(chan struct{})}
+	if !o.Upkeep {
+		close(l.stopped)
+		return l, nil
+	}
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(l.stopped)
+		store.Maintain(ctx)
+	}()
+	return l, nil
 }
 
-// Close closes the lake, after whoever commits and reads has stopped.
-func (l *Lake) Close() error { return l.store.Close() }
+// Close ends upkeep and closes the lake, after whoever commits and reads has stopped.
+func (l *Lake) Close() error {
+	l.stop()
+	<-l.stopped
+	return l.store.Close()
+}
 
 // Tables makes and opens tables for those who write.
 func (l *Lake) Tables() table.Tables { return l.store }

@@ -37,6 +37,11 @@ type model struct {
 	past  map[int64]past
 	order []int64
 	next  int64
+
+	steps map[string]func()
+	// A compaction that has written its file waits on resume, after a word on written.
+	inside          rewritten
+	written, resume chan struct{}
 }
 
 type past struct {
@@ -49,17 +54,19 @@ func TestTableAgainstModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		turn++
 		dir := filepath.Join(base, fmt.Sprint(turn))
-		m := &model{t: r, tb: t, rows: map[int64]map[string]any{}, past: map[int64]past{}}
-		m.h = open(t, dir, disk.Local)
+		m := &model{t: r, tb: t, rows: map[int64]map[string]any{}, past: map[int64]past{}, written: make(chan struct{}), resume: make(chan struct{})}
+		m.inside.do = func() { m.written <- struct{}{}; <-m.resume }
+		m.h = open(t, dir, &disk.FS{Hook: m.inside.hook})
 		defer func() { _ = m.h.Close() }()
 		m.tab = m.h.ensure(orders, orderColumns)
-		steps := map[string]func(){
+		m.steps = map[string]func(){
 			"append": m.append, "upsert": m.upsert, "upsert again": m.upsert, "delete below": m.deleteBelow, "add column": m.addColumn,
 			"foreign append": m.foreignAppend, "foreign delete": m.foreignDelete, "reopen": m.reopen, "properties": m.properties, "relax": m.relax,
+			"compact": func() { m.compact(false) }, "compact beside others": func() { m.compact(true) },
 		}
-		names := slices.Sorted(maps.Keys(steps))
-		for range rapid.IntRange(1, 9).Draw(r, "steps") {
-			steps[rapid.SampledFrom(names).Draw(r, "step")]()
+		names := slices.Sorted(maps.Keys(m.steps))
+		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+			m.steps[rapid.SampledFrom(names).Draw(r, "step")]()
 			if rapid.Bool().Draw(r, "look") { // a scan makes the lake read files that it would not know otherwise
 				m.check(catalog.At{})
 			}
@@ -199,8 +206,40 @@ func (m *model) reopen() {
 	if err := m.h.Close(); err != nil {
 		m.t.Fatal(err)
 	}
-	m.h = open(m.tb, dir, disk.Local)
+	m.h = open(m.tb, dir, m.h.fs)
 	m.tab = m.h.ensure(orders, orderColumns)
+}
+
+// compact puts files together; beside others some steps come between its files and its commit.
+func (m *model) compact(beside bool) {
+	m.inside.armed.Store(beside)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := m.h.Upkeep().Execute(m.tb.Context(), orders, catalog.Order{Action: catalog.Compact})
+		failed <- err
+	}()
+	select {
+	case <-m.written:
+		for range rapid.IntRange(1, 4).Draw(m.t, "steps meanwhile") {
+			m.steps[rapid.SampledFrom([]string{"append", "upsert", "upsert again", "delete below", "add column", "foreign append", "foreign delete", "properties"}).Draw(m.t, "meanwhile")]()
+		}
+		m.resume <- struct{}{}
+		if err := <-failed; err != nil {
+			m.t.Fatal(err)
+		}
+	case err := <-failed:
+		if err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	m.inside.armed.Store(false)
+	m.check(catalog.At{})
+	scan, err := m.h.Catalog().Scan(m.tb.Context(), orders, catalog.At{})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	scan.Release()
+	m.keep(scan.SnapshotID)
 }
 
 func (m *model) foreignAppend() {

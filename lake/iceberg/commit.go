@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/iceberg-go"
@@ -39,16 +40,23 @@ func (h *handle) Commit(ctx context.Context, c table.Change) (table.Snapshot, er
 		h.store.metrics.failures.Inc()
 		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.ident, err)
 	}
-	if told != nil {
-		told.At = h.store.Clock.Now()
-		took := told.At.Sub(began)
-		told.Millis = took.Milliseconds()
-		h.store.metrics.committed(told, took)
-		if h.store.Committed != nil {
-			h.store.Committed(*told)
-		}
-	}
+	h.tell(told, began)
 	return snap, nil
+}
+
+// tell counts a commit, hands it on and asks upkeep to look at the table; nil is none.
+func (h *handle) tell(told *table.Committed, began time.Time) {
+	if told == nil {
+		return
+	}
+	told.At = h.store.Clock.Now()
+	took := told.At.Sub(began)
+	told.Millis = took.Milliseconds()
+	h.store.metrics.committed(told, took)
+	if h.store.Committed != nil {
+		h.store.Committed(*told)
+	}
+	h.store.upkeep.look(h)
 }
 
 // commit holds the turn. told is nil for a change that changed nothing.
@@ -76,6 +84,11 @@ func (s *state) mayWrite(id table.Ident, owner string) error {
 		return fault.Wrap(table.ErrOwned, fault.Denied, "write to "+id.String(),
 			"the table belongs to "+theirs+", which alone writes to it: write to a table of your own, or drop its owner first")
 	}
+	return s.canWrite(id)
+}
+
+// canWrite refuses a table of a kind that Tarn reads only.
+func (s *state) canWrite(id table.Ident) error {
 	if s.meta.Version() != 2 || !s.meta.PartitionSpec().IsUnpartitioned() {
 		return fault.New(fault.Invalid, "write to "+id.String(), "Tarn writes unpartitioned tables of Iceberg format 2; this one was made otherwise")
 	}
@@ -94,13 +107,20 @@ type work struct {
 	base   *state
 	io     *fileIO
 
-	landed    *state // what the catalog took; nil until then
-	doubtful  bool   // the catalog could not be asked whether it did
-	manifests int    // of the snapshot that is being made
+	landed    *state  // what the catalog took; nil until then
+	doubtful  bool    // the catalog could not be asked whether it did
+	manifests int     // of the snapshot that is being made
+	replaces  bool    // a compaction
+	hidden    []int64 // snapshots on the way to the last one, which are not kept
 }
 
 func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {
-	told, files, err := w.build(ctx, c)
+	return w.finish(func() (*table.Committed, *fileSet, error) { return w.build(ctx, c) })
+}
+
+// finish builds a commit, and afterwards either makes it the table's state or removes its files.
+func (w *work) finish(build func() (*table.Committed, *fileSet, error)) (table.Snapshot, *table.Committed, error) {
+	told, files, err := build()
 	if w.landed == nil {
 		if err != nil && !w.doubtful {
 			if left := w.io.undo(); left > 0 {

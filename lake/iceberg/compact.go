@@ -5,10 +5,465 @@ package iceberg
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/compute"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/iceberg-go"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/fault"
 	"tarn/lake/catalog"
+	"tarn/lake/table"
 )
 
-func (*handle) compact(_ context.Context, _ catalog.Order) (catalog.Done, error) {
-	return catalog.Done{}, errors.ErrUnsupported
+// What bounds the memory of a compaction: rows on their way, and rows in a row group, which the
+// writer holds until it is full. The latter is also what a reader skips by.
+const (
+	compactBatchRows = 8 << 10
+	rowGroupRows     = 120 << 10
+)
+
+// errOvertaken says that a file which was written anew is no longer the table's: somebody else did it.
+var errOvertaken = errors.New("the files to compact have changed")
+
+// compact writes a table's small files, and those with deleted rows, anew. It works beside commits and
+// takes the committer's turn only to exchange the files.
+func (h *handle) compact(ctx context.Context, o catalog.Order) (catalog.Done, error) {
+	st, err := h.refresh(ctx)
+	if err != nil {
+		return catalog.Done{}, err
+	}
+	files, err := st.fileSet(ctx, h.store)
+	if err != nil {
+		return catalog.Done{}, err
+	}
+	small := o.FileBytes
+	if small <= 0 {
+		small = compactBytes
+	}
+	return h.runPlan(ctx, st, files, files.compaction(small, max(small, st.targetBytes()), true), o.DryRun)
+}
+
+// targetBytes is how large a compacted file becomes.
+func (s *state) targetBytes() int64 {
+	if s.props[propKeys] != "" {
+		return targetBytesKeyed
+	}
+	return targetBytes
+}
+
+// runPlan does a plan bin by bin. What was done before an error stays done.
+func (h *handle) runPlan(ctx context.Context, st *state, files *fileSet, p plan, dry bool) (catalog.Done, error) {
+	var all catalog.Done
+	release := h.store.leases.take(lease{h.ident, st.snapshotID()})
+	defer release()
+	if dry && len(p.bins) > 0 {
+		all.FilesRemoved = int64(len(files.deletes))
+	}
+	for _, bin := range p.bins {
+		r := &rewrite{handle: h, base: st, files: files, sources: bin, io: h.store.io()}
+		done := r.estimate()
+		if !dry {
+			err := h.store.room(done.BytesAdded)
+			if err == nil {
+				done, err = r.run(ctx)
+			}
+			if errors.Is(err, errOvertaken) {
+				continue
+			}
+			if err != nil {
+				return all, fmt.Errorf("compact %s: %w", h.ident, err)
+			}
+		}
+		all.FilesRemoved += done.FilesRemoved
+		all.FilesAdded += done.FilesAdded
+		all.BytesRemoved += done.BytesRemoved
+		all.BytesAdded += done.BytesAdded
+		all.DeletesApplied += done.DeletesApplied
+	}
+	return all, nil
+}
+
+// rewrite is one bin on its way: sources are data files of base that become one file of their live
+// rows, in their order. So the new place of a row is known from its old one, and what is deleted in the
+// meantime can be carried over without a look at its key.
+type rewrite struct {
+	handle  *handle
+	base    *state
+	files   *fileSet // of base
+	sources []dataFile
+	io      *fileIO // of the new file
+
+	added       iceberg.DataFile // nil if no row is alive
+	deletesGone int              // how many fewer delete files there are
+}
+
+// estimate tells what the rewrite would do.
+func (r *rewrite) estimate() catalog.Done {
+	done := catalog.Done{FilesRemoved: int64(len(r.sources))}
+	var live int64
+	for i, d := range r.files.data {
+		for _, s := range r.sources {
+			if s.path == d.path {
+				done.BytesRemoved += d.bytes
+				done.BytesAdded += r.files.liveBytes(i)
+				done.DeletesApplied += r.files.deleted(i)
+				live += d.rows - r.files.deleted(i)
+			}
+		}
+	}
+	if live > 0 {
+		done.FilesAdded = 1
+	}
+	return done
+}
+
+// run writes the new file and exchanges it for the old ones.
+func (r *rewrite) run(ctx context.Context) (catalog.Done, error) {
+	if err := r.write(ctx); err != nil {
+		r.io.undo()
+		return catalog.Done{}, err
+	}
+	fault.Point("lake.rewritten")
+	doubtful, err := r.handle.exchange(ctx, r)
+	if err != nil {
+		if !doubtful {
+			r.io.undo()
+		}
+		return catalog.Done{}, err
+	}
+	done := r.estimate()
+	done.FilesRemoved += int64(r.deletesGone)
+	done.BytesAdded = 0
+	if r.added != nil {
+		done.BytesAdded = r.added.FileSizeBytes()
+	}
+	return done, nil
+}
+
+// write writes the live rows of the sources into one file, in order.
+func (r *rewrite) write(ctx context.Context) error {
+	var want int64
+	for _, d := range r.sources {
+		want += d.rows - cardinality(r.files.gone[d.path])
+	}
+	if want == 0 {
+		return nil
+	}
+	w := &work{handle: r.handle, base: r.base, io: r.io}
+	tab := icetable.New(r.handle.name(), r.base.meta, r.base.location, fixedIO(r.io), nil)
+	schema, err := icetable.SchemaToArrowSchema(r.base.meta.CurrentSchema(), nil, true, false)
+	if err != nil {
+		return err
+	}
+	const oneFile = 1 << 50 // bytes: the bin is what bounds it
+	for df, err := range icetable.WriteRecords(ctx, tab, schema, r.rows(ctx, tab, schema), icetable.WithMaxWriteWorkers(1),
+		icetable.WithTargetFileSize(oneFile), icetable.WithParquetRowGroupLimit(rowGroupRows), icetable.WithRecordBatchBufferSize(2)) {
+		if err != nil {
+			return err
+		}
+		if r.added != nil || df.Count() != want {
+			return fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "compaction made %d rows of %d", df.Count(), want)
+		}
+		if r.added, err = w.verbatim(df); err != nil {
+			return err
+		}
+	}
+	if r.added == nil {
+		return fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "compaction made no file of %d rows", want)
+	}
+	return nil
+}
+
+// rows yields the live rows of the sources.
+func (r *rewrite) rows(ctx context.Context, tab *icetable.Table, schema *arrow.Schema) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for _, d := range r.sources {
+			if cardinality(r.files.gone[d.path]) == d.rows {
+				continue
+			}
+			for batch, err := range r.source(ctx, tab, schema, d) {
+				if !yield(batch, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// source yields the live rows of one data file, in the columns that the table has now.
+func (r *rewrite) source(ctx context.Context, tab *icetable.Table, schema *arrow.Schema, d dataFile) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		df, err := r.handle.store.described(r.base, d)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		scan := tab.Scan(icetable.WithMaxConcurrency(1), icetable.WithArrowBatchSize(compactBatchRows))
+		defer func() { _ = scan.Close() }()
+		_, batches, err := scan.ReadTasks(ctx, []icetable.FileScanTask{{File: df, Length: d.bytes}})
+		if err != nil {
+			yield(nil, fmt.Errorf("read %s: %w", d.path, err))
+			return
+		}
+		var at int64
+		for batch, err := range batches {
+			if err != nil {
+				yield(nil, fmt.Errorf("read %s: %w", d.path, err))
+				return
+			}
+			first := at
+			at += batch.NumRows()
+			live, err := without(ctx, batch, r.files.gone[d.path], first)
+			batch.Release()
+			if err == nil && !live.Schema().Equal(schema) {
+				named := array.NewRecordBatch(schema, live.Columns(), live.NumRows())
+				live.Release()
+				live = named
+			}
+			if err != nil || live.NumRows() > 0 {
+				if !yield(live, err) || err != nil {
+					return
+				}
+			} else {
+				live.Release()
+			}
+		}
+		if at != d.rows {
+			yield(nil, fault.Newf(fault.Damaged, "put the file back from a backup, or roll the table back with tarn repair",
+				"%s has %d rows, and its manifest says %d", d.path, at, d.rows))
+		}
+	}
+}
+
+// without leaves the deleted rows of a batch out, whose first row is at position first of its file.
+func without(ctx context.Context, batch arrow.RecordBatch, gone *roaring.Bitmap, first int64) (arrow.RecordBatch, error) {
+	n := batch.NumRows()
+	if gone == nil || !gone.IntersectsWithInterval(uint64(first), uint64(first+n)) { //nolint:gosec // positions are not negative
+		batch.Retain()
+		return batch, nil
+	}
+	b := array.NewBooleanBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Reserve(int(n))
+	for i := range n {
+		b.UnsafeAppend(!gone.Contains(uint32(first + i))) //nolint:gosec // below rowsPerFileMax
+	}
+	mask := b.NewArray()
+	defer mask.Release()
+	return compute.FilterRecordBatch(ctx, batch, mask, compute.DefaultFilterOptions())
+}
+
+// carried tells which rows of the new file have been deleted since base: positions in it. It is
+// errOvertaken if a source is no longer the table's.
+func (r *rewrite) carried(now *fileSet) (*roaring.Bitmap, error) {
+	there := map[string]int64{}
+	for _, d := range now.data {
+		there[d.path] = d.rows
+	}
+	out := roaring.New()
+	var offset uint32
+	for _, d := range r.sources {
+		if rows, ok := there[d.path]; !ok || rows != d.rows {
+			return nil, errOvertaken
+		}
+		before, after := r.files.gone[d.path], now.gone[d.path]
+		if before != nil && (after == nil || before.AndCardinality(after) != before.GetCardinality()) {
+			return nil, errOvertaken // a rollback brought rows back
+		}
+		if after != nil {
+			fresh := after.Clone()
+			if before != nil {
+				fresh.AndNot(before)
+			}
+			for at := fresh.Iterator(); at.HasNext(); {
+				pos := at.Next()
+				place := offset + pos
+				if before != nil {
+					place -= uint32(before.Rank(pos)) //nolint:gosec // at most pos
+				}
+				out.Add(place)
+			}
+		}
+		offset += uint32(d.rows - cardinality(before)) //nolint:gosec // below rowsPerFileMax
+	}
+	return out, nil
+}
+
+func cardinality(b *roaring.Bitmap) int64 {
+	if b == nil {
+		return 0
+	}
+	return int64(b.GetCardinality()) //nolint:gosec // below 2^32
+}
+
+// exchange commits a rewrite in the committer's turn. doubtful tells that it may have gone through
+// in spite of the error.
+func (h *handle) exchange(ctx context.Context, r *rewrite) (doubtful bool, err error) {
+	release, err := h.take(ctx)
+	if err != nil {
+		return false, err
+	}
+	began := h.store.Clock.Now()
+	told, doubtful, err := h.tryExchange(ctx, r)
+	release()
+	if err != nil {
+		return doubtful, err
+	}
+	h.tell(told, began)
+	return false, nil
+}
+
+func (h *handle) tryExchange(ctx context.Context, r *rewrite) (*table.Committed, bool, error) {
+	for range attemptsMax {
+		base, err := h.refresh(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		if err := base.canWrite(h.ident); err != nil {
+			return nil, false, err
+		}
+		w := &work{handle: h, base: base, io: h.store.io(), replaces: true}
+		_, told, err := w.finish(func() (*table.Committed, *fileSet, error) { return w.replace(ctx, r) })
+		if !errors.Is(err, errMoved) {
+			return told, w.doubtful, err
+		}
+		h.store.metrics.conflicts.Inc()
+	}
+	return nil, false, errOvertaken
+}
+
+// replace exchanges files: the sources for the new one, and all delete files for one that names the
+// rows deleted in the files that stay. What was deleted in the sources since base goes into a second
+// snapshot of the same commit, for deletes that came with the new file would be older than it and do
+// nothing (rule 10). The first of the two, in which those rows are back, is not kept.
+func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *fileSet, error) {
+	files, err := w.base.fileSet(ctx, w.handle.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	carried, err := r.carried(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	stays := files.less(r.sources)
+	remaining, err := w.writeDeletes(ctx, stays.gone)
+	if err != nil {
+		return nil, nil, err
+	}
+	tx := icetable.New(w.handle.name(), w.base.meta, w.base.location, fixedIO(w.io), w).NewTransaction()
+	rewrite := tx.NewRewrite(nil)
+	if err := w.exchanged(rewrite, r, files, remaining); err != nil {
+		return nil, nil, err
+	}
+	if err := rewrite.Commit(ctx); err != nil {
+		return nil, nil, err
+	}
+	next := stays
+	if remaining != nil {
+		next.deletes = []string{w.path(remaining)}
+	}
+	told := &table.Committed{Table: w.handle.ident, Operation: string(icetable.OpReplace), System: w.handle.ident.Namespace == table.SystemNamespace}
+	if r.added != nil {
+		told.AddedFiles = 1
+		added := newDataFile(w.path(r.added), r.added)
+		next.data = append(next.data, added)
+		if !carried.IsEmpty() {
+			hits := map[string]*roaring.Bitmap{added.path: carried}
+			deletes, err := w.carry(ctx, tx, hits)
+			if err != nil {
+				return nil, nil, err
+			}
+			next = next.with(nil, w.path(deletes), hits)
+		}
+	}
+	if _, err = tx.Commit(ctx); w.landed == nil {
+		return nil, nil, err
+	}
+	r.deletesGone = len(files.deletes) - len(next.deletes)
+	told.ID, told.SnapshotID = w.landed.id(), w.landed.snapshotID()
+	return told, next, err
+}
+
+// exchanged stages what goes and what comes.
+func (w *work) exchanged(rewrite *icetable.RewriteFiles, r *rewrite, files *fileSet, remaining iceberg.DataFile) error {
+	for _, d := range r.sources {
+		df, err := w.handle.store.described(w.base, d)
+		if err != nil {
+			return err
+		}
+		rewrite.DeleteFile(df)
+	}
+	for _, path := range files.deletes { // the library looks up all but the name
+		b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), iceberg.EntryContentPosDeletes, w.io.root.URI(path),
+			iceberg.ParquetFile, nil, nil, nil, 1, 1)
+		if err != nil {
+			return err
+		}
+		rewrite.DeleteFile(b.Build())
+	}
+	if r.added != nil {
+		rewrite.AddDataFile(r.added)
+	}
+	if remaining != nil {
+		rewrite.AddDeleteFile(remaining)
+	}
+	return nil
+}
+
+// carry stages the deletes of a new file as a snapshot behind the one that brings the file.
+func (w *work) carry(ctx context.Context, tx *icetable.Transaction, hits map[string]*roaring.Bitmap) (iceberg.DataFile, error) {
+	staged, err := tx.StagedTable()
+	if err != nil {
+		return nil, err
+	}
+	w.hidden = []int64{staged.CurrentSnapshot().SnapshotID}
+	deletes, err := w.writeDeletes(ctx, hits)
+	if err != nil {
+		return nil, err
+	}
+	return deletes, tx.NewRowDelta(nil).AddDeletes(deletes).Commit(ctx)
+}
+
+// less is the set without some data files, and without delete files: gone has what is left of them.
+func (f *fileSet) less(sources []dataFile) *fileSet {
+	out := &fileSet{gone: map[string]*roaring.Bitmap{}}
+	leave := map[string]bool{}
+	for _, d := range sources {
+		leave[d.path] = true
+	}
+	for _, d := range f.data {
+		if leave[d.path] {
+			continue
+		}
+		out.data = append(out.data, d)
+		if gone := f.gone[d.path]; gone != nil {
+			out.gone[d.path] = gone
+		}
+	}
+	return out
+}
+
+// described is a data file as the library knows one, without its statistics.
+func (s *Store) described(st *state, d dataFile) (iceberg.DataFile, error) {
+	b, err := iceberg.NewDataFileBuilder(st.meta.PartitionSpec(), iceberg.EntryContentData, s.root.URI(d.path),
+		iceberg.ParquetFile, nil, nil, nil, d.rows, d.bytes)
+	if err != nil {
+		return nil, err
+	}
+	return b.Build(), nil
+}
+
+// path is the native path of a file that this work has just written.
+func (w *work) path(df iceberg.DataFile) string {
+	path, err := w.io.root.Path(df.FilePath())
+	if err != nil { // its name was made by root.URI
+		panic(err)
+	}
+	return path
 }

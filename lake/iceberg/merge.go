@@ -27,6 +27,10 @@ func (w *work) mergeManifests(meta icetable.Metadata, updates []icetable.Update)
 		w.manifests = w.base.manifests
 		return nil, nil
 	}
+	if w.replaces {
+		w.manifests = 0 // of two snapshots, maybe; the next commit counts them
+		return nil, nil
+	}
 	const addedByOne = 2 // of data, of deletes
 	if w.base.manifests > 0 && w.base.manifests+addedByOne <= manifestsMax {
 		w.manifests = w.base.manifests + addedByOne

@@ -18,6 +18,7 @@ type metrics struct {
 	lookupSeconds   prometheus.Histogram
 	scans           prometheus.Counter
 	leases, damaged prometheus.Gauge
+	upkeepSeconds   prometheus.Histogram
 }
 
 // newMetrics registers the lake's numbers; with a nil registerer they are counted for nobody.
@@ -44,10 +45,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lookupSeconds: seconds("tarn_lake_lookup_seconds", "Time to find the rows of an upsert's keys."),
 		scans:         counter("tarn_lake_scans_total", "Snapshots resolved for readers."),
 		leases:        gauge("tarn_lake_leases", "Snapshots in use by readers."),
+		upkeepSeconds: seconds("tarn_lake_upkeep_seconds", "Time to compact a table."),
 		damaged:       gauge("tarn_lake_damaged_tables", "Tables whose metadata cannot be read."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged)
+		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged, m.upkeepSeconds)
 	}
 	return m
 }

@@ -48,6 +48,8 @@ type Options struct {
 	// Committed is told of each commit after it is on disk, in the order of a table's
 	// commits; it must not commit to the table itself. nil: nobody is told.
 	Committed func(table.Committed)
+	// DiskReserve is what other parts leave free, in bytes; upkeep stops at a quarter of it.
+	DiskReserve uint64
 }
 
 // Store is an open lake. Safe for concurrent use.
@@ -59,6 +61,7 @@ type Store struct {
 	duck    *duck.Instance
 	metrics *metrics
 	leases  leases
+	upkeep  upkeep
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	tables  map[table.Ident]*handle
@@ -81,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
 	s := &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(),
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
 	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {
@@ -305,17 +308,18 @@ func (s *Store) List(ctx context.Context, namespace string) ([]table.Ident, erro
 // Recorded is the highest next offset, with the places of its sources, that any table
 // has recorded for a partition; the zero value where none has.
 func (s *Store) Recorded(topic string, partition int32) record.PartitionOffsets {
-	s.mu.Lock()
-	handles := make([]*handle, 0, len(s.tables))
-	for _, h := range s.tables {
-		handles = append(handles, h)
-	}
-	s.mu.Unlock()
 	highest := record.Offsets{}
-	for _, h := range handles {
+	for _, h := range s.handles() {
 		if st := h.state.Load(); !h.dropped.Load() {
 			highest.Raise(record.Offsets{topic: st.offsets[topic]})
 		}
 	}
 	return highest.At(topic, partition)
+}
+
+// handles are those of all tables that have been opened.
+func (s *Store) handles() []*handle {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.tables))
 }

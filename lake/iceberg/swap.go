@@ -35,8 +35,12 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 			return nil, "", err
 		}
 	}
-	if old := thinned(w.base.meta); len(old) > 0 {
+	if old := append(thinned(w.base.meta), w.hidden...); len(old) > 0 {
 		updates = append(updates, icetable.NewRemoveSnapshotsUpdate(old, false))
+	}
+	if _, mapped := w.base.props[icetable.DefaultNameMappingKey]; w.replaces && !mapped {
+		// The library writes one with each rewrite, which would be wrong after the next new column.
+		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {

@@ -162,6 +162,9 @@ func (w *work) writeDeletes(ctx context.Context, hits map[string]*roaring.Bitmap
 	if err != nil {
 		return nil, err
 	}
+	if w.hidden != nil { // the library looks for a file that is named here in the commit before, where a new one is not yet
+		return b.Build(), nil
+	}
 	first, last := w.io.root.URI(paths[0]), w.io.root.URI(paths[len(paths)-1])
 	b.LowerBoundValues(map[int][]byte{fieldFilePath: []byte(first)})
 	b.UpperBoundValues(map[int][]byte{fieldFilePath: []byte(last)})
