@@ -60,7 +60,7 @@ func (s *state) targetBytes() int64 {
 // runPlan does a plan bin by bin. What was done before an error stays done.
 func (h *handle) runPlan(ctx context.Context, st *state, files *fileSet, p plan, dry bool) (catalog.Done, error) {
 	var all catalog.Done
-	release := h.store.leases.take(lease{h.ident, st.snapshotID()})
+	release := h.store.lease(st, st.meta.CurrentSnapshot())
 	defer release()
 	if dry && len(p.bins) > 0 {
 		all.FilesRemoved = int64(len(files.deletes))

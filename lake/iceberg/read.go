@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	icetable "github.com/apache/iceberg-go/table"
@@ -41,8 +42,10 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	if err != nil {
 		return nil, err
 	}
+	release := s.lease(st, snap) // before its files are looked up, which may go with the snapshot
 	files, err := s.filesOf(ctx, st, snap)
 	if err != nil {
+		release()
 		return nil, fmt.Errorf("read the files of %s: %w", id, err)
 	}
 	scan := &catalog.Scan{
@@ -52,13 +55,12 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	if snap != nil {
 		scan.SnapshotID, scan.CommittedAt = snap.SnapshotID, time.UnixMilli(snap.TimestampMs).UTC()
 	}
-	release := s.leases.take(lease{id, scan.SnapshotID})
 	s.metrics.scans.Inc()
 	s.metrics.leases.Inc()
-	scan.Release = func() {
+	scan.Release = sync.OnceFunc(func() {
 		s.metrics.leases.Dec()
 		release()
-	}
+	})
 	return scan, nil
 }
 

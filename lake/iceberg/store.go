@@ -62,6 +62,7 @@ type Store struct {
 	metrics *metrics
 	leases  leases
 	upkeep  upkeep
+	steady  steady
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	tables  map[table.Ident]*handle
@@ -84,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
 	s := &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(),
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), steady: newSteady(o.Clock),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
 	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {

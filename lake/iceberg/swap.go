@@ -35,7 +35,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 			return nil, "", err
 		}
 	}
-	if old := append(thinned(w.base.meta), w.hidden...); len(old) > 0 {
+	if old := append(w.handle.store.thinned(w.base.meta, snapshotsMax), w.hidden...); len(old) > 0 {
 		updates = append(updates, icetable.NewRemoveSnapshotsUpdate(old, false))
 	}
 	if _, mapped := w.base.props[icetable.DefaultNameMappingKey]; w.replaces && !mapped {

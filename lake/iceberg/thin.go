@@ -3,6 +3,7 @@
 package iceberg
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -12,33 +13,63 @@ import (
 // Snapshots are thinned as they age (rule 11), for a metadata file holds all that are kept and
 // is written whole by each commit: 1000 of them make a commit seven times slower.
 const (
-	snapshotsMax    = 64 // more than this, and a commit thins them; each costs some 30 KB of heap
-	snapshotsNewest = 50 // these are kept whatever their age
+	snapshotsMax    = 64  // more than this, and a commit thins them; each costs some 30 KB of heap
+	snapshotsNewest = 50  // these are kept whatever their age
+	snapshotsDoubt  = 256 // as many are kept where clocks differ about ages; thinned, 134 are left
 )
 
-// thinned names the snapshots to leave out: all but the newest, one a minute of the last hour,
-// one an hour of the last day, and what a tag or branch names. Only the metadata forgets them here;
-// their files are upkeep's to remove, later and never under a lease.
-func thinned(meta icetable.Metadata) []int64 {
+// thinned names the snapshots to leave out where there are more than most: all but the newest, one a
+// minute of the last hour, one an hour of the last day, what a tag or branch names and what is read
+// now. Only the metadata forgets them here; their files are the sweep's to remove, later.
+//
+// A snapshot's age is the lesser of two, by our clock and by the newest snapshot: one that was
+// stamped by a clock that ran ahead makes the others look old, and so does a clock that is set
+// ahead now. Only where that would keep too many for too long is the newest snapshot alone believed.
+func (s *Store) thinned(meta icetable.Metadata, most int) []int64 {
 	snaps := meta.Snapshots()
-	if len(snaps) <= snapshotsMax {
+	if len(snaps) <= most {
 		return nil
 	}
-	kept := map[int64]bool{}
+	newestFirst(snaps)
+	kept := s.pinned(meta)
+	now, newest := s.steady.now(), time.UnixMilli(snaps[0].TimestampMs)
+	out := spent(snaps, kept, func(at time.Time) time.Duration { return min(now.Sub(at), newest.Sub(at)) })
+	if len(snaps)-len(out) > snapshotsDoubt {
+		out = spent(snaps, kept, newest.Sub)
+	}
+	return out
+}
+
+func newestFirst(snaps []icetable.Snapshot) {
+	slices.SortStableFunc(snaps, func(a, b icetable.Snapshot) int { return cmp.Compare(b.SequenceNumber, a.SequenceNumber) })
+}
+
+// pinned are the snapshots that stay whatever their age: the current one, those that a tag or branch
+// names, and those that somebody reads.
+func (s *Store) pinned(meta icetable.Metadata) map[int64]bool {
+	kept := s.leases.of(meta.TableUUID().String())
 	for _, ref := range meta.Refs() {
 		kept[ref.SnapshotID] = true
 	}
-	slices.SortStableFunc(snaps, func(a, b icetable.Snapshot) int { return int(b.SequenceNumber - a.SequenceNumber) })
-	newest := time.UnixMilli(snaps[0].TimestampMs)
+	if snap := meta.CurrentSnapshot(); snap != nil {
+		kept[snap.SnapshotID] = true
+	}
+	return kept
+}
+
+// spent lists those of the snapshots, newest first, that are not kept for another reason and whose
+// slot of time has its snapshot.
+func spent(snaps []icetable.Snapshot, kept map[int64]bool, age func(time.Time) time.Duration) []int64 {
 	filled := map[time.Time]bool{} // the slots of time that have their snapshot
 	var out []int64
 	for i, s := range snaps {
 		at := time.UnixMilli(s.TimestampMs)
+		old := age(at)
 		slot, keep := at.Truncate(time.Minute), i < snapshotsNewest || kept[s.SnapshotID]
-		if newest.Sub(at) > time.Hour {
+		if old > time.Hour {
 			slot = at.Truncate(time.Hour).Add(time.Nanosecond) // no minute's slot
 		}
-		if !keep && newest.Sub(at) <= 24*time.Hour && !filled[slot] {
+		if !keep && old <= 24*time.Hour && !filled[slot] {
 			filled[slot], keep = true, true
 		}
 		if !keep {
