@@ -186,7 +186,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(o)
+	s, err := startServer(o, false)
 	if err != nil {
 		m.unregister()
 		return nil, err
@@ -218,7 +218,7 @@ func (b *Bus) openTopics(ctx context.Context) error {
 			err = b.finishDelete(ctx, name, t.Partitions)
 		} else {
 			var topic *Topic
-			if topic, err = b.openTopic(ctx, name, t.TopicConfig); err == nil {
+			if topic, err = b.openTopic(ctx, name, t.TopicConfig, true); err == nil {
 				b.publishTopic(name, topic)
 			}
 		}

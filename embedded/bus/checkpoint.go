@@ -29,6 +29,7 @@ type checkpoint struct {
 	Index   []byte            `json:"index"`
 	Places  map[string]string `json:"places,omitempty"`
 	Damage  []gap             `json:"damage,omitempty"`
+	Files   []string          `json:"files,omitempty"` // in which the damage was found
 
 	// Producers, open transactions and the last stable offset come with the Kafka door.
 	Producers    []json.RawMessage `json:"producers,omitempty"`
@@ -50,12 +51,15 @@ type trimmed struct {
 type restored struct {
 	logStart int64
 	next     int64 // lowest offset that was never given out, as far as is known
+	end      int64 // offset after the last record that the log held once
 	lost     bool  // the checkpoint does not fit the log
+
+	places places     // of what was purged
+	check  checkpoint // of another version, or of another topic, for none
 }
 
-// restore loads log start and checkpoint. A checkpoint that does not fit the log, whose
-// tail may have been lost, is not used, but for the offsets that it knows were given out.
-func (p *Partition) restore(ctx context.Context, s *session, info jetstream.StreamState) (restored, error) {
+// kept loads log start and checkpoint from meta.
+func (p *Partition) kept(ctx context.Context) (restored, error) {
 	var out restored
 	var start trimmed
 	if err := p.bus.load(ctx, meta.LogStarts, p.label, &start); err != nil {
@@ -65,8 +69,8 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	if start.ID != "" && start.ID != p.topic.Config().ID {
 		start.Places = nil // of a topic that was made again since
 	}
-	base, err := parsePlaces(start.Places)
-	if err != nil {
+	var err error
+	if out.places, err = parsePlaces(start.Places); err != nil {
 		return out, fmt.Errorf("log start of %s: %w", p.label, err)
 	}
 	var c checkpoint
@@ -74,16 +78,35 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 		p.bus.o.Log.Warn("checkpoint cannot be read, the log is read instead", "partition", p.label, "error", err)
 		c = checkpoint{}
 	}
+	if c.Version == checkpointVersion && c.ID == p.topic.Config().ID {
+		out.check = c
+		out.next, out.end = max(out.next, c.Next), c.End
+	}
+	return out, nil
+}
+
+// restore takes over what meta knows. A checkpoint that does not fit the log, whose tail may
+// have been lost or whose files are damaged, is not used, but for the offsets that it knows
+// were given out.
+func (p *Partition) restore(ctx context.Context, s *session, info jetstream.StreamState) (restored, error) {
+	out, err := p.kept(ctx)
+	if err != nil {
+		return out, err
+	}
+	c := out.check
+	found := s.found.damage[p.stream]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.places = base
-	if c.Version != checkpointVersion || c.ID != p.topic.Config().ID {
+	p.places = out.places
+	if p.files = c.Files; len(found) > 0 {
+		p.note(found)
+	}
+	if c.Version == 0 {
 		return out, nil
 	}
-	out.next = max(out.next, c.Next)
 	x, errIndex := decodeIndex(c.Index)
 	known, errPlaces := parsePlaces(c.Places)
-	if errIndex != nil || errPlaces != nil || !c.fits(ctx, s, p.stream, info) {
+	if errIndex != nil || errPlaces != nil || len(found) > 0 || !c.fits(ctx, s, p.stream, info) {
 		p.bus.o.Log.Warn("checkpoint does not fit the log, the log is read instead", "partition", p.label)
 		out.lost = true
 		return out, nil
@@ -137,7 +160,7 @@ func (b *Bus) load(ctx context.Context, bucket meta.Bucket, key string, v any) e
 func (p *Partition) snapshot() (meta.Entry, error) {
 	id := p.topic.Config().ID
 	p.mu.Lock()
-	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), LSO: p.next}
+	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files), LSO: p.next}
 	p.unchecked = 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)
@@ -148,6 +171,9 @@ func (p *Partition) snapshot() (meta.Entry, error) {
 func (b *Bus) saveChecks(ctx context.Context, parts []*Partition) error {
 	entries := make([]meta.Entry, 0, len(parts))
 	for _, p := range parts {
+		if p.closed() {
+			continue
+		}
 		e, err := p.snapshot()
 		if err != nil {
 			return fmt.Errorf("checkpoint of %s: %w", p.label, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -127,6 +128,9 @@ func (p *Partition) purged() {
 	if runs := p.index.runs; len(runs) > 0 {
 		p.damage = slices.DeleteFunc(p.damage, func(g gap) bool { return g.After <= runs[0].base && g.After <= p.logStart })
 	}
+	if len(p.damage) == 0 {
+		p.files = nil
+	}
 }
 
 // tellDamage tells of damage that the log start has not passed; empty without. p.mu is held.
@@ -144,6 +148,9 @@ func (p *Partition) tellDamage() string {
 	}
 	if more > 0 {
 		text += fmt.Sprintf(", and so are offsets at %d more places", more)
+	}
+	if text != "" && len(p.files) > 0 {
+		text += "; damaged was " + strings.Join(p.files, "; ")
 	}
 	return text
 }

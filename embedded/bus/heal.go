@@ -115,6 +115,12 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
+	if barred := s.found.barred[w.p.stream]; barred != nil {
+		return fmt.Errorf("%w: %w", errNotHealed, barred)
+	}
+	if _, _, err := w.p.find(ctx, s); err != nil {
+		return err
+	}
 	if err := w.attach(s); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -45,12 +44,15 @@ type Partition struct {
 	end        int64 // offset after the last record in the log
 	next       int64 // offset to give out next; above end where tables know of more
 	applied    uint64
+	passedOver bool // the last message read was passed over
 	index      index
 	places     places
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
 	damage     []gap         // offsets whose messages the disk has lost, as far as was seen
+	files      []string      // the files that were found damaged, while damage tells of some
+	unopened   bool          // it was set aside before it was opened
 	unchecked  int           // messages since the last checkpoint
 	changed    chan struct{} // closed at the next change of end or logStart
 	tail       tail          // guarded by the cache
@@ -157,14 +159,9 @@ func (p *Partition) config(c TopicConfig) jetstream.StreamConfig {
 
 // open makes or opens the partition's stream and loads what the partition knows.
 func (p *Partition) open(ctx context.Context, s *session) error {
-	fresh := false
-	info, err := s.info(ctx, p.stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		fresh = true
-		err = s.create(ctx, p.config(p.topic.Config()))
-	}
+	info, fresh, err := p.find(ctx, s)
 	if err != nil {
-		return fmt.Errorf("open the stream of %s: %w", p.label, err)
+		return &errUnopened{err}
 	}
 	var recorded record.PartitionOffsets
 	if p.bus.o.Recorded != nil {
@@ -177,14 +174,14 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 		return err
 	}
 	if _, _, err := p.read(ctx, s, true); err != nil {
-		return err
+		return &errUnopened{err}
 	}
 	clear(p.lateStarts) // who appends asks for its place first
 	if err := p.settleOffsets(recorded, kept, info.State.FirstSeq); err != nil {
 		return err
 	}
 	// A start that the log itself tells is kept, or damage to its front would put it back.
-	if start := p.LogStart(); kept.lost || !fresh && start > kept.logStart {
+	if start := p.LogStart(); kept.lost || start > kept.logStart {
 		if err := p.saveStart(ctx, start); err != nil {
 			return err
 		}
@@ -213,10 +210,17 @@ func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restore
 	p.next = max(p.next, p.end, recorded.Next, kept.next)
 	p.logStart = kept.logStart
 	switch runs := p.index.runs; {
+	case len(runs) == 0 && kept.end > p.logStart: // all that it held was lost: the last message never goes
 	case len(runs) == 0:
 		p.logStart = max(p.logStart, p.next)
 	case runs[0].seq <= first: // else the first message is damaged, and was not let go
 		p.logStart = max(p.logStart, runs[0].base)
+	}
+	if kept.end > p.end {
+		p.damaged(p.end, p.next)
+	}
+	if len(p.damage) == 0 {
+		p.files = nil // nothing of them is missing
 	}
 	if p.next > p.end && p.end > 0 {
 		p.bus.o.Log.Warn("log ends below offsets given out or recorded, it goes on above them", "partition", p.label, "log_end", p.end, "next_offset", p.next)
@@ -297,6 +301,10 @@ func (p *Partition) apply(m stored) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.applied = m.seq
+	if err == nil && p.passedOver {
+		p.damaged(p.end, span.base)
+	}
+	p.passedOver = err != nil
 	if err == nil && span.base < p.end {
 		err = fmt.Errorf("%w: starts at %d, the log ends at %d", errForeign, span.base, p.end)
 	}

@@ -66,8 +66,9 @@ func (b *Bus) renew(ctx context.Context, s *session) {
 	b.o.Log.Warn("embedded server restarts")
 	s.stop()
 	for {
-		fresh, err := startServer(b.o)
+		fresh, err := startServer(b.o, true)
 		if err == nil {
+			b.noteDamage(fresh.found)
 			b.metrics.restarts.Inc()
 			b.sessionMu.Lock()
 			b.current = fresh

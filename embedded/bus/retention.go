@@ -74,6 +74,9 @@ func (b *Bus) keep(ctx context.Context) {
 // sweep purges what retention lets go of in every partition.
 func (b *Bus) sweep(ctx context.Context) {
 	for _, p := range b.partitions() {
+		if p.closed() {
+			continue
+		}
 		if err := p.expire(ctx); err != nil && ctx.Err() == nil {
 			b.o.Log.Warn("retention does not purge", "partition", p.label, "error", err)
 		}
@@ -131,6 +134,9 @@ func (x *index) boundary(offset int64) int64 {
 // Trim moves the log start up by DeleteRecords' rule: never past a hold. Before -1 means
 // all there is; above Next it is ErrOutOfRange.
 func (p *Partition) Trim(ctx context.Context, before int64) error {
+	if p.closed() {
+		return p.aside()
+	}
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	c := p.topic.Config()

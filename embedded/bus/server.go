@@ -48,6 +48,7 @@ type session struct {
 	gone     chan struct{} // closed when the session has ended or a connection was lost
 	leave    func()        // closes gone
 	stuck    atomic.Bool   // a restart was asked for
+	found    *inspection   // what was found in the files before
 
 	mu    sync.Mutex
 	lanes map[int]*lane
@@ -61,8 +62,13 @@ type lane struct {
 	conns   [2]*nats.Conn
 }
 
-// startServer starts the server on its folder and returns when every stream is restored.
-func startServer(o Options) (*session, error) {
+// startServer looks at the server's files, starts it on them and returns when every stream is
+// restored. failed tells that a session before it did not end well.
+func startServer(o Options, failed bool) (*session, error) {
+	found, err := inspect(o, failed)
+	if err != nil {
+		return nil, err
+	}
 	acc := server.NewAccount(account)
 	password := rand.Text()
 	opts := &server.Options{
@@ -80,7 +86,7 @@ func startServer(o Options) (*session, error) {
 	ns.SetLogger(serverLog{o.Log}, false, false)
 	ns.Start()
 	gone := make(chan struct{})
-	s := &session{ns: ns, password: password, gone: gone, leave: sync.OnceFunc(func() { close(gone) }), lanes: map[int]*lane{}}
+	s := &session{ns: ns, password: password, found: found, gone: gone, leave: sync.OnceFunc(func() { close(gone) }), lanes: map[int]*lane{}}
 	if err := s.ready(); err != nil {
 		s.stop()
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -109,7 +110,7 @@ func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Top
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return nil, err
 	}
-	t, err := b.openTopic(ctx, name, c)
+	t, err := b.openTopic(ctx, name, c, false)
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +140,9 @@ func (b *Bus) publishTopic(name string, t *Topic) {
 	b.changed = make(chan struct{})
 }
 
-// openTopic opens a topic's partitions and starts their writers. b.admin is held.
-func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig) (*Topic, error) {
+// openTopic opens a topic's partitions and starts their writers. At the start of the bus one
+// that cannot be opened is set aside, and holds up nobody else. b.admin is held.
+func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig, starting bool) (*Topic, error) {
 	t := &Topic{name: name}
 	t.config.Store(&c)
 	for n := range c.Partitions {
@@ -157,7 +159,11 @@ func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig) (*Topic
 		workers.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			errs[i] = b.startPartition(ctx, p, s)
+			err := b.startPartition(ctx, p, s)
+			if unopened, ok := errors.AsType[*errUnopened](err); ok && starting && ctx.Err() == nil && !s.lost() {
+				err = p.shut(ctx, unopened.cause)
+			}
+			errs[i] = err
 		})
 	}
 	workers.Wait()
@@ -294,7 +300,10 @@ func (b *Bus) finishDelete(ctx context.Context, name string, partitions int32) e
 	}
 	for n := range partitions {
 		err := s.api.DeleteStream(ctx, streamName(name, n))
-		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			err = os.RemoveAll(b.o.folder(streamName(name, n)).Path) // of one that was set aside
+		}
+		if err != nil {
 			return fmt.Errorf("delete topic %s: %w", name, err)
 		}
 	}
