@@ -141,10 +141,15 @@ type seams struct {
 	publish    func(*nats.Conn, *nats.Msg) error
 	free       func(dir string) (uint64, error)
 	ackTimeout time.Duration
+	metaLag    time.Duration
 }
 
-// ackTimeout is how long an acknowledgment may take before the log is read again.
-const ackTimeout = 10 * time.Second
+const (
+	// ackTimeout is how long an acknowledgment may take before the log is read again.
+	ackTimeout = 10 * time.Second
+	// metaLag is more than what meta knows of a log is behind it, unless meta.db was put back.
+	metaLag = time.Minute
+)
 
 func (o *Options) defaults() {
 	if o.Fsync == "" {
@@ -173,6 +178,9 @@ func (o *Options) defaults() {
 	}
 	if o.seams.ackTimeout == 0 {
 		o.seams.ackTimeout = ackTimeout
+	}
+	if o.seams.metaLag == 0 {
+		o.seams.metaLag = metaLag
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -44,6 +45,7 @@ type trimmed struct {
 	ID     string            `json:"id,omitempty"` // the topic's, to which the places belong
 	Offset int64             `json:"offset"`
 	Next   int64             `json:"next"`
+	End    int64             `json:"end,omitempty"` // of the log as it was seen last; one that ends below has lost its end
 	Places map[string]string `json:"places,omitempty"`
 }
 
@@ -53,8 +55,11 @@ type restored struct {
 	next     int64 // lowest offset that was never given out, as far as is known
 	end      int64 // offset after the last record that the log held once
 	lost     bool  // the checkpoint does not fit the log
+	known    bool  // meta has something of this topic
+	trusted  bool  // and its log start is the log's
 
 	places places     // of what was purged
+	start  trimmed    // as it is in meta
 	check  checkpoint // of another version, or of another topic, for none
 }
 
@@ -65,10 +70,12 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 	if err := p.bus.load(ctx, meta.LogStarts, p.label, &start); err != nil {
 		return out, err
 	}
-	out.logStart, out.next = start.Offset, start.Next
+	out.logStart, out.next = start.Offset, max(start.Next, start.End)
 	if start.ID != "" && start.ID != p.topic.Config().ID {
-		start.Places = nil // of a topic that was made again since
+		start.Places, start.End = nil, 0 // of a topic that was made again since
 	}
+	out.end, out.start = start.End, start
+	out.known = start.ID == p.topic.Config().ID
 	var err error
 	if out.places, err = parsePlaces(start.Places); err != nil {
 		return out, fmt.Errorf("log start of %s: %w", p.label, err)
@@ -79,8 +86,8 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 		c = checkpoint{}
 	}
 	if c.Version == checkpointVersion && c.ID == p.topic.Config().ID {
-		out.check = c
-		out.next, out.end = max(out.next, c.Next), c.End
+		out.check, out.known = c, true
+		out.next, out.end = max(out.next, c.Next), max(out.end, c.End)
 	}
 	return out, nil
 }
@@ -97,7 +104,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	found := s.found.damage[p.stream]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.places = out.places
+	p.places, p.start = out.places, out.start
 	if p.files = c.Files; len(found) > 0 {
 		p.note(found)
 	}
@@ -118,6 +125,34 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	return out, nil
 }
 
+// trust decides whether the log start is what meta says, when the log begins above it: the log
+// start is in meta before anything is purged, so that the difference is damage. But a meta.db
+// that was put back, behind which the log went on for long, does not know what was purged since.
+func (p *Partition) trust(ctx context.Context, s *session, kept *restored) error {
+	p.mu.Lock()
+	runs := p.index.runs
+	var above, last run
+	if kept.known && len(runs) > 0 && runs[0].base > kept.logStart {
+		last = runs[len(runs)-1]
+		above, _ = p.index.seq(kept.end)
+	}
+	p.mu.Unlock()
+	kept.trusted = kept.known
+	if above.next == 0 {
+		return nil
+	}
+	var at [2]time.Time
+	for i, seq := range []uint64{above.seq, last.seq} {
+		m, err := s.message(ctx, p.stream, seq)
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return fmt.Errorf("read message %d of %s: %w", seq, p.label, err)
+		}
+		at[i] = m.at
+	}
+	kept.trusted = at[1].Sub(at[0]) < p.bus.o.seams.metaLag
+	return nil
+}
+
 // fits tells whether the log still holds the checkpoint's last message.
 func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info jetstream.StreamState) bool {
 	if c.Seq == 0 {
@@ -133,12 +168,46 @@ func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info j
 // saveStart syncs what must not be lost before records go, or after they are gone.
 func (p *Partition) saveStart(ctx context.Context, start int64) error {
 	p.mu.Lock()
-	value, err := json.Marshal(trimmed{ID: p.topic.Config().ID, Offset: start, Next: p.next, Places: p.places.text()})
+	p.start = trimmed{ID: p.topic.Config().ID, Offset: start, Next: p.next, End: p.end, Places: p.places.text()}
+	value, err := json.Marshal(p.start)
 	p.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("log start of %s: %w", p.label, err)
 	}
 	return p.bus.o.Meta.Put(ctx, meta.Entry{Bucket: meta.LogStarts, Key: p.label, Value: value})
+}
+
+// saveEnds syncs where the logs end that have grown, so that an end which damage took after a
+// crash is missed, but for what came since.
+func (b *Bus) saveEnds(ctx context.Context) error {
+	if !b.admin.TryLock() {
+		return nil // a topic is being deleted, and its log start written
+	}
+	defer b.admin.Unlock()
+	var entries []meta.Entry
+	for _, p := range b.partitions() {
+		p.trimming.Lock() // who saves the log start meanwhile knows the end too
+		defer p.trimming.Unlock()
+		p.mu.Lock()
+		grown := !p.unopened && p.end > p.start.End
+		var value []byte
+		var err error
+		if grown {
+			p.start.ID, p.start.End = p.topic.Config().ID, p.end
+			value, err = json.Marshal(p.start)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return fmt.Errorf("log start of %s: %w", p.label, err)
+		}
+		if grown {
+			entries = append(entries, meta.Entry{Bucket: meta.LogStarts, Key: p.label, Value: value})
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return b.o.Meta.Put(ctx, entries...)
 }
 
 // load reads one JSON value of meta; a key that is not there leaves v as it is.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tarn/embedded/bus"
 )
@@ -88,6 +89,35 @@ func TestDamageCostsItsMessageAlone(t *testing.T) {
 				}
 				damaged(t, h, int64(n), all)
 			})
+		}
+	}
+}
+
+// TestAMetaThatWasPutBackDoesNotMakeDamageOfWhatWasPurged: it knows a lower log start than the
+// log has, which went on for long.
+func TestAMetaThatWasPutBackDoesNotMakeDamageOfWhatWasPurged(t *testing.T) {
+	for old, lag := range map[bool]time.Duration{true: time.Nanosecond, false: time.Hour} {
+		h := open(t, func(o *bus.Options) { o.WithMetaLag(lag) })
+		p := h.partition("t", bus.TopicConfig{})
+		for i := range 4 {
+			h.append(p, batch(fmt.Sprint(i)))
+		}
+		h.close()
+		putBack := h.keepMeta()
+		h.open()
+		p = h.partition("t", bus.TopicConfig{})
+		for i := range 4 {
+			h.append(p, batch(fmt.Sprint(i)))
+		}
+		if err := p.Trim(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		h.close()
+		putBack()
+		h.open()
+		p = h.partition("t", bus.TopicConfig{})
+		if start, report := p.LogStart(), h.bus.Report(); old && (start != 3 || len(report) != 0) || !old && (start != 0 || len(report) != 1) {
+			t.Fatalf("lag %s: the log starts at %d, report is %+v", lag, start, report)
 		}
 	}
 }

@@ -19,11 +19,17 @@ func (o *Options) WithFree(f func(string) (uint64, error)) { o.seams.free = f }
 // WithAckTimeout sets how long an acknowledgment may take.
 func (o *Options) WithAckTimeout(d time.Duration) { o.seams.ackTimeout = d }
 
+// WithMetaLag sets by how much meta may be behind a log and still be this log's.
+func (o *Options) WithMetaLag(d time.Duration) { o.seams.metaLag = d }
+
 // Sweep runs retention now.
 func (b *Bus) Sweep(ctx context.Context) { b.sweep(ctx) }
 
 // CheckAll writes every checkpoint now.
 func (b *Bus) CheckAll(ctx context.Context) error { return b.saveChecks(ctx, b.partitions()) }
+
+// SaveEnds writes where the logs end now.
+func (b *Bus) SaveEnds(ctx context.Context) error { return b.saveEnds(ctx) }
 
 // Stream names the partition's stream and subject.
 func (p *Partition) Stream() (stream, subject string) { return p.stream, p.subject }

@@ -50,6 +50,7 @@ type Partition struct {
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
+	start      trimmed       // as it was kept last
 	damage     []gap         // offsets whose messages the disk has lost, as far as was seen
 	files      []string      // the files that were found damaged, while damage tells of some
 	unopened   bool          // it was set aside before it was opened
@@ -177,6 +178,10 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 		return &errUnopened{err}
 	}
 	clear(p.lateStarts) // who appends asks for its place first
+	p.index.dropBelow(info.State.FirstSeq)
+	if err := p.trust(ctx, s, &kept); err != nil {
+		return &errUnopened{err}
+	}
 	if err := p.settleOffsets(recorded, kept, info.State.FirstSeq); err != nil {
 		return err
 	}
@@ -206,13 +211,14 @@ func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restore
 			p.places.note(pos)
 		}
 	}
-	p.index.dropBelow(first)
 	p.next = max(p.next, p.end, recorded.Next, kept.next)
 	p.logStart = kept.logStart
 	switch runs := p.index.runs; {
 	case len(runs) == 0 && kept.end > p.logStart: // all that it held was lost: the last message never goes
 	case len(runs) == 0:
 		p.logStart = max(p.logStart, p.next)
+	case kept.trusted:
+		p.damaged(p.logStart, runs[0].base)
 	case runs[0].seq <= first: // else the first message is damaged, and was not let go
 		p.logStart = max(p.logStart, runs[0].base)
 	}

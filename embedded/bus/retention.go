@@ -68,6 +68,9 @@ func (b *Bus) keep(ctx context.Context) {
 	for pause(ctx, keepInterval) {
 		b.sweep(ctx)
 		b.checkDue(ctx)
+		if err := b.saveEnds(ctx); err != nil && ctx.Err() == nil {
+			b.o.Log.Warn("ends of the logs are not written", "error", err)
+		}
 	}
 }
 

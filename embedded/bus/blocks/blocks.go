@@ -60,11 +60,23 @@ func (f Folder) Check() ([]Damage, error) {
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}
-	if ok, err := f.indexHolds(files); ok || err != nil {
+	indexed, err := f.indexHolds(files)
+	if err != nil {
 		return nil, err
+	}
+	if indexed {
+		// Of the newest file, which few have read yet, no more is to be lost than is damaged.
+		if ok, err := f.wholeFile(files[len(files)-1]); ok || err != nil {
+			return nil, err
+		}
 	}
 	if err := f.known(files); err != nil {
 		return nil, err
+	}
+	if indexed { // the server is to read what is there
+		if err := f.Disk.Remove(f.index()); err != nil {
+			return nil, err
+		}
 	}
 	var found []Damage
 	var last uint64
@@ -156,10 +168,23 @@ func (f Folder) files() ([]int, error) {
 
 func (f Folder) file(n int) string { return filepath.Join(f.messages(), strconv.Itoa(n)+".blk") }
 
+func (f Folder) index() string { return filepath.Join(f.messages(), "index.db") }
+
+// wholeFile tells whether nothing of a file is damaged.
+func (f Folder) wholeFile(n int) (bool, error) {
+	buf, err := readWhole(f.file(n))
+	if err != nil {
+		return false, err
+	}
+	was := slices.Clone(buf)
+	_, holes := f.summer(n).scan(buf, 0)
+	return len(holes) == 0 && bytes.Equal(buf, was), nil
+}
+
 // indexHolds tells whether the server will go by its index: it was written for these files,
 // at a clean stop, and nothing was appended since.
 func (f Folder) indexHolds(files []int) (bool, error) {
-	buf, err := os.ReadFile(filepath.Join(f.messages(), "index.db"))
+	buf, err := os.ReadFile(f.index())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
