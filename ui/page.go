@@ -3,6 +3,9 @@ package ui
 import (
 	"encoding/json"
 	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
 
 	"tarn/embedded/door"
 	"tarn/ui/view"
@@ -29,19 +32,44 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-func (u *UI) page(w http.ResponseWriter, r *http.Request) {
+// frame is what all pages have around them.
+func (u *UI) frame(now *seen) view.Frame {
+	return view.Frame{
+		Build: u.files.Hash(), URL: u.files.URL, Shape: now.shape,
+		Version: u.o.Version, Sample: u.o.Sample, Health: now.home.Health, At: now.home.AtText(),
+	}
+}
+
+func (u *UI) homePage(w http.ResponseWriter, r *http.Request) {
+	now := u.seen.Load()
+	u.draw(w, r, view.Home(view.NewPage(u.frame(now), now.home)))
+}
+
+func (u *UI) homeTwin(w http.ResponseWriter, _ *http.Request) { u.twin(w, u.seen.Load().home) }
+
+func (u *UI) lakePage(w http.ResponseWriter, r *http.Request) {
+	u.asked.Store(time.Now().UnixNano())
+	now, q := u.seen.Load(), r.URL.Query()
+	u.draw(w, r, view.Lake(view.NewLakePage(u.frame(now), now.tables, view.LakeQuery{Find: q.Get("find"), Sort: q.Get("sort"), Table: q.Get("table")})))
+}
+
+func (u *UI) lakeTwin(w http.ResponseWriter, _ *http.Request) {
+	u.asked.Store(time.Now().UnixNano())
+	u.twin(w, u.seen.Load().tables)
+}
+
+func (u *UI) draw(w http.ResponseWriter, r *http.Request, page templ.Component) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	p := view.NewPage(*u.state.Load(), u.files.Hash(), u.files.URL)
-	if err := view.Home(p).Render(r.Context(), w); err != nil {
+	if err := page.Render(r.Context(), w); err != nil {
 		u.o.Log.Debug("page not sent", "error", err)
 	}
 }
 
-func (u *UI) twin(w http.ResponseWriter, _ *http.Request) {
+func (u *UI) twin(w http.ResponseWriter, state any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(u.state.Load()); err != nil {
+	if err := json.NewEncoder(w).Encode(state); err != nil {
 		u.o.Log.Debug("state not sent", "error", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 	"tarn/ui/assets"
 	"tarn/ui/home"
 	"tarn/ui/live"
+	"tarn/ui/tables"
 )
 
 // How often the sampler looks.
@@ -34,6 +36,10 @@ const (
 	lakeRest    = 4 * time.Second        // while none is
 	lakeShare   = 10                     // and never more than a tenth of the time
 	lakeTimeout = 10 * time.Second       // one look at the catalog
+
+	careEvery   = time.Minute     // at what upkeep counts, while a page is open: it reads all manifests
+	careShare   = 50              // and never more than a fiftieth of the time
+	careTimeout = 2 * time.Minute // one such look
 )
 
 // Options are what the page is of. The functions answer at once and are called by one
@@ -57,8 +63,21 @@ type UI struct {
 	files   *assets.Assets
 	hub     *live.Hub
 	sampler *home.Sampler
-	state   atomic.Pointer[home.State]
+	seen    atomic.Pointer[seen]
 	lake    atomic.Pointer[home.Lake]
+	care    atomic.Pointer[home.Care]
+	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
+}
+
+// seen is what the last look made for the pages.
+type seen struct {
+	home   home.State
+	tables tables.State
+	shape  string // of all pages
+}
+
+func newSeen(h home.State, t tables.State) *seen {
+	return &seen{h, t, h.Shape() + "." + t.Shape()}
 }
 
 // New returns a UI that has seen nothing yet.
@@ -68,9 +87,9 @@ func New(o Options) *UI {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
 	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler()}
-	first := home.Starting(o.Version, o.Sample)
-	u.state.Store(&first)
+	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{})))
 	u.lake.Store(&home.Lake{})
+	u.care.Store(&home.Care{})
 	return u
 }
 
@@ -83,6 +102,7 @@ func (u *UI) Run(ctx context.Context, ready func()) error {
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	reader.Go(func() { u.readLake(ctx) })
+	reader.Go(func() { u.readCare(ctx) })
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	u.sample()
@@ -103,12 +123,14 @@ func (u *UI) Run(ctx context.Context, ready func()) error {
 
 // sample looks at every room once and tells the pages.
 func (u *UI) sample() {
-	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Version: u.o.Version, Sample: u.o.Sample}
+	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Care: *u.care.Load(), Version: u.o.Version, Sample: u.o.Sample}
 	in.Parts, in.Sources, in.Topics = call(u.o.Parts), call(u.o.Sources), call(u.o.Topics)
 	in.Landings, in.Ports = call(u.o.Landings), call(u.o.Ports)
-	st := u.sampler.Sample(in)
-	u.state.Store(&st)
-	u.hub.Publish(st.Shape(), st.Values())
+	now := newSeen(u.sampler.Sample(in), tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts}))
+	u.seen.Store(now)
+	values := now.home.Values()
+	maps.Copy(values, now.tables.Values())
+	u.hub.Publish(now.shape, values)
 }
 
 func call[T any](f func() T) (none T) {
@@ -191,12 +213,56 @@ func lakeOf(ctx context.Context, c catalog.Catalog) (home.Lake, error) {
 	return out, nil
 }
 
-// Handler serves /, /assets/…, /api/home and /api/live. Who may come in (Host, Origin)
+// readCare asks what upkeep counts, while somebody looks.
+func (u *UI) readCare(ctx context.Context) {
+	if u.o.Catalog == nil {
+		return
+	}
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	var last time.Time
+	wait := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		looked := u.hub.Clients() > 0 || time.Since(time.Unix(0, u.asked.Load())) < careEvery
+		if !looked || time.Since(last) < wait {
+			continue
+		}
+		last = time.Now()
+		u.lookAtCare(ctx)
+		wait = max(careEvery, careShare*time.Since(last))
+	}
+}
+
+func (u *UI) lookAtCare(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, careTimeout)
+	defer cancel()
+	list, err := u.o.Catalog.Health(within)
+	if ctx.Err() != nil {
+		return
+	}
+	next := *u.care.Load()
+	if err == nil {
+		next = next.Next(u.o.Clock.Now(), list)
+	} else if next.Err == nil {
+		u.o.Log.Warn("read manifests for the page", "error", err)
+	}
+	next.Err = err
+	u.care.Store(&next)
+}
+
+// Handler serves /, /lake, /assets/…, /api/home, /api/lake and /api/live. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", u.page)
-	mux.HandleFunc("GET /api/home", u.twin)
+	mux.HandleFunc("GET /{$}", u.homePage)
+	mux.HandleFunc("GET /api/home", u.homeTwin)
+	mux.HandleFunc("GET /lake", u.lakePage)
+	mux.HandleFunc("GET /api/lake", u.lakeTwin)
 	mux.HandleFunc("GET /api/live", u.stream)
 	mux.Handle("GET /assets/", u.files)
 	return secure(mux)

@@ -18,6 +18,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/ui"
 	"tarn/ui/home"
+	"tarn/ui/tables"
 	"tarn/ui/uitest"
 )
 
@@ -79,7 +80,7 @@ func waitFor(t *testing.T, what string, is func() bool) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	url, _ := run(t, uitest.Port(time.Now()))
-	for path, want := range map[string]int{"/": 200, "/api/home": 200, "/assets/x/y.js": 404, "/nothing": 404} {
+	for path, want := range map[string]int{"/": 200, "/lake": 200, "/lake?table=x&sort=y&find=z": 200, "/lake/x": 404, "/api/home": 200, "/api/lake": 200, "/assets/x/y.js": 404, "/nothing": 404} {
 		got, _ := get(t, url+path)
 		if got.code != want {
 			t.Errorf("%s: %d", path, got.code)
@@ -176,11 +177,53 @@ func TestPagesCostTheRoomsNothing(t *testing.T) {
 	}
 }
 
+// TestUpkeepIsReadOnlyWhileSomebodyLooks, and then not again for each who does.
+func TestUpkeepIsReadOnlyWhileSomebodyLooks(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	url, _ := run(t, feed)
+	waitFor(t, "Home is there", func() bool { _, body := get(t, url+"/api/home"); return strings.Contains(body, `"silver.calls"`) })
+	read := func() int { feed.Lock(); defer feed.Unlock(); return feed.HealthRead }
+	if n := read(); n != 0 {
+		t.Errorf("it was read %d times with nobody there", n)
+	}
+	twin := func() (s tables.State) {
+		_, body := get(t, url+"/api/lake")
+		if err := json.Unmarshal([]byte(body), &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	waitFor(t, "it is read", func() bool { return twin().CaredAt != nil })
+	for range 50 {
+		get(t, url+"/lake")
+		get(t, url+"/api/lake")
+	}
+	if n := read(); n != 1 {
+		t.Errorf("a hundred requests read it %d times", n)
+	}
+	s := twin()
+	if len(s.Tables) != 8 || len(s.Figures) != 6 || s.Tables[5].Name != "silver.moves" || s.Tables[5].Action != "compact" || *s.Tables[5].OrphanFiles != 12 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestManifestsThatCannotBeReadAreSaid(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	feed.HealthErr = errors.New("read manifests: permission denied")
+	url, _ := run(t, feed)
+	waitFor(t, "the page says so", func() bool {
+		_, body := get(t, url+"/lake")
+		return strings.Contains(body, "permission denied") && strings.Contains(body, "silver.calls")
+	})
+}
+
 func TestADeadCatalogIsSaid(t *testing.T) {
 	feed := uitest.Port(time.Now())
 	feed.CatalogErr = errors.New("catalog.db: disk I/O error")
 	url, _ := run(t, feed)
-	waitFor(t, "the page says so", func() bool { _, body := get(t, url+"/"); return strings.Contains(body, "disk I/O error") })
+	for _, page := range []string{"/", "/lake"} {
+		waitFor(t, page+" says so", func() bool { _, body := get(t, url+page); return strings.Contains(body, "disk I/O error") })
+	}
 	feed.Lock()
 	feed.CatalogErr = nil
 	feed.Unlock()

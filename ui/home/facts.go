@@ -68,16 +68,16 @@ func (n Node) Right() string {
 func (n Node) RateText() string { return Rate(n.Rate, "") }
 
 // RowsText is the number of rows or records.
-func (n Node) RowsText() string { return optional(n.Rows, Count) }
+func (n Node) RowsText() string { return Optional(n.Rows, Count) }
 
 // LagText is the number of records that wait.
-func (n Node) LagText() string { return optional(n.LagRecords, Count) }
+func (n Node) LagText() string { return Optional(n.LagRecords, Count) }
 
 // BehindText is how far behind the node is in time.
-func (n Node) BehindText() string { return optional(n.BehindMillis, Millis) }
+func (n Node) BehindText() string { return Optional(n.BehindMillis, Millis) }
 
 // BytesText is the size on disk.
-func (n Node) BytesText() string { return optional(n.Bytes, Bytes) }
+func (n Node) BytesText() string { return Optional(n.Bytes, Bytes) }
 
 // FilesText is the number of data files.
-func (n Node) FilesText() string { return optional(n.Files, Count) }
+func (n Node) FilesText() string { return Optional(n.Files, Count) }

@@ -67,6 +67,19 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.3g", v) + thin + unit
 }
 
+// Percent writes a share, with a digit behind the point where it is small.
+func Percent(share float64) string {
+	switch {
+	case share <= 0:
+		return "0" + thin + "%"
+	case share < 0.001:
+		return "<" + thin + "0.1" + thin + "%"
+	case share < 0.0995:
+		return strconv.FormatFloat(100*share, 'f', 1, 64) + thin + "%"
+	}
+	return strconv.FormatFloat(100*share, 'f', 0, 64) + thin + "%"
+}
+
 // Millis writes a length of time.
 func Millis(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond
@@ -86,17 +99,19 @@ func Millis(ms int64) string {
 	}
 }
 
-func optional[T any](v *T, show func(T) string) string {
+// Optional shows a number that may be unknown.
+func Optional[T any](v *T, show func(T) string) string {
 	if v == nil {
 		return Unknown
 	}
 	return show(*v)
 }
 
-// clockText is a time of day, in UTC as everything in Tarn.
-func clockText(t time.Time) string { return t.UTC().Format("15:04:05") }
+// ClockText is a time of day, in UTC as everything in Tarn.
+func ClockText(t time.Time) string { return t.UTC().Format("15:04:05") }
 
-func plural(n int, one, many string) string {
+// Plural counts things.
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -79,7 +79,8 @@ func key(kind, name string) string {
 	return kind[:1] + strconv.FormatUint(h.Sum64(), 36)
 }
 
-func tableKey(id table.Ident) string { return key("table", id.String()) }
+// TableKey is key for a table or a view.
+func TableKey(id table.Ident) string { return key("table", id.String()) }
 
 func (g *graph) add(n Node) *Node {
 	if old := g.nodes[n.Key]; old != nil {
@@ -114,7 +115,7 @@ func (s *Sampler) source(g *graph, src source.Status) {
 		n.LagRecords = new(src.Lag.Events)
 	}
 	n.Facts = facts("State", cmp.Or(src.Lag.Snapshot, src.State), "Kind", src.Kind, "Changes since start", Count(src.Rows),
-		"Waiting", optional(n.LagRecords, Count), "Behind", optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint, "Position", src.Position)
+		"Waiting", Optional(n.LagRecords, Count), "Behind", Optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint, "Position", src.Position)
 	g.add(n)
 	for _, topic := range src.Topics {
 		g.connect(n.Key, key("topic", topic), nil)
@@ -170,7 +171,7 @@ func (s *Sampler) topic(g *graph, parts []bus.PartitionStats) {
 		}
 	}
 	n.Facts = facts("Partitions", Count(int64(len(parts))), "Log start", Count(first), "Next offset", Count(next), "Records kept", Count(next-first),
-		"Bytes", Bytes(size), "Not yet landed", optional(n.LagRecords, Count), "Lands", yes(parts[0].Land), "Finding", finding)
+		"Bytes", Bytes(size), "Not yet landed", Optional(n.LagRecords, Count), "Lands", yes(parts[0].Land), "Finding", finding)
 	g.add(n)
 	for i, e := range g.edges {
 		if e.To == n.Key {
@@ -214,7 +215,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 		}
 		n.Query = newest(to.id, to.order)
 		n.Facts = append(g.tableFacts(n), facts("Topic", l.Topic, "Landed up to", Count(to.next), "Landed since start", Count(to.rows),
-			"Behind", optional(n.BehindMillis, Millis), "Set aside", nonzero(l.DeadLetters), "Cells in _extra", nonzero(l.Misfits), "Error", l.Error, "Hint", l.Hint)...)
+			"Behind", Optional(n.BehindMillis, Millis), "Set aside", nonzero(l.DeadLetters), "Cells in _extra", nonzero(l.Misfits), "Error", l.Error, "Hint", l.Hint)...)
 		g.add(*n)
 		g.connect(from, n.Key, n.Rate)
 		from = n.Key
@@ -223,7 +224,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 
 // table is a table's node as the catalog knows it.
 func (g *graph) table(id table.Ident, kind Kind, lane int) *Node {
-	n := &Node{Key: tableKey(id), Kind: kind, Name: id.String(), Label: id.Name, Lane: lane, Level: OK, Word: "table", Query: newest(id, "")}
+	n := &Node{Key: TableKey(id), Kind: kind, Name: id.String(), Label: id.Name, Lane: lane, Level: OK, Word: "table", Query: newest(id, "")}
 	if t, ok := g.stats[id.String()]; ok {
 		n.Rows, n.Files, n.Bytes = new(t.Rows), new(t.Files), new(t.Bytes)
 		if t.SnapshotID != 0 {
@@ -240,16 +241,17 @@ func (g *graph) table(id table.Ident, kind Kind, lane int) *Node {
 func (g *graph) tableFacts(n *Node) []Fact {
 	committed := Unknown
 	if n.CommittedAt != nil {
-		committed = clockText(*n.CommittedAt) + ", " + Millis(max(0, g.in.Now.Sub(*n.CommittedAt).Milliseconds())) + " ago"
+		committed = ClockText(*n.CommittedAt) + ", " + Millis(max(0, g.in.Now.Sub(*n.CommittedAt).Milliseconds())) + " ago"
 	}
-	return facts("State", n.Word, "Rows", optional(n.Rows, Count), "Files", optional(n.Files, Count), "Bytes", optional(n.Bytes, Bytes),
+	known := facts("State", n.Word, "Rows", Optional(n.Rows, Count), "Files", Optional(n.Files, Count), "Bytes", Optional(n.Bytes, Bytes),
 		"Snapshot", cmp.Or(n.SnapshotID, Unknown), "Committed", committed)
+	return append(known, g.in.Care.facts(n.Name)...)
 }
 
 // lonely adds a table that no landing speaks of: somebody else's, or one that was landed
 // before this start.
 func (g *graph) lonely(t catalog.Stats) {
-	if t.Namespace == table.SystemNamespace || g.nodes[tableKey(t.Ident)] != nil {
+	if t.Namespace == table.SystemNamespace || g.nodes[TableKey(t.Ident)] != nil {
 		return
 	}
 	kind, lane := Silver, laneSilver
@@ -295,7 +297,7 @@ func (g *graph) views() {
 }
 
 func (g *graph) view(v catalog.View) {
-	n := Node{Key: tableKey(v.Ident), Kind: Gold, Name: v.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: newest(v.Ident, "")}
+	n := Node{Key: TableKey(v.Ident), Kind: Gold, Name: v.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: newest(v.Ident, "")}
 	var rate float64
 	missing := []string{}
 	for _, input := range v.Inputs {
@@ -320,7 +322,7 @@ func (g *graph) view(v catalog.View) {
 		n.Level, n.Word = Warn, "waits for input"
 		n.Error, n.Hint = "it reads "+strings.Join(missing, ", ")+", which is not there", "a mirror appears with its first row"
 	}
-	n.Facts = facts("State", n.Word, "Reads", strings.Join(v.Inputs, ", "), "Behind", optional(n.BehindMillis, Millis),
+	n.Facts = facts("State", n.Word, "Reads", strings.Join(v.Inputs, ", "), "Behind", Optional(n.BehindMillis, Millis),
 		"Changes in its inputs", Rate(&rate, ""), "Columns", Count(int64(len(v.Columns))), "Error", n.Error, "Hint", n.Hint)
 	g.add(n)
 }

@@ -22,6 +22,7 @@ type Input struct {
 	Topics   []bus.PartitionStats
 	Landings []pipeline.Landing
 	Lake     Lake
+	Care     Care
 	Ports    map[string]string
 	Version  string
 	Sample   bool

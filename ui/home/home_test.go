@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/life"
 	"tarn/ingest/source"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/ui/home"
 	"tarn/ui/uitest"
@@ -277,4 +278,78 @@ func FuzzBytesAndMillis(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUpkeepThatIsOverdue: what is due is no problem until it has been so for long, without a
+// break that anybody knows of; many at once are one line.
+func TestUpkeepThatIsOverdue(t *testing.T) {
+	now := uitest.NewClock().Now()
+	var list []catalog.Health
+	for _, name := range []string{"calls", "moves", "ports", "vessels"} {
+		list = append(list, catalog.Health{Ident: table.Ident{Namespace: "silver", Name: name}, Rows: 8, Deleted: 2, Action: catalog.Compact, Reason: "40 small files"})
+	}
+	list[3].Action, list[3].Reason = "", "a snapshot cannot be read"
+	problems := func(c home.Care) []home.Problem {
+		return home.NewSampler().Sample(home.Input{Now: now, Care: c}).Problems
+	}
+	note := home.Problem{Level: home.Note, Where: "table silver.vessels", Message: "a snapshot cannot be read"}
+
+	c := home.Care{}.Next(now, list)
+	for range 14 {
+		now = now.Add(time.Minute)
+		c = c.Next(now, list)
+	}
+	if got := problems(c); len(got) != 1 || got[0] != note {
+		t.Errorf("after 14 minutes: %+v", got)
+	}
+	list[1].Action = catalog.ExpireSnapshots // another action is due since now
+	now = now.Add(time.Minute)
+	c = c.Next(now, list)
+	got := problems(c)
+	want := home.Problem{
+		Level: home.Warn, Where: "table silver.calls", Message: "compact has been due for 15\u202fmin: 40 small files", Hint: "ALTER TABLE silver.calls EXECUTE compact does it now",
+	}
+	if len(got) != 3 || got[0] != want || got[1].Where != "table silver.ports" || got[2] != note {
+		t.Errorf("after 15 minutes: %+v", got)
+	}
+	if got := problems(c.Next(now.Add(time.Hour), list)); len(got) != 1 {
+		t.Errorf("after a break: %+v", got)
+	}
+	if got := problems(c.Next(now.Add(time.Minute), nil)); len(got) != 0 {
+		t.Errorf("when all is well: %+v", got)
+	}
+
+	for range 20 {
+		now = now.Add(time.Minute)
+		list = append(list, catalog.Health{Ident: table.Ident{Namespace: "gold", Name: now.Format("15:04")}, Action: catalog.Compact})
+		c = c.Next(now, list)
+	}
+	if got := problems(c); len(got) != 2 || got[0].Message != "8 tables have waited for upkeep, one of them for 35\u202fmin" {
+		t.Errorf("of many: %+v", got)
+	}
+}
+
+// TestUpkeepIsAmongTheFacts of a table's node, once it is known.
+func TestUpkeepIsAmongTheFacts(t *testing.T) {
+	w := newWatch(uitest.Port)
+	facts := func() (out []string) {
+		in := home.Input{Now: w.clock.Now(), Topics: w.feed.Topics(), Landings: w.feed.Landings(), Lake: home.Lake{Known: true, Stats: w.feed.StatsNow}}
+		if w.feed.HealthRead > 0 {
+			in.Care = home.Care{}.Next(w.clock.Now(), w.feed.HealthNow)
+		}
+		for _, f := range node(t, w.Sample(in), "silver.moves").Facts {
+			out = append(out, f.Label+" "+f.Value)
+		}
+		return out
+	}
+	const upkeep = "Upkeep compact: 20% of its rows are deleted"
+	if slices.Contains(facts(), upkeep) {
+		t.Error("it is known before it was read")
+	}
+	w.feed.HealthRead++
+	for _, want := range []string{upkeep, "Small files 27", "Deleted rows 720, 20\u202f%", "Snapshots 61", "Orphans 48.2\u202fMB"} {
+		if got := facts(); !slices.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
+		}
+	}
 }

@@ -61,6 +61,7 @@ func problems(in Input) []Problem {
 	for _, p := range in.Parts {
 		l.addPart(p)
 	}
+	l.care(in.Care)
 	if in.Lake.Err != nil {
 		l.add(Problem{Warn, "lake", "The catalog did not answer: " + in.Lake.Err.Error(), "the figures of tables are older than the rest"})
 	}

@@ -86,11 +86,11 @@ func figures(in Input, g *graph, st State, rowsIn *float64) []Figure {
 	if g.behindIn == "" {
 		lag.Value = Unknown
 	}
-	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + plural(len(in.Lake.Views), "view", "views"), Level: OK}
+	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + Plural(len(in.Lake.Views), "view", "views"), Level: OK}
 	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "data files", Level: OK}
 	if in.Lake.Known {
 		tables.Value = Count(int64(len(g.stats)))
-		size.Value, size.Note = Bytes(g.bytes), plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
+		size.Value, size.Note = Bytes(g.bytes), Plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
 	}
 	return []Figure{
 		{Key: "in", Label: "Rows in", Value: Rate(rowsIn, ""), Note: "records into topics", Level: OK},
@@ -114,7 +114,7 @@ func healthFigure(in Input, st State) Figure {
 	case st.Health == "starting":
 		f.Level, f.Value = Idle, "Starting"
 	case len(st.Faults()) > 0:
-		f.Level, f.Note = Warn, plural(len(st.Faults()), "thing needs a look", "things need a look")
+		f.Level, f.Note = Warn, Plural(len(st.Faults()), "thing needs a look", "things need a look")
 	}
 	return f
 }

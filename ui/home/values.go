@@ -32,7 +32,7 @@ func (s State) AtText() string {
 	if !s.Ready {
 		return Unknown
 	}
-	return clockText(s.At)
+	return ClockText(s.At)
 }
 
 // Key names an edge on the page.
@@ -72,7 +72,12 @@ func (s State) Shape() string {
 		p.Lag = ""
 		shape.Parts = append(shape.Parts, p)
 	}
-	text, _ := json.Marshal(shape) // plain strings: it cannot fail
+	return Hash(shape)
+}
+
+// Hash is a short text that differs where plain values do.
+func Hash(shape any) string {
+	text, _ := json.Marshal(shape) // plain strings and numbers: it cannot fail
 	h := fnv.New64a()
 	_, _ = h.Write(text)
 	return strconv.FormatUint(h.Sum64(), 36)

@@ -1,6 +1,7 @@
 package uitest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,10 @@ func Port(now time.Time) *Feed {
 		f.AddTopic("port.main."+name, "port_main_"+name, name, int64(1200*(4-i)), now)
 	}
 	f.SourcesNow = []source.Status{src}
+	for i, h := range []*catalog.Health{&f.HealthNow[1], &f.HealthNow[3]} {
+		h.DeleteFiles, h.Deleted, h.OrphanFiles, h.OrphanBytes = int64(i+1)*7, h.Rows/int64(9-4*i), int64(i)*12, int64(i)*48_211_004
+	}
+	f.HealthNow[3].Action, f.HealthNow[3].Reason = catalog.Compact, "20% of its rows are deleted"
 	f.AddView("gold", "berth_productivity", "silver.calls", "silver.moves", "silver.ports")
 	f.AddView("gold", "busiest_vessels", "silver.vessels", "bronze.port_main_calls")
 	return f
@@ -40,6 +45,9 @@ func (f *Feed) AddTopic(topic, bronze, silver string, rows int64, now time.Time)
 	for _, id := range []table.Ident{l.Bronze, l.Silver} {
 		f.StatsNow = append(f.StatsNow, catalog.Stats{
 			Ident: id, ID: id.String(), Rows: rows, Files: rows/100 + 1, Bytes: rows * 41, SnapshotID: 8471236109345672001, CommittedAt: now, Owner: "landing", Topic: topic,
+		})
+		f.HealthNow = append(f.HealthNow, catalog.Health{
+			Ident: id, Files: rows/100 + 1, SmallFiles: rows / 130, Bytes: rows * 41, Rows: rows, Snapshots: 61,
 		})
 	}
 }
@@ -67,9 +75,14 @@ func (f *Feed) Step(rows int64, now time.Time) {
 		l := &f.LandingsNow[i]
 		l.BronzeRows, l.SilverRows, l.BronzeNext, l.SilverNext = l.BronzeRows+n, l.SilverRows+n, l.BronzeNext+n, l.SilverNext+n
 		l.LagRecords, l.LagMillis, l.CommittedAt = n, 200+(l.LagMillis+170)%900, now
-		f.StatsNow[2*i].Rows += n
-		f.StatsNow[2*i+1].Rows += n / 2
-		f.StatsNow[2*i].CommittedAt = now
+		for at := range f.StatsNow {
+			switch t := &f.StatsNow[at]; t.Ident {
+			case l.Bronze:
+				t.Rows, t.CommittedAt = t.Rows+n, now
+			case l.Silver:
+				t.Rows += n / 2
+			}
+		}
 	}
 	if len(f.SourcesNow) > 0 {
 		f.SourcesNow[0].Rows += rows * 2
@@ -90,6 +103,18 @@ func (f *Feed) Trouble() {
 	f.PartsNow[3].LagMillis = 95_000
 }
 
+// Damage makes a table unreadable, and keeps upkeep from another.
+func (f *Feed) Damage() {
+	f.Lock()
+	defer f.Unlock()
+	f.PartsNow = append(f.PartsNow, life.Status{
+		Name: "table:silver.ports", State: life.Failed, Error: "read data/00012.parquet: it ends after 4096 of 18211 bytes", Hint: "stop Tarn and put the file back from a backup",
+	})
+	f.StatsNow = slices.DeleteFunc(f.StatsNow, func(s catalog.Stats) bool { return s.String() == "silver.ports" })
+	f.HealthNow = slices.DeleteFunc(f.HealthNow, func(h catalog.Health) bool { return h.String() == "silver.ports" })
+	f.HealthNow[0].Reason = "a snapshot cannot be read: its orphans are left where they are"
+}
+
 // Hostile is text that must never become more than text.
 const Hostile = `<img src=x onerror="document.title='owned'">'"--</script><script>document.title='owned'</script>`
 
@@ -100,6 +125,7 @@ func HostileNames(now time.Time) *Feed {
 	f.SourcesNow = []source.Status{{Name: Hostile, Kind: Hostile, State: "failed", Position: Hostile, Error: Hostile, Hint: Hostile, Topics: []string{Hostile}, Findings: []source.Finding{{Table: Hostile, Message: Hostile + "!", Hint: Hostile}}}}
 	f.AddTopic(Hostile, Hostile, Hostile, 10, now)
 	f.LandingsNow[0].Findings = []string{Hostile + "?"}
+	f.HealthNow[0].Reason, f.HealthNow[1].Action, f.HealthNow[1].Reason = Hostile+"#", Hostile, Hostile
 	f.AddView("gold", Hostile, "silver."+Hostile, "silver."+strings.ToUpper(Hostile))
 	return f
 }

@@ -50,6 +50,9 @@ type Feed struct {
 	PortsNow    map[string]string
 	CatalogErr  error
 	CatalogRead int // looks at the catalog
+	HealthNow   []catalog.Health
+	HealthErr   error
+	HealthRead  int // looks at the manifests
 }
 
 func read[T any](f *Feed, of func() T) func() T {
@@ -97,6 +100,13 @@ func (l *lake) Stats(context.Context) ([]catalog.Stats, error) {
 	defer l.feed.Unlock()
 	l.feed.CatalogRead++
 	return append([]catalog.Stats(nil), l.feed.StatsNow...), l.feed.CatalogErr
+}
+
+func (l *lake) Health(context.Context) ([]catalog.Health, error) {
+	l.feed.Lock()
+	defer l.feed.Unlock()
+	l.feed.HealthRead++
+	return append([]catalog.Health(nil), l.feed.HealthNow...), l.feed.HealthErr
 }
 
 func (l *lake) Namespaces(context.Context) ([]string, error) {

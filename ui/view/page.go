@@ -24,11 +24,39 @@ const footHeight = 18.0
 // laneLabels head the picture's lanes.
 var laneLabels = [...]string{"Sources", "Topics", "Bronze", "Silver", "Gold"}
 
-// Page is what the templates show.
+// Frame is what all pages have around them.
+type Frame struct {
+	Build   string
+	URL     func(name string) string // of an asset
+	Shape   string                   // of all that is no value
+	Version string
+	Sample  bool
+	Health  string // of all parts
+	At      string // the moment that the page is of
+}
+
+// window is one of the pages.
+type window struct {
+	name, path, twin string
+	title, about     string
+	script           string
+	sheets           []string
+}
+
+var (
+	homeWindow = window{
+		"Home", "/", "/api/home", "Tarn", "Data on its way: sources, topics, tables, views", "js/home.js", []string{"css/flow.css", "css/sql.css"},
+	}
+	lakeWindow = window{
+		"Tables", "/lake", "/api/lake", "Tables · Tarn", "The tables of the lake and their upkeep", "js/lake.js", []string{"css/lake.css"},
+	}
+	windows = []window{homeWindow, lakeWindow}
+)
+
+// Page is what the templates of Home show.
 type Page struct {
+	Frame
 	State home.State
-	Build string
-	URL   func(name string) string // of an asset
 	Flow  Flow
 }
 
@@ -63,8 +91,8 @@ type Line struct {
 }
 
 // NewPage places the nodes of a state.
-func NewPage(s home.State, build string, url func(string) string) Page {
-	return Page{State: s, Build: build, URL: url, Flow: newFlow(s)}
+func NewPage(f Frame, s home.State) Page {
+	return Page{Frame: f, State: s, Flow: newFlow(s)}
 }
 
 func newFlow(s home.State) Flow {

@@ -8,9 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/a-h/templ"
 	"golang.org/x/net/html"
 
+	"tarn/lake/catalog"
+	"tarn/lake/table"
 	"tarn/ui/home"
+	"tarn/ui/tables"
 	"tarn/ui/uitest"
 	"tarn/ui/view"
 )
@@ -22,11 +26,32 @@ func state(feed *uitest.Feed) home.State {
 	})
 }
 
-// draw renders and parses the page.
+// looked is what the page of tables knows of a feed.
+func looked(feed *uitest.Feed) tables.State {
+	now := time.Date(2026, 7, 1, 12, 4, 30, 0, time.UTC)
+	return tables.Look(tables.Input{Now: now, Parts: feed.Parts(), Lake: home.Lake{Known: true, Stats: feed.StatsNow}, Care: home.Care{}.Next(now, feed.HealthNow)})
+}
+
+// draw renders and parses Home.
 func draw(t *testing.T, s home.State) (*html.Node, string) {
 	t.Helper()
+	return render(t, view.Home(view.NewPage(frame(s), s)))
+}
+
+// lake renders and parses the page of tables.
+func lake(t *testing.T, s tables.State, q view.LakeQuery) (*html.Node, string) {
+	t.Helper()
+	return render(t, view.Lake(view.NewLakePage(frame(home.Starting("1", false)), s, q)))
+}
+
+func frame(s home.State) view.Frame {
+	return view.Frame{Build: "b1", URL: func(name string) string { return "/assets/b1/" + name }, Version: s.Version, Sample: s.Sample, Health: s.Health, At: s.AtText()}
+}
+
+func render(t *testing.T, page templ.Component) (*html.Node, string) {
+	t.Helper()
 	var b bytes.Buffer
-	if err := view.Home(view.NewPage(s, "b1", func(name string) string { return "/assets/b1/" + name })).Render(t.Context(), &b); err != nil {
+	if err := page.Render(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	doc, err := html.Parse(bytes.NewReader(b.Bytes()))
@@ -64,9 +89,23 @@ func text(n *html.Node) string {
 
 // TestWhatIsDrawnIsWhatIsSent: each value of the stream has its place, and says the same there.
 func TestWhatIsDrawnIsWhatIsSent(t *testing.T) {
-	s := state(uitest.Port(time.Now()))
-	doc, _ := draw(t, s)
-	values := s.Values()
+	s, u := state(uitest.Port(time.Now())), looked(uitest.Port(time.Now()))
+	for page, c := range map[string]struct {
+		draw   func() (*html.Node, string)
+		values map[string]string
+	}{
+		"home": {func() (*html.Node, string) { return draw(t, s) }, s.Values()},
+		"lake": {func() (*html.Node, string) { return lake(t, u, view.LakeQuery{Table: "silver.moves"}) }, u.Values()},
+	} {
+		t.Run(page, func(t *testing.T) {
+			doc, _ := c.draw()
+			drawnIsSent(t, doc, c.values)
+		})
+	}
+}
+
+func drawnIsSent(t *testing.T, doc *html.Node, values map[string]string) {
+	t.Helper()
 	seen := map[string]bool{}
 	walk(doc, func(n *html.Node) {
 		name, ok := attr(n, "data-v")
@@ -97,7 +136,15 @@ func TestWhatIsDrawnIsWhatIsSent(t *testing.T) {
 
 // TestHostileTextStaysText: no element and no attribute of the page comes from data.
 func TestHostileTextStaysText(t *testing.T) {
-	doc, raw := draw(t, state(uitest.HostileNames(time.Now())))
+	hostileStaysText(t, func() (*html.Node, string) { return draw(t, state(uitest.HostileNames(time.Now()))) })
+	hostileStaysText(t, func() (*html.Node, string) {
+		return lake(t, looked(uitest.HostileNames(time.Now())), view.LakeQuery{Find: "<IMG", Table: "silver." + uitest.Hostile, Sort: uitest.Hostile})
+	})
+}
+
+func hostileStaysText(t *testing.T, draw func() (*html.Node, string)) {
+	t.Helper()
+	doc, raw := draw()
 	if strings.Contains(raw, "<img") {
 		t.Error("an element came from data")
 	}
@@ -150,5 +197,80 @@ func TestThousandsOfTablesStayDrawable(t *testing.T) {
 	}
 	if !regexp.MustCompile(`and \d+ more, see the table`).MatchString(raw) || !strings.Contains(raw, `aria-label="bronze bronze.b1496, quarantined"`) {
 		t.Error("what is left out is not said, or trouble is left out")
+	}
+}
+
+func TestTablesAreListed(t *testing.T) {
+	full := looked(uitest.Port(time.Now()))
+	damaged := uitest.Port(time.Now())
+	damaged.Damage()
+	for name, c := range map[string]struct {
+		state    tables.State
+		query    view.LakeQuery
+		has, not []string
+	}{
+		"starting": {tables.Look(tables.Input{}), view.LakeQuery{}, []string{"Reading the catalog"}, []string{"No data"}},
+		"empty":    {looked(&uitest.Feed{}), view.LakeQuery{}, []string{"No data is moving yet", "tarn up --sample"}, nil},
+		"not cared": {
+			tables.Look(tables.Input{Lake: home.Lake{Known: true, Stats: uitest.Port(time.Now()).StatsNow}}), view.LakeQuery{Table: "silver.calls"},
+			[]string{"reading the manifests", "silver.calls", "ALTER TABLE silver.calls EXECUTE compact"}, []string{"nothing to do", "recommended"},
+		},
+		"port": {
+			full, view.LakeQuery{Table: "silver.moves"},
+			[]string{"nothing to do", "20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2\u202fMB"}, []string{"damaged"},
+		},
+		"found":      {full, view.LakeQuery{Find: "Vessel"}, []string{"silver.vessels", "bronze.port_main_vessels"}, []string{"silver.calls"}},
+		"not found":  {full, view.LakeQuery{Find: "<nothing>"}, []string{"No table has “<nothing>” in its name"}, []string{"silver.calls"}},
+		"not opened": {full, view.LakeQuery{Table: "silver.nothing"}, []string{"silver.calls"}, []string{"ALTER TABLE"}},
+		"damaged": {
+			looked(damaged), view.LakeQuery{Table: "silver.ports"},
+			[]string{"damaged", "it ends after 4096", "put the file back", "waits", "its orphans are left where they are"}, []string{"ALTER TABLE"},
+		},
+	} {
+		doc, _ := lake(t, c.state, c.query)
+		for _, part := range c.has {
+			if !strings.Contains(text(doc), part) {
+				t.Errorf("%s: %q is not on the page", name, part)
+			}
+		}
+		for _, part := range c.not {
+			if strings.Contains(text(doc), part) {
+				t.Errorf("%s: %q is on the page", name, part)
+			}
+		}
+	}
+}
+
+// TestTablesAreOrdered: by layer and name, what is in trouble first; or by a number.
+func TestTablesAreOrdered(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	feed.Damage()
+	feed.StatsNow = append(feed.StatsNow, catalog.Stats{Ident: table.Ident{Namespace: "system", Name: "commits"}}, catalog.Stats{Ident: table.Ident{Namespace: "gold", Name: "a"}})
+	for by, want := range map[string]string{
+		"":        "silver.ports bronze.port_main_calls bronze.port_main_moves bronze.port_main_ports bronze.port_main_vessels silver.calls silver.moves silver.vessels gold.a system.commits",
+		"nothing": "silver.ports bronze.port_main_calls",
+		"rows":    "bronze.port_main_calls silver.calls bronze.port_main_moves silver.moves",
+		"deleted": "silver.moves silver.calls bronze.port_main_calls",
+		"orphans": "silver.moves",
+		"upkeep":  "silver.ports bronze.port_main_calls silver.moves",
+	} {
+		var names []string
+		for _, t := range looked(feed).List("", by) {
+			names = append(names, t.Name)
+		}
+		if got := strings.Join(names, " "); !strings.HasPrefix(got, want) {
+			t.Errorf("by %q: %s", by, got)
+		}
+	}
+}
+
+func TestThousandsOfTablesAreListed(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	for i := range 2000 {
+		feed.AddTopic(fmt.Sprintf("t%04d", i), fmt.Sprintf("b%04d", i), fmt.Sprintf("s%04d", i), 1, time.Now())
+	}
+	doc, raw := lake(t, looked(feed), view.LakeQuery{})
+	if len(raw) > 1<<20 || !strings.Contains(text(doc), "The first 300 of 4008") {
+		t.Errorf("the page has %d bytes", len(raw))
 	}
 }

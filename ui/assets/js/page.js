@@ -1,0 +1,120 @@
+// What every page does: values that move, parts that are fetched anew, copying. Text from
+// data is only ever set as text.
+import { copyFrom } from "./copy.js";
+import { follow } from "./live.js";
+
+const root = document.documentElement;
+const $ = (id) => document.getElementById(id);
+const refreshMillis = 1_000; // at most one fetch of the parts in, unless somebody asks for more
+
+// Values: data-v names an element's text; @class and @d its attribute.
+let places = new Map();
+function index() {
+  places = new Map();
+  for (const el of document.querySelectorAll("[data-v]")) {
+    const name = el.dataset.v;
+    if (!places.has(name)) places.set(name, []);
+    places.get(name).push(el);
+  }
+}
+
+function apply(set) {
+  for (const [full, text] of Object.entries(set)) {
+    const [name, attribute] = full.split("@");
+    for (const el of places.get(name) ?? []) {
+      if (attribute === "class" || attribute === "d") el.setAttribute(attribute, text);
+      else if (!attribute && el.textContent !== text) el.textContent = text;
+    }
+  }
+}
+
+// Parts: when their shape has changed, or the address, the server draws them anew. A document
+// that XHR parses runs no scripts, and its nodes move over without becoming text in between.
+let loading = false;
+let again = false;
+let waiting = 0;
+let refreshed = 0;
+let wanted = root.dataset.shape;
+function load() {
+  again = loading;
+  if (loading) return;
+  loading = true;
+  const request = new XMLHttpRequest();
+  request.open("GET", location.pathname + location.search);
+  request.responseType = "document";
+  request.onloadend = () => {
+    loading = false;
+    refreshed = Date.now();
+    const fresh = request.response;
+    if (again) load();
+    else if (request.status === 200 && fresh) swap(fresh);
+  };
+  request.send();
+}
+
+function refresh() {
+  if (waiting || wanted === root.dataset.shape) return;
+  waiting = setTimeout(() => {
+    waiting = 0;
+    load();
+  }, Math.max(0, refreshed + refreshMillis - Date.now()));
+}
+
+function focusPath() {
+  const el = document.activeElement;
+  if (!el?.closest?.("[data-part]")) return "";
+  for (const name of ["node", "flow", "copy", "sql", "go"]) {
+    if (el.dataset[name]) return `${el.tagName.toLowerCase()}[data-${name}="${CSS.escape(el.dataset[name])}"]`;
+  }
+  return "";
+}
+
+function swap(fresh) {
+  const focus = focusPath();
+  const scrolled = new Map([...document.querySelectorAll(".graph, .flow-table, .list")].map((el) => [el.className, el.scrollLeft]));
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (!next) continue;
+    for (const open of part.querySelectorAll("details[id][open]")) next.querySelector("#" + open.id)?.setAttribute("open", "");
+    part.replaceWith(document.importNode(next, true));
+  }
+  root.dataset.shape = fresh.documentElement.dataset.shape;
+  for (const [name, left] of scrolled) {
+    const el = document.getElementsByClassName(name)[0];
+    if (el) el.scrollLeft = left;
+  }
+  index();
+  document.dispatchEvent(new Event("tarn:refreshed"));
+  if (focus) document.querySelector(focus)?.focus({ preventScroll: true });
+}
+
+// Live or not, in words.
+function say(state) {
+  if ($("live").dataset.state === state) return;
+  $("live").dataset.state = root.dataset.live = state;
+  $("live-text").textContent = state;
+  const offline = state === "offline";
+  $("offline").hidden = !offline;
+  $("offline").textContent = offline ? `Tarn does not answer. The figures are of ${document.querySelector('time[data-v="at"]')?.textContent} UTC. Trying again…` : "";
+}
+
+/** Makes the page live. @returns {{load: () => void}} that draws the parts of another address */
+export function wirePage() {
+  follow(({ state, event }) => {
+    say(state);
+    if (!event) return;
+    if (event.build !== root.dataset.build) {
+      location.reload(); // another Tarn has started; the statement is kept by sql.js
+      return;
+    }
+    apply(event.set);
+    wanted = event.shape;
+    refresh();
+  });
+  document.addEventListener("click", (e) => {
+    const el = e.target.closest("[data-copy]");
+    if (el) copyFrom(el, el.dataset.copy);
+  });
+  index();
+  return { load };
+}

@@ -1,0 +1,103 @@
+package home
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// When an action of upkeep is called overdue, and how far apart two looks may be that find it
+// due for it to count as due in between.
+const (
+	overdueAfter = 15 * time.Minute
+	careGap      = 5 * time.Minute
+	overdueMax   = 3 // that are told one by one
+)
+
+// Care is what upkeep makes of the tables, as the catalog said last.
+type Care struct {
+	At     time.Time                 // of the last look; zero before the first
+	Tables map[string]catalog.Health // by schema.name
+	Since  map[string]time.Time      // since when a table's action has been due
+	Err    error                     // why a later look did not answer
+}
+
+// Next is the care after another look.
+func (c Care) Next(now time.Time, list []catalog.Health) Care {
+	next := Care{At: now, Tables: map[string]catalog.Health{}, Since: map[string]time.Time{}}
+	for _, h := range list {
+		name := h.String()
+		next.Tables[name] = h
+		if h.Action == "" {
+			continue
+		}
+		next.Since[name] = now
+		if began, ok := c.Since[name]; ok && c.Tables[name].Action == h.Action && now.Sub(c.At) <= careGap {
+			next.Since[name] = began
+		}
+	}
+	return next
+}
+
+// Due is for how long a table's action was seen to be due, and whether that is too long.
+func (c Care) Due(name string) (time.Duration, bool) {
+	since, ok := c.Since[name]
+	if !ok {
+		return 0, false
+	}
+	long := c.At.Sub(since)
+	return long, long >= overdueAfter
+}
+
+// Execute is the statement that does an action at once.
+func Execute(id table.Ident, a catalog.Action) string {
+	return "ALTER TABLE " + quoted(id.Namespace) + "." + quoted(id.Name) + " EXECUTE " + string(a)
+}
+
+// care adds what upkeep should have done by itself and did not, and what keeps it from a table.
+func (l *problemList) care(c Care) {
+	var overdue []string
+	for _, name := range slices.Sorted(maps.Keys(c.Tables)) {
+		h := c.Tables[name]
+		if h.Action == "" {
+			l.add(Problem{Note, "table " + name, h.Reason, ""})
+		}
+		if _, long := c.Due(name); long {
+			overdue = append(overdue, name)
+		}
+	}
+	slices.SortStableFunc(overdue, func(a, b string) int { return c.Since[a].Compare(c.Since[b]) })
+	if len(overdue) > overdueMax {
+		longest, _ := c.Due(overdue[0])
+		l.add(Problem{
+			Warn, "tables", Count(int64(len(overdue))) + " tables have waited for upkeep, one of them for " + Millis(longest.Milliseconds()), "the page Tables says for what",
+		})
+		return
+	}
+	for _, name := range overdue {
+		h := c.Tables[name]
+		long, _ := c.Due(name)
+		l.add(Problem{
+			Warn, "table " + name, string(h.Action) + " has been due for " + Millis(long.Milliseconds()) + ": " + cmp.Or(h.Reason, "no reason told"),
+			Execute(h.Ident, h.Action) + " does it now",
+		})
+	}
+}
+
+// facts are what upkeep knows of a table, for its node.
+func (c Care) facts(name string) []Fact {
+	h, ok := c.Tables[name]
+	if !ok {
+		return nil
+	}
+	upkeep := "nothing to do"
+	if h.Action != "" || h.Reason != "" {
+		upkeep = cmp.Or(string(h.Action), "waits") + ": " + cmp.Or(h.Reason, "no reason told")
+	}
+	return facts("Small files", Count(h.SmallFiles), "Deleted rows", Count(h.Deleted)+", "+Percent(h.DeleteRatio()), "Snapshots", Count(h.Snapshots),
+		"Orphans", Bytes(h.OrphanBytes), "Upkeep", upkeep)
+}

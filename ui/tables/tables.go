@@ -1,0 +1,222 @@
+// Package tables is what the page of tables knows: each table with what the catalog says of it
+// from moment to moment, and what upkeep counts in it, which is read seldom, for it costs the
+// reading of all manifests. It draws nothing and reads nothing; its State is also the page's
+// JSON twin.
+package tables
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tarn/embedded/life"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/ui/home"
+)
+
+// Input is one look.
+type Input struct {
+	Now   time.Time
+	Lake  home.Lake
+	Care  home.Care
+	Parts []life.Status
+}
+
+// State is the whole page at one moment. A number that is not known is absent.
+type State struct {
+	Ready   bool          `json:"ready"` // false until the catalog has answered
+	At      time.Time     `json:"at"`
+	CaredAt *time.Time    `json:"upkeep_at,omitempty"` // when upkeep's numbers were read
+	Error   string        `json:"error,omitempty"`     // why they, or all, are older
+	Figures []home.Figure `json:"figures"`
+	Tables  []Table       `json:"tables"` // in order of layer, then name
+}
+
+// Table is one table.
+type Table struct {
+	Key   string     `json:"-"` // its name on the page
+	Layer string     `json:"layer"`
+	Name  string     `json:"name"`
+	Level home.Level `json:"level"`
+	Word  string     `json:"state"` // what upkeep would do next, damaged, …
+	Why   string     `json:"reason,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
+	Due   *int64     `json:"due_ms,omitempty"` // for how long it has been due, as seen
+
+	Rows        *int64     `json:"rows,omitempty"`
+	Files       *int64     `json:"files,omitempty"`
+	Bytes       *int64     `json:"bytes,omitempty"`
+	SnapshotID  string     `json:"snapshot_id,omitempty"` // text: above what a JSON number keeps
+	CommittedAt *time.Time `json:"committed_at,omitempty"`
+	Owner       string     `json:"owner,omitempty"`
+
+	SmallFiles  *int64   `json:"small_files,omitempty"`
+	DeleteFiles *int64   `json:"delete_files,omitempty"`
+	Deleted     *int64   `json:"deleted_rows,omitempty"`
+	DeleteRatio *float64 `json:"delete_ratio,omitempty"`
+	Snapshots   *int64   `json:"snapshots,omitempty"`
+	OrphanFiles *int64   `json:"orphan_files,omitempty"`
+	OrphanBytes *int64   `json:"orphan_bytes,omitempty"`
+
+	Action     string      `json:"action,omitempty"`
+	Statements []Statement `json:"statements"`
+}
+
+// Statement is one that does an action of upkeep.
+type Statement struct {
+	Action string `json:"action"`
+	SQL    string `json:"sql"`
+}
+
+// damagedPrefix begins the names of the parts that tell of a table that cannot be read.
+const damagedPrefix = "table:"
+
+// Look makes a state of what is known.
+func Look(in Input) State {
+	s := State{Ready: in.Lake.Known, At: in.Now, Figures: []home.Figure{}, Tables: []Table{}}
+	if !in.Care.At.IsZero() {
+		s.CaredAt = new(in.Care.At)
+	}
+	switch {
+	case in.Lake.Err != nil:
+		s.Error = "The catalog did not answer: " + in.Lake.Err.Error()
+	case in.Care.Err != nil:
+		s.Error = "The manifests could not be read: " + in.Care.Err.Error()
+	}
+	damaged := map[string]life.Status{}
+	for _, p := range in.Parts {
+		if name, ok := strings.CutPrefix(p.Name, damagedPrefix); ok {
+			damaged[name] = p
+		}
+	}
+	for _, t := range in.Lake.Stats {
+		one := newTable(t)
+		one.cared(in.Care)
+		if p, ok := damaged[one.Name]; ok {
+			one.damaged(p)
+			delete(damaged, one.Name)
+		}
+		s.Tables = append(s.Tables, one)
+	}
+	for name, p := range damaged {
+		one := newTable(catalog.Stats{Ident: table.ParseIdent(name)})
+		one.Rows, one.Files, one.Bytes = nil, nil, nil
+		one.damaged(p)
+		s.Tables = append(s.Tables, one)
+	}
+	slices.SortFunc(s.Tables, func(a, b Table) int {
+		return cmp.Or(cmp.Compare(rank(a.Layer), rank(b.Layer)), cmp.Compare(a.Name, b.Name))
+	})
+	s.Figures = figures(s, in.Care)
+	return s
+}
+
+// rank puts the layers in the order in which data walks, Tarn's own last.
+func rank(layer string) int {
+	known := []string{"bronze", "silver", "gold"}
+	if i := slices.Index(known, layer); i >= 0 {
+		return i
+	}
+	if layer == table.SystemNamespace {
+		return len(known) + 1
+	}
+	return len(known)
+}
+
+func newTable(t catalog.Stats) Table {
+	out := Table{
+		Key: home.TableKey(t.Ident), Layer: t.Namespace, Name: t.String(), Level: home.OK, Word: home.Unknown, Owner: t.Owner,
+		Rows: new(t.Rows), Files: new(t.Files), Bytes: new(t.Bytes),
+	}
+	if t.SnapshotID != 0 {
+		out.SnapshotID = strconv.FormatInt(t.SnapshotID, 10)
+	}
+	if !t.CommittedAt.IsZero() {
+		out.CommittedAt = new(t.CommittedAt)
+	}
+	for _, a := range []catalog.Action{catalog.Compact, catalog.ExpireSnapshots, catalog.RemoveOrphanFiles} {
+		out.Statements = append(out.Statements, Statement{string(a), home.Execute(t.Ident, a)})
+	}
+	return out
+}
+
+// cared adds what upkeep counts, if it has looked.
+func (t *Table) cared(c home.Care) {
+	h, ok := c.Tables[t.Name]
+	if !ok {
+		return
+	}
+	t.SmallFiles, t.DeleteFiles, t.Deleted, t.DeleteRatio = new(h.SmallFiles), new(h.DeleteFiles), new(h.Deleted), new(h.DeleteRatio())
+	t.Snapshots, t.OrphanFiles, t.OrphanBytes = new(h.Snapshots), new(h.OrphanFiles), new(h.OrphanBytes)
+	t.Action, t.Why, t.Word = string(h.Action), h.Reason, "nothing to do"
+	long, overdue := c.Due(t.Name)
+	switch {
+	case overdue:
+		t.Level, t.Word, t.Due = home.Warn, t.Action, new(long.Milliseconds())
+	case t.Action != "":
+		t.Level, t.Word, t.Due = home.Note, t.Action, new(long.Milliseconds())
+	case t.Why != "":
+		t.Level, t.Word = home.Note, "waits"
+	}
+}
+
+func (t *Table) damaged(p life.Status) {
+	t.Level, t.Word, t.Why, t.Hint, t.Action, t.Due = home.Bad, "damaged", p.Error, p.Hint, "", nil
+	t.Statements = []Statement{} // there is nothing that they could do
+}
+
+// Wanted counts the tables that upkeep would do something to, or that are damaged.
+func (s State) Wanted() (n int) {
+	for _, t := range s.Tables {
+		if t.Level != home.OK {
+			n++
+		}
+	}
+	return n
+}
+
+func figures(s State, c home.Care) []home.Figure {
+	var files, bytes, small, deleted, inFiles, orphans, orphanBytes int64
+	for _, t := range s.Tables {
+		files, bytes = files+known(t.Files), bytes+known(t.Bytes)
+		small, deleted = small+known(t.SmallFiles), deleted+known(t.Deleted)
+		orphans, orphanBytes = orphans+known(t.OrphanFiles), orphanBytes+known(t.OrphanBytes)
+	}
+	for _, h := range c.Tables {
+		inFiles += h.Rows
+	}
+	figure := func(key, label string, sure bool, value, note string) home.Figure {
+		if !sure {
+			value = home.Unknown
+		}
+		return home.Figure{Key: key, Label: label, Value: value, Note: note, Level: home.OK}
+	}
+	cared := s.CaredAt != nil
+	share, unnamed := "of the rows in files", "files that no snapshot names"
+	if cared {
+		share = home.Percent(float64(deleted)/float64(max(inFiles, 1))) + " " + share
+		unnamed = home.Plural(int(orphans), "file", "files") + strings.TrimPrefix(unnamed, "files")
+	}
+	wanted := figure("care", "Upkeep", cared || s.Wanted() > 0, home.Count(int64(s.Wanted())), "tables that need something")
+	if slices.ContainsFunc(s.Tables, func(t Table) bool { return t.Level == home.Warn || t.Level == home.Bad }) {
+		wanted.Level = home.Warn
+	}
+	return []home.Figure{
+		figure("tables", "Tables", s.Ready, home.Count(int64(len(s.Tables))), "Tarn's own among them"),
+		figure("bytes", "Size", s.Ready, home.Bytes(bytes), home.Plural(int(files), "data file", "data files")),
+		figure("small", "Small files", cared, home.Count(small), "below 8\u202fMiB each"),
+		figure("deleted", "Deleted rows", cared, home.Count(deleted), share),
+		figure("orphans", "Orphans", cared, home.Bytes(orphanBytes), unnamed),
+		wanted,
+	}
+}
+
+func known(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

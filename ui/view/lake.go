@@ -1,0 +1,135 @@
+package view
+
+import (
+	"net/url"
+	"strings"
+
+	"tarn/ui/home"
+	"tarn/ui/tables"
+)
+
+// LakeQuery is what the address of the page of tables holds.
+type LakeQuery struct {
+	Find  string // a part of names
+	Sort  string
+	Table string // the one whose facts are open
+}
+
+// path is the page's address with a query.
+func (q LakeQuery) path() string {
+	values := url.Values{}
+	for name, value := range map[string]string{"find": q.Find, "sort": q.Sort, "table": q.Table} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if len(values) == 0 {
+		return lakeWindow.path
+	}
+	return lakeWindow.path + "?" + values.Encode()
+}
+
+func (q LakeQuery) sorted(by string) string {
+	if q.Sort = by; by == tables.ByName {
+		q.Sort = ""
+	}
+	return q.path()
+}
+
+// toggled opens a table's facts, or closes them.
+func (q LakeQuery) toggled(name string) string {
+	if q.Table == name {
+		name = ""
+	}
+	q.Table = name
+	return q.path()
+}
+
+// LakePage is what the templates of the page of tables show.
+type LakePage struct {
+	Frame
+	State tables.State
+	Query LakeQuery
+	Rows  []tables.Table // what of Found the page has room for
+	Found int
+}
+
+// NewLakePage finds and orders the tables of a state.
+func NewLakePage(f Frame, s tables.State, q LakeQuery) LakePage {
+	found := s.List(q.Find, q.Sort)
+	return LakePage{Frame: f, State: s, Query: q, Rows: found[:min(len(found), tableRowsMax)], Found: len(found)}
+}
+
+// columnHead is the head of a column of numbers.
+type columnHead struct{ by, label, title string }
+
+var columnHeads = []columnHead{
+	{tables.ByRows, "Rows", "rows of the current snapshot"},
+	{tables.ByBytes, "Size", "of its data files"},
+	{tables.ByFiles, "Files", "data files of the current snapshot"},
+	{tables.BySmall, "Small", "data files below 8 MiB"},
+	{tables.ByDeleted, "Deleted", "share of the rows in files that deletes take out"},
+	{tables.BySnapshots, "Snapshots", "that are kept"},
+	{tables.ByOrphans, "Orphans", "files that no kept snapshot names"},
+}
+
+func (l LakePage) sort(by string) string {
+	switch {
+	case l.Query.Sort == by || l.Query.Sort == "" && by == tables.ByName:
+		if by == tables.ByName {
+			return "ascending"
+		}
+		return "descending"
+	}
+	return "none"
+}
+
+// cells are a table's numbers, in the order of columnHeads.
+func cells(t tables.Table) []cell {
+	key := "u." + t.Key + "."
+	return []cell{
+		{key + "rows", t.RowsText()},
+		{key + "bytes", t.BytesText()},
+		{key + "files", t.FilesText()},
+		{key + "small", t.SmallText()},
+		{key + "deleted", t.DeletedText()},
+		{key + "snapshots", t.SnapshotsText()},
+		{key + "orphans", t.OrphansText()},
+	}
+}
+
+type cell struct{ value, text string }
+
+// layerClass colours a row by its layer.
+func layerClass(layer string) string {
+	switch layer {
+	case "bronze", "silver", "gold":
+		return "k-" + layer
+	}
+	return "k-other"
+}
+
+func expanded(open bool) string {
+	if open {
+		return "true"
+	}
+	return "false"
+}
+
+// upkeepClass is the pill of a table's word; a table that is well has none.
+func upkeepClass(t tables.Table) string {
+	if t.Level == home.OK {
+		return "dim"
+	}
+	return badge(t.Level)
+}
+
+// onCLI is a statement as a shell takes it.
+func onCLI(sql string) string {
+	return "tarn sql '" + strings.ReplaceAll(sql, "'", `'\''`) + "'"
+}
+
+// inFlow is the address of a table on Home.
+func inFlow(name string) string { return "/#show=" + url.QueryEscape(name) }
+
+const healthQuery = "SELECT * FROM system.health"
