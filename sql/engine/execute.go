@@ -112,8 +112,8 @@ func (g *Gate) report(o catalog.Order, d catalog.Done) (*Result, error) {
 	switch o.Action {
 	case catalog.Compact:
 		metrics = append(metrics, metric{"files_added", d.FilesAdded}, metric{"bytes_added", d.BytesAdded}, metric{"deletes_applied", d.DeletesApplied})
-	case catalog.ExpireSnapshots:
-		metrics = append([]metric{{"snapshots_expired", d.Snapshots}}, metrics...)
+	case catalog.ExpireSnapshots: // whose files the sweep removes, later
+		metrics = []metric{{"snapshots_expired", d.Snapshots}}
 	case catalog.RemoveOrphanFiles:
 	}
 	columns := []SystemColumn{{"metric_name", record.String}, {"metric_value", record.Long}}

@@ -76,7 +76,7 @@ func TestExecute(t *testing.T) {
 		},
 		"-- every night\nALTER TABLE calls EXECUTE expire_snapshots(retention_threshold => '7d') DRY RUN": {
 			"silver.calls {Action:expire_snapshots DryRun:true Retention:168h0m0s FileBytes:0}",
-			[]string{"snapshots_expired,3", "files_removed,40", "bytes_removed,1099511627776"},
+			[]string{"snapshots_expired,3"},
 		},
 		`ALTER TABLE "calls" EXECUTE remove_orphan_files`: {
 			"silver.calls {Action:remove_orphan_files DryRun:false Retention:0s FileBytes:0}",
