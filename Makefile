@@ -19,7 +19,7 @@ KILLS    ?= 60
 CUTS     ?= 50
 FILLS    ?= 3
 
-.PHONY: help run build test test-fast lint format generate bench fuzz proof licenses clean
+.PHONY: help run build test test-fast lint format generate bench bench-lake fuzz proof licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,9 @@ generate: ## rewrite the generated code
 
 bench: ## measure; prints key=value
 	.ci/bench/run
+
+bench-lake: ## measure the lake under years of commits; prints key=value
+	.ci/bench/run lake
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	proof "tarn/.ci/proof"
 )
 
@@ -27,12 +29,18 @@ type bench struct {
 
 func main() {
 	proof.BecomeWriter()
-	if len(os.Args) != 3 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER")
+	if len(os.Args) < 3 {
+		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep]")
 		os.Exit(2)
 	}
 	b := &bench{os.Args[1], os.Args[2], os.Stdout}
-	for _, measure := range []func(context.Context) error{b.size, b.start, b.sample, b.visible, b.query} {
+	all := map[string][]func(context.Context) error{
+		"all":  {b.size, b.start, b.sample, b.visible, b.query},
+		"lake": {b.manyCommits, b.upserts, b.lakeScan, b.compactRSS, b.upkeepShare},
+		// the parts of lake alone
+		"commits": {b.manyCommits}, "upserts": {b.upserts}, "scan": {b.lakeScan}, "compact": {b.compactRSS}, "upkeep": {b.upkeepShare},
+	}
+	for _, measure := range all[append(os.Args, "all")[3]] {
 		if err := measure(context.Background()); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
@@ -139,8 +147,15 @@ func quantile(v []float64, q float64) float64 {
 
 // ownCPU is what this process has spent.
 func ownCPU() time.Duration {
+	return cpuOf(syscall.RUSAGE_SELF)
+}
+
+// threadCPU is what the calling thread has spent.
+func threadCPU() time.Duration { return cpuOf(unix.RUSAGE_THREAD) }
+
+func cpuOf(who int) time.Duration {
 	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	if err := syscall.Getrusage(who, &u); err != nil {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -94,12 +94,16 @@ func openAlone(ctx context.Context) (*duck.Conn, error) {
 }
 
 func (b *bench) compare(ctx context.Context, p *proof.Process, alone *duck.Conn, key, query string, files []string) (float64, error) {
+	return b.compareOver(ctx, p, alone, key, query, gates, files)
+}
+
+func (b *bench) compareOver(ctx context.Context, p *proof.Process, alone *duck.Conn, key, query string, of table.Ident, files []string) (float64, error) {
 	quoted := make([]string, len(files))
 	for i, f := range files {
 		quoted[i] = duck.Quote(f)
 	}
 	direct := fmt.Sprintf(query, "read_parquet(["+strings.Join(quoted, ", ")+"])")
-	through := fmt.Sprintf(query, gates)
+	through := fmt.Sprintf(query, of)
 	var ours, theirs []float64
 	cpuBefore, _ := p.Cost()
 	aloneBefore := ownCPU()

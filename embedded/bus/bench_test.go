@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"crypto/rand"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -37,6 +38,32 @@ func BenchmarkAppend1MB(b *testing.B) {
 	slices.Sort(took)
 	b.ReportMetric(float64(len(batch))*float64(len(took))/1e6/b.Elapsed().Seconds(), "MB/s")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkProducers is 64 producers that append to one partition at once, each acknowledged after an
+// fsync, which the writer shares between those that wait.
+func BenchmarkProducers(b *testing.B) {
+	for name, bytes := range map[string]int{"1KB": 1000, "16KB": 16_000} {
+		b.Run(name, func(b *testing.B) {
+			h := open(b, func(o *bus.Options) { o.CacheBytes = 16 << 20 })
+			p := h.partition("bench", bus.TopicConfig{})
+			value := make([]byte, bytes)
+			_, _ = rand.Read(value)
+			batch := record.Encode([]record.Record{{Timestamp: 1, Value: value}})
+			const producers = 64
+			b.SetParallelism(producers / runtime.GOMAXPROCS(0))
+			b.SetBytes(int64(len(batch)))
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := p.Append(context.Background(), slices.Clone(batch)); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkRead reads a log of joined messages from disk.

@@ -23,8 +23,8 @@ import (
 // keysTable holds the keys of one look-up, in a connection's temporary table.
 const keysTable = "tarn_keys"
 
-// lookUp finds the rows that a change takes out: no index, but a join of its keys with the
-// key columns of the files that may hold them (measured: 31 ms for 10 keys in 5 M rows).
+// lookUp finds the rows that a change takes out, by the key columns of the files that may hold its keys:
+// those that are one whole number lie in the keyCache, others are joined (measured: 31 ms for 10 keys in 5 M rows).
 // Rows that are deleted already are left out, or every round would delete them again.
 func (w *work) lookUp(ctx context.Context, c table.Change) (map[string]*roaring.Bitmap, error) {
 	if len(c.Keys) == 0 && c.DeleteBelow == nil {
@@ -78,6 +78,11 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 		}
 	}()
 	paths := mayHold(l.files.live(), cols[0], batches)
+	if numbers, _, known := sortedKeys(cols[0].Type, batches); known && oneNumber(cols) {
+		if paths, err = l.cachedHits(ctx, paths, cols[0], numbers); err != nil {
+			return err
+		}
+	}
 	if len(paths) == 0 {
 		return nil
 	}

@@ -32,6 +32,9 @@ import (
 // SqlCatalog('tarn', uri='sqlite:///DATA/lake/catalog.db', warehouse='file://DATA/lake/warehouse').
 const CatalogName = "tarn"
 
+// keysShare is the keyCache's part of the memory.
+const keysShare = 4
+
 // namespaces exist from the first start on.
 var namespaces = []string{"bronze", "silver", "gold", table.SystemNamespace}
 
@@ -42,8 +45,8 @@ type Options struct {
 	Clock       life.Clock
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
-	MemoryBytes int64  // of the DuckDB that looks keys up
-	Threads     int    // of the same
+	MemoryBytes int64  // of the keys in memory, and of the DuckDB that looks others up
+	Threads     int    // of that DuckDB
 	TempDir     string // where it may spill; "" = nowhere
 	// Committed is told of each commit after it is on disk, in the order of a table's
 	// commits; it must not commit to the table itself. nil: nobody is told.
@@ -62,6 +65,7 @@ type Store struct {
 	metrics *metrics
 	leases  leases
 	upkeep  upkeep
+	keys    keyCache
 	steady  steady
 
 	mu      sync.Mutex // guards what follows; held for moments only
@@ -85,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
 	s := &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), steady: newSteady(o.Clock),
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
 	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {
@@ -113,7 +117,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.Disk.SyncDir(s.Dir); err != nil {
 		return err
 	}
-	s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: s.MemoryBytes, Threads: s.Threads, TempDir: s.TempDir})
+	s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: s.MemoryBytes - s.keys.limit, Threads: s.Threads, TempDir: s.TempDir})
 	if err != nil {
 		return err
 	}
