@@ -24,9 +24,16 @@ import (
 // What bounds the memory of a compaction: rows on their way, and rows in a row group, which the
 // writer holds until it is full. The latter is also what a reader skips by.
 const (
-	compactBatchRows = 8 << 10
-	rowGroupRows     = 120 << 10
+	batchRowsMax = 8 << 10
+	batchRowsMin = 64
+	batchBytes   = 2 << 20 // in the file
+	rowGroupRows = 120 << 10
 )
+
+// batchRows is fewer for wide rows.
+func (d dataFile) batchRows() int {
+	return int(min(batchRowsMax, max(batchRowsMin, batchBytes*d.rows/max(d.bytes, 1))))
+}
 
 // errOvertaken says that a file which was written anew is no longer the table's: somebody else did it.
 var errOvertaken = errors.New("the files to compact have changed")
@@ -204,7 +211,7 @@ func (r *rewrite) source(ctx context.Context, tab *icetable.Table, schema *arrow
 			yield(nil, err)
 			return
 		}
-		scan := tab.Scan(icetable.WithMaxConcurrency(1), icetable.WithArrowBatchSize(compactBatchRows))
+		scan := tab.Scan(icetable.WithMaxConcurrency(1), icetable.WithArrowBatchSize(d.batchRows()))
 		defer func() { _ = scan.Close() }()
 		_, batches, err := scan.ReadTasks(ctx, []icetable.FileScanTask{{File: df, Length: d.bytes}})
 		if err != nil {

@@ -34,7 +34,8 @@ func (s *Store) Execute(ctx context.Context, id table.Ident, o catalog.Order) (c
 }
 
 // What upkeep may take. Its work is bounded by rest: after a table it waits three times as long as the
-// table took, so that it has a quarter of one core at most.
+// table took, so that it has a quarter of one core at most; the more tables wait, the less it rests, for
+// files that are left lying make commits and queries dearer than their compaction is.
 const (
 	restShare    = 3
 	sweepEvery   = 5 * time.Minute
@@ -97,6 +98,12 @@ func (u *upkeep) next() *handle {
 	return h
 }
 
+func (u *upkeep) waiting() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.due)
+}
+
 // failed keeps a table off the list for a while.
 func (u *upkeep) failed(h *handle) {
 	u.mu.Lock()
@@ -133,7 +140,7 @@ func (s *Store) tend(ctx context.Context, h *handle) {
 		s.upkeep.failed(h)
 		s.Log.Warn("upkeep will try again", "table", h.ident.String(), "error", err, "hint", fault.HintOf(err))
 	}
-	rest(ctx, restShare*took)
+	rest(ctx, restShare*took/time.Duration(1+s.upkeep.waiting()))
 }
 
 func rest(ctx context.Context, d time.Duration) {
