@@ -211,3 +211,28 @@ func TestARecordThatIsTooLargeQuarantinesItsTable(t *testing.T) {
 	r.start()
 	r.equal("calls", "big")
 }
+
+// TestASnapshotLetsOtherTablesGoOn has a table that changes by more lines at a time than are left
+// for a rest to prune, while the table before it is in its snapshot.
+func TestASnapshotLetsOtherTablesGoOn(t *testing.T) {
+	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)", "CREATE TABLE b (id INTEGER PRIMARY KEY, v TEXT)",
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO a SELECT i, printf('%.*c', 20000, 'x') FROM n`)
+	defer r.close()
+	appends := 0
+	r.log.Refuse = func(string) (bool, error) {
+		if appends++; appends == 2 {
+			r.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 15000) INSERT INTO b SELECT i, 'x' FROM n")
+		}
+		return false, nil
+	}
+	r.start()
+	r.equal("a", "b")
+	for _, topic := range []string{"p.main.a", "p.main.b"} {
+		if n := len(generations(r, topic)); n != 1 {
+			t.Errorf("%s has %d generations: a new snapshot was made", topic, n)
+		}
+	}
+	if n := strings.Count(r.text("p.main.b"), `"op":"c"`); n != 15000 {
+		t.Errorf("%d of 15000 changes are in the log", n)
+	}
+}

@@ -36,9 +36,10 @@ func (t *table) at(incarnation string) (now, next *capture) {
 	return now, next
 }
 
-// held is a chunk that was read and is appended next, with the position after it.
+// held is a table's chunk that was read and is appended next, with the position after it.
 type held struct {
 	batch source.Batch
+	table string
 	after position
 }
 
@@ -278,6 +279,11 @@ func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 			return nil, err
 		}
 	}
+	if r.held != nil {
+		if err := r.stand(r.held); err != nil {
+			return nil, err
+		}
+	}
 	r.mu.Lock()
 	r.lag = lag
 	r.mu.Unlock()
@@ -390,18 +396,20 @@ func (r *reader) planChunk(ctx context.Context, t *table) error {
 	p.Version, p.Planned, p.Upto, p.Last = r.version, true, c.upto, c.last
 	st.Snapshot = &p
 	r.pos.Tables[t.name] = st
-
-	after := r.pos.copied()
-	done := st
-	done.chunked()
-	after.Tables[t.name] = done
-	mark, err := after.render()
-	if err != nil {
-		return err
-	}
-	topics := []source.TopicBatch{t.topicBatch(&st, c, st.Seq, !p.Begun)}
-	r.held = &held{batch: source.Batch{Topics: topics, Mark: mark}, after: after}
+	r.held = &held{batch: source.Batch{Topics: []source.TopicBatch{t.topicBatch(&st, c, st.Seq, !p.Begun)}}, table: t.name}
 	return nil
+}
+
+// stand works out the position after the chunk. Every table has been read by now: one that was
+// read after the chunk's must not stand where it stood before, for what it has read is
+// acknowledged before the chunk is, and may be pruned.
+func (r *reader) stand(h *held) (err error) {
+	h.after = r.pos.copied()
+	done := h.after.Tables[h.table]
+	done.chunked()
+	h.after.Tables[h.table] = done
+	h.batch.Mark, err = h.after.render()
+	return err
 }
 
 // unordered tells whether rows may be numbered anew under a snapshot.
