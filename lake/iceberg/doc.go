@@ -8,6 +8,9 @@
 // of one table take turns; somebody else's commit in between is noticed by the
 // compare-and-set, and the change is worked out again on what it left.
 //
-// What it never does: decide which rows come (stream/landing), run a query (sql), thin
-// snapshots or compact files (upkeep).
+// Upkeep is part of it: snapshots are thinned by commits (thin.go), small files and deletes
+// compacted beside them (plan.go, compact.go), and files that nothing names removed an
+// hour later (sweep.go).
+//
+// What it never does: decide which rows come (stream/landing), or run a query (sql).
 package iceberg
