@@ -32,6 +32,7 @@ type handClock struct {
 	mu      sync.Mutex
 	now     time.Time
 	elapsed time.Duration
+	asked   func() // by Elapsed
 }
 
 func newHandClock() *handClock { return &handClock{now: time.Now()} }
@@ -43,6 +44,12 @@ func (c *handClock) Now() time.Time {
 }
 
 func (c *handClock) Elapsed() time.Duration {
+	c.mu.Lock()
+	asked := c.asked
+	c.mu.Unlock()
+	if asked != nil {
+		asked()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.elapsed

@@ -100,6 +100,10 @@ func (l *Lake) Catalog() catalog.Catalog { return l.store }
 // Upkeep does to tables on demand what the lake does by itself.
 func (l *Lake) Upkeep() catalog.Upkeep { return l.store }
 
+// Sweep looks once at what no table names, as Maintain does every few minutes, and removes what
+// has been so for long enough.
+func (l *Lake) Sweep(ctx context.Context) error { return l.store.Sweep(ctx) }
+
 // Recorded tells how far any table has recorded a partition, from memory; the zero
 // value where none has. It is bus.Recorded. A damaged table tells nothing here: the log's
 // own end is then what the next offset comes from.

@@ -90,7 +90,7 @@ type FileStats struct {
 type Health struct {
 	table.Ident
 	Files       int64 // data files
-	SmallFiles  int64 // those of less than 8 MiB
+	SmallFiles  int64 // those of less than 16 MiB
 	Bytes       int64 // of the data files
 	Rows        int64 // in the data files, deleted ones among them
 	DeleteFiles int64

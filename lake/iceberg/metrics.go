@@ -14,6 +14,8 @@ type metrics struct {
 	commits, rows   *prometheus.CounterVec
 	files, failures prometheus.Counter
 	conflicts       prometheus.Counter
+	swept           prometheus.Counter
+	sweptBytes      prometheus.Counter
 	commitSeconds   prometheus.Histogram
 	lookupSeconds   prometheus.Histogram
 	scans           prometheus.Counter
@@ -41,6 +43,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		files:         counter("tarn_lake_files_total", "Parquet files that commits added."),
 		failures:      counter("tarn_lake_commit_failures_total", "Commits of which nothing became visible."),
 		conflicts:     counter("tarn_lake_commit_conflicts_total", "Commits worked out again after a foreign one."),
+		swept:         counter("tarn_lake_orphans_removed_total", "Files that nothing named and that were removed."),
+		sweptBytes:    counter("tarn_lake_orphan_bytes_removed_total", "Bytes of those files."),
 		commitSeconds: seconds("tarn_lake_commit_seconds", "From a commit's turn to its catalog commit."),
 		lookupSeconds: seconds("tarn_lake_lookup_seconds", "Time to find the rows of an upsert's keys."),
 		scans:         counter("tarn_lake_scans_total", "Snapshots resolved for readers."),
@@ -49,7 +53,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		damaged:       gauge("tarn_lake_damaged_tables", "Tables whose metadata cannot be read."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged, m.upkeepSeconds)
+		reg.MustRegister(m.commits, m.rows, m.files, m.failures, m.conflicts, m.commitSeconds, m.lookupSeconds, m.scans, m.leases, m.damaged, m.upkeepSeconds, m.swept, m.sweptBytes)
 	}
 	return m
 }

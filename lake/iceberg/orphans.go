@@ -5,129 +5,128 @@ package iceberg
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
+	"golang.org/x/sys/unix"
 
 	"tarn/lake/table"
 )
-
-// names gathers the paths that metadata leads to, until the first error.
-type names struct {
-	store *Store
-	paths map[string]bool
-	err   error
-}
-
-func (s *Store) names() *names { return &names{store: s, paths: map[string]bool{}} }
-
-// add tells whether a file is new among the names.
-func (n *names) add(uri string) bool {
-	path, err := n.store.root.Path(uri)
-	if err != nil {
-		n.err = errors.Join(n.err, err)
-		return false
-	}
-	known := n.paths[path]
-	n.paths[path] = true
-	if strings.Contains(uri, "%") { // which a foreign writer may have in a name as it is
-		_, plain, _ := strings.Cut(uri, n.store.root.Dir())
-		n.paths[filepath.Join(n.store.root.Dir(), plain)] = true
-	}
-	return !known
-}
-
-// state adds a table's snapshots with their data, delete and manifest files, its statistics,
-// its metadata and the metadata before it.
-func (n *names) state(ctx context.Context, st *state) {
-	n.add(st.location)
-	for f := range st.meta.PreviousFiles() {
-		n.add(f.MetadataFile)
-	}
-	for f := range st.meta.Statistics() {
-		n.add(f.StatisticsPath)
-	}
-	for f := range st.meta.PartitionStatistics() {
-		n.add(f.StatisticsPath)
-	}
-	for _, snap := range st.meta.Snapshots() {
-		if n.err = errors.Join(n.err, ctx.Err()); n.err != nil {
-			return
-		}
-		n.snapshot(&snap)
-	}
-}
-
-func (n *names) snapshot(snap *icetable.Snapshot) {
-	if !n.add(snap.ManifestList) {
-		return
-	}
-	io := n.store.io()
-	manifests, err := snap.Manifests(io)
-	if err != nil {
-		n.err = fmt.Errorf("read snapshot %d: %w", snap.SnapshotID, err)
-		return
-	}
-	for _, m := range manifests {
-		if n.add(m.FilePath()) {
-			n.manifest(io, m)
-		}
-	}
-}
-
-func (n *names) manifest(io *fileIO, m iceberg.ManifestFile) {
-	for entry, err := range m.Entries(io, true) {
-		if err != nil {
-			n.err = fmt.Errorf("read manifest %s: %w", m.FilePath(), err)
-			return
-		}
-		n.add(entry.DataFile().FilePath())
-	}
-}
 
 // kinds are the endings of the files that a table's own writers make; anything else in its
 // folder is somebody's who knows why.
 var kinds = []string{".parquet", ".avro", ".metadata.json"}
 
-// orphans counts the files of a table's folder that are not named, nor younger than orphanAge.
-// Only the folder that Tarn gives a table of the name is looked at, and none in it that
-// another system keeps its log in (_delta_log). A partitioned table is another engine's, which
-// names files by values: it is left to that engine.
-func (s *Store) orphans(ctx context.Context, id table.Ident, st *state, named map[string]bool) (files, bytes int64, err error) {
-	dir, err := s.root.Path(st.meta.Location())
-	if err != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(st) {
-		return 0, 0, err
-	}
-	before := s.Clock.Now().Add(-orphanAge)
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // old metadata goes while the folder is read
-			return ctx.Err()
-		case err != nil:
-			return err
-		case d.IsDir() && path != dir && strings.HasPrefix(d.Name(), "_"):
-			return fs.SkipDir
-		case d.IsDir() || named[path] || !slices.ContainsFunc(kinds, func(end string) bool { return strings.HasSuffix(path, end) }):
-			return ctx.Err()
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
-			files++
-			bytes += info.Size()
-		}
-		return err
-	})
-	return files, bytes, err
+const (
+	dirChunk = 256 // names of a folder that are read at once
+	dirDepth = 8   // folders within folders that are looked into
+)
+
+// stray is a file in a table's folder that nothing names.
+type stray struct {
+	path    string    // within the folder
+	bytes   int64     // with mtime what tells whether it is still the same file
+	mtime   int64     // in nanoseconds
+	changed time.Time // when its content or its place changed last: a file that was put back has an old mtime
 }
 
-func partitioned(st *state) bool {
-	return slices.ContainsFunc(st.meta.PartitionSpecs(), func(p iceberg.PartitionSpec) bool { return !p.IsUnpartitioned() })
+// folderOf is the folder of a table's files, if strays in it are Tarn's to remove: it must be the one that
+// Tarn gives to a table of the name. A partitioned table is another engine's, which names
+// files by values: it is left to that engine.
+func (s *Store) folderOf(id table.Ident, meta icetable.Metadata) (folder string, ours bool) {
+	dir, err := s.root.Path(meta.Location())
+	if err != nil || checkName(id) != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(meta) {
+		return "", false
+	}
+	return dir, true
+}
+
+func partitioned(meta icetable.Metadata) bool {
+	return slices.ContainsFunc(meta.PartitionSpecs(), func(p iceberg.PartitionSpec) bool { return !p.IsUnpartitioned() })
+}
+
+// strays finds what nothing names in a table's data and metadata folders. It does not go into
+// folders that begin with _, where other systems keep their logs (_delta_log), nor through links.
+func strays(ctx context.Context, dir string, n *names, found func(stray) error) error {
+	for _, below := range []string{"data", "metadata"} {
+		info, err := os.Lstat(filepath.Join(dir, below))
+		if errors.Is(err, os.ErrNotExist) || err == nil && !info.IsDir() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := straysIn(ctx, dir, below, dirDepth, n, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func straysIn(ctx context.Context, dir, below string, depth int, n *names, found func(stray) error) error {
+	folder, err := os.Open(filepath.Join(dir, below))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	for {
+		entries, err := folder.ReadDir(dirChunk)
+		for _, e := range entries {
+			path := filepath.Join(below, e.Name())
+			if e.IsDir() && depth > 0 && !strings.HasPrefix(e.Name(), "_") {
+				if err := straysIn(ctx, dir, path, depth-1, n, found); err != nil {
+					return err
+				}
+			}
+			if !e.Type().IsRegular() || !removable(path) || n.has(e.Name()) {
+				continue
+			}
+			f, ok, err := strayAt(dir, path)
+			if err == nil && ok {
+				err = found(f)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// removable tells whether a file's name is one that the table's writers give. One with a % may be
+// written in another way in metadata.
+func removable(path string) bool {
+	return !strings.Contains(path, "%") && slices.ContainsFunc(kinds, func(end string) bool { return strings.HasSuffix(path, end) })
+}
+
+// strayAt looks at a file; false if it is gone, or no file.
+func strayAt(dir, path string) (stray, bool, error) {
+	var st unix.Stat_t
+	err := unix.Lstat(filepath.Join(dir, path), &st)
+	if errors.Is(err, unix.ENOENT) {
+		return stray{}, false, nil
+	}
+	if err != nil {
+		return stray{}, false, &os.PathError{Op: "lstat", Path: filepath.Join(dir, path), Err: err}
+	}
+	mtime, ctime := time.Unix(st.Mtim.Unix()), time.Unix(st.Ctim.Unix())
+	f := stray{path: path, bytes: st.Size, mtime: mtime.UnixNano(), changed: mtime}
+	if ctime.After(mtime) {
+		f.changed = ctime
+	}
+	return f, st.Mode&unix.S_IFMT == unix.S_IFREG, nil
 }

@@ -67,6 +67,7 @@ type Store struct {
 	upkeep  upkeep
 	keys    keyCache
 	steady  steady
+	sweeper *sweeper
 
 	mu      sync.Mutex // guards what follows; held for moments only
 	tables  map[table.Ident]*handle
@@ -89,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
 	s := &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock),
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock), sweeper: newSweeper(),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
 	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {
@@ -109,6 +110,9 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
 	s.library = library
+	if _, err := s.pointer.writer.ExecContext(ctx, unnamedTables); err != nil {
+		return fmt.Errorf("open the catalog: %w", err)
+	}
 	for _, ns := range namespaces {
 		if err := s.ensureNamespace(ctx, ns); err != nil {
 			return err

@@ -75,6 +75,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	}
 	w.landed = newState(location, meta)
 	w.landed.manifests = w.manifests
+	w.handle.store.sweeper.wrote(w.landed.id(), w.io.made)
 	fault.Point("lake.committed")
 	return meta, location, nil
 }

@@ -116,17 +116,27 @@ func (s *Store) Maintain(ctx context.Context) {
 	for _, h := range s.handles() {
 		s.upkeep.look(h)
 	}
+	s.sweepAgain(ctx)
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-sweep.C:
+			s.sweepAgain(ctx)
 		case <-s.upkeep.wake:
 			for h := s.upkeep.next(); h != nil && ctx.Err() == nil; h = s.upkeep.next() {
 				s.tend(ctx, h)
 			}
 		}
+	}
+}
+
+// sweepAgain sweeps, and tells what went wrong.
+func (s *Store) sweepAgain(ctx context.Context) {
+	err := life.Guarded(s.Log, func() error { return s.Sweep(ctx) })
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("orphan files are not all removed", "error", err, "hint", fault.HintOf(err))
 	}
 }
 
