@@ -70,14 +70,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// stepPatiently is one transaction, tried again while others hold the database or the disk takes no writes.
+// stepPatiently is one transaction, tried again while others hold the database.
 func stepPatiently(ctx context.Context, db *dbsql.DB, o Options) error {
 	for {
 		err := inTx(ctx, db, func(tx *dbsql.Tx) error { return step(ctx, tx, o.Seed) })
-		if err == nil || !mayPass(err) {
+		if err == nil || !isBusy(err) {
 			return err
 		}
-		o.Log.Debug("sample database takes no writes", "error", err)
+		o.Log.Debug("sample database is busy", "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -86,18 +86,12 @@ func stepPatiently(ctx context.Context, db *dbsql.DB, o Options) error {
 	}
 }
 
-// mayPass tells whether a later try may succeed.
-func mayPass(err error) bool {
+func isBusy(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	const primaryCode = 0xff // the rest of a code is detail
 	code := e.Code() & primaryCode
-	switch code {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, // by others
-		sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR: // a disk that takes no writes
-		return true
-	}
-	return false
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 }

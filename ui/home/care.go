@@ -36,11 +36,18 @@ func (c Care) Next(now time.Time, list []catalog.Health) Care {
 			continue
 		}
 		next.Since[name] = now
-		if began, ok := c.Since[name]; ok && c.Tables[name].Action == h.Action && now.Sub(c.At) <= careGap {
+		before := c.Tables[name]
+		if began, ok := c.Since[name]; ok && before.Action == h.Action && !tended(before, h) && now.Sub(c.At) <= careGap {
 			next.Since[name] = began
 		}
 	}
 	return next
+}
+
+// tended tells that upkeep has been at work between two looks: what is due again in a table that is written
+// to at full pace is not overdue.
+func tended(before, now catalog.Health) bool {
+	return now.SmallFiles < before.SmallFiles || now.DeleteFiles < before.DeleteFiles || now.Snapshots < before.Snapshots || now.OrphanFiles < before.OrphanFiles
 }
 
 // Due is for how long a table's action was seen to be due, and whether that is too long.

@@ -312,6 +312,13 @@ func TestUpkeepThatIsOverdue(t *testing.T) {
 	if len(got) != 3 || got[0] != want || got[1].Where != "table silver.ports" || got[2] != note {
 		t.Errorf("after 15 minutes: %+v", got)
 	}
+	busy := slices.Clone(list)
+	busy[0].SmallFiles, busy[2].SmallFiles = 60, 60
+	worked := c.Next(now, busy)
+	busy[0].SmallFiles, busy[2].SmallFiles = 55, 61 // the first was compacted, and has as many again
+	if got := problems(worked.Next(now, busy)); len(got) != 2 || got[0].Where != "table silver.ports" {
+		t.Errorf("when upkeep works: %+v", got)
+	}
 	if got := problems(c.Next(now.Add(time.Hour), list)); len(got) != 1 {
 		t.Errorf("after a break: %+v", got)
 	}

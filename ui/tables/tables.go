@@ -200,14 +200,17 @@ func figures(s State, c home.Care) []home.Figure {
 		share = home.Percent(float64(deleted)/float64(max(inFiles, 1))) + " " + share
 		unnamed = home.Plural(int(orphans), "file", "files") + strings.TrimPrefix(unnamed, "files")
 	}
-	wanted := figure("care", "Upkeep", cared || s.Wanted() > 0, home.Count(int64(s.Wanted())), "tables that need something")
+	wanted := figure("care", "Upkeep", cared || s.Wanted() > 0, home.Count(int64(s.Wanted())), "tables need something")
+	if s.Wanted() == 1 {
+		wanted.Note = "table needs something"
+	}
 	if slices.ContainsFunc(s.Tables, func(t Table) bool { return t.Level == home.Warn || t.Level == home.Bad }) {
 		wanted.Level = home.Warn
 	}
 	return []home.Figure{
 		figure("tables", "Tables", s.Ready, home.Count(int64(len(s.Tables))), "Tarn's own among them"),
 		figure("bytes", "Size", s.Ready, home.Bytes(bytes), home.Plural(int(files), "data file", "data files")),
-		figure("small", "Small files", cared, home.Count(small), "below 8\u202fMiB each"),
+		figure("small", "Small files", cared, home.Count(small), "below 16\u202fMiB each"),
 		figure("deleted", "Deleted rows", cared, home.Count(deleted), share),
 		figure("orphans", "Orphans", cared, home.Bytes(orphanBytes), unnamed),
 		wanted,

@@ -67,7 +67,7 @@ var columnHeads = []columnHead{
 	{tables.ByRows, "Rows", "rows of the current snapshot"},
 	{tables.ByBytes, "Size", "of its data files"},
 	{tables.ByFiles, "Files", "data files of the current snapshot"},
-	{tables.BySmall, "Small", "data files below 8 MiB"},
+	{tables.BySmall, "Small", "data files below 16 MiB"},
 	{tables.ByDeleted, "Deleted", "share of the rows in files that deletes take out"},
 	{tables.BySnapshots, "Snapshots", "that are kept"},
 	{tables.ByOrphans, "Orphans", "files that no kept snapshot names"},
