@@ -47,6 +47,7 @@ type cli struct {
 	Topics  client.List  `cmd:"" help:"List the topics of a running Tarn."`
 	Tables  client.List  `cmd:"" help:"List the tables of a running Tarn."`
 	Sources client.List  `cmd:"" help:"List the sources of a running Tarn."`
+	Repair  repairCmd    `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
 	Config  config.Show  `cmd:"" help:"Show each setting in force and where it came from."`
 	Version versionCmd   `cmd:"" help:"Show the version."`
 }

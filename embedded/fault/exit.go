@@ -11,6 +11,9 @@ import (
 // ErrInterrupted is the cause of a stop by Ctrl-C.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrFindings is in the error of a look that found something to mend.
+var ErrFindings = errors.New("see the findings")
+
 // The exit codes are a promise (STYLE.md section 5).
 const (
 	ExitOK          = 0
@@ -18,6 +21,7 @@ const (
 	ExitUsage       = 2
 	ExitPortTaken   = 3
 	ExitLocked      = 4
+	ExitFindings    = 5
 	ExitInterrupted = 130
 )
 
@@ -33,6 +37,9 @@ func Tell(w io.Writer, err, cause error) int {
 	_, _ = fmt.Fprintf(w, "tarn: %v\n", err)
 	if hint := HintOf(err); hint != "" {
 		_, _ = fmt.Fprintf(w, "hint: %s\n", hint)
+	}
+	if errors.Is(err, ErrFindings) {
+		return ExitFindings
 	}
 	switch CodeOf(err) {
 	case PortTaken:

@@ -30,6 +30,7 @@ const (
 	Positions Bucket = "positions"  // ingest/source: source id -> position JSON
 	Sources   Bucket = "sources"    // ingest/source: source name -> identity JSON
 	Leavings  Bucket = "leavings"   // ingest/source: what ended sources left in their databases, JSON
+	Wishes    Bucket = "wishes"     // ingest/source: source id/table -> why a new snapshot is asked for
 	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
 	IDs       Bucket = "ids"        // counters: name -> next number
 	Landing   Bucket = "landing"    // stream/landing: findings and names claimed

@@ -63,6 +63,7 @@ type Runner struct {
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
 	resnapshot  map[string]string
+	wished      map[string]bool // those of resnapshot that meta asked for
 	skip        map[string]Finding
 	acks        []delayedAck
 
@@ -85,7 +86,7 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, generations: map[string]int64{}, resnapshot: map[string]string{}, skip: map[string]Finding{},
+		o: o, parts: map[string]*part{}, generations: map[string]int64{}, resnapshot: map[string]string{}, wished: map[string]bool{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
 }
@@ -249,6 +250,9 @@ func (r *Runner) carry(ctx context.Context, s Source, b Batch) error {
 	if err := r.save(own, b.Mark); err != nil {
 		return err
 	}
+	if err := r.fulfilled(own, b); err != nil {
+		return err
+	}
 	r.show(s)
 	r.acks = append(r.acks, delayedAck{b.Mark, r.o.Clock.Now().Add(r.o.AckDelay)})
 	return r.acknowledge(own, s)
@@ -327,7 +331,7 @@ func (r *Runner) identify(ctx context.Context) error {
 		return err
 	}
 	r.id, r.position = id, at
-	return nil
+	return r.wishes(ctx)
 }
 
 // place is where the source stands in a topic.

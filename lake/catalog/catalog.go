@@ -49,6 +49,9 @@ type Scan struct {
 	PathPrefix string
 	// Release ends the lease under which no file of the scan is removed. Call it once.
 	Release func()
+	// Damaged tells the lake that a file of the scan cannot be read, and returns the fault that
+	// says so, with what to do.
+	Damaged func(path, what string) error
 }
 
 // View is a stored query. Text is the statement as it was written, in Dialect;

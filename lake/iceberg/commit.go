@@ -38,7 +38,7 @@ func (h *handle) Commit(ctx context.Context, c table.Change) (table.Snapshot, er
 	release()
 	if err != nil {
 		h.store.metrics.failures.Inc()
-		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.ident, err)
+		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.ident, h.store.damagedBy(h.ident, err))
 	}
 	h.tell(told, began)
 	return snap, nil

@@ -93,19 +93,23 @@ func (s *Store) readFiles(ctx context.Context, snap *icetable.Snapshot) (*fileSe
 		return out, nil
 	}
 	io := s.io()
-	manifests, err := snap.Manifests(io)
+	manifests, err := s.manifestsOf(io, snap)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range manifests {
-		for entry, err := range m.Entries(io, true) {
-			if err != nil {
-				return nil, fmt.Errorf("read manifest %s: %w", m.FilePath(), err)
-			}
-			if err := out.add(s, entry.DataFile()); err != nil {
+		files, err := s.entriesOf(io, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, df := range files {
+			if err := out.add(s, df); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if err := s.complete(snap, len(out.data)); err != nil {
+		return nil, err
 	}
 	if len(out.deletes) > 0 {
 		if err := s.readDeletes(ctx, out); err != nil {
@@ -126,6 +130,9 @@ func (f *fileSet) add(s *Store, df iceberg.DataFile) error {
 	if df.FileFormat() != iceberg.ParquetFile || df.ContentType() == iceberg.EntryContentEqDeletes {
 		return fault.Newf(fault.Invalid, "rewrite the table with Parquet data files and position deletes (Iceberg v2)",
 			"%s is a %s file of kind %s, which Tarn does not read", path, df.FileFormat(), df.ContentType())
+	}
+	if err := weigh(path, df.FileSizeBytes()); err != nil {
+		return err
 	}
 	if df.ContentType() == iceberg.EntryContentPosDeletes {
 		f.deletes = append(f.deletes, path)
@@ -151,7 +158,7 @@ func (s *Store) readDeletes(ctx context.Context, f *fileSet) error {
 	defer func() { _ = conn.Close() }()
 	reader, err := conn.Arrow(ctx, "SELECT file_path::VARCHAR, pos::BIGINT FROM read_parquet("+fileList(f.deletes)+")")
 	if err != nil {
-		return fmt.Errorf("read delete files: %w", err)
+		return fmt.Errorf("read delete files: %w", f.suspect(err))
 	}
 	defer reader.Release()
 	for reader.Next() {
@@ -165,7 +172,19 @@ func (s *Store) readDeletes(ctx context.Context, f *fileSet) error {
 			return err
 		}
 	}
-	return reader.Err()
+	return f.suspect(reader.Err())
+}
+
+// suspect is the package's suspect with this set's files.
+func (f *fileSet) suspect(err error) error {
+	if err == nil {
+		return nil
+	}
+	files := slices.Clone(f.data)
+	for _, path := range f.deletes {
+		files = append(files, dataFile{path: path, bytes: -1})
+	}
+	return suspect(err, files...)
 }
 
 func (f *fileSet) mark(s *Store, uris *array.String, positions *array.Int64) error {

@@ -66,7 +66,11 @@ func (h *handle) refresh(ctx context.Context) (*state, error) {
 		return st, nil
 	}
 	st, err := h.load(ctx, location)
+	if err == nil && h.state.Load() == nil { // what comes later is told by who reads it
+		err = h.store.trusted(st)
+	}
 	if err != nil {
+		err = h.store.damagedBy(h.ident, err)
 		if ctx.Err() == nil {
 			h.store.setDamage(h.ident, err)
 		}
@@ -81,11 +85,14 @@ func (h *handle) load(ctx context.Context, location string) (*state, error) {
 	io := h.store.io()
 	loaded, err := icetable.NewFromLocation(ctx, h.name(), location, fixedIO(io), nil)
 	if err != nil {
-		hint := "put the table's folder back from a backup, or drop the table; the others are not concerned"
-		if missing(err) {
-			hint = "the file is gone: " + hint
+		if path, e := h.store.root.Path(location); e == nil && ctx.Err() == nil {
+			what := "it cannot be read: " + err.Error()
+			if missing(err) {
+				what = "it is missing"
+			}
+			err = &spoilt{path, what}
 		}
-		return nil, fault.Wrap(err, fault.Damaged, "read the metadata of "+h.ident.String(), hint)
+		return nil, err
 	}
 	return newState(location, loaded.Metadata()), nil
 }

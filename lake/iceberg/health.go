@@ -35,7 +35,7 @@ func (s *Store) Health(ctx context.Context) ([]catalog.Health, error) {
 			return ctx.Err()
 		}
 		if err != nil {
-			s.setDamage(id, err)
+			s.setDamage(id, s.damagedBy(id, err))
 			return nil
 		}
 		out = append(out, h)

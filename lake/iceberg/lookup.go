@@ -47,12 +47,12 @@ func (w *work) lookUp(ctx context.Context, c table.Change) (map[string]*roaring.
 	l := &lookup{conn: conn, work: w, files: files, hits: map[string]*roaring.Bitmap{}}
 	if len(c.Keys) > 0 {
 		if err := l.byKeys(ctx, c.Keys); err != nil {
-			return nil, fmt.Errorf("look keys up: %w", err)
+			return nil, fmt.Errorf("look keys up: %w", files.suspect(err))
 		}
 	}
 	if c.DeleteBelow != nil {
 		if err := l.below(ctx, *c.DeleteBelow); err != nil {
-			return nil, fmt.Errorf("look for rows of %s below %d: %w", c.DeleteBelow.Column, c.DeleteBelow.Value, err)
+			return nil, fmt.Errorf("look for rows of %s below %d: %w", c.DeleteBelow.Column, c.DeleteBelow.Value, files.suspect(err))
 		}
 	}
 	l.dropDeleted()

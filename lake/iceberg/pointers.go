@@ -32,9 +32,7 @@ const (
 type pointers struct{ writer, reader *dbsql.DB }
 
 func openPointers(ctx context.Context, path string, root table.Root) (*pointers, error) {
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)"
-	writer, err := dbsql.Open("sqlite", dsn)
+	writer, err := dbsql.Open("sqlite", dsn(path, "WAL"))
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +41,16 @@ func openPointers(ctx context.Context, path string, root table.Root) (*pointers,
 	if err := p.check(ctx, path, root); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	if p.reader, err = dbsql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+	if p.reader, err = dbsql.Open("sqlite", dsn(path, "WAL")+"&_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	p.reader.SetMaxOpenConns(readersMax)
 	p.reader.SetMaxIdleConns(readersMax)
 	return p, nil
+}
+
+func dsn(path, journal string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=journal_mode(" + journal + ")&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)"
 }
 
 // Close closes the database.
@@ -65,7 +67,7 @@ func (p *pointers) Close() error {
 func (p *pointers) check(ctx context.Context, path string, root table.Root) error {
 	damaged := func(err error) error {
 		return fault.Wrap(err, fault.Damaged, "open "+path,
-			"put back catalog.db of the last backup, or move it aside together with the warehouse folder; the files of tables are in "+root.Dir())
+			"`tarn repair` makes it anew of the tables in "+root.Dir()+", and with --yes puts it in place")
 	}
 	var verdict string
 	if err := p.writer.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {

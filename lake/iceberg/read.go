@@ -46,7 +46,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	files, err := s.filesOf(ctx, st, snap)
 	if err != nil {
 		release()
-		return nil, fmt.Errorf("read the files of %s: %w", id, err)
+		return nil, fmt.Errorf("read the files of %s: %w", id, s.damagedBy(id, err))
 	}
 	scan := &catalog.Scan{
 		Ident: id, TableID: st.id(), Columns: st.columnsAt(snap, at),
@@ -57,6 +57,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	}
 	s.metrics.scans.Inc()
 	s.metrics.leases.Inc()
+	scan.Damaged = func(path, what string) error { return s.reportDamage(id, path, what) }
 	scan.Release = sync.OnceFunc(func() {
 		s.metrics.leases.Dec()
 		release()
@@ -228,7 +229,7 @@ func (s *Store) Files(ctx context.Context) ([]catalog.FileStats, error) {
 			return err
 		}
 		if err != nil {
-			s.setDamage(id, err)
+			s.setDamage(id, s.damagedBy(id, err))
 			return nil
 		}
 		for i, d := range files.data {

@@ -35,6 +35,8 @@ const CatalogName = "tarn"
 // keysShare is the keyCache's part of the memory.
 const keysShare = 4
 
+const catalogFile = "catalog.db"
+
 // namespaces exist from the first start on.
 var namespaces = []string{"bronze", "silver", "gold", table.SystemNamespace}
 
@@ -93,7 +95,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock), sweeper: newSweeper(),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
-	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, "catalog.db"), root); err != nil {
+	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, catalogFile), root); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {

@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
-	"strconv"
-	"strings"
+	"maps"
 
 	"github.com/google/uuid"
 
@@ -46,6 +44,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	if err != nil {
 		return nil, "", err
 	}
+	note(w.base.meta, meta)
 	shorter, err := w.mergeManifests(meta, updates)
 	if err == nil && shorter != nil {
 		meta, err = icetable.UpdateTableMetadata(w.base.meta, shorter, w.base.location)
@@ -80,6 +79,17 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	return meta, location, nil
 }
 
+// note writes into each snapshot that is new how far its rows go in the log. The table's
+// property counts (rule 8); this is for whoever goes back to the snapshot.
+func note(base, meta icetable.Metadata) {
+	offsets := offsetsIn(meta.Properties())
+	for _, snap := range meta.Snapshots() {
+		if base.SnapshotByID(snap.SnapshotID) == nil && snap.Summary != nil && snap.Summary.Properties != nil {
+			maps.Copy(snap.Summary.Properties, offsets)
+		}
+	}
+}
+
 // swap moves the catalog's pointer. It is not stopped half-way by ctx, and an error is looked
 // into: the commit may have gone through all the same.
 func (w *work) swap(ctx context.Context, to string) error {
@@ -108,10 +118,5 @@ func (w *work) swap(ctx context.Context, to string) error {
 
 // nextMetadata names a metadata file: a version one above the last, and a random part.
 func nextMetadata(tableURI, last string) string {
-	number, _, _ := strings.Cut(path.Base(last), "-")
-	version, err := strconv.Atoi(strings.TrimPrefix(number, "v"))
-	if err != nil {
-		version = 0
-	}
-	return fmt.Sprintf("%s/metadata/%05d-%s.metadata.json", tableURI, version+1, uuid.New())
+	return fmt.Sprintf("%s/metadata/%05d-%s%s", tableURI, max(version(last), 0)+1, uuid.New(), metadataEnd)
 }

@@ -5,11 +5,14 @@ package engine
 import (
 	"context"
 	"errors"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
 )
 
 var (
@@ -36,6 +39,9 @@ func (s *session) translate(err error) error {
 		return err
 	}
 	class, message := m[1], text[len(m[0]):]
+	if damage := s.damage(class, message); damage != nil {
+		return damage
+	}
 	if i := strings.Index(message, "\nLINE "); i >= 0 {
 		message = message[:i]
 	}
@@ -58,6 +64,41 @@ func (s *session) translate(err error) error {
 	}
 	s.place(f)
 	return f
+}
+
+// damage finds the file of a scan that an error is about; nil for an error that is about none.
+// Where DuckDB names no file, the one whose length is not what its table says.
+func (s *session) damage(class, message string) error {
+	if class == "Out of Memory" || class == "Conversion" {
+		return nil
+	}
+	spoilt := func(path string, bytes int64) string {
+		if strings.Contains(message, path) {
+			return "it cannot be decoded: " + strings.ReplaceAll(message, path, "the file")
+		}
+		if class != "IO" && class != "Invalid" {
+			return ""
+		}
+		if info, err := os.Stat(path); err != nil || bytes > 0 && info.Size() != bytes {
+			return "it is missing or cut"
+		}
+		return ""
+	}
+	for _, scan := range s.scans {
+		files := slices.Clone(scan.Files)
+		for _, path := range scan.Deletes {
+			files = append(files, catalog.File{Path: path})
+		}
+		for _, f := range files {
+			if what := spoilt(f.Path, f.Bytes); what != "" && scan.Damaged != nil {
+				return scan.Damaged(f.Path, what)
+			}
+		}
+	}
+	if class == "Invalid" && len(s.scans) > 0 { // its name for what a Parquet file cannot hold
+		return fault.New(fault.Damaged, "a file of a table that the statement reads is damaged: "+message, "stop Tarn and say `tarn repair --deep`, which finds it")
+	}
+	return nil
 }
 
 func (s *session) classify(class, message, hint string) *fault.Error {

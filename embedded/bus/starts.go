@@ -1,0 +1,50 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+
+	"tarn/embedded/meta"
+)
+
+// LogStarts tells of a log that nobody has open where each partition begins, as meta.db knows
+// it: records from there on are to be had. A partition whose files are gone is unknown.
+func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic string, partition int32) (int64, bool), error) {
+	topics, err := m.List(ctx, meta.Topics)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := m.List(ctx, meta.LogStarts)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]int64{}
+	for _, e := range topics {
+		var t keptTopic
+		if json.Unmarshal(e.Value, &t) != nil || t.Deleted {
+			continue
+		}
+		for n := range t.Partitions {
+			files, _ := filepath.Glob(filepath.Join(dir, "jetstream", account, "streams", streamName(e.Key, n), "msgs", "*.blk"))
+			if len(files) > 0 {
+				known[partitionLabel(e.Key, n)] = 0
+			}
+		}
+	}
+	for _, e := range starts {
+		var t trimmed
+		if _, there := known[e.Key]; !there {
+			continue
+		}
+		if json.Unmarshal(e.Value, &t) != nil {
+			delete(known, e.Key)
+			continue
+		}
+		known[e.Key] = t.Offset
+	}
+	return func(topic string, partition int32) (int64, bool) {
+		start, ok := known[partitionLabel(topic, partition)]
+		return start, ok
+	}, nil
+}

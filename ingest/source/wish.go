@@ -1,0 +1,43 @@
+package source
+
+import (
+	"context"
+	"strings"
+
+	"tarn/embedded/meta"
+)
+
+// Wish asks for a new snapshot of a table of a source at its next start: what was landed of
+// it is damaged. It is kept until the snapshot has begun.
+func Wish(ctx context.Context, m *meta.Store, sourceID, table, reason string) error {
+	return m.Put(ctx, meta.Entry{Bucket: meta.Wishes, Key: sourceID + "/" + table, Value: []byte(reason)})
+}
+
+// wishes demands the snapshots that were wished for.
+func (r *Runner) wishes(ctx context.Context) error {
+	list, err := r.o.Meta.List(ctx, meta.Wishes)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if table, ours := strings.CutPrefix(e.Key, r.id+"/"); ours {
+			r.wished[table] = true
+			r.demand(&NeedsResnapshot{Tables: []string{table}, Reason: string(e.Value)})
+		}
+	}
+	return nil
+}
+
+// fulfilled forgets the wishes whose snapshot has begun, with its position saved.
+func (r *Runner) fulfilled(ctx context.Context, b Batch) error {
+	for _, t := range b.Topics {
+		if !t.Chunk || t.Schema == nil || !r.wished[t.Schema.Table] {
+			continue
+		}
+		if err := r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Wishes, Key: r.id + "/" + t.Schema.Table}); err != nil {
+			return err
+		}
+		delete(r.wished, t.Schema.Table)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/config"
+	"tarn/embedded/datadir"
+	"tarn/embedded/disk"
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/repair"
+	"tarn/ingest/source"
+	"tarn/lake"
+)
+
+// repairCmd is `tarn repair`, on a data folder where no Tarn runs.
+type repairCmd struct{ repair.Command }
+
+func (r *repairCmd) Run(ctx context.Context, flags *config.Flags, out io.Writer) (err error) {
+	cfg, err := flags.Read()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, "VERSION")); err != nil {
+		return fault.Wrap(err, fault.NotFound, "repair "+cfg.Data, "name a data folder with --data")
+	}
+	dir, err := datadir.Open(cfg.Data, disk.Local)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	w := &wards{dir: dir, cfg: cfg}
+	return r.Command.Run(ctx, out, w.memory, w.tables)
+}
+
+// wards are the parts of a data folder under repair, in the order in which they are looked at.
+type wards struct {
+	dir *datadir.Dir
+	cfg config.Config
+
+	starts func(topic string, partition int32) (int64, bool) // nil where meta.db cannot be read
+}
+
+// memory looks at meta.db, which nothing else holds, and reads from it where the log begins.
+func (w *wards) memory(ctx context.Context, _ repair.Order) ([]repair.Finding, error) {
+	m, closed, err := meta.Inspect(ctx, w.dir.Path("meta.db"))
+	if err != nil {
+		problem := err.Error()
+		if cause := errors.Unwrap(err); cause != nil {
+			problem = cause.Error()
+		}
+		return []repair.Finding{{
+			Part: "meta", Of: "meta.db", Damage: []repair.Damage{{File: "meta.db", Problem: problem}},
+			Hint: "put the data folder back from a backup: meta.db holds the sources' positions and schemas",
+		}}, nil
+	}
+	w.starts, err = bus.LogStarts(ctx, m, w.dir.Path("bus"))
+	return nil, errors.Join(err, closed())
+}
+
+// tables looks at the lake.
+func (w *wards) tables(ctx context.Context, o repair.Order) ([]repair.Finding, error) {
+	return lake.Repair(lake.Options{
+		Dir: w.dir.Path("lake"), Disk: disk.Local, Clock: life.SystemClock{}, MemoryBytes: w.cfg.Shares().Lake, Threads: 2, TempDir: w.dir.Path("state"),
+	}, lake.RepairOptions{LogStart: w.starts, Resnapshot: w.resnapshot})(ctx, o)
+}
+
+// resnapshot asks a source, named as "id/schema.table", for a new snapshot.
+func (w *wards) resnapshot(ctx context.Context, of, reason string) error {
+	m, err := meta.Open(ctx, w.dir.Path("meta.db"))
+	if err != nil {
+		return err
+	}
+	id, name, _ := strings.Cut(of, "/")
+	_, table, _ := strings.Cut(name, ".")
+	return errors.Join(source.Wish(ctx, m, id, table, reason), m.Close())
+}
