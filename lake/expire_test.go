@@ -94,7 +94,8 @@ func (h *house) execute(id table.Ident, o catalog.Order) catalog.Done {
 func (h *house) snapshots(id table.Ident) []int64 {
 	h.t.Helper()
 	var out []int64
-	for _, s := range h.metadata(id)["snapshots"].([]any) {
+	snaps, _ := h.metadata(id)["snapshots"].([]any)
+	for _, s := range snaps {
 		n, _ := s.(map[string]any)["snapshot-id"].(json.Number).Int64()
 		out = append(out, n)
 	}

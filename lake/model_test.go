@@ -38,6 +38,9 @@ type model struct {
 	order []int64
 	next  int64
 
+	clock    *handClock
+	readings []reading
+
 	steps map[string]func()
 	// A compaction that has written its file waits on resume, after a word on written.
 	inside          rewritten
@@ -56,7 +59,8 @@ func TestTableAgainstModel(t *testing.T) {
 		dir := filepath.Join(base, fmt.Sprint(turn))
 		m := &model{t: r, tb: t, rows: map[int64]map[string]any{}, past: map[int64]past{}, written: make(chan struct{}), resume: make(chan struct{})}
 		m.inside.do = func() { m.written <- struct{}{}; <-m.resume }
-		m.h = open(t, dir, &disk.FS{Hook: m.inside.hook})
+		m.clock = newHandClock()
+		m.h = openAt(t, dir, &disk.FS{Hook: m.inside.hook}, m.clock)
 		defer func() { _ = m.h.Close() }()
 		m.tab = m.h.ensure(orders, orderColumns)
 		m.steps = map[string]func(){
@@ -64,13 +68,15 @@ func TestTableAgainstModel(t *testing.T) {
 			"foreign append": m.foreignAppend, "foreign delete": m.foreignDelete, "reopen": m.reopen, "properties": m.properties, "relax": m.relax,
 			"compact": func() { m.compact(false) }, "compact beside others": func() { m.compact(true) },
 		}
+		maps.Copy(m.steps, m.upkeep())
 		names := slices.Sorted(maps.Keys(m.steps))
-		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+		for range rapid.IntRange(1, 16).Draw(r, "steps") {
 			m.steps[rapid.SampledFrom(names).Draw(r, "step")]()
 			if rapid.Bool().Draw(r, "look") { // a scan makes the lake read files that it would not know otherwise
 				m.check(catalog.At{})
 			}
 		}
+		m.clean()
 		m.check(catalog.At{})
 		for _, id := range m.order {
 			m.check(catalog.At{SnapshotID: id})
@@ -206,7 +212,8 @@ func (m *model) reopen() {
 	if err := m.h.Close(); err != nil {
 		m.t.Fatal(err)
 	}
-	m.h = open(m.tb, dir, m.h.fs)
+	m.readings = nil // a query does not outlive the house
+	m.h = openAt(m.tb, dir, m.h.fs, m.clock)
 	m.tab = m.h.ensure(orders, orderColumns)
 }
 
@@ -221,7 +228,7 @@ func (m *model) compact(beside bool) {
 	select {
 	case <-m.written:
 		for range rapid.IntRange(1, 4).Draw(m.t, "steps meanwhile") {
-			m.steps[rapid.SampledFrom([]string{"append", "upsert", "upsert again", "delete below", "add column", "foreign append", "foreign delete", "properties"}).Draw(m.t, "meanwhile")]()
+			m.steps[rapid.SampledFrom([]string{"append", "upsert", "upsert again", "delete below", "add column", "foreign append", "foreign delete", "properties", "sweep", "sweep for an hour", "expire", "remove orphans"}).Draw(m.t, "meanwhile")]()
 		}
 		m.resume <- struct{}{}
 		if err := <-failed; err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	dbsql "database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -428,13 +429,19 @@ func (h *house) reported() string {
 
 // TestSweepOfATableMadeAgain: the files of a table that was dropped wait for the drop to be taken back.
 func TestSweepOfATableMadeAgain(t *testing.T) {
+	for _, absent := range []int{0, graceLooks} {
+		t.Run(fmt.Sprint(absent), func(t *testing.T) { sweptOfATableMadeAgain(t, absent) })
+	}
+}
+
+func sweptOfATableMadeAgain(t *testing.T, absent int) {
 	h, c := fresh(t)
 	h.committed(3)
 	h.swept(c, 2)
 	location := h.location(orders)
 	before := h.files()
 	dropForeign(t, h.dir)
-	h.swept(c, graceLooks)
+	h.swept(c, absent)
 	tab := h.ensure(orders, orderColumns)
 	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one)})
 	h.sweptHours(c, 70)
@@ -455,6 +462,61 @@ func TestSweepOfATableMadeAgain(t *testing.T) {
 		t.Fatal("it is never removed")
 	}
 	equal(t, h.read(orders, catalog.At{}), readTwo)
+}
+
+// TestSweepBesideACompaction: files that a commit of ours has not named yet are never orphans, however long
+// it takes.
+func TestSweepBesideACompaction(t *testing.T) {
+	var r rewritten
+	c := newHandClock()
+	h := openAt(t, filepath.Join(t.TempDir(), "lake"), &disk.FS{Hook: r.hook}, c)
+	h.committed(3)
+	r.do = func() {
+		h.sweptHours(c, 80)
+		h.execute(orders, catalog.Order{Action: catalog.RemoveOrphanFiles, Retention: time.Second})
+	}
+	r.armed.Store(true)
+	if done := h.execute(orders, catalog.Order{Action: catalog.Compact}); done.FilesAdded != 1 || r.armed.Load() {
+		t.Fatalf("%+v", done)
+	}
+	equalRows(t, h, 3)
+	h.swept(c, 1)
+	h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond})
+	h.swept(c, graceLooks)
+	h.onlyNamed()
+	equalRows(t, h, 3)
+}
+
+// TestSweepOfATableThatIsNotOurs: another engine's naming, or a folder of its own choice.
+func TestSweepOfATableThatIsNotOurs(t *testing.T) {
+	for name, change := range map[string]func(meta map[string]any){
+		"partitioned": func(meta map[string]any) {
+			field := map[string]any{"source-id": 1, "field-id": 1000, "name": "id", "transform": "identity"}
+			meta["partition-specs"] = append(meta["partition-specs"].([]any), map[string]any{"spec-id": 1, "fields": []any{field}})
+			meta["last-partition-id"] = 1000
+		},
+		"elsewhere": func(meta map[string]any) { meta["location"] = meta["location"].(string) + "/../orders2" },
+		"whole": func(meta map[string]any) {
+			meta["location"] = strings.TrimSuffix(meta["location"].(string), "/silver/orders")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, c := fresh(t)
+			h.committed(2)
+			paths := []string{h.put("silver/orders/data/00000-x.parquet"), h.put("silver/orders2/data/00000-y.parquet"), h.put("data/00000-z.parquet")}
+			h.edit(orders, change)
+			h.sweptHours(c, 73)
+			for _, p := range paths {
+				if !there(p) {
+					t.Errorf("%s is gone", p)
+				}
+			}
+			_, err := h.Upkeep().Execute(t.Context(), orders, catalog.Order{Action: catalog.RemoveOrphanFiles, Retention: time.Hour})
+			if fault.CodeOf(err) != fault.Invalid || fault.HintOf(err) == "" {
+				t.Fatalf("an order: %v", err)
+			}
+		})
+	}
 }
 
 // TestSweepKeepsWhatOthersName: another table, of another catalog even and by another spelling of

@@ -21,6 +21,7 @@ import (
 type fileIO struct {
 	disk *disk.FS
 	root table.Root
+	live *inFlight // nil where nothing is swept
 
 	mu   sync.Mutex
 	made []string
@@ -52,6 +53,7 @@ func (f *fileIO) Create(uri string) (iceio.FileWriter, error) {
 	}
 	f.mu.Lock()
 	f.made = append(f.made, path)
+	f.live.begin(path)
 	f.mu.Unlock()
 	file, err := f.disk.Create(path)
 	if err != nil {
@@ -92,6 +94,7 @@ func (f *fileIO) undo() (left int) {
 			left++
 		}
 	}
+	f.live.end(f.made)
 	f.made = nil
 	return left
 }

@@ -193,9 +193,11 @@ func (n *names) follow(ctx context.Context, q querier, hd head) error {
 	return nil
 }
 
+// has tells whether a file is named, or will be by a commit of ours that is on its way.
 func (n *names) has(base string) bool {
-	_, ok := n.files[hash(base)]
-	return ok
+	key := hash(base)
+	_, ok := n.files[key]
+	return ok || n.store.sweeper.live.has(key)
 }
 
 func (n *names) add(uri string) {

@@ -163,7 +163,7 @@ func (s *Store) Close() error {
 	return errors.Join(append(errs, s.pointer.Close())...)
 }
 
-func (s *Store) io() *fileIO { return &fileIO{disk: s.Disk, root: s.root} }
+func (s *Store) io() *fileIO { return &fileIO{disk: s.Disk, root: s.root, live: &s.sweeper.live} }
 
 func (s *Store) ensureNamespace(ctx context.Context, ns string) error {
 	exists, err := s.library.CheckNamespaceExists(ctx, []string{ns})

@@ -49,6 +49,7 @@ type sweeper struct {
 	looked    time.Duration // steady.elapsed at the last look; whoever has the turn
 	seen      *names        // by that look; nil before the first
 	manifests atomic.Pointer[manifests]
+	live      inFlight
 
 	mu      sync.Mutex                     // guards what follows
 	made    map[string]map[uint64]struct{} // by a table's uuid, the files of its commits since the last look
@@ -57,7 +58,7 @@ type sweeper struct {
 }
 
 func newSweeper() *sweeper {
-	s := &sweeper{turn: make(chan struct{}, 1), made: map[string]map[uint64]struct{}{}, broken: map[table.Ident]error{}}
+	s := &sweeper{turn: make(chan struct{}, 1), live: inFlight{files: map[uint64]bool{}}, made: map[string]map[uint64]struct{}{}, broken: map[table.Ident]error{}}
 	s.manifests.Store(newManifests())
 	return s
 }
@@ -65,6 +66,7 @@ func newSweeper() *sweeper {
 // wrote notes the files of a commit that is on disk: the table has named them, even if the next
 // sweep does not see that any more.
 func (s *sweeper) wrote(uuid string, paths []string) {
+	defer s.live.end(paths) // after they are noted
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.madeAll += len(paths); s.madeAll > madeMax {
@@ -76,6 +78,39 @@ func (s *sweeper) wrote(uuid string, paths []string) {
 	for _, p := range paths {
 		s.made[uuid][hash(filepath.Base(p))] = struct{}{}
 	}
+}
+
+// inFlight are the files that commits of this process have written and not named yet: a compaction may
+// take hours. What a commit leaves in doubt stays among them until the next start.
+type inFlight struct {
+	mu    sync.Mutex
+	files map[uint64]bool
+}
+
+func (f *inFlight) begin(path string) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files[hash(filepath.Base(path))] = true
+}
+
+func (f *inFlight) end(paths []string) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range paths {
+		delete(f.files, hash(filepath.Base(p)))
+	}
+}
+
+func (f *inFlight) has(key uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.files[key]
 }
 
 // takeMade hands over the files of commits since the last call.
