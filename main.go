@@ -98,7 +98,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project}
 	parts := []life.Part{
-		f.HTTP(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
+		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
 		sql.Part(h.gateOptions, f.Front.Mount, func(s *sql.SQL) { h.sql = s }), h.uiPart(u.Sample),
 	}
 	if u.Sample {

@@ -20,6 +20,7 @@ import (
 	"tarn/embedded/datadir"
 	"tarn/embedded/disk"
 	"tarn/embedded/door"
+	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -51,19 +52,21 @@ type Floor struct {
 // after the house has stopped.
 func Open(cfg config.Config, version string, stderr io.Writer) (*Floor, error) {
 	f := &Floor{
-		Config: cfg, Version: version, Disk: disk.Local, Clock: life.SystemClock{}, Guard: guard.Open{},
+		Config: cfg, Version: version, Disk: &disk.FS{}, Clock: life.SystemClock{}, Guard: guard.Open{},
 		Telemetry: telemetry.New(stderr, cfg.LogLevel),
 	}
 	var err error
 	if f.Dir, err = datadir.Open(cfg.Data, f.Disk); err != nil {
 		return nil, err
 	}
+	f.Disk.Dir, f.Disk.Reserve = f.Dir.Path(), uint64(cfg.DiskReserve) //nolint:gosec // sizes are not negative
 	if err := f.takePorts(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	debug.SetMemoryLimit(cfg.Shares().Go)
 	debug.SetGCPercent(gcPercent)
 	f.House = life.NewHouse(f.Clock, f.Log)
+	f.House.Blocked = f.Disk.Blocked
 	f.Front = door.NewFront(f.House, version, f.Handler())
 	return f, nil
 }
@@ -100,6 +103,18 @@ func (f *Floor) HTTP() life.Part {
 	return life.Func("http", func(ctx context.Context, ready func()) error {
 		ready()
 		return door.Serve(ctx, f.open["http"], door.Checked(f.Config.HTTPHosts, f.Front), f.Log)
+	})
+}
+
+// Room is the part that watches the disk of the data folder.
+func (f *Floor) Room() life.Part {
+	return life.Opened("disk", func(context.Context) (func(context.Context) error, error) {
+		return func(context.Context) error { return nil }, nil
+	}, func() []life.Status {
+		if err := f.Disk.Trouble(); err != nil {
+			return []life.Status{{Name: "disk", State: life.Degraded, Error: err.Error(), Hint: fault.HintOf(err)}}
+		}
+		return nil
 	})
 }
 

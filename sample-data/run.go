@@ -70,14 +70,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// stepPatiently is one transaction, tried again while others hold the database.
+// stepPatiently is one transaction, tried again while others hold the database or the disk takes no writes.
 func stepPatiently(ctx context.Context, db *dbsql.DB, o Options) error {
 	for {
 		err := inTx(ctx, db, func(tx *dbsql.Tx) error { return step(ctx, tx, o.Seed) })
-		if err == nil || !isBusy(err) {
+		if err == nil || !mayPass(err) {
 			return err
 		}
-		o.Log.Debug("sample database is busy", "error", err)
+		o.Log.Debug("sample database takes no writes", "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -86,12 +86,18 @@ func stepPatiently(ctx context.Context, db *dbsql.DB, o Options) error {
 	}
 }
 
-func isBusy(err error) bool {
+// mayPass tells whether a later try may succeed.
+func mayPass(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	const primaryCode = 0xff // the rest of a code is detail
 	code := e.Code() & primaryCode
-	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+	switch code {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, // by others
+		sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR: // a disk that takes no writes
+		return true
+	}
+	return false
 }

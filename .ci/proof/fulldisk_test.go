@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -87,14 +88,93 @@ func (s *small) fill(leave int64) {
 	time.Sleep(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
 	must(t, s.disk.Fill(leave))
 	s.told("disk.reserve")
-	until := time.Now().Add(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
-	for looked := false; !looked || time.Now().Before(until); looked = true {
-		if _, err := s.scene.Observe(t.Context(), s.live); err != nil {
-			t.Fatalf("a reader on a full disk: %v\n%s", err, s.scene.House.Tail())
-		}
+	if leave > reserve/4 {
+		s.lands()
 	}
+	s.reads()
 	must(t, s.disk.Empty())
 	s.well()
+}
+
+// TestFullDiskSteps has the disk full when Tarn stops, is killed, and starts.
+func TestFullDiskSteps(t *testing.T) {
+	s := onSmallDisk(t, "ext4")
+	s.start()
+	must(t, s.disk.Fill(0))
+	s.told("disk.reserve")
+	code, err := s.live.Stop(stopWithin)
+	must(t, err)
+	if code != exitInterrupted {
+		t.Errorf("exit code %d at a stop on a full disk, want %d\n%s", code, exitInterrupted, s.scene.House.Tail())
+	}
+	s.startFull()
+	s.live.Kill()
+	s.startFull()
+	must(t, s.disk.Empty())
+	must(t, s.live.Ready(t.Context()))
+	s.well()
+}
+
+// startFull starts on a full disk: a Tarn that waits and says for what.
+func (s *small) startFull() {
+	must(s.t, os.Remove(s.scene.House.Log))
+	var err error
+	s.live, err = s.scene.House.Start()
+	must(s.t, err)
+	ctx, cancel := context.WithTimeout(s.t.Context(), toldWithin)
+	defer cancel()
+	must(s.t, proof.Until(ctx, func() (bool, error) {
+		if s.live.Ended() {
+			return true, fmt.Errorf("tarn ended\n%s", s.scene.House.Tail())
+		}
+		said := s.scene.House.Tail()
+		if !strings.Contains(said, "part waits") || !strings.Contains(said, "disk.reserve") {
+			return false, errors.New("it does not say that it waits for room\n" + said)
+		}
+		return true, nil
+	}))
+}
+
+// TestQuota refuses every write while the disk says that it has room.
+func TestQuota(t *testing.T) {
+	s := onSmallDisk(t, "btrfs")
+	s.start()
+	for range *flagFills {
+		time.Sleep(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
+		must(t, s.disk.Quota(true))
+		s.told("room")
+		s.reads()
+		must(t, s.disk.Quota(false))
+		s.well()
+	}
+}
+
+// TestReadOnlyDisk has the kernel refuse every write until the disk is mounted anew, for
+// which Tarn is stopped.
+func TestReadOnlyDisk(t *testing.T) {
+	s := onSmallDisk(t, "ext4")
+	s.start()
+	for range *flagFills {
+		time.Sleep(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
+		must(t, s.disk.Break())
+		s.told("read-only")
+		s.reads()
+		_, err := s.live.Stop(stopWithin)
+		must(t, err)
+		must(t, s.disk.Mend())
+		s.start()
+		s.well()
+	}
+}
+
+// reads looks for a random time, once at least.
+func (s *small) reads() {
+	until := time.Now().Add(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
+	for looked := false; !looked || time.Now().Before(until); looked = true {
+		if _, err := s.scene.Observe(s.t.Context(), s.live); err != nil {
+			s.t.Fatalf("a reader on a full disk: %v\n%s", err, s.scene.House.Tail())
+		}
+	}
 }
 
 // told waits until /health names what is wrong, with a hint that says a thing.
@@ -106,6 +186,16 @@ func (s *small) told(hint string) {
 			}
 		}
 		return errors.New("nobody tells of the full disk")
+	})
+}
+
+// lands waits until landing has landed all that the log holds, though the log takes no more.
+func (s *small) lands() {
+	s.health(toldWithin, func(h health) error {
+		if landing, bus := h.part("landing"), h.part("bus"); landing.State != "ready" || landing.Lag > 0 || bus.State != "degraded" {
+			return errors.New("landing does not go on at the reserve")
+		}
+		return nil
 	})
 }
 
@@ -125,7 +215,21 @@ func (s *small) well() {
 // health is what /health answers.
 type health struct {
 	Status string
-	Parts  []struct{ Name, State, Error, Hint string }
+	Parts  []part
+}
+
+type part struct {
+	Name, State, Error, Hint string
+	Lag                      int64 `json:"lag_ms"`
+}
+
+func (h health) part(name string) part {
+	for _, p := range h.Parts {
+		if p.Name == name {
+			return p
+		}
+	}
+	return part{}
 }
 
 func (s *small) health(within time.Duration, look func(health) error) {
@@ -145,7 +249,12 @@ func (s *small) health(within time.Duration, look func(health) error) {
 			return true, err
 		}
 		if err := look(h); err != nil {
-			return false, fmt.Errorf("%w: %s\n%s", err, body, s.scene.House.Tail())
+			for _, part := range h.Parts {
+				if part.State != "ready" {
+					err = fmt.Errorf("%w\n%+v", err, part)
+				}
+			}
+			return false, fmt.Errorf("%w\n%s", err, s.scene.House.Tail())
 		}
 		return true, nil
 	}))

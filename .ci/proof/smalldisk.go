@@ -12,7 +12,8 @@ import (
 // SmallDisk is a disk that another program fills: a file system on an image of its own.
 type SmallDisk struct {
 	base string
-	Path string // where it is mounted
+	mnt  string // where it is mounted
+	Path string // where it may be written, mnt or a folder of it
 }
 
 // SmallDiskMissing tells in one line why this machine cannot make one; "" where it can.
@@ -33,11 +34,11 @@ func SmallDiskMissing(kind string) string {
 
 // NewSmallDisk makes and mounts a disk of a kind ("ext4", "xfs", "btrfs") below a folder.
 func NewSmallDisk(kind, base string, mb int64) (*SmallDisk, error) {
-	d := &SmallDisk{base: base, Path: filepath.Join(base, "small")}
-	if err := os.MkdirAll(d.Path, 0o755); err != nil {
+	d := &SmallDisk{base: base, mnt: filepath.Join(base, "small"), Path: filepath.Join(base, "small")}
+	if err := os.MkdirAll(d.mnt, 0o755); err != nil {
 		return nil, err
 	}
-	image, options := filepath.Join(base, "small.img"), []string{"-q"}
+	image, options := d.image(), []string{"-q"}
 	if kind == "ext4" {
 		options = append(options, "-F", "-m", "0") // root, too, finds it full
 	}
@@ -47,18 +48,27 @@ func NewSmallDisk(kind, base string, mb int64) (*SmallDisk, error) {
 	if err := command("mkfs."+kind, append(options, image)...); err != nil {
 		return nil, err
 	}
-	if err := mount(image, d.Path); err != nil {
-		return nil, err
+	if kind == "ext4" {
+		return d, mount(image, d.mnt, "-o", "errors=remount-ro")
 	}
-	return d, nil
+	if err := mount(image, d.mnt); err != nil || kind != "btrfs" {
+		return d, err
+	}
+	d.Path = filepath.Join(d.mnt, "limited") // the one below it takes the orders
+	if err := command("btrfs", "quota", "enable", d.mnt); err != nil {
+		return d, err
+	}
+	return d, command("btrfs", "subvolume", "create", d.Path)
 }
 
-func (d *SmallDisk) filler() string { return filepath.Join(d.base, "small", "filler") }
+func (d *SmallDisk) image() string { return filepath.Join(d.base, "small.img") }
+
+func (d *SmallDisk) filler() string { return filepath.Join(d.mnt, "filler") }
 
 // Free is how many bytes may still be written.
 func (d *SmallDisk) Free() (int64, error) {
 	var st unix.Statfs_t
-	if err := unix.Statfs(d.Path, &st); err != nil {
+	if err := unix.Statfs(d.mnt, &st); err != nil {
 		return 0, err
 	}
 	return int64(st.Bavail) * st.Bsize, nil //nolint:gosec // no disk has 2^63 blocks
@@ -110,19 +120,39 @@ func (d *SmallDisk) Empty() error {
 	return nil
 }
 
-// ReadOnly makes the disk refuse every write, as a kernel does that distrusts it, or take
-// them again.
-func (d *SmallDisk) ReadOnly(on bool) error {
-	mode := "rw"
+// Quota makes a quota refuse every write to a btrfs, which says that it has room all the
+// same, or none.
+func (d *SmallDisk) Quota(on bool) error {
+	limit := "none"
 	if on {
-		mode = "ro"
+		limit = "1M"
 	}
-	return command("mount", "-o", "remount,"+mode, d.Path)
+	return command("btrfs", "qgroup", "limit", limit, "0/256", d.mnt)
+}
+
+// Break makes an ext4 refuse every write from now on, as the kernel does that has found a
+// fault in it; Mend makes it whole and mounts it anew, which nobody may use meanwhile.
+func (d *SmallDisk) Break() error {
+	device, err := output("findmnt", "-n", "-o", "SOURCE", d.mnt)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join("/sys/fs/ext4", filepath.Base(device), "trigger_fs_error"), []byte("1"), 0)
+}
+
+// Mend ends Break.
+func (d *SmallDisk) Mend() error {
+	if err := unmount(d.mnt); err != nil {
+		return err
+	}
+	// Its exit code tells what it has mended; what it could not, the mount refuses.
+	_ = command("e2fsck", "-f", "-y", d.image())
+	return mount(d.image(), d.mnt, "-o", "errors=remount-ro")
 }
 
 // Close unmounts and removes everything.
 func (d *SmallDisk) Close() error {
-	if err := unmount(d.Path); err != nil {
+	if err := unmount(d.mnt); err != nil {
 		return err
 	}
 	return os.RemoveAll(d.base)

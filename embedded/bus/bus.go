@@ -119,9 +119,8 @@ type Bus struct {
 	running sync.WaitGroup
 
 	closed     atomic.Bool
-	full       atomic.Bool // the disk is at its reserve
-	trying     sync.Mutex  // over the file that tries the disk
-	restarting atomic.Bool
+	full       atomic.Bool           // the disk is at its reserve, as was told
+	restarting atomic.Pointer[error] // why the server that is to restart waits, nil for nothing; unset while it runs
 
 	admin  sync.Mutex // one change of topics at a time; taken before mu
 	opened int        // partitions opened so far; admin guards it
@@ -286,7 +285,9 @@ func (b *Bus) Close(ctx context.Context) error {
 	unforced := context.AfterFunc(ctx, b.kill)
 	b.stopPartitions(parts)
 	unforced()
-	err := b.saveChecks(context.WithoutCancel(ctx), parts)
+	if err := b.saveChecks(context.WithoutCancel(ctx), parts); err != nil {
+		b.o.Log.Warn("checkpoints are not written, the next start reads the log", "error", err)
+	}
 	b.kill()
 	b.running.Wait()
 	for _, p := range parts {
@@ -297,7 +298,7 @@ func (b *Bus) Close(ctx context.Context) error {
 	s, _ := b.session()
 	s.stop()
 	b.metrics.unregister()
-	return err
+	return nil
 }
 
 // Topic returns a topic or ErrNoTopic.
@@ -353,11 +354,13 @@ func (b *Bus) Report() []life.Status {
 	degraded := func(name, what, hint string) {
 		out = append(out, life.Status{Name: name, State: life.Degraded, Error: what, Hint: hint})
 	}
-	if b.full.Load() {
+	if b.room(joinBytesMax) != nil {
 		degraded("bus", "the disk is at its reserve, appends are refused", "free some disk space or lower disk.reserve; writing goes on by itself")
 	}
-	if b.restarting.Load() {
-		degraded("bus", "the embedded server restarts", "wait: it comes back by itself once there is room on the disk")
+	if why := b.restarting.Load(); why != nil && *why != nil {
+		degraded("bus", "the embedded server restarts once the disk takes writes: "+(*why).Error(), fault.HintOf(*why))
+	} else if why != nil {
+		degraded("bus", "the embedded server restarts", "wait: it comes back by itself")
 	}
 	for _, p := range b.partitions() {
 		if trouble := p.trouble.Load(); trouble != nil {

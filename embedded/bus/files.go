@@ -106,6 +106,9 @@ func (p *Partition) find(ctx context.Context, s *session) (info jetstream.Stream
 	}
 	info, err = s.info(ctx, p.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := p.bus.startable(); err != nil {
+			return info, false, err
+		}
 		if err = s.create(ctx, p.config(p.topic.Config())); err == nil {
 			info, err = s.info(ctx, p.stream)
 			fresh = info.State.LastSeq == 0 // else it was made upon its files

@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"time"
+
+	"tarn/embedded/disk"
 )
 
 // retryWait is the pause between two tries of something that the disk or the server refuses.
@@ -56,9 +58,13 @@ func (b *Bus) keepServer(ctx context.Context) {
 }
 
 func (b *Bus) renew(ctx context.Context, s *session) {
-	b.restarting.Store(true)
-	defer b.restarting.Store(false)
-	for b.room(joinBytesMax) != nil || b.writes() != nil {
+	defer b.restarting.Store(nil)
+	for {
+		err := b.startable()
+		b.restarting.Store(&err)
+		if err == nil {
+			break
+		}
 		if !pause(ctx, retryWait) {
 			return
 		}
@@ -83,6 +89,15 @@ func (b *Bus) renew(ctx context.Context, s *session) {
 			return
 		}
 	}
+}
+
+// startable is why the server cannot be started nor a stream be made now; nil when they can. What
+// landing and upkeep may use of the reserve is enough: they read from the server.
+func (b *Bus) startable() error {
+	if err := b.roomAbove(b.o.DiskReserve/disk.WorkShare, joinBytesMax); err != nil {
+		return err
+	}
+	return b.o.Disk.Try(b.o.Dir)
 }
 
 // pause waits, and tells whether ctx goes on.

@@ -107,6 +107,9 @@ func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Top
 	if c.ID = uuid.NewString(); was.ID != "" && !was.Deleted {
 		c = was.TopicConfig // its making was cut short, and its streams bear its id
 	}
+	if err := b.room(joinBytesMax); err != nil {
+		return nil, err
+	}
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return nil, err
 	}
@@ -160,7 +163,7 @@ func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig, startin
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			err := b.startPartition(ctx, p, s)
-			if unopened, ok := errors.AsType[*errUnopened](err); ok && starting && ctx.Err() == nil && !s.lost() {
+			if unopened, ok := errors.AsType[*errUnopened](err); ok && starting && ctx.Err() == nil && !s.lost() && b.startable() == nil {
 				err = p.shut(ctx, unopened.cause)
 			}
 			errs[i] = err

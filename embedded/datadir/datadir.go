@@ -3,6 +3,7 @@
 package datadir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,7 @@ func Open(path string, files *disk.FS) (*Dir, error) {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	cannot := func(err error) error {
-		return fault.Wrap(err, fault.Invalid, "open data folder "+path, "check that this user can write there, or choose another folder with --data")
+		return fault.Wrap(err, fault.Invalid, "open data folder "+path, cmp.Or(fault.HintOf(err), "check that this user can write there, or choose another folder with --data"))
 	}
 	if err := files.MkdirAll(path); err != nil {
 		return nil, cannot(err)
@@ -67,12 +68,9 @@ func (d *Dir) take() error {
 		return fault.Wrap(err, fault.Locked, "open data folder "+d.path,
 			fmt.Sprintf("another Tarn (process %s) runs on it: stop that one, or choose another folder with --data", strings.TrimSpace(string(pid[:n]))))
 	}
-	if err := d.lock.Truncate(0); err != nil {
-		return fmt.Errorf("write LOCK: %w", err)
-	}
-	if _, err := d.lock.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
-		return fmt.Errorf("write LOCK: %w", err)
-	}
+	// On a full disk there may be no room for it, which must not keep Tarn from starting.
+	_ = d.lock.Truncate(0)
+	_, _ = d.lock.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	return nil
 }
 

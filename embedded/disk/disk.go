@@ -8,16 +8,25 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // FS is a local file system. Paths are native paths, not URIs.
 type FS struct {
+	// Dir and Reserve are the data folder and the bytes of its disk that doors, sources and
+	// the log leave free; 0 watches nothing.
+	Dir     string
+	Reserve uint64
 	// Hook, when set, is asked before each operation with its name ("create",
 	// "write", "sync", "rename", "syncdir", "remove", "link") and path; an error
 	// it returns is the operation's. Tests inject faults by it.
 	Hook func(op, path string) error
+
+	trying sync.Mutex            // over the file of Try
+	failed atomic.Pointer[error] // the last write, when the disk had no room for it
 }
 
 // Local is the machine's file system without faults.
@@ -42,12 +51,15 @@ func (d *FS) Create(path string) (*File, error) {
 	if err := d.hook("create", path); err != nil {
 		return nil, err
 	}
-	if err := d.MkdirAll(filepath.Dir(path)); err != nil {
+	if err := d.mayCreate(); err != nil {
 		return nil, err
+	}
+	if err := d.MkdirAll(filepath.Dir(path)); err != nil {
+		return nil, d.note(err)
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return nil, err
+		return nil, d.note(err)
 	}
 	return &File{File: f, fs: d}, nil
 }
@@ -57,7 +69,11 @@ func (f *File) Write(p []byte) (int, error) {
 	if err := f.fs.hook("write", f.Name()); err != nil {
 		return 0, err
 	}
-	return f.File.Write(p)
+	n, err := f.File.Write(p)
+	if err != nil {
+		_ = f.fs.note(err)
+	}
+	return n, err
 }
 
 // Close syncs the file, closes it and syncs its folder.
@@ -69,7 +85,7 @@ func (f *File) Close() error {
 	if e := f.File.Close(); err == nil {
 		err = e
 	}
-	if err != nil {
+	if f.fs.note(err) != nil {
 		return err
 	}
 	return f.fs.SyncDir(filepath.Dir(f.Name()))

@@ -79,17 +79,21 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// HintOf returns the first hint in err's chain, or "".
+// HintOf returns the first hint in err's chain, or what helps a disk that takes no writes,
+// or "".
 func HintOf(err error) string {
-	for err != nil {
-		if f, ok := errors.AsType[*Error](err); ok {
-			if f.Hint != "" {
-				return f.Hint
-			}
-			err = f.Err
-			continue
+	for cause := err; ; {
+		f, ok := errors.AsType[*Error](cause)
+		if !ok {
+			return diskHint(err)
 		}
-		return ""
+		if f.Hint != "" {
+			return f.Hint
+		}
+		cause = f.Err
 	}
-	return ""
 }
+
+// Full tells whether an error is one of a disk that takes no writes: it has no room, or a
+// quota is used up, or it is read-only.
+func Full(err error) bool { return CodeOf(err) == NoSpace || diskHint(err) != "" }

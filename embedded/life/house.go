@@ -15,8 +15,15 @@ import (
 // StopLimit is how long all parts together may take to land what is in flight.
 const StopLimit = 5 * time.Second
 
+// startAgain is the pause before a part is started again.
+const startAgain = 500 * time.Millisecond
+
 // House runs parts and knows their states. Make one with NewHouse and call Run once.
 type House struct {
+	// Blocked tells why nothing can be written now, nil when it can: a part that fails
+	// before it is ready is started again after that. It may be nil.
+	Blocked func() error
+
 	clock Clock
 	log   *slog.Logger
 
@@ -84,12 +91,10 @@ func (h *House) launch(ctx context.Context, l *line, failed chan<- *line) <-chan
 	h.mu.Unlock()
 	go func() {
 		defer close(l.done)
-		l.err = Guarded(h.log.With("part", l.part.Name()), func() error {
-			return l.part.Run(own, sync.OnceFunc(func() {
-				h.set(l, Ready, nil)
-				close(ready)
-			}))
-		})
+		l.err = h.patiently(own, l, sync.OnceFunc(func() {
+			h.set(l, Ready, nil)
+			close(ready)
+		}))
 		if own.Err() == nil {
 			if l.err == nil {
 				l.err = errors.New("ended by itself")
@@ -101,6 +106,37 @@ func (h *House) launch(ctx context.Context, l *line, failed chan<- *line) <-chan
 		h.set(l, Stopped, l.err)
 	}()
 	return ready
+}
+
+// patiently runs a part. Where a disk that takes no writes keeps it from starting, it waits
+// and tries again.
+func (h *House) patiently(ctx context.Context, l *line, ready func()) error {
+	for told := ""; ; {
+		err := Guarded(h.log.With("part", l.part.Name()), func() error { return l.part.Run(ctx, ready) })
+		if err == nil || ctx.Err() != nil || h.state(l) == Ready || h.Blocked == nil {
+			return err
+		}
+		why := h.Blocked()
+		if why == nil && !fault.Full(err) {
+			return err
+		}
+		if why != nil {
+			err = fault.Wrap(err, fault.NoSpace, "waits, for "+why.Error(), fault.HintOf(why))
+		}
+		h.set(l, Degraded, err)
+		if err.Error() != told {
+			told = err.Error()
+			h.log.Warn("part waits until the disk takes writes", "part", l.part.Name(), "error", err, "hint", fault.HintOf(err))
+		}
+		for blocked := true; blocked; blocked = h.Blocked() != nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(startAgain):
+			}
+		}
+		h.set(l, Starting, nil)
+	}
 }
 
 func (l *line) fault() error {
@@ -140,6 +176,7 @@ func (h *House) set(l *line, s State, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.status.State, l.status.Since = s, h.clock.Now()
+	l.status.Error, l.status.Hint = "", ""
 	if err != nil {
 		l.status.Error, l.status.Hint = err.Error(), fault.HintOf(err)
 	}

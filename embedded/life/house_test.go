@@ -103,3 +103,54 @@ func TestAPartThatDoesNotStopIsNamedAfterTheLimit(t *testing.T) {
 		close(release)
 	})
 }
+
+// A part that a full disk keeps from starting is started again when there is room; one that
+// fails for another reason ends the house.
+func TestAPartWaitsForADiskThatTakesNoWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		full, h := true, house()
+		var mu sync.Mutex
+		h.Blocked = func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			if full {
+				return errors.New("no room")
+			}
+			return nil
+		}
+		tries := 0
+		part := life.Func("meta", func(ctx context.Context, ready func()) error {
+			if tries++; tries == 1 {
+				return errors.New("cannot write")
+			}
+			ready()
+			<-ctx.Done()
+			return nil
+		})
+		done := make(chan error, 1)
+		go func() { done <- h.Run(ctx, part) }()
+		time.Sleep(time.Minute)
+		if s := h.Statuses()[0]; h.Ready() || s.State != life.Degraded || !strings.HasSuffix(s.Error, "cannot write") {
+			t.Errorf("while the disk is full the part is %+v", s)
+		}
+		mu.Lock()
+		full = false
+		mu.Unlock()
+		time.Sleep(time.Minute)
+		if s := h.Statuses()[0]; !h.Ready() || s.Error != "" {
+			t.Errorf("when there is room the part is %+v", s)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		broken := errors.New("broken")
+		again := house()
+		again.Blocked = h.Blocked
+		err := again.Run(t.Context(), life.Func("bus", func(context.Context, func()) error { return broken }))
+		if !errors.Is(err, broken) {
+			t.Errorf("a part that is broken: %v", err)
+		}
+	})
+}

@@ -75,6 +75,9 @@ func (s *Store) check(ctx context.Context, path string) error {
 	}
 	var verdict string
 	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		if fault.Full(err) {
+			return fmt.Errorf("open %s: %w", path, err)
+		}
 		if strings.Contains(err.Error(), "unable to open") || strings.Contains(err.Error(), "readonly") || strings.Contains(err.Error(), "permission") {
 			return fault.Wrap(err, fault.Invalid, "open "+path, "check that the data folder can be written by this user")
 		}

@@ -79,7 +79,7 @@ func (l *logFile) reopen() error {
 func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.f == nil {
+	if l.f == nil && (l.path == "" || l.reopen() != nil) {
 		return len(p), nil
 	}
 	if l.size+int64(len(p)) > logFileBytesMax {
@@ -101,6 +101,6 @@ func (l *logFile) close() error {
 		return nil
 	}
 	err := l.f.Close()
-	l.f = nil
+	l.f, l.path = nil, ""
 	return err
 }

@@ -74,6 +74,9 @@ func (p *pointers) check(ctx context.Context, path string, root table.Root) erro
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if fault.Full(err) {
+			return fmt.Errorf("open %s: %w", path, err)
+		}
 		for _, clue := range []string{"unable to open", "readonly", "permission", "locked"} {
 			if strings.Contains(err.Error(), clue) {
 				return fault.Wrap(err, fault.Invalid, "open "+path, "check that the data folder can be written by this user and that no other program holds catalog.db")

@@ -113,6 +113,7 @@ func (w *work) swap(ctx context.Context, to string) error {
 	if now == to {
 		return nil
 	}
+	w.doubtful = fault.InDoubt(err) // after a crash the catalog may name the new files
 	return fmt.Errorf("move the catalog's pointer: %w", err)
 }
 

@@ -154,6 +154,10 @@ func (r *reader) judge(l *landscape, t *tableInfo) (lost, renew bool, why string
 	case r.fresh[t.name] && c != nil:
 		ok, why := l.whole(c, &t.def)
 		return false, !ok, why
+	case !known && !asked && c != nil && r.env.Place(r.settings.topic(t.name)).Incarnation != c.Incarnation:
+		// It was put up and its position never saved: what it has seen since is in no topic yet.
+		ok, why := l.whole(c, &t.def)
+		return false, !ok, why
 	case asked, !known, st.elsewhere(r.settings.topic(t.name)):
 		return false, true, ""
 	case l.captureAt(t.name, st.Incarnation) == nil:
