@@ -5,7 +5,9 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,8 +23,9 @@ type FS struct {
 	Dir     string
 	Reserve uint64
 	// Hook, when set, is asked before each operation with its name ("create",
-	// "write", "sync", "rename", "syncdir", "remove", "link") and path; an error
-	// it returns is the operation's. Tests inject faults by it.
+	// "write", "sync", "rename", "syncdir", "remove", "mkdir", "free") and path;
+	// an error it returns is the operation's, and the operation is not done. But
+	// of a write that is io.ErrShortWrite, half is written. Tests inject faults by it.
 	Hook func(op, path string) error
 
 	trying sync.Mutex            // over the file of Try
@@ -67,7 +70,11 @@ func (d *FS) Create(path string) (*File, error) {
 // Write writes p.
 func (f *File) Write(p []byte) (int, error) {
 	if err := f.fs.hook("write", f.Name()); err != nil {
-		return 0, err
+		if !errors.Is(err, io.ErrShortWrite) {
+			return 0, err
+		}
+		n, e := f.File.Write(p[:len(p)/2])
+		return n, errors.Join(err, e)
 	}
 	n, err := f.File.Write(p)
 	if err != nil {
@@ -75,6 +82,15 @@ func (f *File) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// WriteString is Write: os.File's own asks no hook.
+func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
+
+// ReadFrom copies r by Write: os.File's own asks no hook.
+func (f *File) ReadFrom(r io.Reader) (int64, error) { return io.Copy(writer{f}, r) }
+
+// writer hides all but Write.
+type writer struct{ io.Writer }
 
 // Close syncs the file, closes it and syncs its folder.
 func (f *File) Close() error {
@@ -103,11 +119,13 @@ func (d *FS) WriteFile(path string, content []byte) error {
 	if e := f.Close(); err == nil {
 		err = e
 	}
-	if err != nil {
-		_ = os.Remove(tmp)
-		return err
+	if err == nil {
+		err = d.Rename(tmp, path)
 	}
-	return d.Rename(tmp, path)
+	if err != nil {
+		_ = d.Remove(tmp)
+	}
+	return err
 }
 
 // Sync makes a file that somebody else wrote durable, with its folder.
@@ -181,6 +199,9 @@ func (d *FS) MkdirAll(dir string) error {
 		if err := d.MkdirAll(above); err != nil {
 			return err
 		}
+	}
+	if err := d.hook("mkdir", dir); err != nil {
+		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
 		return err
