@@ -62,7 +62,7 @@ func (h *handle) tell(told *table.Committed, began time.Time) {
 // commit holds the turn. told is nil for a change that changed nothing.
 func (h *handle) commit(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {
 	for range attemptsMax {
-		base, err := h.refresh(ctx)
+		base, err := h.base(ctx)
 		if err != nil {
 			return table.Snapshot{}, nil, err
 		}
@@ -121,6 +121,7 @@ func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.
 // finish builds a commit, and afterwards either makes it the table's state or removes its files.
 func (w *work) finish(build func() (*table.Committed, *fileSet, error)) (table.Snapshot, *table.Committed, error) {
 	told, files, err := build()
+	err = w.io.because(err)
 	if w.landed == nil {
 		if err != nil && !w.doubtful {
 			if left := w.io.undo(); left > 0 {

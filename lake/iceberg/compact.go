@@ -133,6 +133,7 @@ func (r *rewrite) estimate() catalog.Done {
 // run writes the new file and exchanges it for the old ones.
 func (r *rewrite) run(ctx context.Context) (catalog.Done, error) {
 	if err := r.write(ctx); err != nil {
+		err = r.io.because(err)
 		r.io.undo()
 		return catalog.Done{}, err
 	}
@@ -328,7 +329,7 @@ func (h *handle) exchange(ctx context.Context, r *rewrite) (doubtful bool, err e
 
 func (h *handle) tryExchange(ctx context.Context, r *rewrite) (*table.Committed, bool, error) {
 	for range attemptsMax {
-		base, err := h.refresh(ctx)
+		base, err := h.base(ctx)
 		if err != nil {
 			return nil, false, err
 		}

@@ -47,7 +47,7 @@ func (h *handle) expire(ctx context.Context, o catalog.Order) (catalog.Done, err
 
 // expireNow is one try on one base; errMoved if somebody else has committed meanwhile.
 func (h *handle) expireNow(ctx context.Context, retention time.Duration) (catalog.Done, error) {
-	base, err := h.refresh(ctx)
+	base, err := h.base(ctx)
 	if err != nil {
 		return catalog.Done{}, err
 	}

@@ -4,6 +4,9 @@ package iceberg
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -17,15 +20,57 @@ import (
 
 // fileIO is Iceberg's file IO over embedded/disk: a file that was closed survives a
 // power cut (rule 9). It remembers what it made, so that a commit which failed leaves
-// nothing behind.
+// nothing behind, and the first error of the disk, which the library's writers may put
+// words of their own in the place of.
 type fileIO struct {
 	disk *disk.FS
 	root table.Root
 	live *inFlight // nil where nothing is swept
 
-	mu   sync.Mutex
-	made []string
+	mu     sync.Mutex
+	made   []string
+	failed error
 }
+
+// tell remembers an error of the disk.
+func (f *fileIO) tell(err error) error {
+	if err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.failed == nil {
+			f.failed = err
+		}
+	}
+	return err
+}
+
+// because adds the disk's own error to one that does not have it.
+func (f *fileIO) because(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil || f.failed == nil || errors.Is(err, f.failed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, f.failed)
+}
+
+// written is a file that tells its errors.
+type written struct {
+	*disk.File
+	io *fileIO
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	n, err := w.File.Write(p)
+	return n, w.io.tell(err)
+}
+
+func (w *written) ReadFrom(r io.Reader) (int64, error) {
+	n, err := w.File.ReadFrom(r)
+	return n, w.io.tell(err)
+}
+
+func (w *written) Close() error { return w.io.tell(w.File.Close()) }
 
 // Open implements iceio.IO.
 func (f *fileIO) Open(uri string) (iceio.File, error) {
@@ -57,9 +102,9 @@ func (f *fileIO) Create(uri string) (iceio.FileWriter, error) {
 	f.mu.Unlock()
 	file, err := f.disk.Create(path)
 	if err != nil {
-		return nil, err
+		return nil, f.tell(err)
 	}
-	return file, nil
+	return &written{file, f}, nil
 }
 
 // WriteFile implements iceio.WriteFileIO.
