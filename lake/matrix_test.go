@@ -628,7 +628,7 @@ func TestKilledProcess(t *testing.T) {
 	for _, d := range deeds(t) {
 		t.Run(d.name, func(t *testing.T) {
 			b := newBench(t, d)
-			was, step := b.before, int64(9)
+			was, step := b.before, int64(17)
 			if *deep {
 				step = 1
 			}
