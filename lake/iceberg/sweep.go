@@ -37,7 +37,7 @@ const (
 	grace       = time.Hour
 	strayGrace  = 72 * time.Hour
 	stepMax     = 15 * time.Minute
-	sweptMax    = 20_000  // files that one sweep removes
+	sweptMax    = 100_000 // files that one sweep removes; forty tables with a commit each second leave some 70,000
 	removeBatch = 64      // files under one hold of the catalog's lock
 	recordedMax = 100_000 // files of a table that are waited for; others follow when they are gone
 	madeMax     = 1 << 20 // names of our commits' files that are kept from one sweep to the next

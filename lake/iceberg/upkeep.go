@@ -111,19 +111,21 @@ func (u *upkeep) failed(h *handle) {
 	u.await[h] = time.Now().Add(retryAfter)
 }
 
-// Maintain compacts tables as commits make it necessary, and sweeps orphans, until ctx ends.
+// Maintain compacts tables as commits make it necessary, and sweeps orphans beside that, until ctx ends.
 func (s *Store) Maintain(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.sweepForever(ctx) })
+	both.Go(func() { s.compactForever(ctx) })
+	both.Wait()
+}
+
+func (s *Store) compactForever(ctx context.Context) {
 	for _, h := range s.handles() {
 		s.upkeep.look(h)
 	}
-	s.sweepAgain(ctx)
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-sweep.C:
-			s.sweepAgain(ctx)
 		case <-s.upkeep.wake:
 			for h := s.upkeep.next(); h != nil && ctx.Err() == nil; h = s.upkeep.next() {
 				s.tend(ctx, h)
@@ -132,11 +134,13 @@ func (s *Store) Maintain(ctx context.Context) {
 	}
 }
 
-// sweepAgain sweeps, and tells what went wrong.
-func (s *Store) sweepAgain(ctx context.Context) {
-	err := life.Guarded(s.Log, func() error { return s.Sweep(ctx) })
-	if err != nil && ctx.Err() == nil {
-		s.Log.Warn("orphan files are not all removed", "error", err, "hint", fault.HintOf(err))
+func (s *Store) sweepForever(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := life.Guarded(s.Log, func() error { return s.Sweep(ctx) })
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("orphan files are not all removed", "error", err, "hint", fault.HintOf(err))
+		}
+		rest(ctx, sweepEvery)
 	}
 }
 
