@@ -128,7 +128,8 @@ func example(argument string) string {
 
 // threshold reads a value with its unit. Zero is refused, for it is what is not given.
 func (r *Reader) threshold(argument string, x *Execute) error {
-	value, ok := strings.TrimSpace(r.Peek().Value()), false
+	value := strings.TrimSpace(r.Peek().Value())
+	var ok bool
 	if argument == sizeArgument {
 		n, err := config.ParseBytes(value)
 		x.Bytes, ok = n, err == nil && n > 0

@@ -212,19 +212,25 @@ func TestTablesAreListed(t *testing.T) {
 		"starting": {tables.Look(tables.Input{}), view.LakeQuery{}, []string{"Reading the catalog"}, []string{"No data"}},
 		"empty":    {looked(&uitest.Feed{}), view.LakeQuery{}, []string{"No data is moving yet", "tarn up --sample"}, nil},
 		"not cared": {
-			tables.Look(tables.Input{Lake: home.Lake{Known: true, Stats: uitest.Port(time.Now()).StatsNow}}), view.LakeQuery{Table: "silver.calls"},
-			[]string{"reading the manifests", "silver.calls", "ALTER TABLE silver.calls EXECUTE compact"}, []string{"nothing to do", "recommended"},
+			tables.Look(tables.Input{Lake: home.Lake{Known: true, Stats: uitest.Port(time.Now()).StatsNow}}),
+			view.LakeQuery{Table: "silver.calls"},
+			[]string{"reading the manifests", "silver.calls", "ALTER TABLE silver.calls EXECUTE compact"},
+			[]string{"nothing to do", "recommended"},
 		},
 		"port": {
-			full, view.LakeQuery{Table: "silver.moves"},
-			[]string{"nothing to do", "20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2\u202fMB"}, []string{"damaged"},
+			full,
+			view.LakeQuery{Table: "silver.moves"},
+			[]string{"nothing to do", "20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2\u202fMB"},
+			[]string{"damaged"},
 		},
 		"found":      {full, view.LakeQuery{Find: "Vessel"}, []string{"silver.vessels", "bronze.port_main_vessels"}, []string{"silver.calls"}},
 		"not found":  {full, view.LakeQuery{Find: "<nothing>"}, []string{"No table has “<nothing>” in its name"}, []string{"silver.calls"}},
 		"not opened": {full, view.LakeQuery{Table: "silver.nothing"}, []string{"silver.calls"}, []string{"ALTER TABLE"}},
 		"damaged": {
-			looked(damaged), view.LakeQuery{Table: "silver.ports"},
-			[]string{"damaged", "it ends after 4096", "put the file back", "waits", "its orphans are left where they are"}, []string{"ALTER TABLE"},
+			looked(damaged),
+			view.LakeQuery{Table: "silver.ports"},
+			[]string{"damaged", "it ends after 4096", "put the file back", "waits", "its orphans are left where they are"},
+			[]string{"ALTER TABLE"},
 		},
 	} {
 		doc, _ := lake(t, c.state, c.query)
