@@ -8,14 +8,19 @@ import (
 	"tarn/embedded/meta"
 )
 
-// LogStarts tells of a log that nobody has open where each partition begins, as meta.db knows
-// it: records from there on are to be had. A partition whose files are gone is unknown.
+// LogStarts tells of a log that nobody has open from which offset on it holds all records of a
+// partition, as meta.db knows it: behind the log start and what damage has taken. A partition
+// whose files are gone is unknown.
 func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic string, partition int32) (int64, bool), error) {
 	topics, err := m.List(ctx, meta.Topics)
 	if err != nil {
 		return nil, err
 	}
 	starts, err := m.List(ctx, meta.LogStarts)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := m.List(ctx, meta.Checks)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +47,15 @@ func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic strin
 			continue
 		}
 		known[e.Key] = t.Offset
+	}
+	for _, e := range checks {
+		var c checkpoint
+		if at, there := known[e.Key]; there && json.Unmarshal(e.Value, &c) == nil {
+			for _, g := range c.Damage {
+				at = max(at, g.After)
+			}
+			known[e.Key] = at
+		}
 	}
 	return func(topic string, partition int32) (int64, bool) {
 		start, ok := known[partitionLabel(topic, partition)]

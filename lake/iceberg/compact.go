@@ -84,7 +84,7 @@ func (h *handle) runPlan(ctx context.Context, st *state, files *fileSet, p plan,
 				continue
 			}
 			if err != nil {
-				return all, fmt.Errorf("compact %s: %w", h.ident, err)
+				return all, fmt.Errorf("compact %s: %w", h.ident, h.store.damagedBy(h.ident, suspect(err, bin...)))
 			}
 		}
 		all.FilesRemoved += done.FilesRemoved
