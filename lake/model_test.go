@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,10 @@ type model struct {
 	clock    *handClock
 	readings []reading
 
+	peer *peerProcess             // is the foreign one, and reads too; nil is iceberg-go
+	disk breaker                  // fails where the house crashes
+	were map[int64]map[string]any // before that
+
 	steps map[string]func()
 	// A compaction that has written its file waits on resume, after a word on written.
 	inside          rewritten
@@ -52,23 +57,33 @@ type past struct {
 	cols []string
 }
 
-func TestTableAgainstModel(t *testing.T) {
-	base, turn := t.TempDir(), 0
+func TestTableAgainstModel(t *testing.T) { checkModel(t, nil, 0) }
+
+// checkModel walks so many histories; 0 is as many as rapid likes.
+func checkModel(t *testing.T, peer *peerProcess, histories int) {
+	base, turn := memoryDir(t), 0
 	rapid.Check(t, func(r *rapid.T) {
-		turn++
+		if turn++; histories > 0 && turn > histories {
+			return
+		}
 		dir := filepath.Join(base, fmt.Sprint(turn))
-		m := &model{t: r, tb: t, rows: map[int64]map[string]any{}, past: map[int64]past{}, written: make(chan struct{}), resume: make(chan struct{})}
+		m := &model{t: r, tb: t, peer: peer, rows: map[int64]map[string]any{}, past: map[int64]past{}, written: make(chan struct{}), resume: make(chan struct{})}
 		m.inside.do = func() { m.written <- struct{}{}; <-m.resume }
+		m.disk.stays = true
 		m.clock = newHandClock()
-		m.h = openAt(t, dir, &disk.FS{Hook: m.inside.hook}, m.clock)
+		m.h = openAt(t, dir, &disk.FS{Hook: m.hook}, m.clock)
 		defer func() { _ = m.h.Close() }()
 		m.tab = m.h.ensure(orders, orderColumns)
 		m.steps = map[string]func(){
 			"append": m.append, "upsert": m.upsert, "upsert again": m.upsert, "delete below": m.deleteBelow, "add column": m.addColumn,
 			"foreign append": m.foreignAppend, "foreign delete": m.foreignDelete, "reopen": m.reopen, "properties": m.properties, "relax": m.relax,
 			"compact": func() { m.compact(false) }, "compact beside others": func() { m.compact(true) },
+			"rollback": m.rollback, "crash": m.crash,
 		}
 		maps.Copy(m.steps, m.upkeep())
+		if *deep {
+			m.steps["many"] = m.many
+		}
 		names := slices.Sorted(maps.Keys(m.steps))
 		for range rapid.IntRange(1, 16).Draw(r, "steps") {
 			m.steps[rapid.SampledFrom(names).Draw(r, "step")]()
@@ -81,6 +96,9 @@ func TestTableAgainstModel(t *testing.T) {
 		for _, id := range m.order {
 			m.check(catalog.At{SnapshotID: id})
 		}
+		m.complete()
+		_ = m.h.Close()
+		_ = os.RemoveAll(dir)
 	})
 }
 
@@ -111,8 +129,8 @@ func (m *model) change(cols []table.Column, puts []map[string]any) table.Change 
 
 func (m *model) commit(c table.Change) {
 	snap, err := m.tab.Commit(m.tb.Context(), c)
-	if err != nil {
-		m.t.Fatal(err)
+	if m.crashed(err) {
+		return
 	}
 	if snap.ID != 0 && snap.Rows >= 0 && snap.Rows != int64(len(m.rows)) {
 		m.t.Fatalf("snapshot counts %d rows, model has %d", snap.Rows, len(m.rows))
@@ -228,15 +246,15 @@ func (m *model) compact(beside bool) {
 	select {
 	case <-m.written:
 		for range rapid.IntRange(1, 4).Draw(m.t, "steps meanwhile") {
-			m.steps[rapid.SampledFrom([]string{"append", "upsert", "upsert again", "delete below", "add column", "foreign append", "foreign delete", "properties", "sweep", "sweep for an hour", "expire", "remove orphans"}).Draw(m.t, "meanwhile")]()
+			m.steps[rapid.SampledFrom([]string{"append", "upsert", "upsert again", "delete below", "add column", "foreign append", "foreign delete", "properties", "rollback", "sweep", "sweep for an hour", "expire", "remove orphans"}).Draw(m.t, "meanwhile")]()
 		}
 		m.resume <- struct{}{}
 		if err := <-failed; err != nil {
 			m.t.Fatal(err)
 		}
 	case err := <-failed:
-		if err != nil {
-			m.t.Fatal(err)
+		if m.crashed(err) {
+			return
 		}
 	}
 	m.inside.armed.Store(false)
@@ -250,6 +268,10 @@ func (m *model) compact(beside bool) {
 }
 
 func (m *model) foreignAppend() {
+	if m.peer != nil {
+		m.appendByPeer()
+		return
+	}
 	m.foreign(func(tab *icetable.Table) (*icetable.Table, error) {
 		var puts []map[string]any
 		for range rapid.IntRange(1, 3).Draw(m.t, "foreign rows") {
@@ -269,6 +291,10 @@ func (m *model) foreignAppend() {
 
 func (m *model) foreignDelete() {
 	if len(m.rows) == 0 {
+		return
+	}
+	if m.peer != nil {
+		m.deleteByPeer()
 		return
 	}
 	m.foreign(func(tab *icetable.Table) (*icetable.Table, error) {
@@ -349,6 +375,11 @@ func (m *model) check(at catalog.At) {
 	slices.Sort(got)
 	if !slices.Equal(got, lines) {
 		m.t.Fatalf("at %+v rows are\n%s\nwant\n%s", at, strings.Join(got, "\n"), strings.Join(lines, "\n"))
+	}
+	if m.peer != nil {
+		if got := m.readByPeer(at, cols); !slices.Equal(got, lines) {
+			m.t.Fatalf("at %+v PyIceberg reads\n%s\nwant\n%s", at, strings.Join(got, "\n"), strings.Join(lines, "\n"))
+		}
 	}
 }
 
