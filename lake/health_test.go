@@ -4,8 +4,11 @@ package lake_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +59,49 @@ func TestHealth(t *testing.T) {
 	if got := health(); got.Snapshots > 64 || got.OrphanFiles == 0 || got.Files != 102 {
 		t.Fatalf("%+v", got)
 	}
+}
+
+// TestHealthAdvises: what upkeep does next, and why.
+func TestHealthAdvises(t *testing.T) {
+	h, c := fresh(t)
+	advice := func(action catalog.Action, words ...string) {
+		t.Helper()
+		list, err := h.Catalog().Health(t.Context())
+		if err != nil || len(list) != 1 || list[0].Action != action || (list[0].Reason == "") != (action == "") {
+			t.Fatalf("%+v, %v; want %q", list, err, action)
+		}
+		for _, w := range words {
+			if !strings.Contains(list[0].Reason, w) {
+				t.Fatalf("%q, want %q", list[0].Reason, w)
+			}
+		}
+	}
+	h.forgotten(c, 4)
+	advice("")
+	h.swept(c, graceLooks-2)
+	advice("")
+	c.pass(look)
+	h.execute(orders, catalog.Order{Action: catalog.RemoveOrphanFiles, Retention: 1000 * time.Hour}) // a look that removes nothing
+	advice(catalog.RemoveOrphanFiles, "files", "named by nothing")
+	h.swept(c, 1)
+	advice("")
+	tab := h.ensure(orders, orderColumns)
+	for i := range int64(50) {
+		commit(t, tab, table.Change{Rows: numbered(i, 1, 1)})
+	}
+	advice(catalog.Compact, "small files")
+	h.execute(orders, catalog.Order{Action: catalog.Compact})
+	advice("")
+	h.edit(orders, func(meta map[string]any) { // twenty more of the last one, before all
+		snaps := meta["snapshots"].([]any)
+		for i := range 20 {
+			other := maps.Clone(snaps[len(snaps)-1].(map[string]any))
+			other["snapshot-id"], other["sequence-number"] = i+1, 0
+			snaps = slices.Insert(snaps, i, any(other))
+		}
+		meta["snapshots"] = snaps
+	})
+	advice(catalog.ExpireSnapshots, "snapshots are not needed")
 }
 
 // aged makes files two days old: young ones count as a commit's in flight.

@@ -464,6 +464,23 @@ func sweptOfATableMadeAgain(t *testing.T, absent int) {
 	equal(t, h.read(orders, catalog.At{}), readTwo)
 }
 
+// TestSweepOfATablePutBack: what newer metadata names waits for it to be put in place again.
+func TestSweepOfATablePutBack(t *testing.T) {
+	h, c := fresh(t)
+	tab, _ := h.committed(2)
+	older := h.location(orders)
+	commit(t, tab, table.Change{Rows: numbered(2, 1, 1)})
+	newer, kept := h.location(orders), h.files()
+	h.swept(c, 1)
+	h.exec("UPDATE iceberg_tables SET metadata_location=? WHERE table_name=?", "file://"+older, orders.Name)
+	h.sweptHours(c, 70)
+	h.exec("UPDATE iceberg_tables SET metadata_location=? WHERE table_name=?", "file://"+newer, orders.Name)
+	if now := h.files(); !slices.Equal(now, kept) {
+		t.Fatalf("%d files became %d", len(kept), len(now))
+	}
+	equalRows(t, h, 3)
+}
+
 // TestSweepBesideACompaction: files that a commit of ours has not named yet are never orphans, however long
 // it takes.
 func TestSweepBesideACompaction(t *testing.T) {
@@ -495,7 +512,8 @@ func TestSweepOfATableThatIsNotOurs(t *testing.T) {
 			meta["partition-specs"] = append(meta["partition-specs"].([]any), map[string]any{"spec-id": 1, "fields": []any{field}})
 			meta["last-partition-id"] = 1000
 		},
-		"elsewhere": func(meta map[string]any) { meta["location"] = meta["location"].(string) + "/../orders2" },
+		"kept by its owner": func(meta map[string]any) { meta["properties"].(map[string]any)["gc.enabled"] = "false" },
+		"elsewhere":         func(meta map[string]any) { meta["location"] = meta["location"].(string) + "/../orders2" },
 		"whole": func(meta map[string]any) {
 			meta["location"] = strings.TrimSuffix(meta["location"].(string), "/silver/orders")
 		},

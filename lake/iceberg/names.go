@@ -34,6 +34,7 @@ type names struct {
 	files map[uint64]struct{}
 	heads map[tableKey]string // the metadata that was read of each table and view
 	uuids map[tableKey]string // of the tables
+	last  map[tableKey]int64  // their last sequence numbers
 	dirs  map[tableKey]string // of those whose strays are Tarn's to remove
 
 	// broken are the tables that could not be read, which may name any file. Nothing may be
@@ -105,7 +106,7 @@ func hash(s string) uint64 { return maphash.String(hashSeed, s) }
 // quarter of one core.
 func (s *Store) collect(ctx context.Context, pause bool) (*names, error) {
 	n := &names{
-		store: s, io: wideIO{s.io()}, files: map[uint64]struct{}{}, heads: map[tableKey]string{}, uuids: map[tableKey]string{}, dirs: map[tableKey]string{},
+		store: s, io: wideIO{s.io()}, files: map[uint64]struct{}{}, heads: map[tableKey]string{}, uuids: map[tableKey]string{}, last: map[tableKey]int64{}, dirs: map[tableKey]string{},
 		broken: map[tableKey]error{}, known: s.sweeper.manifests.Load(), read: newManifests(),
 	}
 	heads, err := s.pointer.heads(ctx, s.pointer.reader)
@@ -222,7 +223,7 @@ func (n *names) head(ctx context.Context, hd head) error {
 	if err != nil {
 		return err
 	}
-	n.uuids[hd.tableKey] = meta.TableUUID().String()
+	n.uuids[hd.tableKey], n.last[hd.tableKey] = meta.TableUUID().String(), meta.LastSequenceNumber()
 	delete(n.dirs, hd.tableKey)
 	if dir, ours := n.store.folderOf(hd.Ident, meta); ours && hd.catalog == CatalogName {
 		n.dirs[hd.tableKey] = dir

@@ -41,7 +41,7 @@ type stray struct {
 // files by values: it is left to that engine.
 func (s *Store) folderOf(id table.Ident, meta icetable.Metadata) (folder string, ours bool) {
 	dir, err := s.root.Path(meta.Location())
-	if err != nil || checkName(id) != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(meta) {
+	if err != nil || checkName(id) != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(meta) || meta.Properties()["gc.enabled"] == "false" {
 		return "", false
 	}
 	return dir, true

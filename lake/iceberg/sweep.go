@@ -154,7 +154,7 @@ type sweeping struct {
 
 	store  *Store
 	names  *names
-	steady bool          // no table was dropped since the last look
+	steady bool          // since the last look no table was dropped, or put back to an older state
 	ran    time.Duration // how long the house has run
 	made   map[string]map[uint64]struct{}
 	due    []doomed
@@ -191,16 +191,25 @@ func (s *Store) sweep(ctx context.Context, w sweeping) (done catalog.Done, err e
 	if !w.dry {
 		w.made = s.sweeper.takeMade()
 	}
-	w.steady = s.sweeper.seen != nil
-	if w.steady {
-		for key, uuid := range s.sweeper.seen.uuids {
-			w.steady = w.steady && w.names.uuids[key] == uuid
-		}
-	}
+	w.steady = w.names.follows(s.sweeper.seen)
 	if err := w.look(ctx); err != nil {
 		return done, fmt.Errorf("sweep: %w", err)
 	}
 	return w.remove(ctx)
+}
+
+// follows tells whether all tables that were there are there still, and none at an older state. With nil there
+// was none.
+func (n *names) follows(seen *names) bool {
+	if seen == nil {
+		return true
+	}
+	for key, uuid := range seen.uuids {
+		if n.uuids[key] != uuid || n.last[key] < seen.last[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // whole is why nothing may be removed; nil if all names are known.
@@ -325,19 +334,22 @@ func (w *sweeping) madeSince(key tableKey, f stray) bool {
 }
 
 // named tells whether the folder's table named a file before: a commit of ours made it, or the last look
-// saw it named. What that saw does not count after a table was dropped: the drop may be taken
-// back by registering the table again.
+// saw it named. After a table was dropped, or put back, that does not count: it may be taken back, by
+// registering the newer metadata again.
 func (w *sweeping) named(key tableKey, f stray) bool {
-	if w.madeSince(key, f) {
-		return true
-	}
 	seen := w.store.sweeper.seen
-	return w.steady && seen.uuids[key] != "" && seen.has(filepath.Base(f.path))
+	return w.steady && (w.madeSince(key, f) || seen != nil && seen.uuids[key] != "" && seen.has(filepath.Base(f.path)))
 }
 
 // remove removes what is due, a few files at a time under the catalog's lock.
 func (w *sweeping) remove(ctx context.Context) (done catalog.Done, err error) {
 	s := w.store
+	defer func() {
+		if !w.dry {
+			s.metrics.swept.Add(float64(done.FilesRemoved))
+			s.metrics.sweptBytes.Add(float64(done.BytesRemoved))
+		}
+	}()
 	var errs error
 	for len(w.due) > 0 && ctx.Err() == nil && errs == nil {
 		some := w.due[:min(removeBatch, len(w.due))]
@@ -375,10 +387,6 @@ func (w *sweeping) remove(ctx context.Context) (done catalog.Done, err error) {
 		if w.pause {
 			rest(ctx, restShare*(s.steady.elapsed()-began))
 		}
-	}
-	if !w.dry {
-		s.metrics.swept.Add(float64(done.FilesRemoved))
-		s.metrics.sweptBytes.Add(float64(done.BytesRemoved))
 	}
 	if done.FilesRemoved > 0 && w.auto {
 		s.Log.Info("orphan files removed", "files", done.FilesRemoved, "bytes", done.BytesRemoved)
