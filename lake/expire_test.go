@@ -317,7 +317,7 @@ func TestExpireAgainstOthers(t *testing.T) {
 func TestClockJumps(t *testing.T) {
 	clock := newHandClock()
 	h := openAt(t, filepath.Join(t.TempDir(), "lake"), disk.Local, clock)
-	tab, _ := h.committed(64)
+	h.committed(64)
 	// Fourteen above the last fifty, one a minute.
 	stamps := func(ahead time.Duration) {
 		now := clock.Now()
@@ -354,11 +354,10 @@ func TestClockJumps(t *testing.T) {
 		t.Errorf("opened with a clock a day ahead expires %d", done.Snapshots)
 	}
 	clock.jump(-25 * time.Hour)
-	tab = h.ensure(orders, orderColumns)
 	if done := h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots}); done.Snapshots < 6 || done.Snapshots > 8 {
 		t.Errorf("%+v", done)
 	}
-	commit(t, tab, table.Change{Rows: numbered(1000, 1, 1)})
+	commit(t, h.ensure(orders, orderColumns), table.Change{Rows: numbered(1000, 1, 1)})
 }
 
 // TestManySnapshotsInDoubt: where clocks differ about ages, the number of snapshots is bounded all the same.

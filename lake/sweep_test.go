@@ -263,7 +263,7 @@ func TestRemoveOrphans(t *testing.T) {
 	if !there(theirs) {
 		t.Fatal("an order for one table removes files of another")
 	}
-	path = h.put("silver/orders/data/00002-foreign.parquet")
+	h.put("silver/orders/data/00002-foreign.parquet")
 	h.swept(c, 1)
 	remove() // the grace is for all
 	if _, err := h.Upkeep().Execute(t.Context(), table.Ident{Namespace: "gold", Name: "none"}, order); !errors.Is(err, table.ErrNotFound) {
@@ -462,6 +462,29 @@ func sweptOfATableMadeAgain(t *testing.T, absent int) {
 		t.Fatal("it is never removed")
 	}
 	equal(t, h.read(orders, catalog.At{}), readTwo)
+}
+
+// TestSweepBesidePyIceberg: it opens a catalog that has tables of Tarn's own in it, and what it writes
+// and takes out is counted as it counts it.
+func TestSweepBesidePyIceberg(t *testing.T) {
+	interpreter := python(t)
+	h, c := fresh(t)
+	h.committed(2)
+	h.swept(c, 1)
+	peer(t, interpreter, h.dir, "append", orders.String(), `[{"id":7,"note":"theirs"},{"id":8,"note":"theirs"}]`)
+	peer(t, interpreter, h.dir, "delete", orders.String(), "id = 8")
+	peer(t, interpreter, h.dir, "delete", orders.String(), "id = 0")
+	h.swept(c, 1)
+	h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond})
+	h.swept(c, graceLooks)
+	h.onlyNamed()
+	equalRows(t, h, 2)
+	if r := h.reported(); r != "" {
+		t.Fatal(r)
+	}
+	if got := peer(t, interpreter, h.dir, "rows", orders.String()); len(got) != 2 {
+		t.Fatalf("PyIceberg reads %v", got)
+	}
 }
 
 // TestSweepOfATablePutBack: what newer metadata names waits for it to be put in place again.

@@ -27,7 +27,7 @@ func (s *Store) Health(ctx context.Context) ([]catalog.Health, error) {
 	s.tellBroken(n)
 	var out []catalog.Health
 	err = s.each(ctx, func(id table.Ident, st *state) error {
-		if n.broken[tableKey{CatalogName, id}] != nil {
+		if _, broken := n.broken[tableKey{CatalogName, id}]; broken {
 			return nil
 		}
 		h, err := s.healthOf(ctx, id, st, n)
@@ -92,8 +92,7 @@ func (s *Store) advice(ctx context.Context, h *catalog.Health, st *state, files 
 	}
 	why := fmt.Sprintf("%d files of %d MB are named by nothing", ripe, bytes>>20)
 	for key := range n.broken {
-		why += "; they stay as long as " + key.String() + " cannot be read"
-		break
+		return catalog.RemoveOrphanFiles, why + "; they stay as long as " + key.String() + " cannot be read", nil
 	}
 	return catalog.RemoveOrphanFiles, why, nil
 }

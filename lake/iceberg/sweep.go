@@ -373,7 +373,7 @@ func (w *sweeping) remove(ctx context.Context) (done catalog.Done, err error) {
 			}
 			for _, f := range some {
 				if ctx.Err() != nil {
-					return nil
+					return ctx.Err()
 				}
 				removed, err := w.removeOne(ctx, tx, f)
 				errs = errors.Join(errs, err)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""PyIceberg beside Tarn on one lake: pyiceberg_peer.py LAKE rows|append TABLE [SNAPSHOT | JSON ROWS]
+"""PyIceberg beside Tarn on one lake: pyiceberg_peer.py LAKE rows|append|delete TABLE [SNAPSHOT | JSON ROWS | FILTER]
 
 LAKE is the folder that holds catalog.db and warehouse/. "rows" prints the rows of a table, one
 JSON object a line, in forms that any engine can print: instants and times in microseconds, dates in days,
-decimals and UUIDs as text, bytes in hexadecimal. "append" appends rows, given as a JSON list.
+decimals and UUIDs as text, bytes in hexadecimal. "append" appends rows, given as a JSON list;
+"delete" deletes those that a filter selects.
 
 pyiceberg_peer.py serve does one command after another, a JSON object a line from stdin, and answers each
 with a line: {"do": "rows" | "append" | "delete", "lake", "table", "snapshot", "rows", "id"}.
@@ -73,6 +74,9 @@ def main():
     table = catalog_of(os.path.abspath(lake)).load_table(name)
     if verb == "append":
         table.append(pa.Table.from_pylist(json.loads(sys.argv[4]), schema=table.schema().as_arrow()))
+        return
+    if verb == "delete":
+        table.delete(sys.argv[4])
         return
     snapshot = int(sys.argv[4]) if len(sys.argv) > 4 else None
     for row in table.scan(snapshot_id=snapshot).to_arrow().to_pylist():
