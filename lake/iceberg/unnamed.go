@@ -5,7 +5,6 @@ package iceberg
 import (
 	"context"
 	dbsql "database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -173,12 +172,12 @@ func (p *pointers) write(ctx context.Context, f func(*dbsql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE tarn_sweep SET ran_ms=ran_ms")
-	if err == nil {
-		err = f(tx)
+	defer func() { _ = tx.Rollback() }() // of nothing after a commit; also when f panics, for commits wait for the connection
+	if _, err = tx.ExecContext(ctx, "UPDATE tarn_sweep SET ran_ms=ran_ms"); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, tx.Rollback())
+	if err := f(tx); err != nil {
+		return err
 	}
 	return tx.Commit()
 }
