@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -11,13 +12,21 @@ import (
 	proof "tarn/.ci/proof"
 )
 
-// points are the named hand-overs at which the process kills itself.
-var points = []string{"source.chunk", "source.acked", "bus.published", "lake.written", "lake.committed", "landing.committed"}
+// points are the named hand-overs at which the process kills itself. lake.rewritten is compaction's
+// own, which comes to lake.written and lake.committed as other commits do; lake.removed is the sweep's, at
+// which only a hasty program arrives.
+func points(hasty bool) []string {
+	out := []string{"source.chunk", "source.acked", "bus.published", "lake.written", "lake.committed", "landing.committed", "lake.rewritten"}
+	if hasty {
+		out = append(out, "lake.removed")
+	}
+	return out
+}
 
 // Within these a running Tarn under load must come to an armed point, and a kill at
 // random falls.
 const (
-	pointWithin = 60 * time.Second
+	pointWithin = 2 * time.Minute
 	killWithin  = 2500 * time.Millisecond
 )
 
@@ -34,12 +43,12 @@ func seed(t *testing.T) *rand.Rand {
 
 // plan is the named kills, the snapshot's first, then each point at several passes, with
 // kills at random moments (an empty name) in between.
-func plan(rnd *rand.Rand, kills int) []string {
+func plan(rnd *rand.Rand, kills int, hasty bool) []string {
 	// A second kill before the first one's chunk is saved as appended is a case of its own.
 	out := []string{"source.chunk:1", "source.chunk:2", "bus.published:1", "source.acked:1", "source.chunk:3"}
 	var rest []string
 	for _, pass := range []int{1, 3, 8} {
-		for _, p := range points[1:] {
+		for _, p := range points(hasty)[1:] {
 			rest = append(rest, fmt.Sprintf("%s:%d", p, pass))
 		}
 	}
@@ -53,32 +62,41 @@ func plan(rnd *rand.Rand, kills int) []string {
 func TestKills(t *testing.T) {
 	kills := *flagKills
 	for i, mode := range []string{"WAL", "DELETE"} {
-		t.Run(mode, func(t *testing.T) { killed(t, mode, (kills+i)/2) })
+		t.Run(mode, func(t *testing.T) { killed(t, mode, (kills+i)/2, mode == "DELETE") })
 	}
 }
 
-// killed ends a Tarn kills times while an outside process writes.
-func killed(t *testing.T, mode string, kills int) {
+// killed ends a Tarn kills times while an outside process writes and another one orders upkeep. Others
+// read for a minute, but from one that is hasty, which has files to remove instead.
+func killed(t *testing.T, mode string, kills int, hasty bool) {
 	rnd := seed(t)
 	dir := t.TempDir()
-	s, err := proof.NewScene(t.Context(), binary(t), dir, filepath.Join(dir, "data"), filepath.Join(dir, "source.db"), mode)
+	s, err := proof.NewScene(t.Context(), program(t, hasty), dir, filepath.Join(dir, "data"), filepath.Join(dir, "source.db"), mode)
 	must(t, err)
 	t.Cleanup(s.Abandon)
 	must(t, s.Write())
-	armed := map[string]int{}
-	for n, point := range plan(rnd, kills) {
-		name := killOnce(t, s, rnd, point)
-		armed[name]++
-		t.Logf("kill %d: %s", n, point)
+	armed, within := map[string]int{}, newTally()
+	read := newReaders(t, rnd, hasty)
+	for n, point := range plan(rnd, kills, hasty) {
+		u := killOnce(t, s, rnd, point)
+		armed[name(point)]++
+		within.add(u)
+		within.fell(u.Under())
+		t.Logf("kill %d: %s, within %s", n, point, cmp.Or(u.Under(), "no order"))
 		if n%5 == 4 {
-			settle(t, s)
+			settle(t, s, read)
 		}
 	}
-	settle(t, s)
+	settle(t, s, read)
+	read.finish()
+	within.tell(t, "killed")
+	if hasty && within.did["remove_orphan_files.files_removed"] == 0 {
+		t.Error("no file was removed: that they may be proves nothing")
+	}
 	must(t, s.StopWriting())
 	hits, err := s.CrashHits()
 	must(t, err)
-	for _, p := range points {
+	for _, p := range points(hasty) {
 		if armed[p] > hits[p] || armed[p] == 0 && kills >= 30 {
 			t.Errorf("point %s was armed %d times and hit %d times", p, armed[p], hits[p])
 		}
@@ -86,8 +104,8 @@ func killed(t *testing.T, mode string, kills int) {
 }
 
 // killOnce runs a Tarn until it kills itself at a point, or is killed at a random moment,
-// which may be before it is ready. It returns the point's name.
-func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) string {
+// which may be before it is ready. It returns the orders that were given meanwhile.
+func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) *proof.Upkeep {
 	t.Helper()
 	env := []string{"TARN_LANDING_COMMIT_INTERVAL=" + []string{"50ms", "200ms", "1s"}[rnd.IntN(3)]}
 	within := pointWithin
@@ -98,6 +116,8 @@ func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) string
 	}
 	p, err := s.House.Start(env...)
 	must(t, err)
+	u := s.Upkeep(p)
+	defer u.Stop()
 	late := time.NewTimer(within)
 	defer late.Stop()
 	select {
@@ -108,11 +128,46 @@ func killOnce(t *testing.T, s *proof.Scene, rnd *rand.Rand, point string) string
 	case <-late.C:
 		if point != "" {
 			p.Kill()
-			t.Fatalf("tarn did not come to %s within %s\n%s", point, within, s.House.Tail())
+			u.Stop()
+			t.Fatalf("tarn did not come to %s within %s; orders done %v, wrong %v\n%s", point, within, u.Orders, u.Wrong, s.House.Tail())
 		}
 	}
 	p.Kill()
-	return name(point)
+	u.Stop()
+	if u.Wrong != nil {
+		t.Fatalf("an order of upkeep on the way to %q: %v\n%s", point, u.Wrong, s.House.Tail())
+	}
+	return u
+}
+
+// tally counts orders of upkeep: those that were done, what they did, and those that something
+// fell into.
+type tally struct {
+	done, cut map[string]int
+	did       map[string]int64
+}
+
+func newTally() *tally {
+	return &tally{done: map[string]int{}, cut: map[string]int{}, did: map[string]int64{}}
+}
+
+func (c *tally) add(u *proof.Upkeep) {
+	for action, n := range u.Orders {
+		c.done[action] += n
+	}
+	for metric, n := range u.Did {
+		c.did[metric] += n
+	}
+}
+
+func (c *tally) fell(under string) {
+	if under != "" {
+		c.cut[under]++
+	}
+}
+
+func (c *tally) tell(t *testing.T, what string) {
+	t.Logf("orders done %v, %s within %v; they did %v", c.done, what, c.cut, c.did)
 }
 
 func name(point string) string {
@@ -120,13 +175,16 @@ func name(point string) string {
 	return point[:max(i, 0)]
 }
 
-// settle starts a Tarn, lets it catch up, and checks everything.
-func settle(t *testing.T, s *proof.Scene) {
+// settle starts a Tarn, lets it catch up, and checks everything. Then readers begin.
+func settle(t *testing.T, s *proof.Scene, read ...*readers) {
 	t.Helper()
 	p, err := s.House.Up(t.Context())
 	must(t, err)
 	defer p.Kill()
 	must(t, s.Settle(t.Context(), p))
+	for _, r := range read {
+		r.start(p)
+	}
 }
 
 // TestRestoredDatabase puts a database back from a copy: a new snapshot makes the mirrors

@@ -38,7 +38,10 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-var build = sync.OnceValues(func() (string, error) { return proof.Build(context.Background(), buildDir) })
+var (
+	build      = sync.OnceValues(func() (string, error) { return proof.Build(context.Background(), buildDir) })
+	buildHasty = sync.OnceValues(func() (string, error) { return proof.BuildHasty(context.Background(), buildDir) })
+)
 
 // binary is the program under proof.
 func binary(t *testing.T) string {
@@ -47,6 +50,17 @@ func binary(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// program is the program under proof, or the one that is hasty about its files.
+func program(t *testing.T, hasty bool) string {
+	t.Helper()
+	if !hasty {
+		return binary(t)
+	}
+	path, err := buildHasty()
+	must(t, err)
 	return path
 }
 

@@ -20,15 +20,25 @@ import (
 // python is an interpreter that has PyIceberg: TARN_PYTHON, or python3.
 func python(t *testing.T) string {
 	t.Helper()
-	path := os.Getenv("TARN_PYTHON")
+	path, missing := pyiceberg(t)
+	if missing != "" {
+		peer(t, missing)
+	}
+	return path
+}
+
+// pyiceberg is the interpreter, and tells in one line why it will not do; "" where it does.
+func pyiceberg(t *testing.T) (path, missing string) {
+	t.Helper()
+	path = os.Getenv("TARN_PYTHON")
 	if path == "" {
 		path = "python3"
 	}
 	if out, err := exec.CommandContext(t.Context(), path, "-c", "import pyarrow, pyiceberg, sqlalchemy").CombinedOutput(); err != nil {
 		last := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-		peer(t, fmt.Sprintf("no PyIceberg in %s (set TARN_PYTHON): %s", path, last[len(last)-1]))
+		missing = fmt.Sprintf("no PyIceberg in %s (set TARN_PYTHON): %s", path, last[len(last)-1])
 	}
-	return path
+	return path, missing
 }
 
 // foreign is one table as PyIceberg read it.

@@ -404,6 +404,7 @@ func (w *sweeping) removeOne(ctx context.Context, tx *dbsql.Tx, f doomed) (bool,
 	if err := w.store.Disk.Remove(filepath.Join(f.dir, f.path)); err != nil {
 		return false, fmt.Errorf("remove orphan: %w", err)
 	}
+	fault.Point("lake.removed")
 	_, err := tx.ExecContext(ctx, "DELETE FROM tarn_unnamed WHERE folder=? AND path=?", f.folder, f.path)
 	return true, err
 }
