@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/proof
+PACKAGES := ./... ./.ci/bench ./.ci/proof ./.ci/soak
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -18,8 +18,9 @@ FUZZTIME ?= 10s
 KILLS    ?= 60
 CUTS     ?= 50
 FILLS    ?= 3
+MINUTES  ?= 60
 
-.PHONY: help run build test test-fast lint format generate bench bench-lake fuzz proof licenses clean
+.PHONY: help run build test test-fast lint format generate bench bench-lake fuzz proof soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -58,6 +59,9 @@ fuzz: ## each fuzz target for FUZZTIME
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
+
+soak: ## run the real program under an even load for MINUTES and tell what grows
+	.ci/soak/run $(MINUTES)
 
 licenses: ## what the binary links, with the licence texts in bin/licenses
 	.ci/licenses bin/licenses

@@ -1,0 +1,116 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// gauge is one thing that is sampled. What has a bound is to be flat: its median in the last
+// quarter is at most bound times that in the second quarter, and some more, for small numbers
+// go up and down. What has none grows with the data, or with the time that files are kept.
+type gauge struct {
+	name        string
+	bound, more float64
+	paced       bool // it takes longer on a machine that is busy with others' work
+}
+
+var gauges = []gauge{
+	{name: "commit_p50_ms", bound: 2, more: 2, paced: true},
+	{name: "commit_p99_ms"},
+	{name: "commits_s"},
+	{name: "cpu_ms_a_commit", bound: 1.5, more: 2},
+	{name: "cpu_cores"},
+	{name: "upkeep_share", bound: 2, more: 0.1, paced: true},
+	{name: "files", bound: 1.3, more: 100},
+	{name: "files_max", bound: 1.3, more: 20},
+	{name: "delete_files", bound: 1.3, more: 100},
+	{name: "delete_files_max", bound: 1.3, more: 10},
+	{name: "metadata_kb_max", bound: 1.6, more: 10},
+	{name: "snapshots_max", bound: 1.6, more: 16},
+	{name: "rss_mb", bound: 1.25, more: 64},
+	{name: "peak_mb", bound: 1.5, more: 128},
+	{name: "heap_mb", bound: 1.5, more: 64},
+	{name: "goroutines", bound: 1.1, more: 20},
+	{name: "yardstick_ms"},
+	{name: "health_ms"},
+	{name: "health_timeouts"},
+	{name: "delete_ratio_max"},
+	{name: "live_mb"},
+	{name: "disk_lake_mb"},
+	{name: "disk_bus_mb"},
+	{name: "disk_meta.db_mb"},
+	{name: "files_on_disk"},
+	{name: "metadata_files_max"},
+	{name: "orphan_files"},
+	{name: "orphan_mb"},
+}
+
+// series is all samples of a run.
+type series struct {
+	began, ended time.Time
+	samples      []*sample
+}
+
+func (s *series) add(now *sample) { s.samples = append(s.samples, now) }
+
+// quarter is the median of a gauge in a quarter of the run, from 0; false where it was not read.
+func (s *series) quarter(name string, q int) (float64, bool) {
+	length := s.ended.Sub(s.began).Seconds()
+	var v []float64
+	for _, x := range s.samples {
+		if at := float64(x.second) / length * 4; at < float64(q) || at >= float64(q+1) {
+			continue
+		}
+		if y, ok := x.values[name]; ok {
+			v = append(v, y)
+		}
+	}
+	return median(v), len(v) > 0
+}
+
+// tell prints each gauge's medians of the four quarters, and is an error that names what is
+// not flat.
+func (s *series) tell() error {
+	fmt.Printf("soak_minutes=%.1f\nsoak_samples=%d\n", s.ended.Sub(s.began).Minutes(), len(s.samples))
+	slow := 1.0 // by how much the machine itself was slower in the last quarter than in the second
+	if then, ok := s.quarter("yardstick_ms", 1); ok && then > 0 {
+		now, _ := s.quarter("yardstick_ms", 3)
+		slow = max(1, now/then)
+	}
+	var grown []error
+	for _, g := range gauges {
+		line := "soak_" + g.name
+		for q := range 4 {
+			if v, ok := s.quarter(g.name, q); ok {
+				line += fmt.Sprintf(" q%d=%s", q+1, short(v))
+			}
+		}
+		then, ok := s.quarter(g.name, 1)
+		now, ok2 := s.quarter(g.name, 3)
+		if g.bound > 0 && ok && ok2 {
+			most := g.bound*then + g.more
+			if g.paced {
+				most *= slow
+			}
+			line += " bound=" + short(most)
+			if now > most {
+				line += " GROWN"
+				grown = append(grown, fmt.Errorf("%s is not flat: %s in the second quarter, %s in the last, bound %s", g.name, short(then), short(now), short(most)))
+			}
+		}
+		fmt.Println(line)
+	}
+	return errors.Join(grown...)
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
