@@ -5,9 +5,12 @@ package lake_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,6 +21,7 @@ import (
 	"github.com/apache/iceberg-go/table/compaction"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -451,5 +455,89 @@ func TestDroppedWhileItIsCompacted(t *testing.T) {
 	}
 	if left := listFiles(t, h.dir); !slices.Equal(left, before) {
 		t.Fatalf("files stay: %q, were %q", left, before)
+	}
+}
+
+// TestForeignCommitWhileFilesAreExchanged lets somebody else commit at the worst moment, after a compaction has
+// written its metadata and before the catalog moves: once, and always.
+func TestForeignCommitWhileFilesAreExchanged(t *testing.T) {
+	var h *house
+	left, armed := 0, false
+	hook := func(op, path string) error {
+		if !armed || op != "create" || !strings.HasSuffix(path, ".metadata.json") || left == 0 {
+			return nil
+		}
+		left--
+		h.transaction(func(tx *icetable.Transaction) error {
+			if err := tx.SetProperties(iceberg.Properties{"write.delete.mode": "merge-on-read"}); err != nil {
+				return err
+			}
+			return tx.Delete(t.Context(), iceberg.EqualTo(iceberg.Reference("id"), int64(left)), nil)
+		})
+		return nil
+	}
+	for _, often := range []int{1, 1000} {
+		h = open(t, filepath.Join(memoryDir(t), "lake"), &disk.FS{Hook: hook})
+		tab := h.ensure(orders, orderColumns)
+		for i := range int64(4) {
+			commit(t, tab, table.Change{Rows: numbered(i*300, 1, 300)})
+		}
+		left, armed = often, true
+		done := h.compact(orders)
+		armed = false
+		if (done.FilesAdded == 1) != (often == 1) {
+			t.Fatalf("done %+v", done)
+		}
+		if got := h.read(orders, catalog.At{}); len(got) != 1200-(often-left) {
+			t.Fatalf("%d rows, %d of 1200 are deleted", len(got), often-left)
+		}
+		named := h.named()
+		for _, path := range listFiles(t, h.dir) {
+			if !named[path] && strings.HasSuffix(path, ".parquet") && often > 1 {
+				t.Errorf("left over: %s", path)
+			}
+		}
+	}
+}
+
+// TestCatalogThatCannotWrite commits until the catalog's own log finds no room in a file. What it has of the
+// last commit may be all of it and come back when the catalog is opened again, so the files of that one stay.
+func TestCatalogThatCannotWrite(t *testing.T) {
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	h := open(t, filepath.Join(memoryDir(t), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: numbered(0, 1, 10)})
+	before := listFiles(t, h.dir)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(h.dir, "catalog.db-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := syscall.Rlimit{Cur: uint64(info.Size()) + 1000, Max: was.Max} //nolint:gosec // not negative
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	_, failed := tab.Commit(t.Context(), table.Change{Keys: numberedKeys(0, 1, 3), Properties: map[string]string{"p": "after"}})
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if failed == nil || fault.HintOf(failed) == "" {
+		t.Fatalf("the commit: %v", failed)
+	}
+	if n := len(h.read(orders, catalog.At{})); n != 10 {
+		t.Fatalf("%d rows of 10", n)
+	}
+	if left := listFiles(t, h.dir); len(left) <= len(before) {
+		t.Fatalf("the files are gone: %q", left)
+	}
+	commit(t, tab, table.Change{Keys: numberedKeys(0, 1, 3)})
+	_ = h.Close()
+	h = open(t, h.dir, disk.Local)
+	if n := len(h.read(orders, catalog.At{})); n != 7 {
+		t.Fatalf("%d rows of 7", n)
 	}
 }
