@@ -271,16 +271,26 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 	}{
 		"newest data file of the mirror": {of: mirrored, file: func(s *scene) string { return last(s.dataFiles(mirrored)) }, says: "goes back to version"},
 		"oldest data file of the mirror": {of: mirrored, file: func(s *scene) string { return s.dataFiles(mirrored)[0] }, harms: []string{"missing", "a bit flipped"}, says: "goes back to before its first row"},
-		"newest delete file": {of: mirrored, file: func(s *scene) string { return last(s.matching(mirrored, "data/*-deletes.parquet")) },
-			harms: []string{"missing", "cut by 1", "a bit flipped"}, says: "goes back to version"},
-		"newest data file of bronze": {of: raw, file: func(s *scene) string { return last(s.dataFiles(raw)) },
-			harms: []string{"missing", "cut in half", "zeroed", "a bit flipped"}, says: "offsets 40 to 49 of topic port.t are landed again"},
-		"newest manifest": {of: mirrored, file: func(s *scene) string { return last(s.manifests(mirrored)) },
-			harms: []string{"missing", "cut by 1", "zeroed"}, says: "goes back to version"},
-		"newest manifest list": {of: raw, file: func(s *scene) string { return last(s.matching(raw, "metadata/snap-*.avro")) },
-			harms: []string{"missing", "cut by 1", "zeroed"}, says: "goes back to version"},
-		"metadata": {of: raw, file: func(s *scene) string { return last(s.matching(raw, "metadata/*.metadata.json")) },
-			harms: []string{"missing", "cut by 1", "empty"}, says: "landed again from the log"},
+		"newest delete file": {
+			of: mirrored, file: func(s *scene) string { return last(s.matching(mirrored, "data/*-deletes.parquet")) },
+			harms: []string{"missing", "cut by 1", "a bit flipped"}, says: "goes back to version",
+		},
+		"newest data file of bronze": {
+			of: raw, file: func(s *scene) string { return last(s.dataFiles(raw)) },
+			harms: []string{"missing", "cut in half", "zeroed", "a bit flipped"}, says: "offsets 40 to 49 of topic port.t are landed again",
+		},
+		"newest manifest": {
+			of: mirrored, file: func(s *scene) string { return last(s.manifests(mirrored)) },
+			harms: []string{"missing", "cut by 1", "zeroed"}, says: "goes back to version",
+		},
+		"newest manifest list": {
+			of: raw, file: func(s *scene) string { return last(s.matching(raw, "metadata/snap-*.avro")) },
+			harms: []string{"missing", "cut by 1", "zeroed"}, says: "goes back to version",
+		},
+		"metadata": {
+			of: raw, file: func(s *scene) string { return last(s.matching(raw, "metadata/*.metadata.json")) },
+			harms: []string{"missing", "cut by 1", "empty"}, says: "landed again from the log",
+		},
 	} {
 		if c.harms == nil {
 			c.harms = []string{"missing", "cut by 1", "cut in half", "empty", "zeroed", "grown", "a bit flipped"}

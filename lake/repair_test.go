@@ -284,3 +284,38 @@ func TestPyIcebergReadsWhatWasRepaired(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOldSnapshotIsForgotten damages what only an old snapshot needs: the table goes on as it is.
+func TestAnOldSnapshotIsForgotten(t *testing.T) {
+	s := newScene(t, 3)
+	must(t, s.Close())
+	harms["cut in half"](t, s.matching(raw, "metadata/snap-*.avro")[0])
+	h := open(t, s.dir, disk.Local)
+	equal(t, h.read(raw, catalog.At{}), rawAfter(3)...)
+	must(t, h.Close())
+	found, err := repaired(t, s.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Action, "forgets 1 old snapshots") || found[0].Loss != "" {
+		t.Fatalf("did %+v, %v", found, err)
+	}
+	s.healed(4)
+}
+
+// TestATableOfOthersLosesOnlyTheFile damages a table that the log knows nothing of.
+func TestATableOfOthersLosesOnlyTheFile(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one)})
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, two)})
+	must(t, h.Close())
+	harms["cut by 1"](t, h.dataFiles(orders)[0])
+	found, err := repaired(t, h.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err != nil || len(found) != 1 || found[0].Loss != "1 rows" {
+		t.Fatalf("did %+v, %v", found, err)
+	}
+	aside, err := filepath.Glob(filepath.Join(h.dir, "aside", "*", "warehouse", "silver", "orders", "data", "*.parquet"))
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("aside lie %v, %v", aside, err)
+	}
+	h = open(t, h.dir, disk.Local)
+	equal(t, h.read(orders, catalog.At{}), readTwo)
+}

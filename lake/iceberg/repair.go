@@ -19,7 +19,6 @@ import (
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/repair"
-	"tarn/lake/table"
 )
 
 // RepairOptions are what a repair needs beside the lake's own.
@@ -46,17 +45,12 @@ const asideDir = "aside"
 // Repair looks at the lake in a folder where no Tarn runs, and with o.Yes mends it. What is
 // taken out of use is moved aside. It can be stopped at any point, and called again.
 func Repair(ctx context.Context, o RepairOptions) (found []repair.Finding, err error) {
-	takeFileScheme()
 	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	root, err := table.NewRoot(filepath.Join(o.Dir, "warehouse"))
+	s, err := newStore(o.Options)
 	if err != nil {
 		return nil, err
-	}
-	s := &Store{
-		Options: o.Options, root: root, metrics: newMetrics(nil), leases: newLeases(),
-		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}
 	if s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir}); err != nil {
 		return nil, err

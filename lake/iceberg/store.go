@@ -80,28 +80,36 @@ type Store struct {
 // and stays as it is; a table whose metadata is damaged is reported by Damaged, and the
 // others go on.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	takeFileScheme()
-	root, err := table.NewRoot(filepath.Join(o.Dir, "warehouse"))
+	s, err := newStore(o)
 	if err != nil {
 		return nil, err
 	}
-	if !root.Plain() {
-		o.Log.Warn("the data folder's path has characters that other Iceberg engines do not find files by", "path", root.Dir())
+	if !s.root.Plain() {
+		o.Log.Warn("the data folder's path has characters that other Iceberg engines do not find files by", "path", s.root.Dir())
 	}
 	if err := o.Disk.MkdirAll(o.Dir); err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "make "+o.Dir, "check that the data folder can be written by this user")
 	}
-	s := &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock), sweeper: newSweeper(),
-		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
-	}
-	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, catalogFile), root); err != nil {
+	if s.pointer, err = openPointers(ctx, filepath.Join(o.Dir, catalogFile), s.root); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// newStore is a store that has nothing open yet.
+func newStore(o Options) (*Store, error) {
+	takeFileScheme()
+	root, err := table.NewRoot(filepath.Join(o.Dir, "warehouse"))
+	if err != nil {
+		return nil, err
+	}
+	return &Store{
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock), sweeper: newSweeper(),
+		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
+	}, nil
 }
 
 func (s *Store) start(ctx context.Context) error {
