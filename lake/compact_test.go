@@ -3,6 +3,7 @@
 package lake_test
 
 import (
+	dbsql "database/sql"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -11,6 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/apache/iceberg-go"
+	icesql "github.com/apache/iceberg-go/catalog/sql"
+	icetable "github.com/apache/iceberg-go/table"
 
 	"tarn/embedded/disk"
 	"tarn/embedded/record"
@@ -217,5 +222,52 @@ func TestUpkeepByItself(t *testing.T) {
 	}
 	if got := h.read(orders, catalog.At{}); len(got) != 99 {
 		t.Fatalf("%d rows", len(got))
+	}
+}
+
+// TestCompactionKeepsPlacesOfSortedTable: an order that another engine gave the table does not move rows away
+// from where deletes look for them.
+func TestCompactionKeepsPlacesOfSortedTable(t *testing.T) {
+	var r rewritten
+	h := open(t, filepath.Join(t.TempDir(), "lake"), &disk.FS{Hook: r.hook})
+	tab := h.ensure(orders, orderColumns)
+	for i := range int64(5) {
+		commit(t, tab, table.Change{Rows: numbered(1000-i*10, -1, 10)}) // downwards
+	}
+	order, err := icetable.NewSortOrder(1, []icetable.SortField{{
+		SourceIDs: []int{1}, Transform: iceberg.IdentityTransform{}, Direction: icetable.SortASC, NullOrder: icetable.NullsFirst,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreignUpdate(t, h.dir, icetable.NewAddSortOrderUpdate(&order), icetable.NewSetDefaultSortOrderUpdate(1))
+	r.do = func() { commit(t, tab, table.Change{Keys: numberedKeys(1000, -2, 10)}) }
+	r.armed.Store(true)
+	h.compact(orders)
+	got := h.read(orders, catalog.At{})
+	if r.armed.Load() || len(got) != 40 {
+		t.Fatalf("%d rows", len(got))
+	}
+	for id := 1000; id > 980; id -= 2 {
+		if gone := fmt.Sprintf(`{"id":%d,`, id); slices.ContainsFunc(got, func(row string) bool { return strings.HasPrefix(row, gone) }) {
+			t.Fatalf("%d is back", id)
+		}
+	}
+}
+
+// foreignUpdate changes a table's metadata as another engine does.
+func foreignUpdate(t *testing.T, dir string, updates ...icetable.Update) {
+	t.Helper()
+	db, err := dbsql.Open("sqlite", "file:"+filepath.Join(dir, "catalog.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	c, err := icesql.NewCatalog("tarn", db, icesql.SQLite, iceberg.Properties{"warehouse": "file://" + filepath.Join(dir, "warehouse")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.CommitTable(t.Context(), []string{orders.Namespace, orders.Name}, nil, updates); err != nil {
+		t.Fatal(err)
 	}
 }

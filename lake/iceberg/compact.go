@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
@@ -164,7 +165,11 @@ func (r *rewrite) write(ctx context.Context) error {
 		return nil
 	}
 	w := &work{handle: r.handle, base: r.base, io: r.io}
-	tab := icetable.New(r.handle.name(), r.base.meta, r.base.location, fixedIO(r.io), nil)
+	meta, err := unsorted(r.base)
+	if err != nil {
+		return err
+	}
+	tab := icetable.New(r.handle.name(), meta, r.base.location, fixedIO(r.io), nil)
 	schema, err := icetable.SchemaToArrowSchema(r.base.meta.CurrentSchema(), nil, true, false)
 	if err != nil {
 		return err
@@ -186,6 +191,27 @@ func (r *rewrite) write(ctx context.Context) error {
 		return fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "compaction made no file of %d rows", want)
 	}
 	return nil
+}
+
+// unsorted is the metadata without the order that another engine may have given a table: the library would
+// sort each batch by it, and a row's place would no longer follow from its old one.
+func unsorted(st *state) (icetable.Metadata, error) {
+	none := icetable.UnsortedSortOrder
+	return icetable.UpdateTableMetadata(st.meta, []icetable.Update{
+		icetable.NewAddSortOrderUpdate(&none), icetable.NewSetDefaultSortOrderUpdate(icetable.UnsortedSortOrderID),
+	}, st.location)
+}
+
+// fits tells whether the new file can be the table's as it is now: the same one, with columns of the
+// same types or wider ones.
+func (r *rewrite) fits(now *state) bool {
+	for _, c := range r.base.columns {
+		i := slices.IndexFunc(now.columns, func(n table.Column) bool { return n.ID == c.ID })
+		if i >= 0 && !wider(c.Type, now.columns[i].Type) {
+			return false
+		}
+	}
+	return now.id() == r.base.id()
 }
 
 // rows yields the live rows of the sources.
@@ -359,6 +385,9 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	if err != nil {
 		return nil, nil, err
 	}
+	if !r.fits(w.base) {
+		return nil, nil, errOvertaken
+	}
 	stays := files.less(r.sources)
 	remaining, err := w.writeDeletes(ctx, stays.gone)
 	if err != nil {
@@ -393,6 +422,7 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	if _, err = tx.Commit(ctx); w.landed == nil {
 		return nil, nil, err
 	}
+	w.handle.store.sweeper.wrote(w.landed.id(), r.io.made)
 	r.deletesGone = len(files.deletes) - len(next.deletes)
 	told.ID, told.SnapshotID = w.landed.id(), w.landed.snapshotID()
 	return told, next, err
