@@ -44,33 +44,40 @@ func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.by.Load(
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), clock: &clock{}}
-	log := slog.New(slog.DiscardHandler)
-	m, err := meta.Open(t.Context(), filepath.Join(h.dir, "meta.db"))
-	if err != nil {
+	if err := os.MkdirAll(h.path("project/connectors"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h.bus, err = bus.Open(t.Context(), bus.Options{
+	h.open()
+	t.Cleanup(h.close)
+	return h
+}
+
+func (h *house) open() {
+	h.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	m, err := meta.Open(h.t.Context(), filepath.Join(h.dir, "meta.db"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.bus, err = bus.Open(h.t.Context(), bus.Options{
 		Dir: filepath.Join(h.dir, "bus"), Fsync: bus.FsyncAlways, SyncInterval: time.Second, CacheBytes: 1 << 20,
 		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
 	})
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	h.meta = m
-	if err := os.MkdirAll(h.path("project/connectors"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	h.room = ingest.New(ingest.Options{
 		Bus: h.bus, Meta: m, Schemas: schemas.New(m), Log: log, Clock: h.clock,
 		Dir: h.path("project/connectors"), Version: "test",
 	})
 	h.room.LookEvery(20 * time.Millisecond)
-	t.Cleanup(func() {
-		h.stop()
-		_ = h.bus.Close(context.Background())
-		_ = m.Close()
-	})
-	return h
+}
+
+func (h *house) close() {
+	h.stop()
+	_ = h.bus.Close(context.Background())
+	_ = h.meta.Close()
 }
 
 func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
@@ -387,4 +394,41 @@ func TestATopicIsToldOfAKeyThatComesAndGoes(t *testing.T) {
 	h.until("a keyed topic", keyed)
 	h.database("port.db", "DROP TABLE calls", "CREATE TABLE calls (id INTEGER, v)", "INSERT INTO calls VALUES (1, 'a')")
 	h.until("a keyless topic", func() bool { return !keyed() })
+}
+
+// TestALostMetaCostsNoTopic: the connector finds in the log which source it is, and goes on.
+func TestALostMetaCostsNoTopic(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO a VALUES (1, 'x')")
+	h.write("port.json", connector("port", h.path("port.db")))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.a") == "r" })
+	h.database("port.db", "UPDATE a SET v = 'y'")
+	h.until("the change", func() bool { return h.ops("port.main.a") == "ru" })
+	top, err := h.bus.Topic("port.main.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := top.Config().Source
+	h.close()
+	files, err := filepath.Glob(h.path("meta.db*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.open()
+	h.start()
+	h.until("a new snapshot", func() bool { return h.ops("port.main.a") == "rur" })
+	h.database("port.db", "INSERT INTO a VALUES (2, 'z')")
+	h.until("the next change", func() bool { return h.ops("port.main.a") == "rurc" })
+	if top, err = h.bus.Topic("port.main.a"); err != nil || top.Config().Source != id {
+		t.Fatalf("the topic is of %v, %v", top, err)
+	}
+	if s := h.status("port"); s.Error != "" {
+		t.Fatalf("status is %+v", s)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	dbsql "database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/url"
 	"strings"
 
@@ -44,11 +45,20 @@ type Entry struct {
 }
 
 // Store is an open meta.db. Safe for concurrent use.
-type Store struct{ db *dbsql.DB }
+type Store struct {
+	db   *dbsql.DB
+	path string
+}
+
+// restore is what to do when the file is damaged.
+const restore = "move meta.db and the files that begin with its name aside, and put back the last backup; without one start without it: " +
+	"topics and sources are found again in the log, and the sources take new snapshots"
 
 // migrations[i] takes a database of user_version i to i+1. Append only.
 var migrations = []string{
 	`CREATE TABLE kv (bucket TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID`,
+	// SQLite has no checksums. Null for counters, and for what was written before.
+	`ALTER TABLE kv ADD COLUMN sum INTEGER`,
 }
 
 // Open opens or makes the database at path, checks it and migrates it. A damaged
@@ -61,7 +71,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &Store{db: db}
+	s := &Store{db: db, path: path}
 	if err := s.check(ctx, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -70,8 +80,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 func (s *Store) check(ctx context.Context, path string) error {
 	damaged := func(err error) error {
-		return fault.Wrap(err, fault.Damaged, "open "+path,
-			"move meta.db aside and put back the last backup; topics and tables are not in it and stay as they are")
+		return fault.Wrap(err, fault.Damaged, "open "+path, restore)
 	}
 	var verdict string
 	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
@@ -122,14 +131,35 @@ func (s *Store) Close() error { return s.db.Close() }
 // Get returns a value, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, b Bucket, key string) ([]byte, error) {
 	var v []byte
-	err := s.db.QueryRowContext(ctx, "SELECT value FROM kv WHERE bucket=? AND key=?", string(b), key).Scan(&v)
+	var sum dbsql.NullInt64
+	err := s.db.QueryRowContext(ctx, "SELECT value, sum FROM kv WHERE bucket=? AND key=?", string(b), key).Scan(&v, &sum)
 	if errors.Is(err, dbsql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%s: %w", b, key, err)
 	}
+	if err := s.verify(Entry{b, key, v}, sum); err != nil {
+		return nil, err
+	}
 	return v, nil
+}
+
+// sum is a checksum of an entry.
+func (e *Entry) sum() int64 {
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, part := range [][]byte{[]byte(e.Bucket), {0}, []byte(e.Key), {0}, e.Value} {
+		_, _ = h.Write(part) // never fails
+	}
+	return int64(h.Sum32())
+}
+
+// verify tells whether an entry is what was written.
+func (s *Store) verify(e Entry, sum dbsql.NullInt64) error {
+	if !sum.Valid || sum.Int64 == e.sum() {
+		return nil
+	}
+	return fault.Newf(fault.Damaged, restore, "%s is damaged: %s/%s is not what was written", s.path, e.Bucket, e.Key)
 }
 
 // Put writes all entries in one synced transaction: all or none.
@@ -143,7 +173,7 @@ func (s *Store) Put(ctx context.Context, entries ...Entry) error {
 		if e.Value == nil {
 			_, err = tx.ExecContext(ctx, "DELETE FROM kv WHERE bucket=? AND key=?", string(e.Bucket), e.Key)
 		} else {
-			_, err = tx.ExecContext(ctx, "INSERT INTO kv VALUES (?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value", string(e.Bucket), e.Key, e.Value)
+			_, err = tx.ExecContext(ctx, "INSERT INTO kv VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value, sum=excluded.sum", string(e.Bucket), e.Key, e.Value, e.sum())
 		}
 		if err != nil {
 			return fmt.Errorf("write %s/%s: %w", e.Bucket, e.Key, err)
@@ -154,7 +184,7 @@ func (s *Store) Put(ctx context.Context, entries ...Entry) error {
 
 // List returns the entries of a bucket in key order.
 func (s *Store) List(ctx context.Context, b Bucket) ([]Entry, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT key, value FROM kv WHERE bucket=? ORDER BY key", string(b))
+	rows, err := s.db.QueryContext(ctx, "SELECT key, value, sum FROM kv WHERE bucket=? ORDER BY key", string(b))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", b, err)
 	}
@@ -162,7 +192,11 @@ func (s *Store) List(ctx context.Context, b Bucket) ([]Entry, error) {
 	var out []Entry
 	for rows.Next() {
 		e := Entry{Bucket: b}
-		if err := rows.Scan(&e.Key, &e.Value); err != nil {
+		var sum dbsql.NullInt64
+		if err := rows.Scan(&e.Key, &e.Value, &sum); err != nil {
+			return nil, err
+		}
+		if err := s.verify(e, sum); err != nil {
 			return nil, err
 		}
 		out = append(out, e)
@@ -175,7 +209,7 @@ func (s *Store) List(ctx context.Context, b Bucket) ([]Entry, error) {
 func (s *Store) Next(ctx context.Context, counter string) (int64, error) {
 	var n int64
 	err := s.db.QueryRowContext(ctx,
-		"INSERT INTO kv VALUES (?,?,1) ON CONFLICT DO UPDATE SET value=value+1 RETURNING value", string(IDs), counter).Scan(&n)
+		"INSERT INTO kv VALUES (?,?,1,NULL) ON CONFLICT DO UPDATE SET value=value+1 RETURNING value", string(IDs), counter).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("next of %s: %w", counter, err)
 	}

@@ -17,9 +17,15 @@ func (r *Runner) generation(ctx context.Context, topic string) (int64, error) {
 	if n, ok := r.generations[topic]; ok {
 		return n, nil
 	}
+	// The log's is the higher one where meta.db was lost or put back.
+	last, err := r.o.Log.Generation(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
 	value, err := r.o.Meta.Get(ctx, meta.Positions, r.generationKey(topic))
 	if errors.Is(err, meta.ErrNotFound) {
-		return 0, nil
+		r.generations[topic] = last
+		return last, nil
 	}
 	if err != nil {
 		return 0, err
@@ -28,8 +34,8 @@ func (r *Runner) generation(ctx context.Context, topic string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the last generation of topic %s: %w", topic, err)
 	}
-	r.generations[topic] = n
-	return n, nil
+	r.generations[topic] = max(n, last)
+	return r.generations[topic], nil
 }
 
 // raise keeps a batch's generation before anything of it is appended.

@@ -73,11 +73,21 @@ func Known(ctx context.Context, m *meta.Store) (map[string]string, error) {
 // register returns the id of a connector, which it makes at the first start, and keeps what
 // the connector is now. Of another class it is another source. What it was on another
 // database ends, and what it left there before is its own again where it comes back to it.
-func register(ctx context.Context, m *meta.Store, c Config, class string) (id string, err error) {
+// lost is asked for the id of one that meta has lost.
+func register(ctx context.Context, m *meta.Store, c Config, class string, lost func() (string, error)) (id string, err error) {
 	now := identity{ID: uuid.NewString(), Class: class, Keys: public(c.Keys), Folder: c.Folder}
 	known, err := identityOf(ctx, m, c.Name)
 	if err != nil && !errors.Is(err, meta.ErrNotFound) {
 		return "", err
+	}
+	if err != nil {
+		was, err := lost()
+		if err != nil {
+			return "", err
+		}
+		if was != "" {
+			now.ID = was
+		}
 	}
 	var entries []meta.Entry
 	if err == nil {
@@ -109,4 +119,39 @@ func identityOf(ctx context.Context, m *meta.Store, name string) (known identity
 		err = json.Unmarshal(value, &known)
 	}
 	return known, err
+}
+
+// ownerOf is the source that fills the topics of a connector of which meta knows nothing: its
+// id when meta was lost, for the log still names it. "" when there are no such topics, or they
+// are of sources that meta knows, or of several.
+func (r *Runner) ownerOf(ctx context.Context) (string, error) {
+	if r.o.Kind.Discover == nil {
+		return "", nil
+	}
+	tables, err := r.o.Kind.Discover(ctx, r.o.Config)
+	if err != nil {
+		return "", err
+	}
+	owner := ""
+	for _, t := range tables {
+		switch id := r.o.Log.Owner(t.Topic); {
+		case id == "" || id == owner:
+		case owner == "":
+			owner = id
+		default:
+			return "", nil
+		}
+	}
+	list, err := r.o.Meta.List(ctx, meta.Sources)
+	if err != nil || owner == "" {
+		return "", err
+	}
+	for _, e := range list {
+		var known identity
+		if err := json.Unmarshal(e.Value, &known); err != nil || known.ID == owner {
+			return "", nil //nolint:nilerr // whose it is cannot be told
+		}
+	}
+	r.o.Logger.Warn("connector is known to the log and not to meta.db, it takes its topics over", "source", r.o.Config.Name, "id", owner)
+	return owner, nil
 }

@@ -3,6 +3,9 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
+	"time"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
@@ -16,6 +19,10 @@ type Log interface {
 	Open(ctx context.Context, topic string, c bus.TopicConfig) (Partition, error)
 	// Find returns partition 0 of a topic that is there.
 	Find(topic string) (Partition, bool)
+	// Owner is the id of the source that fills a topic; "" for none.
+	Owner(topic string) string
+	// Generation is that of the topic's last record; 0 where it has none.
+	Generation(ctx context.Context, topic string) (int64, error)
 }
 
 // Partition is one partition's log, as bus.Partition.
@@ -25,6 +32,9 @@ type Partition interface {
 	// Place is the last place of a source; see bus.Partition.
 	Place(source string) (record.Pos, bool)
 }
+
+// lookTimeout bounds the wait for a record that is there.
+const lookTimeout = 10 * time.Second
 
 // OnBus is the bus as a Log.
 func OnBus(b *bus.Bus) Log { return busLog{b} }
@@ -37,6 +47,58 @@ func (l busLog) Find(topic string) (Partition, bool) {
 		return nil, false
 	}
 	return t.Partitions()[0], true
+}
+
+func (l busLog) Owner(topic string) string {
+	t, err := l.bus.Topic(topic)
+	if err != nil {
+		return ""
+	}
+	return t.Config().Source
+}
+
+func (l busLog) Generation(ctx context.Context, topic string) (int64, error) {
+	t, err := l.bus.Topic(topic)
+	if err != nil {
+		return 0, nil //nolint:nilerr // there is none yet
+	}
+	p := t.Partitions()[0]
+	end := p.Stable()
+	if end <= p.LogStart() {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	r := p.Reader(end - 1)
+	defer r.Close()
+	got, err := r.Next(ctx, 1)
+	switch {
+	case fault.CodeOf(err) == fault.Damaged, errors.Is(err, bus.ErrOutOfRange):
+		return 0, nil // the topic's own trouble, of which its next append tells
+	case err != nil:
+		return 0, fmt.Errorf("read the last record of topic %s: %w", topic, err)
+	case len(got.Batches) == 0:
+		return 0, nil
+	}
+	return GenerationOf(got.Batches[len(got.Batches)-1])
+}
+
+// GenerationOf is the generation that a batch's last record, or its mark, belongs to; 0 where
+// it tells of none.
+func GenerationOf(b record.Batch) (int64, error) {
+	if b.Control() {
+		mark, _, err := b.Mark()
+		return mark.Generation, err
+	}
+	records, err := b.Records()
+	if err != nil || len(records) == 0 {
+		return 0, err
+	}
+	text, ok := records[len(records)-1].Header(record.HeaderGen)
+	if !ok {
+		return 0, nil
+	}
+	return strconv.ParseInt(string(text), 10, 64)
 }
 
 func (l busLog) Open(ctx context.Context, topic string, c bus.TopicConfig) (Partition, error) {

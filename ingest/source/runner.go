@@ -322,7 +322,7 @@ func (r *Runner) identify(ctx context.Context) error {
 	if r.id != "" {
 		return nil
 	}
-	id, err := register(ctx, r.o.Meta, r.o.Config, r.o.Kind.Class)
+	id, err := register(ctx, r.o.Meta, r.o.Config, r.o.Kind.Class, func() (string, error) { return r.ownerOf(ctx) })
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type rig struct {
 	log    *sourcetest.Log
 	meta   *meta.Store
 	config map[string]string
+	name   string // the connector's
 
 	ackDelay time.Duration
 	clock    life.Clock
@@ -45,7 +46,7 @@ type rig struct {
 
 func newRig(t sourcetest.TB, dir, journal string, ddl ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog(), clock: life.SystemClock{}, kind: sqlite.Kind}
+	r := &rig{t: t, path: filepath.Join(dir, "port.db"), log: sourcetest.NewLog(), clock: life.SystemClock{}, kind: sqlite.Kind, name: "port"}
 	r.app = openApp(t, r.path, true)
 	r.exec("PRAGMA journal_mode = " + journal)
 	r.exec(ddl...)
@@ -91,7 +92,7 @@ func (r *rig) exec(statements ...string) {
 func (r *rig) start() {
 	r.t.Helper()
 	runner := source.NewRunner(source.Options{
-		Kind: r.kind, Config: source.Config{Name: "port", Keys: r.config}, Log: r.log, Meta: r.meta,
+		Kind: r.kind, Config: source.Config{Name: r.name, Keys: r.config}, Log: r.log, Meta: r.meta,
 		Schemas: schemas.New(r.meta), Logger: slog.New(slog.DiscardHandler),
 		Metrics: source.NewMetrics(nil), Clock: r.clock, Version: "test", AckDelay: r.ackDelay,
 	})

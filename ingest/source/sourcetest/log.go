@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/ingest/source"
 )
@@ -49,7 +50,20 @@ func (l *Log) Open(_ context.Context, name string, c bus.TopicConfig) (source.Pa
 	if l.topics[name] == nil {
 		l.topics[name] = &topic{log: l, name: name, config: c, places: map[string]record.Pos{}}
 	}
+	if l.topics[name].config.Source != c.Source {
+		return nil, fault.Newf(fault.Conflict, "", "topic %s is filled by somebody else", name)
+	}
 	return l.topics[name], nil
+}
+
+// Owner is the source of a topic that is there.
+func (l *Log) Owner(name string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.topics[name] == nil {
+		return ""
+	}
+	return l.topics[name].config.Source
 }
 
 // Find returns a topic that is there.
@@ -58,6 +72,15 @@ func (l *Log) Find(name string) (source.Partition, bool) {
 	defer l.mu.Unlock()
 	t, ok := l.topics[name]
 	return t, ok
+}
+
+// Generation is that of a topic's last record.
+func (l *Log) Generation(_ context.Context, name string) (int64, error) {
+	batches := l.Batches(name)
+	if len(batches) == 0 {
+		return 0, nil
+	}
+	return source.GenerationOf(batches[len(batches)-1])
 }
 
 // Topics names the topics, in order.
