@@ -134,7 +134,7 @@ func TestAMetaPutBackFromBeforeLosesAndDoublesNothing(t *testing.T) {
 			}
 		}
 		backup := map[string][]byte{}
-		for range rapid.IntRange(2, 4).Draw(rt, "lives") {
+		for range rapid.IntRange(2, 3).Draw(rt, "lives") {
 			r.start()
 			work()
 			r.equal("calls")
