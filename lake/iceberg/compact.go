@@ -393,7 +393,11 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	if err != nil {
 		return nil, nil, err
 	}
-	tx := icetable.New(w.handle.name(), w.base.meta, w.base.location, fixedIO(w.io), w).NewTransaction()
+	ground, err := w.ground()
+	if err != nil {
+		return nil, nil, err
+	}
+	tx := icetable.New(w.handle.name(), ground, w.base.location, fixedIO(w.io), w).NewTransaction()
 	rewrite := tx.NewRewrite(nil)
 	if err := w.exchanged(rewrite, r, files, remaining); err != nil {
 		return nil, nil, err
