@@ -79,7 +79,8 @@ func (g *Ingest) reconsider() {
 
 // clear takes what ended connectors left out of their databases.
 func (g *Ingest) clear(ctx context.Context) {
-	if g.o.Clock.Now().Before(g.clearAt) {
+	// No longer than it ever waits, when the clock was set back meanwhile.
+	if wait := g.clearAt.Sub(g.o.Clock.Now()); wait > 0 && wait <= clearAgainMax {
 		return
 	}
 	err := source.Clear(ctx, g.o.Meta, Kinds(), g.reads)

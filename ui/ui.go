@@ -107,16 +107,16 @@ func (u *UI) Run(ctx context.Context, ready func()) error {
 	defer tick.Stop()
 	u.sample()
 	ready()
-	last := u.o.Clock.Now()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		if now := u.o.Clock.Now(); u.hub.Clients() > 0 || now.Sub(last) >= restEvery {
+		if u.hub.Clients() > 0 || time.Since(last) >= restEvery {
 			u.sample()
-			last = now
+			last = time.Now()
 		}
 	}
 }

@@ -111,6 +111,7 @@ type Options struct {
 type Bus struct {
 	o       Options
 	metrics *metrics
+	steady  life.Steady // what is old by it is purged
 	cache   *tailCache
 	flying  *semaphore.Weighted // bytes published and not yet acknowledged
 
@@ -199,7 +200,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{
-		o: o, metrics: m, cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
+		o: o, metrics: m, steady: life.NewSteady(o.Clock), cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
 		topics: map[string]*Topic{}, changed: make(chan struct{}),
 		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
 	}

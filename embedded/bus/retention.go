@@ -108,7 +108,7 @@ func (p *Partition) expire(ctx context.Context) error {
 // message to stay. p.mu is held.
 func (p *Partition) wanted(c TopicConfig) int64 {
 	age, bytesMax := c.limits()
-	cutoff := p.bus.o.Clock.Now().Add(-age).UnixMilli()
+	cutoff := p.bus.steady.Now().Add(-age).UnixMilli()
 	left := p.index.bytes
 	want := p.logStart
 	for i, r := range p.index.runs {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,11 +45,25 @@ func forget(t testing.TB, dir string, b meta.Bucket, key string) {
 }
 
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu      sync.Mutex
+	now     time.Time
+	elapsed time.Duration
 }
 
 func (c *clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }
+func (c *clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.elapsed
+}
+
+// pass lets time go by; jump is somebody who sets the clock.
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.elapsed = c.now.Add(d), c.elapsed+d
+}
+
 func (c *clock) jump(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +81,7 @@ func TestRetentionPurgesOldMessagesButNeverTheLastOneNorPastAHold(t *testing.T) 
 	p := h.partition("t", bus.TopicConfig{Land: true, Keyed: true})
 	for i := range 4 {
 		h.append(p, c.batch(fmt.Sprint(i)))
-		c.jump(10 * time.Hour)
+		c.pass(10 * time.Hour)
 	}
 	// The records are 40, 30, 20 and 10 hours old; a landed topic keeps 24.
 	sweep := func(start int64, finding string) {
@@ -95,7 +110,7 @@ func TestRetentionPurgesOldMessagesButNeverTheLastOneNorPastAHold(t *testing.T) 
 	if got := fmt.Sprint(h.read(p, 2, 1)); got != "[2:2 3:3]" {
 		t.Fatalf("got %s", got)
 	}
-	c.jump(1000 * time.Hour)
+	c.pass(1000 * time.Hour)
 	sweep(3, "")
 	h.restart()
 	p = h.partition("t", bus.TopicConfig{})
@@ -119,15 +134,40 @@ func TestRetentionByBytesAndTheDefaults(t *testing.T) {
 	if small.LogStart() == 0 || small.LogStart() == 5 || week.LogStart() != 0 || h.bus.Stats()[1].Bytes > 300 {
 		t.Fatalf("small starts at %d, week at %d: %+v", small.LogStart(), week.LogStart(), h.bus.Stats())
 	}
-	c.jump(6 * 24 * time.Hour)
+	c.pass(6 * 24 * time.Hour)
 	h.bus.Sweep(t.Context())
 	if week.LogStart() != 0 {
 		t.Fatal("six days are not a week")
 	}
-	c.jump(48 * time.Hour)
+	c.pass(48 * time.Hour)
 	h.bus.Sweep(t.Context())
 	if week.LogStart() != 4 || ever.LogStart() != 0 {
 		t.Fatalf("week starts at %d, ever at %d", week.LogStart(), ever.LogStart())
+	}
+}
+
+// TestAClockThatJumpsPurgesNothingEarly sets the clock an hour ahead and back, at random, while
+// records come: none goes before its time has gone by.
+func TestAClockThatJumpsPurgesNothingEarly(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock = c })
+	p := h.partition("t", bus.TopicConfig{Retention: 90 * time.Minute})
+	rnd, put := rand.New(rand.NewPCG(7, 7)), []time.Duration{}
+	ahead := time.Duration(0)
+	for range 60 {
+		put = append(put, c.Elapsed())
+		h.append(p, c.batch("x"))
+		c.pass(10 * time.Minute)
+		to := time.Duration(rnd.IntN(2)) * time.Hour
+		c.jump(to - ahead)
+		ahead = to
+		h.bus.Sweep(t.Context())
+		if gone := p.LogStart(); gone > 0 && c.Elapsed()-put[gone-1] < 90*time.Minute {
+			t.Fatalf("a record went %s after it came", c.Elapsed()-put[gone-1])
+		}
+	}
+	if p.LogStart() == 0 {
+		t.Error("nothing ever went")
 	}
 }
 

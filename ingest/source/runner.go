@@ -80,7 +80,7 @@ const eventsMax = 20
 // delayedAck is a position that may be acknowledged from a moment on.
 type delayedAck struct {
 	at Position
-	on time.Time
+	on time.Time // by a clock that nobody sets
 }
 
 // NewRunner returns a runner that has not started.
@@ -254,12 +254,12 @@ func (r *Runner) carry(ctx context.Context, s Source, b Batch) error {
 		return err
 	}
 	r.show(s)
-	r.acks = append(r.acks, delayedAck{b.Mark, r.o.Clock.Now().Add(r.o.AckDelay)})
+	r.acks = append(r.acks, delayedAck{b.Mark, time.Now().Add(r.o.AckDelay)})
 	return r.acknowledge(own, s)
 }
 
 func (r *Runner) acknowledge(ctx context.Context, s Source) error {
-	now := r.o.Clock.Now()
+	now := time.Now()
 	due := 0
 	for due < len(r.acks) && !r.acks[due].on.After(now) {
 		due++

@@ -83,7 +83,7 @@ func (h *handle) expirable(st *state, retention time.Duration) []int64 {
 		return nil
 	}
 	newestFirst(snaps)
-	kept, before := h.store.pinned(st.meta), h.store.steady.now().Add(-retention).UnixMilli()
+	kept, before := h.store.pinned(st.meta), h.store.steady.Now().Add(-retention).UnixMilli()
 	old := h.store.thinned(st.meta, snapshotsMax) // which go with any commit
 	for _, s := range snaps[1:] {
 		if s.TimestampMs < before && !kept[s.SnapshotID] && !slices.Contains(old, s.SnapshotID) {

@@ -114,12 +114,12 @@ func (s *Store) collect(ctx context.Context, pause bool) (*names, error) {
 		return nil, err
 	}
 	for _, hd := range heads {
-		began := s.steady.elapsed()
+		began := s.steady.Elapsed()
 		if err := n.follow(ctx, s.pointer.reader, hd); err != nil {
 			return nil, err
 		}
 		if pause {
-			rest(ctx, restShare*(s.steady.elapsed()-began))
+			rest(ctx, restShare*(s.steady.Elapsed()-began))
 		}
 	}
 	n.leased(ctx)

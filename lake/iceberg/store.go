@@ -68,7 +68,7 @@ type Store struct {
 	leases  leases
 	upkeep  upkeep
 	keys    keyCache
-	steady  steady
+	steady  life.Steady
 	sweeper *sweeper
 
 	mu      sync.Mutex // guards what follows; held for moments only
@@ -107,7 +107,7 @@ func newStore(o Options) (*Store, error) {
 		return nil, err
 	}
 	return &Store{
-		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: newSteady(o.Clock), sweeper: newSweeper(),
+		Options: o, root: root, metrics: newMetrics(o.Metrics), leases: newLeases(), upkeep: newUpkeep(), keys: newKeyCache(o.MemoryBytes / keysShare), steady: life.NewSteady(o.Clock), sweeper: newSweeper(),
 		tables: map[table.Ident]*handle{}, damaged: map[table.Ident]error{},
 	}, nil
 }

@@ -46,7 +46,7 @@ const (
 // sweeper is what one sweep leaves to the next.
 type sweeper struct {
 	turn      chan struct{} // one sweep at a time
-	looked    time.Duration // steady.elapsed at the last look; whoever has the turn
+	looked    time.Duration // steady.Elapsed at the last look; whoever has the turn
 	seen      *names        // by that look; nil before the first
 	manifests atomic.Pointer[manifests]
 	live      inFlight
@@ -254,7 +254,7 @@ func (w *sweeping) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := s.steady.elapsed()
+	now := s.steady.Elapsed()
 	w.ran = ran + min(now-s.sweeper.looked, stepMax)
 	folders := map[string]bool{}
 	for key, dir := range w.names.dirs {
@@ -263,12 +263,12 @@ func (w *sweeping) look(ctx context.Context) error {
 		}
 		folder := key.Namespace + "/" + key.Name
 		folders[folder] = true
-		began := s.steady.elapsed()
+		began := s.steady.Elapsed()
 		if err := w.folder(ctx, key, dir, folder); err != nil {
 			return err
 		}
 		if w.pause {
-			rest(ctx, restShare*(s.steady.elapsed()-began))
+			rest(ctx, restShare*(s.steady.Elapsed()-began))
 		}
 	}
 	if w.dry {
@@ -323,7 +323,7 @@ func (w *sweeping) ripe(u unnamed, f stray) bool {
 	case age < grace:
 		return false
 	case w.retention > 0:
-		return age >= w.retention || w.store.steady.now().Sub(f.changed) >= w.retention
+		return age >= w.retention || w.store.steady.Now().Sub(f.changed) >= w.retention
 	}
 	return u.ours || age >= strayGrace
 }
@@ -360,7 +360,7 @@ func (w *sweeping) remove(ctx context.Context) (done catalog.Done, err error) {
 			}
 			continue
 		}
-		began := s.steady.elapsed()
+		began := s.steady.Elapsed()
 		if err := w.names.catchUp(ctx, s.pointer.reader); err != nil { // most of it before the lock
 			return done, err
 		}
@@ -385,7 +385,7 @@ func (w *sweeping) remove(ctx context.Context) (done catalog.Done, err error) {
 		})
 		errs = errors.Join(errs, err)
 		if w.pause {
-			rest(ctx, restShare*(s.steady.elapsed()-began))
+			rest(ctx, restShare*(s.steady.Elapsed()-began))
 		}
 	}
 	if done.FilesRemoved > 0 && w.auto {

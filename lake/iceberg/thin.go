@@ -32,7 +32,7 @@ func (s *Store) thinned(meta icetable.Metadata, most int) []int64 {
 	}
 	newestFirst(snaps)
 	kept := s.pinned(meta)
-	now, newest := s.steady.now(), time.UnixMilli(snaps[0].TimestampMs)
+	now, newest := s.steady.Now(), time.UnixMilli(snaps[0].TimestampMs)
 	out := spent(snaps, kept, func(at time.Time) time.Duration { return min(now.Sub(at), newest.Sub(at)) })
 	if len(snaps)-len(out) > snapshotsDoubt {
 		out = spent(snaps, kept, newest.Sub)

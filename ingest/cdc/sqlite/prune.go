@@ -46,7 +46,8 @@ func (r *reader) Ack(ctx context.Context, at source.Position) error {
 }
 
 func (p *pruner) idle(ctx context.Context, r *reader) {
-	if now := r.env.Now(); now.Sub(p.last) >= pruneRest {
+	// A clock that was set back must not make it rest for as long.
+	if now := r.env.Now(); now.Sub(p.last) >= pruneRest || now.Before(p.last) {
 		p.run(ctx, r)
 		p.last = now
 	}
