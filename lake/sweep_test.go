@@ -691,3 +691,25 @@ func equalRows(t *testing.T, h *house, n int) {
 		t.Fatalf("%d rows, want %d", len(rows), n)
 	}
 }
+
+// TestSweepOfWhatWasCompactedTwice: the file that a compaction made goes like any other once it is
+// written anew itself.
+func TestSweepOfWhatWasCompactedTwice(t *testing.T) {
+	h, c := fresh(t)
+	tab := h.ensure(orders, orderColumns)
+	for i := range int64(3) {
+		commit(t, tab, table.Change{Rows: numbered(i*10, 1, 10)})
+	}
+	h.compact(orders)
+	h.sweptHours(c, 1)
+	commit(t, tab, table.Change{Rows: numbered(100, 1, 10)})
+	h.compact(orders)
+	if _, err := h.Upkeep().Execute(t.Context(), orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	h.sweptHours(c, 3)
+	if left := slices.DeleteFunc(h.files(), func(p string) bool { return !strings.HasSuffix(p, ".parquet") }); len(left) != 1 {
+		t.Fatalf("files %q", left)
+	}
+	equalRows(t, h, 40)
+}
