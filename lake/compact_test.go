@@ -153,8 +153,10 @@ func TestCompactionKeepsValues(t *testing.T) {
 			fmt.Sprintf(`{"id":%d,"f":1.5,"dec":"1.25","c boolean":true,"c double":-0.1,"c date":"2026-02-03","c time":"01:02:03.000004","c timestamp":"1969-01-02 03:04:05.000006","c timestamptz":"2300-01-02T03:04:05Z","c string":"é'\"x","c binary":"AAEC/w==","c uuid":"00112233-4455-6677-8899-aabbccddeeff","c decimal(38,10)":"9999999999999999999999999999.0123456789"}`, i),
 			fmt.Sprintf(`{"id":%d}`, 100+i))})
 	}
-	commit(t, tab, table.Change{Widen: map[string]record.Type{"id": record.Long, "f": record.Double, "dec": "decimal(9,2)"}, Relax: []string{"id"},
-		AddColumns: []table.Column{{Name: "new", Type: record.String}}})
+	commit(t, tab, table.Change{
+		Widen: map[string]record.Type{"id": record.Long, "f": record.Double, "dec": "decimal(9,2)"}, Relax: []string{"id"},
+		AddColumns: []table.Column{{Name: "new", Type: record.String}},
+	})
 	wide := tab.Columns()
 	commit(t, tab, table.Change{Rows: rows(t, wide, `{"id":5000000000,"f":1e300,"dec":"1234567.89","new":"n"}`)})
 	want := h.read(id, catalog.At{})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -98,12 +99,13 @@ func (b *bench) plain(ctx context.Context, l *lake.Lake, alone *duck.Conn, name 
 	}
 	defer scan.Release()
 	for i, f := range scan.Files {
-		rows := "SELECT * EXCLUDE (filename, file_row_number) FROM read_parquet(" + duck.Quote(f.Path) + ", filename=true, file_row_number=true) f"
+		var rows strings.Builder
+		rows.WriteString("SELECT * EXCLUDE (filename, file_row_number) FROM read_parquet(" + duck.Quote(f.Path) + ", filename=true, file_row_number=true) f")
 		for _, d := range scan.Deletes {
-			rows += " ANTI JOIN (SELECT pos FROM read_parquet(" + duck.Quote(d) + ") WHERE file_path = " + duck.Quote(scan.PathPrefix+f.Path) + ") d ON f.file_row_number = d.pos"
+			rows.WriteString(" ANTI JOIN (SELECT pos FROM read_parquet(" + duck.Quote(d) + ") WHERE file_path = " + duck.Quote(scan.PathPrefix+f.Path) + ") d ON f.file_row_number = d.pos")
 		}
 		path := filepath.Join(b.dir, fmt.Sprintf("plain-%s-%d.parquet", name, i))
-		if err := alone.Exec(ctx, "COPY ("+rows+") TO "+duck.Quote(path)+" (FORMAT parquet, COMPRESSION zstd)"); err != nil {
+		if err := alone.Exec(ctx, "COPY ("+rows.String()+") TO "+duck.Quote(path)+" (FORMAT parquet, COMPRESSION zstd)"); err != nil {
 			return nil, err
 		}
 		out = append(out, path)

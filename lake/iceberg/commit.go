@@ -87,9 +87,12 @@ func (s *state) mayWrite(id table.Ident, owner string) error {
 	return s.canWrite(id)
 }
 
-// canWrite refuses a table of a kind that Tarn reads only.
+// ours tells whether the table is of the kind that Tarn writes; others it only reads.
+func (s *state) ours() bool { return s.meta.Version() == 2 && s.meta.PartitionSpec().IsUnpartitioned() }
+
+// canWrite refuses a table that is not ours.
 func (s *state) canWrite(id table.Ident) error {
-	if s.meta.Version() != 2 || !s.meta.PartitionSpec().IsUnpartitioned() {
+	if !s.ours() {
 		return fault.New(fault.Invalid, "write to "+id.String(), "Tarn writes unpartitioned tables of Iceberg format 2; this one was made otherwise")
 	}
 	return nil

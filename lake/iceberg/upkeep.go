@@ -5,6 +5,7 @@ package iceberg
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,10 +67,8 @@ func (u *upkeep) look(h *handle) {
 	if time.Now().Before(u.await[h]) {
 		return
 	}
-	for _, other := range u.due {
-		if other == h {
-			return
-		}
+	if slices.Contains(u.due, h) {
+		return
 	}
 	u.due = append(u.due, h)
 	select {
@@ -172,8 +171,8 @@ func (h *handle) maintain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if st.canWrite(h.ident) != nil {
-		return nil // another engine's
+	if !st.ours() {
+		return nil
 	}
 	files, err := st.fileSet(ctx, h.store)
 	if err != nil {
