@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -539,5 +540,35 @@ func TestCatalogThatCannotWrite(t *testing.T) {
 	h = open(t, h.dir, disk.Local)
 	if n := len(h.read(orders, catalog.At{})); n != 7 {
 		t.Fatalf("%d rows of 7", n)
+	}
+}
+
+// TestCompactionReadsWhatOthersTakeOut: the files that a compaction reads stay until it has, though their
+// snapshot is no more the last one, is to be expired, and is swept.
+func TestCompactionReadsWhatOthersTakeOut(t *testing.T) {
+	var h *house
+	clock, armed := newHandClock(), false
+	hook := func(op, path string) error {
+		if !armed || op != "create" || !strings.HasSuffix(path, ".parquet") {
+			return nil
+		}
+		armed = false
+		h.compact(orders)
+		clock.pass(time.Hour)
+		h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond})
+		h.sweptHours(clock, 3)
+		return nil
+	}
+	h = openAt(t, filepath.Join(memoryDir(t), "lake"), &disk.FS{Hook: hook}, clock)
+	h.committed(5)
+	want := h.read(orders, catalog.At{})
+	armed = true
+	if done, err := h.Upkeep().Execute(t.Context(), orders, catalog.Order{Action: catalog.Compact}); err != nil || done.FilesAdded != 0 || armed {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	equal(t, h.read(orders, catalog.At{}), want...)
+	h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond})
+	if left := h.snapshots(orders); len(left) != 1 {
+		t.Fatalf("snapshots %v", left)
 	}
 }
