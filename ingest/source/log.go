@@ -60,7 +60,7 @@ func (l busLog) Owner(topic string) string {
 func (l busLog) Generation(ctx context.Context, topic string) (int64, error) {
 	t, err := l.bus.Topic(topic)
 	if err != nil {
-		return 0, nil //nolint:nilerr // there is none yet
+		return 0, nil // there is none yet
 	}
 	p := t.Partitions()[0]
 	end := p.Stable()

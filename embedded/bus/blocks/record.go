@@ -216,8 +216,8 @@ func chain(buf []byte) (n int) {
 
 // indexed is what the server's index.db tells of the files that it was written for.
 type indexed struct {
-	first, files, newest uint64
-	tail                 []byte // the newest file's last bytes
+	first, files uint64
+	tail         []byte // the newest file's last bytes
 }
 
 // readIndex reads as much of an index.db as tells whether the server will go by it.
