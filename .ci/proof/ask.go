@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -70,7 +71,11 @@ func refusal(status int, body []byte) *Refusal {
 
 // SQL asks for JSON.
 func (p *Process) SQL(ctx context.Context, text string) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, SQLWithin)
+	return p.within(ctx, SQLWithin, text)
+}
+
+func (p *Process) within(ctx context.Context, limit time.Duration, text string) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	body, err := p.post(ctx, "application/json", text)
 	if err != nil {

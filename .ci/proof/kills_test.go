@@ -26,7 +26,7 @@ func points(hasty bool) []string {
 // Within these a running Tarn under load must come to an armed point, and a kill at
 // random falls.
 const (
-	pointWithin = 2 * time.Minute
+	pointWithin = 3 * time.Minute
 	killWithin  = 2500 * time.Millisecond
 )
 

@@ -20,6 +20,9 @@ var orders = []struct{ Action, statement string }{
 // sweepEach is how many tables have their other orders from one sweep to the next.
 const sweepEach = 4
 
+// orderWithin bounds an order, which may wait for a sweep of all tables that is under way and rests a lot.
+const orderWithin = 10 * time.Minute
+
 // upkeepEvery is from the end of one order to the next one: Tarn has other work too.
 const upkeepEvery = 20 * time.Millisecond
 
@@ -105,7 +108,7 @@ func (u *Upkeep) run(ctx context.Context) {
 // order gives one order and counts what it did. That the table is not there yet, or that a Tarn on
 // its way down takes no orders, is no error.
 func (u *Upkeep) order(ctx context.Context, action, statement string) error {
-	a, err := u.p.SQL(ctx, statement)
+	a, err := u.p.within(ctx, orderWithin, statement)
 	if r := new(Refusal); errors.As(err, &r) && (r.Code == "not_found" || r.Code == "unavailable") {
 		return nil
 	}

@@ -5,7 +5,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -74,8 +76,8 @@ func (s *series) quarter(name string, q int) (float64, bool) {
 
 // tell prints each gauge's medians of the four quarters, and is an error that names what is
 // not flat.
-func (s *series) tell() error {
-	fmt.Printf("soak_minutes=%.1f\nsoak_samples=%d\n", s.ended.Sub(s.began).Minutes(), len(s.samples))
+func (s *series) tell(out io.Writer) error {
+	_, _ = fmt.Fprintf(out, "soak_minutes=%.1f\nsoak_samples=%d\n", s.ended.Sub(s.began).Minutes(), len(s.samples))
 	slow := 1.0 // by how much the machine itself was slower in the last quarter than in the second
 	if then, ok := s.quarter("yardstick_ms", 1); ok && then > 0 {
 		now, _ := s.quarter("yardstick_ms", 3)
@@ -83,10 +85,11 @@ func (s *series) tell() error {
 	}
 	var grown []error
 	for _, g := range gauges {
-		line := "soak_" + g.name
+		var line strings.Builder
+		line.WriteString("soak_" + g.name)
 		for q := range 4 {
 			if v, ok := s.quarter(g.name, q); ok {
-				line += fmt.Sprintf(" q%d=%s", q+1, short(v))
+				_, _ = fmt.Fprintf(&line, " q%d=%s", q+1, short(v))
 			}
 		}
 		then, ok := s.quarter(g.name, 1)
@@ -96,13 +99,13 @@ func (s *series) tell() error {
 			if g.paced {
 				most *= slow
 			}
-			line += " bound=" + short(most)
+			line.WriteString(" bound=" + short(most))
 			if now > most {
-				line += " GROWN"
+				line.WriteString(" GROWN")
 				grown = append(grown, fmt.Errorf("%s is not flat: %s in the second quarter, %s in the last, bound %s", g.name, short(then), short(now), short(most)))
 			}
 		}
-		fmt.Println(line)
+		_, _ = fmt.Fprintln(out, line.String())
 	}
 	return errors.Join(grown...)
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 // soak is one run.
 type soak struct {
+	out    io.Writer // of figures
 	length time.Duration
 	every  time.Duration // from one sample to the next
 	source *source
@@ -39,6 +41,7 @@ func main() {
 		os.Exit(2)
 	}
 	s := &soak{
+		out:    os.Stdout,
 		length: *length, every: *every,
 		source: &source{path: filepath.Join(flag.Arg(1), "source.db"), tables: *tables, rows: *rows},
 		house: &proof.House{
@@ -81,7 +84,7 @@ func (s *soak) run(ctx context.Context) error {
 		return err
 	}
 	s.tellLog()
-	return series.tell()
+	return series.tell(s.out)
 }
 
 // load writes and samples until the time is up.
@@ -110,7 +113,7 @@ func (s *soak) load(ctx context.Context) (*series, error) {
 				return nil, errors.Join(err, errors.New(s.house.Tail()))
 			}
 			out.add(now)
-			fmt.Println(now)
+			_, _ = fmt.Fprintln(s.out, now)
 		}
 	}
 }
@@ -156,7 +159,7 @@ func (s *soak) tellCommits(ctx context.Context, out *series) error {
 			return err
 		}
 		for _, r := range a.Rows {
-			fmt.Printf("soak_commits_q%d operation=%v commits=%v p50_ms=%v p99_ms=%v max_ms=%v\n", q+1, r[0], r[1], r[2], r[3], r[4])
+			_, _ = fmt.Fprintf(s.out, "soak_commits_q%d operation=%v commits=%v p50_ms=%v p99_ms=%v max_ms=%v\n", q+1, r[0], r[1], r[2], r[3], r[4])
 		}
 	}
 	return nil
@@ -175,8 +178,8 @@ func (s *soak) tellLog() {
 			continue
 		}
 		if n++; n <= shown {
-			fmt.Print("said: ", line)
+			_, _ = fmt.Fprint(s.out, "said: ", line)
 		}
 	}
-	fmt.Printf("soak_warnings=%d\n", n)
+	_, _ = fmt.Fprintf(s.out, "soak_warnings=%d\n", n)
 }
