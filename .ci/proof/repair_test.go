@@ -85,6 +85,13 @@ func TestRepair(t *testing.T) {
 	p = up(t, s.House)
 	goesOn(t, s, p)
 
+	start := func(sub *testing.T) *proof.Process { // for the next part to find it up
+		sub.Helper()
+		p, err := s.House.Up(sub.Context())
+		must(sub, err)
+		t.Cleanup(p.Kill)
+		return p
+	}
 	var end int64 // of the log of mess
 	for _, c := range []struct {
 		name   string
@@ -118,7 +125,7 @@ func TestRepair(t *testing.T) {
 			must(t, err)
 			c.harm()
 			if c.starts {
-				p = up(t, s.House)
+				p = start(t)
 				_, err := p.SQL(t.Context(), "SELECT * FROM "+c.shows+" LIMIT 1000000")
 				if r := new(proof.Refusal); !errors.As(err, &r) || r.Code != "damaged" || !strings.Contains(r.Hint, "tarn repair") {
 					t.Fatalf("%s answers %v", c.shows, err)
@@ -137,7 +144,7 @@ func TestRepair(t *testing.T) {
 			repaired(t, s, exitFindings, nil, c.says...)
 			repaired(t, s, exitOK, []string{"--yes"}, append(c.says, "done: ")...)
 			repaired(t, s, exitOK, []string{"--deep"}, "all is whole")
-			p = up(t, s.House)
+			p = start(t)
 			if strings.Contains(c.name, "gone") {
 				wants(t, p, "SELECT count(*) FROM silver.mess WHERE _generation < (SELECT max(_generation) FROM silver.mess)", "[[0]]")
 				sameRows(t, s, p, "mess")
