@@ -27,6 +27,7 @@ type examiner struct {
 
 	files     map[string]*spoilt // nil for a whole one
 	manifests map[string]manifest
+	others    bool // a file was met that is not Parquet, which Tarn does not write
 }
 
 // manifest is what was found in one.
@@ -137,11 +138,13 @@ func (x *examiner) file(ctx context.Context, df iceberg.DataFile) (*spoilt, erro
 	if bad, known := x.files[path]; known {
 		return bad, nil
 	}
+	parquet := strings.EqualFold(string(df.FileFormat()), string(iceberg.ParquetFile))
+	x.others = x.others || !parquet
 	err = weigh(path, df.FileSizeBytes())
-	if err == nil {
+	if err == nil && parquet {
 		err = ends(path)
 	}
-	if err == nil && x.deep {
+	if err == nil && parquet && x.deep {
 		err = x.decode(ctx, path, df)
 	}
 	bad, is := errors.AsType[*spoilt](err)
@@ -185,7 +188,7 @@ func (x *examiner) decode(ctx context.Context, path string, df iceberg.DataFile)
 	defer func() { _ = conn.Close() }()
 	if df.ContentType() != iceberg.EntryContentData {
 		var n int64
-		err := conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT hash(file_path, pos) AS h FROM read_parquet("+fileList([]string{path})+")) WHERE h IS NOT NULL").Scan(&n)
+		err := conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT hash(f) AS h FROM read_parquet("+fileList([]string{path})+") f) WHERE h IS NOT NULL").Scan(&n)
 		if err != nil {
 			return suspect(err, dataFile{path: path, bytes: -1})
 		}
@@ -246,7 +249,7 @@ func (x *examiner) bounds(ctx context.Context, conn *duck.Conn, path string, df 
 		if err := conn.QueryRowContext(ctx, query).Scan(&least, &most); err != nil {
 			return err
 		}
-		if least != nil && most != nil && (*least != low || *most != high) {
+		if least != nil && most != nil && (*least < low || *most > high) {
 			return &spoilt{path, fmt.Sprintf("column %s goes from %d to %d, and from %d to %d in the metadata", c.Name, *least, *most, low, high)}
 		}
 	}

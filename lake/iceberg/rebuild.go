@@ -19,6 +19,7 @@ import (
 	iceview "github.com/apache/iceberg-go/view"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/fault"
 	"tarn/embedded/repair"
 	"tarn/lake/table"
 )
@@ -30,10 +31,11 @@ type entry struct {
 	view     bool
 }
 
-// catalogue reads the catalog without changing anything. One that is damaged is made
-// anew of what lies in the warehouse, in mind, and with the order to do so on the disk.
+// catalogue reads the catalog without changing anything. One that is damaged or missing, and
+// none that could not be read for another reason, is made anew of what lies in the warehouse, in mind, and with the order to do so on the disk.
 func (w *ward) catalogue(ctx context.Context) ([]entry, []repair.Finding, error) {
 	path := filepath.Join(w.Dir, catalogFile)
+	_, gone := os.Stat(path)
 	entries, err := w.readCatalog(ctx, path)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
@@ -42,6 +44,15 @@ func (w *ward) catalogue(ctx context.Context) ([]entry, []repair.Finding, error)
 		return entries, nil, nil
 	}
 	problem := plain(err)
+	if !errors.Is(gone, os.ErrNotExist) {
+		// The copy was read to its end, so an error of reading and writing is of its own folder.
+		if fault.CodeOf(err) != fault.Damaged || strings.Contains(err.Error(), "I/O error") {
+			return nil, nil, fmt.Errorf("read a copy of %s: %w", path, err)
+		}
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Unwrap() != nil {
+			problem = f.Unwrap().Error() // what to do is said here
+		}
+	}
 	if entries, err = w.gather(); err != nil || len(entries) == 0 && problem == plain(os.ErrNotExist) {
 		return nil, nil, err
 	}
@@ -73,9 +84,6 @@ func (w *ward) readCatalog(ctx context.Context, path string) ([]entry, error) {
 	}
 	p, err := openPointers(ctx, copied, w.root)
 	if err != nil {
-		if cause := errors.Unwrap(err); cause != nil {
-			err = cause // which says what is wrong; what to do is said here
-		}
 		return nil, err
 	}
 	defer func() { _ = p.Close() }()

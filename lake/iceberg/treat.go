@@ -40,6 +40,15 @@ func (w *ward) plan(ctx context.Context, p *patient) (*treatment, error) {
 		return w.abandon(p, "no metadata of the table is whole"), nil
 	}
 	x := w.examiner(w.o.Deep, columns(p.base.meta.CurrentSchema(), p.base.meta.Properties()))
+	t, err := w.choose(ctx, p, x)
+	if err == nil && t != nil && (x.others || (&state{meta: p.base.meta}).canWrite(p.id) != nil) {
+		return &treatment{hint: "Tarn only reads tables of this kind, and does nothing to it: mend it with the program that writes it, or put its folder back from a backup"}, nil
+	}
+	return t, err
+}
+
+// choose is plan for a table that Tarn can write, which any edition of it can be read as.
+func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment, error) {
 	now, err := x.snapshot(ctx, p.base.meta.CurrentSnapshot())
 	if err != nil {
 		return nil, err

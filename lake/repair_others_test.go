@@ -1,0 +1,69 @@
+//go:build duckdb_arrow
+
+package lake_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/iceberg-go"
+	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/embedded/disk"
+	"tarn/embedded/repair"
+	"tarn/lake/table"
+)
+
+// othersTable is a table of a stopped lake that another program has made one of format 3, with
+// a deletion vector.
+func othersTable(t *testing.T) *house {
+	t.Helper()
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one)})
+	commit(t, tab, table.Change{Rows: numbered(10, 1, 50)})
+	must(t, h.Close())
+	h.transaction(func(tx *icetable.Transaction) error {
+		if err := tx.UpgradeFormatVersion(3); err != nil {
+			return err
+		}
+		return tx.SetProperties(iceberg.Properties{"write.delete.mode": "merge-on-read"})
+	})
+	h.transaction(func(tx *icetable.Transaction) error {
+		return tx.Delete(t.Context(), iceberg.EqualTo(iceberg.Reference("id"), int64(12)), nil)
+	})
+	return h
+}
+
+// TestTablesOfOthersAreLeftAlone: one that is whole is, and one that is damaged is told of only.
+func TestTablesOfOthersAreLeftAlone(t *testing.T) {
+	h := othersTable(t)
+	if len(h.matching(orders, "data/*.puffin")) == 0 {
+		t.Fatal("no deletion vector was written")
+	}
+	before := folderHash(t, h.dir)
+	found, err := repaired(t, h.dir, disk.Local, repair.Order{Deep: true, Yes: true}, 0, nil)
+	if err != nil || len(found) > 0 || folderHash(t, h.dir) != before {
+		t.Fatalf("of a whole table it found %+v, %v", found, err)
+	}
+	harms["cut by 1"](t, last(h.matching(orders, "data/*.puffin")))
+	before = folderHash(t, h.dir)
+	found, err = repaired(t, h.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err != nil || len(found) != 1 || found[0].Done || found[0].Action != "" || !strings.Contains(found[0].Hint, "Tarn only reads") || folderHash(t, h.dir) != before {
+		t.Fatalf("of a damaged table it found %+v, %v", found, err)
+	}
+}
+
+// TestACatalogThatCannotBeReadIsNotMadeAnew: where the copy could not be made, the catalog
+// may be whole.
+func TestACatalogThatCannotBeReadIsNotMadeAnew(t *testing.T) {
+	s := newScene(t, 1)
+	must(t, s.Close())
+	before := folderHash(t, s.dir)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	found, err := repaired(t, s.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err == nil || len(found) > 0 || folderHash(t, s.dir) != before {
+		t.Fatalf("it found %+v, %v", found, err)
+	}
+}
