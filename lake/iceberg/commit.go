@@ -110,12 +110,11 @@ type work struct {
 	base   *state
 	io     *fileIO
 
-	landed    *state            // what the catalog took; nil until then
-	doubtful  bool              // the catalog could not be asked whether it did
-	manifests int               // of the snapshot that is being made
-	replaces  bool              // a compaction
-	hidden    []int64           // snapshots on the way to the last one, which are not kept
-	cut       icetable.Metadata // the base with its times cut to the clock's; nil where that is not behind
+	landed    *state  // what the catalog took; nil until then
+	doubtful  bool    // the catalog could not be asked whether it did
+	manifests int     // of the snapshot that is being made
+	replaces  bool    // a compaction
+	hidden    []int64 // snapshots on the way to the last one, which are not kept
 }
 
 func (w *work) run(ctx context.Context, c table.Change) (table.Snapshot, *table.Committed, error) {
@@ -145,11 +144,7 @@ func (w *work) finish(build func() (*table.Committed, *fileSet, error)) (table.S
 // build writes the files, then the metadata, then moves the catalog. It returns the
 // new snapshot's files where those of the base are known.
 func (w *work) build(ctx context.Context, c table.Change) (*table.Committed, *fileSet, error) {
-	ground, err := w.ground()
-	if err != nil {
-		return nil, nil, err
-	}
-	tx := icetable.New(w.handle.name(), ground, w.base.location, fixedIO(w.io), w).NewTransaction()
+	tx := icetable.New(w.handle.name(), w.base.meta, w.base.location, fixedIO(w.io), w).NewTransaction()
 	if err := w.evolve(tx, c); err != nil {
 		return nil, nil, err
 	}

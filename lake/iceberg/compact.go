@@ -196,6 +196,10 @@ func (r *rewrite) write(ctx context.Context) error {
 // unsorted is the metadata without the order that another engine may have given a table: the library would
 // sort each batch by it, and a row's place would no longer follow from its old one.
 func unsorted(st *state) (icetable.Metadata, error) {
+	st, err := st.base()
+	if err != nil {
+		return nil, err
+	}
 	none := icetable.UnsortedSortOrder
 	return icetable.UpdateTableMetadata(st.meta, []icetable.Update{
 		icetable.NewAddSortOrderUpdate(&none), icetable.NewSetDefaultSortOrderUpdate(icetable.UnsortedSortOrderID),
@@ -393,11 +397,7 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	if err != nil {
 		return nil, nil, err
 	}
-	ground, err := w.ground()
-	if err != nil {
-		return nil, nil, err
-	}
-	tx := icetable.New(w.handle.name(), ground, w.base.location, fixedIO(w.io), w).NewTransaction()
+	tx := icetable.New(w.handle.name(), w.base.meta, w.base.location, fixedIO(w.io), w).NewTransaction()
 	rewrite := tx.NewRewrite(nil)
 	if err := w.exchanged(rewrite, r, files, remaining); err != nil {
 		return nil, nil, err

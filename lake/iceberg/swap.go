@@ -40,27 +40,20 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 		// The library writes one with each rewrite, which would be wrong after the next new column.
 		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
-	ground, err := w.ground()
-	if err != nil {
-		return nil, "", err
-	}
-	meta, err := icetable.UpdateTableMetadata(ground, updates, w.base.location)
+	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err
 	}
 	note(w.base.meta, meta)
 	shorter, err := w.mergeManifests(meta, updates)
 	if err == nil && shorter != nil {
-		meta, err = icetable.UpdateTableMetadata(ground, shorter, w.base.location)
+		meta, err = icetable.UpdateTableMetadata(w.base.meta, shorter, w.base.location)
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	location := nextMetadata(meta.Location(), w.base.location)
 	content, err := json.Marshal(meta)
-	if err == nil {
-		content, err = w.forward(content)
-	}
 	if err != nil {
 		return nil, "", err
 	}
