@@ -47,7 +47,7 @@ type wards struct {
 	dir *datadir.Dir
 	cfg config.Config
 
-	starts func(topic string, partition int32) (int64, bool) // nil where meta.db cannot be read
+	starts func(topic string, partition int32) (int64, [][2]int64, bool) // nil where meta.db cannot be read
 }
 
 // memory looks at meta.db, which nothing else holds, and reads from it where the log begins.

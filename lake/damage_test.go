@@ -140,8 +140,14 @@ func rawAfter(n int) (out []string) {
 // repaired is `tarn repair` over a lake whose log begins at an offset.
 func repaired(t testing.TB, dir string, fs *disk.FS, order repair.Order, logStart int64, asked *[]string) ([]repair.Finding, error) {
 	t.Helper()
+	return repairedWith(t, dir, fs, order, logStart, nil, asked)
+}
+
+// repairedWith is repaired with a log that has holes.
+func repairedWith(t testing.TB, dir string, fs *disk.FS, order repair.Order, logStart int64, lost [][2]int64, asked *[]string) ([]repair.Finding, error) {
+	t.Helper()
 	return lake.Repair(options(dir, fs), lake.RepairOptions{
-		LogStart: func(string, int32) (int64, bool) { return logStart, true },
+		LogStart: func(string, int32) (int64, [][2]int64, bool) { return logStart, lost, true },
 		Resnapshot: func(_ context.Context, source, _ string) error {
 			if asked != nil {
 				*asked = append(*asked, source)

@@ -13,8 +13,9 @@ import (
 
 // RepairOptions are what a repair asks of the rooms before it in the way.
 type RepairOptions struct {
-	// LogStart tells the first offset that the log holds of a partition; false where nobody knows.
-	LogStart func(topic string, partition int32) (int64, bool)
+	// LogStart tells the first offset that the log holds of a partition, and what it has lost
+	// behind that, each from an offset to before another; false where nobody knows.
+	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
 	// Resnapshot asks for a new snapshot of a source's table, "source id/schema.table".
 	Resnapshot func(ctx context.Context, source, reason string) error
 }

@@ -67,3 +67,27 @@ func TestACatalogThatCannotBeReadIsNotMadeAnew(t *testing.T) {
 		t.Fatalf("it found %+v, %v", found, err)
 	}
 }
+
+// TestNoHoleOfTheLogIsSkipped damages a table where damage has taken records of the log too.
+func TestNoHoleOfTheLogIsSkipped(t *testing.T) {
+	const commits = 5
+	for name, lost := range map[string][2]int64{
+		"behind the table":                       {55, 60},
+		"from what would be landed once more on": {44, 55},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, commits)
+			must(t, s.Close())
+			harms["missing"](t, last(s.manifests(raw)))
+			found, err := repairedWith(t, s.dir, disk.Local, repair.Order{Yes: true}, 0, [][2]int64{lost}, nil)
+			if err != nil || len(found) != 1 || (found[0].Loss == "") != (lost[0] >= commits*perCommit) {
+				t.Fatalf("did %+v, %v", found, err)
+			}
+			h := &scene{house: open(t, s.dir, disk.Local)}
+			h.openTables()
+			if landed(t, h.raw) != commits-1 {
+				t.Fatalf("landing goes on at %d", landed(t, h.raw)*perCommit)
+			}
+		})
+	}
+}

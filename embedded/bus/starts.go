@@ -8,10 +8,10 @@ import (
 	"tarn/embedded/meta"
 )
 
-// LogStarts tells of a log that nobody has open from which offset on it holds all records of a
-// partition, as meta.db knows it: behind the log start and what damage has taken. A partition
-// whose files are gone is unknown.
-func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic string, partition int32) (int64, bool), error) {
+// LogStarts tells of a log that nobody has open where it begins of a partition, and what
+// damage has taken behind that, each from an offset to before another, as meta.db knows it. A
+// partition whose files are gone is unknown.
+func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic string, partition int32) (start int64, lost [][2]int64, known bool), error) {
 	topics, err := m.List(ctx, meta.Topics)
 	if err != nil {
 		return nil, err
@@ -48,17 +48,18 @@ func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic strin
 		}
 		known[e.Key] = t.Offset
 	}
+	holes := map[string][][2]int64{}
 	for _, e := range checks {
 		var c checkpoint
-		if at, there := known[e.Key]; there && json.Unmarshal(e.Value, &c) == nil {
+		if json.Unmarshal(e.Value, &c) == nil {
 			for _, g := range c.Damage {
-				at = max(at, g.After)
+				holes[e.Key] = append(holes[e.Key], [2]int64{g.First, g.After})
 			}
-			known[e.Key] = at
 		}
 	}
-	return func(topic string, partition int32) (int64, bool) {
-		start, ok := known[partitionLabel(topic, partition)]
-		return start, ok
+	return func(topic string, partition int32) (int64, [][2]int64, bool) {
+		label := partitionLabel(topic, partition)
+		start, ok := known[label]
+		return start, holes[label], ok
 	}, nil
 }

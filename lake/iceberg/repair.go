@@ -25,9 +25,9 @@ import (
 type RepairOptions struct {
 	Options
 	repair.Order
-	// LogStart tells the first offset that the log holds of a partition; false where it does
-	// not know.
-	LogStart func(topic string, partition int32) (int64, bool)
+	// LogStart tells the first offset that the log holds of a partition, and what it has lost
+	// behind that, each from an offset to before another; false where it does not know.
+	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
 	// Resnapshot asks for a new snapshot of a source's table, named as in table.PropSource.
 	Resnapshot func(ctx context.Context, source, reason string) error
 }

@@ -265,7 +265,8 @@ func (w *ward) covered(from, to map[string]string) bool {
 				if next >= at.Next {
 					continue
 				}
-				if start, known := w.logStart(topic, part); !known || start > next {
+				start, lost, known := w.logStart(topic, part)
+				if !known || start > next || slices.ContainsFunc(lost, func(hole [2]int64) bool { return hole[0] < at.Next && hole[1] > next }) {
 					return false
 				}
 			}
@@ -283,7 +284,7 @@ func (w *ward) reaches(offsets map[string]string) bool {
 		}
 		for topic, parts := range then {
 			for part, at := range parts {
-				if start, known := w.logStart(topic, part); !known || start > at.Next {
+				if start, _, known := w.logStart(topic, part); !known || start > at.Next {
 					return false
 				}
 			}
@@ -292,10 +293,10 @@ func (w *ward) reaches(offsets map[string]string) bool {
 	return len(offsets) > 0
 }
 
-func (w *ward) logStart(topic, part string) (int64, bool) {
+func (w *ward) logStart(topic, part string) (start int64, lost [][2]int64, known bool) {
 	var n int32
 	if _, err := fmt.Sscan(part, &n); err != nil || w.o.LogStart == nil {
-		return 0, false
+		return 0, nil, false
 	}
 	return w.o.LogStart(topic, n)
 }
@@ -319,7 +320,8 @@ func (w *ward) landsAgain(from, to map[string]string) string {
 	return strings.Join(said, "")
 }
 
-// onLog is a mark whose offsets the log has: where it begins later, landing goes on there.
+// onLog is a mark whose offsets the log has: where it begins later, landing goes on there. It
+// stops before a hole: what lies before that is landed first.
 func (w *ward) onLog(from map[string]string, m *mark) *mark {
 	out := *m
 	out.offsets = maps.Clone(m.offsets)
@@ -328,7 +330,7 @@ func (w *ward) onLog(from map[string]string, m *mark) *mark {
 		_ = json.Unmarshal([]byte(m.offsets[key]), &then)
 		for topic, parts := range then {
 			for part, at := range parts {
-				if start, known := w.logStart(topic, part); known && start > at.Next {
+				if start, _, known := w.logStart(topic, part); known && start > at.Next {
 					at.Next, at.Places = start, nil
 					parts[part] = at
 				}
