@@ -134,6 +134,15 @@ func TestRepairWithoutTheLog(t *testing.T) {
 				h.landMirrored(commits + 1)
 			},
 		},
+		"a mirror whose metadata tells less than was landed": {
+			file: func(s *scene) string { return last(s.matching(mirrored, "metadata/*.metadata.json")) }, says: "takes a new snapshot of src/main.t", asks: []string{"src/main.t"},
+			check: func(t *testing.T, h *scene) {
+				equal(t, h.read(mirrored, catalog.At{}))
+				if landed(t, h.mirrored) != commits {
+					t.Fatalf("the mirror goes on at %d, where the log has nothing", landed(t, h.mirrored)*perCommit)
+				}
+			},
+		},
 		"bronze loses one file": {
 			file: func(s *scene) string { return s.dataFiles(raw)[1] }, says: "keeps the table without 1 files", loss: "10 rows of offsets 10 to 19",
 			check: func(t *testing.T, h *scene) {

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,13 @@ func damaged(t *testing.T, h *house, n int64, all int) {
 			t.Fatalf("start %d: report is %+v", start, report)
 		}
 		h.restart()
+		known, err := bus.LogStarts(t.Context(), h.meta, filepath.Join(h.dir, "bus"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if begin, holes, ok := known("t", 0); !ok || begin != 0 || !slices.Equal(holes, [][2]int64{{n, after}}) {
+			t.Fatalf("start %d: the log is told to begin at %d, with the holes %v, %t", start, begin, holes, ok)
+		}
 		p = h.partition("t", bus.TopicConfig{})
 	}
 	if err := p.Trim(t.Context(), after); err != nil {

@@ -70,7 +70,7 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 		return nil, err
 	}
 	switch {
-	case to != nil && w.covered(offsetsIn(props), to.offsets):
+	case to != nil && w.covered(offsetsIn(props), to.offsets) && (p.named || w.reaches(to.offsets)):
 		t := w.goBack(p, x, to)
 		t.action += w.landsAgain(props, to.offsets)
 		return t, nil
@@ -343,7 +343,8 @@ func (w *ward) onLog(from map[string]string, m *mark) *mark {
 	return &out
 }
 
-// startOver empties a mirror, whose offsets stay, and asks its source for a new snapshot.
+// startOver empties a mirror, whose offsets stay where the log has them, and asks its source
+// for a new snapshot.
 func (w *ward) startOver(p *patient, x *examiner, source string) *treatment {
 	return &treatment{
 		action: "empties the mirror and takes a new snapshot of " + source + " when Tarn starts; until its end the mirror lacks rows",
@@ -359,6 +360,10 @@ func (w *ward) startOver(p *patient, x *examiner, source string) *treatment {
 				ids = append(ids, snap.SnapshotID)
 			}
 			var updates []icetable.Update
+			props := p.base.meta.Properties()
+			if on := w.onLog(props, &mark{offsets: offsetsIn(props)}).offsets; len(on) > 0 {
+				updates = append(updates, icetable.NewSetPropertiesUpdate(on))
+			}
 			if p.base.meta.CurrentSnapshot() != nil {
 				updates = append(updates, icetable.NewRemoveSnapshotRefUpdate(icetable.MainBranch))
 			}
