@@ -42,14 +42,14 @@ var version = "0.1.0-dev"
 type cli struct {
 	config.Flags
 
-	Up      up           `cmd:"" default:"withargs" help:"Run everything (the default command)."`
-	SQL     client.Query `cmd:"" name:"sql" help:"Query a running Tarn; without a statement it reads stdin, or prompts."`
-	Topics  client.List  `cmd:"" help:"List the topics of a running Tarn."`
-	Tables  client.List  `cmd:"" help:"List the tables of a running Tarn."`
-	Sources client.List  `cmd:"" help:"List the sources of a running Tarn."`
-	Repair  repairCmd    `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
-	Config  config.Show  `cmd:"" help:"Show each setting in force and where it came from."`
-	Version versionCmd   `cmd:"" help:"Show the version."`
+	Up      up                 `cmd:"" default:"withargs" help:"Run everything (the default command)."`
+	SQL     client.Query       `cmd:"" name:"sql" help:"Query a running Tarn; without a statement it reads stdin, or prompts."`
+	Topics  client.List        `cmd:"" help:"List the topics of a running Tarn."`
+	Tables  client.List        `cmd:"" help:"List the tables of a running Tarn."`
+	Sources client.List        `cmd:"" help:"List the sources of a running Tarn."`
+	Repair  lake.RepairCommand `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
+	Config  config.Show        `cmd:"" help:"Show each setting in force and where it came from."`
+	Version versionCmd         `cmd:"" help:"Show the version."`
 }
 
 type versionCmd struct{}
@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.BindTo(stdout, (*io.Writer)(nil))
-	err = k.Run(&c.Flags, k.Selected().Name)
+	err = k.Run(&c.Flags, k.Selected().Name, lake.Resnapshot(source.WishIn))
 	return fault.Tell(stderr, err, context.Cause(ctx))
 }
 

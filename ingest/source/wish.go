@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"tarn/embedded/meta"
@@ -11,6 +12,17 @@ import (
 // it is damaged. It is kept until the snapshot has begun.
 func Wish(ctx context.Context, m *meta.Store, sourceID, table, reason string) error {
 	return m.Put(ctx, meta.Entry{Bucket: meta.Wishes, Key: sourceID + "/" + table, Value: []byte(reason)})
+}
+
+// WishIn is Wish for a table named as "source id/schema.table", in a meta.db that nobody has open.
+func WishIn(ctx context.Context, metaPath, of, reason string) error {
+	m, err := meta.Open(ctx, metaPath)
+	if err != nil {
+		return err
+	}
+	id, name, _ := strings.Cut(of, "/")
+	_, table, _ := strings.Cut(name, ".")
+	return errors.Join(Wish(ctx, m, id, table, reason), m.Close())
 }
 
 // wishes demands the snapshots that were wished for.

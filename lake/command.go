@@ -1,6 +1,6 @@
 //go:build duckdb_arrow
 
-package main
+package lake
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/config"
@@ -18,14 +17,17 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/repair"
-	"tarn/ingest/source"
-	"tarn/lake"
 )
 
-// repairCmd is `tarn repair`, on a data folder where no Tarn runs.
-type repairCmd struct{ repair.Command }
+// RepairCommand is `tarn repair`, on a data folder where no Tarn runs.
+type RepairCommand struct{ repair.Command }
 
-func (r *repairCmd) Run(ctx context.Context, flags *config.Flags, out io.Writer) (err error) {
+// Resnapshot asks for a new snapshot of a source's table, "source id/schema.table", in the meta.db
+// of a path: what the repair asks of the room that reads sources.
+type Resnapshot func(ctx context.Context, metaPath, source, reason string) error
+
+// Run repairs the data folder that flags name.
+func (r *RepairCommand) Run(ctx context.Context, flags *config.Flags, out io.Writer, again Resnapshot) (err error) {
 	cfg, err := flags.Read()
 	if err != nil {
 		return err
@@ -38,7 +40,7 @@ func (r *repairCmd) Run(ctx context.Context, flags *config.Flags, out io.Writer)
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	w := &wards{dir: dir, cfg: cfg}
+	w := &wards{dir: dir, cfg: cfg, again: again}
 	return r.Command.Run(ctx, out, w.memory, w.tables)
 }
 
@@ -47,6 +49,7 @@ type wards struct {
 	dir *datadir.Dir
 	cfg config.Config
 
+	again  Resnapshot
 	starts func(topic string, partition int32) (int64, [][2]int64, bool) // nil where meta.db cannot be read
 }
 
@@ -69,18 +72,9 @@ func (w *wards) memory(ctx context.Context, _ repair.Order) ([]repair.Finding, e
 
 // tables looks at the lake.
 func (w *wards) tables(ctx context.Context, o repair.Order) ([]repair.Finding, error) {
-	return lake.Repair(lake.Options{
+	return Repair(Options{
 		Dir: w.dir.Path("lake"), Disk: disk.Local, Clock: life.SystemClock{}, MemoryBytes: w.cfg.Shares().Lake, Threads: 2, TempDir: w.dir.Path("state"),
-	}, lake.RepairOptions{LogStart: w.starts, Resnapshot: w.resnapshot})(ctx, o)
-}
-
-// resnapshot asks a source, named as "id/schema.table", for a new snapshot.
-func (w *wards) resnapshot(ctx context.Context, of, reason string) error {
-	m, err := meta.Open(ctx, w.dir.Path("meta.db"))
-	if err != nil {
-		return err
-	}
-	id, name, _ := strings.Cut(of, "/")
-	_, table, _ := strings.Cut(name, ".")
-	return errors.Join(source.Wish(ctx, m, id, table, reason), m.Close())
+	}, RepairOptions{LogStart: w.starts, Resnapshot: func(ctx context.Context, source, reason string) error {
+		return w.again(ctx, w.dir.Path("meta.db"), source, reason)
+	}})(ctx, o)
 }
