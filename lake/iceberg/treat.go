@@ -41,7 +41,7 @@ func (w *ward) plan(ctx context.Context, p *patient) (*treatment, error) {
 	}
 	x := w.examiner(w.o.Deep, columns(p.base.meta.CurrentSchema(), p.base.meta.Properties()))
 	t, err := w.choose(ctx, p, x)
-	if err == nil && t != nil && (x.others || (&state{meta: p.base.meta}).canWrite(p.id) != nil) {
+	if err == nil && t != nil && (x.others || !(&state{meta: p.base.meta}).ours()) {
 		return &treatment{hint: "Tarn only reads tables of this kind, and does nothing to it: mend it with the program that writes it, or put its folder back from a backup"}, nil
 	}
 	return t, err

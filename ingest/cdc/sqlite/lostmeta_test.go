@@ -111,12 +111,13 @@ func TestAnotherConnectorDoesNotTakeTopicsOver(t *testing.T) {
 // TestAMetaPutBackFromBeforeLosesAndDoublesNothing: with older positions, identities and
 // generations than the log.
 func TestAMetaPutBackFromBeforeLosesAndDoublesNothing(t *testing.T) {
+	base, turn := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp("", "meta")
-		if err != nil {
+		turn++
+		dir := filepath.Join(base, fmt.Sprint(turn))
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = os.RemoveAll(dir) }()
 		r := newRig(rt, dir, "wal", callsDDL)
 		defer r.close()
 		next := 0
