@@ -3,6 +3,7 @@
 package lake_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -89,5 +90,22 @@ func TestNoHoleOfTheLogIsSkipped(t *testing.T) {
 				t.Fatalf("landing goes on at %d", landed(t, h.raw)*perCommit)
 			}
 		})
+	}
+}
+
+// TestAFileThatCannotBeOpenedIsNoDamage: it may be whole, so nothing is done. A folder in its
+// place stands for whatever the system refuses.
+func TestAFileThatCannotBeOpenedIsNoDamage(t *testing.T) {
+	for _, pattern := range []string{"metadata/*.metadata.json", "metadata/snap-*.avro"} {
+		s := newScene(t, 2)
+		must(t, s.Close())
+		path := last(s.matching(raw, pattern))
+		must(t, os.Rename(path, path+".away"))
+		must(t, os.MkdirAll(path, 0o750))
+		before := folderHash(t, s.dir)
+		found, err := repaired(t, s.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+		if err == nil || folderHash(t, s.dir) != before {
+			t.Fatalf("%s: it found %+v, %v", pattern, found, err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
@@ -41,6 +42,12 @@ func weigh(path string, bytes int64) error {
 	return nil
 }
 
+// barred tells of an error of a file that may be whole: no permission, too many open files.
+func barred(err error) bool {
+	_, is := errors.AsType[*fs.PathError](err)
+	return is && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EIO)
+}
+
 // manifestsOf reads a snapshot's manifest list. A list that was cut between two blocks reads
 // as whole, but not as long as the summary says: see missing.
 func (s *Store) manifestsOf(io *fileIO, snap *icetable.Snapshot) ([]iceberg.ManifestFile, error) {
@@ -51,6 +58,9 @@ func (s *Store) manifestsOf(io *fileIO, snap *icetable.Snapshot) ([]iceberg.Mani
 	manifests, err := snap.Manifests(io)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &spoilt{path, "it is missing"}
+	}
+	if barred(err) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, &spoilt{path, "it cannot be read: " + err.Error()}
@@ -69,6 +79,9 @@ func (s *Store) entriesOf(io *fileIO, m iceberg.ManifestFile) ([]iceberg.DataFil
 	}
 	var out []iceberg.DataFile
 	for entry, err := range m.Entries(io, true) {
+		if barred(err) {
+			return nil, err
+		}
 		if err != nil {
 			return nil, &spoilt{path, "it cannot be read: " + err.Error()}
 		}

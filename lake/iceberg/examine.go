@@ -256,27 +256,26 @@ func (x *examiner) bounds(ctx context.Context, conn *duck.Conn, path string, df 
 	return nil
 }
 
-// named are the paths that a snapshot leads to, as far as they can be read.
-func (x *examiner) named(snap *icetable.Snapshot, into map[string]bool) {
-	if path, err := x.store.root.Path(snap.ManifestList); err == nil {
-		into[path] = true
-	}
-	manifests, err := x.store.manifestsOf(x.store.io(), snap)
-	if err != nil {
-		return
-	}
-	for _, m := range manifests {
-		if path, err := x.store.root.Path(m.FilePath()); err == nil {
+// named are the paths that a snapshot leads to, as far as they can be read; the error tells
+// why they are not all.
+func (x *examiner) named(snap *icetable.Snapshot, into map[string]bool) error {
+	add := func(uri string) {
+		if path, err := x.store.root.Path(uri); err == nil {
 			into[path] = true
 		}
+	}
+	add(snap.ManifestList)
+	manifests, failed := x.store.manifestsOf(x.store.io(), snap)
+	for _, m := range manifests {
+		add(m.FilePath())
 		one, err := x.manifest(m)
-		if err != nil {
-			continue
+		if err == nil && one.bad != nil {
+			err = one.bad
 		}
+		failed = errors.Join(failed, err)
 		for _, df := range one.files {
-			if path, err := x.store.root.Path(df.FilePath()); err == nil {
-				into[path] = true
-			}
+			add(df.FilePath())
 		}
 	}
+	return failed
 }

@@ -166,7 +166,11 @@ func (w *ward) newest(folder string) (string, error) {
 	var last icetable.Metadata
 	metas := map[string]icetable.Metadata{}
 	for _, f := range files {
-		if one, bad := w.edition(f); bad == nil {
+		one, bad, err := w.edition(f)
+		if err != nil {
+			return "", err
+		}
+		if bad == nil {
 			metas[f] = one.meta
 			if last == nil || one.meta.LastUpdatedMillis() > last.LastUpdatedMillis() {
 				last = one.meta

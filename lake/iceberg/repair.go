@@ -150,10 +150,17 @@ func (w *ward) patient(e entry, path string) (*patient, error) {
 		return nil, err
 	}
 	if !slices.Contains(files, path) {
-		p.found(w, &spoilt{path, "it is missing"})
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			p.found(w, &spoilt{path, "it is missing"})
+		} else {
+			files = append(files, path) // of another name or kind than Tarn's
+		}
 	}
 	for _, f := range files {
-		one, bad := w.edition(f)
+		one, bad, err := w.edition(f)
+		if err != nil {
+			return nil, err
+		}
 		if bad == nil {
 			p.editions = append(p.editions, one)
 		} else if f == path {
@@ -164,19 +171,22 @@ func (w *ward) patient(e entry, path string) (*patient, error) {
 	return p, nil
 }
 
-func (w *ward) edition(path string) (edition, *spoilt) {
+func (w *ward) edition(path string) (edition, *spoilt, error) {
 	content, err := os.ReadFile(path)
+	if barred(err) {
+		return edition{}, nil, err
+	}
 	if err != nil {
-		return edition{}, &spoilt{path, plain(err)}
+		return edition{}, &spoilt{path, plain(err)}, nil
 	}
 	meta, err := icetable.ParseMetadataBytes(content)
 	if err != nil {
-		return edition{}, &spoilt{path, "it cannot be read: " + err.Error()}
+		return edition{}, &spoilt{path, "it cannot be read: " + err.Error()}, nil
 	}
 	if bad, ok := errors.AsType[*spoilt](w.misplaced(path, meta)); ok {
-		return edition{}, bad
+		return edition{}, bad, nil
 	}
-	return edition{path, meta}, nil
+	return edition{path, meta}, nil, nil
 }
 
 // settle keeps the editions of one table, for another of the name may have been here, and
@@ -276,7 +286,9 @@ func (w *ward) tidy(p *patient, x *examiner, meta icetable.Metadata, location st
 		}
 	}
 	for _, snap := range meta.Snapshots() {
-		x.named(&snap, kept)
+		if err := x.named(&snap, kept); err != nil {
+			return fmt.Errorf("look for the files that stay: %w", err)
+		}
 	}
 	gone := map[string]bool{}
 	files, err := metadataFiles(filepath.Join(p.dir, "metadata"))
@@ -288,7 +300,7 @@ func (w *ward) tidy(p *patient, x *examiner, meta icetable.Metadata, location st
 	}
 	for _, s := range p.editions {
 		for _, snap := range s.meta.Snapshots() {
-			x.named(&snap, gone)
+			_ = x.named(&snap, gone) // as far as it can be read
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(gone)) {
