@@ -3,16 +3,19 @@
 package lake_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
 
 	"tarn/embedded/disk"
 	"tarn/embedded/repair"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
@@ -108,4 +111,60 @@ func TestAFileThatCannotBeOpenedIsNoDamage(t *testing.T) {
 			t.Fatalf("%s: it found %+v, %v", pattern, found, err)
 		}
 	}
+}
+
+// foreignAppend appends a row to a branch as another program does.
+func (h *house) foreignAppend(branch, row string) {
+	h.t.Helper()
+	if _, err := foreignCommit(h.t, h.dir, func(tab *icetable.Table) (*icetable.Table, error) {
+		batches := rows(h.t, orderColumns, row)
+		reader, err := array.NewRecordReader(batches[0].Schema(), batches)
+		if err != nil {
+			return nil, err
+		}
+		tx := tab.NewTransactionOnBranch(branch)
+		if err := tx.Append(h.t.Context(), reader, nil); err != nil {
+			return nil, err
+		}
+		return tx.Commit(h.t.Context())
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestGoingBackTellsWhatItUndoes goes back over what is not landing's.
+func TestGoingBackTellsWhatItUndoes(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one), Properties: offsets(1)})
+	commit(t, tab, table.Change{Rows: numbered(10, 1, 1), Properties: offsets(2)})
+	h.foreignAppend("main", two)
+	harm := last(h.dataFiles(orders))
+	commit(t, tab, table.Change{Rows: numbered(20, 1, 1), Properties: offsets(3)})
+	must(t, h.Close())
+	h.foreignAppend("kept", one)
+	harms["missing"](t, harm)
+	found, err := repaired(t, h.dir, disk.Local, repair.Order{}, 0, nil)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Loss, "which is not landing's") || !strings.Contains(found[0].Loss, "branch kept") {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+}
+
+// TestGoingBackStaysInTheHistory: what a person has rolled back does not come again.
+func TestGoingBackStaysInTheHistory(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	first := commit(t, tab, table.Change{Rows: rows(t, orderColumns, one), Properties: offsets(1)})
+	commit(t, tab, table.Change{Rows: numbered(10, 1, 1), Properties: offsets(2)})
+	h.transaction(func(tx *icetable.Transaction) error { return tx.RollbackToSnapshot(first.ID) })
+	h.foreignAppend("main", two)
+	harm := last(h.dataFiles(orders))
+	must(t, h.Close())
+	harms["missing"](t, harm)
+	found, err := repaired(t, h.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Action, fmt.Sprint("goes back to version ", first.ID)) {
+		t.Fatalf("did %+v, %v", found, err)
+	}
+	h = open(t, h.dir, disk.Local)
+	equal(t, h.read(orders, catalog.At{}), readOne)
 }

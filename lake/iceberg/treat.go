@@ -80,7 +80,7 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 		return w.drop(p, x, now.lost), nil
 	case to != nil:
 		t := w.goBack(p, x, w.onLog(props, to))
-		t.loss = "what was committed since then, and is not in the log any more"
+		t.loss = strings.TrimSuffix("what was committed since then, and is not in the log any more, "+t.loss, ", ")
 		return t, nil
 	}
 	return w.abandon(p, "no snapshot of the table is whole"), nil
@@ -124,7 +124,7 @@ func (w *ward) goOn(p *patient, x *examiner, spoiled []int64) *treatment {
 	t := &treatment{action: strings.Join(said, "; "), do: func(ctx context.Context) error {
 		return w.update(ctx, p, x, p.base, forgetting(spoiled))
 	}}
-	if path, err := w.root.Path(p.location); p.named || err == nil && version(path) <= version(p.base.path) {
+	if path, err := w.root.Path(p.location); p.named || err == nil && version(path) < version(p.base.path) {
 		return t
 	}
 	offsets := offsetsIn(meta.Properties())
@@ -161,13 +161,15 @@ func (w *ward) update(ctx context.Context, p *patient, x *examiner, from *editio
 // tells the offsets.
 func (w *ward) lastWhole(ctx context.Context, p *patient, x *examiner) (*mark, error) {
 	marks := map[int64]mark{}
-	for i := len(p.editions) - 1; i >= 0; i-- { // the highest version is the one that stays
-		s := &p.editions[i]
+	for _, s := range slices.Backward(w.committed(p)) { // the highest version is the one that stays
 		snap := s.meta.CurrentSnapshot()
+		if !inHistory(p.base.meta, snap) {
+			continue
+		}
 		marks[number(snap)] = mark{s, snap, offsetsIn(s.meta.Properties())}
 	}
 	for _, snap := range p.base.meta.Snapshots() {
-		if _, known := marks[snap.SnapshotID]; known {
+		if _, known := marks[snap.SnapshotID]; known || !inHistory(p.base.meta, &snap) {
 			continue
 		}
 		offsets := map[string]string{}
@@ -212,13 +214,13 @@ func offsetsIn(props map[string]string) map[string]string {
 }
 
 // goBack makes a snapshot the current one, with the offsets that belong to it, and forgets
-// those after it and those that are spoilt.
+// those that are spoilt, and those after it that no tag names.
 func (w *ward) goBack(p *patient, x *examiner, to *mark) *treatment {
 	said := "goes back to before its first row"
 	if to.snap != nil {
 		said = fmt.Sprintf("goes back to version %d of %s", to.snap.SnapshotID, time.UnixMilli(to.snap.TimestampMs).UTC().Format(time.RFC3339))
 	}
-	return &treatment{action: said, do: func(ctx context.Context) error {
+	return &treatment{action: said, loss: undone(p, to), do: func(ctx context.Context) error {
 		var updates []icetable.Update
 		props := iceberg.Properties{}
 		for key, value := range to.offsets {
@@ -236,8 +238,9 @@ func (w *ward) goBack(p *patient, x *examiner, to *mark) *treatment {
 		if err != nil {
 			return err
 		}
+		tagged := referred(to.edition.meta)
 		for _, snap := range to.edition.meta.Snapshots() {
-			if snap.SequenceNumber > sequence(to.snap) && !slices.Contains(ids, snap.SnapshotID) {
+			if snap.SequenceNumber > sequence(to.snap) && !tagged[snap.SnapshotID] && !slices.Contains(ids, snap.SnapshotID) {
 				ids = append(ids, snap.SnapshotID)
 			}
 		}
