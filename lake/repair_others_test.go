@@ -3,6 +3,8 @@
 package lake_test
 
 import (
+	dbsql "database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -167,4 +169,21 @@ func TestGoingBackStaysInTheHistory(t *testing.T) {
 	}
 	h = open(t, h.dir, disk.Local)
 	equal(t, h.read(orders, catalog.At{}), readOne)
+}
+
+// TestAFolderOfTwoTablesIsLeftAlone: a table that another program has renamed keeps its folder.
+func TestAFolderOfTwoTablesIsLeftAlone(t *testing.T) {
+	s := newScene(t, 2)
+	must(t, s.Close())
+	db, err := dbsql.Open("sqlite", "file:"+s.catalogDB())
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, iceberg_type, metadata_location)
+		SELECT catalog_name, table_namespace, 'renamed', iceberg_type, previous_metadata_location FROM iceberg_tables WHERE table_name = 'raw'`)
+	must(t, errors.Join(err, db.Close()))
+	harms["missing"](t, last(s.dataFiles(raw)))
+	before := folderHash(t, s.dir)
+	found, err := repaired(t, s.dir, disk.Local, repair.Order{Yes: true}, 0, nil)
+	if err != nil || len(found) == 0 || found[0].Action != "" || !strings.Contains(found[0].Hint, "same folder") || folderHash(t, s.dir) != before {
+		t.Fatalf("did %+v, %v", found, err)
+	}
 }

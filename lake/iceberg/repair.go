@@ -37,6 +37,8 @@ type ward struct {
 	*Store
 	o     RepairOptions
 	stamp string // names what is put aside
+
+	lines map[string]int // of the catalog that lead into a folder: a renamed table keeps its own
 }
 
 // asideDir is where what a repair takes out of use is kept, beside the warehouse.
@@ -60,6 +62,12 @@ func Repair(ctx context.Context, o RepairOptions) (found []repair.Finding, err e
 	entries, found, err := w.catalogue(ctx)
 	if err != nil {
 		return found, err
+	}
+	w.lines = map[string]int{}
+	for _, e := range entries {
+		if path, err := w.root.Path(e.location); err == nil {
+			w.lines[filepath.Dir(filepath.Dir(path))]++
+		}
 	}
 	for _, e := range entries {
 		one, err := w.entry(ctx, e)
@@ -106,6 +114,9 @@ func (w *ward) entry(ctx context.Context, e entry) (*repair.Finding, error) {
 	t, err := w.plan(ctx, p)
 	if err != nil || t == nil {
 		return nil, err
+	}
+	if w.lines[p.dir] > 1 {
+		t = &treatment{hint: "another table of the catalog has its files in the same folder, so nothing is done: put the folder back from a backup"}
 	}
 	f := &repair.Finding{Part: "lake", Of: e.id.String(), Damage: p.damage, Action: t.action, Loss: t.loss, Hint: t.hint}
 	if w.o.Yes && t.do != nil {
