@@ -20,7 +20,7 @@ import (
 	"tarn/lake/catalog"
 )
 
-// TestTableAgainstModelByPyIceberg lets PyIceberg append, delete and expire, and read every snapshot that is
+// TestTableAgainstModelByPyIceberg lets PyIceberg append and delete, and read every snapshot that is
 // kept: some histories, with -deep as many as rapid likes.
 func TestTableAgainstModelByPyIceberg(t *testing.T) {
 	histories := 6
