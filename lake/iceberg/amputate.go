@@ -58,11 +58,11 @@ func (w *ward) without(ctx context.Context, p *patient, x *examiner, lost []iceb
 	if err != nil {
 		return err
 	}
+	note(p.base.meta, s.updates)
 	meta, err := icetable.UpdateTableMetadata(p.base.meta, append(s.updates, forgetting(ids)...), w.root.URI(p.base.path))
 	if err != nil {
 		return err
 	}
-	note(p.base.meta, meta)
 	return w.install(ctx, p, x, meta)
 }
 

@@ -40,11 +40,11 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 		// The library writes one with each rewrite, which would be wrong after the next new column.
 		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
+	note(w.base.meta, updates)
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err
 	}
-	note(w.base.meta, meta)
 	shorter, err := w.mergeManifests(meta, updates)
 	if err == nil && shorter != nil {
 		meta, err = icetable.UpdateTableMetadata(w.base.meta, shorter, w.base.location)
@@ -79,15 +79,27 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	return meta, location, nil
 }
 
-// note writes into each snapshot that is new how far its rows go in the log. The table's
+// note writes into each snapshot of the updates how far its rows go in the log. The table's
 // property counts (rule 8); this is for whoever goes back to the snapshot.
-func note(base, meta icetable.Metadata) {
-	offsets := offsetsIn(meta.Properties())
-	for _, snap := range meta.Snapshots() {
-		if base.SnapshotByID(snap.SnapshotID) == nil && snap.Summary != nil && snap.Summary.Properties != nil {
-			maps.Copy(snap.Summary.Properties, offsets)
+func note(base icetable.Metadata, updates []icetable.Update) {
+	offsets := offsetsIn(base.Properties())
+	set, add := icetable.NewSetPropertiesUpdate(nil), icetable.NewAddSnapshotUpdate(nil)
+	for _, u := range updates {
+		if s, ok := as(u, set); ok {
+			maps.Copy(offsets, offsetsIn(s.Updates))
 		}
 	}
+	for _, u := range updates {
+		if a, ok := as(u, add); ok && a.Snapshot.Summary != nil && a.Snapshot.Summary.Properties != nil {
+			maps.Copy(a.Snapshot.Summary.Properties, offsets)
+		}
+	}
+}
+
+// as is an update as the type of another one, which the library has no name for.
+func as[T icetable.Update](u icetable.Update, _ T) (T, bool) {
+	t, ok := u.(T)
+	return t, ok
 }
 
 // swap moves the catalog's pointer. It is not stopped half-way by ctx, and an error is looked
