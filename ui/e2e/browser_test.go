@@ -137,10 +137,18 @@ next:
 	}
 }
 
+// do does one step after the other. A live page may put a new node in the place of the one that the
+// browser has just found: then the step has done nothing, and is done again.
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.t.Fatal(err)
+	for _, step := range steps {
+		err := chromedp.Do(b.ctx, step)
+		for again := 0; again < 10 && err != nil && strings.Contains(err.Error(), "Could not find node with given id"); again++ {
+			err = chromedp.Do(b.ctx, step)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 
