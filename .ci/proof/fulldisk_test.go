@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,8 @@ func (s *small) startFull() {
 	}))
 }
 
-// TestQuota refuses every write while the disk says that it has room.
+// TestQuota refuses every write while the disk says that it has room. There btrfs refuses also the memory that
+// SQLite's readers share, where it has to grow: such a reader is told to try again.
 func TestQuota(t *testing.T) {
 	s := onSmallDisk(t, "btrfs")
 	s.start()
@@ -143,7 +145,7 @@ func TestQuota(t *testing.T) {
 		time.Sleep(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
 		must(t, s.disk.Quota(true))
 		s.told("room")
-		s.reads()
+		s.reads("unavailable")
 		must(t, s.disk.Quota(false))
 		s.well()
 	}
@@ -167,11 +169,12 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-// reads looks for a random time, once at least.
-func (s *small) reads() {
+// reads looks for a random time, once at least. An error that says one of the words is let pass.
+func (s *small) reads(but ...string) {
 	until := time.Now().Add(time.Duration(s.rnd.Int64N(int64(heldFullMax))))
 	for looked := false; !looked || time.Now().Before(until); looked = true {
-		if _, err := s.scene.Observe(s.t.Context(), s.live); err != nil {
+		_, err := s.scene.Observe(s.t.Context(), s.live)
+		if err != nil && !slices.ContainsFunc(but, func(word string) bool { return strings.Contains(err.Error(), word) }) {
 			s.t.Fatalf("a reader on a full disk: %v\n%s", err, s.scene.House.Tail())
 		}
 	}
