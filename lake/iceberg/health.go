@@ -80,7 +80,7 @@ func (s *Store) healthOf(ctx context.Context, id table.Ident, st *state, n *name
 
 // advice is what upkeep would do next, and why.
 func (s *Store) advice(ctx context.Context, h *catalog.Health, st *state, files *fileSet, n *names) (catalog.Action, string, error) {
-	if why := compactionDue(files); why != "" && st.canWrite(h.Ident) == nil {
+	if why := files.due(); why != "" && st.canWrite(h.Ident) == nil {
 		return catalog.Compact, why, nil
 	}
 	if old := len(s.thinned(st.meta, snapshotsMax)); old >= expiryFrom && st.canWrite(h.Ident) == nil {
@@ -95,23 +95,4 @@ func (s *Store) advice(ctx context.Context, h *catalog.Health, st *state, files 
 		return catalog.RemoveOrphanFiles, why + "; they stay as long as " + key.String() + " cannot be read", nil
 	}
 	return catalog.RemoveOrphanFiles, why, nil
-}
-
-// compactionDue says why the files of a snapshot should be compacted; "" if there is no need.
-func compactionDue(f *fileSet) string {
-	if !f.due() {
-		return ""
-	}
-	if n := len(f.deletes); n >= deleteFilesMax {
-		return fmt.Sprintf("%d delete files", n)
-	}
-	small := 0
-	for i, d := range f.data {
-		if d.bytes < compactBytes {
-			small++
-		} else if gone := f.deleted(i); gone*dirtyShare > d.rows {
-			return fmt.Sprintf("%d of %d rows of a file are deleted", gone, d.rows)
-		}
-	}
-	return fmt.Sprintf("%d small files", small)
 }

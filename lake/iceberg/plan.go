@@ -4,6 +4,7 @@ package iceberg
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -25,20 +26,23 @@ type plan struct {
 	bins [][]dataFile
 }
 
-// due tells whether upkeep has something to do with the files of a snapshot.
-func (f *fileSet) due() bool {
-	if len(f.deletes) >= deleteFilesMax {
-		return true
+// due says why upkeep should compact the files of a snapshot; "" if there is no need.
+func (f *fileSet) due() string {
+	if n := len(f.deletes); n >= deleteFilesMax {
+		return fmt.Sprintf("%d delete files", n)
 	}
 	small := 0
 	for i, d := range f.data {
 		if d.bytes < compactBytes {
 			small++
-		} else if f.deleted(i)*dirtyShare > d.rows {
-			return true
+		} else if gone := f.deleted(i); gone*dirtyShare > d.rows {
+			return fmt.Sprintf("%d of %d rows of a file are deleted", gone, d.rows)
 		}
 	}
-	return small >= smallFilesMax
+	if small < smallFilesMax {
+		return ""
+	}
+	return fmt.Sprintf("%d small files", small)
 }
 
 // compaction plans what upkeep does by itself; with whole all small files and all files with deleted

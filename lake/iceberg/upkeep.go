@@ -80,7 +80,7 @@ func (u *upkeep) look(h *handle) {
 // mayBeDue is due, by the snapshot's summary where the files have not been read.
 func (s *state) mayBeDue() bool {
 	if files := s.known(); files != nil {
-		return files.due()
+		return files.due() != ""
 	}
 	snap := s.meta.CurrentSnapshot()
 	return total(snap, "total-data-files") >= smallFilesMax || total(snap, "total-delete-files") >= deleteFilesMax
@@ -178,7 +178,7 @@ func (h *handle) maintain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !files.due() {
+	if files.due() == "" {
 		return nil
 	}
 	_, err = h.runPlan(ctx, st, files, files.compaction(compactBytes, st.targetBytes(), false), false)
