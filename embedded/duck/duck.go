@@ -25,11 +25,12 @@ type Options struct {
 	MemoryBytes int64  // memory_limit of the whole instance
 	Threads     int
 	TempDir     string // where it may spill; "" = nowhere
-	// Sandbox shuts the file system but for Folders (readable and, as DuckDB has it,
-	// writable), extensions, and all settings that could open it again. The statements it
+	// Sandbox shuts the file system but for Folders and Files (readable and, as DuckDB has
+	// it, writable), extensions, and all settings that could open it again. The statements it
 	// runs must have passed sqltext's walk: the sandbox is only the outer wall.
 	Sandbox bool
 	Folders []string
+	Files   []string
 }
 
 // Instance is one DuckDB with its own memory limit. Safe for concurrent use.
@@ -79,16 +80,21 @@ func settings(o Options) []string {
 		set = append(set, "SET GLOBAL validate_external_file_cache='NO_VALIDATION'",
 			// Planning takes the cube of an expression's depth: 20 s at DuckDB's own 1000, deaf to a cancel.
 			"SET GLOBAL max_expression_depth=500")
-		folders := make([]string, len(o.Folders))
-		for i, f := range o.Folders {
-			folders[i] = Quote(f)
-		}
 		set = append(set,
-			"SET allowed_directories=["+strings.Join(folders, ",")+"]",
+			"SET allowed_directories="+quotedList(o.Folders),
+			"SET allowed_paths="+quotedList(o.Files),
 			"SET enable_external_access=false",
 			"SET lock_configuration=true")
 	}
 	return set
+}
+
+func quotedList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = Quote(t)
+	}
+	return "[" + strings.Join(quoted, ",") + "]"
 }
 
 // Close ends the instance.

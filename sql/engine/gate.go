@@ -59,6 +59,7 @@ type Gate struct {
 	o        Options
 	parser   *sqltext.Parser
 	instance *duck.Instance
+	spare    string // an empty file, see writeSpare; "" = none
 	queries  *turns
 	upkeep   *turns
 	metrics  metrics
@@ -83,14 +84,21 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	instance, err := duck.Open(ctx, duck.Options{
-		MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir, Sandbox: true, Folders: o.Folders,
-	})
+	sandbox := duck.Options{MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir, Sandbox: true, Folders: o.Folders}
+	var spare string
+	if o.TempDir != "" {
+		if spare, err = writeSpare(o.TempDir); err != nil {
+			o.Log.Warn("tables of one file are read in one thread", "error", err) // on a full disk
+		} else {
+			sandbox.Files = []string{spare}
+		}
+	}
+	instance, err := duck.Open(ctx, sandbox)
 	if err != nil {
 		return nil, errors.Join(err, parser.Close())
 	}
 	g := &Gate{
-		o: o, parser: parser, instance: instance, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
+		o: o, parser: parser, instance: instance, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
 		metrics: newMetrics(o.Metrics), commands: map[string]Command{}, system: map[string]SystemTable{},
 	}
 	for _, t := range o.System {

@@ -58,7 +58,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 	selects := "SELECT " + strings.Join(columns, ", ") + " FROM " + reads + " f"
 	var parts []string
 	if len(clean) > 0 {
-		v, err := s.bind(ctx, clean)
+		v, err := s.bind(ctx, s.gate.beside(clean))
 		if err != nil {
 			return "", "", err
 		}
@@ -68,7 +68,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 		}
 	}
 	if len(dirty) > 0 {
-		v, err := s.bind(ctx, dirty)
+		v, err := s.bind(ctx, s.gate.beside(dirty))
 		if err != nil {
 			return "", "", err
 		}
