@@ -14,13 +14,13 @@ import (
 	"testing"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/peertest"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
-// python finds an interpreter that has PyIceberg: TARN_PYTHON, or python3. Without one the test
-// is skipped, unless TARN_REQUIRE_PEERS=1 says that it must be there.
+// python finds an interpreter that has PyIceberg: TARN_PYTHON, or python3.
 func python(t *testing.T) string {
 	t.Helper()
 	interpreter := os.Getenv("TARN_PYTHON")
@@ -28,10 +28,7 @@ func python(t *testing.T) string {
 		interpreter = "python3"
 	}
 	if err := exec.CommandContext(t.Context(), interpreter, "-c", "import pyiceberg, pyarrow, sqlalchemy").Run(); err != nil {
-		if os.Getenv("TARN_REQUIRE_PEERS") == "1" {
-			t.Fatalf("%s has no PyIceberg with pyarrow and SQLAlchemy: %v", interpreter, err)
-		}
-		t.Skip("PyIceberg is not installed: set TARN_PYTHON to a Python that has pyiceberg, pyarrow and SQLAlchemy")
+		peertest.Missing(t, "there is no PyIceberg, set TARN_PYTHON to a Python that has pyiceberg, pyarrow and SQLAlchemy: "+interpreter+": "+err.Error())
 	}
 	return interpreter
 }

@@ -33,11 +33,11 @@ func DiskMissing() string {
 	}
 	for _, tool := range []string{"mkfs.xfs", "mkfs.ext4", "losetup", "findmnt", "unshare"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return "power cuts need " + tool + " (xfsprogs, e2fsprogs, util-linux)"
+			return "power cuts need " + tool + ": apt install xfsprogs e2fsprogs mount util-linux"
 		}
 	}
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		return "power cuts need loop devices"
+		return "power cuts need loop devices: modprobe loop"
 	}
 	return ""
 }

@@ -23,11 +23,11 @@ func SmallDiskMissing(kind string) string {
 	}
 	for _, tool := range []string{"mkfs." + kind, "losetup"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return "a small disk needs " + tool
+			return "a small disk needs " + tool + ": apt install xfsprogs e2fsprogs btrfs-progs mount"
 		}
 	}
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		return "a small disk needs loop devices"
+		return "a small disk needs loop devices: modprobe loop"
 	}
 	return ""
 }

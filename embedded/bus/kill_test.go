@@ -128,7 +128,7 @@ func readAcks(t *testing.T, dir string) map[string]int64 {
 
 func TestKilledWithoutWarningTheLogHasEachAcknowledgedRecordOnce(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts processes")
+		t.Skip("-short leaves out what starts processes")
 	}
 	h := open(t, nil)
 	h.close()

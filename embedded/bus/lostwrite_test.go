@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/peertest"
 )
 
 // thinDisk is a disk that fails to sync once what lies under it is full: a file system on a
@@ -31,7 +32,7 @@ func newThinDisk(t testing.TB) *thinDisk {
 		}
 	}
 	if err := unix.Mount("tmpfs", d.under, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("a disk that fails needs the right to mount: %v", err)
+		peertest.Missing(t, "a disk that fails needs the right to mount, be root: "+err.Error())
 	}
 	t.Cleanup(func() { _ = unix.Unmount(d.under, 0) })
 	image := filepath.Join(d.under, "image")
@@ -44,7 +45,7 @@ func newThinDisk(t testing.TB) *thinDisk {
 	for _, command := range [][]string{{"mkfs.ext2", "-q", "-b", "4096", image}, {"losetup", "-f", "--show", image}} {
 		out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
 		if err != nil {
-			t.Skipf("a disk that fails needs %s: %v: %s", command[0], err, out)
+			peertest.Missing(t, fmt.Sprintf("a disk that fails needs %s (e2fsprogs, mount, and the loop devices of the kernel): %v: %s", command[0], err, out))
 		}
 		d.loop = strings.TrimSpace(string(out))
 	}
@@ -57,7 +58,7 @@ func newThinDisk(t testing.TB) *thinDisk {
 func (d *thinDisk) mount() {
 	d.t.Helper()
 	if err := unix.Mount(d.loop, d.mounted, "ext2", 0, ""); err != nil {
-		d.t.Skipf("a disk that fails needs the right to mount: %v", err)
+		peertest.Missing(d.t, "a disk that fails needs a kernel that mounts ext2: "+err.Error())
 	}
 }
 
@@ -128,7 +129,7 @@ func TestWhatFailedToSyncIsNotTakenForStored(t *testing.T) {
 			break
 		}
 		if acked > 900 {
-			t.Skip("this disk does not fail")
+			peertest.Missing(t, "the kernel tells no error of a disk that has no room under it: run this on Linux with a loop device that does")
 		}
 	}
 	if err := os.Remove(d.filler()); err != nil {

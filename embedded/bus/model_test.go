@@ -258,7 +258,7 @@ func (w *walk) check(t *rapid.T) {
 
 func TestPartitionLogAgainstItsModel(t *testing.T) {
 	if testing.Short() {
-		t.Skip("opens many servers")
+		t.Skip("-short leaves out what opens many servers")
 	}
 	dir, lives := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {

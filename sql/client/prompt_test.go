@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/peertest"
 	"tarn/sql/client"
 )
 
@@ -133,7 +134,7 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("there are no terminals here")
+		peertest.Missing(t, "there are no terminals, mount devpts on /dev/pts: "+err.Error())
 	}
 	t.Cleanup(func() { _ = keys.Close() })
 	fd := int(keys.Fd())
@@ -145,7 +146,7 @@ func terminal(t *testing.T) (keys, tty *os.File) {
 		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	}
 	if err != nil {
-		t.Skip(err)
+		peertest.Missing(t, "there are no terminals, mount devpts on /dev/pts: "+err.Error())
 	}
 	t.Cleanup(func() { _ = tty.Close() })
 	return keys, tty
