@@ -201,7 +201,7 @@ func TestCompactionDryRunChangesNothing(t *testing.T) {
 
 // TestUpkeepByItself commits to a mirror as landing does; its files stay few, and its rows right.
 func TestUpkeepByItself(t *testing.T) {
-	o := options(filepath.Join(t.TempDir(), "lake"), disk.Local)
+	o := options(filepath.Join(memoryDir(t), "lake"), disk.Local)
 	o.Upkeep = true
 	var log strings.Builder
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
@@ -209,7 +209,7 @@ func TestUpkeepByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{l, t, o.Dir, disk.Local}
+	h := &house{Lake: l, t: t, dir: o.Dir, fs: disk.Local}
 	t.Cleanup(func() { _ = h.Close() })
 	tab := h.ensure(orders, orderColumns)
 	for i := range int64(300) {

@@ -181,7 +181,7 @@ func TestManyAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{l, t, o.Dir, disk.Local}
+	h := &house{Lake: l, t: t, dir: o.Dir, fs: disk.Local}
 	const writers, turns = 4, 5
 	var group sync.WaitGroup
 	for w := range writers {
@@ -225,7 +225,8 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestSnapshotsAreThinnedAndMetadataStaysSmall(t *testing.T) {
-	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	t.Parallel()
+	h := open(t, filepath.Join(memoryDir(t), "lake"), disk.Local)
 	tab := h.ensure(orders, orderColumns)
 	var all []table.Snapshot
 	for i := range 230 {
@@ -305,7 +306,8 @@ func TestOpenRefusesWhatItCannotWrite(t *testing.T) {
 // TestManifestsAreMerged upserts until manifests were merged more than once, and reads the table by Tarn
 // and by iceberg-go's own scan.
 func TestManifestsAreMerged(t *testing.T) {
-	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	t.Parallel()
+	h := open(t, filepath.Join(memoryDir(t), "lake"), disk.Local)
 	tab := h.ensure(orders, orderColumns)
 	commit(t, tab, table.Change{Rows: numbered(0, 1, 50)})
 	for i := range int64(120) {

@@ -75,7 +75,7 @@ func (h *house) ensureWith(id table.Ident, cols []table.Column, props map[string
 
 func newScene(t *testing.T, commits int) *scene {
 	t.Helper()
-	s := &scene{house: open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)}
+	s := &scene{house: open(t, filepath.Join(memoryDir(t), "lake"), disk.Local)}
 	s.openTables()
 	for n := 1; n <= commits; n++ {
 		s.landMirrored(n)
@@ -268,6 +268,7 @@ func (s *scene) healed(commits int) {
 
 // TestDamageIsFoundAndMended harms one file of a stopped lake at a time.
 func TestDamageIsFoundAndMended(t *testing.T) {
+	t.Parallel()
 	const commits = 5
 	for name, c := range map[string]struct {
 		of    table.Ident

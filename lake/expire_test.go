@@ -76,7 +76,7 @@ func openAt(t testing.TB, dir string, fs *disk.FS, c *handClock) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{l, t, dir, fs}
+	h := &house{Lake: l, t: t, dir: dir, fs: fs}
 	t.Cleanup(func() { _ = h.Close() })
 	return h
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ import (
 	icesql "github.com/apache/iceberg-go/catalog/sql"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/disk/disktest"
 	"tarn/embedded/record"
 	"tarn/lake"
 	"tarn/lake/catalog"
@@ -240,12 +242,39 @@ type bench struct {
 	after  string
 	past   map[int64]string // the rows of each snapshot, before
 	files  []string         // before
+	seen   readBefore
+	faults int // so far
 }
+
+// some are the operations that a test takes: every so many, from another one in each run. The race detector
+// looks for races, and takes three times as long: it meets fewer, and make test takes all of them without it.
+type some struct{ from, every int64 }
+
+func someOf(every int64) some {
+	if raced {
+		every *= 4
+	}
+	if *deep {
+		every = 1
+	}
+	return some{1 + rand.Int64N(every), every}
+}
+
+func (d deed) some(every int64) some {
+	if d.wide {
+		every = max(every, 5)
+	}
+	return someOf(every)
+}
+
+func (s some) String() string { return fmt.Sprintf("one in %d, from number %d on,", s.every, s.from) }
+
+func (s some) has(n int64) bool { return n >= s.from && (n-s.from)%s.every == 0 }
 
 func newBench(t *testing.T, d deed) *bench {
 	t.Helper()
 	dir := memoryDir(t)
-	b := &bench{deed: d, t: t, home: filepath.Join(dir, "lake"), kept: filepath.Join(dir, "kept"), past: map[int64]string{}}
+	b := &bench{deed: d, t: t, home: filepath.Join(dir, "lake"), kept: filepath.Join(dir, "kept"), past: map[int64]string{}, seen: readBefore{}}
 	h := open(t, b.home, disk.Local)
 	d.prepare(h)
 	b.before = d.look(h)
@@ -273,15 +302,8 @@ func brief(seen string) string {
 	return seen
 }
 
-// memoryDir is a folder in memory where there is one: it is the order of operations that counts here.
-func memoryDir(t testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "tarn-test-") //nolint:usetesting // which is on a disk
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
+// memoryDir is for what need not lie on a disk: it is the order of operations that counts here.
+var memoryDir = disktest.Memory
 
 func copyDir(t testing.TB, from, to string) {
 	t.Helper()
@@ -337,7 +359,7 @@ func (b *bench) open() (*house, *injection) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	h := &house{l, b.t, b.home, fs}
+	h := &house{Lake: l, t: b.t, dir: b.home, fs: fs, seen: b.seen}
 	b.t.Cleanup(func() { _ = h.Close() })
 	return h, in
 }
@@ -367,30 +389,31 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 // TestEveryFailedOperation fails each operation on the disk of each deed, in each way. The lake is as before
 // or as after, in the process that saw the failure and in the next one, and goes on working.
 func TestEveryFailedOperation(t *testing.T) {
+	t.Parallel()
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, d)
 			for _, w := range ways {
-				n, step := int64(1), int64(1)
-				if w.stays && !*deep {
-					step = 3
+				every := int64(1)
+				if w.stays {
+					every = 3
 				}
-				if d.wide && !*deep {
-					step = 5
+				s := d.some(every)
+				n := s.from
+				for ; b.failed(w, n); n += s.every {
 				}
-				for ; b.fails(w, n); n += step {
-				}
-				t.Logf("%s: fewer than %d operations", w.name, n)
-				if n == 1 {
-					t.Fatal("is the hook asked at all?")
-				}
+				t.Logf("%s: %v of fewer than %d operations", w.name, s, n)
+			}
+			if b.faults == 0 {
+				t.Fatal("is the hook asked at all?")
 			}
 		})
 	}
 }
 
-// fails makes the n-th operation fail; false if there are fewer.
-func (b *bench) fails(w way, n int64) bool {
+// failed makes the n-th operation fail; false if there are fewer.
+func (b *bench) failed(w way, n int64) bool {
 	t := b.t
 	h, in := b.open()
 	in.err, in.only = w.err, w.only
@@ -417,7 +440,8 @@ func (b *bench) fails(w way, n int64) bool {
 		t.Fatalf("%s failed the deed, but there is\n%s\nnot\n%s", what, brief(got), brief(b.before))
 	}
 	b.sound(h, what, w.dirty)
-	b.goesOn(h, in, what, err == nil, n%3 == 1)
+	b.goesOn(h, in, what, err == nil, b.faults%3 == 0)
+	b.faults++
 	_ = h.Close()
 	b.restore(b.kept)
 	return true
@@ -476,6 +500,7 @@ func (b *bench) goesOn(h *house, in *injection, what string, done, again bool) {
 	}
 	_ = h.Close()
 	h = open(t, b.home, disk.Local)
+	h.seen = b.seen
 	equal(t, h.read(orders, catalog.At{}), want...)
 	if q, _ := h.ensure(orders, orderColumns).Property("q"); q != what {
 		t.Fatalf("%s; then q is %q", what, q)
@@ -559,32 +584,35 @@ func entriesOf(ctx context.Context, db *dbsql.DB) (out [][3]string, err error) {
 // TestKilledAtEveryOperation takes the disk as it is at each operation, which is what a killed process leaves,
 // and goes on from there.
 func TestKilledAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, d)
 			h, in := b.open()
 			copies := filepath.Join(memoryDir(t), "killed")
+			taken := d.some(1)
 			var mu sync.Mutex
-			var seen []string
+			var n int64
+			var kills []string
 			in.each = func(_ int64, op, path string) {
 				mu.Lock()
 				defer mu.Unlock()
-				seen = append(seen, op+" "+filepath.Base(path))
-				copyDir(t, b.home, filepath.Join(copies, strconv.Itoa(len(seen))))
+				if n++; taken.has(n) || op == "done" {
+					kills = append(kills, fmt.Sprintf("killed at operation %d, %s %s, of %s", n, op, filepath.Base(path), d.name))
+					copyDir(t, b.home, filepath.Join(copies, strconv.Itoa(len(kills))))
+				}
 			}
 			if err := b.do(h, in); err != nil {
 				t.Fatal(err)
 			}
 			in.each(0, "done", "")
 			_ = h.Close()
-			t.Logf("%d operations", len(seen))
+			t.Logf("%v of %d operations", taken, n)
 			was := b.before
-			for i, op := range seen {
-				if d.wide && !*deep && i%5 != 0 && i < len(seen)-1 {
-					continue
-				}
+			for i, what := range kills {
 				b.restore(filepath.Join(copies, strconv.Itoa(i+1)))
-				was = b.survived(fmt.Sprintf("killed at operation %d, %s, of %s", i+1, op, d.name), was)
+				was = b.survived(what, was)
 			}
 			if was != b.after {
 				t.Fatalf("at last there is\n%s\nnot\n%s", brief(was), brief(b.after))
@@ -634,14 +662,13 @@ func TestKilledProcess(t *testing.T) {
 		}
 		return
 	}
+	t.Parallel()
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, d)
-			was, step := b.before, int64(17)
-			if *deep {
-				step = 1
-			}
-			for n := step; ; n += step {
+			was, s := b.before, d.some(17)
+			for n := s.from; ; n += s.every {
 				cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledProcess$")
 				cmd.Env = append(os.Environ(), fmt.Sprintf("TARN_TEST_DEED=%s|%s|%d", d.name, b.home, n))
 				out, err := cmd.CombinedOutput()
@@ -651,6 +678,7 @@ func TestKilledProcess(t *testing.T) {
 				was = b.survived(fmt.Sprintf("a process killed at operation %d of %s", n, d.name), was)
 				b.restore(b.kept)
 				if err == nil {
+					t.Logf("%v of fewer than %d operations", s, n)
 					break
 				}
 			}

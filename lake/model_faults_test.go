@@ -23,6 +23,7 @@ import (
 // TestTableAgainstModelByPyIceberg lets PyIceberg append and delete, and read every snapshot that is
 // kept: some histories, with -deep as many as rapid likes.
 func TestTableAgainstModelByPyIceberg(t *testing.T) {
+	t.Parallel()
 	histories := 6
 	if *deep {
 		histories = 0

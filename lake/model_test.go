@@ -57,7 +57,11 @@ type past struct {
 	cols []string
 }
 
-func TestTableAgainstModel(t *testing.T) { checkModel(t, nil, 0) }
+func TestTableAgainstModel(t *testing.T) {
+	t.Parallel()
+	t.Parallel()
+	checkModel(t, nil, 0)
+}
 
 // checkModel walks so many histories; 0 is as many as rapid likes.
 func checkModel(t *testing.T, peer *peerProcess, histories int) {

@@ -133,6 +133,7 @@ func (h *house) plain(id table.Ident, at catalog.At) []map[string]any {
 }
 
 func TestPyIcebergReadsAndWritesTheSameTables(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
 	types := table.Ident{Namespace: "silver", Name: "types"}

@@ -223,6 +223,7 @@ func TestDeepRepairComparesRows(t *testing.T) {
 
 // TestARepairCanBeStoppedAnywhere fails each operation of a repair on the disk, and all after it.
 func TestARepairCanBeStoppedAnywhere(t *testing.T) {
+	t.Parallel()
 	const commits = 2
 	for name, harm := range map[string]func(s *scene){
 		"a data file": func(s *scene) { harms["missing"](t, last(s.dataFiles(mirrored))) },
@@ -234,11 +235,16 @@ func TestARepairCanBeStoppedAnywhere(t *testing.T) {
 			if strings.Contains(name, "no more") {
 				logStart = commits * perCommit
 			}
-			for n := int64(1); ; n++ {
+			t.Parallel()
+			s, kept := newScene(t, commits), filepath.Join(memoryDir(t), "kept")
+			must(t, s.Close())
+			harm(s)
+			copyDir(t, s.dir, kept)
+			taken := someOf(1)
+			for n := taken.from; ; n += taken.every {
 				b := &breaker{stays: true}
-				s := newScene(t, commits)
-				must(t, s.Close())
-				harm(s)
+				must(t, os.RemoveAll(s.dir))
+				copyDir(t, kept, s.dir)
 				b.left.Store(n)
 				_, err := repaired(t, s.dir, &disk.FS{Hook: b.hook}, repair.Order{Yes: true}, logStart, nil)
 				if err != nil && !errors.Is(err, errInjected) {
@@ -253,7 +259,7 @@ func TestARepairCanBeStoppedAnywhere(t *testing.T) {
 					t.Fatalf("after operation %d a second repair finds %+v, %v", n, found, err)
 				}
 				if b.seen.Load() < n {
-					t.Logf("%d operations", n-1)
+					t.Logf("%v of fewer than %d operations", taken, n)
 					return
 				}
 			}
@@ -263,6 +269,7 @@ func TestARepairCanBeStoppedAnywhere(t *testing.T) {
 
 // TestPyIcebergReadsWhatWasRepaired has PyIceberg read a table after each sort of repair.
 func TestPyIcebergReadsWhatWasRepaired(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	for name, c := range map[string]struct {
 		file     func(s *scene) string

@@ -467,6 +467,7 @@ func sweptOfATableMadeAgain(t *testing.T, absent int) {
 // TestSweepBesidePyIceberg: it opens a catalog that has tables of Tarn's own in it, and what it writes
 // and takes out is counted as it counts it.
 func TestSweepBesidePyIceberg(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	h, c := fresh(t)
 	h.committed(2)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"tarn/embedded/disk/disktest"
 	"tarn/ingest/cdc/sqlite"
 	"tarn/ingest/source"
 	"tarn/ingest/source/sourcetest"
@@ -13,7 +14,7 @@ func TestConformance(t *testing.T) {
 	for _, journal := range []string{"delete", "wal"} {
 		t.Run(journal, func(t *testing.T) {
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Subject {
-				r := newRig(t, t.TempDir(), journal, callsDDL,
+				r := newRig(t, disktest.Memory(t), journal, callsDDL,
 					`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO calls SELECT i, printf('%.*c', 30000, 'x') || i, i FROM n`)
 				t.Cleanup(r.close)
 				n := 0

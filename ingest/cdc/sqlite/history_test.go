@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/disk/disktest"
 	"tarn/embedded/fault"
 	"tarn/ingest/cdc/sqlite"
 )
@@ -104,8 +105,9 @@ func (r *rig) transaction(t *rapid.T) {
 // TestHistoriesFoldToTheDatabase runs random histories by a connection of its own, while
 // the source is stopped, started, crashed before and after an append, and refused.
 func TestHistoriesFoldToTheDatabase(t *testing.T) {
+	base := disktest.Memory(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "") //nolint:usetesting // one folder for each history
+		dir, err := os.MkdirTemp(base, "") //nolint:usetesting // one folder for each history
 		if err != nil {
 			rt.Fatal(err)
 		}

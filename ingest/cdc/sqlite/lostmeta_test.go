@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tarn/embedded/disk/disktest"
 	"tarn/embedded/meta"
 )
 
@@ -111,7 +112,7 @@ func TestAnotherConnectorDoesNotTakeTopicsOver(t *testing.T) {
 // TestAMetaPutBackFromBeforeLosesAndDoublesNothing: with older positions, identities and
 // generations than the log.
 func TestAMetaPutBackFromBeforeLosesAndDoublesNothing(t *testing.T) {
-	base, turn := t.TempDir(), 0
+	base, turn := disktest.Memory(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		turn++
 		dir := filepath.Join(base, fmt.Sprint(turn))

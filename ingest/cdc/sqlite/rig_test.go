@@ -121,14 +121,20 @@ func (r *rig) until(what string, ok func() bool) {
 	r.t.Fatalf("not in time: %s; source is %s, %s, position %s", what, s.State, s.Error, s.Position)
 }
 
-// equal waits until the fold of every topic equals its table.
+// equal waits until the fold of every topic equals its table. A table is read again when its topic has grown,
+// which it does after every change that is to be waited for.
 func (r *rig) equal(tables ...string) {
 	r.t.Helper()
 	var diff string
+	truths, grown := map[string]map[string]string{}, map[string]int{}
 	ok := func() bool {
 		diff = ""
 		for _, name := range tables {
-			got, want := sourcetest.Fold(r.t, r.log.Events(r.t, "p.main."+name)), r.truth(name)
+			events := r.log.Events(r.t, "p.main."+name)
+			if truths[name] == nil || grown[name] != len(events) {
+				truths[name], grown[name] = r.truth(name), len(events)
+			}
+			got, want := sourcetest.Fold(r.t, events), truths[name]
 			if !reflect.DeepEqual(got, want) {
 				diff = fmt.Sprintf("table %s:\n got %v\nwant %v", name, got, want)
 				return false
