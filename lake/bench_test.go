@@ -5,6 +5,7 @@ package lake_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -90,5 +91,38 @@ func BenchmarkSmallMirror(b *testing.B) {
 	for b.Loop() {
 		turn++
 		commit(b, tab, table.Change{Rows: numbered(turn%90, 1, 10), Keys: numberedKeys(turn%90, 1, 10)})
+	}
+}
+
+// BenchmarkHourOld is the commit of 10 rows, and of 10 changes, to a table that keeps the 110 snapshots of its
+// first hour: each commit writes them all.
+func BenchmarkHourOld(b *testing.B) {
+	for _, kind := range []string{"append", "upsert"} {
+		b.Run(kind, func(b *testing.B) {
+			h := open(b, b.TempDir(), disk.Local)
+			tab := h.ensure(orders, orderColumns)
+			var next int64
+			change := func() {
+				c := table.Change{Rows: numbered(next, 1, 10), Properties: map[string]string{"tarn.offsets.landing": fmt.Sprintf(`{"orders":{"0":{"next":%d}}}`, next)}}
+				if kind == "upsert" {
+					c.Rows, c.Keys = numbered(next%1000, 1, 10), numberedKeys(next%1000, 1, 10)
+				}
+				commit(b, tab, c)
+				next += 10
+			}
+			const most = 64
+			for range most {
+				change()
+			}
+			now := time.Now()
+			h.restamp(orders, func(i int) time.Time { return now.Add(time.Duration(i-most) * time.Minute) })
+			for range 50 {
+				change()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				change()
+			}
+		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 
 	"tarn/embedded/disk"
 	"tarn/embedded/fault"
+	"tarn/embedded/record"
 	"tarn/lake"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -377,5 +379,47 @@ func TestManySnapshotsInDoubt(t *testing.T) {
 	h.restamp(orders, func(i int) time.Time { return now.Add(time.Duration(i+1) * 2 * time.Minute) }) // all to come
 	if done := h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, DryRun: true}); done.Snapshots < 400-134 {
 		t.Fatalf("of 400 snapshots %d are expired", done.Snapshots)
+	}
+}
+
+// TestMemoryHasWhatIsOnDisk: a commit on what its predecessor left in memory writes the metadata that one on
+// the predecessor's file writes.
+func TestMemoryHasWhatIsOnDisk(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	then := func() map[string]any {
+		commit(t, tab, table.Change{Rows: numbered(1, 1, 1), Keys: numberedKeys(1, 1, 1)})
+		meta := h.metadata(orders)
+		for _, last := range []string{"snapshots", "snapshot-log"} { // the commit's own have its id and time
+			all := meta[last].([]any)
+			meta[last] = all[:len(all)-1]
+		}
+		for _, own := range []string{"current-snapshot-id", "refs", "last-updated-ms"} {
+			delete(meta, own)
+		}
+		return meta
+	}
+	for _, c := range []struct {
+		name   string
+		change func()
+	}{
+		{"append", func() { commit(t, tab, table.Change{Rows: numbered(1, 1, 100)}) }},
+		{"upsert", func() { commit(t, tab, table.Change{Rows: numbered(1, 7, 5), Keys: numberedKeys(1, 7, 5)}) }},
+		{"properties", func() {
+			commit(t, tab, table.Change{Properties: map[string]string{"tarn.offsets.landing": `{"orders":{"0":{"next":7}}}`}})
+		}},
+		{"column", func() { commit(t, tab, table.Change{AddColumns: []table.Column{{Name: "new", Type: record.Long}}}) }},
+		{"compact", func() { h.execute(orders, catalog.Order{Action: catalog.Compact}) }},
+		{"expire", func() { h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Nanosecond}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.change()
+			before := h.location(orders)
+			memory := then()
+			h.exec("UPDATE iceberg_tables SET metadata_location=? WHERE table_name=?", "file://"+before, orders.Name)
+			if file := then(); !reflect.DeepEqual(memory, file) {
+				t.Errorf("on memory %v\non the file %v", memory, file)
+			}
+		})
 	}
 }

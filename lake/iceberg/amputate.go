@@ -58,8 +58,8 @@ func (w *ward) without(ctx context.Context, p *patient, x *examiner, lost []iceb
 	if err != nil {
 		return err
 	}
-	note(p.base.meta, s.updates)
-	meta, err := icetable.UpdateTableMetadata(p.base.meta, append(s.updates, forgetting(ids)...), w.root.URI(p.base.path))
+	updates := append(noted(p.base.meta, s.updates), forgetting(ids)...)
+	meta, err := icetable.UpdateTableMetadata(p.base.meta, updates, w.root.URI(p.base.path))
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
+	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
 
 	"tarn/embedded/fault"
@@ -40,7 +42,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 		// The library writes one with each rewrite, which would be wrong after the next new column.
 		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
-	note(w.base.meta, updates)
+	updates = noted(w.base.meta, updates)
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err
@@ -56,11 +58,6 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	content, err := json.Marshal(meta)
 	if err != nil {
 		return nil, "", err
-	}
-	// What stays in memory is what a reader will read. The library's own has a function in each
-	// appended snapshot that holds its whole transaction, and through it all states before.
-	if meta, err = icetable.ParseMetadataBytes(content); err != nil {
-		return nil, "", fmt.Errorf("read the new metadata back: %w", err)
 	}
 	if err := w.io.WriteFile(location, content); err != nil {
 		return nil, "", fmt.Errorf("write metadata: %w", err)
@@ -79,9 +76,10 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	return meta, location, nil
 }
 
-// note writes into each snapshot of the updates how far its rows go in the log. The table's
-// property counts (rule 8); this is for whoever goes back to the snapshot.
-func note(base icetable.Metadata, updates []icetable.Update) {
+// noted is the updates with, in each snapshot, how far its rows go in the log. The table's property counts
+// (rule 8); this is for whoever goes back to the snapshot. The snapshots are copies: the library's own
+// point into its transaction, which metadata in memory would keep, and through it all states before.
+func noted(base icetable.Metadata, updates []icetable.Update) []icetable.Update {
 	offsets := offsetsIn(base.Properties())
 	set, add := icetable.NewSetPropertiesUpdate(nil), icetable.NewAddSnapshotUpdate(nil)
 	for _, u := range updates {
@@ -89,11 +87,33 @@ func note(base icetable.Metadata, updates []icetable.Update) {
 			maps.Copy(offsets, offsetsIn(s.Updates))
 		}
 	}
-	for _, u := range updates {
-		if a, ok := as(u, add); ok && a.Snapshot.Summary != nil && a.Snapshot.Summary.Properties != nil {
-			maps.Copy(a.Snapshot.Summary.Properties, offsets)
+	out := slices.Clone(updates)
+	for i, u := range updates {
+		if a, ok := as(u, add); ok {
+			snap := copied(*a.Snapshot)
+			if snap.Summary != nil {
+				maps.Copy(snap.Summary.Properties, offsets)
+			}
+			out[i] = icetable.NewAddSnapshotUpdate(&snap)
 		}
 	}
+	return out
+}
+
+// copied is a snapshot of format 2 that shares nothing with another one.
+func copied(s icetable.Snapshot) icetable.Snapshot {
+	if s.ParentSnapshotID != nil {
+		s.ParentSnapshotID = new(*s.ParentSnapshotID)
+	}
+	if s.SchemaID != nil {
+		s.SchemaID = new(*s.SchemaID)
+	}
+	if s.Summary != nil {
+		props := iceberg.Properties{}
+		maps.Copy(props, s.Summary.Properties)
+		s.Summary = &icetable.Summary{Operation: s.Summary.Operation, Properties: props}
+	}
+	return s
 }
 
 // as is an update as the type of another one, which the library has no name for.

@@ -162,15 +162,11 @@ func (w *work) writeDeletes(ctx context.Context, hits map[string]*roaring.Bitmap
 	if err != nil {
 		return nil, err
 	}
-	if w.hidden != nil { // the library looks for a file that is named here in the commit before, where a new one is not yet
-		return b.Build(), nil
-	}
+	// Where both bounds are the same they name the only data file, as every engine knows. The field that
+	// would name it too makes the library look for it in all manifests with each commit.
 	first, last := w.io.root.URI(paths[0]), w.io.root.URI(paths[len(paths)-1])
 	b.LowerBoundValues(map[int][]byte{fieldFilePath: []byte(first)})
 	b.UpperBoundValues(map[int][]byte{fieldFilePath: []byte(last)})
-	if first == last {
-		b.ReferencedDataFile(first)
-	}
 	return b.Build(), nil
 }
 
