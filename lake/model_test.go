@@ -59,7 +59,6 @@ type past struct {
 
 func TestTableAgainstModel(t *testing.T) {
 	t.Parallel()
-	t.Parallel()
 	checkModel(t, nil, 0)
 }
 
