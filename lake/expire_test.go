@@ -200,9 +200,10 @@ func (h *house) committed(n int) (table.Table, []table.Snapshot) {
 }
 
 func TestExpire(t *testing.T) {
-	h := openAt(t, filepath.Join(t.TempDir(), "lake"), disk.Local, newHandClock())
+	clock := newHandClock()
+	h := openAt(t, filepath.Join(memoryDir(t), "lake"), disk.Local, clock)
 	tab, all := h.committed(60)
-	now := time.Now()
+	now := clock.Now()
 	h.restamp(orders, func(i int) time.Time { return now.Add(time.Duration(i-59) * 10 * time.Second) }) // of the last ten minutes
 
 	// The ten above the last fifty are of three minutes, of each of which one stays.
