@@ -76,6 +76,7 @@ func (p Pos) After(q Pos) bool { return p.Place > q.Place }
 type PartitionOffsets struct {
 	Next   int64             `json:"next"`
 	Places map[string]string `json:"places,omitempty"`
+	Past   *Past             `json:"past,omitempty"` // of a mirror alone
 }
 
 // Offsets is the value of the table property tarn.offsets.<reader> (rule 8):

@@ -94,6 +94,12 @@ type Below struct {
 	Value  int64
 }
 
+// Span selects rows whose Column, of whole numbers, is at least From and below To.
+type Span struct {
+	Column   string
+	From, To int64
+}
+
 // Table is one table. Its methods may be called by many; commits take turns
 // (rule 10: one committer per table).
 type Table interface {
@@ -107,6 +113,11 @@ type Table interface {
 	// Commit applies a change in its turn. On an error nothing of it is visible and
 	// nothing of it is lost to the caller, who may try again; the batches are not kept.
 	Commit(ctx context.Context, c Change) (Snapshot, error)
+	// Rows reads rows of the current snapshot back: the named columns of those of a span, in
+	// order of its column, as many as take about bytesMax, but one at least. It gives them to each, which
+	// does not keep the batch and whose error it returns. There are no others below next, from
+	// which on the rest is to be asked for; at the end that is s.To.
+	Rows(ctx context.Context, columns []string, s Span, bytesMax int, each func(arrow.RecordBatch) error) (next int64, err error)
 }
 
 // Tables makes and opens tables.

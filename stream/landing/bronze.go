@@ -88,7 +88,11 @@ var changeColumns = []table.Column{
 	{Name: "before", Type: record.String, Doc: "JSON"},
 	{Name: "after", Type: record.String, Doc: "JSON"},
 	{Name: "source", Type: record.String, Doc: "JSON"},
+	{Name: schemaColumn, Type: record.Long, Doc: "id of the schema of before and after"},
+	{Name: generationColumn, Type: record.Long, Doc: "the snapshot that the change belongs to"},
 }
+
+const schemaColumn = "_schema"
 
 // text is UTF-8 as it is, and other bytes in hex behind `\x`.
 func text(b []byte) record.Value {
@@ -119,7 +123,7 @@ func putSystem(fields []array.Builder, topic string, partition int32, r *record.
 	put(fields[4], text(r.Key))
 }
 
-// bronzeSink appends every record of a source's topic. Its columns never change.
+// bronzeSink appends every record of a source's topic. The columns never follow the source's.
 type bronzeSink struct {
 	w     *way
 	table table.Table
@@ -137,6 +141,9 @@ func (s *bronzeSink) open(ctx context.Context) (table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.widen(ctx, t); err != nil {
+		return nil, err
+	}
 	s.table = t
 	schema, err := pick(t, systemColumns, changeColumns)
 	if err != nil {
@@ -144,6 +151,23 @@ func (s *bronzeSink) open(ctx context.Context) (table.Table, error) {
 	}
 	s.build = array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	return t, nil
+}
+
+// widen gives a table of an older Tarn the columns that came later.
+func (s *bronzeSink) widen(ctx context.Context, t table.Table) error {
+	var adds []table.Column
+	for _, c := range changeColumns[len(changeColumns)-2:] {
+		if columnNamed(t.Columns(), c.Name) < 0 {
+			adds = append(adds, c)
+		}
+	}
+	if len(adds) == 0 {
+		return nil
+	}
+	if _, err := t.Commit(ctx, table.Change{AddColumns: adds, Owner: Reader}); err != nil {
+		return fmt.Errorf("give %s its new columns: %w", t.Ident(), err)
+	}
+	return nil
 }
 
 // pick is the Arrow schema of the wanted columns as the table has them.
@@ -171,13 +195,13 @@ func columnNamed(cols []table.Column, name string) int {
 	return -1
 }
 
-func (s *bronzeSink) add(_ context.Context, partition int32, r *record.Record) error {
+func (s *bronzeSink) add(_ context.Context, f *feed, r *record.Record) error {
 	e, err := inspect(r)
 	if err != nil {
 		return err
 	}
 	fields := s.build.Fields()
-	putSystem(fields, s.w.key.topic, partition, r)
+	putSystem(fields, s.w.key.topic, f.number, r)
 	if e.tombstone {
 		fields[5].AppendNull()
 	} else {
@@ -187,11 +211,13 @@ func (s *bronzeSink) add(_ context.Context, partition int32, r *record.Record) e
 	put(fields[7], jsonText(e.Before))
 	put(fields[8], jsonText(e.After))
 	put(fields[9], jsonText(e.Source))
+	put(fields[10], integer(e.schema))
+	put(fields[11], integer(e.generation))
 	s.rows++
 	return nil
 }
 
-func (s *bronzeSink) mark(context.Context, record.Mark) error { return nil }
+func (s *bronzeSink) mark(context.Context, *feed, int64, record.Mark) error { return nil }
 
 func (s *bronzeSink) change(context.Context) (table.Table, table.Change, error) {
 	var c table.Change

@@ -83,7 +83,7 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 		if err != nil || !ok {
 			return err
 		}
-		if err := c.sink.mark(ctx, m); errors.Is(err, errCut) {
+		if err := c.sink.mark(ctx, f, b.Base(), m); errors.Is(err, errCut) {
 			c.cut = true
 			return nil
 		} else if err != nil {
@@ -101,7 +101,7 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 		if r.Offset < f.read {
 			continue
 		}
-		err := c.sink.add(ctx, f.number, r)
+		err := c.sink.add(ctx, f, r)
 		if errors.Is(err, errCut) {
 			c.cut, f.read = true, r.Offset
 			return nil

@@ -1,11 +1,11 @@
 package landing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
 	"sync"
 	"time"
 
@@ -28,6 +28,15 @@ type feed struct {
 	asked  bool
 	ask    chan int
 	places map[string]string
+	past   *record.Past // of a mirror; nil where none is kept
+}
+
+// reached is the offset after what the table holds: of a mirror that is made again, where that stands.
+func (f *feed) reached() int64 {
+	if f.past != nil && f.past.Again != nil {
+		return f.past.Again.Next
+	}
+	return f.read
 }
 
 type fetched struct {
@@ -63,6 +72,9 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 		}
 		one := &feed{p: p, number: int32(i), read: at.Next, target: at.Next, ask: make(chan int, 1), places: map[string]string{}} //nolint:gosec // see above
 		maps.Copy(one.places, at.Places)
+		if w.key.reader == silverReader && len(partitions) == 1 { // a source's topic has one
+			one.past = cmp.Or(at.Past, &record.Past{})
+		}
 		f.list = append(f.list, one)
 	}
 	for i, one := range f.list {
@@ -229,9 +241,13 @@ func (f *feeds) close() {
 
 // offsets is the value of the property for what was collected so far.
 func (f *feeds) offsets(topic string) record.Offsets {
-	o := record.Offsets{topic: {}}
+	o := record.Offsets{}
 	for _, one := range f.list {
-		o[topic][strconv.Itoa(int(one.number))] = record.PartitionOffsets{Next: one.read, Places: one.places}
+		at := record.PartitionOffsets{Next: one.read, Places: one.places}
+		if !one.past.Empty() {
+			at.Past = one.past
+		}
+		o.Set(topic, one.number, at)
 	}
 	return o
 }

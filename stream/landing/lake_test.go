@@ -2,6 +2,7 @@ package landing_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"tarn/embedded/record"
 	"tarn/lake/table"
 )
 
@@ -195,6 +198,79 @@ func (t *memTable) apply(c table.Change) (table.Snapshot, error) {
 	maps.Copy(t.props, c.Properties)
 	t.snaps++
 	return table.Snapshot{ID: t.snaps, Rows: int64(len(kept))}, nil
+}
+
+// Rows gives three rows at a time, in two batches.
+func (t *memTable) Rows(_ context.Context, columns []string, s table.Span, _ int, each func(arrow.RecordBatch) error) (int64, error) {
+	t.lake.mu.Lock()
+	var cols []table.Column
+	for _, name := range columns {
+		cols = append(cols, t.cols[slices.IndexFunc(t.cols, func(c table.Column) bool { return c.Name == name })])
+	}
+	rows := slices.Clone(t.rows)
+	t.lake.mu.Unlock()
+	at := func(row map[string]any) int64 { return row[s.Column].(int64) }
+	rows = slices.DeleteFunc(rows, func(row map[string]any) bool { return at(row) < s.From || at(row) >= s.To })
+	slices.SortFunc(rows, func(a, b map[string]any) int { return int(at(a) - at(b)) })
+	const atOnce = 3
+	next := s.To
+	if len(rows) > atOnce {
+		next, rows = at(rows[atOnce]), rows[:atOnce]
+	}
+	for part := range slices.Chunk(rows, 2) {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, table.ArrowSchema(cols))
+		for _, row := range part {
+			for i, f := range b.Fields() {
+				if v, ok := row[columns[i]]; !ok {
+					f.AppendNull()
+				} else if err := f.AppendValueFromString(fmt.Sprint(v)); err != nil {
+					return s.From, err
+				}
+			}
+		}
+		if err := each(b.NewRecordBatch()); err != nil {
+			return s.From, err
+		}
+	}
+	return next, nil
+}
+
+// offsetsOf reads how far a table has come in partition 0 of a topic.
+func (l *lake) offsetsOf(name, topic string) record.PartitionOffsets {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := record.Offsets{}
+	if t, ok := l.tables[table.ParseIdent(name)]; ok {
+		_ = json.Unmarshal([]byte(t.props[table.PropOffsets+"landing"]), &o)
+	}
+	return o.At(topic, 0)
+}
+
+// restart empties a mirror and has it made again of bronze, as a repair does that finds all
+// its records there: false where it does not. The error tells of a count that is not right.
+func (l *lake) restart(silver, bronze, topic string) (bool, error) {
+	at := l.offsetsOf(silver, topic)
+	again, ok := at.Restart(bronze)
+	if !ok || l.offsetsOf(bronze, topic).Next < at.Next {
+		return false, nil
+	}
+	n := 0
+	for _, row := range l.rows(bronze) {
+		if o := row["_offset"].(int64); o >= at.Past.Whole.Offset && o < at.Next {
+			n++
+		}
+	}
+	if int64(n) != at.Past.Whole.Records {
+		return false, fmt.Errorf("bronze has %d records of offsets %d to %d, and the mirror counts %d", n, at.Past.Whole.Offset, at.Next, at.Past.Whole.Records)
+	}
+	o := record.Offsets{}
+	o.Set(topic, 0, again)
+	text, err := json.Marshal(o)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.tables[table.ParseIdent(silver)]
+	t.props[table.PropOffsets+"landing"], t.rows = string(text), nil
+	return err == nil, err
 }
 
 func names(b arrow.RecordBatch) (out []string) {

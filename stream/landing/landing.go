@@ -1,7 +1,8 @@
 // Package landing brings every topic that is to land into its tables: each record
 // into bronze, keyed changes into a silver mirror. It keeps no state: how far a table
 // has come is a property of that table, committed with the rows (DESIGN rule 8), and the
-// bus is the outbox. It reads no door and opens no file.
+// bus is the outbox. A mirror that a repair has emptied is made again of its bronze table, before it
+// goes on with the log. It reads no door and opens no file.
 //
 // Each topic has up to two ways, to bronze and to silver, that progress each for
 // itself. A way that waits holds a goroutine or two and at most one small fetch; rows

@@ -66,7 +66,7 @@ func TestChangesLandInBronzeAndSilver(t *testing.T) {
 		t.Fatalf("%d silver rows after a restart", n)
 	}
 	p, _ := r.lake.tables[table.ParseIdent("silver.calls")].Property(table.PropOffsets + "landing")
-	if want := `{"port.main.calls":{"0":{"next":8,"places":{"src":"i1/0000000000000008"}}}}`; p != want {
+	if want := `{"port.main.calls":{"0":{"next":8,"places":{"src":"i1/0000000000000008"},"past":{"whole":{"offset":0,"records":8}}}}}`; p != want {
 		t.Fatalf("offsets %s, want %s", p, want)
 	}
 }

@@ -155,7 +155,7 @@ func (s *mirrorSink) make(ctx context.Context, schema *record.Schema) (table.Tab
 	return t, nil
 }
 
-func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
+func (s *mirrorSink) add(ctx context.Context, f *feed, r *record.Record) error {
 	e, err := inspect(r)
 	if err != nil {
 		if _, refused := errors.AsType[refusal](err); refused {
@@ -163,12 +163,32 @@ func (s *mirrorSink) add(ctx context.Context, _ int32, r *record.Record) error {
 		}
 		return err
 	}
+	begun := s.shape != nil
+	err = s.take(ctx, &e, r)
+	if _, refused := errors.AsType[refusal](err); err == nil || refused || errors.Is(err, errSkip) {
+		s.begins(f, begun, r.Offset)
+		if f.past != nil {
+			f.past.Add()
+		}
+	}
+	return err
+}
+
+// begins notes where the mirror's rows begin, if what was taken last has made it.
+func (s *mirrorSink) begins(f *feed, begun bool, at int64) {
+	if !begun && s.shape != nil && f.past != nil {
+		f.past.Whole = &record.Since{Offset: at}
+	}
+}
+
+// take takes a record that bronze has too.
+func (s *mirrorSink) take(ctx context.Context, e *event, r *record.Record) error {
 	if e.tombstone {
 		return errSkip // the delete before it said it all
 	}
-	err = s.event(ctx, &e, r)
+	err := s.event(ctx, e, r)
 	if unknown, is := errors.AsType[unknownSchema](err); is {
-		err = s.unknown(unknown, &e)
+		err = s.unknown(unknown, e)
 	}
 	if _, refused := errors.AsType[refusal](err); refused {
 		s.refused = max(s.refused, e.generation)
@@ -332,7 +352,8 @@ func (s *mirrorSink) put(e entry) {
 
 // mark ends a snapshot: what is of a lower generation goes from the mirror, and from
 // the rows in hand, which the table cannot know.
-func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
+func (s *mirrorSink) mark(ctx context.Context, f *feed, at int64, m record.Mark) error {
+	begun := s.shape != nil
 	if _, err := s.plan(ctx, m.Schema); errors.Is(err, errSkip) {
 		return nil
 	} else if unknown, is := errors.AsType[unknownSchema](err); is && s.w.config.Mirror == "" {
@@ -345,6 +366,14 @@ func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 	} else if err != nil {
 		return err
 	}
+	past := f.past
+	if past == nil {
+		past = &record.Past{}
+	}
+	s.begins(f, begun, at)
+	if m.Kind == record.SnapshotBegin {
+		past.Begin(m.Generation, at)
+	}
 	if m.Kind != record.SnapshotEnd {
 		return nil
 	}
@@ -352,6 +381,7 @@ func (s *mirrorSink) mark(ctx context.Context, m record.Mark) error {
 		s.w.progress.finding(fmt.Sprintf("the snapshot of generation %d has rows that went to the dead letters, so rows of before stay in the mirror: mend them, and take a new snapshot", m.Generation))
 		return nil
 	}
+	past.End(m.Generation)
 	for i := range s.entries {
 		if s.entries[i].generation < m.Generation {
 			s.entries[i].object = nil

@@ -14,6 +14,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/stream/landing"
 )
 
 // world is a source table, the log of what happened to it, and what silver must be.
@@ -35,7 +36,8 @@ type landed struct {
 
 // TestHistoriesLandOnce plays random histories of a source table (changes, changed keys,
 // lost rows, snapshots with changes meanwhile, other columns) against random failures: commits
-// refused, commits applied whose answer is lost, stops, and crashes in between.
+// refused, commits applied whose answer is lost, stops, crashes in between, mirrors that are
+// damaged and made again of bronze.
 func TestHistoriesLandOnce(t *testing.T) {
 	r := newRig(t)
 	var n atomic.Int64
@@ -59,7 +61,7 @@ func (w *world) play() {
 	steps := rapid.IntRange(3, 25).Draw(w.t, "steps")
 	w.start()
 	for range steps {
-		switch rapid.SampledFrom([]string{"change", "change", "change", "snapshot", "lose", "alter", "restart", "crash", "settle"}).Draw(w.t, "step") {
+		switch rapid.SampledFrom([]string{"change", "change", "change", "snapshot", "lose", "alter", "restart", "crash", "settle", "rebuild"}).Draw(w.t, "step") {
 		case "change":
 			w.change1()
 		case "snapshot":
@@ -82,6 +84,8 @@ func (w *world) play() {
 			if rapid.Bool().Draw(w.t, "up again") {
 				w.start()
 			}
+		case "rebuild":
+			w.rebuild()
 		case "settle":
 			if w.rig.stop != nil {
 				w.rig.settled(w.t, w.topic)
@@ -96,6 +100,27 @@ func (w *world) play() {
 	}
 	w.rig.settled(w.t, w.topic)
 	w.check()
+}
+
+// rebuild damages the mirror, and has it made again of bronze, maybe behind a log that is gone.
+func (w *world) rebuild() {
+	w.rig.halt()
+	name := w.topic.Name()
+	bronze := "bronze." + landing.TableName(name)
+	done, err := w.rig.lake.restart("silver."+w.schema.Table, bronze, name)
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	if done && rapid.Bool().Draw(w.t, "the log is gone") {
+		p := w.topic.Partitions()[0]
+		next := w.rig.lake.offsetsOf("silver."+w.schema.Table, name).Next
+		if err := p.Trim(w.rig.ctx, next); err != nil {
+			w.t.Fatalf("trim to %d: %v", next, err)
+		}
+	}
+	if rapid.Bool().Draw(w.t, "up again") {
+		w.start()
+	}
 }
 
 // start runs a landing whose commits fail now and then, before or after they are applied.

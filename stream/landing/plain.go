@@ -63,14 +63,14 @@ func (s *plainSink) take(ctx context.Context, id table.Ident, columns []table.Co
 	return err
 }
 
-func (s *plainSink) add(_ context.Context, partition int32, r *record.Record) error {
-	one := plainRecord{partition: partition, r: *r}
+func (s *plainSink) add(_ context.Context, f *feed, r *record.Record) error {
+	one := plainRecord{partition: f.number, r: *r}
 	one.fields, one.object = fieldsOf(r.Value)
 	s.records = append(s.records, one)
 	return nil
 }
 
-func (s *plainSink) mark(context.Context, record.Mark) error { return nil }
+func (s *plainSink) mark(context.Context, *feed, int64, record.Mark) error { return nil }
 
 func (s *plainSink) change(ctx context.Context) (table.Table, table.Change, error) {
 	var c table.Change

@@ -82,7 +82,7 @@ func (p *progress) opened(t table.Table, feeds []*feed) {
 
 func sum(feeds []*feed) (n int64) {
 	for _, f := range feeds {
-		n += f.read
+		n += f.reached()
 	}
 	return n
 }

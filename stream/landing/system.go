@@ -109,7 +109,7 @@ func (s *systemSink) open(ctx context.Context) (table.Table, error) {
 	return t, nil
 }
 
-func (s *systemSink) add(ctx context.Context, _ int32, r *record.Record) error {
+func (s *systemSink) add(ctx context.Context, _ *feed, r *record.Record) error {
 	err := s.read(ctx, r)
 	if _, refused := errors.AsType[refusal](err); refused {
 		s.w.progress.finding(fmt.Sprintf("the record at offset %d of %s was passed over: %v", r.Offset, s.w.key.topic, err))
@@ -160,7 +160,7 @@ func (s *systemSink) read(ctx context.Context, r *record.Record) error {
 	return nil
 }
 
-func (s *systemSink) mark(context.Context, record.Mark) error { return nil }
+func (s *systemSink) mark(context.Context, *feed, int64, record.Mark) error { return nil }
 
 func (s *systemSink) change(context.Context) (table.Table, table.Change, error) {
 	var c table.Change

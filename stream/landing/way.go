@@ -43,11 +43,11 @@ type way struct {
 type sink interface {
 	// open finds or makes the table; nil where the first record will tell its columns.
 	open(ctx context.Context) (table.Table, error)
-	// add takes a record of a partition. A refusal sends it to the dead letters, errSkip
+	// add takes a record of a feed. A refusal sends it to the dead letters, errSkip
 	// passes it over, errCut ends the collection before it; another error ends the session.
-	add(ctx context.Context, partition int32, r *record.Record) error
-	// mark takes a snapshot's mark.
-	mark(ctx context.Context, m record.Mark) error
+	add(ctx context.Context, f *feed, r *record.Record) error
+	// mark takes a snapshot's mark, which is at an offset of a feed.
+	mark(ctx context.Context, f *feed, at int64, m record.Mark) error
 	// change builds what was added, for the table, which is nil when there is none yet.
 	change(ctx context.Context) (table.Table, table.Change, error)
 	// committed forgets what was added.
@@ -134,6 +134,9 @@ func (w *way) session(stop, work context.Context) error {
 	}
 	defer f.close()
 	c := &collection{w: w, feeds: f, sink: s}
+	if done, err := c.rebuild(stop, work); !done || err != nil {
+		return err
+	}
 	var last time.Time
 	for {
 		if !f.wait(stop) {
