@@ -38,7 +38,8 @@ type ward struct {
 	o     RepairOptions
 	stamp string // names what is put aside
 
-	lines map[string]int // of the catalog that lead into a folder: a renamed table keeps its own
+	lines  map[string]int        // of the catalog that lead into a folder: a renamed table keeps its own
+	bronze map[string][]*patient // by topic, those that are whole
 }
 
 // asideDir is where what a repair takes out of use is kept, beside the warehouse.
@@ -63,7 +64,7 @@ func Repair(ctx context.Context, o RepairOptions) (found []repair.Finding, err e
 	if err != nil {
 		return found, err
 	}
-	w.lines = map[string]int{}
+	w.lines, w.bronze = map[string]int{}, map[string][]*patient{}
 	for _, e := range entries {
 		if path, err := w.root.Path(e.location); err == nil {
 			w.lines[filepath.Dir(filepath.Dir(path))]++

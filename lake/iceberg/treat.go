@@ -60,7 +60,8 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 	props := p.base.meta.Properties()
 	source, mirror := props[table.PropSource]
 	if len(now.bad) == 0 {
-		return w.goOn(p, x, spoiled), nil
+		w.remember(p)
+		return w.goOn(ctx, p, x, spoiled)
 	}
 	for _, bad := range now.bad {
 		p.found(w, bad)
@@ -69,13 +70,21 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 	if err != nil {
 		return nil, err
 	}
+	back := to != nil && w.covered(offsetsIn(props), to.offsets) && (p.named || w.reaches(to.offsets))
+	if back && mirror {
+		why, err := w.unfinished(ctx, to.offsets)
+		if err != nil {
+			return nil, err
+		}
+		back = why == ""
+	}
 	switch {
-	case to != nil && w.covered(offsetsIn(props), to.offsets) && (p.named || w.reaches(to.offsets)):
+	case back:
 		t := w.goBack(p, x, to)
 		t.action += w.landsAgain(props, to.offsets)
 		return t, nil
 	case mirror:
-		return w.startOver(p, x, source), nil
+		return w.startOver(ctx, p, x, source)
 	case now.whole:
 		return w.drop(p, x, now.lost), nil
 	case to != nil:
@@ -109,11 +118,17 @@ func (w *ward) spoiled(ctx context.Context, p *patient, x *examiner) (ids []int6
 
 // goOn goes on from the base, whose current snapshot is whole, less old snapshots that are
 // spoilt. nil when there is nothing to do.
-func (w *ward) goOn(p *patient, x *examiner, spoiled []int64) *treatment {
-	if len(p.damage) == 0 {
-		return nil
-	}
+func (w *ward) goOn(ctx context.Context, p *patient, x *examiner, spoiled []int64) (*treatment, error) {
 	meta := p.base.meta
+	source, mirror := meta.Properties()[table.PropSource]
+	if mirror {
+		if t, err := w.goneOn(ctx, p, x, source); t != nil || err != nil {
+			return t, err
+		}
+	}
+	if len(p.damage) == 0 {
+		return nil, nil //nolint:nilnil // nothing is found
+	}
 	var said []string
 	if !p.named {
 		said = append(said, "goes on from "+filepath.Base(p.base.path)+", the newest metadata that is whole")
@@ -125,19 +140,19 @@ func (w *ward) goOn(p *patient, x *examiner, spoiled []int64) *treatment {
 		return w.update(ctx, p, x, p.base, forgetting(spoiled))
 	}}
 	if path, err := w.root.Path(p.location); p.named || err == nil && version(path) < version(p.base.path) {
-		return t
+		return t, nil
 	}
 	offsets := offsetsIn(meta.Properties())
 	if w.reaches(offsets) {
 		t.action += "; what was committed after it is landed again from the log"
-		return t
+		return t, nil
 	}
-	if source, mirror := meta.Properties()[table.PropSource]; mirror {
-		return w.startOver(p, x, source)
+	if mirror {
+		return w.startOver(ctx, p, x, source)
 	}
 	on := w.goBack(p, x, w.onLog(meta.Properties(), &mark{p.base, meta.CurrentSnapshot(), offsets}))
 	on.loss = "what was committed after " + filepath.Base(p.base.path) + ", and is not in the log any more"
-	return on
+	return on, nil
 }
 
 func forgetting(ids []int64) []icetable.Update {
@@ -324,7 +339,8 @@ func (w *ward) landsAgain(from, to map[string]string) string {
 }
 
 // onLog is a mark whose offsets the log has: where it begins later, landing goes on there. It
-// stops before a hole: what lies before that is landed first.
+// stops before a hole: what lies before that is landed first. Which records the rows come from is
+// not known any more.
 func (w *ward) onLog(from map[string]string, m *mark) *mark {
 	out := *m
 	out.offsets = maps.Clone(m.offsets)
@@ -335,8 +351,9 @@ func (w *ward) onLog(from map[string]string, m *mark) *mark {
 			for part, at := range parts {
 				if start, _, known := w.logStart(topic, part); known && start > at.Next {
 					at.Next, at.Places = start, nil
-					parts[part] = at
 				}
+				at.Past = nil
+				parts[part] = at
 			}
 		}
 		if text, err := json.Marshal(then); err == nil {
@@ -344,35 +361,6 @@ func (w *ward) onLog(from map[string]string, m *mark) *mark {
 		}
 	}
 	return &out
-}
-
-// startOver empties a mirror, whose offsets stay where the log has them, and asks its source
-// for a new snapshot.
-func (w *ward) startOver(p *patient, x *examiner, source string) *treatment {
-	return &treatment{
-		action: "empties the mirror and takes a new snapshot of " + source + " when Tarn starts; until its end the mirror lacks rows",
-		hint:   "with snapshot.mode no_data there is no such snapshot: set it to always once",
-		do: func(ctx context.Context) error {
-			if w.o.Resnapshot != nil {
-				if err := w.o.Resnapshot(ctx, source, "its mirror "+p.id.String()+" was damaged"); err != nil {
-					return err
-				}
-			}
-			var ids []int64
-			for _, snap := range p.base.meta.Snapshots() {
-				ids = append(ids, snap.SnapshotID)
-			}
-			var updates []icetable.Update
-			props := p.base.meta.Properties()
-			if on := w.onLog(props, &mark{offsets: offsetsIn(props)}).offsets; len(on) > 0 {
-				updates = append(updates, icetable.NewSetPropertiesUpdate(on))
-			}
-			if p.base.meta.CurrentSnapshot() != nil {
-				updates = append(updates, icetable.NewRemoveSnapshotRefUpdate(icetable.MainBranch))
-			}
-			return w.update(ctx, p, x, p.base, append(updates, forgetting(ids)...))
-		},
-	}
 }
 
 // abandon takes a table out of the catalog, with its folder put aside. What fills it makes a
