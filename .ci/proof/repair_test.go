@@ -3,12 +3,14 @@ package proof_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	proof "tarn/.ci/proof"
 	"tarn/embedded/meta"
@@ -93,6 +95,9 @@ func TestRepair(t *testing.T) {
 		return p
 	}
 	var end int64 // of the log of mess
+	generations, err := p.SQL(t.Context(), "SELECT max(_generation) FROM bronze.src_main_mess")
+	must(t, err)
+	generation := fmt.Sprint(generations.Rows) // of mess, until it is read anew
 	for _, c := range []struct {
 		name   string
 		harm   func()
@@ -115,7 +120,12 @@ func TestRepair(t *testing.T) {
 		{"silver's newest file, behind a log that is gone", func() {
 			cut(t, newestData(t, s, "silver/mess"))
 			forgetLog(t, s, "src.main.mess", end)
-		}, []string{"silver.mess", "takes a new snapshot"}, true, "silver.mess"},
+		}, []string{"silver.mess", "rebuilds the mirror from bronze"}, true, "silver.mess"},
+		{"silver's and bronze's newest files, behind a log that is gone", func() {
+			cut(t, newestData(t, s, "silver/mess"))
+			cut(t, newestData(t, s, "bronze/src_main_mess"))
+			forgetLog(t, s, "src.main.mess", end)
+		}, []string{"silver.mess", "takes a new snapshot", "cannot be rebuilt from bronze"}, true, "silver.mess"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ends, err := p.Numbers(t.Context(), "SELECT next_offset FROM system.topics WHERE name = 'src.main.mess'")
@@ -135,6 +145,9 @@ func TestRepair(t *testing.T) {
 				before := s.Listed()
 				must(t, proof.Until(t.Context(), func() (bool, error) { return s.Listed() > before+50, nil }))
 				must(t, s.StopWriting())
+				if p.Ended() {
+					t.Fatalf("tarn ended by itself on the damage\n%s", s.House.Tail())
+				}
 				repaired(t, s, exitLocked, nil, "another Tarn")
 				_, err = p.Stop(stopWithin)
 				must(t, err)
@@ -144,14 +157,34 @@ func TestRepair(t *testing.T) {
 			repaired(t, s, exitFindings, nil, c.says...)
 			repaired(t, s, exitOK, []string{"--yes"}, append(c.says, "done: ")...)
 			repaired(t, s, exitOK, []string{"--deep"}, "all is whole")
+			if strings.Contains(c.says[1], "from bronze") {
+				diesAt(t, s, "landing.rebuilt:1")
+			}
 			p = start(t)
-			if strings.Contains(c.name, "gone") {
+			if strings.Contains(c.says[1], "new snapshot") {
 				wants(t, p, "SELECT count(*) FROM silver.mess WHERE _generation < (SELECT max(_generation) FROM silver.mess)", "[[0]]")
 				sameRows(t, s, p, "mess")
 				return
 			}
 			goesOn(t, s, p)
+			wants(t, p, "SELECT max(_generation) FROM bronze.src_main_mess", generation)
 		})
+	}
+}
+
+// diesAt starts a Tarn that kills itself at a point.
+func diesAt(t *testing.T, s *proof.Scene, point string) {
+	t.Helper()
+	p, err := s.House.Start("TARN_CRASH=" + point)
+	must(t, err)
+	defer p.Kill()
+	select {
+	case <-p.Done():
+		if !p.Killed() {
+			t.Fatalf("tarn ended by itself on the way to %s\n%s", point, s.House.Tail())
+		}
+	case <-time.After(pointWithin):
+		t.Fatalf("tarn did not come to %s\n%s", point, s.House.Tail())
 	}
 }
 
