@@ -277,12 +277,14 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 	}
 	maps.Copy(props, spec.Properties)
 	io := s.io()
-	_, err = s.library.CreateTable(withIO(ctx, io), []string{spec.Namespace, spec.Name}, schema,
+	made, err := s.library.CreateTable(withIO(ctx, io), []string{spec.Namespace, spec.Name}, schema,
 		icecatalog.WithLocation(s.root.TableURI(spec.Ident)), icecatalog.WithProperties(props))
 	if err != nil {
 		s.undoUnlessNamed(ctx, spec.Ident, io)
+		return err
 	}
-	return err
+	s.sweeper.wrote(made.Metadata().TableUUID().String(), io.made)
+	return nil
 }
 
 // undoUnlessNamed removes the files of a failed creation, but never those that the
