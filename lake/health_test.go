@@ -18,7 +18,7 @@ import (
 )
 
 // TestHealth: every file of a table is named by its metadata, until snapshots are thinned or
-// somebody leaves one there.
+// somebody leaves one there, and a sweep sees it.
 func TestHealth(t *testing.T) {
 	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
 	tab := h.ensure(orders, orderColumns)
@@ -28,6 +28,7 @@ func TestHealth(t *testing.T) {
 	health := func() catalog.Health {
 		t.Helper()
 		aged(t, folder)
+		must(t, h.Sweep(t.Context()))
 		list, err := h.Catalog().Health(t.Context())
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%+v, %v", list, err)
@@ -49,9 +50,7 @@ func TestHealth(t *testing.T) {
 	if got := health(); got.OrphanFiles != 1 || got.OrphanBytes != 12 {
 		t.Fatalf("%+v", got)
 	}
-	if err := os.Remove(stray); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(stray))
 
 	for i := range 100 {
 		commit(t, tab, table.Change{Rows: numbered(int64(10+i), 1, 1)})
@@ -102,6 +101,34 @@ func TestHealthAdvises(t *testing.T) {
 		meta["snapshots"] = snaps
 	})
 	advice(catalog.ExpireSnapshots, "snapshots are not needed")
+}
+
+// TestHealthTellsWhatHinders: orphans that wait for another table's files to be put back.
+func TestHealthTellsWhatHinders(t *testing.T) {
+	h, c := fresh(t)
+	other := table.Ident{Namespace: "bronze", Name: "other"}
+	tab := h.ensure(other, orderColumns)
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, one)})
+	commit(t, tab, table.Change{Rows: rows(t, orderColumns, two)})
+	h.forgotten(c, 4)
+	h.swept(c, graceLooks-2)
+	c.pass(look)
+	h.execute(orders, catalog.Order{Action: catalog.RemoveOrphanFiles, Retention: 1000 * time.Hour}) // a look that removes nothing
+	first := h.metadata(other)["snapshots"].([]any)[0].(map[string]any)
+	list := strings.TrimPrefix(first["manifest-list"].(string), "file://")
+	must(t, os.Rename(list, list+".away"))
+	must(t, h.Close())
+	h = openAt(t, h.dir, disk.Local, c) // which does not remember what it read
+	must(t, h.Sweep(t.Context()))
+	const says = "cannot be read"
+	if got := h.health(orders); got.Action != catalog.RemoveOrphanFiles || !strings.Contains(got.Reason, "as long as "+other.String()+" "+says) {
+		t.Errorf("%+v", got)
+	}
+	must(t, os.Rename(list+".away", list))
+	must(t, h.Sweep(t.Context()))
+	if got := h.health(orders); strings.Contains(got.Reason, says) {
+		t.Errorf("%+v", got)
+	}
 }
 
 // aged makes files two days old: young ones count as a commit's in flight.

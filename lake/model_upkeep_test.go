@@ -83,6 +83,9 @@ func (m *model) clean() {
 	}
 	m.h.sweptHours(m.clock, 2)
 	m.removeOrphans()
+	if left := m.h.orphans(); len(left) > 0 {
+		m.t.Fatalf("nothing names %v", left)
+	}
 	list, err := m.h.Catalog().Health(m.tb.Context())
 	if err != nil || len(list) != 1 || list[0].OrphanFiles != 0 {
 		m.t.Fatalf("%+v, %v: %v", list, err, m.h.files())

@@ -99,7 +99,7 @@ type Health struct {
 	DeleteFiles int64
 	Deleted     int64 // rows that deletes take out
 	Snapshots   int64
-	OrphanFiles int64 // older than an hour, and named by no snapshot that is kept
+	OrphanFiles int64 // older than an hour, and named by no snapshot that was kept at the last sweep
 	OrphanBytes int64
 	// Action is what upkeep would do next, "" for nothing; Reason says why in a few words.
 	Action Action

@@ -16,21 +16,17 @@ const (
 	expiryFrom = 10        // snapshots that could go, for it to be worth saying
 )
 
-// Health implements catalog.Catalog. A table whose files cannot be read is passed over, and
-// told as damaged.
+// Health implements catalog.Catalog. It reads the current files alone; what nothing names is as the last
+// sweep found it, which reads all snapshots and folders every few minutes, and no faster than it may. A table
+// whose files cannot be read is passed over, and told as damaged.
 func (s *Store) Health(ctx context.Context) ([]catalog.Health, error) {
-	n, err := s.collect(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	defer n.done()
-	s.tellBroken(n)
 	var out []catalog.Health
-	err = s.each(ctx, func(id table.Ident, st *state) error {
-		if _, broken := n.broken[tableKey{CatalogName, id}]; broken {
-			return nil
+	err := s.each(ctx, func(id table.Ident, st *state) error {
+		left, err := s.pointer.orphans(ctx, id.Namespace+"/"+id.Name, s.Clock.Now().Add(-orphanAge))
+		if err != nil {
+			return err
 		}
-		h, err := s.healthOf(ctx, id, st, n)
+		h, err := s.healthOf(ctx, id, st, left)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -44,8 +40,10 @@ func (s *Store) Health(ctx context.Context) ([]catalog.Health, error) {
 	return out, err
 }
 
-func (s *Store) healthOf(ctx context.Context, id table.Ident, st *state, n *names) (catalog.Health, error) {
-	h := catalog.Health{Ident: id, Snapshots: int64(len(st.meta.Snapshots()))}
+func (s *Store) healthOf(ctx context.Context, id table.Ident, st *state, left orphans) (catalog.Health, error) {
+	h := catalog.Health{
+		Ident: id, Snapshots: int64(len(st.meta.Snapshots())), OrphanFiles: left.old.files, OrphanBytes: left.old.bytes,
+	}
 	files, err := st.fileSet(ctx, s)
 	if err != nil {
 		return h, err
@@ -60,39 +58,24 @@ func (s *Store) healthOf(ctx context.Context, id table.Ident, st *state, n *name
 			h.SmallFiles++
 		}
 	}
-	dir, ours := s.folderOf(id, st.meta)
-	if ours {
-		before := s.Clock.Now().Add(-orphanAge).UnixNano()
-		err := strays(ctx, dir, n, func(f stray) error {
-			if f.mtime < before {
-				h.OrphanFiles++
-				h.OrphanBytes += f.bytes
-			}
-			return nil
-		})
-		if err != nil {
-			return h, err
-		}
-	}
-	h.Action, h.Reason, err = s.advice(ctx, &h, st, files, n)
-	return h, err
+	h.Action, h.Reason = s.advice(&h, st, files, left.ripe)
+	return h, nil
 }
 
 // advice is what upkeep would do next, and why.
-func (s *Store) advice(ctx context.Context, h *catalog.Health, st *state, files *fileSet, n *names) (catalog.Action, string, error) {
+func (s *Store) advice(h *catalog.Health, st *state, files *fileSet, ripe tally) (catalog.Action, string) {
 	if why := files.due(); why != "" && st.canWrite(h.Ident) == nil {
-		return catalog.Compact, why, nil
+		return catalog.Compact, why
 	}
 	if old := len(s.thinned(st.meta, snapshotsMax)); old >= expiryFrom && st.canWrite(h.Ident) == nil {
-		return catalog.ExpireSnapshots, fmt.Sprintf("%d of %d snapshots are not needed", old, h.Snapshots), nil
+		return catalog.ExpireSnapshots, fmt.Sprintf("%d of %d snapshots are not needed", old, h.Snapshots)
 	}
-	ripe, bytes, err := s.pointer.ripe(ctx, h.Namespace+"/"+h.Name)
-	if err != nil || ripe == 0 {
-		return "", "", err
+	if ripe.files == 0 {
+		return "", ""
 	}
-	why := fmt.Sprintf("%d files of %d MB are named by nothing", ripe, bytes>>20)
-	for key := range n.broken {
-		return catalog.RemoveOrphanFiles, why + "; they stay as long as " + key.String() + " cannot be read", nil
+	why := fmt.Sprintf("%d files of %d MB are named by nothing", ripe.files, ripe.bytes>>20)
+	if unread := s.sweeper.hindered(); unread != "" {
+		why += "; they stay as long as " + unread + " cannot be read"
 	}
-	return catalog.RemoveOrphanFiles, why, nil
+	return catalog.RemoveOrphanFiles, why
 }

@@ -55,6 +55,7 @@ type sweeper struct {
 	made    map[string]map[uint64]struct{} // by a table's uuid, the files of its commits since the last look
 	madeAll int
 	broken  map[table.Ident]error // what the last sweep told as damaged
+	unread  string                // what it could not read, "" for nothing
 }
 
 func newSweeper() *sweeper {
@@ -111,6 +112,13 @@ func (f *inFlight) has(key uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.files[key]
+}
+
+// hindered is something that the last sweep could not read, for which nothing is removed; "" for nothing.
+func (s *sweeper) hindered() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unread
 }
 
 // takeMade hands over the files of commits since the last call.
@@ -184,7 +192,7 @@ func (s *Store) sweep(ctx context.Context, w sweeping) (done catalog.Done, err e
 	s.tellBroken(w.names)
 	if err := w.names.whole(); err != nil {
 		if w.auto {
-			return done, nil // told as damage of the table, and by Health
+			return done, nil // told as damage of the table
 		}
 		return done, err
 	}
@@ -233,7 +241,10 @@ func (s *Store) tellBroken(n *names) {
 	s.sweeper.mu.Lock()
 	defer s.sweeper.mu.Unlock()
 	before := s.sweeper.broken
-	s.sweeper.broken = now
+	s.sweeper.broken, s.sweeper.unread = now, ""
+	for key := range n.broken {
+		s.sweeper.unread = key.String()
+	}
 	damaged := s.Damaged()
 	for id, err := range before {
 		if now[id] == nil && damaged[id] == err { //nolint:errorlint // the very same one

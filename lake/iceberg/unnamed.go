@@ -97,12 +97,24 @@ func (p *pointers) unnamed(ctx context.Context, folder string) (map[string]unnam
 	return out, rows.Err()
 }
 
-// ripe counts what the next sweep would remove in a folder.
-func (p *pointers) ripe(ctx context.Context, folder string) (files, bytes int64, err error) {
-	err = p.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(bytes),0) FROM tarn_unnamed, tarn_sweep
-		WHERE folder=? AND since_ms <= ran_ms - CASE WHEN ours THEN ? ELSE ? END`,
-		folder, grace.Milliseconds(), strayGrace.Milliseconds()).Scan(&files, &bytes)
-	return files, bytes, err
+// tally is a number of files and their size.
+type tally struct{ files, bytes int64 }
+
+// orphans are the files of a folder that nothing named at the last look.
+type orphans struct {
+	old  tally // last written before a time
+	ripe tally // what the next sweep would remove
+}
+
+func (p *pointers) orphans(ctx context.Context, folder string, before time.Time) (o orphans, err error) {
+	err = p.reader.QueryRowContext(ctx, `SELECT
+			count(*) FILTER (WHERE old), coalesce(sum(bytes) FILTER (WHERE old), 0),
+			count(*) FILTER (WHERE ripe), coalesce(sum(bytes) FILTER (WHERE ripe), 0)
+		FROM (SELECT bytes, mtime_ns < ? AS old, since_ms <= ran_ms - CASE WHEN ours THEN ? ELSE ? END AS ripe
+			FROM tarn_unnamed, tarn_sweep WHERE folder=?)`,
+		before.UnixNano(), grace.Milliseconds(), strayGrace.Milliseconds(), folder).
+		Scan(&o.old.files, &o.old.bytes, &o.ripe.files, &o.ripe.bytes)
+	return o, err
 }
 
 // record puts files of a folder into the record, and others out of it.
