@@ -12,6 +12,10 @@ const (
 	landedRetentionBytes = 1_000_000_000 // of a topic
 	plainRetention       = 7 * 24 * time.Hour
 
+	// clockDoubt is how much older than its time a record must look before it goes: the clock may have
+	// been an hour behind when the record was stamped, and an hour ahead when Tarn was started.
+	clockDoubt = 2 * time.Hour
+
 	keepInterval = 5 * time.Second // how often retention and checkpoints look
 )
 
@@ -108,7 +112,7 @@ func (p *Partition) expire(ctx context.Context) error {
 // message to stay. p.mu is held.
 func (p *Partition) wanted(c TopicConfig) int64 {
 	age, bytesMax := c.limits()
-	cutoff := p.bus.steady.Now().Add(-age).UnixMilli()
+	cutoff := p.bus.steady.Now().Add(-age - clockDoubt).UnixMilli()
 	left := p.index.bytes
 	want := p.logStart
 	for i, r := range p.index.runs {
