@@ -4,7 +4,9 @@ package lake_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,5 +63,54 @@ func TestClockSetBack(t *testing.T) {
 				commit(t, again.ensure(orders, orderColumns), table.Change{Rows: numbered(300, 1, 1)})
 			})
 		}
+	}
+}
+
+// TestNoSnapshotGoesEarly commits each minute while the clock is set an hour ahead and back, at random, and
+// Tarn is started again. Each snapshot of the last hour stays, and one of each hour before, and no order to
+// expire what is old takes one before its time has gone by.
+func TestNoSnapshotGoesEarly(t *testing.T) {
+	clock := newHandClock()
+	h := openAt(t, filepath.Join(memoryDir(t), "lake"), disk.Local, clock)
+	rnd, ahead := rand.New(rand.NewPCG(3, 3)), time.Duration(0)
+	made := map[int64]time.Duration{} // by the time that goes by
+	for i := range 190 {
+		if i%30 == 29 {
+			_ = h.Close()
+			h = openAt(t, h.dir, disk.Local, clock)
+		}
+		snap := commit(t, h.ensure(orders, orderColumns), table.Change{Rows: numbered(int64(i), 1, 1)})
+		made[snap.ID] = clock.Elapsed()
+		clock.pass(time.Minute)
+		to := time.Duration(rnd.IntN(3)-1) * time.Hour
+		clock.jump(to - ahead)
+		ahead = to
+	}
+	// held tells which of the snapshots that are younger than an age are no more, and how many there are.
+	held := func(age time.Duration) (lost []time.Duration, all int) {
+		there := h.snapshots(orders)
+		for id, at := range made {
+			if old := clock.Elapsed() - at; old <= age && !slices.Contains(there, id) {
+				lost = append(lost, old)
+			}
+		}
+		return lost, len(there)
+	}
+	if lost, all := held(time.Hour); len(lost) > 0 || all > 60+14+3 {
+		t.Errorf("of the last hour the snapshots are gone that are %v old; %d are there", lost, all)
+	}
+	hours := map[int64]bool{}
+	for _, id := range h.snapshots(orders) {
+		hours[int64(made[id]/time.Hour)] = true
+	}
+	for hour := range int64(clock.Elapsed() / time.Hour) {
+		if !hours[hour] {
+			t.Errorf("nothing of hour %d is there", hour)
+		}
+	}
+	const asked = 20*time.Minute + time.Second
+	h.execute(orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: asked})
+	if lost, all := held(asked); len(lost) > 0 || all != 20 {
+		t.Errorf("an order to expire what is older than %s took what is %v old; %d are there", asked, lost, all)
 	}
 }

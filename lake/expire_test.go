@@ -140,7 +140,7 @@ func (h *house) edit(id table.Ident, change func(meta map[string]any)) {
 	h.exec("UPDATE iceberg_tables SET metadata_location=?, previous_metadata_location=? WHERE metadata_location=?", "file://"+path, "file://"+before, "file://"+before)
 }
 
-// restamp gives the snapshots, oldest first, other times.
+// restamp gives the snapshots, oldest first, other times, as if another machine had made them.
 func (h *house) restamp(id table.Ident, when func(i int) time.Time) {
 	h.t.Helper()
 	h.edit(id, func(meta map[string]any) {
@@ -149,6 +149,7 @@ func (h *house) restamp(id table.Ident, when func(i int) time.Time) {
 			snap := s.(map[string]any)
 			stamps[snap["snapshot-id"]] = when(i).UnixMilli()
 			snap["timestamp-ms"] = stamps[snap["snapshot-id"]]
+			delete(snap["summary"].(map[string]any), "tarn.mark")
 		}
 		delete(meta, "metadata-log")
 		last := int64(0)

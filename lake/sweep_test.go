@@ -744,6 +744,7 @@ func TestSweepOfWhatWasCompactedTwice(t *testing.T) {
 	h.sweptHours(c, 1)
 	commit(t, tab, table.Change{Rows: numbered(100, 1, 10)})
 	h.compact(orders)
+	c.pass(time.Second)
 	if _, err := h.Upkeep().Execute(t.Context(), orders, catalog.Order{Action: catalog.ExpireSnapshots, Retention: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}

@@ -30,14 +30,7 @@ func (h *handle) base(ctx context.Context) (*state, error) {
 // table's history says of the future is taken to be of now; the snapshots keep their own stamps.
 func (s *state) base() (*state, error) {
 	now := time.Now() // the library's clock
-	newest := s.meta.LastUpdatedMillis()
-	for entry := range s.meta.SnapshotLogs() {
-		newest = max(newest, entry.TimestampMs)
-	}
-	for entry := range s.meta.PreviousFiles() {
-		newest = max(newest, entry.TimestampMs)
-	}
-	if time.UnixMilli(newest).Sub(now) < aheadMax {
+	if !s.ahead(now) {
 		return s, nil
 	}
 	meta, err := notAfter(s.meta, now.UnixMilli())
@@ -48,6 +41,27 @@ func (s *state) base() (*state, error) {
 		location: s.location, meta: meta, columns: s.columns, props: s.props, offsets: s.offsets,
 		manifests: s.manifests, files: s.known(),
 	}, nil
+}
+
+// ahead tells whether the table's history says so much of the future that the library refuses a commit.
+func (s *state) ahead(now time.Time) bool {
+	newest := s.meta.LastUpdatedMillis()
+	for entry := range s.meta.SnapshotLogs() {
+		newest = max(newest, entry.TimestampMs)
+	}
+	for entry := range s.meta.PreviousFiles() {
+		newest = max(newest, entry.TimestampMs)
+	}
+	return time.UnixMilli(newest).Sub(now) >= aheadMax
+}
+
+// refused is why a commit was refused: errMoved, after which it is worked out again, also where the clock
+// was set back in the midst of it.
+func (w *work) refused(err error) error {
+	if err != nil && w.landed == nil && !w.doubtful && w.base.ahead(time.Now()) {
+		return fmt.Errorf("%w: %w", errMoved, err)
+	}
+	return err
 }
 
 // notAfter cuts the times of a table's history down to now.

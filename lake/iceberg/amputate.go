@@ -58,7 +58,7 @@ func (w *ward) without(ctx context.Context, p *patient, x *examiner, lost []iceb
 	if err != nil {
 		return err
 	}
-	updates := append(noted(p.base.meta, s.updates), forgetting(ids)...)
+	updates := append(noted(p.base.meta, s.updates, w.steady.Mark()), forgetting(ids)...)
 	meta, err := icetable.UpdateTableMetadata(p.base.meta, updates, w.root.URI(p.base.path))
 	if err != nil {
 		return err

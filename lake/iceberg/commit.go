@@ -131,7 +131,7 @@ func (w *work) finish(build func() (*table.Committed, *fileSet, error)) (table.S
 				w.handle.store.Log.Warn("files of a failed commit stay until upkeep", "table", w.handle.ident.String(), "files", left)
 			}
 		}
-		return w.base.snapshot(), nil, err
+		return w.base.snapshot(), nil, w.refused(err)
 	}
 	if err != nil { // after the catalog commit only old metadata is removed
 		w.handle.store.Log.Warn("clean up after commit", "table", w.handle.ident.String(), "error", err)

@@ -64,16 +64,15 @@ func (h *handle) expireNow(ctx context.Context, retention time.Duration) (catalo
 		if !w.doubtful {
 			w.io.undo()
 		}
-		return catalog.Done{}, err
+		return catalog.Done{}, w.refused(err)
 	}
 	w.landed.files = base.known() // the current snapshot is the same
 	h.advance(w.landed)
 	return catalog.Done{Snapshots: int64(len(base.meta.Snapshots()) - len(w.landed.meta.Snapshots()))}, nil
 }
 
-// expirable lists the snapshots to expire. Retention counts by time that does not jump ahead, and not
-// by the newest snapshot as thinning does: of a table that nobody writes to any more, the snapshots
-// of its last days would never be old.
+// expirable lists the snapshots to expire. Retention does not count by the newest snapshot, as thinning
+// may: of a table that nobody writes to any more, the snapshots of its last days would never be old.
 func (h *handle) expirable(st *state, retention time.Duration) []int64 {
 	if retention <= 0 {
 		return h.store.thinned(st.meta, 0)
@@ -83,10 +82,10 @@ func (h *handle) expirable(st *state, retention time.Duration) []int64 {
 		return nil
 	}
 	newestFirst(snaps)
-	kept, before := h.store.pinned(st.meta), h.store.steady.Now().Add(-retention).UnixMilli()
+	kept, age := h.store.pinned(st.meta), h.store.ages()
 	old := h.store.thinned(st.meta, snapshotsMax) // which go with any commit
 	for _, s := range snaps[1:] {
-		if s.TimestampMs < before && !kept[s.SnapshotID] && !slices.Contains(old, s.SnapshotID) {
+		if m := age(s); m.age > retention && !kept[s.SnapshotID] && !slices.Contains(old, s.SnapshotID) {
 			old = append(old, s.SnapshotID)
 		}
 	}

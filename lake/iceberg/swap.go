@@ -42,7 +42,7 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 		// The library writes one with each rewrite, which would be wrong after the next new column.
 		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
-	updates = noted(w.base.meta, updates)
+	updates = noted(w.base.meta, updates, w.handle.store.steady.Mark())
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err
@@ -76,10 +76,11 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	return meta, location, nil
 }
 
-// noted is the updates with, in each snapshot, how far its rows go in the log. The table's property counts
-// (rule 8); this is for whoever goes back to the snapshot. The snapshots are copies: the library's own
-// point into its transaction, which metadata in memory would keep, and through it all states before.
-func noted(base icetable.Metadata, updates []icetable.Update) []icetable.Update {
+// noted is the updates with, in each snapshot, the mark of when it is made, and how far its rows go in the
+// log. The table's property counts (rule 8); this is for whoever goes back to the snapshot. The snapshots are
+// copies: the library's own point into its transaction, which metadata in memory would keep, and through it
+// all states before.
+func noted(base icetable.Metadata, updates []icetable.Update, mark string) []icetable.Update {
 	offsets := offsetsIn(base.Properties())
 	set, add := icetable.NewSetPropertiesUpdate(nil), icetable.NewAddSnapshotUpdate(nil)
 	for _, u := range updates {
@@ -93,6 +94,9 @@ func noted(base icetable.Metadata, updates []icetable.Update) []icetable.Update 
 			snap := copied(*a.Snapshot)
 			if snap.Summary != nil {
 				maps.Copy(snap.Summary.Properties, offsets)
+				if mark != "" {
+					snap.Summary.Properties[markKey] = mark
+				}
 			}
 			out[i] = icetable.NewAddSnapshotUpdate(&snap)
 		}

@@ -22,8 +22,8 @@ const (
 // minute of the last hour, one an hour of the last day, what a tag or branch names and what is read
 // now. Only the metadata forgets them here; their files are the sweep's to remove, later.
 //
-// A snapshot's age is the lesser of two, by our clock and by the newest snapshot: one that was
-// stamped by a clock that ran ahead makes the others look old, and so does a clock that is set
+// Where a snapshot's age is not sure it is the lesser of two, by our clock and by the newest snapshot: one
+// that was stamped by a clock that ran ahead makes the others look old, and so does a clock that is set
 // ahead now. Only where that would keep too many for too long is the newest snapshot alone believed.
 func (s *Store) thinned(meta icetable.Metadata, most int) []int64 {
 	snaps := meta.Snapshots()
@@ -31,14 +31,46 @@ func (s *Store) thinned(meta icetable.Metadata, most int) []int64 {
 		return nil
 	}
 	newestFirst(snaps)
-	kept := s.pinned(meta)
-	now, newest := s.steady.Now(), time.UnixMilli(snaps[0].TimestampMs)
-	out := spent(snaps, kept, func(at time.Time) time.Duration { return min(now.Sub(at), newest.Sub(at)) })
+	kept, age, newest := s.pinned(meta), s.ages(), stamp(snaps[0])
+	out := spent(snaps, kept, func(snap icetable.Snapshot) made {
+		m := age(snap)
+		if !m.sure {
+			m.age = min(m.age, newest.Sub(m.at))
+		}
+		return m
+	})
 	if len(snaps)-len(out) > snapshotsDoubt {
-		out = spent(snaps, kept, newest.Sub)
+		out = spent(snaps, kept, func(snap icetable.Snapshot) made { return made{at: stamp(snap), age: newest.Sub(stamp(snap))} })
 	}
 	return out
 }
+
+// markKey is where a snapshot's summary has the Mark of when we made it. Its stamp is what the clock said,
+// which may have been anything.
+const markKey = "tarn.mark"
+
+// made is when a snapshot was made.
+type made struct {
+	at   time.Time
+	age  time.Duration
+	sure bool // whatever the clock was, and is, set to
+}
+
+// ages tells of snapshots when they were made: by their marks, or by their stamps and time that does not jump
+// ahead, as for those of others and from before the machine's last start.
+func (s *Store) ages() func(icetable.Snapshot) made {
+	now, mark := s.steady.Now(), s.steady.Mark()
+	return func(snap icetable.Snapshot) made {
+		if snap.Summary != nil {
+			if age, at, ok := s.steady.Age(snap.Summary.Properties[markKey], mark); ok {
+				return made{at, age, true}
+			}
+		}
+		return made{at: stamp(snap), age: now.Sub(stamp(snap))}
+	}
+}
+
+func stamp(s icetable.Snapshot) time.Time { return time.UnixMilli(s.TimestampMs) }
 
 func newestFirst(snaps []icetable.Snapshot) {
 	slices.SortStableFunc(snaps, func(a, b icetable.Snapshot) int { return cmp.Compare(b.SequenceNumber, a.SequenceNumber) })
@@ -59,17 +91,17 @@ func (s *Store) pinned(meta icetable.Metadata) map[int64]bool {
 
 // spent lists those of the snapshots, newest first, that are not kept for another reason and whose
 // slot of time has its snapshot.
-func spent(snaps []icetable.Snapshot, kept map[int64]bool, age func(time.Time) time.Duration) []int64 {
+func spent(snaps []icetable.Snapshot, kept map[int64]bool, age func(icetable.Snapshot) made) []int64 {
 	filled := map[time.Time]bool{} // the slots of time that have their snapshot
 	var out []int64
 	for i, s := range snaps {
-		at := time.UnixMilli(s.TimestampMs)
-		old := age(at)
+		m := age(s)
+		at := m.at.UTC()
 		slot, keep := at.Truncate(time.Minute), i < snapshotsNewest || kept[s.SnapshotID]
-		if old > time.Hour {
+		if m.age > time.Hour {
 			slot = at.Truncate(time.Hour).Add(time.Nanosecond) // no minute's slot
 		}
-		if !keep && old <= 24*time.Hour && !filled[slot] {
+		if !keep && m.age <= 24*time.Hour && !filled[slot] {
 			filled[slot], keep = true, true
 		}
 		if !keep {

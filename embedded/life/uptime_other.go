@@ -1,0 +1,7 @@
+//go:build !linux
+
+package life
+
+import "time"
+
+func uptime() time.Duration { return -1 }
