@@ -41,31 +41,62 @@ func BuildHasty(ctx context.Context, dir string) (string, error) {
 	if path := os.Getenv("TARN_PROOF_HASTY"); path != "" {
 		return filepath.Abs(path)
 	}
-	const file, usual, hasty = "lake/iceberg/sweep.go", "= time.Hour\n", "= time.Second\n"
+	sweep, err := changed(ctx, "lake/iceberg/sweep.go", "= time.Hour\n", "= time.Second\n")
+	if err != nil {
+		return "", err
+	}
+	return buildWith(ctx, dir, "hasty", sweep)
+}
+
+// piece is a file of the module and what is to be in its place.
+type piece struct {
+	path    string
+	content []byte
+}
+
+// changed is a file of the module with one text in it changed.
+func changed(ctx context.Context, file, from, to string) (piece, error) {
+	path, err := inModule(ctx, file)
+	if err != nil {
+		return piece{}, err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return piece{}, err
+	}
+	if n := strings.Count(string(content), from); n != 1 {
+		return piece{}, fmt.Errorf("%s has %q %d times, want once", file, from, n)
+	}
+	return piece{path, []byte(strings.Replace(string(content), from, to, 1))}, nil
+}
+
+// inModule is the path of a file of the module.
+func inModule(ctx context.Context, file string) (string, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "tarn").Output()
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
-	path := filepath.Join(strings.TrimSpace(string(root)), file)
-	content, err := os.ReadFile(path)
+	return filepath.Join(strings.TrimSpace(string(root)), file), nil
+}
+
+// buildWith makes the program as name in dir, with pieces of its own.
+func buildWith(ctx context.Context, dir, name string, pieces ...piece) (string, error) {
+	instead := map[string]string{}
+	for _, p := range pieces {
+		instead[p.path] = filepath.Join(dir, name+"-"+filepath.Base(p.path))
+		if err := os.WriteFile(instead[p.path], p.content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(map[string]any{"Replace": instead})
 	if err != nil {
 		return "", err
 	}
-	if n := strings.Count(string(content), usual); n != 1 {
-		return "", fmt.Errorf("%s has %q %d times, want once", file, usual, n)
-	}
-	instead, overlay := filepath.Join(dir, "sweep.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(instead, []byte(strings.Replace(string(content), usual, hasty, 1)), 0o600); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: instead}})
-	if err != nil {
-		return "", err
-	}
+	overlay := filepath.Join(dir, name+".json")
 	if err := os.WriteFile(overlay, text, 0o600); err != nil {
 		return "", err
 	}
-	return build(ctx, filepath.Join(dir, "hasty"), "-overlay", overlay)
+	return build(ctx, filepath.Join(dir, name), "-overlay", overlay)
 }
 
 func build(ctx context.Context, path string, flags ...string) (string, error) {

@@ -25,6 +25,7 @@ type Scene struct {
 	ListPath  string
 	Snapshots int // that each table has had; 1 but after a restored backup
 	Every     time.Duration
+	Age       string // above which its orders of upkeep let go; "" for a second
 
 	writer *Outside
 	next   int64 // token

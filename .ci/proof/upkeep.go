@@ -1,20 +1,22 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// The orders that an Upkeep gives, by their actions. Nothing may be kept longer because of its age,
-// so that there is always something to do; what must be kept all the same is Tarn's to know.
+// The orders that an Upkeep gives, by their actions. Where a scene sets no age, nothing may be kept longer
+// because of it, so that there is always something to do; what must be kept all the same is Tarn's to know.
 var orders = []struct{ Action, statement string }{
-	{"compact", "ALTER TABLE %s EXECUTE compact"},
-	{"expire_snapshots", "ALTER TABLE %s EXECUTE expire_snapshots(retention_threshold => '1s')"},
-	{"remove_orphan_files", "ALTER TABLE %s EXECUTE remove_orphan_files(retention_threshold => '1s')"},
+	{"compact", "ALTER TABLE t EXECUTE compact"},
+	{"expire_snapshots", "ALTER TABLE t EXECUTE expire_snapshots(retention_threshold => 'AGE')"},
+	{"remove_orphan_files", "ALTER TABLE t EXECUTE remove_orphan_files(retention_threshold => 'AGE')"},
 }
 
 // sweepEach is how many tables have their other orders from one sweep to the next.
@@ -31,6 +33,7 @@ const upkeepEvery = 20 * time.Millisecond
 type Upkeep struct {
 	p      *Process
 	tables []string
+	age    string
 	under  atomic.Pointer[string] // the action that is under way
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -43,7 +46,7 @@ type Upkeep struct {
 
 // Upkeep begins to order upkeep of what p holds, once it is ready.
 func (s *Scene) Upkeep(p *Process) *Upkeep {
-	u := &Upkeep{p: p, done: make(chan struct{}), Orders: map[string]int{}, Did: map[string]int64{}}
+	u := &Upkeep{p: p, age: cmp.Or(s.Age, "1s"), done: make(chan struct{}), Orders: map[string]int{}, Did: map[string]int64{}}
 	for _, t := range s.Tables {
 		u.tables = append(u.tables, "bronze."+Prefix+"_main_"+t.Name)
 		if t.Keyed() {
@@ -86,7 +89,7 @@ func (u *Upkeep) run(ctx context.Context) {
 					continue
 				}
 				u.under.Store(&orders[n].Action)
-				err := u.order(ctx, o.Action, fmt.Sprintf(o.statement, table))
+				err := u.order(ctx, o.Action, strings.NewReplacer("TABLE t", "TABLE "+table, "AGE", u.age).Replace(o.statement))
 				if ctx.Err() != nil || u.p.Ended() {
 					return
 				}
