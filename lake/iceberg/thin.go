@@ -13,7 +13,7 @@ import (
 // Snapshots are thinned as they age (rule 11), for a metadata file holds all that are kept and
 // is written whole by each commit: 1000 of them make a commit seven times slower.
 const (
-	snapshotsMax    = 64  // more than this, and a commit thins them; each costs some 30 KB of heap
+	snapshotsMax    = 64  // more than this, and a commit thins them; each costs some 2 KB of heap
 	snapshotsNewest = 50  // these are kept whatever their age
 	snapshotsDoubt  = 256 // as many are kept where clocks differ about ages; thinned, 134 are left
 )
