@@ -199,3 +199,31 @@ func TestDamage(t *testing.T) {
 		}
 	})
 }
+
+// TestWantOfMemoryNamesTheSetting: what the lake has no memory for is not done, and the error tells
+// what to raise; the table is as it was.
+func TestWantOfMemoryNamesTheSetting(t *testing.T) {
+	h := open(t, filepath.Join(memoryDir(t), "lake"), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	for i := range int64(3) {
+		commit(t, tab, table.Change{Rows: numbered(i*100_000, 1, 100_000)})
+	}
+	_ = h.Close()
+	poor := options(h.dir, disk.Local)
+	poor.MemoryBytes = 1 << 20
+	l, err := lake.Open(t.Context(), poor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if tab, err = l.Tables().Ensure(t.Context(), table.Spec{Ident: orders, Columns: orderColumns}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = tab.Commit(t.Context(), table.Change{Keys: numberedKeys(0, 3, 90_000)})
+	if fault.CodeOf(err) != fault.TooLarge || !strings.Contains(fault.HintOf(err), "raise memory") {
+		t.Fatalf("%v, hint %q", err, fault.HintOf(err))
+	}
+	if n := len((&house{l, t, h.dir, disk.Local}).read(orders, catalog.At{})); n != 300_000 {
+		t.Fatalf("%d rows of 300000", n)
+	}
+}

@@ -12,10 +12,11 @@ import (
 )
 
 var (
-	flagKills = flag.Int("kills", 30, "how often TestKills kills")
-	flagCuts  = flag.Int("cuts", 50, "how often TestPowerCuts cuts the power")
-	flagFills = flag.Int("fills", 3, "how often TestFullDisk fills each disk")
-	flagSeed  = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
+	flagKills  = flag.Int("kills", 30, "how often TestKills kills")
+	flagCuts   = flag.Int("cuts", 50, "how often TestPowerCuts cuts the power")
+	flagFills  = flag.Int("fills", 3, "how often TestFullDisk fills each disk")
+	flagMemory = flag.Int("memory", 60, "how large the source of TestMemory is, MB")
+	flagSeed   = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
 )
 
 func TestMain(m *testing.M) {

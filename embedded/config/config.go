@@ -81,8 +81,16 @@ type Shares struct {
 	Query    int64 // DuckDB for the Gate
 }
 
-// Shares gives out Memory.
+// What is taken whatever Memory is, as measured.
+const (
+	programBytes = 112 << 20 // the code, of which nearly all is read in over time, and the libraries' own
+	workBytes    = 80 << 20  // Go's: the log's server, a commit and a compaction that are being written
+)
+
+// Shares gives out Memory, but for three sixteenths: allocators keep more than they hand out, and
+// DuckDB does not count what a Parquet reader or writer has in hand.
+// TestMemory of `make proof` holds the process to it.
 func (c *Config) Shares() Shares {
-	m := c.Memory
-	return Shares{Go: m * 6 / 16, BusCache: m / 32, Landing: m / 16, Lake: m * 4 / 16, Query: m * 6 / 16}
+	m := c.Memory - programBytes - workBytes
+	return Shares{Go: workBytes + m*4/16, BusCache: m / 24, Landing: m / 12, Lake: m * 4 / 16, Query: m * 5 / 16}
 }

@@ -49,7 +49,7 @@ func TestWrongSettingsNameTheWayOut(t *testing.T) {
 		"unknown variable": {environ: []string{"TARN_BUS_FSINC=always"}, hint: "did you mean bus.fsync?"},
 		"unknown flag":     {flags: []config.Flag{{Key: "memroy", Value: "1GB"}}, hint: "did you mean memory?"},
 		"no unit":          {flags: []config.Flag{{Key: "memory", Value: "1000"}}, hint: "such as 512MB"},
-		"too small":        {flags: []config.Flag{{Key: "memory", Value: "1MB"}}, hint: "at least 256MB"},
+		"too small":        {flags: []config.Flag{{Key: "memory", Value: "1MB"}}, hint: "at least 384MB"},
 		"not a choice":     {flags: []config.Flag{{Key: "bus.fsync", Value: "never"}}, hint: "always or interval"},
 		"no duration":      {flags: []config.Flag{{Key: "sql.timeout", Value: "5"}}, hint: "such as 2s"},
 	} {

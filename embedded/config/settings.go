@@ -19,7 +19,7 @@ type setting struct {
 
 // The bounds of settings.
 const (
-	memoryBytesMin     = 256 << 20
+	memoryBytesMin     = 384 << 20
 	resultRowsMaxLimit = 100_000_000
 )
 
@@ -27,7 +27,7 @@ var settings = []setting{
 	text("data", "data folder", func(c *Config) *string { return &c.Data }),
 	text("project", "project folder; by default `.` when it holds tarn.yaml, and DATA/sample/project with `--sample`", func(c *Config) *string { return &c.Project }),
 	choice("listen", "`auto` takes free ports for every door", func(c *Config) *string { return &c.Listen }, "", "auto"),
-	bytesSize("memory", "memory that all parts share; at least 256MB, by default half of the machine or cgroup", memoryBytesMin, func(c *Config) *int64 { return &c.Memory }),
+	bytesSize("memory", "memory that all parts share; at least 384MB, by default half of the machine or cgroup", memoryBytesMin, func(c *Config) *int64 { return &c.Memory }),
 	bytesSize("disk.reserve", "free disk below which doors, sources and the bus stop", 0, func(c *Config) *int64 { return &c.DiskReserve }),
 	choice("bus.fsync", "`always` acknowledges after fsync; `interval` after write, synced each bus.sync_interval", func(c *Config) *string { return &c.BusFsync }, "always", "interval"),
 	duration("bus.sync_interval", "how often `bus.fsync: interval` syncs", 100*time.Millisecond, time.Minute, func(c *Config) *time.Duration { return &c.BusSyncInterval }),

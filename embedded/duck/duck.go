@@ -69,7 +69,11 @@ func settings(o Options) []string {
 		"SET GLOBAL integer_division=true",
 	}
 	if o.MemoryBytes > 0 {
-		set = append(set, fmt.Sprintf("SET memory_limit='%dB'", o.MemoryBytes))
+		set = append(set, fmt.Sprintf("SET memory_limit='%dB'", o.MemoryBytes),
+			// What it frees goes back to the system soon: by default an instance may keep more than it was ever given.
+			"SET allocator_background_threads=true",
+			fmt.Sprintf("SET allocator_flush_threshold='%dB'", o.MemoryBytes/16),
+			fmt.Sprintf("SET allocator_bulk_deallocation_flush_threshold='%dB'", o.MemoryBytes/16))
 	}
 	if o.Threads > 0 {
 		set = append(set, fmt.Sprintf("SET threads=%d", o.Threads))
@@ -191,6 +195,12 @@ func (c *Conn) Unset(ctx context.Context, variables ...string) error {
 		return nil
 	}
 	return c.Exec(ctx, all.String())
+}
+
+// OutOfMemory tells whether a statement failed for it needed more memory than its instance may have.
+func OutOfMemory(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	return ok && e.Type == duckdb.ErrorTypeOutOfMemory
 }
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
 
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/lake/table"
 )
@@ -145,7 +146,7 @@ func (s *Store) intact(snap *icetable.Snapshot) error {
 // suspect looks for the damage behind an error of DuckDB over a table's files: one that has
 // another length, or that DuckDB names. Any other error stays as it is.
 func suspect(err error, files ...dataFile) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "Out of Memory Error") {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || duck.OutOfMemory(err) {
 		return err
 	}
 	for _, f := range files {
@@ -161,9 +162,12 @@ func suspect(err error, files ...dataFile) error {
 	return err
 }
 
-// damagedBy makes damage the fault that a person reads, and the table's line in /health.
-// Other errors stay as they are.
+// damagedBy makes damage the fault that a person reads, and the table's line in /health, and a want
+// of memory one that names the setting. Other errors stay as they are.
 func (s *Store) damagedBy(id table.Ident, err error) error {
+	if duck.OutOfMemory(err) {
+		return fault.Wrap(err, fault.TooLarge, "the lake's part of the memory is too small for it", "raise memory, a setting (see `tarn config`)")
+	}
 	if bad, ok := errors.AsType[*spoilt](err); ok {
 		return s.reportDamage(id, bad.path, bad.what)
 	}
