@@ -87,10 +87,10 @@ const (
 	workBytes    = 80 << 20  // Go's: the log's server, a commit and a compaction that are being written
 )
 
-// Shares gives out Memory, but for three sixteenths: allocators keep more than they hand out, and
+// Shares gives out Memory, but for an eighth: allocators keep more than they hand out, and
 // DuckDB does not count what a Parquet reader or writer has in hand.
 // TestMemory of `make proof` holds the process to it.
 func (c *Config) Shares() Shares {
 	m := c.Memory - programBytes - workBytes
-	return Shares{Go: workBytes + m*4/16, BusCache: m / 24, Landing: m / 12, Lake: m * 4 / 16, Query: m * 5 / 16}
+	return Shares{Go: workBytes + m*4/16, BusCache: m / 24, Landing: m / 12, Lake: m * 4 / 16, Query: m * 6 / 16}
 }
