@@ -39,6 +39,11 @@ func TestMemory(t *testing.T) {
 	must(t, proof.WriteConnector(h.Project, "src", proof.Connector(database)))
 	began := time.Now()
 	p := up(t, h)
+	defer func() {
+		if t.Failed() {
+			t.Log(h.Tail())
+		}
+	}()
 	ctx, cancel := context.WithTimeout(t.Context(), landedWithin)
 	defer cancel()
 	peak := watch(ctx, p)
@@ -69,7 +74,7 @@ func TestMemory(t *testing.T) {
 	cancel()
 	for _, err := range []error{<-asking, <-compacting} {
 		if err != nil {
-			t.Errorf("%v\n%s", err, h.Tail())
+			t.Error(err)
 		}
 	}
 	most := peak()
