@@ -120,9 +120,13 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 		}
 		return fault.New(fault.Invalid, message, "TRY_CAST and TRY(…) give null where a value does not fit")
 	case "Out of Memory":
-		return fault.New(fault.TooLarge, "the statement needs more memory than it may have", "ask for fewer rows or columns, or raise memory")
+		return errMemory()
 	}
 	return nil
+}
+
+func errMemory() *fault.Error {
+	return fault.New(fault.TooLarge, "the statement needs more memory than it may have", "ask for fewer rows or columns, or raise memory")
 }
 
 // nearestHint picks the candidate that is most like the name in the message.

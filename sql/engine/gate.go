@@ -24,10 +24,11 @@ import (
 
 // The bounds of the Gate.
 const (
-	runningMax     = 8  // statements at once
-	executingMax   = 2  // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
-	waitingMax     = 64 // statements that wait for a turn; more are refused
-	verbsMax       = 4  // leading words that name a command: CREATE OR REPLACE VIEW
+	runningMax     = 8           // statements at once
+	executingMax   = 2           // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
+	waitingMax     = 64          // statements that wait for a turn; more are refused
+	aloneWait      = time.Minute // that a statement which lacked memory waits for the others to end
+	verbsMax       = 4           // leading words that name a command: CREATE OR REPLACE VIEW
 	defaultRowsMax = 1_000_000
 	defaultTimeout = 5 * time.Minute
 	// executeTimeout is of ALTER TABLE … EXECUTE, which rewrites what a query only reads.
@@ -199,7 +200,20 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 	if err != nil {
 		return nil, err
 	}
-	result, err := g.query(ctx, r, r.Text[:one.Offset+len(one.Text)])
+	text := r.Text[:one.Offset+len(one.Text)]
+	result, err := g.query(ctx, r, text)
+	if duck.OutOfMemory(err) {
+		// All statements share the memory, and what others hold cannot be moved to the disk: once more, alone.
+		leave()
+		if leave, err = g.queries.alone(ctx); err == nil {
+			result, err = g.query(ctx, r, text)
+		} else if ctx.Err() == nil {
+			err = errMemory()
+		}
+	}
+	if duck.OutOfMemory(err) {
+		err = errMemory()
+	}
 	if err != nil {
 		leave()
 		return nil, err
@@ -243,10 +257,13 @@ func (g *Gate) command(statement string) Command {
 // turns are for what may run at once; a bounded number waits for one.
 type turns struct {
 	free    chan struct{}
+	single  chan struct{} // of the one that waits for all of free
 	waiting atomic.Int64
 }
 
-func newTurns(n int) *turns { return &turns{free: make(chan struct{}, n)} }
+func newTurns(n int) *turns {
+	return &turns{free: make(chan struct{}, n), single: make(chan struct{}, 1)}
+}
 
 // enter waits for a turn.
 func (t *turns) enter(ctx context.Context) (leave func(), err error) {
@@ -261,6 +278,34 @@ func (t *turns) enter(ctx context.Context) (leave func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// alone waits until nothing runs, for aloneWait at most, and lets nothing run until leave is called.
+func (t *turns) alone(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, aloneWait)
+	defer cancel()
+	taken := 0
+	free := func() {
+		for range taken {
+			<-t.free
+		}
+	}
+	select {
+	case t.single <- struct{}{}:
+		defer func() { <-t.single }()
+	case <-ctx.Done():
+		return func() {}, ctx.Err()
+	}
+	for range cap(t.free) {
+		select {
+		case t.free <- struct{}{}:
+			taken++
+		case <-ctx.Done():
+			free()
+			return func() {}, ctx.Err()
+		}
+	}
+	return free, nil
 }
 
 // Now is the time by the Gate's clock.

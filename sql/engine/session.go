@@ -90,7 +90,9 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 	}
 	result, err := s.run(ctx, r.RowsMax)
 	if err != nil {
-		err = s.translate(err)
+		if !duck.OutOfMemory(err) { // which run looks for
+			err = s.translate(err)
+		}
 		s.close()
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -261,4 +262,32 @@ func TestManyAtOnce(t *testing.T) {
 	for range 20 {
 		<-done
 	}
+}
+
+// TestWantOfMemory: a statement that lacks memory waits for the others and is tried again alone. What
+// does not fit then either is refused by an error that names the setting, and all goes on.
+func TestWantOfMemory(t *testing.T) {
+	h := newHouse(t, guard.Open{})
+	const tooMuch = "SELECT len(list(i)) FROM range(60000000) t(i)"
+	slow, err := http.Post(h.url, "text/plain", strings.NewReader("SELECT repeat('x', 4000) || i FROM range(9000) t(i)")) //nolint:noctx // read below
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan string, 3)
+	for range cap(answers) {
+		go func() {
+			_, body := h.post(tooMuch, "")
+			answers <- body
+		}()
+	}
+	if _, err := io.Copy(io.Discard, slow.Body); err != nil { // which those wait for
+		t.Fatal(err)
+	}
+	_ = slow.Body.Close()
+	for range cap(answers) {
+		if body := <-answers; !strings.Contains(body, `"code":"too_large"`) || !strings.Contains(body, "raise memory") {
+			t.Errorf("an answer: %s", body)
+		}
+	}
+	h.want("SELECT 1", "1")
 }
