@@ -223,7 +223,7 @@ func TestWantOfMemoryNamesTheSetting(t *testing.T) {
 	if fault.CodeOf(err) != fault.TooLarge || !strings.Contains(fault.HintOf(err), "raise memory") {
 		t.Fatalf("%v, hint %q", err, fault.HintOf(err))
 	}
-	if n := len((&house{l, t, h.dir, disk.Local}).read(orders, catalog.At{})); n != 300_000 {
+	if n := len((&house{Lake: l, t: t, dir: h.dir, fs: disk.Local}).read(orders, catalog.At{})); n != 300_000 {
 		t.Fatalf("%d rows of 300000", n)
 	}
 }
