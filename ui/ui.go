@@ -249,7 +249,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	if err == nil {
 		next = next.Next(u.o.Clock.Now(), list)
 	} else if next.Err == nil {
-		u.o.Log.Warn("read manifests for the page", "error", err)
+		u.o.Log.Warn("ask for the health of tables", "error", err)
 	}
 	next.Err = err
 	u.care.Store(&next)

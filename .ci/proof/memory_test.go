@@ -88,9 +88,10 @@ func TestMemory(t *testing.T) {
 // repeat runs statements in turn until ctx ends.
 func repeat(ctx context.Context, p *proof.Process, count *atomic.Int64, statements []string) error {
 	for i := 0; ; i++ {
-		if _, err := p.SQL(ctx, statements[i%len(statements)]); ctx.Err() != nil {
-			return nil
-		} else if err != nil {
+		if _, err := p.SQL(ctx, statements[i%len(statements)]); err != nil {
+			if ctx.Err() != nil {
+				err = nil // it was told to end
+			}
 			return err
 		}
 		count.Add(1)
