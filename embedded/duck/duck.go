@@ -197,10 +197,11 @@ func (c *Conn) Unset(ctx context.Context, variables ...string) error {
 	return c.Exec(ctx, all.String())
 }
 
-// OutOfMemory tells whether a statement failed for it needed more memory than its instance may have.
+// OutOfMemory tells whether a statement failed for it needed more memory than its instance may have. That it
+// had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {
 	e, ok := errors.AsType[*duckdb.Error](err)
-	return ok && e.Type == duckdb.ErrorTypeOutOfMemory
+	return ok && e.Type == duckdb.ErrorTypeOutOfMemory && !strings.Contains(e.Msg, "max_temp_directory_size")
 }
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {

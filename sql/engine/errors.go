@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
@@ -120,9 +121,19 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 		}
 		return fault.New(fault.Invalid, message, "TRY_CAST and TRY(…) give null where a value does not fit")
 	case "Out of Memory":
+		if strings.HasPrefix(message, "failed to offload") { // the disk's free room is its bound
+			return fault.New(fault.NoSpace, "the statement has no room on the disk for what does not fit the memory", "ask for fewer rows or columns, raise memory, or free some room")
+		}
 		return errMemory()
 	}
 	return nil
+}
+
+// lacksMemory tells that the Gate's DuckDB had no memory for a statement. Where the lake's had none, the
+// error is a fault already.
+func lacksMemory(err error) bool {
+	_, told := errors.AsType[*fault.Error](err)
+	return !told && duck.OutOfMemory(err)
 }
 
 func errMemory() *fault.Error {

@@ -64,6 +64,7 @@ type Gate struct {
 	queries  *turns
 	upkeep   *turns
 	metrics  metrics
+	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
 	commands map[string]Command // by verbs
@@ -182,6 +183,9 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err == nil {
 		return f
 	}
+	if lacksMemory(err) {
+		return errMemory()
+	}
 	g.o.Log.Error("statement failed", "user", r.Principal.User, "door", r.Principal.Door, "error", err)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		shown := *f
@@ -202,17 +206,9 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 	}
 	text := r.Text[:one.Offset+len(one.Text)]
 	result, err := g.query(ctx, r, text)
-	if duck.OutOfMemory(err) {
-		// All statements share the memory, and what others hold cannot be moved to the disk: once more, alone.
+	if lacksMemory(err) && g.hopeless.Load() != text {
 		leave()
-		if leave, err = g.queries.alone(ctx); err == nil {
-			result, err = g.query(ctx, r, text)
-		} else if ctx.Err() == nil {
-			err = errMemory()
-		}
-	}
-	if duck.OutOfMemory(err) {
-		err = errMemory()
+		result, leave, err = g.queryAlone(ctx, r, text)
 	}
 	if err != nil {
 		leave()
@@ -224,6 +220,21 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 		leave()
 	}
 	return result, nil
+}
+
+// queryAlone runs a statement once more that lacked memory while others ran: all share it, and what those
+// hold cannot be moved to the disk. When the answer is there, the others go on.
+func (g *Gate) queryAlone(ctx context.Context, r Request, text string) (result *Result, leave func(), err error) {
+	share, leave, err := g.queries.alone(ctx)
+	if err != nil {
+		return nil, leave, err
+	}
+	defer share()
+	result, err = g.query(ctx, r, text)
+	if lacksMemory(err) {
+		g.hopeless.Store(text)
+	}
+	return result, leave, err
 }
 
 // shifted turns a place in a command into one in the text that it began in.
@@ -280,32 +291,45 @@ func (t *turns) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// alone waits until nothing runs, for aloneWait at most, and lets nothing run until leave is called.
-func (t *turns) alone(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, aloneWait)
+// alone waits until nothing runs, for aloneWait at most. Nothing runs until share is called, and leave
+// is to be called at the end.
+func (t *turns) alone(ctx context.Context) (share, leave func(), err error) {
+	nothing := func() {}
+	if t.waiting.Add(1) > waitingMax {
+		t.waiting.Add(-1)
+		return nil, nothing, errMemory()
+	}
+	defer t.waiting.Add(-1)
+	within, cancel := context.WithTimeout(ctx, aloneWait)
 	defer cancel()
-	taken := 0
-	free := func() {
-		for range taken {
-			<-t.free
+	refused := func() error {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+		return errMemory()
 	}
 	select {
 	case t.single <- struct{}{}:
 		defer func() { <-t.single }()
-	case <-ctx.Done():
-		return func() {}, ctx.Err()
+	case <-within.Done():
+		return nil, nothing, refused()
 	}
-	for range cap(t.free) {
+	for taken := range cap(t.free) {
 		select {
 		case t.free <- struct{}{}:
-			taken++
-		case <-ctx.Done():
-			free()
-			return func() {}, ctx.Err()
+		case <-within.Done():
+			t.give(taken)
+			return nil, nothing, refused()
 		}
 	}
-	return free, nil
+	return func() { t.give(cap(t.free) - 1) }, func() { t.give(1) }, nil
+}
+
+// give gives so many turns back.
+func (t *turns) give(n int) {
+	for range n {
+		<-t.free
+	}
 }
 
 // Now is the time by the Gate's clock.

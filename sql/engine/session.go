@@ -90,7 +90,7 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 	}
 	result, err := s.run(ctx, r.RowsMax)
 	if err != nil {
-		if !duck.OutOfMemory(err) { // which run looks for
+		if !lacksMemory(err) { // which run looks for
 			err = s.translate(err)
 		}
 		s.close()
