@@ -17,6 +17,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/repair"
+	"tarn/lake/table"
 )
 
 // RepairCommand is `tarn repair`, on a data folder where no Tarn runs.
@@ -51,6 +52,7 @@ type wards struct {
 
 	again  Resnapshot
 	starts func(topic string, partition int32) (int64, [][2]int64, bool) // nil where meta.db cannot be read
+	lands  func(topic, mirror string) bool                               // the same
 }
 
 // memory looks at meta.db, which nothing else holds, and reads from it where the log begins.
@@ -67,14 +69,19 @@ func (w *wards) memory(ctx context.Context, _ repair.Order) ([]repair.Finding, e
 		}}, nil
 	}
 	w.starts, err = bus.LogStarts(ctx, m, w.dir.Path("bus"))
-	return nil, errors.Join(err, closed())
+	topics, err2 := bus.Configs(ctx, m)
+	w.lands = func(topic, mirror string) bool {
+		c, ok := topics[topic]
+		return ok && c.Land && c.Keyed && (c.Mirror == "" || table.NameOf(c.Mirror) == mirror)
+	}
+	return nil, errors.Join(err, err2, closed())
 }
 
 // tables looks at the lake.
 func (w *wards) tables(ctx context.Context, o repair.Order) ([]repair.Finding, error) {
 	return Repair(Options{
 		Dir: w.dir.Path("lake"), Disk: disk.Local, Clock: life.SystemClock{}, MemoryBytes: w.cfg.Shares().Lake, Threads: 2, TempDir: w.dir.Path("state"),
-	}, RepairOptions{LogStart: w.starts, Resnapshot: func(ctx context.Context, source, reason string) error {
+	}, RepairOptions{LogStart: w.starts, Lands: w.lands, Resnapshot: func(ctx context.Context, source, reason string) error {
 		return w.again(ctx, w.dir.Path("meta.db"), source, reason)
 	}})(ctx, o)
 }

@@ -146,15 +146,21 @@ func repaired(t testing.TB, dir string, fs *disk.FS, order repair.Order, logStar
 // repairedWith is repaired with a log that has holes.
 func repairedWith(t testing.TB, dir string, fs *disk.FS, order repair.Order, logStart int64, lost [][2]int64, asked *[]string) ([]repair.Finding, error) {
 	t.Helper()
-	return lake.Repair(options(dir, fs), lake.RepairOptions{
+	return lake.Repair(options(dir, fs), repairOptions(logStart, lost, asked))(t.Context(), order)
+}
+
+// repairOptions are of a log that begins at an offset and has holes, and whose topics all land.
+func repairOptions(logStart int64, lost [][2]int64, asked *[]string) lake.RepairOptions {
+	return lake.RepairOptions{
 		LogStart: func(string, int32) (int64, [][2]int64, bool) { return logStart, lost, true },
+		Lands:    func(string, string) bool { return true },
 		Resnapshot: func(_ context.Context, source, _ string) error {
 			if asked != nil {
 				*asked = append(*asked, source)
 			}
 			return nil
 		},
-	})(t.Context(), order)
+	}
 }
 
 // folderHash is of every name and byte in a folder.

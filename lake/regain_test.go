@@ -14,6 +14,7 @@ import (
 	"tarn/embedded/disk"
 	"tarn/embedded/record"
 	"tarn/embedded/repair"
+	"tarn/lake"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
@@ -165,6 +166,63 @@ func TestAMirrorIsRebuiltFromBronze(t *testing.T) {
 	}
 }
 
+// TestAMirrorIsEmptiedOnlyForWhatWillFillIt: not where landing will not or cannot go on with it.
+func TestAMirrorIsEmptiedOnlyForWhatWillFillIt(t *testing.T) {
+	const commits, end = 4, 4 * perCommit
+	for name, c := range map[string]struct {
+		set              func(o *lake.RepairOptions)
+		says, loss, hint string
+		left             int // rows after it
+	}{
+		"its topic does not land in it": {func(o *lake.RepairOptions) {
+			o.Lands = func(topic, mirror string) bool { return topic != "port.t" || mirror != mirrored.Name }
+		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more, for topic port.t", commits - 1},
+		"nor with the log at hand": {func(o *lake.RepairOptions) {
+			*o = repairOptions(0, nil, nil)
+			o.Lands = func(string, string) bool { return false }
+		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more", commits - 1},
+		"it is not known whether it does": {func(o *lake.RepairOptions) { o.Lands = nil }, "takes a new snapshot", "", "not known whether topic port.t lands", 0},
+		"the log begins behind it":        {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end+1, nil, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0},
+		"the log has a hole there": {func(o *lake.RepairOptions) {
+			o.LogStart = repairOptions(9, [][2]int64{{end, end + 3}, {7, 9}}, nil).LogStart
+		}, "goes back to version", "", "", commits - 1},
+		"a hole there and no way back": {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end, [][2]int64{{end, end + 3}}, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0},
+		"meta.db cannot be read":       {func(o *lake.RepairOptions) { o.Lands, o.LogStart = nil, nil }, "", "", "put meta.db back", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKeeping(t, keptColumns)
+			for n := 1; n <= commits; n++ {
+				k.landBoth(n, pastOf(n))
+			}
+			harms["missing"](t, last(k.dataFiles(mirrored)))
+			must(t, k.Close())
+			o := repairOptions(end, nil, nil)
+			c.set(&o)
+			before := folderHash(t, k.dir)
+			found, err := lake.Repair(options(k.dir, disk.Local), o)(t.Context(), repair.Order{Yes: true})
+			must(t, err)
+			if f := found[0]; len(found) != 1 || !strings.Contains(f.Action, c.says) || f.Done != (c.left >= 0) || !strings.Contains(f.Loss, c.loss) || c.loss == "" && f.Loss != "" || !strings.Contains(f.Hint, c.hint) {
+				t.Fatalf("did %+v", found)
+			}
+			if c.left < 0 {
+				if folderHash(t, k.dir) != before {
+					t.Fatal("it changed something")
+				}
+				return
+			}
+			k.house = open(t, k.dir, disk.Local)
+			defer func() { must(t, k.Close()) }()
+			k.openKept(keptColumns)
+			if rows := k.read(mirrored, catalog.At{}); len(rows) != c.left {
+				t.Fatalf("%v", rows)
+			}
+			if c.loss != "" && k.standing().Next != end {
+				t.Fatalf("it stands at %+v", k.standing())
+			}
+		})
+	}
+}
+
 // TestARebuildThatBronzeCannotFinish is told, and given to the source.
 func TestARebuildThatBronzeCannotFinish(t *testing.T) {
 	k := newKeeping(t, keptColumns)
@@ -175,6 +233,12 @@ func TestARebuildThatBronzeCannotFinish(t *testing.T) {
 	found, err := repaired(t, k.dir, disk.Local, repair.Order{}, 20, nil)
 	if err != nil || len(found) > 0 {
 		t.Fatalf("of a rebuild that goes on it says %+v, %v", found, err)
+	}
+	o := repairOptions(20, nil, nil)
+	o.Lands = func(string, string) bool { return false }
+	found, err = lake.Repair(options(k.dir, disk.Local), o)(t.Context(), repair.Order{Yes: true})
+	if err != nil || len(found) != 1 || found[0].Done || !strings.Contains(found[0].Damage[0].Problem, "stands at offset 9 of 20") || !strings.Contains(found[0].Hint, "let the topic land in it again") {
+		t.Fatalf("of a rebuild that nobody goes on with it says %+v, %v", found, err)
 	}
 	harms["missing"](t, k.dataFiles(raw)[0])
 	var asked []string

@@ -16,6 +16,8 @@ type RepairOptions struct {
 	// LogStart tells the first offset that the log holds of a partition, and what it has lost
 	// behind that, each from an offset to before another; false where nobody knows.
 	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
+	// Lands tells whether a topic lands in the mirror of a name; nil where nobody knows.
+	Lands func(topic, mirror string) bool
 	// Resnapshot asks for a new snapshot of a source's table, "source id/schema.table".
 	Resnapshot func(ctx context.Context, source, reason string) error
 }
@@ -30,7 +32,7 @@ func Repair(o Options, r RepairOptions) repair.Part {
 			Options: iceberg.Options{
 				Dir: o.Dir, Disk: o.Disk, Clock: o.Clock, Log: o.Log, MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir,
 			},
-			Order: order, LogStart: r.LogStart, Resnapshot: r.Resnapshot,
+			Order: order, LogStart: r.LogStart, Lands: r.Lands, Resnapshot: r.Resnapshot,
 		})
 		if err != nil {
 			return found, fmt.Errorf("repair the lake: %w", err)

@@ -12,7 +12,7 @@ import (
 // damage has taken behind that, each from an offset to before another, as meta.db knows it. A
 // partition whose files are gone is unknown.
 func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic string, partition int32) (start int64, lost [][2]int64, known bool), error) {
-	topics, err := m.List(ctx, meta.Topics)
+	topics, err := Configs(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -25,15 +25,11 @@ func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic strin
 		return nil, err
 	}
 	known := map[string]int64{}
-	for _, e := range topics {
-		var t keptTopic
-		if json.Unmarshal(e.Value, &t) != nil || t.Deleted {
-			continue
-		}
-		for n := range t.Partitions {
-			files, _ := filepath.Glob(filepath.Join(dir, "jetstream", account, "streams", streamName(e.Key, n), "msgs", "*.blk"))
+	for topic, c := range topics {
+		for n := range c.Partitions {
+			files, _ := filepath.Glob(filepath.Join(dir, "jetstream", account, "streams", streamName(topic, n), "msgs", "*.blk"))
 			if len(files) > 0 {
-				known[partitionLabel(e.Key, n)] = 0
+				known[partitionLabel(topic, n)] = 0
 			}
 		}
 	}
@@ -62,4 +58,20 @@ func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic strin
 		start, ok := known[label]
 		return start, holes[label], ok
 	}, nil
+}
+
+// Configs reads the topics of a log that nobody has open, by their names, as meta.db knows them.
+func Configs(ctx context.Context, m *meta.Store) (map[string]TopicConfig, error) {
+	kept, err := m.List(ctx, meta.Topics)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]TopicConfig{}
+	for _, e := range kept {
+		var t keptTopic
+		if json.Unmarshal(e.Value, &t) == nil && !t.Deleted {
+			out[e.Key] = t.TopicConfig
+		}
+	}
+	return out, nil
 }

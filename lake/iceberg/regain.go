@@ -55,6 +55,38 @@ func (w *ward) remember(p *patient) {
 	}
 }
 
+// mirrored tells whether a table is a mirror that landing fills, and of what.
+func (w *ward) mirrored(p *patient) (source string, mirror bool) {
+	source, mirror = p.base.meta.Properties()[table.PropSource]
+	return source, mirror && !w.left(p)
+}
+
+// left tells of a mirror that nobody lands into any more: its topic lands in another mirror, or in
+// none, or is gone. Neither the log nor bronze nor the source would ever fill it again.
+func (w *ward) left(p *patient) bool {
+	props := p.base.meta.Properties()
+	_, mirror := props[table.PropSource]
+	return mirror && w.o.Lands != nil && !w.o.Lands(props[table.PropTopic], p.id.Name)
+}
+
+// leftBy is the hint at a mirror that is left; "" at other tables.
+func (w *ward) leftBy(p *patient) string {
+	if !w.left(p) {
+		return ""
+	}
+	return fmt.Sprintf("nothing is landed into it any more, for topic %s lands in another mirror or in none, or is gone: so nothing brings its rows again", p.base.meta.Properties()[table.PropTopic])
+}
+
+// halfway tells of a mirror that is left in the midst of being made again; nil for others.
+func (w *ward) halfway(p *patient) *treatment {
+	at, ok := standingOf(offsetsIn(p.base.meta.Properties()))
+	if !w.left(p) || !ok || at.Past == nil || at.Past.Again == nil {
+		return nil
+	}
+	p.found(w, &spoilt{p.dir, fmt.Sprintf("its rebuild from bronze stands at offset %d of %d, and does not go on", at.Past.Again.Next, at.Next)})
+	return &treatment{hint: w.leftBy(p) + ": let the topic land in it again, or drop it"}
+}
+
 // fromBronze empties a mirror and has it made again of bronze when Tarn starts. Where that
 // cannot be, why tells what is in the way.
 func (w *ward) fromBronze(ctx context.Context, p *patient, x *examiner) (t *treatment, why string, err error) {
@@ -63,8 +95,11 @@ func (w *ward) fromBronze(ctx context.Context, p *patient, x *examiner) (t *trea
 	if !ok || at.Past.Empty() || at.Past.Whole == nil {
 		return nil, "it is not known which records make the mirror", nil
 	}
-	if !p.named && !w.reaches(offsets) {
-		return nil, "the log begins behind what the mirror's metadata tells of", nil
+	if w.o.Lands == nil {
+		return nil, "it is not known whether topic " + at.topic + " lands in it", nil
+	}
+	if !w.reaches(offsets) {
+		return nil, fmt.Sprintf("the log does not go on at offset %d, where the mirror ends", at.Next), nil
 	}
 	from, why, err := w.source(ctx, at)
 	if err != nil || why != "" {
@@ -224,6 +259,9 @@ func (w *ward) fromSource(p *patient, x *examiner, source, why string) *treatmen
 
 // startOver makes a mirror anew: of bronze where that has all its records, else of its source.
 func (w *ward) startOver(ctx context.Context, p *patient, x *examiner, source string) (*treatment, error) {
+	if w.o.LogStart == nil {
+		return &treatment{hint: "nothing is done to it, for without meta.db it is not known what the log has: put meta.db back, and say `tarn repair` again"}, nil
+	}
 	t, why, err := w.fromBronze(ctx, p, x)
 	if err != nil || t != nil {
 		return t, err

@@ -28,6 +28,8 @@ type RepairOptions struct {
 	// LogStart tells the first offset that the log holds of a partition, and what it has lost
 	// behind that, each from an offset to before another; false where it does not know.
 	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
+	// Lands tells whether a topic lands in the mirror of a name; nil where nobody knows.
+	Lands func(topic, mirror string) bool
 	// Resnapshot asks for a new snapshot of a source's table, named as in table.PropSource.
 	Resnapshot func(ctx context.Context, source, reason string) error
 }

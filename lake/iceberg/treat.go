@@ -58,7 +58,7 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 		return nil, err
 	}
 	props := p.base.meta.Properties()
-	source, mirror := props[table.PropSource]
+	source, mirror := w.mirrored(p)
 	if len(now.bad) == 0 {
 		w.remember(p)
 		return w.goOn(ctx, p, x, spoiled)
@@ -70,7 +70,7 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 	if err != nil {
 		return nil, err
 	}
-	back := to != nil && w.covered(offsetsIn(props), to.offsets) && (p.named || w.reaches(to.offsets))
+	back := to != nil && !w.left(p) && w.covered(offsetsIn(props), to.offsets) && (p.named || w.reaches(to.offsets))
 	if back && mirror {
 		why, err := w.unfinished(ctx, to.offsets)
 		if err != nil {
@@ -86,9 +86,12 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 	case mirror:
 		return w.startOver(ctx, p, x, source)
 	case now.whole:
-		return w.drop(p, x, now.lost), nil
+		t := w.drop(p, x, now.lost)
+		t.hint = w.leftBy(p)
+		return t, nil
 	case to != nil:
 		t := w.goBack(p, x, w.onLog(props, to))
+		t.hint = w.leftBy(p)
 		t.loss = strings.TrimSuffix("what was committed since then, and is not in the log any more, "+t.loss, ", ")
 		return t, nil
 	}
@@ -120,14 +123,14 @@ func (w *ward) spoiled(ctx context.Context, p *patient, x *examiner) (ids []int6
 // spoilt. nil when there is nothing to do.
 func (w *ward) goOn(ctx context.Context, p *patient, x *examiner, spoiled []int64) (*treatment, error) {
 	meta := p.base.meta
-	source, mirror := meta.Properties()[table.PropSource]
+	source, mirror := w.mirrored(p)
 	if mirror {
 		if t, err := w.goneOn(ctx, p, x, source); t != nil || err != nil {
 			return t, err
 		}
 	}
 	if len(p.damage) == 0 {
-		return nil, nil //nolint:nilnil // nothing is found
+		return w.halfway(p), nil
 	}
 	var said []string
 	if !p.named {
@@ -143,7 +146,7 @@ func (w *ward) goOn(ctx context.Context, p *patient, x *examiner, spoiled []int6
 		return t, nil
 	}
 	offsets := offsetsIn(meta.Properties())
-	if w.reaches(offsets) {
+	if w.reaches(offsets) && !w.left(p) {
 		t.action += "; what was committed after it is landed again from the log"
 		return t, nil
 	}
@@ -152,6 +155,7 @@ func (w *ward) goOn(ctx context.Context, p *patient, x *examiner, spoiled []int6
 	}
 	on := w.goBack(p, x, w.onLog(meta.Properties(), &mark{p.base, meta.CurrentSnapshot(), offsets}))
 	on.loss = "what was committed after " + filepath.Base(p.base.path) + ", and is not in the log any more"
+	on.hint = w.leftBy(p)
 	return on, nil
 }
 
@@ -293,7 +297,7 @@ func (w *ward) covered(from, to map[string]string) bool {
 	return true
 }
 
-// reaches tells whether the log has all from these offsets on.
+// reaches tells whether landing can go on from these offsets: the log has what comes there.
 func (w *ward) reaches(offsets map[string]string) bool {
 	for _, text := range offsets {
 		var then record.Offsets
@@ -302,7 +306,8 @@ func (w *ward) reaches(offsets map[string]string) bool {
 		}
 		for topic, parts := range then {
 			for part, at := range parts {
-				if start, _, known := w.logStart(topic, part); !known || start > at.Next {
+				start, lost, known := w.logStart(topic, part)
+				if !known || start > at.Next || slices.ContainsFunc(lost, func(hole [2]int64) bool { return hole[0] <= at.Next && hole[1] > at.Next }) {
 					return false
 				}
 			}

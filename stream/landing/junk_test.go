@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
+	"tarn/lake/table"
 	"tarn/stream/landing"
 )
 
@@ -17,7 +18,7 @@ func TestNames(t *testing.T) {
 	for topic, want := range map[string]string{
 		"port.main.calls": "port_main_calls", "Port-Ä.x": "port___x", "a_1": "a_1", "": "",
 	} {
-		if got := landing.TableName(topic); got != want {
+		if got := table.NameOf(topic); got != want {
 			t.Errorf("%q lands in %q, want %q", topic, got, want)
 		}
 	}
@@ -43,11 +44,11 @@ func FuzzTableName(f *testing.F) {
 	f.Add("port.main.calls")
 	f.Add("İ\xff..")
 	f.Fuzz(func(t *testing.T, topic string) {
-		name := landing.TableName(topic)
+		name := table.NameOf(topic)
 		if i := strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789_", r) }); i >= 0 {
 			t.Fatalf("%q lands in %q", topic, name)
 		}
-		if landing.TableName(name) != name || landing.MirrorName("main", topic, false) != name {
+		if table.NameOf(name) != name || landing.MirrorName("main", topic, false) != name {
 			t.Fatalf("%q is not stable", name)
 		}
 	})

@@ -66,8 +66,8 @@ func newMirrorSink(w *way) sink {
 
 func (s *mirrorSink) open(ctx context.Context) (table.Table, error) {
 	t, err := s.w.l.mirrors.find(ctx, s.w.key.topic)
-	if m := s.w.config.Mirror; err == nil && t != nil && m != "" && t.Ident().Name != TableName(m) {
-		t, err = s.renamed(ctx, table.Ident{Namespace: silverNamespace, Name: TableName(m)})
+	if m := s.w.config.Mirror; err == nil && t != nil && m != "" && t.Ident().Name != table.NameOf(m) {
+		t, err = s.renamed(ctx, table.Ident{Namespace: silverNamespace, Name: table.NameOf(m)})
 	}
 	if err != nil || t == nil {
 		return nil, err
@@ -142,7 +142,7 @@ var errLoose = errors.New("a key column is null, or of another type")
 func (s *mirrorSink) make(ctx context.Context, schema *record.Schema) (table.Table, error) {
 	id := table.Ident{Namespace: silverNamespace, Name: MirrorName(schema.Schema, schema.Table, onlySchema(s.w.l.o.Bus.Topics(), s.w.config.Source))}
 	if s.w.config.Mirror != "" {
-		id.Name = TableName(s.w.config.Mirror)
+		id.Name = table.NameOf(s.w.config.Mirror)
 	}
 	t, err := claim(ctx, s.w.l.o.Tables, table.Spec{
 		Ident: id, Columns: mirrorColumns(schema),

@@ -14,7 +14,6 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
 	"tarn/lake/table"
-	"tarn/stream/landing"
 )
 
 // world is a source table, the log of what happened to it, and what silver must be.
@@ -106,7 +105,7 @@ func (w *world) play() {
 func (w *world) rebuild() {
 	w.rig.halt()
 	name := w.topic.Name()
-	bronze := "bronze." + landing.TableName(name)
+	bronze := "bronze." + table.NameOf(name)
 	done, err := w.rig.lake.restart("silver."+w.schema.Table, bronze, name)
 	if err != nil {
 		w.t.Fatalf("%v", err)

@@ -25,28 +25,17 @@ const (
 // columnRunesMax bounds a column's name.
 const columnRunesMax = 255
 
-// TableName is a topic's table: lower case, other than [a-z0-9_] -> `_`.
-func TableName(topic string) string {
-	return strings.Map(func(r rune) rune {
-		r = unicode.ToLower(r)
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
-			return r
-		}
-		return '_'
-	}, topic)
-}
-
 // MirrorName is the mirror of a source table: the table's name, with the schema before
 // it unless that is a database's usual one or the only one.
 func MirrorName(schema, name string, onlySchema bool) string {
 	switch strings.ToLower(schema) {
 	case "", "public", "main", "dbo":
-		return TableName(name)
+		return table.NameOf(name)
 	}
 	if onlySchema {
-		return TableName(name)
+		return table.NameOf(name)
 	}
-	return TableName(schema + "_" + name)
+	return table.NameOf(schema + "_" + name)
 }
 
 // ColumnName makes a source column's name one that Iceberg and every reader of it can
@@ -116,9 +105,9 @@ func claim(ctx context.Context, tables table.Tables, spec table.Spec, topic, set
 // bronzeIdent names the table of a topic, by its setting tarn.table if that is set.
 func bronzeIdent(topic string, c bus.TopicConfig) table.Ident {
 	if c.Table != "" {
-		return table.Ident{Namespace: bronzeNamespace, Name: TableName(c.Table)}
+		return table.Ident{Namespace: bronzeNamespace, Name: table.NameOf(c.Table)}
 	}
-	return table.Ident{Namespace: bronzeNamespace, Name: TableName(topic)}
+	return table.Ident{Namespace: bronzeNamespace, Name: table.NameOf(topic)}
 }
 
 // mirrors knows which topic has which mirror. Only landing makes mirrors, so the lake is
