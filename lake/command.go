@@ -16,6 +16,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
+	"tarn/embedded/record/schemas"
 	"tarn/embedded/repair"
 	"tarn/lake/table"
 )
@@ -50,9 +51,11 @@ type wards struct {
 	dir *datadir.Dir
 	cfg config.Config
 
-	again  Resnapshot
-	starts func(topic string, partition int32) (int64, [][2]int64, bool) // nil where meta.db cannot be read
-	lands  func(topic, mirror string) bool                               // the same
+	again Resnapshot
+	// What meta.db tells; nil where it cannot be read.
+	starts  func(topic string, partition int32) (int64, [][2]int64, bool)
+	lands   func(topic, mirror string) bool
+	schemas map[int64]bool
 }
 
 // memory looks at meta.db, which nothing else holds, and reads from it where the log begins.
@@ -74,14 +77,16 @@ func (w *wards) memory(ctx context.Context, _ repair.Order) ([]repair.Finding, e
 		c, ok := topics[topic]
 		return ok && c.Land && c.Keyed && (c.Mirror == "" || table.NameOf(c.Mirror) == mirror)
 	}
-	return nil, errors.Join(err, err2, closed())
+	var err3 error
+	w.schemas, err3 = schemas.IDs(ctx, m)
+	return nil, errors.Join(err, err2, err3, closed())
 }
 
 // tables looks at the lake.
 func (w *wards) tables(ctx context.Context, o repair.Order) ([]repair.Finding, error) {
 	return Repair(Options{
 		Dir: w.dir.Path("lake"), Disk: disk.Local, Clock: life.SystemClock{}, MemoryBytes: w.cfg.Shares().Lake, Threads: 2, TempDir: w.dir.Path("state"),
-	}, RepairOptions{LogStart: w.starts, Lands: w.lands, Resnapshot: func(ctx context.Context, source, reason string) error {
+	}, RepairOptions{LogStart: w.starts, Lands: w.lands, Schemas: w.schemas, Resnapshot: func(ctx context.Context, source, reason string) error {
 		return w.again(ctx, w.dir.Path("meta.db"), source, reason)
 	}})(ctx, o)
 }

@@ -154,6 +154,7 @@ func repairOptions(logStart int64, lost [][2]int64, asked *[]string) lake.Repair
 	return lake.RepairOptions{
 		LogStart: func(string, int32) (int64, [][2]int64, bool) { return logStart, lost, true },
 		Lands:    func(string, string) bool { return true },
+		Schemas:  map[int64]bool{7: true, 8: true},
 		Resnapshot: func(_ context.Context, source, _ string) error {
 			if asked != nil {
 				*asked = append(*asked, source)

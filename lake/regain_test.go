@@ -182,6 +182,7 @@ func TestAMirrorIsEmptiedOnlyForWhatWillFillIt(t *testing.T) {
 			o.Lands = func(string, string) bool { return false }
 		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more", commits - 1},
 		"it is not known whether it does": {func(o *lake.RepairOptions) { o.Lands = nil }, "takes a new snapshot", "", "not known whether topic port.t lands", 0},
+		"a schema is lost":                {func(o *lake.RepairOptions) { o.Schemas = map[int64]bool{8: true} }, "takes a new snapshot", "", "schema 7, of which bronze.raw has records, is not in meta.db", 0},
 		"the log begins behind it":        {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end+1, nil, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0},
 		"the log has a hole there": {func(o *lake.RepairOptions) {
 			o.LogStart = repairOptions(9, [][2]int64{{end, end + 3}, {7, 9}}, nil).LogStart
@@ -239,6 +240,12 @@ func TestARebuildThatBronzeCannotFinish(t *testing.T) {
 	found, err = lake.Repair(options(k.dir, disk.Local), o)(t.Context(), repair.Order{Yes: true})
 	if err != nil || len(found) != 1 || found[0].Done || !strings.Contains(found[0].Damage[0].Problem, "stands at offset 9 of 20") || !strings.Contains(found[0].Hint, "let the topic land in it again") {
 		t.Fatalf("of a rebuild that nobody goes on with it says %+v, %v", found, err)
+	}
+	o = repairOptions(20, nil, nil)
+	o.Schemas = nil
+	found, err = lake.Repair(options(k.dir, disk.Local), o)(t.Context(), repair.Order{})
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Damage[0].Problem, "schema 7") || !strings.Contains(found[0].Action, "takes a new snapshot") {
+		t.Fatalf("of a rebuild that lacks a schema it says %+v, %v", found, err)
 	}
 	harms["missing"](t, k.dataFiles(raw)[0])
 	var asked []string

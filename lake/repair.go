@@ -18,6 +18,8 @@ type RepairOptions struct {
 	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
 	// Lands tells whether a topic lands in the mirror of a name; nil where nobody knows.
 	Lands func(topic, mirror string) bool
+	// Schemas are the ids of those that meta.db holds; nil where nobody knows.
+	Schemas map[int64]bool
 	// Resnapshot asks for a new snapshot of a source's table, "source id/schema.table".
 	Resnapshot func(ctx context.Context, source, reason string) error
 }
@@ -32,7 +34,7 @@ func Repair(o Options, r RepairOptions) repair.Part {
 			Options: iceberg.Options{
 				Dir: o.Dir, Disk: o.Disk, Clock: o.Clock, Log: o.Log, MemoryBytes: o.MemoryBytes, Threads: o.Threads, TempDir: o.TempDir,
 			},
-			Order: order, LogStart: r.LogStart, Lands: r.Lands, Resnapshot: r.Resnapshot,
+			Order: order, LogStart: r.LogStart, Lands: r.Lands, Schemas: r.Schemas, Resnapshot: r.Resnapshot,
 		})
 		if err != nil {
 			return found, fmt.Errorf("repair the lake: %w", err)

@@ -174,21 +174,37 @@ func (w *ward) lacks(ctx context.Context, p *patient, at standing) (why string, 
 	if err != nil || why != "" {
 		return why, err
 	}
+	return w.counted(ctx, p, at, paths, cols)
+}
+
+// counted compares the rows that bronze has in these files with those that make a mirror.
+func (w *ward) counted(ctx context.Context, p *patient, at standing, paths []string, cols []table.Column) (why string, err error) {
 	var have, different, schemas, generations int64
+	var unknown *int64
 	if len(paths) > 0 {
 		conn, err := w.duck.Conn(ctx)
 		if err != nil {
 			return "", err
 		}
 		defer func() { _ = conn.Close() }()
-		query := fmt.Sprintf("SELECT count(*), count(DISTINCT k1), count(k2), count(k3) FROM (%s) WHERE k0 = %s AND k1 >= %d AND k1 < %d",
-			scan(paths, cols), at.part, at.Past.Whole.Offset, at.Next)
+		rows := fmt.Sprintf(" FROM (%s) WHERE k0 = %s AND k1 >= %d AND k1 < %d", scan(paths, cols), at.part, at.Past.Whole.Offset, at.Next)
+		query := "SELECT count(*), count(DISTINCT k1), count(k2), count(k3)" + rows
 		if err := conn.QueryRowContext(ctx, query).Scan(&have, &different, &schemas, &generations); err != nil {
+			return "", err
+		}
+		query = "SELECT min(k2)" + rows + " AND k2 NOT IN (-1" // which no schema is
+		for id := range w.o.Schemas {
+			query += fmt.Sprintf(",%d", id)
+		}
+		if err := conn.QueryRowContext(ctx, query+")").Scan(&unknown); err != nil {
 			return "", err
 		}
 	}
 	if want := at.Past.Whole.Records; have != want || different != want || schemas != want || generations != want {
 		return fmt.Sprintf("%s has %d of the %d records from offset %d to %d", p.id, min(have, different, schemas, generations), want, at.Past.Whole.Offset, at.Next-1), nil
+	}
+	if unknown != nil {
+		return fmt.Sprintf("schema %d, of which %s has records, is not in meta.db", *unknown, p.id), nil
 	}
 	return "", nil
 }

@@ -30,6 +30,8 @@ type RepairOptions struct {
 	LogStart func(topic string, partition int32) (start int64, lost [][2]int64, known bool)
 	// Lands tells whether a topic lands in the mirror of a name; nil where nobody knows.
 	Lands func(topic, mirror string) bool
+	// Schemas are the ids of those that meta.db holds; nil where nobody knows.
+	Schemas map[int64]bool
 	// Resnapshot asks for a new snapshot of a source's table, named as in table.PropSource.
 	Resnapshot func(ctx context.Context, source, reason string) error
 }

@@ -29,6 +29,7 @@ type feed struct {
 	ask    chan int
 	places map[string]string
 	past   *record.Past // of a mirror; nil where none is kept
+	replay bool         // its records come from bronze
 }
 
 // reached is the offset after what the table holds: of a mirror that is made again, where that stands.

@@ -164,7 +164,7 @@ func (s *mirrorSink) add(ctx context.Context, f *feed, r *record.Record) error {
 		return err
 	}
 	begun := s.shape != nil
-	err = s.take(ctx, &e, r)
+	err = s.take(ctx, f, &e, r)
 	if _, refused := errors.AsType[refusal](err); err == nil || refused || errors.Is(err, errSkip) {
 		s.begins(f, begun, r.Offset)
 		if f.past != nil {
@@ -182,13 +182,13 @@ func (s *mirrorSink) begins(f *feed, begun bool, at int64) {
 }
 
 // take takes a record that bronze has too.
-func (s *mirrorSink) take(ctx context.Context, e *event, r *record.Record) error {
+func (s *mirrorSink) take(ctx context.Context, f *feed, e *event, r *record.Record) error {
 	if e.tombstone {
 		return errSkip // the delete before it said it all
 	}
 	err := s.event(ctx, e, r)
 	if unknown, is := errors.AsType[unknownSchema](err); is {
-		err = s.unknown(unknown, e)
+		err = s.unknown(unknown, f, e)
 	}
 	if _, refused := errors.AsType[refusal](err); refused {
 		s.refused = max(s.refused, e.generation)
@@ -198,9 +198,17 @@ func (s *mirrorSink) take(ctx context.Context, e *event, r *record.Record) error
 
 // unknown tells what a record without a schema comes to. The topic's own source stores each
 // schema before its first use, so its store was lost, and the source stores it again when it
-// starts: the mirror waits, unless a person named it to get on. Anybody else's is refused.
-func (s *mirrorSink) unknown(id unknownSchema, e *event) error {
-	if pos, err := record.ParsePos(string(e.pos)); err != nil || pos.Source != s.w.config.Source || s.w.config.Mirror != "" {
+// starts: the mirror waits, unless a person named it to get on. Anybody else's is refused. One
+// that is made again always waits, for it had the record's row.
+func (s *mirrorSink) unknown(id unknownSchema, f *feed, e *event) error {
+	pos, err := record.ParsePos(string(e.pos))
+	switch {
+	case err != nil || pos.Source != s.w.config.Source:
+		return refusal(id.Error())
+	case f.replay:
+		return quarantine{fault.Newf(fault.Damaged, "start the topic's source, which stores its schemas again: the rebuild goes on by itself. If it does not, the table has changed since: stop Tarn and say `tarn repair`, which asks for a new snapshot of the source",
+			"the mirror is made again of bronze, and schema %d of its records is not in meta.db", int64(id))}
+	case s.w.config.Mirror != "":
 		return refusal(id.Error())
 	}
 	return lostSchema(id, s.w.key.topic)

@@ -92,7 +92,7 @@ func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) e
 		if partition != f.number {
 			continue
 		}
-		err = c.sink.add(ctx, &feed{number: f.number}, r) // which counts nothing: it was counted when it came
+		err = c.sink.add(ctx, &feed{number: f.number, replay: true}, r) // which counts nothing: it was counted when it came
 		if errors.Is(err, errCut) {
 			again.Next = r.Offset
 			return err

@@ -131,6 +131,43 @@ func TestARebuildWaitsForWhatBronzeLacks(t *testing.T) {
 	}
 }
 
+// TestARebuildWaitsForASchema, also where tarn.mirror makes dead letters of such records of the log.
+func TestARebuildWaitsForASchema(t *testing.T) {
+	for _, named := range []string{"", "calls"} {
+		t.Run("mirror "+named, func(t *testing.T) {
+			r := newRig(t)
+			s := newSource(t, r, "port.main.calls", calls())
+			c := s.topic.Config()
+			c.Mirror = named
+			if err := r.bus.AlterTopic(r.ctx, s.topic.Name(), c); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 5 {
+				s.append(t, record.Encode(s.change('c', nil, row(int64(i), "A", 1))))
+			}
+			r.run()
+			r.settled(t, s.topic)
+			want := content(r, "silver.calls")
+			r.halt()
+			restart(t, r)
+			r.schemas = newRig(t).schemas // which have lost it
+			r.run()
+			r.wait(t, func() bool { return r.line(s.topic.Name()).State == "quarantined" }, func() any { return r.line(s.topic.Name()) })
+			one := r.line(s.topic.Name())
+			if !strings.Contains(one.Hint, "tarn repair") || !strings.Contains(one.Error, "not in meta.db") || one.DeadLetters != 0 {
+				t.Fatalf("%+v", one)
+			}
+			if at := r.lake.offsetsOf("silver.calls", s.topic.Name()); at.Past.Again == nil {
+				t.Fatalf("the mirror stands at %+v", at)
+			}
+			r.halt()
+			s.put(t, calls())
+			r.run()
+			r.wait(t, func() bool { return slices.Equal(content(r, "silver.calls"), want) }, func() any { return r.line(s.topic.Name()) })
+		})
+	}
+}
+
 // TestBronzeOfAnOlderTarnGetsItsColumns, and its mirror's past counts what it lacks.
 func TestBronzeOfAnOlderTarnGetsItsColumns(t *testing.T) {
 	r := newRig(t)

@@ -96,6 +96,23 @@ func (s *Store) Get(ctx context.Context, id int64) (*record.Schema, error) {
 	return s.byID[id], nil
 }
 
+// IDs are those of all schemas in a meta.db that nobody else has open.
+func IDs(ctx context.Context, m *meta.Store) (map[int64]bool, error) {
+	entries, err := m.List(ctx, meta.Schemas)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]bool{}
+	for _, e := range entries {
+		id, err := strconv.ParseInt(e.Key, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read a stored schema: %w", err)
+		}
+		out[id] = true
+	}
+	return out, nil
+}
+
 // load reads all schemas once, so that equal ones are found. mu is held.
 func (s *Store) load(ctx context.Context) error {
 	if s.loaded {
