@@ -43,20 +43,29 @@ func (k *keeping) openKept(columns []table.Column) {
 
 // landBoth commits the n-th, from 1. The snapshot of generation 2 began at offset 5.
 func (k *keeping) landBoth(n int, past *record.Past) {
-	at := n * perCommit
+	k.landMirror(n, past)
+	k.landBronze(n)
+}
+
+func standingAt(t testing.TB, n int, past *record.Past) map[string]string {
+	text, err := json.Marshal(record.Offsets{"port.t": {"0": {Next: int64(n * perCommit), Past: past}}})
+	must(t, err)
+	return map[string]string{table.PropOffsets + "landing": string(text)}
+}
+
+func (k *keeping) landMirror(n int, past *record.Past) {
 	if past != nil {
 		past.Again = k.again
 	}
-	standing := func(past *record.Past) map[string]string {
-		text, err := json.Marshal(record.Offsets{"port.t": {"0": {Next: int64(at), Past: past}}})
-		must(k.t, err)
-		return map[string]string{table.PropOffsets + "landing": string(text)}
-	}
 	commit(k.t, k.mirrored, table.Change{
-		Rows:       rows(k.t, mirroredColumns, fmt.Sprintf(`{"id":%d,"note":"n","_offset":%d,"_generation":2}`, n, at-1)),
+		Rows:       rows(k.t, mirroredColumns, fmt.Sprintf(`{"id":%d,"note":"n","_offset":%d,"_generation":2}`, n, n*perCommit-1)),
 		Keys:       rows(k.t, keyColumns(mirroredColumns), fmt.Sprintf(`{"id":%d}`, n)),
-		Properties: standing(past),
+		Properties: standingAt(k.t, n, past),
 	})
+}
+
+func (k *keeping) landBronze(n int) {
+	at := n * perCommit
 	var lines []string
 	for o := at - perCommit; o < at; o++ {
 		lines = append(lines, fmt.Sprintf(`{"_partition":0,"_offset":%d,"value":"x%d","_schema":7,"_generation":2}`, o, o))
@@ -66,7 +75,7 @@ func (k *keeping) landBoth(n int, past *record.Past) {
 			lines[i] = strings.Replace(lines[i], `,"_schema":7,"_generation":2`, "", 1)
 		}
 	}
-	commit(k.t, k.raw, table.Change{Rows: rows(k.t, k.raw.Columns(), lines...), Properties: standing(nil)})
+	commit(k.t, k.raw, table.Change{Rows: rows(k.t, k.raw.Columns(), lines...), Properties: standingAt(k.t, n, nil)})
 }
 
 func find(cols []table.Column, name string) (table.Column, bool) {
@@ -221,6 +230,37 @@ func TestAMirrorIsEmptiedOnlyForWhatWillFillIt(t *testing.T) {
 				t.Fatalf("it stands at %+v", k.standing())
 			}
 		})
+	}
+}
+
+// TestAMirrorWaitsForBronzeThatIsBehind: a kill may leave it so, and the log has what it lacks.
+func TestAMirrorWaitsForBronzeThatIsBehind(t *testing.T) {
+	const commits = 3
+	k := newKeeping(t, keptColumns)
+	for n := 1; n < commits; n++ {
+		k.landBoth(n, pastOf(n))
+	}
+	k.landMirror(commits, pastOf(commits))
+	harms["missing"](t, k.dataFiles(mirrored)[0])
+	must(t, k.Close())
+	before := folderHash(t, k.dir)
+	var asked []string
+	found, err := repaired(t, k.dir, disk.Local, repair.Order{Yes: true}, (commits-1)*perCommit, &asked)
+	must(t, err)
+	if len(found) != 1 || found[0].Done || asked != nil || !strings.Contains(found[0].Hint, "bronze.raw is behind it") || folderHash(t, k.dir) != before {
+		t.Fatalf("did %+v, asked for %v", found, asked)
+	}
+	found, err = repaired(t, k.dir, disk.Local, repair.Order{}, (commits-1)*perCommit+1, nil)
+	if err != nil || !strings.Contains(found[0].Action, "takes a new snapshot") {
+		t.Fatalf("of a log without it says %+v, %v", found, err)
+	}
+	k.house = open(t, k.dir, disk.Local)
+	k.openKept(keptColumns)
+	k.landBronze(commits)
+	must(t, k.Close())
+	found, err = repaired(t, k.dir, disk.Local, repair.Order{}, (commits-1)*perCommit, nil)
+	if err != nil || !strings.Contains(found[0].Action, "rebuilds the mirror from bronze") {
+		t.Fatalf("once bronze has caught up it says %+v, %v", found, err)
 	}
 }
 

@@ -102,6 +102,9 @@ func (w *ward) fromBronze(ctx context.Context, p *patient, x *examiner) (t *trea
 		return nil, fmt.Sprintf("the log does not go on at offset %d, where the mirror ends", at.Next), nil
 	}
 	from, why, err := w.source(ctx, at)
+	if behind := w.behind(p, at); err == nil && why != "" && behind != "" {
+		return &treatment{hint: fmt.Sprintf("nothing is done to it now, for %s is behind it, and what it lacks is in the log: start Tarn until that has landed, then stop it and say `tarn repair` again", behind)}, "", nil
+	}
 	if err != nil || why != "" {
 		return nil, why, err
 	}
@@ -156,6 +159,22 @@ func (w *ward) source(ctx context.Context, at standing) (name, why string, err e
 		}
 	}
 	return "", why, nil
+}
+
+// behind names the bronze table that is yet to land records that a mirror has, and that the log
+// still has; "" where one has come as far as the mirror.
+func (w *ward) behind(p *patient, at standing) (name string) {
+	for _, bronze := range w.bronze[at.topic] {
+		offsets := offsetsIn(bronze.base.meta.Properties())
+		own, ok := standingOf(offsets)
+		if ok && own.Next >= at.Next {
+			return ""
+		}
+		if ok && w.covered(offsetsIn(p.base.meta.Properties()), offsets) {
+			name = bronze.id.String()
+		}
+	}
+	return name
 }
 
 // lacks tells what a bronze table does not have of a mirror's records; "" when it has them
