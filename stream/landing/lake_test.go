@@ -26,6 +26,8 @@ type lake struct {
 	// before and after are asked around each commit; an error of after is a commit that
 	// was applied and whose caller never heard of it.
 	before, after func(id table.Ident, c table.Change) error
+	// make is asked before a table is made.
+	make func(id table.Ident) error
 }
 
 func newLake() *lake { return &lake{tables: map[table.Ident]*memTable{}} }
@@ -44,6 +46,11 @@ func (l *lake) Ensure(_ context.Context, s table.Spec) (table.Table, error) {
 	defer l.mu.Unlock()
 	if t, ok := l.tables[s.Ident]; ok {
 		return t, nil
+	}
+	if l.make != nil {
+		if err := l.make(s.Ident); err != nil {
+			return nil, err
+		}
 	}
 	t := &memTable{lake: l, id: s.Ident, cols: slices.Clone(s.Columns), props: maps.Clone(s.Properties)}
 	for i := range t.cols {

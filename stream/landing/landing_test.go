@@ -1,6 +1,8 @@
 package landing_test
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	"tarn/embedded/bus"
@@ -69,4 +71,25 @@ func TestChangesLandInBronzeAndSilver(t *testing.T) {
 	if want := `{"port.main.calls":{"0":{"next":8,"places":{"src":"i1/0000000000000008"},"past":{"whole":{"offset":0,"records":8}}}}}`; p != want {
 		t.Fatalf("offsets %s, want %s", p, want)
 	}
+}
+
+// TestAnEmptyTopicIsWellAgain: what kept its table from being made is over, and no commit comes to tell it.
+func TestAnEmptyTopicIsWellAgain(t *testing.T) {
+	r := newRig(t)
+	var full atomic.Bool
+	full.Store(true)
+	r.lake.make = func(table.Ident) error {
+		if full.Load() {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}
+	newSource(t, r, "port.main.calls", calls())
+	r.run()
+	state := func() any { return r.line("port.main.calls") }
+	r.wait(t, func() bool { return r.line("port.main.calls").State == "retrying" }, state)
+	full.Store(false)
+	r.wait(t, func() bool {
+		return r.line("port.main.calls").State == "landing" && r.line("port.main.calls").Error == ""
+	}, state)
 }

@@ -80,6 +80,9 @@ func (p *progress) opened(t table.Table, feeds []*feed) {
 	})
 }
 
+// idle notes that the table is there and has all.
+func (p *progress) idle() { p.do(func() { p.state, p.err, p.hint = stateLanding, "", "" }) }
+
 func sum(feeds []*feed) (n int64) {
 	for _, f := range feeds {
 		n += f.reached()

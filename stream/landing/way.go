@@ -137,6 +137,9 @@ func (w *way) session(stop, work context.Context) error {
 	if done, err := c.rebuild(stop, work); !done || err != nil {
 		return err
 	}
+	if f.aim(); !f.behind() { // no commit will tell that all is well again
+		w.progress.idle()
+	}
 	var last time.Time
 	for {
 		if !f.wait(stop) {
