@@ -197,6 +197,13 @@ func (c *Conn) Unset(ctx context.Context, variables ...string) error {
 	return c.Exec(ctx, all.String())
 }
 
+// Scarce tells whether a statement failed for want of memory, or of disk to spill to: that says nothing
+// of what it read.
+func Scarce(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	return ok && e.Type == duckdb.ErrorTypeOutOfMemory
+}
+
 // OutOfMemory tells whether a statement failed for it needed more memory than its instance may have. That it
 // had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {

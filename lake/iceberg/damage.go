@@ -146,7 +146,7 @@ func (s *Store) intact(snap *icetable.Snapshot) error {
 // suspect looks for the damage behind an error of DuckDB over a table's files: one that has
 // another length, or that DuckDB names. Any other error stays as it is.
 func suspect(err error, files ...dataFile) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || duck.OutOfMemory(err) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || duck.Scarce(err) {
 		return err
 	}
 	for _, f := range files {
@@ -165,16 +165,21 @@ func suspect(err error, files ...dataFile) error {
 // damagedBy makes damage the fault that a person reads, and the table's line in /health, and a want
 // of memory one that names the setting. Other errors stay as they are.
 func (s *Store) damagedBy(id table.Ident, err error) error {
-	if duck.OutOfMemory(err) {
-		return fault.Wrap(err, fault.TooLarge, "the lake's part of the memory is too small for it", "raise memory, a setting (see `tarn config`)")
-	}
 	if bad, ok := errors.AsType[*spoilt](err); ok {
 		return s.reportDamage(id, bad.path, bad.what)
 	}
 	if gone, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrNotExist) && gone.Op == "open" {
 		return s.reportDamage(id, gone.Path, "it is missing")
 	}
-	return err
+	return lacking(err)
+}
+
+// lacking makes a want of memory the fault that names the setting. Other errors stay as they are.
+func lacking(err error) error {
+	if !duck.OutOfMemory(err) {
+		return err
+	}
+	return fault.Wrap(err, fault.TooLarge, "the lake's part of the memory is too small for it", "raise memory, a setting (see `tarn config`)")
 }
 
 func (s *Store) reportDamage(id table.Ident, path, what string) error {

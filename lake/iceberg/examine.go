@@ -224,6 +224,9 @@ func (x *examiner) compare(ctx context.Context, conn *duck.Conn, path string, df
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if duck.Scarce(err) {
+			return err // of which the file is not to blame
+		}
 		return &spoilt{path, "it cannot be decoded: " + err.Error()}
 	}
 	if rows != df.Count() {

@@ -77,7 +77,7 @@ func Repair(ctx context.Context, o RepairOptions) (found []repair.Finding, err e
 	for _, e := range entries {
 		one, err := w.entry(ctx, e)
 		if err != nil {
-			return found, fmt.Errorf("%s: %w", e.id, err)
+			return found, fmt.Errorf("%s: %w", e.id, lacking(err))
 		}
 		if one != nil {
 			found = append(found, *one)
