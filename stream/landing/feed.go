@@ -1,7 +1,6 @@
 package landing
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,7 @@ type feeds struct {
 
 // openFeeds starts reading behind what the table holds. Offsets that the log no longer
 // has are a fault that names both: nothing is skipped in silence.
-func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, fresh bool) (*feeds, error) {
+func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, fresh bool) (_ *feeds, err error) {
 	partitions := w.topic.Partitions()
 	ctx, cancel := context.WithCancel(work)
 	f := &feeds{w: w, out: make(chan fetched, len(partitions)), cancel: cancel}
@@ -74,7 +73,10 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 		one := &feed{p: p, number: int32(i), read: at.Next, target: at.Next, ask: make(chan int, 1), places: map[string]string{}} //nolint:gosec // see above
 		maps.Copy(one.places, at.Places)
 		if w.key.reader == silverReader && len(partitions) == 1 { // a source's topic has one
-			one.past = cmp.Or(at.Past, &record.Past{})
+			if one.past, err = pastOf(work, t, at, fresh); err != nil {
+				cancel()
+				return nil, err
+			}
 		}
 		f.list = append(f.list, one)
 	}

@@ -1,9 +1,11 @@
 package landing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -70,6 +72,24 @@ func (c *collection) portion(work context.Context, f *feed) error {
 	}
 	fault.Point("landing.rebuilt")
 	return c.commit(work)
+}
+
+// pastOf is what a mirror knows of its past when landing opens it. One that was made, but not
+// filled before landing ended, begins where its first record does.
+func pastOf(work context.Context, t table.Table, at record.PartitionOffsets, fresh bool) (*record.Past, error) {
+	if at.Past != nil || t == nil || !fresh {
+		return cmp.Or(at.Past, &record.Past{}), nil
+	}
+	errFilled := errors.New("it has a row")
+	all := table.Span{Column: offsetColumn, To: math.MaxInt64}
+	_, err := t.Rows(work, []string{offsetColumn}, all, 1, func(arrow.RecordBatch) error { return errFilled })
+	if errors.Is(err, errFilled) {
+		return &record.Past{}, nil // a person took its offsets away
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for rows of %s: %w", t.Ident(), err)
+	}
+	return &record.Past{Whole: &record.Since{Offset: at.Next}}, nil
 }
 
 // notThere is the fault of a mirror that cannot be made again.

@@ -1,6 +1,7 @@
 package landing_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,6 +166,59 @@ func TestARebuildWaitsForASchema(t *testing.T) {
 			r.run()
 			r.wait(t, func() bool { return slices.Equal(content(r, "silver.calls"), want) }, func() any { return r.line(s.topic.Name()) })
 		})
+	}
+}
+
+// TestAMirrorThatWasMadeAndNotFilled tells its past all the same: of no_data no snapshot ever ends.
+func TestAMirrorThatWasMadeAndNotFilled(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	for i := range 3 {
+		s.append(t, record.Encode(s.change('c', nil, row(int64(i), "A", 1))))
+	}
+	died := make(chan struct{}, 100)
+	r.lake.set(func(id table.Ident, _ table.Change) error {
+		if id.Namespace != "silver" {
+			return nil
+		}
+		select {
+		case died <- struct{}{}:
+		default:
+		}
+		return errors.New("killed")
+	}, nil)
+	r.run()
+	<-died
+	r.halt()
+	r.lake.set(nil, nil)
+	if r.lake.columns("silver.calls") == nil || r.lake.commits("silver.calls") != 0 {
+		t.Fatal("the mirror was not to be filled")
+	}
+	r.run()
+	r.settled(t, s.topic)
+	r.halt()
+	want := content(r, "silver.calls")
+	if at := r.lake.offsetsOf("silver.calls", s.topic.Name()); at.Past.Empty() || at.Past.Whole == nil || *at.Past.Whole != (record.Since{Records: 3}) {
+		t.Fatalf("the mirror stands at %+v", at)
+	}
+	restart(t, r)
+	r.run()
+	r.wait(t, func() bool { return slices.Equal(content(r, "silver.calls"), want) }, func() any { return r.line(s.topic.Name()) })
+}
+
+// TestAMirrorWhoseOffsetsWereTakenAway has rows of which nobody knows where they are from.
+func TestAMirrorWhoseOffsetsWereTakenAway(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	s.append(t, record.Encode(s.change('c', nil, row(1, "A", 1))))
+	r.run()
+	r.settled(t, s.topic)
+	r.halt()
+	delete(r.lake.tables[table.ParseIdent("silver.calls")].props, table.PropOffsets+"landing")
+	r.run()
+	r.settled(t, s.topic)
+	if at := r.lake.offsetsOf("silver.calls", s.topic.Name()); at.Next != 1 || !at.Past.Empty() {
+		t.Fatalf("the mirror stands at %+v", at)
 	}
 }
 
