@@ -298,6 +298,18 @@ func TestARebuildThatBronzeCannotFinish(t *testing.T) {
 	}
 }
 
+// TestARebuildWithoutAPast is what a property changed by hand asks for: it goes to the source.
+func TestARebuildWithoutAPast(t *testing.T) {
+	k := newKeeping(t, keptColumns)
+	k.again = &record.Again{Table: "bronze.raw", Next: 5}
+	k.landBoth(1, &record.Past{})
+	must(t, k.Close())
+	found, err := repaired(t, k.dir, disk.Local, repair.Order{}, 0, nil)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Action, "takes a new snapshot") || !strings.Contains(found[0].Damage[0].Problem, "not known which records") {
+		t.Fatalf("said %+v, %v", found, err)
+	}
+}
+
 // TestARebuildCanBeOrderedAnywhere fails each operation of the repair on the disk, and all after it.
 func TestARebuildCanBeOrderedAnywhere(t *testing.T) {
 	for n := int64(1); ; n++ {

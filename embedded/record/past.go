@@ -39,13 +39,20 @@ func (p *Past) Add() {
 // Begin notes a snapshot's begin at an offset. One that is told again, or is older than the
 // one in hand, changes nothing.
 func (p *Past) Begin(generation, offset int64) {
-	if p.Begun == nil || p.Begun.Generation < generation {
+	if !p.ended(generation) && (p.Begun == nil || p.Begun.Generation < generation) {
 		p.Begun = &Since{Generation: generation, Offset: offset}
 	}
 }
 
-// End notes that a snapshot has ended, and has taken out what was there before it.
+// ended tells whether this snapshot or a later one has ended already.
+func (p *Past) ended(generation int64) bool { return p.Whole != nil && p.Whole.Generation >= generation }
+
+// End notes that a snapshot has ended, and has taken out what was there before it. One that is
+// told again changes nothing.
 func (p *Past) End(generation int64) {
+	if p.ended(generation) {
+		return
+	}
 	if p.Begun == nil || p.Begun.Generation != generation {
 		p.Whole = nil // its begin was not seen
 		return

@@ -143,6 +143,9 @@ func (w *ward) unfinished(ctx context.Context, offsets map[string]string) (why s
 	if !ok || at.Past == nil || at.Past.Again == nil {
 		return "", nil
 	}
+	if at.Past.Whole == nil {
+		return "it is not known which records make the mirror", nil
+	}
 	from, why, err := w.source(ctx, at)
 	if err == nil && why == "" && from != at.Past.Again.Table {
 		why = from + " has the records, and the mirror is made again of " + at.Past.Again.Table
