@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -181,30 +182,47 @@ func TestAMirrorIsEmptiedOnlyForWhatWillFillIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		set              func(o *lake.RepairOptions)
 		says, loss, hint string
-		left             int // rows after it
+		left             int // rows after it; below 0 where nothing is done
+		harm             func(k *keeping)
 	}{
 		"its topic does not land in it": {func(o *lake.RepairOptions) {
 			o.Lands = func(topic, mirror string) bool { return topic != "port.t" || mirror != mirrored.Name }
-		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more, for topic port.t", commits - 1},
+		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more, for topic port.t", commits - 1, nil},
 		"nor with the log at hand": {func(o *lake.RepairOptions) {
 			*o = repairOptions(0, nil, nil)
 			o.Lands = func(string, string) bool { return false }
-		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more", commits - 1},
-		"it is not known whether it does": {func(o *lake.RepairOptions) { o.Lands = nil }, "takes a new snapshot", "", "not known whether topic port.t lands", 0},
-		"a schema is lost":                {func(o *lake.RepairOptions) { o.Schemas = map[int64]bool{8: true} }, "takes a new snapshot", "", "schema 7, of which bronze.raw has records, is not in meta.db", 0},
-		"the log begins behind it":        {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end+1, nil, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0},
+		}, "keeps the table without 1 files", "1 rows of offsets 39 to 39", "nothing is landed into it any more", commits - 1, nil},
+		"it is not known whether it does": {func(o *lake.RepairOptions) { o.Lands = nil }, "takes a new snapshot", "", "not known whether topic port.t lands", 0, nil},
+		"a schema is lost":                {func(o *lake.RepairOptions) { o.Schemas = map[int64]bool{8: true} }, "takes a new snapshot", "", "schema 7, of which bronze.raw has records, is not in meta.db", 0, nil},
+		"the log begins behind it":        {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end+1, nil, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0, nil},
 		"the log has a hole there": {func(o *lake.RepairOptions) {
 			o.LogStart = repairOptions(9, [][2]int64{{end, end + 3}, {7, 9}}, nil).LogStart
-		}, "goes back to version", "", "", commits - 1},
-		"a hole there and no way back": {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end, [][2]int64{{end, end + 3}}, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0},
-		"meta.db cannot be read":       {func(o *lake.RepairOptions) { o.Lands, o.LogStart = nil, nil }, "", "", "put meta.db back", -1},
+		}, "goes back to version", "", "", commits - 1, nil},
+		"a hole there and no way back": {func(o *lake.RepairOptions) { o.LogStart = repairOptions(end, [][2]int64{{end, end + 3}}, nil).LogStart }, "takes a new snapshot", "", "does not go on at offset 40", 0, nil},
+		"it is left and nothing is whole": {func(o *lake.RepairOptions) { o.Lands = func(string, string) bool { return false } }, "", "", "put its folder back from a backup; nothing is landed into it any more", -1, func(k *keeping) {
+			for _, m := range k.manifests(mirrored) {
+				harms["empty"](t, m)
+			}
+			text, err := os.ReadFile(last(k.matching(mirrored, "metadata/*.metadata.json")))
+			must(t, err)
+			for _, old := range k.matching(mirrored, "metadata/*.metadata.json") {
+				if !strings.Contains(string(text), filepath.Base(old)) {
+					continue
+				}
+				harms["missing"](t, old)
+			}
+		}},
+		"meta.db cannot be read": {func(o *lake.RepairOptions) { o.Lands, o.LogStart = nil, nil }, "", "", "put meta.db back", -1, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newKeeping(t, keptColumns)
 			for n := 1; n <= commits; n++ {
 				k.landBoth(n, pastOf(n))
 			}
-			harms["missing"](t, last(k.dataFiles(mirrored)))
+			if c.harm == nil {
+				c.harm = func(k *keeping) { harms["missing"](t, last(k.dataFiles(mirrored))) }
+			}
+			c.harm(k)
 			must(t, k.Close())
 			o := repairOptions(end, nil, nil)
 			c.set(&o)

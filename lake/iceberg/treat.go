@@ -19,6 +19,22 @@ import (
 	"tarn/lake/table"
 )
 
+// A repair takes the first of these that is possible; regain.go has those for mirrors alone.
+//
+//  1. The current snapshot is whole: the table goes on, without old snapshots that are spoilt. If the
+//     catalog's metadata was lost, the log brings again what it told of (goOn).
+//  2. An older snapshot is whole and the log has all since then: back to it, and the log is landed
+//     again (goBack).
+//  3. A mirror starts over (startOver): of bronze, if that has every record that makes it (fromBronze);
+//     else of its source (fromSource). It waits for a person while bronze is yet to land what the log
+//     has (behind), and while nobody knows what the log has, for meta.db cannot be read.
+//  4. Only data files are damaged: the table without them, and what they held is named as lost (drop).
+//  5. An older snapshot is whole: back to it, and what the log has no more is named as lost.
+//  6. Nothing is whole: out of the catalog, to be made anew (abandon).
+//
+// A mirror is emptied only for something that will fill it. One that nobody lands into (left) is
+// treated as any other table, and for it the log has nothing.
+
 // treatment is what a repair does to a table: words for the user, and the deed. Without a
 // deed there is nothing that Tarn can do.
 type treatment struct {
@@ -95,7 +111,11 @@ func (w *ward) choose(ctx context.Context, p *patient, x *examiner) (*treatment,
 		t.loss = strings.TrimSuffix("what was committed since then, and is not in the log any more, "+t.loss, ", ")
 		return t, nil
 	}
-	return w.abandon(p, "no snapshot of the table is whole"), nil
+	const none = "no snapshot of the table is whole"
+	if w.left(p) {
+		return &treatment{hint: none + ": put its folder back from a backup; " + w.leftBy(p)}, nil
+	}
+	return w.abandon(p, none), nil
 }
 
 // spoiled lists the snapshots of the base, but for the current one, that are not whole.
