@@ -45,7 +45,9 @@ func (p *Past) Begin(generation, offset int64) {
 }
 
 // ended tells whether this snapshot or a later one has ended already.
-func (p *Past) ended(generation int64) bool { return p.Whole != nil && p.Whole.Generation >= generation }
+func (p *Past) ended(generation int64) bool {
+	return p.Whole != nil && p.Whole.Generation >= generation
+}
 
 // End notes that a snapshot has ended, and has taken out what was there before it. One that is
 // told again changes nothing.
