@@ -3,6 +3,8 @@ package bus_test
 import (
 	"context"
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -42,7 +44,7 @@ func BenchmarkAppend1MB(b *testing.B) {
 
 // BenchmarkProducers is 64 producers that append to one partition at once, each with five batches in
 // flight, as Kafka's clients have, and each batch acknowledged after an fsync, which the writer shares
-// between those that wait.
+// between those that wait. Beside it stands what a plain file takes in such pieces.
 func BenchmarkProducers(b *testing.B) {
 	for name, bytes := range map[string]int{"1KB": 1000, "16KB": 16_000} {
 		b.Run(name, func(b *testing.B) {
@@ -63,8 +65,30 @@ func BenchmarkProducers(b *testing.B) {
 					}
 				}
 			})
+			b.StopTimer()
+			b.ReportMetric(plainSynced(b, len(batch)*producers*inFlight), "disk-MB/s")
 		})
 	}
+}
+
+// plainSynced is how many MB a second a plain file takes in pieces of so many bytes, each synced: what the
+// disk has to give when all that waits goes into one sync.
+func plainSynced(b *testing.B, bytes int) float64 {
+	f, err := os.Create(filepath.Join(b.TempDir(), "plain"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	piece, n, began := make([]byte, bytes), 0, time.Now()
+	for ; time.Since(began) < time.Second; n++ {
+		if _, err := f.Write(piece); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return float64(n) * float64(bytes) / 1e6 / time.Since(began).Seconds()
 }
 
 // BenchmarkRead reads a log of joined messages from disk.
