@@ -34,7 +34,7 @@ func newThinDisk(t testing.TB) *thinDisk {
 	if err := unix.Mount("tmpfs", d.under, "tmpfs", 0, "size=64m"); err != nil {
 		peertest.Missing(t, "a disk that fails needs the right to mount, be root: "+err.Error())
 	}
-	t.Cleanup(func() { _ = unix.Unmount(d.under, 0) })
+	t.Cleanup(func() { _ = unix.Unmount(d.under, unix.MNT_DETACH) }) // the loop device may let go of it later
 	image := filepath.Join(d.under, "image")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
