@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait for a condition.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 type tb interface {
 	Helper()
