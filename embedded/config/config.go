@@ -81,16 +81,15 @@ type Shares struct {
 	Query    int64 // DuckDB for the Gate
 }
 
-// What is taken whatever Memory is, as measured.
-const (
-	programBytes = 120 << 20 // the code, of which nearly all is read in over time, and the libraries' own
-	workBytes    = 80 << 20  // Go's: the log's server, a commit and a compaction that are being written
-)
+// programBytes is what the program takes whatever Memory is: its code, of which nearly all is read in over
+// time, and the libraries' own.
+const programBytes = 120 << 20
 
-// Shares gives out Memory, but for an eighth: allocators keep more than they hand out, and
-// DuckDB does not count what a Parquet reader or writer has in hand.
-// TestMemory of `make proof` holds the process to it.
+// Shares gives out Memory: a third to Go, which is little where many topics are written to (the log's
+// server holds up to 8 MB for each), and the rest to DuckDB but for an eighth of it: allocators keep more
+// than they hand out. TestMemory of `make proof` holds the process to it.
 func (c *Config) Shares() Shares {
-	m := c.Memory - programBytes - workBytes
-	return Shares{Go: workBytes + m*4/16, BusCache: m / 24, Landing: m / 12, Lake: m * 4 / 16, Query: m * 6 / 16}
+	ours := c.Memory / 3
+	rest := c.Memory - programBytes - ours
+	return Shares{Go: ours, BusCache: c.Memory / 40, Landing: c.Memory / 20, Lake: rest * 6 / 16, Query: rest * 8 / 16}
 }
