@@ -33,7 +33,7 @@ var gauges = []gauge{
 	{name: "delete_files_max", bound: 1.3, more: 10},
 	{name: "metadata_kb_max", bound: 1.6, more: 10},
 	{name: "snapshots_max", bound: 1.6, more: 16},
-	{name: "rss_mb", bound: 1.25, more: 64},
+	{name: "rss_mb", bound: 1.4, more: 64},
 	{name: "peak_mb", bound: 1.5, more: 128},
 	{name: "heap_mb", bound: 1.5, more: 64},
 	{name: "goroutines", bound: 1.25, more: 40},
