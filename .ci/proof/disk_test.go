@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	proof "tarn/.ci/proof"
+	"tarn/embedded/peertest"
 )
 
 // disk is a disk whose power can be cut.
 func disk(t *testing.T) *proof.Disk {
 	t.Helper()
 	if missing := proof.DiskMissing(); missing != "" {
-		peer(t, missing)
+		peertest.Missing(t, missing)
 	}
 	d, err := proof.NewDisk(filepath.Join(t.TempDir(), "disk"))
 	must(t, err)

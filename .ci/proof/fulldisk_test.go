@@ -14,6 +14,7 @@ import (
 	"time"
 
 	proof "tarn/.ci/proof"
+	"tarn/embedded/peertest"
 )
 
 // The disk of these proofs and the reserve that Tarn is told to keep of it.
@@ -36,7 +37,7 @@ type small struct {
 
 func onSmallDisk(t *testing.T, kind string) *small {
 	if missing := proof.SmallDiskMissing(kind); missing != "" {
-		peer(t, missing)
+		peertest.Missing(t, missing)
 	}
 	dir := t.TempDir()
 	d, err := proof.NewSmallDisk(kind, filepath.Join(dir, "disk"), smallMB)

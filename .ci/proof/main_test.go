@@ -72,12 +72,3 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-
-// peer skips a test whose peer is missing, or fails it where peers are required.
-func peer(t *testing.T, missing string) {
-	t.Helper()
-	if os.Getenv("TARN_REQUIRE_PEERS") == "1" {
-		t.Fatalf("TARN_REQUIRE_PEERS=1, and %s", missing)
-	}
-	t.Skip(missing)
-}

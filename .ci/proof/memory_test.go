@@ -3,9 +3,7 @@ package proof_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,8 +112,8 @@ func watch(ctx context.Context, p *proof.Process) func() resident {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			now := status(p, map[string]int64{"VmHWM": 0, "RssAnon": 0, "RssFile": 0})
-			most = resident{max(most.rss, now["VmHWM"]), max(most.anon, now["RssAnon"]), max(most.file, now["RssFile"])}
+			now := func(line string) int64 { return int64(p.Status(line)) }
+			most = resident{max(most.rss, now("VmHWM")), max(most.anon, now("RssAnon")), max(most.file, now("RssFile"))}
 			select {
 			case <-ctx.Done():
 			case <-tick.C:
@@ -127,23 +125,6 @@ func watch(ctx context.Context, p *proof.Process) func() resident {
 		cancel()
 		return <-found
 	}
-}
-
-// status reads lines of /proc/PID/status, in MB.
-func status(p *proof.Process, of map[string]int64) map[string]int64 {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return of
-	}
-	for line := range strings.Lines(string(content)) {
-		name, value, _ := strings.Cut(line, ":")
-		if _, wanted := of[name]; wanted {
-			var kb int64
-			_, _ = fmt.Sscan(value, &kb)
-			of[name] = kb >> 10
-		}
-	}
-	return of
 }
 
 // fillEvents makes a source database of one table.

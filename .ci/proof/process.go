@@ -211,6 +211,15 @@ func (h *House) Tail() string {
 	return "--- tarn said:\n" + strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
+// Status is a line of the process's /proc/PID/status in MB, such as VmHWM; 0 when it has ended.
+func (p *Process) Status(line string) float64 {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	_, after, _ := strings.Cut(string(content), line+":")
+	var kb float64
+	_, _ = fmt.Sscan(after, &kb)
+	return kb / 1024
+}
+
 // Cost is what the process has spent of CPU so far, and the memory that it holds now, bytes.
 func (p *Process) Cost() (cpu time.Duration, rss int64) {
 	const ticks = 100 // a second, on every Linux

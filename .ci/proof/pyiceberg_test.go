@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	proof "tarn/.ci/proof"
+	"tarn/embedded/peertest"
 )
 
 // python is an interpreter that has PyIceberg: TARN_PYTHON, or python3.
@@ -22,7 +23,7 @@ func python(t *testing.T) string {
 	t.Helper()
 	path, missing := pyiceberg(t)
 	if missing != "" {
-		peer(t, missing)
+		peertest.Missing(t, missing)
 	}
 	return path
 }

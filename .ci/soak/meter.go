@@ -86,7 +86,7 @@ func (m *meter) read(ctx context.Context) (*sample, error) {
 		}
 	}
 	v["goroutines"], v["heap_mb"] = numbers["go_goroutines"], numbers["go_memstats_heap_inuse_bytes"]/1e6
-	v["rss_mb"], v["peak_mb"] = m.status("VmRSS"), m.status("VmHWM")
+	v["rss_mb"], v["peak_mb"] = m.live.Status("VmRSS"), m.live.Status("VmHWM")
 	m.before, m.at = numbers, now
 	if err := m.tables(ctx, v); err != nil {
 		return nil, err
@@ -145,15 +145,6 @@ func (m *meter) quantile(now map[string]float64, name string, q float64) float64
 		below = b
 	}
 	return below.le
-}
-
-// status is a line of the process's status in MB.
-func (m *meter) status(line string) float64 {
-	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.live.PID()))
-	_, after, _ := strings.Cut(string(content), line+":")
-	var kb float64
-	_, _ = fmt.Sscan(after, &kb)
-	return kb / 1024
 }
 
 // tables reads how many files the tables have, all together and the one with the most.

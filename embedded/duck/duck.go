@@ -197,6 +197,9 @@ func (c *Conn) Unset(ctx context.Context, variables ...string) error {
 	return c.Exec(ctx, all.String())
 }
 
+// NoSpill is in DuckDB's message where the disk has no room for what does not fit the memory.
+const NoSpill = "failed to offload"
+
 // Scarce tells whether a statement failed for want of memory, or of disk to spill to: that says nothing
 // of what it read.
 func Scarce(err error) bool {
@@ -207,8 +210,7 @@ func Scarce(err error) bool {
 // OutOfMemory tells whether a statement failed for it needed more memory than its instance may have. That it
 // had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {
-	e, ok := errors.AsType[*duckdb.Error](err)
-	return ok && e.Type == duckdb.ErrorTypeOutOfMemory && !strings.Contains(e.Msg, "max_temp_directory_size")
+	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
 }
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {

@@ -286,11 +286,16 @@ func without(ctx context.Context, batch arrow.RecordBatch, gone *roaring.Bitmap,
 		batch.Retain()
 		return batch, nil
 	}
+	return only(ctx, batch, func(i int64) bool { return !gone.Contains(uint32(first + i)) }) //nolint:gosec // below rowsPerFileMax
+}
+
+// only keeps the rows of a batch that keep says, by their place in it.
+func only(ctx context.Context, batch arrow.RecordBatch, keep func(i int64) bool) (arrow.RecordBatch, error) {
 	b := array.NewBooleanBuilder(memory.DefaultAllocator)
 	defer b.Release()
-	b.Reserve(int(n))
-	for i := range n {
-		b.UnsafeAppend(!gone.Contains(uint32(first + i))) //nolint:gosec // below rowsPerFileMax
+	b.Reserve(int(batch.NumRows()))
+	for i := range batch.NumRows() {
+		b.UnsafeAppend(keep(i))
 	}
 	mask := b.NewArray()
 	defer mask.Release()

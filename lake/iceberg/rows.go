@@ -12,8 +12,6 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/compute"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
@@ -210,13 +208,8 @@ func (r *reading) named(ctx context.Context, paths []string, batch arrow.RecordB
 		return out, nil
 	}
 	defer out.Release()
-	b := array.NewBooleanBuilder(memory.DefaultAllocator)
-	defer b.Release()
-	for i := range index.Len() {
-		gone := r.gone[paths[index.Value(i)]]
-		b.Append(gone == nil || !gone.Contains(uint32(pos.Value(i)))) //nolint:gosec // below rowsPerFileMax
-	}
-	mask := b.NewArray()
-	defer mask.Release()
-	return compute.FilterRecordBatch(ctx, out, mask, compute.DefaultFilterOptions())
+	return only(ctx, out, func(i int64) bool {
+		gone := r.gone[paths[index.Value(int(i))]]
+		return gone == nil || !gone.Contains(uint32(pos.Value(int(i)))) //nolint:gosec // below rowsPerFileMax
+	})
 }

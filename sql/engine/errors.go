@@ -121,7 +121,7 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 		}
 		return fault.New(fault.Invalid, message, "TRY_CAST and TRY(…) give null where a value does not fit")
 	case "Out of Memory":
-		if strings.HasPrefix(message, "failed to offload") { // the disk's free room is its bound
+		if strings.Contains(message, duck.NoSpill) { // the disk's free room is its bound
 			return fault.New(fault.NoSpace, "the statement has no room on the disk for what does not fit the memory", "ask for fewer rows or columns, raise memory, or free some room")
 		}
 		return errMemory()
