@@ -237,12 +237,29 @@ func (r *rewrite) rows(ctx context.Context, tab *icetable.Table, schema *arrow.S
 // source yields the live rows of one data file, in the columns that the table has now.
 func (r *rewrite) source(ctx context.Context, tab *icetable.Table, schema *arrow.Schema, d dataFile) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		df, err := r.handle.store.described(r.base, d)
+		for live, err := range r.handle.store.rowsOf(ctx, r.base, tab, d, r.files.gone[d.path]) {
+			if err == nil && !live.Schema().Equal(schema) {
+				named := array.NewRecordBatch(schema, live.Columns(), live.NumRows())
+				live.Release()
+				live = named
+			}
+			if !yield(live, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// rowsOf yields the rows of a state's data file but those that are gone, in their order. Whoever
+// takes a batch releases it.
+func (s *Store) rowsOf(ctx context.Context, st *state, tab *icetable.Table, d dataFile, gone *roaring.Bitmap, o ...icetable.ScanOption) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		df, err := s.described(st, d)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		scan := tab.Scan(icetable.WithMaxConcurrency(1), icetable.WithArrowBatchSize(d.batchRows()))
+		scan := tab.Scan(append(o, icetable.WithMaxConcurrency(1), icetable.WithArrowBatchSize(d.batchRows()))...)
 		defer func() { _ = scan.Close() }()
 		_, batches, err := scan.ReadTasks(ctx, []icetable.FileScanTask{{File: df, Length: d.bytes}})
 		if err != nil {
@@ -257,19 +274,14 @@ func (r *rewrite) source(ctx context.Context, tab *icetable.Table, schema *arrow
 			}
 			first := at
 			at += batch.NumRows()
-			live, err := without(ctx, batch, r.files.gone[d.path], first)
+			live, err := without(ctx, batch, gone, first)
 			batch.Release()
-			if err == nil && !live.Schema().Equal(schema) {
-				named := array.NewRecordBatch(schema, live.Columns(), live.NumRows())
+			if err == nil && live.NumRows() == 0 {
 				live.Release()
-				live = named
+				continue
 			}
-			if err != nil || live.NumRows() > 0 {
-				if !yield(live, err) || err != nil {
-					return
-				}
-			} else {
-				live.Release()
+			if !yield(live, err) || err != nil {
+				return
 			}
 		}
 		if at != d.rows {

@@ -70,13 +70,11 @@ func (h *handle) reading(st *state, files *fileSet, names []string, s table.Span
 	if r.at < 0 {
 		r.at, names = len(names), append(slices.Clip(names), s.Column)
 	}
-	for _, name := range names {
-		c, ok := find(st.columns, name)
-		if !ok {
-			return nil, fault.Newf(fault.Invalid, "name columns of the table", "%s has no column %q", h.ident, name)
-		}
-		r.cols = append(r.cols, c)
+	cols, err := h.named(st, names)
+	if err != nil {
+		return nil, err
 	}
+	r.cols = cols
 	if is := r.cols[r.at].Type; is != record.Long && is != record.Int {
 		return nil, fault.Newf(fault.Invalid, "name a column of whole numbers", "column %s of %s is %s", s.Column, h.ident, is)
 	}

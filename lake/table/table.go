@@ -118,6 +118,11 @@ type Table interface {
 	// does not keep the batch and whose error it returns. There are no others below next, from
 	// which on the rest is to be asked for; at the end that is s.To.
 	Rows(ctx context.Context, columns []string, s Span, bytesMax int, each func(arrow.RecordBatch) error) (next int64, err error)
+	// Read reads the current snapshot whole: the named columns of every live row, in no order that means
+	// anything, in batches of bounded size and the shape of ArrowSchema. It gives them to each, which does not
+	// keep the batch and whose error it returns. Snapshot and properties are of the very metadata that the rows
+	// are of, so that PropOffsets says how far they go; the snapshot is kept as long as it is read.
+	Read(ctx context.Context, columns []string, each func(arrow.RecordBatch) error) (Snapshot, map[string]string, error)
 }
 
 // Tables makes and opens tables.

@@ -21,6 +21,8 @@ import (
 // lake is table.Tables in memory. It holds commits to the contract: shapes, required
 // cells, one row a key.
 type lake struct {
+	table.Tables // nil: what landing does not call
+
 	mu     sync.Mutex
 	tables map[table.Ident]*memTable
 	// before and after are asked around each commit; an error of after is a commit that
@@ -104,6 +106,8 @@ func (l *lake) columns(name string) []table.Column {
 }
 
 type memTable struct {
+	table.Table // nil, likewise
+
 	lake  *lake
 	id    table.Ident
 	cols  []table.Column
