@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/proof ./.ci/soak
+PACKAGES := ./... ./.ci/bench ./.ci/nexmark/... ./.ci/proof ./.ci/soak
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -22,8 +22,12 @@ KILLS    ?= 60
 CUTS     ?= 50
 FILLS    ?= 3
 MINUTES  ?= 60
+N        ?= 2000000
+SEED     ?= 42
+DATA     ?= ./tarn-data
+LAND     ?= 0
 
-.PHONY: help run build test test-fast lint format generate bench bench-lake fuzz proof soak licenses clean
+.PHONY: help run build test test-fast lint format generate bench bench-lake nexmark fuzz proof soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +61,9 @@ bench: ## measure; prints key=value
 
 bench-lake: ## measure the lake under years of commits; prints key=value
 	.ci/bench/run lake
+
+nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
+	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
