@@ -31,6 +31,9 @@ func Allowed(name string) bool { return functions[strings.ToLower(name)] }
 // functionHint is what to do about a function that may not be called.
 func functionHint(name string, ofTables bool) string {
 	known := functions
+	if hint := windowHint(name); hint != "" {
+		return hint
+	}
 	if ofTables {
 		known = tableFunctions
 	}

@@ -15,7 +15,7 @@ type Kind uint8
 const (
 	End    Kind = iota
 	Word        // a bare name or keyword
-	Quoted      // "a name"
+	Quoted      // "a name", `a name`
 	String      // 'text', E'text', $$text$$
 	Number
 	Symbol // one character of any other kind
@@ -31,7 +31,8 @@ type Token struct {
 // Name is the identifier that a Word or Quoted token means: quotes undone, case kept.
 func (t Token) Name() string {
 	if t.Kind == Quoted {
-		return strings.ReplaceAll(t.Text[1:len(t.Text)-1], `""`, `"`)
+		quote := t.Text[:1]
+		return strings.ReplaceAll(t.Text[1:len(t.Text)-1], quote+quote, quote)
 	}
 	return t.Text
 }
@@ -89,6 +90,8 @@ func (l *lexer) token() (Kind, error) {
 		return String, l.quoted('\'', false)
 	case c == '"':
 		return Quoted, l.quoted('"', false)
+	case c == '`':
+		return Quoted, l.quoted('`', false)
 	case (c == 'e' || c == 'E') && strings.HasPrefix(rest[1:], "'"):
 		l.at++
 		return String, l.quoted('\'', true)

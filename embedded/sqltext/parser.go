@@ -95,6 +95,9 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 	if outgrows(tokens) {
 		return Rewritten{}, errOutgrows()
 	}
+	if source, err = spelled(source, tokens); err != nil {
+		return Rewritten{}, err
+	}
 	root, err := p.parse(ctx, source)
 	if err != nil {
 		return Rewritten{}, err
@@ -102,6 +105,7 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
 	var all []*relation
 	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
+	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
 	w.resolve = func(t Table) (*relation, error) {
 		answer, err := resolve(t)
 		if err != nil {

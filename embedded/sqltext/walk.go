@@ -20,6 +20,7 @@ type walker struct {
 	count   int
 	resolve func(Table) (*relation, error)
 	moment  func(*tree) (Moment, error)
+	parse   func(string) (*tree, error) // of the walk's own texts
 	named   []naming
 	placed  map[*tree]*relation // what each table reference became, for lineage
 }
@@ -271,6 +272,9 @@ func (w *walker) from(v *tree, sc *scope) error {
 			return err
 		}
 	case "TABLE_FUNCTION":
+		if isWindow(v) {
+			return w.windowed(v, sc)
+		}
 		f := v.get("function")
 		if f.get("class").str() != "FUNCTION" {
 			return w.unknown(v, "a function of this kind")

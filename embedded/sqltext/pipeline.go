@@ -1,0 +1,88 @@
+//go:build duckdb_arrow
+
+package sqltext
+
+import (
+	"context"
+
+	"tarn/embedded/fault"
+)
+
+// Query reads the body of a pipeline, in Tarn's, Flink's or RisingWave's spelling. Places of
+// faults are those in body. It refuses what the walk refuses, what is no function of its
+// arguments, and every form that a Query has no word for.
+func (p *Parser) Query(ctx context.Context, body string) (*Query, error) {
+	one, err := One(body)
+	if err != nil {
+		return nil, err
+	}
+	source := body[:one.Offset+len(one.Text)]
+	tokens, err := Lex(source)
+	if err != nil {
+		return nil, err
+	}
+	if outgrows(tokens) {
+		return nil, errOutgrows()
+	}
+	if err := foreign(source, tokens); err != nil {
+		return nil, err
+	}
+	if source, err = spelled(source, tokens); err != nil {
+		return nil, err
+	}
+	root, err := p.parse(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.judge(ctx, source, root.clone()); err != nil {
+		return nil, err
+	}
+	c := &converter{source: source, tokens: tokens}
+	q, err := c.query(root.get("node"), nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range c.unnamed {
+		if u.item.Name, err = p.expression(ctx, u.node); err != nil {
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+// judge walks a copy of a body, which the walk changes, with every table let through.
+func (p *Parser) judge(ctx context.Context, source string, root *tree) error {
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
+	w.moment = func(at *tree) (Moment, error) {
+		return Moment{}, w.refuse(at.get("expr"), fault.Invalid, "leave it out: a pipeline begins with what the table holds", "a pipeline cannot use AT")
+	}
+	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
+	w.resolve = func(Table) (*relation, error) { return &relation{}, nil }
+	if err := w.members(root, statementShape, nil); err != nil {
+		return err
+	}
+	_, err := w.weigh(root)
+	return err
+}
+
+// SQL renders e, with each subexpression whose Key is in swap replaced by that column's name
+// (quoted as needed by SQL itself).
+func (p *Parser) SQL(ctx context.Context, e *Expr, swap map[string]string) (string, error) {
+	node := e.swapped(e.node.clone(), swap, nil)
+	node.set("alias", text(""))
+	return p.expression(ctx, node.appendTo(nil))
+}
+
+// foreign refuses what no parser at hand knows, before it says less of it.
+func foreign(source string, tokens []Token) error {
+	for i, t := range tokens {
+		next := func(word string) bool { return i+1 < len(tokens) && tokens[i+1].Is(word) }
+		switch {
+		case t.Is("FOR") && next("SYSTEM_TIME"):
+			return At(fault.New(fault.Invalid, "a pipeline cannot use FOR SYSTEM_TIME AS OF", "join the table as it is: JOIN … ON"), source, t.Offset)
+		case t.Is("MATCH_RECOGNIZE") && next("("):
+			return At(fault.New(fault.Invalid, "a pipeline cannot use MATCH_RECOGNIZE", "take aggregates over TUMBLE or HOP"), source, t.Offset)
+		}
+	}
+	return nil
+}
