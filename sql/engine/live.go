@@ -184,7 +184,7 @@ func (s *session) columns(ctx context.Context, e entry) ([]column, error) {
 	var out []column
 	if t, ok := s.live(e.Ident); ok {
 		for _, c := range t.Columns {
-			typ, _ := duckType(c.Type)
+			typ, _ := duck.TypeOf(c.Type)
 			out = append(out, column{name: c.Name, typ: typ, nullable: true})
 		}
 		return out, nil
@@ -207,7 +207,7 @@ func (s *session) columns(ctx context.Context, e entry) ([]column, error) {
 		columns = scan.Columns
 	}
 	for _, c := range columns {
-		typ, ok := duckType(c.Type)
+		typ, ok := duck.TypeOf(c.Type)
 		if !ok {
 			typ = string(c.Type)
 		}

@@ -11,7 +11,6 @@ import (
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
-	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
@@ -30,7 +29,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 	types := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		var ok bool
-		if types[i], ok = duckType(c.Type); !ok {
+		if types[i], ok = duck.TypeOf(c.Type); !ok {
 			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
 		}
 	}
@@ -119,29 +118,3 @@ func emptyText(columns []table.Column, types []string) string {
 	return "SELECT " + strings.Join(items, ", ") + " LIMIT 0"
 }
 
-// duckType is a column's type in DuckDB's words.
-func duckType(t record.Type) (string, bool) {
-	switch t {
-	case record.Boolean, record.Date, record.Time, record.UUID, record.Double, record.Float, record.Timestamp:
-		return strings.ToUpper(string(t)), true
-	case record.Int:
-		return "INTEGER", true
-	case record.Long:
-		return "BIGINT", true
-	case record.TimestampTZ:
-		return "TIMESTAMP WITH TIME ZONE", true
-	case record.String:
-		return "VARCHAR", true
-	case record.Binary:
-		return "BLOB", true
-	case "timestamp_ns":
-		return "TIMESTAMP_NS", true
-	}
-	if strings.HasPrefix(string(t), "fixed") {
-		return "BLOB", true
-	}
-	if precision, scale, ok := table.Decimal(t); ok {
-		return fmt.Sprintf("DECIMAL(%d,%d)", precision, scale), true
-	}
-	return "", false
-}

@@ -9,6 +9,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/stream/own"
 )
 
 // collection is the commit in hand of one way.
@@ -20,7 +21,7 @@ type collection struct {
 	rows, bytes int
 	oldest      int64 // milliseconds; 0 when there is no record
 	cut         bool
-	dead        []letter
+	dead        []own.Letter
 }
 
 // land collects what is durable, up to the bounds, and commits it.
@@ -107,7 +108,7 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 			return nil
 		}
 		if why, refused := errors.AsType[refusal](err); refused {
-			c.dead = append(c.dead, letter{f.number, r, string(why)})
+			c.dead = append(c.dead, own.Letter{Partition: f.number, Record: r, Why: string(why)})
 		} else if err != nil && !errors.Is(err, errSkip) {
 			return fmt.Errorf("offset %d: %w", r.Offset, err)
 		}

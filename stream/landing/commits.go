@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/stream/own"
 )
 
 // The bounds of telling commits: how many wait at most, and how long they gather.
@@ -53,8 +54,8 @@ func (c *commitLog) run(ctx, work context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		list := []out{c.render(first)}
-		for more := true; more && len(list) < outRecordsMax; {
+		list := []own.Out{c.render(first)}
+		for more := true; more && len(list) < own.RecordsMax; {
 			select {
 			case one := <-c.waiting:
 				list = append(list, c.render(one))
@@ -62,14 +63,14 @@ func (c *commitLog) run(ctx, work context.Context) {
 				more = false
 			}
 		}
-		if err := appendOnce(work, c.l.own.commits, "commits", c.process, list); err != nil && work.Err() == nil {
+		if err := c.l.own[own.Commits].Append(work, "commits", c.process, list); err != nil && work.Err() == nil {
 			c.dropped.Add(int64(len(list)))
-			c.l.o.Log.Warn("commits not told", "topic", commitsTopic, "error", err.Error())
+			c.l.o.Log.Warn("commits not told", "topic", own.Commits, "error", err.Error())
 		}
 	}
 }
 
-func (c *commitLog) render(one table.Committed) out {
+func (c *commitLog) render(one table.Committed) own.Out {
 	value, err := json.Marshal(struct {
 		At          string `json:"at"`
 		Table       string `json:"table"`
@@ -88,5 +89,5 @@ func (c *commitLog) render(one table.Committed) out {
 		panic(err) // plain strings and numbers always marshal
 	}
 	c.n++
-	return out{record.Hex16(c.n), record.Record{Timestamp: one.At.UnixMilli(), Value: value}}
+	return own.Out{Place: record.Hex16(c.n), Record: record.Record{Timestamp: one.At.UnixMilli(), Value: value}}
 }

@@ -24,6 +24,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
+	"tarn/stream/own"
 )
 
 // Reader is the name under which offsets are kept in a table's properties.
@@ -72,7 +73,7 @@ type Landing struct {
 	commitBytes int
 	slots       chan struct{} // a slot is the right to build one commit
 	commits     *commitLog
-	own         systemTopics
+	own         own.Topics
 	mirrors     mirrors
 
 	mu      sync.Mutex
@@ -109,8 +110,8 @@ func (l *Landing) Name() string { return "landing" }
 func (l *Landing) Committed(c table.Committed) { l.commits.add(c) }
 
 // Run lands until ctx ends, then commits what is in flight.
-func (l *Landing) Run(ctx context.Context, ready func()) error {
-	if err := l.own.create(ctx, l.o.Bus, l.o.Schemas); err != nil {
+func (l *Landing) Run(ctx context.Context, ready func()) (err error) {
+	if l.own, err = own.Create(ctx, l.o.Bus, l.o.Schemas); err != nil {
 		return fmt.Errorf("make Tarn's own topics: %w", err)
 	}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -203,7 +204,7 @@ func (l *Landing) waysOf(t *bus.Topic) []*way {
 	}
 	bronze := l.newWay(t, bronzeReader)
 	switch {
-	case isSystemTopic(t.Name()):
+	case own.Is(t.Name()):
 		bronze.interval *= systemEvery
 		bronze.sink = func() sink { return newSystemSink(bronze) }
 	case isCDC(c):

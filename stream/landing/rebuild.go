@@ -14,6 +14,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/stream/own"
 )
 
 // rebuild makes a mirror again that a repair has emptied, of what bronze has of its records,
@@ -118,7 +119,7 @@ func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) e
 			return err
 		}
 		if why, refused := errors.AsType[refusal](err); refused {
-			c.dead = append(c.dead, letter{f.number, r, string(why)})
+			c.dead = append(c.dead, own.Letter{Partition: f.number, Record: r, Why: string(why)})
 		} else if err != nil && !errors.Is(err, errSkip) {
 			return fmt.Errorf("offset %d: %w", r.Offset, err)
 		}

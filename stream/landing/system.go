@@ -5,76 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"tarn/embedded/bus"
 	"tarn/embedded/record"
 	"tarn/embedded/record/envelope"
 	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
+	"tarn/stream/own"
 )
-
-// Tarn's own topics. Their records are flat JSON objects with a header tarn.schema, and
-// land in system.<name> in exactly their columns.
-const (
-	deadLetterTopic = "tarn.dead_letter"
-	commitsTopic    = "tarn.commits"
-)
-
-func column(name string, t record.Type) record.Column {
-	return record.Column{Name: name, Type: t, Nullable: true}
-}
-
-// systemSchema is the schema of one of Tarn's own topics.
-func systemSchema(topic string) record.Schema {
-	s := record.Schema{Source: "tarn", Database: "tarn", Schema: table.SystemNamespace}
-	switch topic {
-	case deadLetterTopic:
-		s.Table = "dead_letter"
-		s.Columns = []record.Column{
-			column("topic", record.String), column("partition", record.Int), column("offset", record.Long),
-			column("at", record.TimestampTZ), column("error", record.String), column("key", record.String),
-			column("value", record.String), column("headers", record.String),
-		}
-	case commitsTopic:
-		s.Table = "commits"
-		s.Columns = []record.Column{
-			column("at", record.TimestampTZ), column("table", record.String), column("table_id", record.String),
-			column("snapshot_id", record.Long), column("operation", record.String), column("added_rows", record.Long),
-			column("deleted_rows", record.Long), column("added_files", record.Long), column("ms", record.Long),
-		}
-	}
-	return s
-}
-
-func isSystemTopic(name string) bool { return name == deadLetterTopic || name == commitsTopic }
-
-// systemTopic is an own topic, ready to be written.
-type systemTopic struct {
-	partition *bus.Partition
-	schema    []byte // the header tarn.schema
-}
-
-type systemTopics struct{ dead, commits systemTopic }
-
-func (s *systemTopics) create(ctx context.Context, b *bus.Bus, store *schemas.Store) error {
-	for topic, into := range map[string]*systemTopic{deadLetterTopic: &s.dead, commitsTopic: &s.commits} {
-		id, err := store.Put(ctx, systemSchema(topic))
-		if err != nil {
-			return err
-		}
-		t, err := b.CreateTopic(ctx, topic, bus.TopicConfig{Partitions: 1, Land: true})
-		if err != nil {
-			return fmt.Errorf("create topic %s: %w", topic, err)
-		}
-		*into = systemTopic{t.Partitions()[0], strconv.AppendInt(nil, id, 10)}
-	}
-	return nil
-}
 
 // systemSink lands an own topic. A record that cannot be read is told as a finding,
 // for the dead letters are such a topic themselves.
@@ -91,7 +32,7 @@ type systemSink struct {
 func newSystemSink(w *way) sink { return &systemSink{w: w} }
 
 func (s *systemSink) open(ctx context.Context) (table.Table, error) {
-	schema := systemSchema(s.w.key.topic)
+	schema := own.Schema(s.w.key.topic)
 	spec := table.Spec{Ident: table.Ident{Namespace: table.SystemNamespace, Name: schema.Table}}
 	for _, c := range schema.Columns {
 		spec.Columns = append(spec.Columns, table.Column{Name: c.Name, Type: c.Type})

@@ -1,0 +1,98 @@
+package own
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"tarn/embedded/record"
+)
+
+// letterBytesMax is of a dead letter as it is rendered; what it carries is cut for it, and its
+// error says so.
+const letterBytesMax = 8 << 20
+
+// Letter is a record that could not be taken, and why.
+type Letter struct {
+	Partition int32
+	Record    *record.Record
+	Why       string
+}
+
+// Letters appends letters of one topic to tarn.dead_letter, before the reader's offset moves. A
+// record's source is its topic, partition and reader, its place the offset, so that a crash between
+// the two does not double it. Those of one partition are in the order of their offsets.
+func (t Topics) Letters(ctx context.Context, topic, reader, incarnation string, letters []Letter, at time.Time) error {
+	parts := map[int32][]Out{}
+	for _, d := range letters {
+		value, err := d.render(topic, at)
+		if err != nil {
+			return err
+		}
+		parts[d.Partition] = append(parts[d.Partition], Out{record.Hex16(d.Record.Offset), record.Record{Timestamp: at.UnixMilli(), Value: value}})
+	}
+	for partition, list := range parts {
+		source := fmt.Sprintf("dead:%s:%d:%s", topic, partition, reader)
+		if err := t[DeadLetter].Append(ctx, source, incarnation, list); err != nil {
+			return fmt.Errorf("append to %s: %w", DeadLetter, err)
+		}
+	}
+	return nil
+}
+
+func (d *Letter) render(topic string, at time.Time) ([]byte, error) {
+	type header struct {
+		Key   string  `json:"key"`
+		Value *string `json:"value"`
+	}
+	headers := []header{}
+	for _, h := range d.Record.Headers {
+		headers = append(headers, header{h.Key, Text(h.Value)})
+	}
+	headerText, err := JSON(headers)
+	if err != nil {
+		return nil, err
+	}
+	key, value, why := cut(d.Record.Key, letterBytesMax), cut(d.Record.Value, letterBytesMax), cut(d.Why, letterBytesMax/8)
+	for {
+		out, err := JSON(struct {
+			Topic     string  `json:"topic"`
+			Partition int32   `json:"partition"`
+			Offset    int64   `json:"offset"`
+			At        string  `json:"at"`
+			Error     string  `json:"error"`
+			Key       *string `json:"key"`
+			Value     *string `json:"value"`
+			Headers   string  `json:"headers"`
+		}{topic, d.Partition, d.Record.Offset, at.Format(time.RFC3339Nano), why, Text(key), Text(value), string(headerText)})
+		if err != nil || len(out) <= letterBytesMax {
+			return out, err
+		}
+		why = fmt.Sprintf("%s (the record of %d bytes is cut; it is whole in the topic)", cut(d.Why, letterBytesMax/8), len(d.Record.Key)+len(d.Record.Value))
+		switch longest := max(len(key), len(value), len(headerText)); longest {
+		case len(value):
+			value = value[:longest/2]
+		case len(key):
+			key = key[:longest/2]
+		default:
+			headerText = []byte("[]")
+		}
+	}
+}
+
+// cut is at most so many bytes of a text.
+func cut[T []byte | string](text T, bytes int) T { return text[:min(len(text), bytes)] }
+
+// Text is bytes as text, nil for null; what is not UTF-8 as \x and hex digits.
+func Text(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	s := string(b)
+	if !utf8.Valid(b) {
+		s = `\x` + hex.EncodeToString(b)
+	}
+	return &s
+}
