@@ -1,0 +1,1 @@
+SELECT auction, bidder, price, "dateTime" AS dt, extra FROM bid

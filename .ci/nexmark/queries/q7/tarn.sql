@@ -1,0 +1,5 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS gold.q7 AS
+SELECT max(price) AS price, window_start AS dt
+FROM TUMBLE(bid, "dateTime", INTERVAL '10 SECONDS')
+GROUP BY window_start
+EMIT ON WINDOW CLOSE;
