@@ -1,15 +1,18 @@
 package envelope
 
 import (
-	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/jsonscan"
 )
+
+// ErrMalformed is the cause of every refusal to read an envelope or a row.
+var ErrMalformed = errors.New("not a change event")
 
 // Split takes an envelope apart without decoding rows. It accepts {"schema":…,"payload":…} too.
 func Split(value []byte) (Event, error) {
@@ -26,49 +29,65 @@ func Split(value []byte) (Event, error) {
 	return e, nil
 }
 
+// split reads the members of the envelope; of two with one name the last counts.
 func split(value []byte) (e Event, payload []byte, err error) {
-	s := scanner{b: value}
-	err = s.members(func(name []byte) error {
-		v, err := s.value()
-		if err != nil {
-			return err
-		}
+	var s jsonscan.Scanner
+	var before, after, source, op, millis, inner jsonscan.Value
+	s.Reset(value)
+	for more := s.Open(); more; more = s.More() {
+		name := plain(s.Name())
+		v := s.Value()
 		switch string(name) {
 		case "before":
-			e.Before, err = objectOrNull(v)
+			before = v
 		case "after":
-			e.After, err = objectOrNull(v)
+			after = v
 		case "source":
-			e.Source, err = objectOrNull(v)
+			source = v
 		case "op":
-			if len(v) != 3 || v[0] != '"' || v[1] < 'a' || v[1] > 'z' {
-				return fmt.Errorf("%w: op %.20q", ErrMalformed, v)
-			}
-			e.Op = v[1]
+			op = v
 		case "ts_ms":
-			if string(v) != "null" {
-				e.TSMillis, err = integer(v)
-			}
+			millis = v
 		case "payload":
-			payload = v
+			inner = v
 		}
-		return err
-	})
-	if err == nil {
-		err = s.end()
 	}
-	return e, payload, err
+	if err := s.End(); err != nil {
+		return e, nil, malformed(err)
+	}
+	for _, part := range []struct {
+		is *jsonscan.Value
+		to *[]byte
+	}{{&before, &e.Before}, {&after, &e.After}, {&source, &e.Source}} {
+		switch part.is.Kind {
+		case jsonscan.Object:
+			*part.to = part.is.Raw
+		case jsonscan.Null, jsonscan.Invalid:
+		default:
+			return e, nil, fmt.Errorf("%w: want an object or null, not %.20q", ErrMalformed, part.is.Raw)
+		}
+	}
+	if op.Kind != jsonscan.Invalid {
+		if v := op.Raw; len(v) != 3 || v[0] != '"' || v[1] < 'a' || v[1] > 'z' {
+			return e, nil, fmt.Errorf("%w: op %.20q", ErrMalformed, v)
+		}
+		e.Op = op.Raw[1]
+	}
+	if millis.Kind != jsonscan.Invalid && millis.Kind != jsonscan.Null {
+		e.TSMillis, err = integer(&millis)
+	}
+	return e, inner.Raw, err
 }
 
-func objectOrNull(v []byte) ([]byte, error) {
-	switch {
-	case v[0] == '{':
-		return v, nil
-	case string(v) == "null":
-		return nil, nil
+// plain is a name without escapes.
+func plain(raw []byte, escaped bool) []byte {
+	if !escaped {
+		return raw
 	}
-	return nil, fmt.Errorf("%w: want an object or null, not %.20q", ErrMalformed, v)
+	return jsonscan.Unescape(nil, raw)
 }
+
+func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
 
 // Decode reads a row object into cells by the schema, in column order; an absent column or
 // the placeholder __debezium_unavailable_value is record.Missing. extra is the raw object of "_extra", nil without.
@@ -83,31 +102,29 @@ func Decode(s *record.Schema, object []byte, row record.Row) (out record.Row, ex
 	for i := range row {
 		row[i] = record.Value{Kind: record.Missing}
 	}
+	var in jsonscan.Scanner
+	in.Reset(object)
 	next := 0
-	in := scanner{b: object}
-	err = in.members(func(name []byte) error {
-		v, err := in.value()
-		if err != nil {
-			return err
+	for more := in.Open(); more; more = in.More() {
+		name := plain(in.Name())
+		v := in.Value()
+		if v.Kind == jsonscan.Invalid {
+			break
 		}
 		i := columnNamed(s, name, next)
 		if i < 0 {
-			if string(name) == Extra && v[0] == '{' {
-				extra = v
+			if string(name) == Extra && v.Kind == jsonscan.Object {
+				extra = v.Raw
 			}
-			return nil
+			continue
 		}
 		next = i + 1
-		if row[i], err = cell(s.Columns[i].Type, v); err != nil {
-			return fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
+		if row[i], err = cell(s.Columns[i].Type, &v); err != nil {
+			return nil, nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
-		return nil
-	})
-	if err == nil {
-		err = in.end()
 	}
-	if err != nil {
-		return nil, nil, err
+	if err := in.End(); err != nil {
+		return nil, nil, malformed(err)
 	}
 	return row, extra, nil
 }
@@ -125,29 +142,23 @@ func columnNamed(s *record.Schema, name []byte, expected int) int {
 	return -1
 }
 
-func cell(t record.Type, v []byte) (record.Value, error) {
-	if string(v) == "null" {
+func cell(t record.Type, v *jsonscan.Value) (record.Value, error) {
+	if v.Kind == jsonscan.Null {
 		return record.Value{}, nil
 	}
 	var text []byte
-	if v[0] == '"' {
-		text = v[1 : len(v)-1]
-		if bytes.IndexByte(text, '\\') >= 0 {
-			var err error
-			if text, err = unescape(text); err != nil {
-				return record.Value{}, err
-			}
-		}
+	if v.Kind == jsonscan.Text {
+		text = plain(v.Inner(), v.Escaped)
 		if string(text) == Unavailable {
 			return record.Value{Kind: record.Missing}, nil
 		}
 	}
 	switch t {
 	case record.Boolean:
-		switch string(v) {
-		case "true":
+		switch v.Kind {
+		case jsonscan.True:
 			return record.Value{Kind: record.BoolKind, I: 1}, nil
-		case "false":
+		case jsonscan.False:
 			return record.Value{Kind: record.BoolKind}, nil
 		}
 	case record.Int, record.Long, record.Date, record.Time, record.Timestamp:
@@ -160,31 +171,34 @@ func cell(t record.Type, v []byte) (record.Value, error) {
 		f, err := double(v, text)
 		return record.Value{Kind: record.FloatKind, F: f}, err
 	case record.Binary:
-		if v[0] == '"' {
+		if v.Kind == jsonscan.Text {
 			b, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
 			if err != nil {
-				return record.Value{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+				return record.Value{}, malformed(err)
 			}
 			return record.Value{Kind: record.BytesKind, B: b}, nil
 		}
 	default:
-		if v[0] == '"' && utf8.Valid(text) {
+		if v.Kind == jsonscan.Text {
 			return record.Value{Kind: record.TextKind, B: text}, nil
 		}
 	}
-	return record.Value{}, fmt.Errorf("%w: %.40q is no %s", ErrMalformed, v, t)
+	return record.Value{}, fmt.Errorf("%w: %.40q is no %s", ErrMalformed, v.Raw, t)
 }
 
-func integer(v []byte) (int64, error) {
-	n, err := strconv.ParseInt(string(v), 10, 64)
+func integer(v *jsonscan.Value) (int64, error) {
+	if v.Plain {
+		return v.Int, nil
+	}
+	n, err := strconv.ParseInt(string(v.Raw), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %.40q is no integer of 64 bits", ErrMalformed, v)
+		return 0, fmt.Errorf("%w: %.40q is no integer of 64 bits", ErrMalformed, v.Raw)
 	}
 	return n, nil
 }
 
 // double reads a number, or the three texts for what JSON has no number.
-func double(v, text []byte) (float64, error) {
+func double(v *jsonscan.Value, text []byte) (float64, error) {
 	switch string(text) {
 	case "NaN":
 		return math.NaN(), nil
@@ -193,12 +207,9 @@ func double(v, text []byte) (float64, error) {
 	case "-Infinity":
 		return math.Inf(-1), nil
 	}
-	if len(bytes.Trim(v, "+-.eE0123456789")) > 0 {
-		return 0, fmt.Errorf("%w: %.40q is no number", ErrMalformed, v)
-	}
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %.40q is no number", ErrMalformed, v)
+	f, err := strconv.ParseFloat(string(v.Raw), 64)
+	if err != nil || v.Kind != jsonscan.Number {
+		return 0, fmt.Errorf("%w: %.40q is no number", ErrMalformed, v.Raw)
 	}
 	return f, nil
 }

@@ -1,0 +1,218 @@
+// Package decode reads the records of a topic into Arrow by declared columns: JSON objects, and
+// Debezium's change events as JSON. A record is read in one flat pass, by tarn/embedded/record/jsonscan,
+// as landing reads it; it is valid JSON and UTF-8 as a whole, or it is refused. Of two members with
+// one name the last counts; members that are no column are passed over; null and an absent member
+// are null.
+//
+// A value is never cast with a loss and never rounded. What fits a column:
+//
+//	boolean          true, false
+//	int, long        a number that is whole and in range (1, -5, 1e3, 2.0), or a text that holds one
+//	float, double    a number, the nearest value if it has a point or an exponent, but every digit of it
+//	                 if it has neither; or a text that holds one; "NaN", "Infinity", "-Infinity"
+//	decimal(p,s)     a number, or a text that holds one, that has place without rounding
+//	string           a text; the JSON text, as it stands, of any other value
+//	binary           a text in base64
+//	uuid             a text
+//	date             "2026-01-31", or a whole number of days since 1970
+//	time             "12:30:00" with up to six digits of fraction, or a whole number of microseconds since midnight
+//	timestamp        "2026-01-31T12:30:00.000Z", "2026-01-31 12:30:00+02", "2026-01-31T12:30": put into UTC
+//	                 if a zone is there; or a whole number since 1970, of milliseconds in a JSON record and
+//	                 of microseconds in a change event, as Tarn's own sources write them
+//	timestamptz      as timestamp; UTC where the zone is missing
+//
+// Behind the sixth digit of a fraction of a second zeros alone may follow, up to the ninth. Years are
+// 0001 to 9999. Whatever else there is makes the record an error that names column, type and value:
+// it is for the dead letters.
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+	"tarn/embedded/record/jsonscan"
+	"tarn/lake/table"
+)
+
+// Column is one declared column, by the name of its member in the object.
+type Column struct {
+	Name string
+	Type record.Type
+}
+
+// Decoder reads records one by one into columns. It is for one goroutine.
+type Decoder struct {
+	columns []column
+	at      map[string]int
+	cells   []cell // of the record in hand
+	scan    jsonscan.Scanner
+	texts   []byte // what the cells in hand had to have unescaped or decoded
+	change  bool   // the record in hand is a change event
+	rows    int
+	before  int // rows of the Arrays before
+}
+
+// New returns a decoder without rows.
+func New(columns []Column) *Decoder {
+	d := &Decoder{columns: make([]column, len(columns)), at: make(map[string]int, len(columns)), cells: make([]cell, len(columns))}
+	for i, c := range columns {
+		d.columns[i] = newColumn(c, array.NewBuilder(memory.DefaultAllocator, table.ArrowType(c.Type)))
+		d.at[c.Name] = i
+	}
+	return d
+}
+
+// JSON appends the members of the object value to the columns. On an error, which says why the
+// record cannot be read, nothing is appended.
+func (d *Decoder) JSON(value []byte) error {
+	d.change = false
+	return d.row(value)
+}
+
+// The operations that have no row.
+const (
+	opTruncate = 't'
+	opMessage  = 'm'
+)
+
+// Debezium reads a change event, bare or as {"schema","payload"}, and returns its op. It appends
+// `before` if op is 'd', nothing if it is 't' (truncate) or 'm' (message), and else `after`. A
+// tombstone, which has no value, is op 0 and appends nothing. On an error nothing is appended.
+// A member "_extra", in which Tarn's sources keep what did not fit its column, is passed over:
+// the column itself is null then.
+func (d *Decoder) Debezium(value []byte) (op byte, err error) {
+	if value == nil {
+		return 0, nil
+	}
+	e, err := envelope.Split(value)
+	if err != nil {
+		return 0, err
+	}
+	object, side := e.After, "after"
+	switch e.Op {
+	case 'c', 'u', 'r':
+	case 'd':
+		object, side = e.Before, "before"
+	case opTruncate, opMessage:
+		return e.Op, nil
+	default:
+		return 0, fmt.Errorf("a change event with op %q, which is not known", e.Op)
+	}
+	if object == nil {
+		return 0, fmt.Errorf("a change event with op %q and no row in %s", e.Op, side)
+	}
+	d.change = true
+	if err := d.row(object); err != nil {
+		return 0, err
+	}
+	return e.Op, nil
+}
+
+// Rows is how many rows were appended since the last Arrays.
+func (d *Decoder) Rows() int { return d.rows }
+
+// Time is a timestamp of the row appended last, in microseconds since 1970; ok is false for null
+// and for a column that is no timestamp.
+func (d *Decoder) Time(column int) (micros int64, ok bool) {
+	c := &d.cells[column]
+	k := d.columns[column].kind
+	return c.n, c.state == full && (k == timestampKind || k == timestamptzKind)
+}
+
+// Arrays takes what was appended and begins anew. The caller releases them.
+func (d *Decoder) Arrays() []arrow.Array {
+	out := make([]arrow.Array, len(d.columns))
+	for i := range d.columns {
+		out[i] = d.columns[i].builder.NewArray()
+	}
+	d.before, d.rows = d.rows, 0
+	return out
+}
+
+// row reads an object and appends it if all of it can be read.
+func (d *Decoder) row(object []byte) error {
+	clear(d.cells)
+	d.texts = d.texts[:0]
+	d.members(object)
+	if err := d.scan.End(); err != nil {
+		if len(object) == 0 {
+			return errors.New("the record has no value")
+		}
+		return fmt.Errorf("the value is no JSON object: %w", err)
+	}
+	for i := range d.cells {
+		if d.cells[i].state >= misfit {
+			return d.misfit(i)
+		}
+	}
+	d.append()
+	return nil
+}
+
+// members reads the members into the cells. Columns are looked for first where the record before
+// had them: in their order.
+func (d *Decoder) members(object []byte) {
+	s := &d.scan
+	s.Reset(object)
+	next := 0
+	for more := s.Open(); more; more = s.More() {
+		i := next
+		if next >= len(d.columns) || !s.Skip(d.columns[next].quoted) {
+			if i = d.named(s.Name()); i < 0 {
+				s.Value()
+				continue
+			}
+		}
+		next = i + 1
+		d.fill(i, s.Value())
+	}
+}
+
+// named finds a column by what stands between the quotes; -1 for none.
+func (d *Decoder) named(raw []byte, escaped bool) int {
+	if escaped {
+		from := len(d.texts)
+		d.texts = jsonscan.Unescape(d.texts, raw)
+		raw = d.texts[from:]
+	}
+	if i, ok := d.at[string(raw)]; ok {
+		return i
+	}
+	return -1
+}
+
+// append puts the cells into the builders.
+func (d *Decoder) append() {
+	if d.rows == 0 && d.before > 0 {
+		for i := range d.columns {
+			d.columns[i].builder.Reserve(d.before)
+		}
+	}
+	for i := range d.columns {
+		d.columns[i].append(&d.cells[i])
+	}
+	d.rows++
+}
+
+// shownBytesMax bounds what an error shows of a value.
+const shownBytesMax = 80
+
+func (d *Decoder) misfit(i int) error {
+	c := &d.columns[i]
+	if d.cells[i].state == unsent {
+		return fmt.Errorf("column %s: the source did not send the value, which had not changed (%s); let it send whole rows, in PostgreSQL by REPLICA IDENTITY FULL",
+			c.name, envelope.Unavailable)
+	}
+	value, rest := d.cells[i].b, ""
+	if len(value) > shownBytesMax {
+		value, rest = value[:shownBytesMax], "…"
+	}
+	return fmt.Errorf("column %s: %s%s does not fit its type %s", c.name, strings.ToValidUTF8(string(value), ""), rest, c.is)
+}
