@@ -27,7 +27,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build test test-fast lint format generate bench bench-lake nexmark fuzz proof soak licenses clean
+.PHONY: help run build test test-fast lint format generate bench bench-lake bench-stream nexmark fuzz proof soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -61,6 +61,9 @@ bench: ## measure; prints key=value
 
 bench-lake: ## measure the lake under years of commits; prints key=value
 	.ci/bench/run lake
+
+bench-stream: ## measure pipelines beside Flink, over N events; prints key=value
+	TARN_BENCH_EVENTS=$(N) .ci/bench/run stream
 
 nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
 	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)

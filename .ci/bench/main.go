@@ -9,10 +9,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,7 +32,7 @@ type bench struct {
 func main() {
 	proof.BecomeWriter()
 	if len(os.Args) < 3 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep]")
+		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART]")
 		os.Exit(2)
 	}
 	b := &bench{os.Args[1], os.Args[2], os.Stdout}
@@ -40,7 +42,13 @@ func main() {
 		// the parts of lake alone
 		"commits": {b.manyCommits}, "upserts": {b.upserts}, "scan": {b.lakeScan}, "compact": {b.compactRSS}, "upkeep": {b.upkeepShare},
 	}
-	for _, measure := range all[append(os.Args, "all")[3]] {
+	maps.Copy(all, b.streamParts())
+	part := append(os.Args, "all")[3]
+	if all[part] == nil {
+		_, _ = fmt.Fprintf(os.Stderr, "bench: no part %s; there are %s\n", part, strings.Join(slices.Sorted(maps.Keys(all)), " "))
+		os.Exit(2)
+	}
+	for _, measure := range all[part] {
 		if err := measure(context.Background()); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)

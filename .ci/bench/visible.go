@@ -45,7 +45,7 @@ func (b *bench) visible(ctx context.Context) error {
 		return err
 	}
 	defer p.Kill()
-	if err := sees(ctx, p, 0); err != nil {
+	if err := shows(ctx, p, "silver.seen", 0); err != nil {
 		return err
 	}
 	var took []float64
@@ -57,7 +57,7 @@ func (b *bench) visible(ctx context.Context) error {
 			return err
 		}
 		committed := time.Now()
-		if err := sees(ctx, p, i); err != nil {
+		if err := shows(ctx, p, "silver.seen", i); err != nil {
 			return err
 		}
 		took = append(took, millis(time.Since(committed)))
@@ -70,12 +70,12 @@ func (b *bench) visible(ctx context.Context) error {
 	return nil
 }
 
-// sees asks until a row is there.
-func sees(ctx context.Context, p *proof.Process, id int) error {
+// shows asks until a row is in a table.
+func shows(ctx context.Context, p *proof.Process, table string, id int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return proof.Until(ctx, func() (bool, error) {
-		n, err := p.Numbers(ctx, fmt.Sprintf("SELECT count(*) FROM silver.seen WHERE id = %d", id))
+		n, err := p.Numbers(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE id = %d", table, id))
 		if err != nil {
 			return false, err
 		}

@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	nexmark "tarn/.ci/nexmark"
 	"tarn/embedded/duck"
+	"tarn/embedded/sqltext"
 )
 
 // The bags of 200,000 events of seed 42: those of what Flink 1.20 has written of its own query.
@@ -59,6 +62,42 @@ func TestTruthEqualsFlink(t *testing.T) {
 			if got := bag(t, c, q.Bag(q.OfFlink(filepath.Join(flink, name)))); got != bags[name] {
 				t.Errorf("%s: rows and sum %v of Flink, once %v", name, got, bags[name])
 			}
+		}
+	}
+}
+
+// What Tarn is given is read by its parser, and so is Flink's spelling of the same.
+func TestStatementsAreRead(t *testing.T) {
+	sources, err := nexmark.Sources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := sqltext.ParseStream(sources)
+	if err != nil || len(source.Columns) != 7 || source.Watermark == nil || source.Watermark.Delay != 4*time.Second {
+		t.Fatalf("%+v: %v", source, err)
+	}
+	p, err := sqltext.NewParser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, name := range nexmark.Queries {
+		q, err := nexmark.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statement, err := sqltext.ParseContinuous(q.Tarn)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_, flink, _ := strings.Cut(q.Flink, "\n")
+		for _, body := range []string{statement.Body, flink} {
+			if _, err := p.Query(t.Context(), body); err != nil {
+				t.Errorf("%s: %s: %v", name, body, err)
+			}
+		}
+		if want := "gold." + name; statement.Into.String() != want {
+			t.Errorf("%s fills %s", name, statement.Into)
 		}
 	}
 }
