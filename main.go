@@ -98,8 +98,8 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project}
 	parts := []life.Part{
-		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), h.ingestPart(),
-		sql.Part(h.gateOptions, f.Front.Mount, func(s *sql.SQL) { h.sql = s }), h.uiPart(u.Sample),
+		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(),
+		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u.Sample),
 	}
 	if u.Sample {
 		folder := f.Dir.Path("sample")
@@ -156,10 +156,19 @@ func (h *house) streamPart() life.Part {
 	return life.Made("landing", func() life.Part {
 		h.stream = stream.New(stream.Options{
 			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Tables: h.lake.Tables(), CommitInterval: h.Config.LandingInterval,
-			MemoryBytes: h.Config.Shares().Landing, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+			MemoryBytes: h.Config.Shares().Landing, StateDir: h.Dir.Path("state"), StateBytes: h.Config.Shares().Pipelines,
+			Guard: h.Guard, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.stream
 	})
+}
+
+// sqlOpened gives the Gate the statements that the rooms before it run.
+func (h *house) sqlOpened(s *sql.SQL) {
+	h.sql = s
+	for _, c := range h.stream.Commands() {
+		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
+	}
 }
 
 func (h *house) ingestPart() life.Part {
@@ -183,6 +192,7 @@ func (h *house) gateOptions() engine.Options {
 		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
 		System: []engine.SystemTable{
 			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
+			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
 		},
 	}

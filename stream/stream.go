@@ -1,7 +1,9 @@
+//go:build duckdb_arrow
+
 // Package stream is the room of work: topics come in, tables go out. It promises
 // that each record of a topic that lands is in its table once, whatever stops in between, and
 // that a mirror equals its source table. It never takes a record from a client and never answers
-// a query. Landing is its first kind of work; pipelines in SQL come beside it.
+// a query. Landing is its first kind of work; pipelines in SQL are the other.
 package stream
 
 import (
@@ -12,10 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
+	"tarn/stream/command"
 	"tarn/stream/landing"
 	"tarn/stream/pipeline"
 )
@@ -27,21 +31,33 @@ type Options struct {
 	Schemas        *schemas.Store
 	Tables         table.Tables
 	CommitInterval time.Duration // landing.commit_interval; 0 = 1 s
-	MemoryBytes    int64         // the room's share of the memory budget; 0 = no bound but its own constants
+	MemoryBytes    int64         // landing's share of the memory budget; 0 = no bound but its own constants
+	StateDir       string        // of the pipelines' state files
+	StateBytes     int64         // the pipelines' share of the memory budget
+	Guard          guard.Guard
 	Clock          life.Clock
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer // nil: none
 }
 
-// Stream is the room's one part, named "landing" as long as that is all its work.
-type Stream struct{ landing *landing.Landing }
+// Stream is the room: the part "landing", and beside it the part "pipelines".
+type Stream struct {
+	landing   *landing.Landing
+	pipelines *command.Pipelines
+}
 
 // New returns a stream that has not started.
 func New(o Options) *Stream {
-	return &Stream{landing.New(landing.Options{
-		Bus: o.Bus, Schemas: o.Schemas, Tables: o.Tables, CommitInterval: o.CommitInterval,
-		MemoryBytes: o.MemoryBytes, Clock: o.Clock, Log: o.Log.With("part", "landing"), Metrics: o.Metrics,
-	})}
+	return &Stream{
+		landing.New(landing.Options{
+			Bus: o.Bus, Schemas: o.Schemas, Tables: o.Tables, CommitInterval: o.CommitInterval,
+			MemoryBytes: o.MemoryBytes, Clock: o.Clock, Log: o.Log.With("part", "landing"), Metrics: o.Metrics,
+		}),
+		command.New(command.Options{
+			Bus: o.Bus, Meta: o.Meta, Schemas: o.Schemas, Tables: o.Tables, Guard: o.Guard, Dir: o.StateDir, CommitInterval: o.CommitInterval,
+			MemoryBytes: o.StateBytes, Clock: o.Clock, Log: o.Log.With("part", "pipelines"),
+		}),
+	}
 }
 
 // Name is the part's name.
@@ -59,3 +75,20 @@ func (s *Stream) Landings() []pipeline.Landing { return s.landing.Landings() }
 // Committed tells of a commit of the lake, which becomes a record of tarn.commits. It
 // never blocks, and may be called before Run.
 func (s *Stream) Committed(c table.Committed) { s.landing.Committed(c) }
+
+// Pipelines is the part that runs pipelines.
+func (s *Stream) Pipelines() life.Part { return s.pipelines }
+
+// Commands are the statements that make, show and end pipelines.
+func (s *Stream) Commands() []pipeline.Command { return s.pipelines.Commands() }
+
+// PipelineStatuses tells of every pipeline, in order of name.
+func (s *Stream) PipelineStatuses() []pipeline.Status { return s.pipelines.Statuses() }
+
+// PipelineColumns are the columns of PipelineRows.
+const PipelineColumns = command.StatusColumns
+
+// PipelineRows are the rows of system.pipelines.
+func (s *Stream) PipelineRows(ctx context.Context) ([][]any, error) {
+	return s.pipelines.StatusRows(ctx)
+}

@@ -79,6 +79,8 @@ type Shares struct {
 	Landing  int64
 	Lake     int64 // DuckDB for upserts and upkeep
 	Query    int64 // DuckDB for the Gate
+	// Pipelines is for the DuckDBs in which pipelines keep their state, all together.
+	Pipelines int64
 }
 
 // programBytes is what the program takes whatever Memory is: its code, of which nearly all is read in over
@@ -91,5 +93,5 @@ const programBytes = 120 << 20
 func (c *Config) Shares() Shares {
 	ours := c.Memory / 3
 	rest := c.Memory - programBytes - ours
-	return Shares{Go: ours, BusCache: c.Memory / 40, Landing: c.Memory / 20, Lake: rest * 6 / 16, Query: rest * 8 / 16}
+	return Shares{Go: ours, BusCache: c.Memory / 40, Landing: c.Memory / 20, Lake: rest * 6 / 16, Query: rest * 6 / 16, Pipelines: rest * 2 / 16}
 }

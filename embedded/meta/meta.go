@@ -35,6 +35,8 @@ const (
 	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
 	IDs       Bucket = "ids"        // counters: name -> next number
 	Landing   Bucket = "landing"    // stream/landing: findings and names claimed
+	Streams   Bucket = "streams"    // stream/command: stream name -> definition JSON
+	Pipelines Bucket = "pipelines"  // stream/command: pipeline id -> definition JSON
 )
 
 // Entry is one key of a bucket with its value; a nil Value in Put deletes the key.

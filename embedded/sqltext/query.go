@@ -56,12 +56,11 @@ func (f *From) SourceName() string {
 }
 
 // Window is a call of a window table function: TUMBLE (Slide = Size) or HOP. Shift is the
-// optional offset of its windows from the epoch. Type is the column's, TIMESTAMP or TIMESTAMPTZ,
-// where it is known: WindowSQL is cheaper then.
+// optional offset of its windows from the epoch.
 type Window struct {
 	Kind               string
 	Of                 *From
-	Column, Type       string
+	Column             string
 	Size, Slide, Shift time.Duration
 }
 

@@ -97,11 +97,7 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 		return fault.Wrap(table.ErrExists, fault.Exists, "make view "+v.String(), "say CREATE OR REPLACE VIEW to put it in the old one's place")
 	}
 	io := s.io()
-	place, _, err := s.placeFor(ctx, v.Ident)
-	if err != nil {
-		return fmt.Errorf("make view %s: %w", v.Ident, err)
-	}
-	location, err := s.writeView(io, v, place)
+	location, err := s.writeView(io, v)
 	if err == nil {
 		err = s.pointAtView(ctx, v.Ident, old, location)
 	}
@@ -115,7 +111,7 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 	return nil
 }
 
-func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, error) {
+func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
 	fields := make([]iceberg.NestedField, len(v.Columns))
 	types := make([]record.Type, len(v.Columns))
 	for i, c := range v.Columns {
@@ -140,7 +136,8 @@ func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, err
 	if err != nil {
 		return "", err
 	}
-	meta, err := iceview.NewMetadata(version, schema, place, props)
+	location := s.root.TableURI(v.Ident)
+	meta, err := iceview.NewMetadata(version, schema, location, props)
 	if err != nil {
 		return "", err
 	}
@@ -148,7 +145,7 @@ func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, err
 	if err != nil {
 		return "", err
 	}
-	uri := place + "/metadata/view-" + uuid.NewString() + ".metadata.json"
+	uri := location + "/metadata/view-" + uuid.NewString() + ".metadata.json"
 	return uri, io.WriteFile(uri, content)
 }
 

@@ -3,8 +3,12 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"tarn/embedded/guard"
+	"tarn/embedded/record"
 
 	"tarn/embedded/fault"
 )
@@ -69,4 +73,28 @@ func Rows(tag string, columns []SystemColumn, rows [][]any) (*Result, error) {
 		return nil, err
 	}
 	return &Result{Schema: schema, Reader: reader, Tag: tag, close: reader.Release}, nil
+}
+
+// Answer is what a command of another room answers: rows of columns, or with none a tag alone.
+type Answer interface {
+	Result() (tag string, columns []record.Column, rows [][]any)
+}
+
+// Answering is a command of another room.
+func Answering[A Answer](verbs []string, run func(ctx context.Context, who guard.Principal, stmt string) (A, error)) Command {
+	return Command{Verbs: verbs, Run: func(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+		answer, err := run(ctx, who, stmt)
+		if err != nil {
+			return nil, err
+		}
+		tag, columns, rows := answer.Result()
+		if len(columns) == 0 {
+			return Status(tag), nil
+		}
+		of := make([]SystemColumn, len(columns))
+		for i, c := range columns {
+			of[i] = SystemColumn{c.Name, c.Type}
+		}
+		return Rows(tag, of, rows)
+	}}
 }

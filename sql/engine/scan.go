@@ -117,4 +117,3 @@ func emptyText(columns []table.Column, types []string) string {
 	}
 	return "SELECT " + strings.Join(items, ", ") + " LIMIT 0"
 }
-

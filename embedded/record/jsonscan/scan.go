@@ -50,7 +50,6 @@ type Scanner struct {
 	deep    []uint64
 	fault   string
 	at      int
-	v       Value
 }
 
 // Reset begins with a text.
@@ -87,17 +86,6 @@ func (s *Scanner) peek() byte {
 	}
 	return 0
 }
-
-// Object is the text from an object on that begins here; nil where none does.
-func (s *Scanner) Object() []byte {
-	if s.peek() != '{' {
-		return nil
-	}
-	return s.b[s.i:]
-}
-
-// Since is how many bytes the scanner has gone since Object gave the rest.
-func (s *Scanner) Since(rest []byte) int { return s.i - (len(s.b) - len(rest)) }
 
 // Open enters the object that begins here. It tells whether there is a member.
 func (s *Scanner) Open() bool {
@@ -178,34 +166,34 @@ func (s *Scanner) Name() (raw []byte, escaped bool) {
 	return raw, escaped
 }
 
-// Value goes behind the value that begins here, whatever it is. What it returns is the scanner's
-// own, until the next one is asked for.
-func (s *Scanner) Value() *Value {
+// Value goes behind the value that begins here, whatever it is.
+func (s *Scanner) Value() Value {
 	c := byte(0)
 	if s.i < len(s.b) {
 		if c = s.b[s.i]; c <= ' ' {
 			c = s.peek()
 		}
 	}
-	v, from := &s.v, s.i
-	switch {
-	case c == '"':
-		v.Kind, v.Escaped = Text, s.text()
-	case c == '{':
+	from := s.i
+	switch c {
+	case '"':
+		escaped := s.text()
+		if s.fault != "" {
+			return Value{}
+		}
+		return Value{Kind: Text, Escaped: escaped, Raw: s.b[from:s.i:s.i]}
+	case '{', '[':
 		s.nested()
-		v.Kind = Object
-	case c == '[':
-		s.nested()
-		v.Kind = Array
-	default:
-		s.scalar(c)
+		if s.fault != "" {
+			return Value{}
+		}
+		kind := Object
+		if c == '[' {
+			kind = Array
+		}
+		return Value{Kind: kind, Raw: s.b[from:s.i:s.i]}
 	}
-	if s.fault != "" {
-		*v = Value{}
-		return v
-	}
-	v.Raw = s.b[from:s.i:s.i]
-	return v
+	return s.scalar(c)
 }
 
 // End checks that nothing but white space is left, and that all of it is UTF-8. It returns Err.
@@ -221,34 +209,37 @@ func (s *Scanner) End() error {
 }
 
 // scalar takes a value that is no text and has no parts.
-func (s *Scanner) scalar(c byte) {
-	switch {
-	case c-'0' <= 9 || c == '-':
-		s.number()
-	case c == 'n':
-		s.word("null", Null)
-	case c == 't':
-		s.word("true", True)
-	case c == 'f':
-		s.word("false", False)
-	default:
-		s.fail("want a value")
+func (s *Scanner) scalar(c byte) Value {
+	switch c {
+	case 'n':
+		return s.word("null", Null)
+	case 't':
+		return s.word("true", True)
+	case 'f':
+		return s.word("false", False)
 	}
+	if c != '-' && (c < '0' || c > '9') {
+		s.fail("want a value")
+		return Value{}
+	}
+	return s.number()
 }
 
-func (s *Scanner) word(w string, kind Kind) {
+func (s *Scanner) word(w string, kind Kind) Value {
 	end := s.i + len(w)
 	if end > len(s.b) || string(s.b[s.i:end]) != w {
 		s.fail("want a value")
-		return
+		return Value{}
 	}
-	s.i, s.v.Kind = end, kind
+	raw := s.b[s.i:end:end]
+	s.i = end
+	return Value{Kind: kind, Raw: raw}
 }
 
 // plainDigits are as many digits as surely fit 64 bits.
 const plainDigits = 18
 
-func (s *Scanner) number() {
+func (s *Scanner) number() Value {
 	b, from, i := s.b, s.i, s.i
 	if b[i] == '-' {
 		i++
@@ -259,15 +250,16 @@ func (s *Scanner) number() {
 		i++
 	}
 	if i == first || b[first] == '0' && i > first+1 {
+		s.i = i
 		s.fail("want a number")
-		return
+		return Value{}
 	}
 	plain := i-first <= plainDigits
 	if i < len(b) && b[i] == '.' {
 		plain = false
 		if i = digits(b, i+1); i < 0 {
 			s.fail("want a digit behind the point")
-			return
+			return Value{}
 		}
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
@@ -277,14 +269,14 @@ func (s *Scanner) number() {
 		}
 		if i = digits(b, i); i < 0 {
 			s.fail("want a digit in the exponent")
-			return
+			return Value{}
 		}
 	}
+	s.i = i
 	if b[from] == '-' {
 		n = -n
 	}
-	s.i = i
-	s.v.Kind, s.v.Plain, s.v.Int = Number, plain, n
+	return Value{Kind: Number, Plain: plain, Int: n, Raw: b[from:i:i]}
 }
 
 // digits goes behind one digit or more; -1 where there is none.
@@ -309,14 +301,7 @@ const (
 func (s *Scanner) text() (escaped bool) {
 	b, i, high := s.b, s.i+1, s.high
 	for {
-		for {
-			if i+8 > len(b) {
-				for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-					high |= uint64(b[i])
-					i++
-				}
-				break
-			}
+		for i+8 <= len(b) {
 			w := binary.LittleEndian.Uint64(b[i:])
 			high |= w
 			quote, slash := w^('"'*lowBits), w^('\\'*lowBits)
@@ -327,14 +312,17 @@ func (s *Scanner) text() (escaped bool) {
 			}
 			i += 8
 		}
-		if i < len(b) && b[i] == '"' {
-			s.i, s.high = i+1, high
-			return escaped
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			high |= uint64(b[i])
+			i++
 		}
 		s.i = i
 		switch {
 		case i >= len(b):
 			s.fail("text without end")
+		case b[i] == '"':
+			s.i, s.high = i+1, high
+			return escaped
 		case b[i] == '\\':
 			if n := escape(b[i+1:]); n > 0 {
 				i += 1 + n
@@ -353,10 +341,7 @@ func (s *Scanner) text() (escaped bool) {
 func (s *Scanner) nested() {
 	base := s.depth
 	for {
-		c := s.peek()
-		switch c {
-		case '"':
-			s.text()
+		switch c := s.peek(); c {
 		case '{', '[':
 			if !s.push(c) {
 				return
@@ -368,14 +353,10 @@ func (s *Scanner) nested() {
 				s.Name()
 			}
 			continue
+		case '"':
+			s.text()
 		default:
 			s.scalar(c)
-		}
-		if s.i < len(s.b) && s.b[s.i] == ',' { // mostly
-			if s.i++; s.object() {
-				s.Name()
-			}
-			continue
 		}
 		if s.leave(base) {
 			return

@@ -1,0 +1,252 @@
+//go:build duckdb_arrow
+
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+	"tarn/lake/table"
+	"tarn/stream/exec"
+	"tarn/stream/landing"
+	"tarn/stream/pipeline"
+	"tarn/stream/plan"
+)
+
+// The defaults of a source.
+const (
+	idleDefault  = 10 * time.Second
+	flushDefault = 10 * time.Second
+)
+
+// The namespaces of what pipelines read and write.
+const (
+	silver = "silver"
+	gold   = "gold"
+)
+
+// stream is a declared source.
+type stream struct {
+	pipeline.Stream
+	declared sqltext.Stream
+}
+
+// names resolves what one statement reads, and remembers what fills it.
+type names struct {
+	p      *Pipelines
+	inputs map[string]exec.Input // by the source's name
+}
+
+// resolve finds what a name in a FROM means: a source, or a mirror.
+func (n *names) resolve(ctx context.Context, t sqltext.Table) (*plan.Source, error) {
+	if t.Schema == "" || strings.EqualFold(t.Schema, "source") {
+		n.p.mu.Lock()
+		s, ok := n.p.streams[strings.ToLower(t.Name)]
+		n.p.mu.Unlock()
+		if ok {
+			return n.stream(s)
+		}
+	}
+	if t.Schema == "" || strings.EqualFold(t.Schema, silver) {
+		source, err := n.mirror(ctx, table.Ident{Namespace: silver, Name: strings.ToLower(t.Name)})
+		if !errors.Is(err, table.ErrNotFound) {
+			return source, err
+		}
+	}
+	return nil, n.unknown(ctx, t)
+}
+
+func (n *names) unknown(ctx context.Context, t sqltext.Table) error {
+	var known []string
+	n.p.mu.Lock()
+	for _, s := range n.p.streams {
+		known = append(known, s.Name)
+	}
+	n.p.mu.Unlock()
+	mirrors, err := n.p.o.Tables.List(ctx, silver)
+	if err != nil {
+		return err
+	}
+	for _, m := range mirrors {
+		known = append(known, m.String())
+	}
+	hint := "a pipeline reads a source (CREATE SOURCE) or a mirror of silver"
+	if near := sqltext.Nearest(nameOf(t), known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fault.Newf(fault.NotFound, hint, "there is no source or mirror %s", t)
+}
+
+// stream is a declared source as a plan sees it.
+func (n *names) stream(s stream) (*plan.Source, error) {
+	d := s.declared
+	out := &plan.Source{Name: s.Name, Key: d.Key}
+	input := exec.Input{
+		Topic: d.Options["topic"].Value, Format: exec.JSON, OnError: d.Options["on_error"].Value, Latest: d.Options["scan.startup.mode"].Value == "latest",
+		Idle: span(d.Options, "idle_timeout", idleDefault), Flush: span(d.Options, "flush_timeout", flushDefault), ClockID: s.ID,
+	}
+	if d.Options["format"].Value == string(exec.Debezium) {
+		input.Format = exec.Debezium
+	}
+	for _, c := range d.Columns {
+		t, _, ok := duck.Stored(long(c.Type))
+		if !ok {
+			return nil, fault.Newf(fault.Invalid, "declare it VARCHAR, and take its JSON text apart in the SELECT", "source %s: no column is of type %s", s.Name, c.Type)
+		}
+		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: t})
+	}
+	if d.Watermark != nil {
+		out.Time, out.Delay = d.Watermark.Column, d.Watermark.Delay
+	}
+	n.inputs[s.Name] = input
+	return out, nil
+}
+
+// long is DuckDB's long word for a type.
+func long(t string) string {
+	if t == "TIMESTAMPTZ" {
+		return "TIMESTAMP WITH TIME ZONE"
+	}
+	return t
+}
+
+// span reads a time of WITH (…); off is none.
+func span(options map[string]sqltext.Option, name string, otherwise time.Duration) time.Duration {
+	o, ok := options[name]
+	if !ok {
+		return otherwise
+	}
+	if strings.EqualFold(o.Value, "off") {
+		if name == "idle_timeout" {
+			return 1 << 62
+		}
+		return 0
+	}
+	if d, ok := sqltext.ParseInterval(o.Value); ok {
+		return d
+	}
+	if d, err := time.ParseDuration(o.Value); err == nil {
+		return d
+	}
+	return otherwise
+}
+
+// mirror is a keyed table of silver as a plan sees it.
+func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error) {
+	t, err := n.p.o.Tables.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	topic, ok := t.Property(table.PropTopic)
+	owner, _ := t.Property(table.PropOwner)
+	if !ok || owner != landing.Reader {
+		return nil, fault.Newf(fault.Invalid, "read the source or the mirror that it is made of", "%s is no mirror: a pipeline fills it", id)
+	}
+	out := &plan.Source{Name: id.String()}
+	input := exec.Input{Topic: topic, Format: exec.Debezium, Mirror: id}
+	for _, c := range t.Columns() {
+		if strings.HasPrefix(c.Name, "_") && landing.SourceName(c) == c.Name && isOwn(c.Name) {
+			continue
+		}
+		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: c.Type})
+		if c.Key {
+			out.Key = append(out.Key, c.Name)
+		}
+	}
+	if len(out.Key) == 0 {
+		return nil, fault.Newf(fault.Invalid, "read its topic with CREATE SOURCE", "%s has no key", id)
+	}
+	n.inputs[out.Name] = input
+	return out, nil
+}
+
+// isOwn tells of the columns that Tarn adds to a mirror.
+func isOwn(name string) bool {
+	switch name {
+	case "_offset", "_generation", "_extra", "_key":
+		return true
+	}
+	return false
+}
+
+// job plans a pipeline anew from its statement.
+func (p *Pipelines) job(ctx context.Context, d pipeline.Definition) (exec.Job, error) {
+	c, err := sqltext.ParseContinuous(d.Statement)
+	if err != nil {
+		return exec.Job{}, err
+	}
+	return p.prepare(ctx, c, d.Statement)
+}
+
+// prepare plans a statement. Faults have places in it.
+func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement string) (exec.Job, error) {
+	n := &names{p, map[string]exec.Input{}}
+	// In Flink, and so in INSERT and CREATE PIPELINE, windows emit when they close; in RisingWave, and so
+	// in a materialized view, that has to be said.
+	r := plan.Request{Body: c.Body, Columns: c.Columns, Key: c.Key, OnClose: c.OnClose || c.Verb == "INSERT" || c.Verb == "CREATE PIPELINE", MustClose: c.OnClose}
+	made, err := p.plan(ctx, r, n.resolve)
+	if err != nil {
+		return exec.Job{}, within(err, statement, c.Offset)
+	}
+	if o, ok := c.Options["late_policy"]; ok && o.Value != "partition" {
+		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition': a row is late by the watermark of its own partition, so that a replay gives the same answer", "leave it out"), statement, o.Offset)
+	}
+	job := exec.Job{Plan: made}
+	for _, scan := range made.Scans {
+		input := n.inputs[scan.Source.Name]
+		if o, ok := c.Options["on_error"]; ok {
+			input.OnError = o.Value
+		}
+		if err := n.columns(ctx, scan, &input); err != nil {
+			return exec.Job{}, err
+		}
+		job.Inputs = append(job.Inputs, input)
+	}
+	return job, nil
+}
+
+// columns finds what the records call the columns of a scan.
+func (n *names) columns(ctx context.Context, scan *plan.Scan, input *exec.Input) error {
+	if input.Mirror.Name == "" {
+		for _, c := range scan.Columns {
+			input.Names = append(input.Names, c.Name)
+		}
+		return nil
+	}
+	t, err := n.p.o.Tables.Open(ctx, input.Mirror)
+	if err != nil {
+		return err
+	}
+	for _, c := range scan.Columns {
+		for _, column := range t.Columns() {
+			if column.Name == c.Name {
+				input.Names = append(input.Names, landing.SourceName(column))
+			}
+		}
+	}
+	if len(input.Names) != len(scan.Columns) {
+		return fmt.Errorf("%s has changed while the statement was planned", input.Mirror)
+	}
+	return nil
+}
+
+// within turns a place in the body into one in the statement.
+func within(err error, statement string, offset int) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Line == 0 {
+		return err
+	}
+	told := *f
+	line, column := sqltext.Place(statement, offset)
+	if told.Line == 1 {
+		told.Column += column - 1
+	}
+	told.Line += line - 1
+	return &told
+}

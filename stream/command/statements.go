@@ -1,0 +1,275 @@
+//go:build duckdb_arrow
+
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/meta"
+	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
+	"tarn/lake/table"
+	"tarn/stream/pipeline"
+)
+
+// Commands are the statements of this room.
+func (p *Pipelines) Commands() []pipeline.Command {
+	return []pipeline.Command{
+		{Verbs: []string{"CREATE SOURCE", "CREATE TABLE"}, Run: p.createSource},
+		{Verbs: []string{"CREATE MATERIALIZED VIEW", "CREATE PIPELINE", "INSERT INTO"}, Run: p.create},
+		{Verbs: []string{"EXPLAIN CREATE MATERIALIZED VIEW", "EXPLAIN CREATE PIPELINE", "EXPLAIN INSERT INTO"}, Run: p.explain},
+		{Verbs: []string{
+			"SHOW PIPELINES", "SHOW SOURCES", "PAUSE PIPELINE", "RESUME PIPELINE", "DROP PIPELINE", "DROP MATERIALIZED VIEW", "DROP SOURCE",
+			"DESCRIBE PIPELINE", "DESC PIPELINE", "DESCRIBE SOURCE", "DESC SOURCE",
+		}, Run: p.command},
+	}
+}
+
+func tag(text string) pipeline.Answer { return pipeline.Answer{Tag: text} }
+
+// may asks the guard.
+func (p *Pipelines) may(who guard.Principal, a guard.Action, kind guard.Kind, path ...string) error {
+	if p.o.Guard.Decide(who, a, guard.Resource{Kind: kind, Path: path}).Allow {
+		return nil
+	}
+	return fault.Newf(fault.Denied, "ask for a grant", "you may not %s the %s %s", a, kind, strings.Join(path, "."))
+}
+
+// createSource declares a stream. The same statement again changes nothing, so that a project folder may
+// be applied at each start.
+func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, statement string) (pipeline.Answer, error) {
+	none := pipeline.Answer{}
+	declared, err := sqltext.ParseStream(statement)
+	if err != nil {
+		return none, err
+	}
+	name := strings.ToLower(declared.Name.Name)
+	if declared.Name.Schema != "" && !strings.EqualFold(declared.Name.Schema, "source") {
+		return none, sqltext.At(fault.New(fault.Invalid, "a source has no schema", "write its bare name"), statement, declared.Name.Offset)
+	}
+	if err := p.may(who, guard.Create, guard.Source, name); err != nil {
+		return none, err
+	}
+	p.change.Lock()
+	defer p.change.Unlock()
+	p.mu.Lock()
+	old, exists := p.streams[name]
+	count := len(p.streams)
+	p.mu.Unlock()
+	switch {
+	case exists && (declared.IfNotExists || same(old.Statement, statement)):
+		return tag("CREATE SOURCE"), nil
+	case exists:
+		return none, fault.Newf(fault.Exists, "DROP SOURCE it first, or give this one another name", "there is a source %s already, declared otherwise", name)
+	case count >= streamsMax:
+		return none, fault.Newf(fault.TooLarge, "drop those that are not needed", "there are %d sources already", streamsMax)
+	}
+	d := pipeline.Stream{ID: uuid.NewString(), Name: name, Statement: statement, Owner: who.User, CreatedAt: p.o.Clock.Now()}
+	s := stream{d, declared}
+	if _, err := (&names{p, map[string]execInput{}}).stream(s); err != nil {
+		return none, err
+	}
+	if err := p.timeColumn(s, statement); err != nil {
+		return none, err
+	}
+	if err := p.topic(ctx, declared, statement); err != nil {
+		return none, err
+	}
+	value, err := json.Marshal(d)
+	if err != nil {
+		return none, err
+	}
+	if err := p.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Streams, Key: name, Value: value}); err != nil {
+		return none, err
+	}
+	p.mu.Lock()
+	p.streams[name] = s
+	p.mu.Unlock()
+	return tag("CREATE SOURCE"), nil
+}
+
+// same tells whether two statements are one, but for blanks and comments.
+func same(a, b string) bool {
+	x, errX := sqltext.Lex(a)
+	y, errY := sqltext.Lex(b)
+	return errX == nil && errY == nil && slices.EqualFunc(x, y, func(a, b sqltext.Token) bool { return a.Text == b.Text })
+}
+
+// timeColumn refuses a watermark for what is no time.
+func (p *Pipelines) timeColumn(s stream, statement string) error {
+	w := s.declared.Watermark
+	if w == nil {
+		return nil
+	}
+	for _, c := range s.declared.Columns {
+		if c.Name == w.Column && strings.HasPrefix(c.Type, "TIMESTAMP") {
+			return nil
+		}
+	}
+	return sqltext.At(fault.Newf(fault.Invalid, "declare it TIMESTAMP(3)", "the watermark is for %s, which is no TIMESTAMP", w.Column), statement, w.Offset)
+}
+
+// topic refuses a topic that is not there: a slip in its name would wait for ever.
+func (p *Pipelines) topic(_ context.Context, d sqltext.Stream, statement string) error {
+	o := d.Options["topic"]
+	if _, err := p.o.Bus.Topic(o.Value); err == nil {
+		return nil
+	}
+	var all []string
+	for _, t := range p.o.Bus.Topics() {
+		all = append(all, t.Name())
+	}
+	hint := "see FROM system.topics"
+	if near := sqltext.Nearest(o.Value, all); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return sqltext.At(fault.Newf(fault.NotFound, hint, "there is no topic %s", o.Value), statement, o.Offset)
+}
+
+// create makes a pipeline and starts it. The same statement again changes nothing.
+func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement string) (pipeline.Answer, error) {
+	none := pipeline.Answer{}
+	c, err := sqltext.ParseContinuous(statement)
+	if err != nil {
+		return none, err
+	}
+	d := pipeline.Definition{ID: uuid.NewString(), Statement: statement, Owner: who.User, CreatedAt: p.o.Clock.Now()}
+	if d.Into, err = target(c.Into, statement); err != nil {
+		return none, err
+	}
+	if d.Name = d.Into.String(); c.Verb == "CREATE PIPELINE" {
+		d.Name = strings.ToLower(nameOf(c.Name))
+	}
+	if err := p.may(who, guard.Create, guard.Pipeline, d.Name); err != nil {
+		return none, err
+	}
+	if err := p.may(who, guard.Write, guard.Table, d.Into.Namespace, d.Into.Name); err != nil {
+		return none, err
+	}
+	p.change.Lock()
+	defer p.change.Unlock()
+	if done, err := p.there(c, d); done || err != nil {
+		return tag(c.Verb), err
+	}
+	job, err := p.prepare(ctx, c, statement)
+	if err != nil {
+		return none, err
+	}
+	for _, scan := range job.Plan.Scans {
+		if err := p.may(who, guard.Read, guard.Source, scan.Source.Name); err != nil {
+			return none, err
+		}
+	}
+	if err := p.free(ctx, c, d, statement); err != nil {
+		return none, err
+	}
+	if err := p.keep(ctx, d); err != nil {
+		return none, err
+	}
+	p.mu.Lock()
+	p.start(d)
+	p.mu.Unlock()
+	return tag(c.Verb), nil
+}
+
+// target is the table that a statement names.
+func target(t sqltext.Table, statement string) (table.Ident, error) {
+	id := table.Ident{Namespace: strings.ToLower(t.Schema), Name: table.NameOf(t.Name)}
+	if id.Namespace == "" {
+		id.Namespace = gold
+	}
+	if id.Namespace != gold && id.Namespace != silver {
+		return id, sqltext.At(fault.Newf(fault.Invalid, "write gold."+id.Name, "a pipeline fills tables of gold and silver, not of %s", id.Namespace), statement, t.Offset)
+	}
+	return id, nil
+}
+
+// there tells whether the very pipeline is there already, and refuses another one of its name or into its
+// table.
+func (p *Pipelines) there(c sqltext.Continuous, d pipeline.Definition) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, old := range p.defs {
+		switch {
+		case old.Name == d.Name && (c.IfNotExists || same(old.Statement, d.Statement)):
+			return true, nil
+		case old.Name == d.Name:
+			return false, fault.Newf(fault.Exists, "ALTER PIPELINE it, DROP it first, or give this one another name", "there is a pipeline %s already, with another statement", d.Name)
+		case old.Into == d.Into:
+			return false, fault.Newf(fault.Exists, "fill another table, and read both with UNION ALL", "pipeline %s fills %s already", old.Name, d.Into)
+		}
+	}
+	if len(p.defs) >= pipelinesMax {
+		return false, fault.Newf(fault.TooLarge, "drop those that are not needed", "there are %d pipelines already", pipelinesMax)
+	}
+	return false, nil
+}
+
+// free refuses a table that somebody else fills.
+func (p *Pipelines) free(ctx context.Context, c sqltext.Continuous, d pipeline.Definition, statement string) error {
+	if _, err := p.o.Tables.Open(ctx, d.Into); err == nil {
+		return sqltext.At(fault.Newf(fault.Exists, "fill another table, or drop that one", "there is a table %s already", d.Into), statement, c.Into.Offset)
+	}
+	return nil
+}
+
+// explain tells what a statement would do.
+func (p *Pipelines) explain(ctx context.Context, _ guard.Principal, statement string) (pipeline.Answer, error) {
+	in, err := sqltext.NewReader(statement)
+	if err != nil {
+		return pipeline.Answer{}, err
+	}
+	in.Take("EXPLAIN")
+	rest := in.Rest()
+	c, err := sqltext.ParseContinuous(rest)
+	if err != nil {
+		return pipeline.Answer{}, err
+	}
+	job, err := p.prepare(ctx, c, rest)
+	if err != nil {
+		return pipeline.Answer{}, err
+	}
+	a := pipeline.Answer{Tag: "EXPLAIN", Columns: columns("step string, what string")}
+	for i, scan := range job.Plan.Scans {
+		what := "read topic " + job.Inputs[i].Topic
+		if m := job.Inputs[i].Mirror; m.Name != "" {
+			what = "read " + m.String() + ", then topic " + job.Inputs[i].Topic + " from its offsets"
+		}
+		var names []string
+		for _, column := range scan.Columns {
+			names = append(names, column.Name)
+		}
+		a.Rows = append(a.Rows, []any{scan.Relation, what + " (" + strings.Join(names, ", ") + ")"})
+	}
+	for _, op := range job.Plan.Operators {
+		a.Rows = append(a.Rows, []any{op.Relation(), op.String()})
+	}
+	how := "append to "
+	if !job.Plan.Append {
+		how = "keep, by (" + strings.Join(job.Plan.Key, ", ") + "), "
+	}
+	var names []string
+	for _, column := range job.Plan.Columns {
+		names = append(names, column.Name+" "+string(column.Type))
+	}
+	into, err := target(c.Into, rest)
+	a.Rows = append(a.Rows, []any{"table", fmt.Sprintf("%s%s (%s)", how, into, strings.Join(names, ", "))})
+	return a, err
+}
+
+// columns reads "name type, name type".
+func columns(text string) (out []record.Column) {
+	for c := range strings.SplitSeq(text, ", ") {
+		name, typ, _ := strings.Cut(c, " ")
+		out = append(out, record.Column{Name: name, Type: record.Type(typ), Nullable: true})
+	}
+	return out
+}

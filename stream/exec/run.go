@@ -1,0 +1,286 @@
+//go:build duckdb_arrow
+
+// Package exec runs pipelines: each has one goroutine that reads its topics, cuts what came into
+// ticks, applies each tick to the pipeline's state and commits what came out to its table,
+// exactly once. Protocol P1 to P7 (docs/pipelines.md): a tick is one transaction of the state
+// file over operators, outbox and offsets; the table's commit carries the epoch up to which the
+// outbox is in it, as a property; after a crash the outbox is committed from that epoch on, and
+// the topics are read from the state's offsets on. A pipeline without state has the same
+// tables in memory, and its offsets are a property of its table.
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/life"
+	"tarn/lake/table"
+	"tarn/stream/clock"
+	"tarn/stream/own"
+	"tarn/stream/pipeline"
+	"tarn/stream/plan"
+	"tarn/stream/reader"
+	"tarn/stream/state"
+)
+
+// The bounds of a tick and of a commit.
+const (
+	tickRowsMax    = 20_000
+	tickBytesMax   = 4 << 20
+	tickMin        = 50 * time.Millisecond
+	tickMax        = 5 * time.Second
+	tickCPUPercent = 20 // of its interval a tick may take before the interval grows
+	stateCommits   = 50 // a second, of all pipelines together
+	commitRowsMax  = 100_000
+	pulse          = time.Second // between two looks at the clock, idle partitions, the state's size
+	backoffMin     = 100 * time.Millisecond
+	backoffMax     = 10 * time.Second
+	failedRecheck  = 30 * time.Second
+	stopLimit      = 2 * time.Second
+)
+
+// Options are what pipelines run on.
+type Options struct {
+	Bus            *bus.Bus
+	Tables         table.Tables
+	Own            own.Topics
+	Clocks         *clock.Clocks
+	Dir            string        // of the state files
+	CommitInterval time.Duration // of each table
+	// MemoryBytes are what the states of all pipelines may take together.
+	MemoryBytes int64
+	Clock       life.Clock
+	Log         *slog.Logger
+}
+
+// Input is one scan of a plan with what fills it.
+type Input struct {
+	Topic   string // its name
+	Format  Format
+	Mirror  table.Ident // read first, then Topic from its offsets; the zero Ident for none
+	Names   []string    // of the plan's columns in the records
+	OnError string      // dead_letter, skip, stop
+	Idle    time.Duration
+	Flush   time.Duration // 0 = never
+	Latest  bool          // begin at the log's end
+	ClockID string        // under which decisions about its time are kept
+}
+
+// Format is how records are read.
+type Format string
+
+// The formats.
+const (
+	JSON     Format = "json"
+	Debezium Format = "debezium-json"
+)
+
+// Job is a pipeline that is ready to run.
+type Job struct {
+	Plan   *plan.Plan
+	Inputs []Input // of the plan's scans
+}
+
+// Run is a pipeline that runs, or ran. Its exported methods may be called by many.
+type Run struct {
+	pipeline.Definition
+	o       Options
+	prepare func(context.Context) (Job, error)
+	job     Job
+	log     *slog.Logger
+	share   func() int // how many pipelines run: they share memory and commits
+
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu     sync.Mutex
+	status pipeline.Status
+}
+
+// Start runs a pipeline until ctx ends or Stop is called; what is in flight is finished within
+// stopLimit. prepare makes its plan; it is asked again where it fails, as while a mirror is not there yet.
+func Start(ctx context.Context, o Options, d pipeline.Definition, prepare func(context.Context) (Job, error), share func() int) *Run {
+	stop, cancel := context.WithCancel(ctx)
+	r := &Run{Definition: d, o: o, prepare: prepare, log: o.Log.With("pipeline", d.Name), share: share, cancel: cancel, done: make(chan struct{})}
+	r.status = pipeline.Status{Definition: d, State: pipeline.Running}
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(stop, func() { time.AfterFunc(stopLimit, end) })
+	go func() {
+		defer close(r.done)
+		defer end()
+		r.run(stop, work)
+	}()
+	return r
+}
+
+// Stop ends the pipeline and waits for it.
+func (r *Run) Stop() {
+	r.cancel()
+	<-r.done
+}
+
+// Status tells of the pipeline.
+func (r *Run) Status() pipeline.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+func (r *Run) update(change func(*pipeline.Status)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.status)
+}
+
+// failure is an error that trying again does not mend.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+func (r *Run) run(stop, work context.Context) {
+	wait := backoffMin
+	for {
+		before := r.Status().Epoch
+		err := life.Guarded(r.log, func() error { return r.session(stop, work) })
+		if err == nil || work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
+			return
+		}
+		if errors.Is(err, state.ErrUnusable) {
+			err = r.again(err)
+		}
+		if r.Status().Epoch > before {
+			wait = backoffMin
+		}
+		pause, to := wait, pipeline.Waiting
+		if _, stuck := errors.AsType[failure](err); stuck {
+			pause, to = failedRecheck, pipeline.Failed
+		}
+		r.update(func(s *pipeline.Status) { s.State, s.Error, s.Hint = to, err.Error(), fault.HintOf(err) })
+		r.log.Warn("pipeline waits", "error", err.Error(), "retry_ms", pause.Milliseconds())
+		select {
+		case <-stop.Done():
+			return
+		case <-time.After(pause):
+		}
+		wait = min(2*wait, backoffMax)
+	}
+}
+
+// keeps tells whether the pipeline has a state file. One without operators needs none, unless it
+// reads a topic twice: its table's property has one offset for each partition.
+func (r *Run) keeps() bool {
+	topics := map[string]bool{}
+	for _, input := range r.job.Inputs {
+		if topics[input.Topic] {
+			return true
+		}
+		topics[input.Topic] = true
+	}
+	return r.job.Plan.Stateful()
+}
+
+// statePath is the pipeline's file.
+func (r *Run) statePath() string { return filepath.Join(r.o.Dir, r.ID+".duckdb") }
+
+// session is one run between two errors.
+func (r *Run) session(stop, work context.Context) (err error) {
+	if r.job.Plan == nil {
+		if r.job, err = r.prepare(work); err != nil {
+			return err
+		}
+		r.update(func(s *pipeline.Status) { s.Stateful = r.keeps() })
+	}
+	s := &session{Run: r, plan: r.job.Plan}
+	if s.table, err = r.openTable(work); err != nil {
+		return err
+	}
+	o := state.Options{MemoryBytes: r.memory()}
+	if r.keeps() {
+		o.Path, o.TempDir = r.statePath(), filepath.Join(r.o.Dir, r.ID+".tmp")
+	}
+	if s.state, err = r.openState(work, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.state.Close()) }()
+	if err := s.recover(work); err != nil {
+		return err
+	}
+	if err := s.bootstrap(work); err != nil {
+		return err
+	}
+	in, err := s.open(work)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r.update(func(st *pipeline.Status) { st.State, st.Error, st.Hint = pipeline.Running, "", "" })
+	return s.loop(stop, work, in)
+}
+
+// openState opens the state. One whose mirrors were not all read is begun anew: nothing of it was committed.
+func (r *Run) openState(ctx context.Context, o state.Options) (*state.State, error) {
+	s, err := state.Open(ctx, o, r.job.Plan)
+	if err != nil || o.Path == "" || s.Progress.Loaded || s.Progress.Epoch == 0 {
+		return s, err
+	}
+	if err := errors.Join(s.Close(), state.Remove(o.Path)); err != nil {
+		return nil, err
+	}
+	return state.Open(ctx, o, r.job.Plan)
+}
+
+// memory is this pipeline's part of what all may take.
+func (r *Run) memory() int64 {
+	const least = 32 << 20
+	return max(least, r.o.MemoryBytes/int64(max(1, r.share())))
+}
+
+// again sets a state that is of no use aside where nothing of it is in the table yet.
+func (r *Run) again(err error) error {
+	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name,
+		fmt.Sprintf("say ALTER PIPELINE %s REBUILD: it is made again from the log", r.Name))}
+}
+
+// loop takes what comes until stop.
+func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
+	tick, beat := time.NewTimer(time.Hour), time.NewTicker(pulse)
+	defer tick.Stop()
+	defer beat.Stop()
+	for {
+		select {
+		case <-stop.Done():
+			return s.publish(work)
+		case f := <-in.Fetches():
+			if err := s.take(work, f); err != nil {
+				return err
+			}
+			if wait := s.due(); wait > 0 {
+				tick.Reset(wait)
+				continue
+			}
+		case <-tick.C:
+		case <-beat.C:
+			if err := s.pulse(work); err != nil {
+				return err
+			}
+			if !s.waiting() {
+				continue
+			}
+		}
+		if err := s.tick(work); err != nil {
+			return err
+		}
+		if s.published.IsZero() || time.Since(s.published) >= s.o.CommitInterval || s.unpublished >= commitRowsMax {
+			if err := s.publish(work); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,318 @@
+//go:build duckdb_arrow
+
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
+	"tarn/stream/clock"
+	"tarn/stream/decode"
+	"tarn/stream/own"
+	"tarn/stream/plan"
+	"tarn/stream/reader"
+	"tarn/stream/state"
+)
+
+// aheadMax is how far a record's time may lie ahead of the record's own timestamp before it is not
+// believed: it does not move the watermark.
+const aheadMax = time.Hour
+
+// scan collects the rows of one source for the tick in hand.
+type scan struct {
+	s      *session
+	number int
+	input  *Input
+	of     *plan.Scan
+	topic  *bus.Topic
+	decode *decode.Decoder
+	hidden *array.RecordBuilder // of the hidden columns
+	schema *arrow.Schema
+	time   int // the column with the watermark, -1 for none
+	quiet  []time.Time
+	kept   map[[2]int64][]byte // values of rows that may be late, by partition and offset
+}
+
+func newScan(s *session, number int, topic *bus.Topic) *scan {
+	c := &scan{s: s, number: number, input: &s.job.Inputs[number], of: s.plan.Scans[number], topic: topic, time: -1, kept: map[[2]int64][]byte{}}
+	var columns []decode.Column
+	var fields []arrow.Field
+	for i, column := range c.of.Columns {
+		columns = append(columns, decode.Column{Name: c.input.Names[i], Type: column.Type})
+		fields = append(fields, arrow.Field{Name: column.Name, Type: table.ArrowType(column.Type), Nullable: true})
+		if column.Name == c.of.Source.Time {
+			c.time = i
+		}
+	}
+	var hidden []arrow.Field
+	for _, h := range c.of.Hidden() {
+		hidden = append(hidden, arrow.Field{Name: h.Name, Type: table.ArrowType(h.Type), Nullable: true})
+	}
+	c.decode = decode.New(columns)
+	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(hidden, nil))
+	c.schema = arrow.NewSchema(append(fields, hidden...), nil)
+	now := s.o.Clock.Now()
+	for range topic.Partitions() {
+		c.quiet = append(c.quiet, now)
+	}
+	return c
+}
+
+func (c *scan) relation() string { return c.of.Relation }
+
+func (c *scan) part(partition int32) *state.Part {
+	return c.s.next.Parts[state.Key(c.number, partition)]
+}
+
+// hold tells retention what the state no longer needs of the log.
+func (c *scan) hold() {
+	for _, p := range c.topic.Partitions() {
+		if part := c.s.state.Progress.Parts[state.Key(c.number, p.Number())]; part != nil {
+			p.Hold("pipeline:"+c.s.ID, part.Next)
+		}
+	}
+}
+
+// batch takes the collected rows; nil for none.
+func (c *scan) batch() arrow.RecordBatch {
+	rows := c.decode.Rows()
+	if rows == 0 {
+		return nil
+	}
+	columns := c.decode.Arrays()
+	if hidden := c.hidden.NewRecordBatch(); hidden.NumCols() > 0 {
+		columns = append(columns, hidden.Columns()...)
+	}
+	b := array.NewRecordBatch(c.schema, columns, int64(rows))
+	for _, column := range columns {
+		column.Release()
+	}
+	return b
+}
+
+// take collects what one fetch brought.
+func (s *session) take(ctx context.Context, f reader.Fetch) error {
+	if errors.Is(f.Err, bus.ErrOutOfRange) {
+		return failure{fault.Wrap(f.Err, fault.Damaged, "go on with pipeline "+s.Name, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name))}
+	}
+	if f.Err != nil {
+		return f.Err
+	}
+	c := s.scans[f.Scan]
+	part := c.part(f.Partition)
+	if err := c.use(ctx, f.Partition, part, f.Next); err != nil {
+		return err
+	}
+	decisions := c.decisions(f.Partition, part.Next, f.Next)
+	for _, b := range f.Batches {
+		if b.Next() <= part.Next {
+			continue
+		}
+		if b.Base() > part.Next {
+			return failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
+				"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, part.Next, b.Base()-1)}
+		}
+		s.bytes += len(b)
+		if err := c.records(ctx, f.Partition, part, b, &decisions); err != nil {
+			return err
+		}
+		part.Next = b.Next()
+	}
+	part.Next = max(part.Next, f.Next)
+	s.apply(c, part, &decisions, part.Next)
+	c.quiet[f.Partition] = s.o.Clock.Now()
+	s.moved = true
+	return nil
+}
+
+// records collects the records of a batch.
+func (c *scan) records(ctx context.Context, partition int32, part *state.Part, b record.Batch, decisions *[]clock.Decision) error {
+	if b.Control() {
+		return c.mark(ctx, b)
+	}
+	records, err := b.Records()
+	if err != nil {
+		return failure{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
+	}
+	for i := range records {
+		r := &records[i]
+		if r.Offset < part.Next {
+			continue
+		}
+		c.s.apply(c, part, decisions, r.Offset)
+		if err := c.record(partition, part, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record decodes one record into the tick's rows.
+func (c *scan) record(partition int32, part *state.Part, r *record.Record) error {
+	before := c.decode.Rows()
+	deleted := false
+	var err error
+	if c.input.Format == Debezium {
+		var op byte
+		op, err = c.decode.Debezium(r.Value)
+		deleted = op == 'd'
+	} else {
+		err = c.decode.JSON(r.Value)
+	}
+	if err != nil {
+		return c.unreadable(partition, r, err)
+	}
+	if c.decode.Rows() == before {
+		return nil
+	}
+	c.s.rows++
+	fields := c.hidden.Fields()
+	switch {
+	case len(c.of.Source.Key) > 0:
+		fields[0].(*array.Int64Builder).Append(r.Offset)
+		fields[1].(*array.BooleanBuilder).Append(deleted)
+		fields[2].(*array.Int64Builder).Append(generation(r))
+	case c.of.Windows:
+		fields[0].(*array.Int32Builder).Append(int32(c.number)) //nolint:gosec // a plan has few scans
+		fields[1].(*array.Int32Builder).Append(partition)
+		fields[2].(*array.Int64Builder).Append(r.Offset)
+		c.timed(partition, part, r, fields[3].(*array.Int64Builder), fields[4].(*array.Int64Builder))
+	}
+	return nil
+}
+
+func generation(r *record.Record) int64 {
+	text, ok := r.Header(record.HeaderGen)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// timed notes the watermark before a row, and moves it.
+func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, flushed *array.Int64Builder) {
+	before := int64(math.MinInt64)
+	if part.Seen {
+		before = part.Highest - c.of.Source.Delay.Microseconds()
+		mark.Append(before)
+	} else {
+		mark.AppendNull()
+	}
+	if part.Flushed != state.None {
+		flushed.Append(part.Flushed)
+	} else {
+		flushed.AppendNull()
+	}
+	at, ok := c.decode.Time(c.time)
+	if !ok {
+		return
+	}
+	if at <= before || at <= part.Flushed {
+		c.s.mayLate = true
+		c.kept[[2]int64{int64(partition), r.Offset}] = r.Value
+	}
+	if at > r.Timestamp*1000+aheadMax.Microseconds() {
+		c.s.update(func(st *statusOf) { st.Ahead++ })
+		return
+	}
+	if !part.Seen || at > part.Highest {
+		part.Seen, part.Highest = true, at
+	}
+}
+
+// unreadable does with a record that cannot be read what the stream says.
+func (c *scan) unreadable(partition int32, r *record.Record, why error) error {
+	switch c.input.OnError {
+	case "stop":
+		return failure{fault.Wrap(why, fault.Invalid, fmt.Sprintf("read topic %s partition %d offset %d", c.topic.Name(), partition, r.Offset),
+			"mend what writes it, or declare the source with on_error = 'dead_letter'")}
+	case "skip":
+	default:
+		c.s.letters[c.number] = append(c.s.letters[c.number], own.Letter{Partition: partition, Record: r, Why: why.Error()})
+	}
+	c.s.update(func(st *statusOf) { st.Dead++ })
+	return nil
+}
+
+// mark takes a snapshot's end: what came is ticked, then the rows of older generations go.
+func (c *scan) mark(ctx context.Context, b record.Batch) error {
+	m, ok, err := b.Mark()
+	if err != nil {
+		return failure{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
+	}
+	if !ok || m.Kind != record.SnapshotEnd || len(c.of.Source.Key) == 0 {
+		return nil
+	}
+	if err := c.s.tick(ctx); err != nil {
+		return err
+	}
+	c.s.sweeps = map[string]int64{c.relation(): m.Generation}
+	c.s.moved = true
+	return c.s.tick(ctx)
+}
+
+// tellDead appends the records that could not be read, before the offsets move.
+func (s *session) tellDead(ctx context.Context) error {
+	for number, letters := range s.letters {
+		c := s.scans[number]
+		if err := s.o.Own.Letters(ctx, c.topic.Name(), "pipeline:"+s.ID, c.topic.Config().ID, letters, s.o.Clock.Now()); err != nil {
+			return err
+		}
+		delete(s.letters, number)
+	}
+	return nil
+}
+
+// tellLate appends the rows that came too late. A place is the offset with the window's begin, so
+// that a tick which is done again tells each once.
+func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
+	sortLate(rows)
+	now := s.o.Clock.Now()
+	lists := map[[2]int32][]own.Out{}
+	for _, r := range rows {
+		c := s.scans[r.Scan]
+		stamp := func(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339Nano) }
+		value, err := own.JSON(struct {
+			Pipeline  string  `json:"pipeline"`
+			Topic     string  `json:"topic"`
+			Partition int32   `json:"partition"`
+			Offset    int64   `json:"offset"`
+			At        string  `json:"at"`
+			Begin     string  `json:"window_start"`
+			End       string  `json:"window_end"`
+			Mark      string  `json:"watermark"`
+			Value     *string `json:"value"`
+		}{s.Name, c.topic.Name(), r.Partition, r.Offset, stamp(now.UnixMicro()), stamp(r.Begin), stamp(r.End), stamp(r.Mark),
+			own.Text(c.kept[[2]int64{int64(r.Partition), r.Offset}])})
+		if err != nil {
+			return err
+		}
+		at := [2]int32{r.Scan, r.Partition}
+		place := record.Hex16(r.Offset) + record.Hex16(r.Begin+math.MaxInt64/2) // windows before 1970, too
+		lists[at] = append(lists[at], own.Out{Place: place, Record: record.Record{Timestamp: now.UnixMilli(), Value: value}})
+	}
+	for at, list := range lists {
+		source := fmt.Sprintf("late:%s:%d:%d", s.ID, at[0], at[1])
+		if err := s.o.Own[own.Late].Append(ctx, source, s.scans[at[0]].topic.Config().ID, list); err != nil {
+			return fmt.Errorf("append to %s: %w", own.Late, err)
+		}
+	}
+	s.update(func(st *statusOf) { st.Late += int64(len(rows)) })
+	return nil
+}

@@ -1,0 +1,234 @@
+//go:build duckdb_arrow
+
+package exec
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tarn/stream/clock"
+	"tarn/stream/operator"
+	"tarn/stream/pipeline"
+	"tarn/stream/state"
+)
+
+// statusOf shortens what changes it.
+type statusOf = pipeline.Status
+
+func sortLate(rows []state.LateRow) {
+	slices.SortFunc(rows, func(a, b state.LateRow) int {
+		return cmp.Or(cmp.Compare(a.Scan, b.Scan), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Begin, b.Begin))
+	})
+}
+
+// keepsTime tells whether the scan's rows may get into windows that close.
+func (c *scan) keepsTime() bool { return c.s.plan.Times && c.of.Windows && c.time >= 0 }
+
+// use announces records before they are used. An idle partition is made active first, with how far windows
+// have been closed without it.
+func (c *scan) use(ctx context.Context, partition int32, part *state.Part, next int64) error {
+	if !c.keepsTime() {
+		return nil
+	}
+	s := c.s
+	for {
+		all := c.decisions(partition, part.Next, part.Next)
+		s.apply(c, part, &all, part.Next)
+		if !part.Idle {
+			break
+		}
+		// What closed without it, in any pipeline, stays closed for it.
+		err := s.o.Clocks.Decide(ctx, []clock.Decision{{
+			Source: c.input.ClockID, Topic: c.topic.Name(), Partition: partition, Offset: part.Next, Kind: clock.Active, Mark: s.o.Clocks.Closed(c.input.ClockID, max(s.highest(c), s.next.Closed.Mark)),
+		}})
+		if err != nil && !errors.Is(err, clock.ErrPassed) { // another pipeline has decided it
+			return fmt.Errorf("note that topic %s partition %d is active: %w", c.topic.Name(), partition, err)
+		}
+	}
+	s.o.Clocks.Use(c.input.ClockID, partition, next)
+	return nil
+}
+
+// highest is the watermark of the source's most advanced partition.
+func (s *session) highest(c *scan) int64 {
+	out := int64(state.None)
+	for _, p := range c.topic.Partitions() {
+		if part := c.part(p.Number()); part.Seen {
+			out = max(out, part.Highest-c.of.Source.Delay.Microseconds())
+		}
+	}
+	return out
+}
+
+// decisions are those at offsets from one to another.
+func (c *scan) decisions(partition int32, from, to int64) []clock.Decision {
+	if !c.keepsTime() {
+		return nil
+	}
+	return c.s.o.Clocks.At(c.input.ClockID, partition, from, to)
+}
+
+// apply takes the decisions at or before an offset.
+func (s *session) apply(c *scan, part *state.Part, list *[]clock.Decision, offset int64) {
+	for len(*list) > 0 && (*list)[0].Offset <= offset {
+		switch d := (*list)[0]; d.Kind {
+		case clock.Idle:
+			part.Idle = true
+		case clock.Active:
+			part.Idle = false
+			if floor := d.Mark + c.of.Source.Delay.Microseconds(); d.Mark != state.None && (!part.Seen || part.Highest < floor) {
+				part.Seen, part.Highest = true, floor
+			}
+		case clock.Flush:
+			part.Flushed = max(part.Flushed, d.Mark)
+		}
+		*list = (*list)[1:]
+		s.moved = true
+	}
+}
+
+// watermark is the lowest of all active partitions, and which one holds it.
+func (s *session) watermark() (mark int64, holder string) {
+	mark = 1 << 62
+	none, active := "", false
+	for _, c := range s.scans {
+		if !c.keepsTime() {
+			continue
+		}
+		for _, p := range c.topic.Partitions() {
+			part := c.part(p.Number())
+			if part.Idle {
+				continue
+			}
+			active = true
+			name := fmt.Sprintf("%s/%d", c.topic.Name(), p.Number())
+			if !part.Seen {
+				none = name
+			} else if at := part.Highest - c.of.Source.Delay.Microseconds(); at < mark {
+				mark, holder = at, name
+			}
+		}
+	}
+	if none != "" || !active {
+		return state.None, none
+	}
+	return mark, holder
+}
+
+// closing is how far windows may close.
+func (s *session) closing() operator.Closing {
+	out := s.next.Closed
+	if mark, _ := s.watermark(); mark != state.None {
+		out.Mark = max(out.Mark, mark)
+	}
+	for _, c := range s.scans {
+		if c.keepsTime() {
+			s.o.Clocks.Closed(c.input.ClockID, out.Mark)
+		}
+	}
+	flushed := int64(1 << 62)
+	any := false
+	for _, c := range s.scans {
+		if !c.keepsTime() {
+			continue
+		}
+		for _, p := range c.topic.Partitions() {
+			any = true
+			flushed = min(flushed, c.part(p.Number()).Flushed)
+		}
+	}
+	if any {
+		out.Flushed = max(out.Flushed, flushed)
+	}
+	return out
+}
+
+// pulse looks for partitions that have gone idle, and for a source that has gone quiet.
+func (s *session) pulse(ctx context.Context) error {
+	for _, c := range s.scans {
+		if !c.keepsTime() {
+			continue
+		}
+		if err := s.quiet(ctx, c); err != nil {
+			return err
+		}
+	}
+	s.lag()
+	return nil
+}
+
+// quiet decides for one source.
+func (s *session) quiet(ctx context.Context, c *scan) error {
+	now := s.o.Clock.Now()
+	var idle, flush []clock.Decision
+	caughtUp, lively := true, false
+	highest := int64(state.None)
+	for _, p := range c.topic.Partitions() {
+		part := c.part(p.Number())
+		list := c.decisions(p.Number(), part.Next, part.Next) // of other pipelines
+		s.apply(c, part, &list, part.Next)
+		if part.Seen {
+			highest = max(highest, part.Highest)
+		}
+		one := clock.Decision{Source: c.input.ClockID, Topic: c.topic.Name(), Partition: p.Number(), Offset: part.Next}
+		behind, still := part.Next < p.Stable(), now.Sub(c.quiet[p.Number()])
+		caughtUp = caughtUp && !behind && still >= c.input.Flush
+		switch {
+		case behind || still < c.input.Idle:
+			lively = true
+		case !part.Idle:
+			one.Kind = clock.Idle
+			idle = append(idle, one)
+		}
+		one.Kind = clock.Flush
+		flush = append(flush, one)
+	}
+	for i := range flush {
+		flush[i].Mark = highest
+	}
+	var list []clock.Decision
+	if lively && s.anySeen(c) {
+		list = idle
+	}
+	if pending := s.minFlushed(c) < highest; caughtUp && c.input.Flush > 0 && highest != state.None && pending {
+		list = append(list, flush...)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if err := s.o.Clocks.Decide(ctx, list); err != nil {
+		if errors.Is(err, clock.ErrPassed) {
+			return nil // another pipeline has read on: they are not quiet
+		}
+		return fmt.Errorf("decide about the time of topic %s: %w", c.topic.Name(), err)
+	}
+	for _, d := range list {
+		one := []clock.Decision{d}
+		s.apply(c, c.part(d.Partition), &one, d.Offset)
+	}
+	return nil
+}
+
+func (s *session) anySeen(c *scan) bool { return s.highest(c) != state.None }
+
+func (s *session) minFlushed(c *scan) int64 {
+	out := int64(1 << 62)
+	for _, p := range c.topic.Partitions() {
+		out = min(out, c.part(p.Number()).Flushed)
+	}
+	return out
+}
+
+// lag counts what is durable and not yet taken.
+func (s *session) lag() {
+	var lag int64
+	for _, c := range s.scans {
+		for _, p := range c.topic.Partitions() {
+			lag += max(0, p.Stable()-c.part(p.Number()).Next)
+		}
+	}
+	s.update(func(st *pipeline.Status) { st.LagRecords = lag + int64(s.rows) })
+}

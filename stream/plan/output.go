@@ -1,0 +1,118 @@
+//go:build duckdb_arrow
+
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/sqltext"
+	"tarn/stream/operator"
+)
+
+// keyed compiles a changelog: an operator that keeps the last row of each key.
+func (c *compiler) keyed(s *Scan, r *relation) (*relation, error) {
+	for i, op := range c.plan.Operators {
+		if k, ok := op.(*operator.Keyed); ok && k.From == s.Relation {
+			return r.of(c.plan.Operators[i], k.Keys), nil
+		}
+	}
+	op := &operator.Keyed{Number: len(c.plan.Operators), From: s.Relation, Columns: r.columns}
+	for _, key := range s.Source.Key {
+		name, _ := r.column(key)
+		op.Keys = append(op.Keys, name)
+	}
+	c.plan.Operators = append(c.plan.Operators, op)
+	for _, set := range append(op.Setup(), op.Empty()) {
+		if err := c.conn.Exec(c.ctx, strings.Replace(set, "CREATE TABLE ", "CREATE TEMP TABLE ", 1)); err != nil {
+			return nil, err
+		}
+	}
+	c.temp = append(c.temp, op.Relation(), "s"+strings.TrimPrefix(op.Relation(), "op"))
+	return r.of(op, op.Keys), nil
+}
+
+// of is the relation of a keyed operator.
+func (r *relation) of(op operator.Operator, keys []string) *relation {
+	out := *r
+	out.changes, out.hidden, out.key, out.reads = true, false, keys, []string{op.Relation()}
+	out.text = "SELECT " + strings.Join(append(idents(r.columns), idents(out.carried())...), ", ") + " FROM " + duck.Ident(op.Relation())
+	return &out
+}
+
+// output makes the query for what the sink gets: columns of types that a table has.
+func (c *compiler) output(q *sqltext.Query, r *relation) error {
+	if len(c.request.Columns) > 0 {
+		if len(c.request.Columns) != len(r.columns) {
+			return c.refuse(q.Offset, "name as many as it has", "%d columns are named, the SELECT has %d", len(c.request.Columns), len(r.columns))
+		}
+		r = r.renamed(c.request.Columns)
+	}
+	if c.request.MustClose && !r.whole {
+		return c.refuse(q.Offset, "group by window_start and window_end of TUMBLE or HOP, or leave it out", "EMIT ON WINDOW CLOSE needs an aggregate over windows")
+	}
+	columns, err := c.describe("SELECT " + list(r.columns) + " FROM (" + r.text + ")")
+	if err != nil {
+		return err
+	}
+	items := make([]string, 0, len(columns)+1)
+	for _, t := range columns {
+		stored, cast, ok := duck.Stored(t.typ)
+		if !ok {
+			return c.refuse(q.Offset, "cast it, for instance to VARCHAR or JSON text", "the column %s is of type %s, which no table keeps", t.name, t.typ)
+		}
+		if strings.HasPrefix(t.name, "_") && slices.Contains([]string{operator.Weight, operator.Scanned, operator.Partition, operator.Offset, operator.Mark, operator.Flushed, operator.Deleted}, strings.ToLower(t.name)) {
+			return c.refuse(q.Offset, "give it another name", "the column name %s is Tarn's own", t.name)
+		}
+		c.plan.Columns = append(c.plan.Columns, OutputColumn{t.name, stored})
+		text := duck.Ident(t.name)
+		if cast != t.typ {
+			text = "CAST(" + text + " AS " + cast + ")"
+		}
+		items = append(items, text+" AS "+duck.Ident(t.name))
+	}
+	c.plan.Append, c.plan.Reads = !r.changes, r.reads
+	if r.changes {
+		items = append(items, duck.Ident(operator.Weight))
+	}
+	c.plan.Output = "SELECT " + strings.Join(items, ", ") + " FROM (" + r.text + ")"
+	return c.keys(q, r)
+}
+
+// keys finds what tells the rows of the output apart.
+func (c *compiler) keys(q *sqltext.Query, r *relation) error {
+	key := r.key
+	if len(c.request.Key) > 0 {
+		key = nil
+		for _, name := range c.request.Key {
+			column, ok := r.column(name)
+			if !ok {
+				return c.refuse(q.Offset, "name one of "+strings.Join(r.columns, ", "), "KEY names %s, which the SELECT has not", name)
+			}
+			key = append(key, column)
+		}
+		if r.changes && !sameNames(key, r.key) {
+			return c.refuse(q.Offset, "leave KEY out, or write KEY ("+strings.Join(r.key, ", ")+")", "the rows of the SELECT are told apart by other columns")
+		}
+	}
+	if r.changes && len(key) == 0 {
+		return c.refuse(q.Offset, "select the columns of the GROUP BY, or the key of the table that is read", "nothing tells the rows of the result apart, and they change")
+	}
+	if r.changes {
+		c.plan.Key = key
+	}
+	return nil
+}
+
+func sameNames(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, name := range a {
+		if !slices.Contains(b, name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,253 @@
+//go:build duckdb_arrow
+
+package state
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/stream/operator"
+)
+
+// Tick is one micro-batch: what came, and how far time has come with it.
+type Tick struct {
+	Rows     map[string]Rows // by relation
+	MayLate  bool            // rows may be for windows that their partition had left behind
+	Progress Progress        // after it; its Epoch is set by Apply
+	Pruned   int64           // the sink has committed the epochs up to this one
+	// Sweeps are the scans' relations of which a new snapshot has ended, with its generation. Such a
+	// tick has no rows.
+	Sweeps map[string]int64
+	// Late is told of rows that were too late, before the tick is durable.
+	Late func([]LateRow) error
+}
+
+// LateRow is a row that came for a window which its partition had left behind.
+type LateRow struct {
+	Scan, Partition  int32
+	Offset           int64
+	Begin, End, Mark int64 // microseconds since 1970
+}
+
+// Apply does a tick: all of it is durable when it returns, or nothing of it. emitted is how many rows
+// it put into the outbox.
+func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
+	for relation, rows := range t.Rows {
+		if err := s.conn.Load(ctx, relation, rows.Schema, rows.Batches); err != nil {
+			return 0, err
+		}
+		s.filled[relation] = true
+	}
+	for _, scan := range s.plan.Scans {
+		if _, came := t.Rows[scan.Relation]; !came {
+			if err := s.clear(ctx, scan.Relation); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if err := s.exec(ctx, "BEGIN"); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	fault.Point("pipeline.begun")
+	before := s.Progress
+	t.Progress.Epoch = before.Epoch + 1
+	if err := s.operate(ctx, t, before.Closed); err != nil {
+		return 0, err
+	}
+	if s.any(s.plan.Reads) {
+		result, err := s.conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d, * FROM (%s)", outboxTable, t.Progress.Epoch, s.plan.Output))
+		if err != nil {
+			return 0, fmt.Errorf("make the rows of the result: %w", err)
+		}
+		if emitted, err = result.RowsAffected(); err != nil {
+			return 0, err
+		}
+	}
+	if t.Pruned > 0 {
+		if err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, t.Pruned)); err != nil {
+			return 0, err
+		}
+	}
+	s.Progress = t.Progress
+	if err = s.save(ctx); err == nil {
+		fault.Point("pipeline.applied")
+		err = s.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		s.Progress = before
+		return 0, err
+	}
+	fault.Point("pipeline.ticked")
+	return emitted, nil
+}
+
+// operate runs the operators in order.
+func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) error {
+	var late []LateRow
+	for _, op := range s.plan.Operators {
+		came := s.any(op.Reads())
+		closing := op.Windows() != nil && closes(op.Windows(), before, t.Progress.Closed)
+		if came {
+			if t.MayLate && op.Late() != "" && t.Late != nil {
+				if err := s.late(ctx, op.Late(), &late); err != nil {
+					return err
+				}
+			}
+			for _, text := range op.Tick(t.MayLate) {
+				if err := s.exec(ctx, text); err != nil {
+					return err
+				}
+			}
+		}
+		swept, err := s.sweep(ctx, op, t.Sweeps)
+		if err != nil {
+			return err
+		}
+		switch {
+		case swept:
+			s.filled[op.Relation()] = true
+		case closing:
+			for _, text := range op.Close(t.Progress.Closed) {
+				if err := s.exec(ctx, text); err != nil {
+					return err
+				}
+			}
+			s.filled[op.Relation()] = true
+		case came && op.Emits():
+			s.filled[op.Relation()] = true
+		default:
+			if err := s.clear(ctx, op.Relation()); err != nil {
+				return err
+			}
+		}
+	}
+	if len(late) > 0 {
+		return t.Late(late)
+	}
+	return nil
+}
+
+// closes tells whether a window may have closed between two moments.
+func closes(w *operator.Windows, before, after operator.Closing) bool {
+	if after.Flushed > before.Flushed {
+		return true
+	}
+	if after.Mark == before.Mark {
+		return false
+	}
+	// Windows end Size after they begin, and they begin each Slide from Shift on.
+	slide, at := w.Slide.Microseconds(), (w.Shift + w.Size).Microseconds()
+	floor := func(mark int64) int64 {
+		n := (mark - at) / slide
+		if (mark-at)%slide < 0 {
+			n--
+		}
+		return n
+	}
+	return before.Mark == None || floor(after.Mark) != floor(before.Mark)
+}
+
+func (s *State) any(relations []string) bool {
+	return slices.ContainsFunc(relations, func(r string) bool { return s.filled[r] })
+}
+
+// clear takes out what an earlier tick left in a relation.
+func (s *State) clear(ctx context.Context, relation string) error {
+	if !s.filled[relation] {
+		return nil
+	}
+	delete(s.filled, relation)
+	return s.exec(ctx, "DELETE FROM "+duck.Ident(relation))
+}
+
+func (s *State) late(ctx context.Context, query string, into *[]LateRow) error {
+	return s.query(ctx, query, func(b arrow.RecordBatch) error {
+		var columns []func(int) (int64, bool)
+		for i := range int(b.NumCols()) {
+			columns = append(columns, columnOf(b, i))
+		}
+		for row := range int(b.NumRows()) {
+			cell := func(i int) int64 { v, _ := columns[i](row); return v }
+			*into = append(*into, LateRow{
+				Scan: int32(cell(0)), Partition: int32(cell(1)), Offset: cell(2), Begin: cell(3), End: cell(4), Mark: cell(5), //nolint:gosec // numbers of scans and partitions
+			})
+		}
+		return nil
+	})
+}
+
+// Outbox tells the highest epoch that has rows in the outbox above one, and is at most rowsMax rows
+// away or holds one epoch alone; 0 where there are none.
+func (s *State) Outbox(ctx context.Context, above int64, rowsMax int64) (epoch int64, err error) {
+	err = s.conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT coalesce(max(e) FILTER (WHERE n <= %d OR first), 0) FROM (
+		SELECT e, sum(c) OVER (ORDER BY e) AS n, row_number() OVER (ORDER BY e) = 1 AS first FROM (SELECT %s AS e, count(*) AS c FROM %s WHERE %s > %d GROUP BY 1))`,
+		rowsMax, epochColumn, outboxTable, epochColumn, above)).Scan(&epoch)
+	return epoch, err
+}
+
+// Rows reads the outbox's rows of the epochs above from, up to and with to, and for a changelog the keys
+// that they touch: of each key its row after the last epoch, if it has one.
+func (s *State) Rows(ctx context.Context, from, to int64, each func(arrow.RecordBatch) error, keys func(arrow.RecordBatch) error) error {
+	where := fmt.Sprintf(" WHERE %s > %d AND %s <= %d", epochColumn, from, epochColumn, to)
+	var columns []string
+	for _, c := range s.plan.Columns {
+		columns = append(columns, c.Name)
+	}
+	if s.plan.Append {
+		return s.query(ctx, "SELECT "+quoted(columns)+" FROM "+outboxTable+where, each)
+	}
+	key := quoted(s.plan.Key)
+	if err := s.query(ctx, "SELECT DISTINCT "+key+" FROM "+outboxTable+where, keys); err != nil {
+		return err
+	}
+	return s.query(ctx, fmt.Sprintf("SELECT %s FROM (SELECT *, max(%s) OVER (PARTITION BY %s) AS _last FROM %s%s) WHERE %s = _last AND %s > 0",
+		quoted(columns), epochColumn, key, outboxTable, where, epochColumn, duck.Ident(operator.Weight)), each)
+}
+
+// Prune takes committed epochs out of the outbox at once.
+func (s *State) Prune(ctx context.Context, epoch int64) error {
+	return s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, epoch))
+}
+
+// Size counts the rows of the operators' state.
+func (s *State) Size(ctx context.Context) (rows int64, err error) {
+	for _, op := range s.plan.Operators {
+		var n int64
+		if err := s.conn.QueryRowContext(ctx, op.State()).Scan(&n); err != nil {
+			return 0, err
+		}
+		rows += n
+	}
+	return rows, nil
+}
+
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = duck.Ident(n)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *State) sweep(ctx context.Context, op operator.Operator, sweeps map[string]int64) (swept bool, err error) {
+	for relation, generation := range sweeps {
+		for _, text := range op.Sweep(relation, generation) {
+			if err := s.exec(ctx, text); err != nil {
+				return false, err
+			}
+			swept = true
+		}
+	}
+	return swept, nil
+}
