@@ -132,7 +132,7 @@ func TestOvertaken(t *testing.T) {
 		"dropped and made again": {func(h *house, _ table.Table, _ []table.Snapshot) {
 			dropForeign(h.t, h.dir)
 			commit(h.t, h.ensure(orders, orderColumns), table.Change{Rows: numbered(0, 1, 7)})
-		}, false, false},
+		}, false, true},
 		"foreign compaction": {func(h *house, _ table.Table, _ []table.Snapshot) {
 			h.transaction(func(tx *icetable.Transaction) error {
 				scan, err := tx.Scan()

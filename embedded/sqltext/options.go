@@ -46,7 +46,7 @@ var streamOptions = map[string]option{
 	"value.json.ignore-parse-errors":          {values: truth},
 	"json.fail-on-missing-field":              {values: falsehood, none: true, hint: "leave it out: a member that is missing is null"},
 	"value.json.fail-on-missing-field":        {values: falsehood, none: true, hint: "leave it out: a member that is missing is null"},
-	"debezium-json.schema-include":            {values: falsehood, none: true, hint: "leave the schema out of the records: value.converter.schemas.enable = false at Debezium"},
+	"debezium-json.schema-include":            {values: truth, none: true}, // both are read
 	"scan.topic-partition-discovery.interval": {none: true},
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,4 +154,161 @@ func TestQueryOfNexmark(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
+}
+
+// one reads a SELECT and returns its expressions.
+func (t teller) one(body string) *sqltext.Query {
+	t.Helper()
+	q, err := t.Query(context.Background(), body)
+	if err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return q
+}
+
+// TestKeys: equal expressions have equal keys, and no others.
+func TestKeys(t *testing.T) {
+	tell := teller{t, newParser(t)}
+	for pair, want := range map[[2]string]bool{
+		{"SELECT a + 1 FROM t", "SELECT  A+1 AS x FROM t"}:                                                 true,
+		{"SELECT t.a FROM t", "SELECT a FROM t"}:                                                           true,
+		{"SELECT s.t.a FROM s.t", "SELECT T.a FROM s.t"}:                                                   true,
+		{"SELECT t.a FROM t, u", "SELECT a FROM t, u"}:                                                     false,
+		{"SELECT t.a FROM t, u", "SELECT u.a FROM t, u"}:                                                   false,
+		{"SELECT s.t.a FROM s.t, u", "SELECT t.a FROM s.t, u"}:                                             true,
+		{"SELECT 'a' FROM t", "SELECT 'A' FROM t"}:                                                         false,
+		{"SELECT 1 FROM t", "SELECT 1.0 FROM t"}:                                                           false,
+		{"SELECT sum(a) FROM t", "SELECT SUM(t.a) FROM t"}:                                                 true,
+		{"SELECT sum(a) FROM t", "SELECT sum(DISTINCT a) FROM t"}:                                          false,
+		{"SELECT sum(a) FROM t", "SELECT sum(a) FILTER (WHERE b) FROM t"}:                                  false,
+		{"SELECT a.b FROM t", "SELECT b FROM t"}:                                                           false,
+		{"SELECT a::INT FROM t", "SELECT TRY_CAST(a AS INT) FROM t"}:                                       false,
+		{"SELECT a::INT FROM t", "SELECT a::BIGINT FROM t"}:                                                false,
+		{"SELECT a < b FROM t", "SELECT a <= b FROM t"}:                                                    false,
+		{"SELECT a AND b FROM t", "SELECT a OR b FROM t"}:                                                  false,
+		{"SELECT a IS NULL FROM t", "SELECT a IS NOT NULL FROM t"}:                                         false,
+		{"SELECT list_transform(l, x -> x.a) FROM t x", "SELECT list_transform(l, x -> a) FROM t x"}:       false,
+		{"SELECT list_transform(l, x -> x + b) FROM t", "SELECT list_transform(t.l, x -> x + t.b) FROM t"}: true,
+	} {
+		a, b := tell.one(pair[0]).Items[0].Expr.Key(), tell.one(pair[1]).Items[0].Expr.Key()
+		if (a == b) != want {
+			t.Errorf("%q: %s, %s", pair, a, b)
+		}
+	}
+}
+
+// TestExpressions: columns, aggregates and the SQL of what has columns in its place.
+func TestExpressions(t *testing.T) {
+	tell := teller{t, newParser(t)}
+	columns := func(e *sqltext.Expr) string {
+		var out []string
+		for _, c := range e.Columns() {
+			out = append(out, fmt.Sprintf("%s.%s@%d", c.Qualifier, c.Name, c.Offset))
+		}
+		return strings.Join(out, " ")
+	}
+	for body, want := range map[string]string{
+		"SELECT s.t.a.b + c FROM s.t":                                                      "t.a@7 .c@17",
+		"SELECT list_transform(l, x -> x + y) FROM t":                                      ".l@22 .y@34",
+		"SELECT list_transform(l, lambda x, i: x + i + z) FROM t":                          ".l@22 .z@46",
+		"SELECT [x + y FOR x IN l IF x > v] FROM t":                                        ".y@12 .v@32 .l@23",
+		"SELECT x -> '$.a' FROM t":                                                         ".x@7",
+		"SELECT a.b.c FROM t":                                                              ".a@7",
+		"SELECT CASE WHEN a BETWEEN b AND c THEN d ELSE e END FROM t":                      ".a@17 .b@27 .c@33 .d@40 .e@47",
+		"SELECT sum(a) FILTER (WHERE b > 0) + CAST(c AS INT) FROM t":                       ".a@11 .b@28 .c@42",
+		"SELECT a = 'x' AND NOT (b IN (1, c)) OR d IS NULL AND coalesce(e, f[g]) FROM t u": ".a@7 .b@24 .c@33 .d@40 .e@63 .f@66 .g@68",
+	} {
+		got := strings.Fields(columns(tell.one(body).Items[0].Expr))
+		wanted := strings.Fields(want)
+		slices.Sort(got)
+		slices.Sort(wanted)
+		if !slices.Equal(got, wanted) {
+			t.Errorf("%s\ngot  %s\nwant %s", body, got, wanted)
+		}
+	}
+	q := tell.one(`SELECT window_start + 1 AS w, sum(p.price * 2) FILTER (WHERE "old" > 0) / count(*) + count(DISTINCT "user") AS x FROM p GROUP BY window_start + 1`)
+	e := q.Items[1].Expr
+	var calls []string
+	swap := map[string]string{q.Group[0].Key(): "g0"}
+	for i, c := range e.Calls() {
+		said := c.Name
+		for _, a := range c.Args {
+			said += " " + tell.sql(a)
+		}
+		calls = append(calls, fmt.Sprintf("%s %v %v %v %s", said, c.Star, c.Distinct, c.Filter != nil, tell.sql(c.Filter)))
+		swap[c.Expr.Key()] = fmt.Sprintf("Old %d", i)
+	}
+	slices.Sort(calls)
+	want := []string{`count "user" false true false `, "count true false false ", `sum (p.price * 2) false false true ("old" > 0)`}
+	if !slices.Equal(calls, want) {
+		t.Errorf("calls are %q", calls)
+	}
+	for _, c := range []struct {
+		e    *sqltext.Expr
+		want string
+	}{{e, `(("Old 0" / "Old 1") + "Old 2")`}, {q.Items[0].Expr, "g0"}} {
+		if got, err := tell.SQL(context.Background(), c.e, swap); err != nil || got != c.want {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+	if q := tell.one("SELECT b.a, count(*) FROM t AS b GROUP BY a"); q.Items[0].Expr.Key() != q.Group[0].Key() {
+		t.Error("a column with its table's name is another")
+	}
+}
+
+// TestAliases: a name that is taken for an alias is told, for DuckDB takes a column first.
+func TestAliases(t *testing.T) {
+	tell := teller{t, newParser(t)}
+	q := tell.one("SELECT a + 1 AS x, x * 2 AS y, count(*) AS n FROM t WHERE y > 3 GROUP BY x, y HAVING n > 2")
+	if got := tell.query(q); got != "(a + 1):x, ((a + 1) * 2):y, count_star():n < t where (((a + 1) * 2) > 3) by (a + 1), ((a + 1) * 2) having (count_star() > 2)" {
+		t.Error(got)
+	}
+	var names []string
+	for _, a := range q.Aliases {
+		names = append(names, fmt.Sprintf("%s@%d", a.Name, a.Offset))
+	}
+	if got := strings.Join(names, " "); got != "x@19 y@58 x@73 y@76" {
+		t.Error(got)
+	}
+}
+
+// FuzzQuery: any body is read or refused, and what was read can be written out.
+func FuzzQuery(f *testing.F) {
+	for _, s := range append(passing, refused...) {
+		f.Add(s)
+	}
+	files, _ := filepath.Glob("testdata/nexmark/*.sql")
+	for _, name := range files {
+		if body, err := os.ReadFile(name); err == nil {
+			f.Add(string(body))
+		}
+	}
+	f.Add("SELECT a AS x, count(*) FILTER (WHERE b) AS n FROM TABLE(HOP(TABLE t, DESCRIPTOR(`ts`), INTERVAL '1' DAY, INTERVAL 7 DAY)) GROUP BY x, 1 HAVING n > 1 AND sum(DISTINCT c) > 2")
+	f.Add("SELECT list_transform(l, x -> x + y), a -> 'b', [z FOR z IN l IF z > 1] FROM t JOIN u USING (k) UNION ALL SELECT 1, 2, 3 FROM (SELECT DISTINCT * EXCLUDE (q) FROM v)")
+	p := newParser(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		q, err := p.Query(context.Background(), body)
+		if err != nil {
+			if fault.CodeOf(err) == fault.Internal {
+				t.Fatalf("%q: %v", body, err)
+			}
+			return
+		}
+		_ = teller{t, p}.query(q)
+		for _, part := range append(q.Union, q) {
+			for _, i := range part.Items {
+				if i.Expr == nil {
+					continue
+				}
+				if len(i.Expr.Key()) == 0 || i.Offset >= len(body) {
+					t.Fatalf("%q: %+v", body, i)
+				}
+				for _, c := range i.Expr.Columns() {
+					if c.Name == "" && !strings.Contains(body, `""`) {
+						t.Fatalf("%q: %+v", body, c)
+					}
+				}
+			}
+		}
+	})
 }

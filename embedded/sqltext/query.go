@@ -56,11 +56,12 @@ func (f *From) SourceName() string {
 }
 
 // Window is a call of a window table function: TUMBLE (Slide = Size) or HOP. Shift is the
-// optional offset of its windows from the epoch.
+// optional offset of its windows from the epoch. Type is the column's, TIMESTAMP or TIMESTAMPTZ,
+// where it is known: WindowSQL is cheaper then.
 type Window struct {
 	Kind               string
 	Of                 *From
-	Column             string
+	Column, Type       string
 	Size, Slide, Shift time.Duration
 }
 

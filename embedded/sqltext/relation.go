@@ -38,6 +38,7 @@ type Relation struct {
 	Hidden  []string
 	Name    string // schema.table, for lineage
 	Columns []string
+	Types   []string // of the columns, in DuckDB's words; nil where they are not known
 }
 
 // Resolver answers a table reference, or refuses it with a fault.

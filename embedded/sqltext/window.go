@@ -2,6 +2,7 @@ package sqltext
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,29 +27,40 @@ var windowForms = map[string]string{
 
 // WindowSQL is the query that a window table function stands for; source is a parenthesised
 // query or a quoted name. It answers the columns of source, then window_start and
-// window_end. Windows are aligned to the epoch plus Shift. Rows whose time is null or
-// infinite are in none.
+// window_end, of the type of its time. Windows are aligned to the epoch plus Shift. Rows
+// whose time is null or infinite are in none.
 func WindowSQL(w Window, source string) string {
 	size, slide := w.Size.Microseconds(), w.Slide.Microseconds()
 	if w.Kind == "TUMBLE" {
 		slide = size
 	}
 	shift := ((w.Shift.Microseconds() % slide) + slide) % slide
-	column := `"s".` + quoted(w.Column)
+	column := quoted(w.Column) // without "s", so that DuckDB says well what it does not find
 	micros := "epoch_us(" + column + ")"
 	// behind is how long before the time the last window began that may hold it.
-	behind := fmt.Sprintf("((%s - %d) %% %d + %d) %% %d", micros, shift, slide, slide, slide)
+	behind := fmt.Sprintf("(%s %% %d + %d) %% %d", micros, slide, 2*slide-shift, slide)
 	table, within := source+` AS "s"`, fmt.Sprintf("%s BETWEEN -%d AND %d", micros, windowMicros, windowMicros)
 	if n := (size + slide - 1) / slide; n > 1 {
-		table += fmt.Sprintf(`, range(%d) AS "k"("k")`, n)
-		behind = fmt.Sprintf(`%s + "k"."k" * %d`, behind, slide)
+		table += fmt.Sprintf(`, (SELECT unnest(range(%d)) AS "window_k") AS "k"`, n)
+		behind = fmt.Sprintf(`%s + "k"."window_k" * %d`, behind, slide)
 	}
 	if size%slide != 0 { // the earliest of the windows, or the only one, may have ended before
 		within += fmt.Sprintf(" AND %s < %d", behind, size)
 	}
-	return fmt.Sprintf(`SELECT "s".*, %s - to_microseconds(%s) AS "window_start", %s + to_microseconds(%d - (%s)) AS "window_end" FROM %s WHERE %s`,
-		column, behind, column, size, behind, table, within)
+	var start, end string
+	switch make := windowMakers[w.Type]; make {
+	case "":
+		start = fmt.Sprintf("%s - to_microseconds(%s)", column, behind)
+		end = fmt.Sprintf("%s + to_microseconds(%d - (%s))", column, size, behind)
+	default: // many times cheaper than an interval, with a zone above all
+		start = fmt.Sprintf("%s(%s - (%s))", make, micros, behind)
+		end = fmt.Sprintf("%s(%s - (%s) + %d)", make, micros, behind, size)
+	}
+	return fmt.Sprintf(`SELECT "s".*, %s AS "window_start", %s AS "window_end" FROM %s WHERE %s`, start, end, table, within)
 }
+
+// windowMakers make a time of microseconds.
+var windowMakers = map[string]string{"TIMESTAMP": "make_timestamp", "TIMESTAMPTZ": "make_timestamptz", "TIMESTAMP WITH TIME ZONE": "make_timestamptz"}
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
@@ -56,6 +68,7 @@ func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""
 type windowCall struct {
 	Window
 	of *tree // the COLUMN_REF or SUBQUERY that names its table
+	at *tree // the column
 }
 
 // isWindow tells whether a FROM's node is a call of TUMBLE or HOP.
@@ -93,6 +106,7 @@ func windowParts(v *tree, refuse func(at *tree, hint, message string) error) (wi
 	if names := column.get("column_names"); column.get("class").str() != "COLUMN_REF" || names == nil || len(names.items) != 1 {
 		return c, refuse(column, form, "the second argument of "+c.Kind+" is no column")
 	}
+	c.at = column
 	c.Column = column.get("column_names").items[0].str()
 	return c, c.durations(children.items[2:], form, refuse)
 }
@@ -227,7 +241,7 @@ func ParseInterval(text string) (time.Duration, bool) {
 	return sum, len(words) > 0
 }
 
-// errNoWindow says what to do about other window functions.
+// windowHint says what to do about other window functions.
 func windowHint(name string) string {
 	switch name = strings.ToUpper(name); {
 	case name == "CUMULATE", name == "SESSION":
@@ -248,6 +262,12 @@ func (w *walker) windowed(v *tree, sc *scope) error {
 		return w.unknown(v, call.Kind)
 	}
 	source, name := call.source()
+	if err := w.from(source, sc); err != nil {
+		return err
+	}
+	if err := w.typed(source, &call); err != nil {
+		return err
+	}
 	statement, err := w.parse(WindowSQL(call.Window, `"s"`))
 	if err != nil {
 		return err
@@ -256,9 +276,6 @@ func (w *walker) windowed(v *tree, sc *scope) error {
 	if place == nil {
 		return fmt.Errorf("read the query of %s: it names no table", call.Kind)
 	}
-	if err := w.from(source, sc); err != nil {
-		return err
-	}
 	place.become(source, w.placed)
 	alias := v.get("alias")
 	if alias.str() == "" {
@@ -266,6 +283,31 @@ func (w *walker) windowed(v *tree, sc *scope) error {
 	}
 	*v = *object("type", text("SUBQUERY"), "alias", alias, "sample", scalar("null"), "query_location", v.get("query_location"),
 		"subquery", statement, "column_name_alias", v.get("column_name_alias"))
+	return nil
+}
+
+// typed looks for the column in a table, and refuses one that it has not. What a CTE or a
+// query has DuckDB tells.
+func (w *walker) typed(source *tree, call *windowCall) error {
+	r := w.placed[source]
+	if r == nil || len(r.Columns) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(r.Columns, func(c string) bool { return strings.EqualFold(c, call.Column) })
+	switch {
+	case i < 0:
+		hint := "name its column of a time"
+		if near := Nearest(call.Column, r.Columns); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return w.refuse(call.at, fault.NotFound, hint, "%s has no column %s", r.Name, call.Column)
+	case len(r.Types) != len(r.Columns):
+		return nil
+	case windowMakers[r.Types[i]] == "" && r.Types[i] != "DATE":
+		return w.refuse(call.at, fault.Invalid, "name a column of the type TIMESTAMP or TIMESTAMPTZ, or compute one: "+call.Kind+"((SELECT *, … AS ts FROM "+r.Name+"), ts, …)",
+			"the windows of %s cannot be of %s, which is a %s", call.Kind, call.Column, r.Types[i])
+	}
+	call.Type = r.Types[i]
 	return nil
 }
 

@@ -38,7 +38,7 @@ func (h *handle) Commit(ctx context.Context, c table.Change) (table.Snapshot, er
 	release()
 	if err != nil {
 		h.store.metrics.failures.Inc()
-		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.ident, h.store.damagedBy(h.ident, err))
+		return table.Snapshot{}, fmt.Errorf("commit to %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), err))
 	}
 	h.tell(told, began)
 	return snap, nil
@@ -66,7 +66,7 @@ func (h *handle) commit(ctx context.Context, c table.Change) (table.Snapshot, *t
 		if err != nil {
 			return table.Snapshot{}, nil, err
 		}
-		if err := base.mayWrite(h.ident, c.Owner); err != nil {
+		if err := base.mayWrite(h.Ident(), c.Owner); err != nil {
 			return table.Snapshot{}, nil, err
 		}
 		w := &work{handle: h, base: base, io: h.store.io()}
@@ -80,11 +80,19 @@ func (h *handle) commit(ctx context.Context, c table.Change) (table.Snapshot, *t
 }
 
 func (s *state) mayWrite(id table.Ident, owner string) error {
-	if theirs := s.props[table.PropOwner]; theirs != "" && theirs != owner {
-		return fault.Wrap(table.ErrOwned, fault.Denied, "write to "+id.String(),
-			"the table belongs to "+theirs+", which alone writes to it: write to a table of your own, or drop its owner first")
+	if err := s.ownedBy("write to "+id.String(), owner); err != nil {
+		return err
 	}
 	return s.canWrite(id)
+}
+
+// ownedBy refuses to do what another than the table's owner wants.
+func (s *state) ownedBy(what, owner string) error {
+	if theirs := s.props[table.PropOwner]; theirs != "" && theirs != owner {
+		return fault.Wrap(table.ErrOwned, fault.Denied, what,
+			"the table belongs to "+theirs+", which alone writes to it: write to a table of your own, or drop its owner first")
+	}
+	return nil
 }
 
 // ours tells whether the table is of the kind that Tarn writes; others it only reads.
@@ -128,13 +136,13 @@ func (w *work) finish(build func() (*table.Committed, *fileSet, error)) (table.S
 	if w.landed == nil {
 		if err != nil && !w.doubtful {
 			if left := w.io.undo(); left > 0 {
-				w.handle.store.Log.Warn("files of a failed commit stay until upkeep", "table", w.handle.ident.String(), "files", left)
+				w.handle.store.Log.Warn("files of a failed commit stay until upkeep", "table", w.handle.Ident().String(), "files", left)
 			}
 		}
 		return w.base.snapshot(), nil, w.refused(err)
 	}
 	if err != nil { // after the catalog commit only old metadata is removed
-		w.handle.store.Log.Warn("clean up after commit", "table", w.handle.ident.String(), "error", err)
+		w.handle.store.Log.Warn("clean up after commit", "table", w.handle.Ident().String(), "error", err)
 	}
 	w.landed.files = files
 	w.handle.advance(w.landed)
@@ -197,8 +205,8 @@ func (w *work) changed(props map[string]string) iceberg.Properties {
 
 func (w *work) told(added []iceberg.DataFile, deletes iceberg.DataFile) *table.Committed {
 	told := &table.Committed{
-		Table: w.handle.ident, ID: w.landed.id(), Operation: "properties", AddedFiles: len(added),
-		System: w.handle.ident.Namespace == table.SystemNamespace,
+		Table: w.handle.Ident(), ID: w.landed.id(), Operation: "properties", AddedFiles: len(added),
+		System: w.handle.Ident().Namespace == table.SystemNamespace,
 	}
 	for _, f := range added {
 		told.AddedRows += f.Count()

@@ -85,7 +85,7 @@ func (h *handle) runPlan(ctx context.Context, st *state, files *fileSet, p plan,
 				continue
 			}
 			if err != nil {
-				return all, fmt.Errorf("compact %s: %w", h.ident, h.store.damagedBy(h.ident, suspect(err, bin...)))
+				return all, fmt.Errorf("compact %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), suspect(err, bin...)))
 			}
 		}
 		all.FilesRemoved += done.FilesRemoved

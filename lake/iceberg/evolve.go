@@ -35,7 +35,7 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 	for name, to := range c.Widen {
 		have, ok := find(w.base.columns, name)
 		if !ok {
-			return fault.Newf(fault.Invalid, "name a column of the table", "widen column %q of %s, which has none", name, w.handle.ident)
+			return fault.Newf(fault.Invalid, "name a column of the table", "widen column %q of %s, which has none", name, w.handle.Ident())
 		}
 		if wider(to, have.Type) {
 			continue
@@ -53,7 +53,7 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 	for _, name := range c.Relax {
 		have, ok := find(w.base.columns, name)
 		if !ok {
-			return fault.Newf(fault.Invalid, "name a column of the table", "let column %q of %s be null, which has none", name, w.handle.ident)
+			return fault.Newf(fault.Invalid, "name a column of the table", "let column %q of %s be null, which has none", name, w.handle.Ident())
 		}
 		if !have.Required {
 			continue
@@ -72,7 +72,7 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 
 func (w *work) misfit(have table.Column, want record.Type) error {
 	return fault.Newf(fault.Invalid, "an int becomes a long, a float a double, a decimal one of more digits and the same scale; anything else needs a column of another name",
-		"column %q of %s is %s and cannot become %s", have.Name, w.handle.ident, have.Type, want)
+		"column %q of %s is %s and cannot become %s", have.Name, w.handle.Ident(), have.Type, want)
 }
 
 func find(cols []table.Column, name string) (table.Column, bool) {

@@ -36,7 +36,7 @@ func (h *handle) tryExchange(ctx context.Context, r *rewrite) (*table.Committed,
 		if err != nil {
 			return nil, false, err
 		}
-		if err := base.canWrite(h.ident); err != nil {
+		if err := base.canWrite(h.Ident()); err != nil {
 			return nil, false, err
 		}
 		w := &work{handle: h, base: base, io: h.store.io(), replaces: true}
@@ -82,7 +82,7 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	if remaining != nil {
 		next.deletes = []string{w.path(remaining)}
 	}
-	told := &table.Committed{Table: w.handle.ident, Operation: string(icetable.OpReplace), System: w.handle.ident.Namespace == table.SystemNamespace}
+	told := &table.Committed{Table: w.handle.Ident(), Operation: string(icetable.OpReplace), System: w.handle.Ident().Namespace == table.SystemNamespace}
 	if r.added != nil {
 		told.AddedFiles = 1
 		added := newDataFile(w.path(r.added), r.added)

@@ -36,13 +36,13 @@ func (h *handle) expire(ctx context.Context, o catalog.Order) (catalog.Done, err
 		var done catalog.Done
 		if done, err = h.expireNow(ctx, o.Retention); !errors.Is(err, errMoved) {
 			if err != nil {
-				return done, fmt.Errorf("expire snapshots of %s: %w", h.ident, err)
+				return done, fmt.Errorf("expire snapshots of %s: %w", h.Ident(), err)
 			}
 			return done, nil
 		}
 		h.store.metrics.conflicts.Inc()
 	}
-	return catalog.Done{}, fault.Wrap(table.ErrConflict, fault.Conflict, "somebody else commits to "+h.ident.String()+" all the time", "try again when the other writer has stopped")
+	return catalog.Done{}, fault.Wrap(table.ErrConflict, fault.Conflict, "somebody else commits to "+h.Ident().String()+" all the time", "try again when the other writer has stopped")
 }
 
 // expireNow is one try on one base; errMoved if somebody else has committed meanwhile.
@@ -55,7 +55,7 @@ func (h *handle) expireNow(ctx context.Context, retention time.Duration) (catalo
 	if len(old) == 0 {
 		return catalog.Done{}, nil
 	}
-	if err := base.mayWrite(h.ident, base.props[table.PropOwner]); err != nil { // upkeep acts for the owner
+	if err := base.mayWrite(h.Ident(), base.props[table.PropOwner]); err != nil { // upkeep acts for the owner
 		return catalog.Done{}, err
 	}
 	w := &work{handle: h, base: base, io: h.store.io()}

@@ -22,7 +22,8 @@ const (
 func (s *Store) Health(ctx context.Context) ([]catalog.Health, error) {
 	var out []catalog.Health
 	err := s.each(ctx, func(id table.Ident, st *state) error {
-		left, err := s.pointer.orphans(ctx, id.Namespace+"/"+id.Name, s.Clock.Now().Add(-orphanAge))
+		dir, _ := s.folderOf(id, st.meta)
+		left, err := s.pointer.orphans(ctx, s.folderName(dir), s.Clock.Now().Add(-orphanAge))
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 func (l *lookup) below(ctx context.Context, b table.Below) error {
 	col, ok := find(l.work.base.columns, b.Column)
 	if !ok || (col.Type != record.Long && col.Type != record.Int) {
-		return fault.Newf(fault.Invalid, "name a column of whole numbers", "%s has no such column %q", l.work.handle.ident, b.Column)
+		return fault.Newf(fault.Invalid, "name a column of whole numbers", "%s has no such column %q", l.work.handle.Ident(), b.Column)
 	}
 	paths := make([]string, 0, len(l.files.data))
 	for _, f := range l.files.live() {
@@ -175,7 +175,7 @@ func (l *lookup) keyed(keys []arrow.RecordBatch) ([]table.Column, []arrow.Record
 	for i, f := range schema.Fields() {
 		col, ok := find(l.work.base.columns, f.Name)
 		if !ok {
-			return nil, nil, fault.Newf(fault.Invalid, "name key columns of the table", "%s has no column %q", l.work.handle.ident, f.Name)
+			return nil, nil, fault.Newf(fault.Invalid, "name key columns of the table", "%s has no column %q", l.work.handle.Ident(), f.Name)
 		}
 		cols[i] = col
 		fields[i] = arrow.Field{Name: fmt.Sprintf("k%d", i), Type: f.Type, Nullable: true}

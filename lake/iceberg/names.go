@@ -247,10 +247,7 @@ func (n *names) head(ctx context.Context, hd head) error {
 
 func (n *names) metadata(ctx context.Context, hd head) (icetable.Metadata, error) {
 	if hd.catalog == CatalogName {
-		n.store.mu.Lock()
-		h := n.store.tables[hd.Ident]
-		n.store.mu.Unlock()
-		if h != nil {
+		if h := n.store.handleOf(hd.Ident); h != nil {
 			if st := h.state.Load(); st != nil && st.location == hd.location {
 				return st.meta, nil
 			}

@@ -37,14 +37,24 @@ type stray struct {
 }
 
 // folderOf is the folder of a table's files, if strays in it are Tarn's to remove: it must be the one that
-// Tarn gives to a table of the name. A partitioned table is another engine's, which names
-// files by values: it is left to that engine.
+// Tarn gives to a table of the name, or one of Tarn's whose table has come to have the name. A partitioned
+// table is another engine's, which names files by values: it is left to that engine.
 func (s *Store) folderOf(id table.Ident, meta icetable.Metadata) (folder string, ours bool) {
 	dir, err := s.root.Path(meta.Location())
-	if err != nil || checkName(id) != nil || s.root.URI(dir) != s.root.TableURI(id) || partitioned(meta) || meta.Properties()["gc.enabled"] == "false" {
+	if err != nil || checkName(id) != nil || partitioned(meta) || meta.Properties()["gc.enabled"] == "false" {
 		return "", false
 	}
-	return dir, true
+	named := meta.Properties()[table.PropName] == id.String() && filepath.Dir(filepath.Dir(dir)) == s.root.Dir()
+	return dir, named || s.root.URI(dir) == s.root.TableURI(id)
+}
+
+// folderName is what the sweep calls a folder: its path in the warehouse.
+func (s *Store) folderName(dir string) string {
+	name, err := filepath.Rel(s.root.Dir(), dir)
+	if err != nil {
+		return ""
+	}
+	return filepath.ToSlash(name)
 }
 
 func partitioned(meta icetable.Metadata) bool {
@@ -105,6 +115,24 @@ func straysIn(ctx context.Context, dir, below string, depth int, n *names, found
 			return err
 		}
 	}
+}
+
+// holds tells whether a folder has a file in it that a table's writers made.
+func holds(dir string) (bool, error) {
+	found := errors.New("one is enough")
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && removable(path) {
+			return found
+		}
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if errors.Is(err, found) {
+		return true, nil
+	}
+	return false, err
 }
 
 // removable tells whether a file's name is one that the table's writers give. One with a % may be

@@ -34,7 +34,7 @@ func (s *Store) Entries(ctx context.Context, namespace string) ([]catalog.Entry,
 // Scan implements catalog.Catalog. Of a table that has not changed it costs one look-up
 // in SQLite.
 func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catalog.Scan, error) {
-	_, st, err := s.find(ctx, id)
+	h, st, err := s.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	}
 	s.metrics.scans.Inc()
 	s.metrics.leases.Inc()
-	scan.Damaged = func(path, what string) error { return s.reportDamage(id, path, what) }
+	scan.Damaged = func(path, what string) error { return s.reportDamage(h.Ident(), path, what) }
 	scan.Release = sync.OnceFunc(func() {
 		s.metrics.leases.Dec()
 		release()

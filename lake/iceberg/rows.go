@@ -45,7 +45,7 @@ func (h *handle) Rows(ctx context.Context, names []string, s table.Span, bytesMa
 	defer release()
 	files, err := st.fileSet(ctx, h.store)
 	if err != nil {
-		return s.From, fmt.Errorf("read the files of %s: %w", h.ident, h.store.damagedBy(h.ident, err))
+		return s.From, fmt.Errorf("read the files of %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), err))
 	}
 	r, err := h.reading(st, files, names, s)
 	if err != nil || len(r.files) == 0 {
@@ -60,7 +60,7 @@ func (h *handle) Rows(ctx context.Context, names []string, s table.Span, bytesMa
 		err = r.rows(ctx, from, to, each)
 	}
 	if err != nil {
-		return s.From, fmt.Errorf("read rows of %s: %w", h.ident, h.store.damagedBy(h.ident, files.suspect(err)))
+		return s.From, fmt.Errorf("read rows of %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), files.suspect(err)))
 	}
 	return to, nil
 }
@@ -76,7 +76,7 @@ func (h *handle) reading(st *state, files *fileSet, names []string, s table.Span
 	}
 	r.cols = cols
 	if is := r.cols[r.at].Type; is != record.Long && is != record.Int {
-		return nil, fault.Newf(fault.Invalid, "name a column of whole numbers", "column %s of %s is %s", s.Column, h.ident, is)
+		return nil, fault.Newf(fault.Invalid, "name a column of whole numbers", "column %s of %s is %s", s.Column, h.Ident(), is)
 	}
 	for _, f := range files.live() {
 		if low, high := r.bounds(f); low < s.To && high >= s.From {

@@ -71,6 +71,11 @@ type Store struct {
 	steady  life.Steady
 	sweeper *sweeper
 
+	// naming is held to write while names change in the catalog and here, and to read while somebody goes from
+	// a name to its table. It is taken with turns held and with the catalog's lock, never the other way round, and
+	// before handle.moving and mu.
+	naming sync.RWMutex
+
 	mu      sync.Mutex // guards what follows; held for moments only
 	tables  map[table.Ident]*handle
 	damaged map[table.Ident]error
@@ -189,27 +194,50 @@ func (s *Store) ensureNamespace(ctx context.Context, ns string) error {
 // find returns the one handle of a table with its state as the catalog has it. Names of
 // no table leave nothing behind.
 func (s *Store) find(ctx context.Context, id table.Ident) (*handle, *state, error) {
+	s.naming.RLock()
+	defer s.naming.RUnlock()
+	for {
+		h := s.handleOf(id)
+		fresh := h == nil
+		if fresh {
+			h = newHandle(s, id)
+		}
+		st, err := h.follow(ctx)
+		switch {
+		case errors.Is(err, errOther):
+			s.lose(h)
+		case err != nil:
+			return nil, nil, err
+		case !fresh || s.keep(h):
+			return h, st, nil
+		}
+	}
+}
+
+func (s *Store) handleOf(id table.Ident) *handle {
 	s.mu.Lock()
-	h := s.tables[id]
-	s.mu.Unlock()
-	if h != nil {
-		st, err := h.refresh(ctx)
-		return h, st, err
-	}
-	h = &handle{store: s, ident: id, turn: make(chan struct{}, 1)}
-	st, err := h.refresh(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+	defer s.mu.Unlock()
+	return s.tables[id]
+}
+
+// keep makes a handle the one of its name; false if there is one.
+func (s *Store) keep(h *handle) bool {
 	s.mu.Lock()
-	if first := s.tables[id]; first != nil {
-		s.mu.Unlock()
-		st, err = first.refresh(ctx)
-		return first, st, err
+	defer s.mu.Unlock()
+	if s.tables[h.Ident()] != nil {
+		return false
 	}
-	s.tables[id] = h
-	s.mu.Unlock()
-	return h, st, nil
+	s.tables[h.Ident()] = h
+	return true
+}
+
+// lose forgets a handle whose table has the name no more.
+func (s *Store) lose(h *handle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tables[h.Ident()] == h {
+		delete(s.tables, h.Ident())
+	}
 }
 
 func (s *Store) setDamage(id table.Ident, err error) {
@@ -276,9 +304,16 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 		props[propKeys] = keys
 	}
 	maps.Copy(props, spec.Properties)
+	location, own, err := s.placeFor(ctx, spec.Ident)
+	if err != nil {
+		return err
+	}
+	if own {
+		props[table.PropName] = spec.String()
+	}
 	io := s.io()
 	made, err := s.library.CreateTable(withIO(ctx, io), []string{spec.Namespace, spec.Name}, schema,
-		icecatalog.WithLocation(s.root.TableURI(spec.Ident)), icecatalog.WithProperties(props))
+		icecatalog.WithLocation(location), icecatalog.WithProperties(props))
 	if err != nil {
 		s.undoUnlessNamed(ctx, spec.Ident, io)
 		return err

@@ -30,6 +30,28 @@ func (w *work) LoadTable(context.Context, icetable.Identifier) (*icetable.Table,
 
 // CommitTable implements icetable.CatalogIO: metadata first, then the pointer to it.
 func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []icetable.Requirement, updates []icetable.Update) (icetable.Metadata, string, error) {
+	meta, location, err := w.prepare(ctx, reqs, updates)
+	if err != nil {
+		return nil, "", err
+	}
+	fault.Point("lake.written")
+	if err := w.swap(ctx, location); err != nil {
+		return nil, "", err
+	}
+	w.land(location, meta)
+	fault.Point("lake.committed")
+	return meta, location, nil
+}
+
+// land notes that the catalog has taken metadata.
+func (w *work) land(location string, meta icetable.Metadata) {
+	w.landed = newState(location, meta)
+	w.landed.manifests = w.manifests
+	w.handle.store.sweeper.wrote(w.landed.id(), w.io.made)
+}
+
+// prepare writes metadata that the catalog does not name yet.
+func (w *work) prepare(ctx context.Context, reqs []icetable.Requirement, updates []icetable.Update) (icetable.Metadata, string, error) {
 	for _, r := range reqs {
 		if err := r.Validate(w.base.meta); err != nil {
 			return nil, "", err
@@ -65,14 +87,6 @@ func (w *work) CommitTable(ctx context.Context, _ icetable.Identifier, reqs []ic
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
-	fault.Point("lake.written")
-	if err := w.swap(ctx, location); err != nil {
-		return nil, "", err
-	}
-	w.landed = newState(location, meta)
-	w.landed.manifests = w.manifests
-	w.handle.store.sweeper.wrote(w.landed.id(), w.io.made)
-	fault.Point("lake.committed")
 	return meta, location, nil
 }
 
@@ -129,7 +143,7 @@ func as[T icetable.Update](u icetable.Update, _ T) (T, bool) {
 // swap moves the catalog's pointer. It is not stopped half-way by ctx, and an error is looked
 // into: the commit may have gone through all the same.
 func (w *work) swap(ctx context.Context, to string) error {
-	store, id := w.handle.store, w.handle.ident
+	store, id := w.handle.store, w.handle.Ident()
 	ctx = context.WithoutCancel(ctx)
 	moved, err := store.pointer.swap(ctx, id, "TABLE", w.base.location, to)
 	if err == nil {

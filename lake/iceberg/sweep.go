@@ -206,14 +206,25 @@ func (s *Store) sweep(ctx context.Context, w sweeping) (done catalog.Done, err e
 	return w.remove(ctx)
 }
 
-// follows tells whether all tables that were there are there still, and none at an older state. With nil there
-// was none.
+// follows tells whether all tables that were there are there still, by whatever name, and none at an older
+// state. With nil there was none.
 func (n *names) follows(seen *names) bool {
 	if seen == nil {
 		return true
 	}
+	type known struct{ catalog, uuid string }
+	renamed := map[known]int64{}
+	for key, uuid := range n.uuids {
+		if seen.uuids[key] != uuid {
+			renamed[known{key.catalog, uuid}] = n.last[key]
+		}
+	}
 	for key, uuid := range seen.uuids {
-		if n.uuids[key] != uuid || n.last[key] < seen.last[key] {
+		last, there := n.last[key], n.uuids[key] == uuid
+		if !there {
+			last, there = renamed[known{key.catalog, uuid}]
+		}
+		if !there || last < seen.last[key] {
 			return false
 		}
 	}
@@ -272,7 +283,7 @@ func (w *sweeping) look(ctx context.Context) error {
 		if w.dry && key.Ident != w.only {
 			continue
 		}
-		folder := key.Namespace + "/" + key.Name
+		folder := s.folderName(dir)
 		folders[folder] = true
 		began := s.steady.Elapsed()
 		if err := w.folder(ctx, key, dir, folder); err != nil {
@@ -284,6 +295,13 @@ func (w *sweeping) look(ctx context.Context) error {
 	}
 	if w.dry {
 		return nil
+	}
+	left, err := w.dropped(ctx)
+	if err != nil {
+		return err
+	}
+	for _, folder := range left {
+		folders[folder] = true
 	}
 	if err := s.pointer.forget(ctx, folders); err != nil {
 		return err
@@ -349,7 +367,17 @@ func (w *sweeping) madeSince(key tableKey, f stray) bool {
 // registering the newer metadata again.
 func (w *sweeping) named(key tableKey, f stray) bool {
 	seen := w.store.sweeper.seen
-	return w.steady && (w.madeSince(key, f) || seen != nil && seen.uuids[key] != "" && seen.has(filepath.Base(f.path)))
+	return w.steady && (w.madeSince(key, f) || seen != nil && seen.knew(w.names.uuids[key]) && seen.has(filepath.Base(f.path)))
+}
+
+// knew tells whether there was a table, by its uuid.
+func (n *names) knew(uuid string) bool {
+	for _, known := range n.uuids {
+		if known == uuid {
+			return true
+		}
+	}
+	return false
 }
 
 // remove removes what is due, a few files at a time under the catalog's lock.

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS tarn_sweep (only INTEGER PRIMARY KEY CHECK (only = 1)
 INSERT OR IGNORE INTO tarn_sweep VALUES (1, 0);
 CREATE TABLE IF NOT EXISTS tarn_unnamed (
 	folder TEXT, path TEXT, since_ms INTEGER NOT NULL, ours INTEGER NOT NULL,
-	bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (folder, path)) WITHOUT ROWID`
+	bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (folder, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tarn_dropped (folder TEXT PRIMARY KEY) WITHOUT ROWID`
 
 const rowsPerWrite = 1000 // of the record in one transaction, so that commits do not wait long
 

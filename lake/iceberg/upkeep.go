@@ -151,7 +151,7 @@ func (s *Store) tend(ctx context.Context, h *handle) {
 	s.metrics.upkeepSeconds.Observe(took.Seconds())
 	if err != nil && ctx.Err() == nil && !errors.Is(err, table.ErrNotFound) {
 		s.upkeep.failed(h)
-		s.Log.Warn("upkeep will try again", "table", h.ident.String(), "error", err, "hint", fault.HintOf(err))
+		s.Log.Warn("upkeep will try again", "table", h.Ident().String(), "error", err, "hint", fault.HintOf(err))
 	}
 	rest(ctx, restShare*took/time.Duration(1+s.upkeep.waiting()))
 }

@@ -97,7 +97,11 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 		return fault.Wrap(table.ErrExists, fault.Exists, "make view "+v.String(), "say CREATE OR REPLACE VIEW to put it in the old one's place")
 	}
 	io := s.io()
-	location, err := s.writeView(io, v)
+	place, _, err := s.placeFor(ctx, v.Ident)
+	if err != nil {
+		return fmt.Errorf("make view %s: %w", v.Ident, err)
+	}
+	location, err := s.writeView(io, v, place)
 	if err == nil {
 		err = s.pointAtView(ctx, v.Ident, old, location)
 	}
@@ -111,7 +115,7 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 	return nil
 }
 
-func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
+func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, error) {
 	fields := make([]iceberg.NestedField, len(v.Columns))
 	types := make([]record.Type, len(v.Columns))
 	for i, c := range v.Columns {
@@ -136,8 +140,7 @@ func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	location := s.root.TableURI(v.Ident)
-	meta, err := iceview.NewMetadata(version, schema, location, props)
+	meta, err := iceview.NewMetadata(version, schema, place, props)
 	if err != nil {
 		return "", err
 	}
@@ -145,7 +148,7 @@ func (s *Store) writeView(io *fileIO, v catalog.View) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	uri := location + "/metadata/view-" + uuid.NewString() + ".metadata.json"
+	uri := place + "/metadata/view-" + uuid.NewString() + ".metadata.json"
 	return uri, io.WriteFile(uri, content)
 }
 

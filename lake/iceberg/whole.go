@@ -26,7 +26,7 @@ func (h *handle) Read(ctx context.Context, names []string, each func(arrow.Recor
 	defer release()
 	files, err := st.fileSet(ctx, h.store)
 	if err != nil {
-		return table.Snapshot{}, nil, fmt.Errorf("read the files of %s: %w", h.ident, h.store.damagedBy(h.ident, err))
+		return table.Snapshot{}, nil, fmt.Errorf("read the files of %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), err))
 	}
 	cols, err := h.named(st, names)
 	if err != nil {
@@ -41,13 +41,13 @@ func (h *handle) Read(ctx context.Context, names []string, each func(arrow.Recor
 // named finds columns by name.
 func (h *handle) named(st *state, names []string) ([]table.Column, error) {
 	if len(names) == 0 {
-		return nil, fault.New(fault.Invalid, "read no columns of "+h.ident.String(), "name columns of the table")
+		return nil, fault.New(fault.Invalid, "read no columns of "+h.Ident().String(), "name columns of the table")
 	}
 	cols := make([]table.Column, len(names))
 	for i, name := range names {
 		c, ok := find(st.columns, name)
 		if !ok {
-			return nil, fault.Newf(fault.Invalid, "name columns of the table", "%s has no column %q", h.ident, name)
+			return nil, fault.Newf(fault.Invalid, "name columns of the table", "%s has no column %q", h.Ident(), name)
 		}
 		cols[i] = c
 	}
@@ -64,12 +64,12 @@ func (h *handle) readWhole(ctx context.Context, st *state, files *fileSet, cols 
 	for _, d := range files.live() {
 		for batch, err := range h.store.rowsOf(ctx, st, tab, d, files.gone[d.path], icetable.WithSelectedFields(names...)) {
 			if err != nil {
-				return fmt.Errorf("read %s: %w", h.ident, h.store.damagedBy(h.ident, suspect(err, d)))
+				return fmt.Errorf("read %s: %w", h.Ident(), h.store.damagedBy(h.Ident(), suspect(err, d)))
 			}
 			shaped, err := inShape(batch, schema)
 			batch.Release()
 			if err != nil {
-				return fmt.Errorf("read %s: %w", h.ident, err)
+				return fmt.Errorf("read %s: %w", h.Ident(), err)
 			}
 			err = each(shaped)
 			shaped.Release()

@@ -92,14 +92,14 @@ func (w *work) labelled(cols []table.Column, rows []arrow.RecordBatch) (*arrow.S
 	first := rows[0].Schema()
 	for _, b := range rows[1:] {
 		if !b.Schema().Equal(first) {
-			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "batches of one commit to %s differ in their columns", w.handle.ident)
+			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "batches of one commit to %s differ in their columns", w.handle.Ident())
 		}
 	}
 	fields := first.Fields()
 	for i, f := range fields {
 		col, ok := find(cols, f.Name)
 		if !ok {
-			return nil, fault.Newf(fault.Invalid, "add the column first", "%s has no column %q", w.handle.ident, f.Name)
+			return nil, fault.Newf(fault.Invalid, "add the column first", "%s has no column %q", w.handle.Ident(), f.Name)
 		}
 		fields[i].Metadata = arrow.NewMetadata([]string{table.FieldIDKey}, []string{strconv.Itoa(col.ID)})
 	}
@@ -117,7 +117,7 @@ func (w *work) required(cols []table.Column, rows []arrow.RecordBatch) error {
 			at := b.Schema().FieldIndices(col.Name)
 			if len(at) == 0 || b.Column(at[0]).NullN() > 0 {
 				return fault.Newf(fault.Invalid, "give every row a value of that column, or write to a table where it may be null",
-					"null in column %q of %s, which is required", col.Name, w.handle.ident)
+					"null in column %q of %s, which is required", col.Name, w.handle.Ident())
 			}
 		}
 	}

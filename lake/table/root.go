@@ -53,6 +53,15 @@ func (r Root) TableURI(id Ident) string {
 	return r.URI(filepath.Join(r.dir, id.Namespace, id.Name))
 }
 
+// OwnURI is a location for a table or view whose TableURI is another one's. No name has the dot in it.
+func (r Root) OwnURI(id Ident, part string) string { return r.TableURI(id) + "." + part }
+
+// NameIn is the name that the folder of a table tells, in which ever of the two ways.
+func (r Root) NameIn(dir string) Ident {
+	name, _, _ := strings.Cut(filepath.Base(dir), ".")
+	return Ident{strings.TrimSuffix(filepath.Base(filepath.Dir(dir)), ".db"), name}
+}
+
 // Path is the native path of a URI of metadata. A URI that points out of the
 // warehouse, or at another kind of store, is a fault.
 func (r Root) Path(uri string) (string, error) {

@@ -50,6 +50,7 @@ type Column struct {
 const (
 	PropOwner   = "tarn.owner"    // who alone may write: "landing", or a pipeline's uuid
 	PropOffsets = "tarn.offsets." // + reader: record.Offsets as JSON (rule 8)
+	PropName    = "tarn.name"     // the table's name, where it is not its folder's
 	PropTopic   = "tarn.topic"    // the topic that fills the table
 	PropSource  = "tarn.source"   // the source table that a mirror claims: source id/schema.table
 )
@@ -101,8 +102,11 @@ type Span struct {
 }
 
 // Table is one table. Its methods may be called by many; commits take turns
-// (rule 10: one committer per table).
+// (rule 10: one committer per table). It stays that table whatever name it comes to have: who opened
+// gold.x before an exchange goes on with the same rows, offsets and owner. Once it is dropped every method that
+// returns an error returns ErrNotFound, also when another table has been made with its name.
 type Table interface {
+	// Ident is the name that it has now.
 	Ident() Ident
 	// ID is the Iceberg table uuid.
 	ID() string
@@ -134,4 +138,16 @@ type Tables interface {
 	Ensure(ctx context.Context, spec Spec) (Table, error)
 	// List names the tables of a namespace, in order.
 	List(ctx context.Context, namespace string) ([]Ident, error)
+	// Drop takes a table out of the catalog: ErrNotFound, ErrOwned. A commit that waits for its turn fails; who reads
+	// a snapshot reads it to its end. The files go with the orphans. The name is free at once.
+	Drop(ctx context.Context, id Ident, owner string) error
+	// Rename gives a table another name, in another namespace too: ErrNotFound, ErrExists.
+	Rename(ctx context.Context, from, to Ident) error
+	// Exchange gives two tables each other's name at once: ErrNotFound. Rows, properties (owner and offsets among them),
+	// snapshots with their tags and the id go with the table; views, and what else goes by a name, find the
+	// other one behind it from then on.
+	//
+	// The three are done or not done when they return, also after a crash. Only where the fault says so it is not
+	// known: whoever tries again compares the tables' ids first.
+	Exchange(ctx context.Context, a, b Ident) error
 }

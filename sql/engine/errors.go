@@ -109,6 +109,9 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 		if column1.MatchString(message) || table1.MatchString(message) {
 			code = fault.NotFound
 		}
+		if strings.Contains(message, "'epoch_us(") && hint == "" {
+			hint = "TUMBLE and HOP take a column of the type TIMESTAMP or TIMESTAMPTZ"
+		}
 		if type1.MatchString(message) {
 			hint = "such as BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMP"
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -116,11 +117,15 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sql
 	if err != nil {
 		return sqltext.Relation{}, err
 	}
-	columns := make([]string, len(scan.Columns))
+	columns, types := make([]string, len(scan.Columns)), make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		columns[i] = c.Name
+		types[i], _ = duck.TypeOf(c.Type)
 	}
 	r := s.guarded(id, columns, text, d)
+	if len(d.Masks) == 0 {
+		r.Types = types
+	}
 	if r.Text == text { // no filter and no mask stands before the rows
 		r.Call, r.Hidden = call, hiddenColumns
 	}

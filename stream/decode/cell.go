@@ -3,11 +3,8 @@ package decode
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/google/uuid"
 
 	"tarn/embedded/record"
@@ -15,6 +12,9 @@ import (
 	"tarn/embedded/record/jsonscan"
 	"tarn/lake/table"
 )
+
+// uuidBytes is the size of a uuid.
+const uuidBytes = 16
 
 // kind is a column's type as a number, which is quick to branch by.
 type kind uint8
@@ -43,140 +43,149 @@ var kinds = map[record.Type]kind{
 }
 
 type column struct {
+	vector
 	name, quoted     string
 	is               record.Type
 	kind             kind
 	precision, scale int
-	builder          array.Builder
 }
 
-func newColumn(c Column, b array.Builder) column {
-	out := column{name: c.Name, quoted: jsonscan.Quoted(c.Name), is: c.Type, kind: kinds[c.Type], builder: b}
+func newColumn(c Column) column {
+	out := column{name: c.Name, quoted: jsonscan.Quoted(c.Name), is: c.Type, kind: kinds[c.Type]}
 	if precision, scale, ok := table.Decimal(c.Type); ok {
 		out.kind, out.precision, out.scale = decimalKind, precision, scale
 	}
+	out.vector = out.grown(out.kind)
 	return out
 }
 
-// state tells what a cell holds.
-type state uint8
-
-const (
-	null   state = iota // nothing
-	full                // a value
-	misfit              // b is a value that does not fit
-	unsent              // the source left the value out
-)
-
-// cell is one value before it is appended. n is a truth, an integer, a date or a time, the bits of
-// a double, the lower half of a decimal; high its upper half; b a text and all other bytes.
-type cell struct {
-	state state
-	n     int64
-	high  int64
-	b     []byte
+// misfit is a value that a column does not hold.
+type misfit struct {
+	column int
+	raw    []byte
+	unsent bool // Debezium's placeholder for a value that the source left out
 }
 
-// fill makes a cell of a value.
-func (d *Decoder) fill(i int, v jsonscan.Value) {
-	c := &d.cells[i]
-	col := &d.columns[i]
-	switch {
-	case v.Kind == jsonscan.Null:
-		c.state = null
+// fill gives column i of the row in hand a value, in the place of one that it may have.
+func (d *Decoder) fill(i int, v *jsonscan.Value) {
+	c := &d.columns[i]
+	if c.n > d.rows {
+		c.cut(d.rows, c.kind)
+		d.misfits = slices.DeleteFunc(d.misfits, func(m misfit) bool { return m.column == i })
+	}
+	ok, unsent := true, false
+	switch v.Kind {
+	case jsonscan.Null:
+		c.null(c.kind)
 		return
-	case v.Kind == jsonscan.Text:
-		text := v.Inner()
-		if v.Escaped {
-			from := len(d.texts)
-			d.texts = jsonscan.Unescape(d.texts, text)
-			text = d.texts[from:]
-		}
-		if d.change && string(text) == envelope.Unavailable {
-			c.state = unsent
-			return
-		}
-		if d.text(col, c, text) {
-			c.state = full
-			return
-		}
-	case d.other(col, c, &v):
-		c.state = full
+	case jsonscan.Text:
+		ok, unsent = d.text(c, v)
+	case jsonscan.Number:
+		ok = d.number(c, v)
+	default:
+		ok = c.other(v)
+	}
+	if ok {
+		c.full(c.kind)
 		return
 	}
-	c.state, c.b = misfit, v.Raw
+	c.cut(d.rows, c.kind)
+	c.null(c.kind)
+	d.misfits = append(d.misfits, misfit{i, v.Raw, unsent})
 }
 
-// text fills a cell with a text, already unescaped; false where it does not fit.
-func (d *Decoder) text(col *column, c *cell, text []byte) (ok bool) {
-	switch col.kind {
+// text adds a text; false where it does not fit.
+func (d *Decoder) text(c *column, v *jsonscan.Value) (ok, unsent bool) {
+	text := v.Inner()
+	if v.Escaped {
+		if c.kind == stringKind && !d.change {
+			c.bytes = jsonscan.Unescape(c.bytes, text)
+			return len(c.bytes) <= bytesMax, false
+		}
+		d.texts = jsonscan.Unescape(d.texts[:0], text)
+		text = d.texts
+	}
+	if d.change && len(text) == len(envelope.Unavailable) && string(text) == envelope.Unavailable {
+		return false, true
+	}
+	if len(c.bytes)+len(text) > bytesMax {
+		return false, false
+	}
+	var n int64
+	switch c.kind {
 	case stringKind:
-		c.b = text
-		return true
+		c.bytes = append(c.bytes, text...)
+		return true, false
 	case timestampKind, timestamptzKind:
-		c.n, _, ok = jsonscan.Instant(text)
+		n, _, ok = jsonscan.Instant(text)
 	case intKind, longKind:
-		c.n, ok = jsonscan.Whole(text)
-		ok = ok && jsonscan.IsNumber(text) && inRange(col.kind, c.n)
+		n, ok = jsonscan.Whole(text)
+		ok = ok && jsonscan.IsNumber(text) && inRange(c.kind, n)
 	case floatKind, doubleKind:
-		return floatText(col, c, text)
+		return c.floatText(text), false
 	case decimalKind:
-		return c.decimal(text, col)
+		return c.decimal(text), false
 	case dateKind:
-		c.n, ok = jsonscan.Date(text)
+		n, ok = jsonscan.Date(text)
 	case timeKind:
-		c.n, ok = jsonscan.Clock(text)
+		n, ok = jsonscan.Clock(text)
 	case binaryKind:
-		from := len(d.texts)
-		var err error
-		d.texts, err = base64.StdEncoding.AppendDecode(d.texts, text)
-		c.b, ok = d.texts[from:], err == nil
+		b, err := base64.StdEncoding.AppendDecode(c.bytes, text)
+		c.bytes = b
+		return err == nil, false
 	case uuidKind:
 		id, err := uuid.ParseBytes(text)
-		from := len(d.texts)
-		d.texts = append(d.texts, id[:]...)
-		c.b, ok = d.texts[from:], err == nil
+		c.bytes = append(c.bytes, id[:]...)
+		return err == nil, false
+	default:
+		return false, false
 	}
-	return ok
+	c.num(n)
+	return ok, false
 }
 
-// other fills a cell with a value that is neither null nor a text.
-func (d *Decoder) other(col *column, c *cell, v *jsonscan.Value) (ok bool) {
-	switch {
-	case col.kind == stringKind:
-		c.b = v.Raw
-		return true
-	case v.Kind == jsonscan.True || v.Kind == jsonscan.False:
-		c.n = 0
-		if v.Kind == jsonscan.True {
-			c.n = 1
-		}
-		return col.kind == booleanKind
-	case v.Kind != jsonscan.Number:
-		return false
-	}
-	switch col.kind {
+// number adds a number.
+func (d *Decoder) number(c *column, v *jsonscan.Value) (ok bool) {
+	switch c.kind {
+	case longKind, intKind, dateKind, timeKind, timestampKind, timestamptzKind:
 	case floatKind, doubleKind:
-		return c.floating(v.Raw, col.kind)
+		return c.floating(v.Raw)
 	case decimalKind:
-		return c.decimal(v.Raw, col)
-	case intKind, longKind, dateKind, timeKind, timestampKind, timestamptzKind:
+		return c.decimal(v.Raw)
 	default:
-		return false
+		return c.other(v)
 	}
-	if c.n, ok = v.Int, v.Plain; !ok {
-		if c.n, ok = jsonscan.Whole(v.Raw); !ok {
+	n, ok := v.Int, v.Plain
+	if !ok {
+		if n, ok = jsonscan.Whole(v.Raw); !ok {
 			return false
 		}
 	}
-	if !d.change && (col.kind == timestampKind || col.kind == timestamptzKind) {
+	if !d.change && (c.kind == timestampKind || c.kind == timestamptzKind) {
 		const micros = 1000
-		if c.n > math.MaxInt64/micros || c.n < math.MinInt64/micros {
+		if n > math.MaxInt64/micros || n < math.MinInt64/micros {
 			return false
 		}
-		c.n *= micros
+		n *= micros
 	}
-	return inRange(col.kind, c.n)
+	c.num(n)
+	return inRange(c.kind, n)
+}
+
+// other adds a truth, or the JSON text of any value.
+func (c *column) other(v *jsonscan.Value) bool {
+	switch {
+	case c.kind == stringKind:
+		c.bytes = append(c.bytes, v.Raw...)
+		return len(c.bytes) <= bytesMax
+	case c.kind != booleanKind:
+		return false
+	case v.Kind == jsonscan.True:
+		c.num(1)
+		return true
+	}
+	c.num(0)
+	return v.Kind == jsonscan.False
 }
 
 // inRange tells whether a column of whole numbers holds n.
@@ -194,26 +203,26 @@ func inRange(k kind, n int64) bool {
 	return true
 }
 
-func (c *cell) decimal(text []byte, col *column) bool {
-	n, ok := jsonscan.Decimal(text, col.precision, col.scale)
-	c.n, c.high = int64(n.LowBits()), n.HighBits() //nolint:gosec // only bits count
+func (c *column) decimal(text []byte) bool {
+	n, ok := jsonscan.Decimal(text, c.precision, c.scale)
+	c.nums = append(c.nums, int64(n.LowBits()), n.HighBits()) //nolint:gosec // only bits count
 	return ok
 }
 
-func (c *cell) floating(text []byte, k kind) (ok bool) {
+func (c *column) floating(text []byte) (ok bool) {
 	var f float64
-	if k == floatKind {
+	if c.kind == floatKind {
 		var short float32
 		short, ok = jsonscan.Float(text)
 		f = float64(short)
 	} else {
 		f, ok = jsonscan.Double(text)
 	}
-	c.n = int64(math.Float64bits(f)) //nolint:gosec // only bits count
+	c.num(int64(math.Float64bits(f))) //nolint:gosec // only bits count
 	return ok
 }
 
-func floatText(col *column, c *cell, text []byte) bool {
+func (c *column) floatText(text []byte) bool {
 	f := 0.0
 	switch string(text) {
 	case "NaN":
@@ -223,44 +232,8 @@ func floatText(col *column, c *cell, text []byte) bool {
 	case "-Infinity":
 		f = math.Inf(-1)
 	default:
-		return jsonscan.IsNumber(text) && c.floating(text, col.kind)
+		return jsonscan.IsNumber(text) && c.floating(text)
 	}
-	c.n = int64(math.Float64bits(f)) //nolint:gosec // only bits count
+	c.num(int64(math.Float64bits(f))) //nolint:gosec // only bits count
 	return true
-}
-
-// append puts the cell, which fits, into the column's builder.
-func (col *column) append(c *cell) {
-	if c.state != full {
-		col.builder.AppendNull()
-		return
-	}
-	switch col.kind {
-	case longKind:
-		col.builder.(*array.Int64Builder).Append(c.n)
-	case stringKind:
-		col.builder.(*array.StringBuilder).BinaryBuilder.Append(c.b)
-	case timestampKind, timestamptzKind:
-		col.builder.(*array.TimestampBuilder).Append(arrow.Timestamp(c.n))
-	case doubleKind:
-		col.builder.(*array.Float64Builder).Append(math.Float64frombits(uint64(c.n))) //nolint:gosec // only bits count
-	case floatKind:
-		col.builder.(*array.Float32Builder).Append(float32(math.Float64frombits(uint64(c.n)))) //nolint:gosec // only bits count
-	case intKind:
-		col.builder.(*array.Int32Builder).Append(int32(c.n)) //nolint:gosec // inRange told so
-	case booleanKind:
-		col.builder.(*array.BooleanBuilder).Append(c.n != 0)
-	case dateKind:
-		col.builder.(*array.Date32Builder).Append(arrow.Date32(c.n)) //nolint:gosec // inRange told so
-	case timeKind:
-		col.builder.(*array.Time64Builder).Append(arrow.Time64(c.n))
-	case decimalKind:
-		col.builder.(*array.Decimal128Builder).Append(decimal128.New(c.high, uint64(c.n))) //nolint:gosec // only bits count
-	case binaryKind:
-		col.builder.(*array.BinaryBuilder).Append(c.b)
-	case uuidKind:
-		col.builder.(*extensions.UUIDBuilder).Append(uuid.UUID(c.b))
-	default:
-		col.builder.AppendNull()
-	}
 }

@@ -32,8 +32,6 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"tarn/embedded/record"
 	"tarn/embedded/record/envelope"
@@ -51,19 +49,18 @@ type Column struct {
 type Decoder struct {
 	columns []column
 	at      map[string]int
-	cells   []cell // of the record in hand
 	scan    jsonscan.Scanner
-	texts   []byte // what the cells in hand had to have unescaped or decoded
-	change  bool   // the record in hand is a change event
+	texts   []byte   // what had to be unescaped, of the value in hand
+	misfits []misfit // of the row in hand
+	change  bool     // the row in hand is of a change event
 	rows    int
-	before  int // rows of the Arrays before
 }
 
 // New returns a decoder without rows.
 func New(columns []Column) *Decoder {
-	d := &Decoder{columns: make([]column, len(columns)), at: make(map[string]int, len(columns)), cells: make([]cell, len(columns))}
+	d := &Decoder{columns: make([]column, len(columns)), at: make(map[string]int, len(columns))}
 	for i, c := range columns {
-		d.columns[i] = newColumn(c, array.NewBuilder(memory.DefaultAllocator, table.ArrowType(c.Type)))
+		d.columns[i] = newColumn(c)
 		d.at[c.Name] = i
 	}
 	return d
@@ -73,7 +70,16 @@ func New(columns []Column) *Decoder {
 // record cannot be read, nothing is appended.
 func (d *Decoder) JSON(value []byte) error {
 	d.change = false
-	return d.row(value)
+	if len(value) == 0 {
+		return errors.New("the record has no value")
+	}
+	d.scan.Reset(value)
+	d.members(&d.scan)
+	if err := d.scan.End(); err != nil {
+		d.cut()
+		return fmt.Errorf("the value is no JSON object: %w", err)
+	}
+	return d.end()
 }
 
 // The operations that have no row.
@@ -91,8 +97,16 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 	if value == nil {
 		return 0, nil
 	}
-	e, err := envelope.Split(value)
+	d.change = true
+	// Nearly always it is the row in after that counts: it is read where it stands.
+	var read []byte
+	e, err := envelope.SplitAfter(&d.scan, value, func(rest []byte) {
+		d.cut()
+		d.members(&d.scan)
+		read = rest
+	})
 	if err != nil {
+		d.cut()
 		return 0, err
 	}
 	object, side := e.After, "after"
@@ -101,66 +115,53 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 	case 'd':
 		object, side = e.Before, "before"
 	case opTruncate, opMessage:
+		d.cut()
 		return e.Op, nil
 	default:
+		d.cut()
 		return 0, fmt.Errorf("a change event with op %q, which is not known", e.Op)
 	}
 	if object == nil {
+		d.cut()
 		return 0, fmt.Errorf("a change event with op %q and no row in %s", e.Op, side)
 	}
-	d.change = true
-	if err := d.row(object); err != nil {
-		return 0, err
+	if len(read) == 0 || &read[0] != &object[0] {
+		d.cut()
+		d.scan.Reset(object) // which is known to be valid
+		d.members(&d.scan)
 	}
-	return e.Op, nil
+	return e.Op, d.end()
 }
 
 // Rows is how many rows were appended since the last Arrays.
 func (d *Decoder) Rows() int { return d.rows }
 
-// Time is a timestamp of the row appended last, in microseconds since 1970; ok is false for null
-// and for a column that is no timestamp.
+// Time is a timestamp of the row appended last, in microseconds since 1970; ok is false for null,
+// for a column that is no timestamp, and without a row since the last Arrays.
 func (d *Decoder) Time(column int) (micros int64, ok bool) {
-	c := &d.cells[column]
-	k := d.columns[column].kind
-	return c.n, c.state == full && (k == timestampKind || k == timestamptzKind)
+	c := &d.columns[column]
+	last := d.rows - 1
+	if last < 0 || c.kind != timestampKind && c.kind != timestamptzKind || c.isNull(last) {
+		return 0, false
+	}
+	return c.nums[last], true
 }
 
 // Arrays takes what was appended and begins anew. The caller releases them.
 func (d *Decoder) Arrays() []arrow.Array {
 	out := make([]arrow.Array, len(d.columns))
 	for i := range d.columns {
-		out[i] = d.columns[i].builder.NewArray()
+		c := &d.columns[i]
+		out[i] = c.array(table.ArrowType(c.is), c.kind)
+		c.vector = c.grown(c.kind)
 	}
-	d.before, d.rows = d.rows, 0
+	d.rows = 0
 	return out
 }
 
-// row reads an object and appends it if all of it can be read.
-func (d *Decoder) row(object []byte) error {
-	clear(d.cells)
-	d.texts = d.texts[:0]
-	d.members(object)
-	if err := d.scan.End(); err != nil {
-		if len(object) == 0 {
-			return errors.New("the record has no value")
-		}
-		return fmt.Errorf("the value is no JSON object: %w", err)
-	}
-	for i := range d.cells {
-		if d.cells[i].state >= misfit {
-			return d.misfit(i)
-		}
-	}
-	d.append()
-	return nil
-}
-
-// members reads the members into the cells. Columns are looked for first where the record before
-// had them: in their order.
-func (d *Decoder) members(object []byte) {
-	s := &d.scan
-	s.Reset(object)
+// members reads the members of an object into the row in hand. Columns are looked for first in
+// their order, as most records have them.
+func (d *Decoder) members(s *jsonscan.Scanner) {
 	next := 0
 	for more := s.Open(); more; more = s.More() {
 		i := next
@@ -171,16 +172,19 @@ func (d *Decoder) members(object []byte) {
 			}
 		}
 		next = i + 1
-		d.fill(i, s.Value())
+		v := s.Value()
+		if v.Kind == jsonscan.Invalid {
+			return
+		}
+		d.fill(i, v)
 	}
 }
 
 // named finds a column by what stands between the quotes; -1 for none.
 func (d *Decoder) named(raw []byte, escaped bool) int {
 	if escaped {
-		from := len(d.texts)
-		d.texts = jsonscan.Unescape(d.texts, raw)
-		raw = d.texts[from:]
+		d.texts = jsonscan.Unescape(d.texts[:0], raw)
+		raw = d.texts
 	}
 	if i, ok := d.at[string(raw)]; ok {
 		return i
@@ -188,29 +192,42 @@ func (d *Decoder) named(raw []byte, escaped bool) int {
 	return -1
 }
 
-// append puts the cells into the builders.
-func (d *Decoder) append() {
-	if d.rows == 0 && d.before > 0 {
-		for i := range d.columns {
-			d.columns[i].builder.Reserve(d.before)
-		}
+// end appends the row in hand if all of its values fit.
+func (d *Decoder) end() error {
+	if len(d.misfits) > 0 {
+		err := d.refusal(d.misfits[0])
+		d.cut()
+		return err
 	}
 	for i := range d.columns {
-		d.columns[i].append(&d.cells[i])
+		if c := &d.columns[i]; c.n == d.rows {
+			c.null(c.kind)
+		}
 	}
 	d.rows++
+	return nil
+}
+
+// cut takes the row in hand back.
+func (d *Decoder) cut() {
+	d.misfits = d.misfits[:0]
+	for i := range d.columns {
+		if c := &d.columns[i]; c.n > d.rows {
+			c.cut(d.rows, c.kind)
+		}
+	}
 }
 
 // shownBytesMax bounds what an error shows of a value.
 const shownBytesMax = 80
 
-func (d *Decoder) misfit(i int) error {
-	c := &d.columns[i]
-	if d.cells[i].state == unsent {
+func (d *Decoder) refusal(m misfit) error {
+	c := &d.columns[m.column]
+	if m.unsent {
 		return fmt.Errorf("column %s: the source did not send the value, which had not changed (%s); let it send whole rows, in PostgreSQL by REPLICA IDENTITY FULL",
 			c.name, envelope.Unavailable)
 	}
-	value, rest := d.cells[i].b, ""
+	value, rest := m.raw, ""
 	if len(value) > shownBytesMax {
 		value, rest = value[:shownBytesMax], "…"
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,42 +150,30 @@ func referenceMoment(typ record.Type, text string) (string, bool) {
 		at, err := time.Parse(time.DateOnly, text)
 		return strconv.FormatInt(at.Unix()/86400, 10), err == nil && at.Year() > 0
 	}
-	layouts := []string{"15:04:05"}
-	if typ != record.Time {
-		layouts = nil
-		for _, gap := range []string{"T", " "} {
-			for _, clock := range []string{"15:04", "15:04:05"} {
-				for _, zone := range []string{"", "Z", "-07", "-0700", "-07:00"} {
-					layouts = append(layouts, "2006-01-02"+gap+clock+zone)
-				}
+	if typ == record.Time {
+		text = "1970-01-01T" + text
+	}
+	clocks, zones := []string{"15:04", "15:04:05"}, []string{"", "Z", "-07", "-0700", "-07:00"}
+	if typ == record.Time {
+		clocks, zones = clocks[1:], zones[:1]
+	}
+	if !moment.MatchString(text) {
+		return "", false
+	}
+	for _, clock := range clocks { // a fraction is read behind the seconds
+		for _, zone := range zones {
+			at, err := time.Parse("2006-01-02"+text[10:11]+clock+zone, text)
+			if err == nil {
+				year := at.UTC().Year()
+				return strconv.FormatInt(at.UnixMicro(), 10), at.Year() > 0 && year >= 1 && year <= 9999 && at.Nanosecond()%1000 == 0
 			}
 		}
 	}
-	// A fraction is taken behind the seconds though the layout has none.
-	fraction := 0
-	if _, behind, has := strings.Cut(text, "."); has {
-		fraction = 1 + len(behind) - len(strings.TrimLeft(behind, "0123456789"))
-	}
-	if fraction == 1 || fraction > 10 || strings.Contains(text, ",") {
-		return "", false
-	}
-	for _, layout := range layouts {
-		at, err := time.Parse(layout, text)
-		zone := layout[strings.LastIndexAny(layout, "45")+1:]
-		if err != nil || len(text) != len(layout)+fraction || zone != "" && zone != "Z" && strings.HasSuffix(text, "Z") {
-			continue
-		}
-		if len(zone) > 1 && text[len(text)-len(zone)+1:][:2] == "24" || len(zone) > 3 && strings.HasSuffix(text, "60") || at.Nanosecond()%1000 != 0 {
-			return "", false
-		}
-		if typ == record.Time {
-			return strconv.FormatInt(at.Sub(at.Truncate(24*time.Hour)).Microseconds(), 10), true
-		}
-		year := at.UTC().Year()
-		return strconv.FormatInt(at.UnixMicro(), 10), at.Year() > 0 && year >= 1 && year <= 9999
-	}
 	return "", false
 }
+
+// moment is the shape of what a timestamp may be; package time is laxer in places.
+var moment = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?$`)
 
 // values are seeds for one column each.
 var values = []string{

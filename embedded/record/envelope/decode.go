@@ -16,9 +16,17 @@ var ErrMalformed = errors.New("not a change event")
 
 // Split takes an envelope apart without decoding rows. It accepts {"schema":…,"payload":…} too.
 func Split(value []byte) (Event, error) {
-	e, payload, err := split(value)
+	var s jsonscan.Scanner
+	return SplitAfter(&s, value, nil)
+}
+
+// SplitAfter is Split by a scanner, which lets a reader have the object of `after` in the same
+// pass: row is called where one begins, is given the text from there on, and takes the object. It is
+// the event's After in the end if the two begin at the same byte, for of two members the last counts.
+func SplitAfter(s *jsonscan.Scanner, value []byte, row func(rest []byte)) (Event, error) {
+	e, payload, err := split(s, value, row)
 	if err == nil && e.Op == 0 && len(payload) > 0 && payload[0] == '{' {
-		e, _, err = split(payload)
+		e, _, err = split(s, payload, row)
 	}
 	if err != nil {
 		return Event{}, err
@@ -30,13 +38,19 @@ func Split(value []byte) (Event, error) {
 }
 
 // split reads the members of the envelope; of two with one name the last counts.
-func split(value []byte) (e Event, payload []byte, err error) {
-	var s jsonscan.Scanner
+func split(s *jsonscan.Scanner, value []byte, row func(rest []byte)) (e Event, payload []byte, err error) {
 	var before, after, source, op, millis, inner jsonscan.Value
 	s.Reset(value)
 	for more := s.Open(); more; more = s.More() {
 		name := plain(s.Name())
-		v := s.Value()
+		if row != nil && string(name) == "after" {
+			if rest := s.Object(); rest != nil {
+				row(rest)
+				after = jsonscan.Value{Kind: jsonscan.Object, Raw: rest[:s.Since(rest)]}
+				continue
+			}
+		}
+		v := *s.Value()
 		switch string(name) {
 		case "before":
 			before = v
@@ -119,7 +133,7 @@ func Decode(s *record.Schema, object []byte, row record.Row) (out record.Row, ex
 			continue
 		}
 		next = i + 1
-		if row[i], err = cell(s.Columns[i].Type, &v); err != nil {
+		if row[i], err = cell(s.Columns[i].Type, v); err != nil {
 			return nil, nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
 	}

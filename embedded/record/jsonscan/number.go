@@ -1,7 +1,6 @@
 package jsonscan
 
 import (
-	"bytes"
 	"math/big"
 	"math/bits"
 	"strconv"
@@ -163,7 +162,7 @@ func floating(text []byte, size int) (float64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	if len(text) <= 7 || bytes.ContainsAny(text, ".eE") { // 24 bits hold seven digits
+	if len(text) <= 7 || !integral(text) { // 24 bits hold seven digits
 		return f, true
 	}
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
@@ -175,6 +174,16 @@ func floating(text []byte, size int) (float64, bool) {
 	}
 	back, accuracy := new(big.Float).SetFloat64(f).Int(nil)
 	return f, accuracy == big.Exact && back.Cmp(whole) == 0
+}
+
+// integral tells whether a JSON number has neither point nor exponent.
+func integral(text []byte) bool {
+	for _, c := range text {
+		if c == '.' || c|0x20 == 'e' {
+			return false
+		}
+	}
+	return true
 }
 
 // IsNumber tells whether the text is a JSON number and nothing else.

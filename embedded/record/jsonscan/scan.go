@@ -50,6 +50,7 @@ type Scanner struct {
 	deep    []uint64
 	fault   string
 	at      int
+	v       Value
 }
 
 // Reset begins with a text.
@@ -86,6 +87,17 @@ func (s *Scanner) peek() byte {
 	}
 	return 0
 }
+
+// Object is the text from an object on that begins here; nil where none does.
+func (s *Scanner) Object() []byte {
+	if s.peek() != '{' {
+		return nil
+	}
+	return s.b[s.i:]
+}
+
+// Since is how many bytes the scanner has gone since Object gave the rest.
+func (s *Scanner) Since(rest []byte) int { return s.i - (len(s.b) - len(rest)) }
 
 // Open enters the object that begins here. It tells whether there is a member.
 func (s *Scanner) Open() bool {
@@ -166,34 +178,34 @@ func (s *Scanner) Name() (raw []byte, escaped bool) {
 	return raw, escaped
 }
 
-// Value goes behind the value that begins here, whatever it is.
-func (s *Scanner) Value() Value {
+// Value goes behind the value that begins here, whatever it is. What it returns is the scanner's
+// own, until the next one is asked for.
+func (s *Scanner) Value() *Value {
 	c := byte(0)
 	if s.i < len(s.b) {
 		if c = s.b[s.i]; c <= ' ' {
 			c = s.peek()
 		}
 	}
-	from := s.i
-	switch c {
-	case '"':
-		escaped := s.text()
-		if s.fault != "" {
-			return Value{}
-		}
-		return Value{Kind: Text, Escaped: escaped, Raw: s.b[from:s.i:s.i]}
-	case '{', '[':
+	v, from := &s.v, s.i
+	switch {
+	case c == '"':
+		v.Kind, v.Escaped = Text, s.text()
+	case c == '{':
 		s.nested()
-		if s.fault != "" {
-			return Value{}
-		}
-		kind := Object
-		if c == '[' {
-			kind = Array
-		}
-		return Value{Kind: kind, Raw: s.b[from:s.i:s.i]}
+		v.Kind = Object
+	case c == '[':
+		s.nested()
+		v.Kind = Array
+	default:
+		s.scalar(c)
 	}
-	return s.scalar(c)
+	if s.fault != "" {
+		*v = Value{}
+		return v
+	}
+	v.Raw = s.b[from:s.i:s.i]
+	return v
 }
 
 // End checks that nothing but white space is left, and that all of it is UTF-8. It returns Err.
@@ -209,37 +221,34 @@ func (s *Scanner) End() error {
 }
 
 // scalar takes a value that is no text and has no parts.
-func (s *Scanner) scalar(c byte) Value {
-	switch c {
-	case 'n':
-		return s.word("null", Null)
-	case 't':
-		return s.word("true", True)
-	case 'f':
-		return s.word("false", False)
-	}
-	if c != '-' && (c < '0' || c > '9') {
+func (s *Scanner) scalar(c byte) {
+	switch {
+	case c-'0' <= 9 || c == '-':
+		s.number()
+	case c == 'n':
+		s.word("null", Null)
+	case c == 't':
+		s.word("true", True)
+	case c == 'f':
+		s.word("false", False)
+	default:
 		s.fail("want a value")
-		return Value{}
 	}
-	return s.number()
 }
 
-func (s *Scanner) word(w string, kind Kind) Value {
+func (s *Scanner) word(w string, kind Kind) {
 	end := s.i + len(w)
 	if end > len(s.b) || string(s.b[s.i:end]) != w {
 		s.fail("want a value")
-		return Value{}
+		return
 	}
-	raw := s.b[s.i:end:end]
-	s.i = end
-	return Value{Kind: kind, Raw: raw}
+	s.i, s.v.Kind = end, kind
 }
 
 // plainDigits are as many digits as surely fit 64 bits.
 const plainDigits = 18
 
-func (s *Scanner) number() Value {
+func (s *Scanner) number() {
 	b, from, i := s.b, s.i, s.i
 	if b[i] == '-' {
 		i++
@@ -250,16 +259,15 @@ func (s *Scanner) number() Value {
 		i++
 	}
 	if i == first || b[first] == '0' && i > first+1 {
-		s.i = i
 		s.fail("want a number")
-		return Value{}
+		return
 	}
 	plain := i-first <= plainDigits
 	if i < len(b) && b[i] == '.' {
 		plain = false
 		if i = digits(b, i+1); i < 0 {
 			s.fail("want a digit behind the point")
-			return Value{}
+			return
 		}
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
@@ -269,14 +277,14 @@ func (s *Scanner) number() Value {
 		}
 		if i = digits(b, i); i < 0 {
 			s.fail("want a digit in the exponent")
-			return Value{}
+			return
 		}
 	}
-	s.i = i
 	if b[from] == '-' {
 		n = -n
 	}
-	return Value{Kind: Number, Plain: plain, Int: n, Raw: b[from:i:i]}
+	s.i = i
+	s.v.Kind, s.v.Plain, s.v.Int = Number, plain, n
 }
 
 // digits goes behind one digit or more; -1 where there is none.
@@ -301,7 +309,14 @@ const (
 func (s *Scanner) text() (escaped bool) {
 	b, i, high := s.b, s.i+1, s.high
 	for {
-		for i+8 <= len(b) {
+		for {
+			if i+8 > len(b) {
+				for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+					high |= uint64(b[i])
+					i++
+				}
+				break
+			}
 			w := binary.LittleEndian.Uint64(b[i:])
 			high |= w
 			quote, slash := w^('"'*lowBits), w^('\\'*lowBits)
@@ -312,17 +327,14 @@ func (s *Scanner) text() (escaped bool) {
 			}
 			i += 8
 		}
-		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-			high |= uint64(b[i])
-			i++
+		if i < len(b) && b[i] == '"' {
+			s.i, s.high = i+1, high
+			return escaped
 		}
 		s.i = i
 		switch {
 		case i >= len(b):
 			s.fail("text without end")
-		case b[i] == '"':
-			s.i, s.high = i+1, high
-			return escaped
 		case b[i] == '\\':
 			if n := escape(b[i+1:]); n > 0 {
 				i += 1 + n
@@ -341,7 +353,10 @@ func (s *Scanner) text() (escaped bool) {
 func (s *Scanner) nested() {
 	base := s.depth
 	for {
-		switch c := s.peek(); c {
+		c := s.peek()
+		switch c {
+		case '"':
+			s.text()
 		case '{', '[':
 			if !s.push(c) {
 				return
@@ -353,10 +368,14 @@ func (s *Scanner) nested() {
 				s.Name()
 			}
 			continue
-		case '"':
-			s.text()
 		default:
 			s.scalar(c)
+		}
+		if s.i < len(s.b) && s.b[s.i] == ',' { // mostly
+			if s.i++; s.object() {
+				s.Name()
+			}
+			continue
 		}
 		if s.leave(base) {
 			return
