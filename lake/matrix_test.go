@@ -46,6 +46,7 @@ type deed struct {
 	// look renders what a reader sees; a deed changes that from one text to another.
 	look func(h *house) string
 	wide bool // takes long: some of its operations are enough, but for -deep
+	bare bool // writes to the catalog alone, which no hook is asked for
 }
 
 // injection is what goes wrong, and when.
@@ -109,7 +110,7 @@ func deeds() []deed {
 			return err
 		}
 	}
-	return []deed{
+	return append(namingDeeds(three), []deed{
 		{name: "append", prepare: three, look: lookTable, do: committing(table.Change{Rows: numbered(100, 1, 10), Properties: map[string]string{"p": "after"}})},
 		{name: "upsert", prepare: three, look: lookTable, do: committing(upsert)},
 		{name: "upsert with a new column", prepare: three, look: lookTable, do: committing(widening), wide: true},
@@ -130,7 +131,7 @@ func deeds() []deed {
 				h.t.Fatal(err)
 			}
 		}, look: lookView, do: viewing("SELECT 1")},
-	}
+	}...)
 }
 
 // many makes a table of a hundred manifests and 64 snapshots, so that the next commit merges the former and
@@ -405,7 +406,7 @@ func TestEveryFailedOperation(t *testing.T) {
 				}
 				t.Logf("%s: %v of fewer than %d operations", w.name, s, n)
 			}
-			if b.faults == 0 {
+			if b.faults == 0 && !d.bare {
 				t.Fatal("is the hook asked at all?")
 			}
 		})
