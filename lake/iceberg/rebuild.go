@@ -136,39 +136,75 @@ func (w *ward) gather() ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []entry
+	var all []found
 	for _, folder := range folders {
 		dir := filepath.Dir(folder)
-		e := entry{id: table.Ident{Namespace: strings.TrimSuffix(filepath.Base(filepath.Dir(dir)), ".db"), Name: filepath.Base(dir)}}
-		path, err := w.newest(folder)
+		f := found{entry: entry{id: w.root.NameIn(dir)}}
+		path, meta, err := w.newest(folder)
 		if err == nil && path == "" {
 			path, err = w.newestView(folder)
-			e.view = true
+			f.view = true
 		}
 		if err != nil {
 			return nil, err
 		}
-		if path != "" {
-			e.location = w.root.URI(path)
-			out = append(out, e)
+		if path == "" {
+			continue
 		}
+		f.location = w.root.URI(path)
+		if meta != nil {
+			f.uuid, f.at = meta.TableUUID().String(), meta.LastUpdatedMillis()
+			if name := meta.Properties()[table.PropName]; name != "" {
+				f.id, f.says = table.ParseIdent(name), true
+			}
+		}
+		all = append(all, f)
 	}
-	return out, nil
+	return distinct(all), nil
+}
+
+// found is a folder of the warehouse with a table or view in it.
+type found struct {
+	entry
+	uuid string
+	at   int64 // its last change
+	says bool  // its metadata says its name; else that is the folder's
+}
+
+// distinct gives each name to one: to the one whose metadata says it, and to the newer of two. The
+// other is of a table that was dropped or has made way, and comes under a name with its uuid.
+func distinct(all []found) []entry {
+	slices.SortStableFunc(all, func(a, b found) int {
+		if a.says != b.says {
+			return map[bool]int{true: -1, false: 1}[a.says]
+		}
+		return cmp.Compare(b.at, a.at)
+	})
+	var out []entry
+	for _, f := range all {
+		if slices.ContainsFunc(out, func(e entry) bool { return e.id == f.id }) {
+			const part = 8
+			f.id.Name += "__" + f.uuid[:min(part, len(f.uuid))]
+		}
+		out = append(out, f.entry)
+	}
+	return out
 }
 
 // newest is a table's newest metadata file: the highest version of the table that was written
 // last. A file that cannot be read counts where it lies above those of that table.
-func (w *ward) newest(folder string) (string, error) {
+// The metadata is nil for one that cannot be read.
+func (w *ward) newest(folder string) (string, icetable.Metadata, error) {
 	files, err := metadataFiles(folder)
 	if err != nil || len(files) == 0 {
-		return "", err
+		return "", nil, err
 	}
 	var last icetable.Metadata
 	metas := map[string]icetable.Metadata{}
 	for _, f := range files {
 		one, bad, err := w.edition(f)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if bad == nil {
 			metas[f] = one.meta
@@ -178,9 +214,9 @@ func (w *ward) newest(folder string) (string, error) {
 		}
 	}
 	if last == nil {
-		return files[0], nil
+		return files[0], nil, nil
 	}
-	return slices.MaxFunc(files, func(a, b string) int {
+	newest := slices.MaxFunc(files, func(a, b string) int {
 		rank := func(f string) (own bool, at int64) {
 			m := metas[f]
 			if m == nil {
@@ -197,7 +233,8 @@ func (w *ward) newest(folder string) (string, error) {
 			return -1
 		}
 		return cmp.Or(cmp.Compare(version(a), version(b)), cmp.Compare(atA, atB))
-	}), nil
+	})
+	return newest, metas[newest], nil
 }
 
 // newestView is a view's last metadata; "" for a folder that holds none.
