@@ -3,7 +3,6 @@ package landing
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -49,9 +48,6 @@ func inspect(r *record.Record) (e event, err error) {
 	if r.Value == nil {
 		e.tombstone = true
 		return e, nil
-	}
-	if !utf8.Valid(r.Value) || !json.Valid(r.Value) {
-		return e, refusal("the value is no JSON")
 	}
 	if e.Event, err = envelope.Split(r.Value); err != nil {
 		return e, refusal(err.Error())

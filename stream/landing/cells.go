@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"bytes"
 	"math"
 	"time"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/jsonscan"
 	"tarn/lake/table"
 )
 
@@ -27,14 +29,16 @@ func normal(t record.Type, v record.Value) (record.Value, bool) {
 		return v, v.Kind == record.BoolKind
 	case record.Int, record.Date:
 		if t == record.Date && v.Kind == record.TextKind {
-			return parseTime(time.DateOnly, v, func(at time.Time) int64 { return at.Unix() / 86400 })
+			days, ok := jsonscan.Date(v.B)
+			return integer(days), ok
 		}
 		return v, v.Kind == record.IntKind && v.I >= math.MinInt32 && v.I <= math.MaxInt32
 	case record.Long, record.Time, record.Timestamp:
 		return v, v.Kind == record.IntKind
 	case record.TimestampTZ:
 		if v.Kind == record.TextKind {
-			return parseTime(time.RFC3339Nano, v, time.Time.UnixMicro)
+			micros, ok := instant(v.B)
+			return integer(micros), ok
 		}
 		return v, v.Kind == record.IntKind
 	case record.Float:
@@ -71,33 +75,19 @@ func double(v record.Value) (record.Value, bool) {
 	return v, false
 }
 
-func parseTime(layout string, v record.Value, unit func(time.Time) int64) (record.Value, bool) {
-	at, err := time.Parse(layout, string(v.B))
-	return record.Value{Kind: record.IntKind, I: unit(at)}, err == nil
+// instant reads RFC 3339. What is finer than a microsecond is cut off: Tarn's own letters tell nanoseconds.
+func instant(text []byte) (micros int64, ok bool) {
+	at, err := time.Parse(time.RFC3339Nano, string(text))
+	return at.UnixMicro(), err == nil
 }
 
-// parseDecimal reads a decimal that fits without rounding.
+// parseDecimal reads a decimal that fits without rounding: no exponent, and no digit, not
+// even a zero, behind the last that the column has.
 func parseDecimal(text []byte, precision, scale int) (decimal128.Num, bool) {
-	whole, fraction, digits := 0, 0, 0
-	for i, c := range text {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-			if whole < 0 {
-				fraction++
-			}
-		case c == '.' && whole == 0:
-			whole = -1
-		case (c == '-' || c == '+') && i == 0:
-		default:
-			return decimal128.Num{}, false
-		}
-	}
-	if digits == 0 || fraction > scale {
+	if point := bytes.IndexByte(text, '.'); point >= 0 && len(text)-point-1 > scale || bytes.ContainsAny(text, "eE") {
 		return decimal128.Num{}, false
 	}
-	n, err := decimal128.FromString(string(text), int32(precision), int32(scale)) //nolint:gosec // at most 38
-	return n, err == nil && n.FitsInPrecision(int32(precision))                   //nolint:gosec // see above
+	return jsonscan.Decimal(text, precision, scale)
 }
 
 // put appends a cell that normal gave for the builder's column type.

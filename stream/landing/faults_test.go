@@ -69,7 +69,7 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 		}
 	}
 	for offset, want := range map[string]string{
-		"0": "the value is no JSON", "1": "no header tarn.pos", "2": "the source left out column berth",
+		"0": "not a change event: want '{' at byte 0", "1": "no header tarn.pos", "2": "the source left out column berth",
 		"3": "a key column that may not be null is null, or of another type", "4": "schema 999 is not known",
 	} {
 		if got[offset] != want {

@@ -31,6 +31,7 @@ type plainSink struct {
 	w       *way
 	table   table.Table // nil until the first commit tells the columns
 	records []plainRecord
+	fields  fields
 }
 
 type plainRecord struct {
@@ -40,7 +41,7 @@ type plainRecord struct {
 	object    bool
 }
 
-func newPlainSink(w *way) sink { return &plainSink{w: w} }
+func newPlainSink(w *way) sink { return &plainSink{w: w, fields: newFields()} }
 
 func (s *plainSink) open(ctx context.Context) (table.Table, error) {
 	id := bronzeIdent(s.w.key.topic, s.w.config)
@@ -65,7 +66,7 @@ func (s *plainSink) take(ctx context.Context, id table.Ident, columns []table.Co
 
 func (s *plainSink) add(_ context.Context, f *feed, r *record.Record) error {
 	one := plainRecord{partition: f.number, r: *r}
-	one.fields, one.object = fieldsOf(r.Value)
+	one.fields, one.object = s.fields.of(r.Value)
 	s.records = append(s.records, one)
 	return nil
 }
@@ -82,7 +83,7 @@ func (s *plainSink) change(ctx context.Context) (table.Table, table.Change, erro
 	if s.table != nil {
 		have = s.table.Columns()
 	}
-	columns, adds := infer(have, s.records)
+	columns, adds := infer(have, s.fields.members, s.records)
 	if s.table == nil {
 		columns = slices.Concat(systemColumns, adds, plainOwn)
 		if err := s.take(ctx, bronzeIdent(s.w.key.topic, s.w.config), columns); err != nil {
@@ -91,7 +92,7 @@ func (s *plainSink) change(ctx context.Context) (table.Table, table.Change, erro
 		if columns = s.table.Columns(); len(columns) == len(systemColumns)+len(adds)+len(plainOwn) {
 			adds = nil
 		} else { // it was there after all
-			columns, adds = infer(columns, s.records)
+			columns, adds = infer(columns, s.fields.members, s.records)
 		}
 	}
 	c.AddColumns = adds
@@ -108,11 +109,13 @@ func (s *plainSink) change(ctx context.Context) (table.Table, table.Change, erro
 func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error) {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, table.ArrowSchema(columns))
 	defer b.Release()
-	at := map[string]int{} // source name -> column
+	for _, m := range s.fields.members {
+		m.column = -1
+	}
 	own := func(name string) int { return columnNamed(columns, name) }
 	for i, c := range columns {
-		if !isPlainOwn(strings.ToLower(c.Name)) {
-			at[sourceName(c)] = i
+		if m := s.fields.members[sourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
+			m.column = i
 		}
 	}
 	system := make([]array.Builder, len(systemColumns))
@@ -126,12 +129,16 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 	for i := range s.records {
 		one := &s.records[i]
 		clear(cells)
-		extra := map[string]json.RawMessage{}
-		for _, f := range one.fields {
-			c, ok := at[f.name]
-			if !ok || !f.into(&columns[c], &cells[c]) {
-				extra[f.name] = f.raw
+		var extra map[string]json.RawMessage
+		for k := range one.fields {
+			f := &one.fields[k]
+			if f.column >= 0 && into(&f.v, &columns[f.column], &cells[f.column]) {
+				continue
 			}
+			if extra == nil {
+				extra = map[string]json.RawMessage{}
+			}
+			extra[f.name] = f.v.Raw
 		}
 		if misfits += len(extra); len(extra) > 0 {
 			raw, err := json.Marshal(extra)
@@ -153,4 +160,4 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 	return b.NewRecordBatch(), misfits, nil
 }
 
-func (s *plainSink) committed() { s.records = nil }
+func (s *plainSink) committed() { s.records, s.fields = nil, newFields() }

@@ -2,7 +2,6 @@ package landing
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -79,9 +78,6 @@ func (s *systemSink) read(ctx context.Context, r *record.Record) error {
 	}
 	if err != nil {
 		return err
-	}
-	if !json.Valid(r.Value) {
-		return refusal("the value is no JSON")
 	}
 	if s.row, _, err = envelope.Decode(schema, r.Value, s.row); err != nil {
 		return refusal(err.Error())

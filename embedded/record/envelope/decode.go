@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 
 	"tarn/embedded/record"
 	"tarn/embedded/record/jsonscan"
@@ -201,14 +200,10 @@ func cell(t record.Type, v *jsonscan.Value) (record.Value, error) {
 }
 
 func integer(v *jsonscan.Value) (int64, error) {
-	if v.Plain {
-		return v.Int, nil
+	if n, ok := v.Integer(); ok && v.Kind == jsonscan.Number {
+		return n, nil
 	}
-	n, err := strconv.ParseInt(string(v.Raw), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %.40q is no integer of 64 bits", ErrMalformed, v.Raw)
-	}
-	return n, nil
+	return 0, fmt.Errorf("%w: %.40q is no integer of 64 bits", ErrMalformed, v.Raw)
 }
 
 // double reads a number, or the three texts for what JSON has no number.
@@ -221,9 +216,9 @@ func double(v *jsonscan.Value, text []byte) (float64, error) {
 	case "-Infinity":
 		return math.Inf(-1), nil
 	}
-	f, err := strconv.ParseFloat(string(v.Raw), 64)
-	if err != nil || v.Kind != jsonscan.Number {
-		return 0, fmt.Errorf("%w: %.40q is no number", ErrMalformed, v.Raw)
+	f, ok := jsonscan.Double(v.Raw)
+	if !ok || v.Kind != jsonscan.Number {
+		return 0, fmt.Errorf("%w: %.40q is no number that a double holds", ErrMalformed, v.Raw)
 	}
 	return f, nil
 }

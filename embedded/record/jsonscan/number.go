@@ -147,6 +147,15 @@ func Decimal(text []byte, precision, scale int) (decimal128.Num, bool) {
 	return n, true
 }
 
+// Integer is a Number that is written as an integer of 64 bits, without point and exponent.
+func (v *Value) Integer() (int64, bool) {
+	if v.Plain {
+		return v.Int, true
+	}
+	n, err := strconv.ParseInt(string(v.Raw), 10, 64)
+	return n, err == nil
+}
+
 // Double reads a JSON number as the double nearest to it: a fraction is what doubles are for.
 // A whole number, without point and exponent, must be held to the last digit.
 func Double(text []byte) (float64, bool) { return floating(text, 64) }
