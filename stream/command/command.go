@@ -102,12 +102,19 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		Bus: p.o.Bus, Tables: p.o.Tables, Own: topics, Clocks: clocks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
 		MemoryBytes: p.o.MemoryBytes, Clock: p.o.Clock, Log: p.o.Log,
 	}
+	p.mu.Unlock()
+	if err := p.finish(ctx); err != nil {
+		p.o.Log.Warn("a pipeline that was made anew is not in its place yet", "error", err.Error())
+	}
+	p.mu.Lock()
 	for _, d := range p.defs {
-		p.start(d)
+		if p.runs[d.ID] == nil {
+			p.start(d)
+		}
 	}
 	p.mu.Unlock()
 	ready()
-	<-ctx.Done()
+	p.follow(ctx)
 	p.mu.Lock()
 	runs := p.runs
 	p.runs = map[string]*exec.Run{}
@@ -118,6 +125,20 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 	}
 	wg.Wait()
 	return p.closePlanner()
+}
+
+// follow looks after pipelines that are made anew until ctx ends.
+func (p *Pipelines) follow(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.watch(ctx)
+		}
+	}
 }
 
 // load reads the definitions back.
@@ -308,5 +329,5 @@ func (p *Pipelines) forget(ctx context.Context, d pipeline.Definition) error {
 	p.mu.Lock()
 	delete(p.defs, d.ID)
 	p.mu.Unlock()
-	return state.Remove(p.o.Dir + "/" + d.ID + ".duckdb")
+	return state.Remove(p.statePath(d))
 }

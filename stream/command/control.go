@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -89,8 +88,13 @@ func (p *Pipelines) pause(ctx context.Context, d pipeline.Definition, paused boo
 
 // drop ends a pipeline for good; with its table, which else stays and belongs to nobody.
 func (p *Pipelines) drop(ctx context.Context, d pipeline.Definition, withTable bool) error {
+	if next, ok := p.building(d.ID); ok {
+		if err := p.drop(ctx, next, true); err != nil {
+			return err
+		}
+	}
 	p.stop(d.ID)
-	if err := p.release(ctx, d, withTable); err != nil {
+	if err := p.release(ctx, d, withTable || d.Replaces != ""); err != nil {
 		p.mu.Lock()
 		p.start(d)
 		p.mu.Unlock()
@@ -99,11 +103,7 @@ func (p *Pipelines) drop(ctx context.Context, d pipeline.Definition, withTable b
 	if err := p.forget(ctx, d); err != nil {
 		return err
 	}
-	for _, t := range p.o.Bus.Topics() {
-		for _, one := range t.Partitions() {
-			one.Hold("pipeline:"+d.ID, math.MaxInt64)
-		}
-	}
+	p.unhold(d)
 	return nil
 }
 
@@ -262,11 +262,7 @@ func (p *Pipelines) release(ctx context.Context, d pipeline.Definition, withTabl
 		return nil
 	}
 	if withTable {
-		if tables, ok := p.o.Tables.(interface {
-			Drop(ctx context.Context, id table.Ident, owner string) error
-		}); ok {
-			return tables.Drop(ctx, d.Into, d.ID)
-		}
+		return p.o.Tables.Drop(ctx, d.Into, d.ID)
 	}
 	_, err = t.Commit(ctx, table.Change{Owner: d.ID, Properties: map[string]string{table.PropOwner: ""}})
 	return err

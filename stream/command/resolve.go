@@ -181,6 +181,13 @@ func (p *Pipelines) job(ctx context.Context, d pipeline.Definition) (exec.Job, e
 	if err != nil {
 		return exec.Job{}, err
 	}
+	if d.Head != "" && c.Verb == "ALTER PIPELINE" { // a new body behind the old head
+		head, err := sqltext.ParseContinuous(d.Head)
+		if err != nil {
+			return exec.Job{}, err
+		}
+		c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
+	}
 	return p.prepare(ctx, c, d.Statement)
 }
 

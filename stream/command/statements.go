@@ -25,6 +25,7 @@ func (p *Pipelines) Commands() []pipeline.Command {
 	return []pipeline.Command{
 		{Verbs: []string{"CREATE SOURCE", "CREATE TABLE"}, Run: p.createSource},
 		{Verbs: []string{"CREATE MATERIALIZED VIEW", "CREATE PIPELINE", "INSERT INTO"}, Run: p.create},
+		{Verbs: []string{"ALTER PIPELINE"}, Run: p.alter},
 		{Verbs: []string{"EXPLAIN CREATE MATERIALIZED VIEW", "EXPLAIN CREATE PIPELINE", "EXPLAIN INSERT INTO"}, Run: p.explain},
 		{Verbs: []string{
 			"SHOW PIPELINES", "SHOW SOURCES", "PAUSE PIPELINE", "RESUME PIPELINE", "DROP PIPELINE", "DROP MATERIALIZED VIEW", "DROP SOURCE",

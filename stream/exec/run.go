@@ -12,7 +12,6 @@ package exec
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -152,9 +151,6 @@ func (r *Run) run(stop, work context.Context) {
 		if err == nil || work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
 			return
 		}
-		if errors.Is(err, state.ErrUnusable) {
-			err = r.again(err)
-		}
 		if r.Status().Epoch > before {
 			wait = backoffMin
 		}
@@ -205,7 +201,10 @@ func (r *Run) session(stop, work context.Context) (err error) {
 	if r.keeps() {
 		o.Path, o.TempDir = r.statePath(), filepath.Join(r.o.Dir, r.ID+".tmp")
 	}
-	if s.state, err = r.openState(work, o); err != nil {
+	if s.state, err = r.openState(work, o); errors.Is(err, state.ErrUnusable) {
+		return r.unusable(s.table, err)
+	}
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.state.Close()) }()
@@ -242,10 +241,15 @@ func (r *Run) memory() int64 {
 	return max(least, r.o.MemoryBytes/int64(max(1, r.share())))
 }
 
-// again sets a state that is of no use aside where nothing of it is in the table yet.
-func (r *Run) again(err error) error {
-	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name,
-		fmt.Sprintf("say ALTER PIPELINE %s REBUILD: it is made again from the log", r.Name))}
+// unusable is what to do about a state that is of no use. One of which the table has nothing is begun
+// anew; else the pipeline is made anew beside the table.
+func (r *Run) unusable(t table.Table, err error) error {
+	if _, committed := t.Property(r.epochProperty()); !committed {
+		r.log.Warn("the state is set aside, and made again from the log", "error", err.Error())
+		return errors.Join(err, state.SetAside(r.statePath(), r.o.Clock.Now()))
+	}
+	r.update(func(s *pipeline.Status) { s.Unusable = true })
+	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name, "it is being made anew from the log, and its table is as it was")}
 }
 
 // loop takes what comes until stop.

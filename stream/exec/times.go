@@ -230,5 +230,9 @@ func (s *session) lag() {
 			lag += max(0, p.Stable()-c.part(p.Number()).Next)
 		}
 	}
-	s.update(func(st *pipeline.Status) { st.LagRecords = lag + int64(s.rows) })
+	lag += int64(s.rows)
+	s.update(func(st *pipeline.Status) {
+		st.LagRecords = lag
+		st.Caught = lag < tickRowsMax && s.state.Progress.Epoch > 0 || lag == 0
+	})
 }

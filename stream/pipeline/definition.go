@@ -27,7 +27,11 @@ type Definition struct {
 	Owner     string      `json:"owner"`
 	Into      table.Ident `json:"into"`
 	Paused    bool        `json:"paused,omitempty"`
-	CreatedAt time.Time   `json:"created_at"`
+	// Head is the statement that made it first, where Statement is an ALTER PIPELINE.
+	Head string `json:"head,omitempty"`
+	// Replaces is the id of the pipeline whose place it takes when it has caught up.
+	Replaces  string    `json:"replaces,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // The states of a pipeline.
@@ -55,6 +59,8 @@ type Status struct {
 	StateRows                 int64         // rows of its operators' state, as of a moment ago
 	TickTime                  time.Duration // of the last tick
 	CommittedAt               time.Time     // of the last commit of its table since start
+	Caught                    bool          // it has read nearly all that there is, and committed it
+	Unusable                  bool          // its state is of no use, and its table has rows: it must be made anew
 }
 
 // Answer is what a command answers: rows of columns, or a tag alone.
