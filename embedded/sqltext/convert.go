@@ -43,8 +43,8 @@ func (c *converter) refuseAt(offset int, hint, format string, args ...any) error
 
 // before is the last of a word's places before an offset, or the offset.
 func (c *converter) before(offset int, words ...string) int {
-	for i := len(c.tokens) - 1; i >= 0; i-- {
-		if t := c.tokens[i]; t.Offset <= offset && slices.ContainsFunc(words, t.Is) {
+	for _, t := range slices.Backward(c.tokens) {
+		if t.Offset <= offset && slices.ContainsFunc(words, t.Is) {
 			return t.Offset
 		}
 	}

@@ -28,10 +28,21 @@ var tableFunctions = map[string]bool{
 // Allowed tells whether a statement may call this scalar, aggregate or window function.
 func Allowed(name string) bool { return functions[strings.ToLower(name)] }
 
+// elsewhere are functions of other engines, with what to write here.
+var elsewhere = map[string]string{
+	"unix_timestamp": "write epoch(time), in seconds, or epoch_ms(time)", "from_unixtime": "write to_timestamp(seconds)",
+	"to_timestamp_ltz": "write to_timestamp(seconds)", "date_format": "write strftime(time, '%Y-%m-%d')", "to_char": "write strftime(time, '%Y-%m-%d')",
+	"to_date": "write text::DATE, or strptime(text, '%Y-%m-%d')", "split_index": "write split_part(text, separator, n), which counts from 1",
+	"charindex": "write strpos(text, part)", "proctime": hintClock,
+}
+
 // functionHint is what to do about a function that may not be called.
 func functionHint(name string, ofTables bool) string {
 	known := functions
 	if hint := windowHint(name); hint != "" {
+		return hint
+	}
+	if hint := elsewhere[strings.ToLower(name)]; hint != "" {
 		return hint
 	}
 	if ofTables {

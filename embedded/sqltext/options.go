@@ -33,8 +33,10 @@ var streamOptions = map[string]option{
 	"topic":        {},
 	"format":       {values: formats},
 	"value.format": {name: "format", values: formats},
-	"scan.startup.mode": {values: map[string]string{"earliest": "earliest", "earliest-offset": "earliest", "latest": "latest", "latest-offset": "latest"},
-		hint: "write 'earliest' or 'latest'"},
+	"scan.startup.mode": {
+		values: map[string]string{"earliest": "earliest", "earliest-offset": "earliest", "latest": "latest", "latest-offset": "latest"},
+		hint:   "write 'earliest' or 'latest'",
+	},
 	"idle_timeout":                {span: true, off: true},
 	"scan.watermark.idle-timeout": {name: "idle_timeout", span: true},
 	"flush_timeout":               {span: true, off: true},

@@ -37,6 +37,7 @@ func (p *Parser) Query(ctx context.Context, body string) (*Query, error) {
 	if err := p.judge(ctx, source, root.clone()); err != nil {
 		return nil, err
 	}
+	root.plainTruths()
 	c := &converter{source: source, tokens: tokens}
 	q, err := c.query(root.get("node"), nil)
 	if err != nil {
@@ -66,11 +67,42 @@ func (p *Parser) judge(ctx context.Context, source string, root *tree) error {
 }
 
 // SQL renders e, with each subexpression whose Key is in swap replaced by that column's name
-// (quoted as needed by SQL itself).
+// (quoted as needed by SQL itself). The text is read again, and must mean what e does.
 func (p *Parser) SQL(ctx context.Context, e *Expr, swap map[string]string) (string, error) {
 	node := e.swapped(e.node.clone(), swap, nil)
 	node.set("alias", text(""))
-	return p.expression(ctx, node.appendTo(nil))
+	out, err := p.expression(ctx, node.appendTo(nil))
+	if err != nil {
+		return "", err
+	}
+	again, err := p.reread(ctx, out)
+	if err != nil {
+		return "", err
+	}
+	if again != out {
+		return "", fault.Newf(fault.Invalid, "write it in another way", "an expression of the pipeline cannot be taken apart: it reads %q once and %q then", out, again)
+	}
+	return out, nil
+}
+
+// reread parses the text of an expression as a pipeline's and renders it: it must be one
+// item of a SELECT of nothing.
+func (p *Parser) reread(ctx context.Context, out string) (string, error) {
+	root, err := p.parse(ctx, "SELECT "+out)
+	if err != nil {
+		return "", err
+	}
+	node := root.get("node")
+	items := node.get("select_list").list()
+	if len(items) != 1 || node.get("from_table").get("type").str() != "EMPTY" || items[0].get("alias").str() != "" ||
+		!neutralBut(node, "select_list", "from_table", "aggregate_handling") || !neutralBut(root, "node") {
+		return "", fault.Newf(fault.Invalid, "write it in another way", "an expression of the pipeline cannot be taken apart: %q", out)
+	}
+	check := checker{converter: &converter{source: "SELECT " + out}}
+	if err := check.expression(items[0], false); err != nil {
+		return "", err
+	}
+	return p.expression(ctx, items[0].appendTo(nil))
 }
 
 // foreign refuses what no parser at hand knows, before it says less of it.

@@ -256,6 +256,37 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
+// TestSQLAgain: what is written out is read as the same, in every form that a pipeline takes.
+func TestSQLAgain(t *testing.T) {
+	tell := teller{t, newParser(t)}
+	for _, item := range []string{
+		"-1", "- a", "1e300", "0.1", "123456789012345678901234567890", "'it''s'", "'\n\t\\'", "E'\\n'", "$$x$$", "NULL", "true", "'\\x00'::BLOB", "DATE '2026-01-01'", "TIMESTAMP '2026-01-01 00:00:00.123456'",
+		"TIMESTAMPTZ '2026-01-01 00:00:00+02'", "INTERVAL '10' SECOND", "INTERVAL '1 day 2 hours'", "INTERVAL (a) DAY", "ts + INTERVAL 3 MONTH", "a IN (1, 2, NULL)", "a NOT IN ('x')", "a BETWEEN 1 AND 2",
+		"a NOT BETWEEN 1 AND 2", "a LIKE 'x%'", "a NOT ILIKE 'x' ESCAPE '!'", "a SIMILAR TO 'x.*'", "a ~ 'x'", "a IS DISTINCT FROM b", "a IS NOT DISTINCT FROM b", "NOT a", "a IS NOT NULL", "a IS TRUE", "a IS NOT FALSE", "a IS UNKNOWN",
+		"CASE a WHEN 1 THEN 'x' ELSE 'y' END", "CASE WHEN a THEN 1 END", "coalesce(a, b, 0)", "nullif(a, b)", "if(a, b, c)", "ifnull(a, b)", "a // b", "a / b", "a % b", "a ** b", "a || 'x'", "a ^ 2", "a & b | c", "~a", "a << 2", "@a",
+		"[1, 2, a]", "{'k': a, 'q r': 1}", "MAP {'a': 1}", "a[1]", "a[1:2]", "a[-1:]", "s.f", "(s).f", "struct_pack(x := a)", "list_transform(l, x -> x + 1)", "list_filter(l, lambda x: x > a)", "[x FOR x IN l IF x > 1]",
+		"j -> '$.a'", "j ->> '$.a'", "json_extract_string(j, '$.a')", "(j -> 'a') = b", "CAST(a AS DECIMAL(10,2))", "a::VARCHAR[]", "TRY_CAST(a AS INTEGER)", "a::STRUCT(x INTEGER, \"y z\" VARCHAR)", "extract(year FROM ts)", "date_trunc('hour', ts)",
+		"ts AT TIME ZONE 'UTC'", "epoch(ts)", "strftime(ts, '%Y')", "substring(a FROM 1 FOR 2)", "position('a' IN b)", "trim(BOTH 'x' FROM a)", "\"old\"", "\"group\"", "\"a \"\"b\"", "\"Ünder\"", "t.\"order\"", "count(*)", "count(DISTINCT a)",
+		"sum(a) FILTER (WHERE b > 1)", "median(a) + 1", "(a, b) = (1, 2)", "row(a, b)", "grouping(a)", "TRY(a / b)", "concat_ws(',', a, b)", "greatest(a, b)", "array[1, 2]", "a.b.c.d",
+		"try_strptime(a, '%Y')", "1 = 1 AND (2 = 2 OR NOT 3 = 3)", "(a = b) IS NULL", "- (- 1)", "-(-a)", "2 - -1", "1::HUGEINT", "'x'::UUID", "1.5::FLOAT", "'infinity'::DOUBLE", "1_000",
+	} {
+		q, err := tell.Query(context.Background(), "SELECT "+item+" FROM t GROUP BY x")
+		if err != nil {
+			t.Errorf("%s: %v", item, err)
+			continue
+		}
+		out, err := tell.SQL(context.Background(), q.Items[0].Expr, nil)
+		if err != nil {
+			t.Errorf("%s: %v", item, err)
+			continue
+		}
+		again, err := tell.Query(context.Background(), "SELECT "+out+" FROM t GROUP BY x")
+		if err != nil || again.Items[0].Expr.Key() != q.Items[0].Expr.Key() {
+			t.Errorf("%s became %s: %v\n%s\n%s", item, out, err, q.Items[0].Expr.Key(), again.Items[0].Expr.Key())
+		}
+	}
+}
+
 // TestAliases: a name that is taken for an alias is told, for DuckDB takes a column first.
 func TestAliases(t *testing.T) {
 	tell := teller{t, newParser(t)}

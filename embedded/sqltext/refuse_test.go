@@ -24,6 +24,7 @@ func TestQueryRefuses(t *testing.T) {
 		{"SELECT «»nextval('x') FROM t", "nextval", "arguments"},
 		{"SELECT «»version() FROM t", "version", "leave"},
 		{"SELECT «»uuid() FROM t", "uuid", "column"},
+		{"SELECT «»UNIX_TIMESTAMP(CAST(a AS STRING)) FROM t", "unix_timestamp", "epoch(time)"},
 		{"SELECT «»unnest(l) FROM t", "more rows", "list"},
 		{"SELECT «»string_agg(a, ',') FROM t", "string_agg", "median"},
 		{"SELECT «»first(a) FROM t", "first", "median"},

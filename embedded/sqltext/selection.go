@@ -149,7 +149,7 @@ func (s *selection) group(node *tree) error {
 	list, sets := node.get("group_expressions").list(), node.get("group_sets").list()
 	switch handling := node.get("aggregate_handling").str(); {
 	case handling == "FORCE_AGGREGATES" && len(list) == 0:
-		return s.groupAll(node)
+		return s.groupAll()
 	case handling != "STANDARD_HANDLING":
 		return s.refuse(node.get("select_list"), "write GROUP BY with the columns", "this GROUP BY cannot be used in a pipeline")
 	case len(sets) > 1 || len(sets) == 1 && (len(sets[0].items) != len(list) || len(list) == 0):
@@ -189,7 +189,7 @@ func (s *selection) groupTarget(g *tree) (*tree, error) {
 	return s.items[at-1], nil
 }
 
-func (s *selection) groupAll(node *tree) error {
+func (s *selection) groupAll() error {
 	for i, item := range s.query.Items {
 		switch {
 		case item.Star:

@@ -1,6 +1,7 @@
 package sqltext_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,17 +26,23 @@ const nexmarkBid = "CREATE TABLE bid (auction BIGINT, bidder BIGINT, price BIGIN
 
 func TestParseStream(t *testing.T) {
 	for _, c := range []struct{ statement, want string }{
-		{"CREATE SOURCE bids (auction BIGINT, bidder BIGINT, price BIGINT, ts TIMESTAMP(3),\n WATERMARK FOR ts AS ts - INTERVAL '4' SECOND)\n" +
-			"WITH (connector='kafka', topic='bids', 'scan.startup.mode'='earliest', idle_timeout='10s', on_error='dead_letter');",
-			"bids auction:BIGINT bidder:BIGINT price:BIGINT ts:TIMESTAMP key= wm=ts-4s connector=kafka idle_timeout=10s on_error=dead_letter scan.startup.mode=earliest topic=bids"},
+		{
+			"CREATE SOURCE bids (auction BIGINT, bidder BIGINT, price BIGINT, ts TIMESTAMP(3),\n WATERMARK FOR ts AS ts - INTERVAL '4' SECOND)\n" +
+				"WITH (connector='kafka', topic='bids', 'scan.startup.mode'='earliest', idle_timeout='10s', on_error='dead_letter');",
+			"bids auction:BIGINT bidder:BIGINT price:BIGINT ts:TIMESTAMP key= wm=ts-4s connector=kafka idle_timeout=10s on_error=dead_letter scan.startup.mode=earliest topic=bids",
+		},
 		{nexmarkBid, "bid auction:BIGINT bidder:BIGINT price:BIGINT channel:VARCHAR url:VARCHAR dateTime:TIMESTAMPTZ extra:VARCHAR key= wm=dateTime-4s connector=kafka format=json on_error=skip scan.startup.mode=earliest topic=bid"},
-		{"create source if not exists s.orders (id int primary key, amt decimal(10,2) not null comment 'x', at timestamp with time zone, b bytes, watermark for at as at)\n" +
-			"with (connector = 'kafka', topic = orders, properties.bootstrap.server = 'h:1', scan.startup.mode = 'latest') FORMAT DEBEZIUM ENCODE JSON",
-			"s.orders? id:INTEGER amt:DECIMAL(10,2) at:TIMESTAMPTZ b:BLOB key=id wm=at-0s connector=kafka format=debezium-json scan.startup.mode=latest topic=orders"},
-		{"CREATE TABLE o (a STRING, `B` INT, c DOUBLE PRECISION, d CHARACTER VARYING(3), e TIME(0), f JSONB, CONSTRAINT pk PRIMARY KEY (`b`, A) NOT ENFORCED,\n" +
-			"g TIMESTAMP(6) WITHOUT TIME ZONE, h TIMESTAMP(3) WITH LOCAL TIME ZONE, WATERMARK FOR g AS g - INTERVAL '1 minute 30 seconds')\n" +
-			"WITH ('connector'='kafka','topic'='t','value.format'='debezium-json','scan.watermark.idle-timeout'='1 min')",
-			"o a:VARCHAR B:INTEGER c:DOUBLE d:VARCHAR e:TIME f:VARCHAR g:TIMESTAMP h:TIMESTAMPTZ key=B,a wm=g-1m30s connector=kafka format=debezium-json idle_timeout=1m0s topic=t"},
+		{
+			"create source if not exists s.orders (id int primary key, amt decimal(10,2) not null comment 'x', at timestamp with time zone, b bytes, watermark for at as at)\n" +
+				"with (connector = 'kafka', topic = orders, properties.bootstrap.server = 'h:1', scan.startup.mode = 'latest') FORMAT DEBEZIUM ENCODE JSON",
+			"s.orders? id:INTEGER amt:DECIMAL(10,2) at:TIMESTAMPTZ b:BLOB key=id wm=at-0s connector=kafka format=debezium-json scan.startup.mode=latest topic=orders",
+		},
+		{
+			"CREATE TABLE o (a STRING, `B` INT, c DOUBLE PRECISION, d CHARACTER VARYING(3), e TIME(0), f JSONB, CONSTRAINT pk PRIMARY KEY (`b`, A) NOT ENFORCED,\n" +
+				"g TIMESTAMP(6) WITHOUT TIME ZONE, h TIMESTAMP(3) WITH LOCAL TIME ZONE, WATERMARK FOR g AS g - INTERVAL '1 minute 30 seconds')\n" +
+				"WITH ('connector'='kafka','topic'='t','value.format'='debezium-json','scan.watermark.idle-timeout'='1 min')",
+			"o a:VARCHAR B:INTEGER c:DOUBLE d:VARCHAR e:TIME f:VARCHAR g:TIMESTAMP h:TIMESTAMPTZ key=B,a wm=g-1m30s connector=kafka format=debezium-json idle_timeout=1m0s topic=t",
+		},
 		{"CREATE SOURCE s (a INT) WITH (topic='t', flush_timeout='off', late_policy='Global')", "s a:INTEGER key= wm= flush_timeout=off late_policy=global topic=t"},
 	} {
 		s, err := sqltext.ParseStream(c.statement)
@@ -68,7 +75,7 @@ func (r refusal) check(t *testing.T, parse func(string) error) {
 	t.Helper()
 	before, after, marked := strings.Cut(r.statement, "«»")
 	err := parse(before + after)
-	f, ok := err.(*fault.Error)
+	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		t.Errorf("%s: %v", r.statement, err)
 		return
@@ -122,14 +129,20 @@ func TestParseStreamRefuses(t *testing.T) {
 
 func TestParseContinuous(t *testing.T) {
 	for _, c := range []struct{ statement, want string }{
-		{"CREATE MATERIALIZED VIEW hot AS SELECT auction, count(*) n, window_start FROM HOP(bids, ts, INTERVAL '2 SECONDS', INTERVAL '10 SECONDS') GROUP BY ALL EMIT ON WINDOW CLOSE;",
-			"CREATE MATERIALIZED VIEW hot>hot cols= key= [] close SELECT auction, count(*) n, window_start FROM HOP(bids, ts, INTERVAL '2 SECONDS', INTERVAL '10 SECONDS') GROUP BY ALL"},
-		{"INSERT INTO silver.bid_10s SELECT auction, max(price) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end",
-			"INSERT silver.bid_10s>silver.bid_10s cols= key= [] SELECT auction, max(price) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end"},
+		{
+			"CREATE MATERIALIZED VIEW hot AS SELECT auction, count(*) n, window_start FROM HOP(bids, ts, INTERVAL '2 SECONDS', INTERVAL '10 SECONDS') GROUP BY ALL EMIT ON WINDOW CLOSE;",
+			"CREATE MATERIALIZED VIEW hot>hot cols= key= [] close SELECT auction, count(*) n, window_start FROM HOP(bids, ts, INTERVAL '2 SECONDS', INTERVAL '10 SECONDS') GROUP BY ALL",
+		},
+		{
+			"INSERT INTO silver.bid_10s SELECT auction, max(price) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end",
+			"INSERT silver.bid_10s>silver.bid_10s cols= key= [] SELECT auction, max(price) FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end",
+		},
 		{"insert into t (a, `b`) with x as (select 1) select * from x", "INSERT t>t cols=a,b key= [] with x as (select 1) select * from x"},
 		{"INSERT INTO t (SELECT 1)", "INSERT t>t cols= key= [] (SELECT 1)"},
-		{"CREATE PIPELINE enrich INTO silver.orders KEY (id, \"n o\") WITH (retention = '7d', on_error = skip) AS SELECT o.*, c.region FROM orders o JOIN customers c ON o.cust = c.id",
-			"CREATE PIPELINE enrich>silver.orders cols= key=id,n o [on_error=skip retention=168h0m0s] SELECT o.*, c.region FROM orders o JOIN customers c ON o.cust = c.id"},
+		{
+			"CREATE PIPELINE enrich INTO silver.orders KEY (id, \"n o\") WITH (retention = '7d', on_error = skip) AS SELECT o.*, c.region FROM orders o JOIN customers c ON o.cust = c.id",
+			"CREATE PIPELINE enrich>silver.orders cols= key=id,n o [on_error=skip retention=168h0m0s] SELECT o.*, c.region FROM orders o JOIN customers c ON o.cust = c.id",
+		},
 		{"CREATE MATERIALIZED VIEW IF NOT EXISTS gold.x (a, b) WITH (late_policy='global') AS FROM t SELECT 1 -- end\n", "CREATE MATERIALIZED VIEW gold.x>gold.x? cols=a,b key= [late_policy=global] FROM t SELECT 1"},
 		{"ALTER PIPELINE gold.paid AS SELECT 2 EMIT ON WINDOW CLOSE", "ALTER PIPELINE gold.paid>gold.paid cols= key= [] close SELECT 2"},
 	} {
@@ -190,9 +203,11 @@ func TestParsePipelineCommand(t *testing.T) {
 
 // FuzzParse: any text is read or refused, and a body lies where it is said to be.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{nexmarkBid, "INSERT INTO t (a) SELECT 1 EMIT ON WINDOW CLOSE", "CREATE PIPELINE p INTO t KEY (a) WITH (retention='7d') AS SELECT 1",
+	for _, s := range []string{
+		nexmarkBid, "INSERT INTO t (a) SELECT 1 EMIT ON WINDOW CLOSE", "CREATE PIPELINE p INTO t KEY (a) WITH (retention='7d') AS SELECT 1",
 		"CREATE SOURCE s (a DECIMAL(3,1) PRIMARY KEY, t TIMESTAMP, WATERMARK FOR t AS t - INTERVAL 5 SECOND) WITH (topic=t, idle_timeout=10s) FORMAT PLAIN ENCODE JSON",
-		"CREATE MATERIALIZED VIEW x(a) AS FROM t", "DROP PIPELINE IF EXISTS a.b.c", "ALTER PIPELINE x AS SELECT `a`"} {
+		"CREATE MATERIALIZED VIEW x(a) AS FROM t", "DROP PIPELINE IF EXISTS a.b.c", "ALTER PIPELINE x AS SELECT `a`",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, statement string) {

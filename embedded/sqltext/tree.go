@@ -250,3 +250,19 @@ func (t *tree) appendTo(b []byte) []byte {
 	}
 	return append(b, t.raw...)
 }
+
+// plainTruths writes IS TRUE and the like, which DuckDB's parser gives a constant of its own, as the
+// word true is parsed.
+func (t *tree) plainTruths() {
+	value := t.get("value")
+	if word := value.get("value"); t.get("class").str() == "CONSTANT" && word != nil && (word.raw == "true" || word.raw == "false") {
+		child := object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", t.get("query_location"),
+			"value", object("type", object("id", text("VARCHAR"), "type_info", scalar("null")), "is_null", scalar("false"), "value", text(word.raw[:1])))
+		*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
+			"child", child, "cast_type", object("id", text("BOOLEAN"), "type_info", scalar("null")), "try_cast", scalar("false"))
+		return
+	}
+	for _, item := range t.items {
+		item.plainTruths()
+	}
+}

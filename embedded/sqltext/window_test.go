@@ -65,10 +65,16 @@ func TestWindowSQL(t *testing.T) {
 	day := 24 * time.Hour
 	times := []int64{0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001, 1767830400_000_000, -777_777_777_777_777, 123_456_789_012_345, 59_999_999, 60_000_000}
 	for _, w := range []sqltext.Window{
-		{Kind: "TUMBLE", Size: 10 * time.Second}, {Kind: "TUMBLE", Size: 7 * day}, {Kind: "TUMBLE", Size: 7 * day, Shift: -3 * day},
-		{Kind: "TUMBLE", Size: time.Hour, Shift: 90 * time.Minute}, {Kind: "TUMBLE", Size: 1500 * time.Millisecond},
-		{Kind: "HOP", Size: 10 * time.Second, Slide: 2 * time.Second}, {Kind: "HOP", Size: 10 * time.Second, Slide: 3 * time.Second},
-		{Kind: "HOP", Size: 7 * day, Slide: 2 * day, Shift: day}, {Kind: "HOP", Size: 2 * time.Second, Slide: 5 * time.Second}, {Kind: "HOP", Size: time.Minute, Slide: time.Minute},
+		{Kind: "TUMBLE", Size: 10 * time.Second},
+		{Kind: "TUMBLE", Size: 7 * day},
+		{Kind: "TUMBLE", Size: 7 * day, Shift: -3 * day},
+		{Kind: "TUMBLE", Size: time.Hour, Shift: 90 * time.Minute},
+		{Kind: "TUMBLE", Size: 1500 * time.Millisecond},
+		{Kind: "HOP", Size: 10 * time.Second, Slide: 2 * time.Second},
+		{Kind: "HOP", Size: 10 * time.Second, Slide: 3 * time.Second},
+		{Kind: "HOP", Size: 7 * day, Slide: 2 * day, Shift: day},
+		{Kind: "HOP", Size: 2 * time.Second, Slide: 5 * time.Second},
+		{Kind: "HOP", Size: time.Minute, Slide: time.Minute},
 	} {
 		w.Column = `t"s`
 		size, slide := w.Size.Microseconds(), w.Slide.Microseconds()
