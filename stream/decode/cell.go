@@ -44,14 +44,14 @@ var kinds = map[record.Type]kind{
 
 type column struct {
 	vector
-	name, quoted     string
+	name             string
 	is               record.Type
 	kind             kind
 	precision, scale int
 }
 
 func newColumn(c Column) column {
-	out := column{name: c.Name, quoted: jsonscan.Quoted(c.Name), is: c.Type, kind: kinds[c.Type]}
+	out := column{name: c.Name, is: c.Type, kind: kinds[c.Type]}
 	if precision, scale, ok := table.Decimal(c.Type); ok {
 		out.kind, out.precision, out.scale = decimalKind, precision, scale
 	}
@@ -73,7 +73,7 @@ func (d *Decoder) fill(i int, v *jsonscan.Value) {
 		c.cut(d.rows, c.kind)
 		d.misfits = slices.DeleteFunc(d.misfits, func(m misfit) bool { return m.column == i })
 	}
-	ok, unsent := true, false
+	var ok, unsent bool
 	switch v.Kind {
 	case jsonscan.Null:
 		c.null(c.kind)
@@ -223,7 +223,7 @@ func (c *column) floating(text []byte) (ok bool) {
 }
 
 func (c *column) floatText(text []byte) bool {
-	f := 0.0
+	var f float64
 	switch string(text) {
 	case "NaN":
 		f = math.NaN()

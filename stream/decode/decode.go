@@ -48,7 +48,8 @@ type Column struct {
 // Decoder reads records one by one into columns. It is for one goroutine.
 type Decoder struct {
 	columns []column
-	at      map[string]int
+	members map[string]member
+	order   []member // of the record before, which most records have
 	scan    jsonscan.Scanner
 	texts   []byte   // what had to be unescaped, of the value in hand
 	misfits []misfit // of the row in hand
@@ -56,12 +57,23 @@ type Decoder struct {
 	rows    int
 }
 
+// member is the name of a column, or one that records have besides.
+type member struct {
+	quoted string
+	column int // -1 for none
+}
+
+// membersMax bounds the names that are remembered besides the columns'.
+const membersMax = 1000
+
 // New returns a decoder without rows.
 func New(columns []Column) *Decoder {
-	d := &Decoder{columns: make([]column, len(columns)), at: make(map[string]int, len(columns))}
+	d := &Decoder{columns: make([]column, len(columns)), members: make(map[string]member, len(columns))}
 	for i, c := range columns {
 		d.columns[i] = newColumn(c)
-		d.at[c.Name] = i
+		m := member{jsonscan.Quoted(c.Name), i}
+		d.members[c.Name] = m
+		d.order = append(d.order, m)
 	}
 	return d
 }
@@ -74,7 +86,7 @@ func (d *Decoder) JSON(value []byte) error {
 		return errors.New("the record has no value")
 	}
 	d.scan.Reset(value)
-	d.members(&d.scan)
+	d.read(&d.scan)
 	if err := d.scan.End(); err != nil {
 		d.cut()
 		return fmt.Errorf("the value is no JSON object: %w", err)
@@ -102,7 +114,7 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 	var read []byte
 	e, err := envelope.SplitAfter(&d.scan, value, func(rest []byte) {
 		d.cut()
-		d.members(&d.scan)
+		d.read(&d.scan)
 		read = rest
 	})
 	if err != nil {
@@ -128,7 +140,7 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 	if len(read) == 0 || &read[0] != &object[0] {
 		d.cut()
 		d.scan.Reset(object) // which is known to be valid
-		d.members(&d.scan)
+		d.read(&d.scan)
 	}
 	return e.Op, d.end()
 }
@@ -159,37 +171,51 @@ func (d *Decoder) Arrays() []arrow.Array {
 	return out
 }
 
-// members reads the members of an object into the row in hand. Columns are looked for first in
-// their order, as most records have them.
-func (d *Decoder) members(s *jsonscan.Scanner) {
-	next := 0
+// read reads the members of an object into the row in hand.
+func (d *Decoder) read(s *jsonscan.Scanner) {
+	n := 0
 	for more := s.Open(); more; more = s.More() {
-		i := next
-		if next >= len(d.columns) || !s.Skip(d.columns[next].quoted) {
-			if i = d.named(s.Name()); i < 0 {
-				s.Value()
-				continue
-			}
+		var i int
+		if n < len(d.order) && s.Skip(d.order[n].quoted) {
+			i = d.order[n].column
+		} else {
+			i = d.named(n)
 		}
-		next = i + 1
+		n++
 		v := s.Value()
 		if v.Kind == jsonscan.Invalid {
 			return
 		}
-		d.fill(i, v)
+		if i >= 0 {
+			d.fill(i, v)
+		}
 	}
 }
 
-// named finds a column by what stands between the quotes; -1 for none.
-func (d *Decoder) named(raw []byte, escaped bool) int {
+// named goes behind the name of the nth member, which is not the one that was looked for, and
+// returns its column, -1 for none.
+func (d *Decoder) named(n int) int {
+	raw, escaped := d.scan.Name()
 	if escaped {
 		d.texts = jsonscan.Unescape(d.texts[:0], raw)
 		raw = d.texts
 	}
-	if i, ok := d.at[string(raw)]; ok {
-		return i
+	m, ok := d.members[string(raw)]
+	if !ok {
+		if len(d.members) >= len(d.columns)+membersMax {
+			return -1
+		}
+		name := string(raw)
+		m = member{jsonscan.Quoted(name), -1}
+		d.members[name] = m
 	}
-	return -1
+	switch {
+	case n < len(d.order):
+		d.order[n] = m
+	case n == len(d.order) && n < len(d.columns)+membersMax:
+		d.order = append(d.order, m)
+	}
+	return m.column
 }
 
 // end appends the row in hand if all of its values fit.

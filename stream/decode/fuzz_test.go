@@ -22,8 +22,21 @@ import (
 )
 
 var everyColumn = []decode.Column{
-	{"b", record.Boolean}, {"i", record.Int}, {"l", record.Long}, {"f", record.Float}, {"d", record.Double}, {"m", "decimal(10,2)"}, {"n", "decimal(38,0)"},
-	{"day", record.Date}, {"t", record.Time}, {"ts", record.Timestamp}, {"tz", record.TimestampTZ}, {"s", record.String}, {"x", record.Binary}, {"u", record.UUID}, {"o\"é", "foreign"},
+	{"b", record.Boolean},
+	{"i", record.Int},
+	{"l", record.Long},
+	{"f", record.Float},
+	{"d", record.Double},
+	{"m", "decimal(10,2)"},
+	{"n", "decimal(38,0)"},
+	{"day", record.Date},
+	{"t", record.Time},
+	{"ts", record.Timestamp},
+	{"tz", record.TimestampTZ},
+	{"s", record.String},
+	{"x", record.Binary},
+	{"u", record.UUID},
+	{"o\"é", "foreign"},
 }
 
 // reference reads an object by encoding/json, big.Rat and package time. skip is true for numbers

@@ -188,13 +188,13 @@ func (s *Scanner) Value() *Value {
 		}
 	}
 	v, from := &s.v, s.i
-	switch {
-	case c == '"':
+	switch c {
+	case '"':
 		v.Kind, v.Escaped = Text, s.text()
-	case c == '{':
+	case '{':
 		s.nested()
 		v.Kind = Object
-	case c == '[':
+	case '[':
 		s.nested()
 		v.Kind = Array
 	default:
