@@ -40,6 +40,7 @@ func (b *bench) streamParts() map[string][]func(context.Context) error {
 	for _, name := range nexmark.Queries {
 		add(name, func(ctx context.Context) error { return b.streamQuery(ctx, name) })
 	}
+	add("tick", b.streamTick)
 	add("idle", b.streamIdle)
 	add("restart", b.streamRestart)
 	add("visible", b.streamVisible)
@@ -72,6 +73,10 @@ func (b *bench) streamQuery(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	bids, err := truth.bag(ctx, "SELECT count(*), 0::BIGINT FROM bid")
+	if err != nil {
+		return err
+	}
 	b.print("stream_"+name+"_rows", "%d", want.rows)
 	var ours time.Duration
 	peer := setting("TARN_BENCH_FLINK", "yes")
@@ -79,7 +84,7 @@ func (b *bench) streamQuery(ctx context.Context, name string) error {
 		if ours, err = b.onTarn(ctx, q, events, want); err != nil {
 			return fmt.Errorf("%s on Tarn: %w", name, err)
 		}
-		b.print(name+"_events_per_cpu_s", "%.0f", float64(events)/ours.Seconds())
+		b.print(name+"_events_per_cpu_s", "%.0f", float64(bids.rows)/ours.Seconds())
 	}
 	if peer == "no" {
 		return nil
@@ -140,9 +145,14 @@ func (b *bench) streamHouse(ctx context.Context, name string, events int) (*proo
 	}
 	h.Args = []string{"--listen", "auto", "--set", "memory=" + setting("TARN_BENCH_MEMORY", "2GB")}
 	if events > 0 {
-		_, err = nexmark.Fill{Data: h.Data, Events: events, Seed: streamSeed, Log: slog.New(slog.DiscardHandler)}.Run(ctx)
+		err = fillLog(ctx, h, events)
 	}
 	return h, err
+}
+
+func fillLog(ctx context.Context, h *proof.House, events int) error {
+	_, err := nexmark.Fill{Data: h.Data, Events: events, Seed: streamSeed, Log: slog.New(slog.DiscardHandler)}.Run(ctx)
+	return err
 }
 
 // project writes statements as the project's files, in the order given.
