@@ -16,14 +16,12 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/stream/landing"
 	"tarn/stream/state"
 )
 
 // The columns of a mirror that tell where a row comes from.
 const mirrorGeneration = "_generation"
-
-// mirrorReader is the reader of a topic whose offsets a mirror has.
-const mirrorReader = "landing"
 
 // bootstrap fills the state of a new pipeline with the rows of the mirrors that it reads, as of one
 // snapshot each, and notes from which offsets their topics go on (rule 14). Nothing is
@@ -76,7 +74,7 @@ func (s *session) load(ctx context.Context, number int) error {
 		return err
 	}
 	o := record.Offsets{}
-	if err := json.Unmarshal([]byte(properties[table.PropOffsets+mirrorReader]), &o); err != nil {
+	if err := json.Unmarshal([]byte(properties[table.PropOffsets+landing.Reader]), &o); err != nil {
 		return failure{fault.Wrap(err, fault.Damaged, "read the offsets of "+input.Mirror.String(), "it is no mirror that landing fills")}
 	}
 	for _, p := range topic.Partitions() {

@@ -223,7 +223,7 @@ func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, 
 	if !ok {
 		return
 	}
-	if at <= before || at <= part.Flushed {
+	if at <= before || part.Flushed != state.None && at-c.s.widest <= part.Flushed {
 		c.s.mayLate = true
 		c.kept[[2]int64{int64(partition), r.Offset}] = r.Value
 	}

@@ -35,6 +35,7 @@ type session struct {
 	rows     int
 	bytes    int
 	mayLate  bool
+	widest   int64            // of the plan's windows, in microseconds
 	sweeps   map[string]int64 // the tick is a snapshot's end
 	moved    bool             // offsets moved, with or without rows
 	lastTick time.Time
@@ -144,6 +145,11 @@ func (s *session) offsets() record.Offsets {
 // open begins to read each partition where the state stands.
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
+	for _, op := range s.plan.Operators {
+		if w := op.Windows(); w != nil {
+			s.widest = max(s.widest, w.Size.Microseconds())
+		}
+	}
 	var feeds []reader.Feed
 	for i, input := range s.job.Inputs {
 		topic, err := s.o.Bus.Topic(input.Topic)

@@ -345,15 +345,21 @@ func first(sides []*relation, r *relation) *relation {
 // place is where a relation has a column, -1 for none.
 func place(r *relation, column string) int { return slices.Index(r.columns, column) }
 
-// hash tells plans apart that cannot go on with each other's state.
+// layout counts the ways in which states were kept. Whoever changes what an operator's tables hold,
+// or mean, raises it: states of before are made again from the log then.
+const layout = 1
+
+// hash tells plans apart that cannot go on with each other's state. The texts of the operators are not in
+// it: another version of Tarn may write them otherwise, and mean the same.
 func (p *Plan) hash() string {
 	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%d\n", layout)
 	for _, s := range p.Scans {
 		_, _ = fmt.Fprintf(h, "%s %s %v %v %s %s\n", s.Relation, s.Source.Name, s.Columns, s.Source.Key, s.Source.Time, s.Source.Delay)
 	}
 	for _, o := range p.Operators {
-		_, _ = fmt.Fprintf(h, "%s %q %q\n", o.Relation(), o.Setup(), o.Tick(true))
+		_, _ = fmt.Fprintf(h, "%s %s %s\n", o.Relation(), o.Reads(), o)
 	}
-	_, _ = fmt.Fprintf(h, "%s %v %v %v\n", p.Output, p.Columns, p.Append, p.Key)
+	_, _ = fmt.Fprintf(h, "%v %v %v\n", p.Columns, p.Append, p.Key)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

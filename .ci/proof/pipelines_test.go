@@ -1,0 +1,119 @@
+package proof_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tarn/.ci/nexmark"
+	proof "tarn/.ci/proof"
+)
+
+// pipelinePoints are the hand-overs of a tick and of its publication: within the transaction of the
+// state, before and after its commit, before and within the commit of the table, and after it.
+var pipelinePoints = []string{
+	"pipeline.begun", "pipeline.applied", "pipeline.ticked", "pipeline.publishing", "lake.written", "lake.committed", "pipeline.published",
+}
+
+// pipelineEvents make about two dozen ticks for each pipeline.
+const pipelineEvents = 500_000
+
+const pipelineStatements = `
+CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, "dateTime" TIMESTAMP(3),
+  WATERMARK FOR "dateTime" AS "dateTime" - INTERVAL '4' SECOND) WITH (connector = 'kafka', topic = 'bid', format = 'json', flush_timeout = '1s');
+-- without state, and what the others are held against
+INSERT INTO gold.bids SELECT auction, bidder, price, channel, "dateTime" FROM bid;
+-- windows that close, appended
+INSERT INTO gold.tumbled SELECT auction, count(*) AS n, max(price) AS most, sum(price) AS sum, window_start
+  FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR("dateTime"), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end;
+-- groups that change, keyed: with partial answers, and with the rows themselves
+CREATE MATERIALIZED VIEW grouped AS SELECT auction % 500 AS a, count(*) AS n, sum(price) AS sum FROM bid GROUP BY auction % 500;
+CREATE MATERIALIZED VIEW counted AS SELECT channel, count(DISTINCT auction) AS auctions, median(price) AS middle FROM bid GROUP BY channel;
+`
+
+// TestPipelineKills kills the program at each hand-over, early and late, while four pipelines of every
+// kind run at once. At the end each table is the batch answer over the same events.
+func TestPipelineKills(t *testing.T) {
+	dir := t.TempDir()
+	data, project := filepath.Join(dir, "data"), filepath.Join(dir, "project")
+	must(t, os.MkdirAll(filepath.Join(project, "sql"), 0o755))
+	must(t, os.WriteFile(filepath.Join(project, "sql", "pipelines.sql"), []byte(pipelineStatements), 0o600))
+	_, err := nexmark.Fill{Data: data, Events: pipelineEvents, Seed: 42}.Run(t.Context())
+	must(t, err)
+	hits := filepath.Join(dir, "hits")
+	h := &proof.House{Binary: binary(t), Data: data, Project: project, Log: filepath.Join(dir, "log"), Env: []string{"TARN_LANDING_COMMIT_INTERVAL=200ms", "TARN_CRASH_LOG=" + hits}}
+	for _, pass := range []int{1, 3, 8} {
+		for _, point := range pipelinePoints {
+			p, err := h.Start(fmt.Sprintf("TARN_CRASH=%s:%d", point, pass))
+			must(t, err)
+			select {
+			case <-p.Done():
+				if !p.Killed() {
+					t.Fatalf("%s:%d: tarn ended by itself\n%s", point, pass, h.Tail())
+				}
+			case <-time.After(pointWithin):
+				t.Errorf("%s:%d was not come to", point, pass)
+				p.Kill()
+			}
+		}
+	}
+	content, err := os.ReadFile(hits)
+	must(t, err)
+	for _, point := range pipelinePoints {
+		if n := strings.Count(string(content), point+"\n"); n < 3 {
+			t.Errorf("killed at %s %d times, want 3", point, n)
+		}
+	}
+	p, err := h.Up(t.Context())
+	must(t, err)
+	defer p.Kill()
+	pipelinesEnd(t, p)
+}
+
+// pipelinesEnd waits until all is read and every window closed, and compares.
+func pipelinesEnd(t *testing.T, p *proof.Process) {
+	t.Helper()
+	count, sum := 0, 0
+	for e := range nexmark.Events(pipelineEvents, 42) {
+		if e.Topic == "bid" {
+			count++
+			var auction, bidder, price int
+			_, err := fmt.Sscanf(string(e.Value), `{"auction":%d,"bidder":%d,"price":%d,`, &auction, &bidder, &price)
+			must(t, err)
+			sum += price
+		}
+	}
+	equal := func(what, got, want string) {
+		t.Helper()
+		var last string
+		err := proof.Until(t.Context(), func() (bool, error) {
+			a, err := p.Numbers(t.Context(), got)
+			if err != nil {
+				return false, err
+			}
+			b, err := p.Numbers(t.Context(), want)
+			if err != nil {
+				return false, err
+			}
+			last = fmt.Sprintf("%v, want %v", a, b)
+			return fmt.Sprint(a) == fmt.Sprint(b), fmt.Errorf("%s: %s", what, last)
+		})
+		if err != nil {
+			t.Errorf("%s: %v\n%s", what, err, p.House.Tail())
+		}
+	}
+	equal("bids", "SELECT count(*), sum(price)::BIGINT FROM gold.bids", fmt.Sprintf("SELECT %d, %d", count, sum))
+	for _, c := range []struct{ table, columns, batch string }{
+		{"tumbled", "auction, n, most, sum::HUGEINT AS sum, window_start", `SELECT auction, count(*) AS n, max(price) AS most, sum(price) AS sum, window_start FROM TUMBLE(gold.bids, "dateTime", INTERVAL '10' SECOND) GROUP BY auction, window_start, window_end`},
+		{"grouped", "a, n, sum::HUGEINT AS sum", "SELECT auction % 500 AS a, count(*) AS n, sum(price) AS sum FROM gold.bids GROUP BY auction % 500"},
+		{"counted", "channel, auctions, middle", "SELECT channel, count(DISTINCT auction) AS auctions, median(price) AS middle FROM gold.bids GROUP BY channel"},
+	} {
+		got := "SELECT " + c.columns + " FROM gold." + c.table
+		equal(c.table, fmt.Sprintf("SELECT count(*) FROM ((%s) EXCEPT ALL (%s))", got, c.batch), "SELECT 0")
+		equal(c.table, fmt.Sprintf("SELECT count(*) FROM ((%s) EXCEPT ALL (%s))", c.batch, got), "SELECT 0")
+	}
+	equal("late", "SELECT count(*) FROM system.late", "SELECT 0")
+}
