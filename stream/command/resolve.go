@@ -101,6 +101,9 @@ func (n *names) stream(s stream) (*plan.Source, error) {
 		}
 		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: t})
 	}
+	if o, ok := d.Options["late_policy"]; ok && o.Value != "partition" {
+		return nil, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition'", "leave it out: a row is late by the watermark of its own partition, so that a replay gives the same answer"), s.Statement, o.Offset)
+	}
 	if d.Watermark != nil {
 		out.Time, out.Delay = d.Watermark.Column, d.Watermark.Delay
 	}
@@ -202,7 +205,10 @@ func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement
 		return exec.Job{}, within(err, statement, c.Offset)
 	}
 	if o, ok := c.Options["late_policy"]; ok && o.Value != "partition" {
-		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition': a row is late by the watermark of its own partition, so that a replay gives the same answer", "leave it out"), statement, o.Offset)
+		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition'", "leave it out: a row is late by the watermark of its own partition, so that a replay gives the same answer"), statement, o.Offset)
+	}
+	if o, ok := c.Options["retention"]; ok {
+		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "state is not removed by age yet", "leave retention out, or aggregate over windows, whose state goes when they close"), statement, o.Offset)
 	}
 	job := exec.Job{Plan: made}
 	for _, scan := range made.Scans {
