@@ -26,6 +26,12 @@ var checkShapes = map[string][]string{
 	"LAMBDA":      {"lhs", "expr"},
 }
 
+// operators are the types of OPERATOR that a pipeline knows.
+var operators = []string{
+	"OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_COALESCE", "OPERATOR_NULLIF", "OPERATOR_TRY",
+	"ARRAY_EXTRACT", "ARRAY_SLICE", "ARRAY_CONSTRUCTOR", "STRUCT_EXTRACT",
+}
+
 // checkHints are what to write instead of the others.
 var checkHints = map[string][2]string{
 	"WINDOW":               {"OVER", "take aggregates with GROUP BY, over TUMBLE or HOP where they are of a time"},
@@ -52,6 +58,9 @@ func (c *checker) expression(v *tree, inAggregate bool) error {
 	switch {
 	case class == "FUNCTION" && len(v.get("order_bys").get("orders").list()) > 0:
 		return c.refuse(v, "take count, sum, min, max or avg, which need no order", "a pipeline cannot use ORDER BY within an aggregate")
+	case class == "OPERATOR" && !slices.Contains(operators, v.get("type").str()):
+		what := strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(v.get("type").str(), "_FUNCTION"), "_", " "))
+		return c.refuse(v, hintOther, "a pipeline cannot use %s", what)
 	case !neutralBut(v, known...):
 		return c.refuse(v, hintOther, "this form of %s cannot be used in a pipeline", strings.ToLower(class))
 	case class == "COLUMN_REF":
