@@ -51,6 +51,7 @@ type Options struct {
 	Dir            string // of the state files
 	CommitInterval time.Duration
 	MemoryBytes    int64
+	Pulse          time.Duration // as in exec.Options
 	Clock          life.Clock
 	Log            *slog.Logger
 }
@@ -100,7 +101,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 	p.ctx = ctx
 	p.run = exec.Options{
 		Bus: p.o.Bus, Tables: p.o.Tables, Own: topics, Clocks: clocks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
-		MemoryBytes: p.o.MemoryBytes, Clock: p.o.Clock, Log: p.o.Log,
+		MemoryBytes: p.o.MemoryBytes, Pulse: p.o.Pulse, Clock: p.o.Clock, Log: p.o.Log,
 	}
 	p.mu.Unlock()
 	if err := p.finish(ctx); err != nil {

@@ -10,6 +10,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -38,7 +39,7 @@ const (
 	tickCPUPercent = 20 // of its interval a tick may take before the interval grows
 	stateCommits   = 50 // a second, of all pipelines together
 	commitRowsMax  = 100_000
-	pulse          = time.Second // between two looks at the clock, idle partitions, the state's size
+	pulseDefault   = time.Second
 	backoffMin     = 100 * time.Millisecond
 	backoffMax     = 10 * time.Second
 	failedRecheck  = 30 * time.Second
@@ -55,8 +56,10 @@ type Options struct {
 	CommitInterval time.Duration // of each table
 	// MemoryBytes are what the states of all pipelines may take together.
 	MemoryBytes int64
-	Clock       life.Clock
-	Log         *slog.Logger
+	// Pulse is the time between two looks for idle and quiet partitions; 0 = 1 s. Tests shorten it.
+	Pulse time.Duration
+	Clock life.Clock
+	Log   *slog.Logger
 }
 
 // Input is one scan of a plan with what fills it.
@@ -254,7 +257,7 @@ func (r *Run) unusable(t table.Table, err error) error {
 
 // loop takes what comes until stop.
 func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
-	tick, beat := time.NewTimer(time.Hour), time.NewTicker(pulse)
+	tick, beat := time.NewTimer(time.Hour), time.NewTicker(cmp.Or(s.o.Pulse, pulseDefault))
 	defer tick.Stop()
 	defer beat.Stop()
 	for {

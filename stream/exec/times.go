@@ -73,6 +73,7 @@ func (c *scan) decisions(partition int32, from, to int64) []clock.Decision {
 
 // apply takes the decisions at or before an offset.
 func (s *session) apply(c *scan, part *state.Part, list *[]clock.Decision, offset int64) {
+	before := *part
 	for len(*list) > 0 && (*list)[0].Offset <= offset {
 		switch d := (*list)[0]; d.Kind {
 		case clock.Idle:
@@ -86,8 +87,8 @@ func (s *session) apply(c *scan, part *state.Part, list *[]clock.Decision, offse
 			part.Flushed = max(part.Flushed, d.Mark)
 		}
 		*list = (*list)[1:]
-		s.moved = true
 	}
+	s.moved = s.moved || *part != before // those at the offset where it stands are applied again and again
 }
 
 // watermark is the lowest of all active partitions, and which one holds it.
