@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/nexmark/... ./.ci/proof ./.ci/soak
+PACKAGES := ./... ./.ci/bench ./.ci/nexmark/... ./.ci/oracle ./.ci/proof ./.ci/soak
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -27,7 +27,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build test test-fast lint format generate bench bench-lake bench-stream nexmark fuzz proof soak licenses clean
+.PHONY: help run build test test-fast lint format generate bench bench-lake bench-stream nexmark fuzz oracle proof soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -70,6 +70,9 @@ nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmar
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB
+	go test $(TAGS) -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N)
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)

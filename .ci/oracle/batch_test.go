@@ -1,0 +1,417 @@
+//go:build duckdb_arrow
+
+package oracle_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"tarn/embedded/duck"
+)
+
+// never is a time before all others.
+const never = math.MinInt64
+
+// clocked is what tarn.clock says of a source: by partition, in order.
+type clocked map[int32][]Decision
+
+func (a *Answer) clock(source string) clocked {
+	out := clocked{}
+	for _, d := range a.Clock {
+		if d.Topic == source {
+			out[d.Partition] = append(out[d.Partition], d)
+		}
+	}
+	return out
+}
+
+// flushed is up to where all of a source's partitions were flushed in the end.
+func (c clocked) flushed(partitions int32) int64 {
+	out := int64(math.MaxInt64)
+	for p := range partitions {
+		mark := int64(never)
+		for _, d := range c[p] {
+			if d.Kind == "flush" {
+				mark = max(mark, d.Watermark.UnixMicro())
+			}
+		}
+		out = min(out, mark)
+	}
+	return out
+}
+
+// bad tells that a pipeline that needs these columns cannot read the record.
+func (r *Rec) bad(used []string) bool {
+	if r.Junk {
+		return true
+	}
+	return !r.None && slices.ContainsFunc(used, func(name string) bool { return r.Cells[name].Bad })
+}
+
+func (r *Rec) sql(c Column) string {
+	if cell, ok := r.Cells[c.Name]; ok && !cell.Bad {
+		return cell.SQL
+	}
+	return "NULL"
+}
+
+// seen is a row with its place in the log.
+type seen struct {
+	rec       *Rec
+	partition int32
+	offset    int64
+}
+
+// inWindow is a row in one of its windows.
+type inWindow struct {
+	seen
+	begin, end int64
+	late       bool
+}
+
+// rows are those that a pipeline reads of a source: of a changelog the last of each key.
+func (s *Source) rows(used []string) (out []seen) {
+	last := map[string]int{}
+	for p := range s.Records {
+		for o := range s.Records[p] {
+			r := &s.Records[p][o]
+			if r.None || r.bad(append(used, s.Key...)) {
+				continue
+			}
+			one := seen{r, int32(p), int64(o)} //nolint:gosec // few
+			if s.Key == nil {
+				out = append(out, one)
+				continue
+			}
+			key := ""
+			for _, k := range s.Key {
+				key += r.Cells[k].SQL + "\x00"
+			}
+			if at, ok := last[key]; ok {
+				out[at].rec = nil
+			}
+			last[key] = len(out)
+			out = append(out, one)
+			if r.Gone {
+				out[len(out)-1].rec = nil
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(r seen) bool { return r.rec == nil })
+}
+
+// windowed puts the rows into windows. highest is the highest time that was believed.
+func (s *Source) windowed(w *Window, rows []seen, c clocked) (out []inWindow, highest int64) {
+	slide, size, shift := w.Slide.Microseconds(), w.Size.Microseconds(), w.Shift.Microseconds()
+	if slide == 0 {
+		slide = size
+	}
+	highest = never
+	top, flushed, at := map[int32]int64{}, map[int32]int64{}, map[int32]int{}
+	for p := range s.Partitions {
+		top[p], flushed[p] = never, never
+	}
+	delay := s.Delay.Microseconds()
+	for _, r := range rows {
+		p := r.partition
+		for list := c[p]; at[p] < len(list) && list[at[p]].Offset <= r.offset; at[p]++ {
+			mark := list[at[p]].Watermark.UnixMicro()
+			switch list[at[p]].Kind {
+			case "active":
+				top[p] = max(top[p], mark+delay)
+			case "flush":
+				flushed[p] = max(flushed[p], mark)
+			}
+		}
+		cell := r.rec.Cells["ts"]
+		if cell.SQL == "" || cell.SQL == "NULL" || cell.Bad {
+			continue
+		}
+		first := (cell.Micros-shift)/slide*slide + shift
+		if first > cell.Micros {
+			first -= slide
+		}
+		for begin := first; begin+size > cell.Micros; begin -= slide {
+			late := top[p] != never && begin+size <= top[p]-delay || flushed[p] != never && begin <= flushed[p]
+			out = append(out, inWindow{r, begin, begin + size, late})
+		}
+		if cell.Micros <= r.rec.Stamp*1000+time.Hour.Microseconds() {
+			top[p] = max(top[p], cell.Micros)
+			highest = max(highest, cell.Micros)
+		}
+	}
+	return out, highest
+}
+
+// wanted is what a case must have come to.
+type wanted struct {
+	unsettled string // the last windows were not flushed yet
+	rows      [][]*string
+	late      map[string]int // "topic partition offset begin end"
+	dead      map[string]int // "topic partition offset"
+	nulls     bool
+	deletes   bool
+	text      string
+}
+
+// want computes it.
+func (w *World) want(ctx context.Context, conn *duck.Conn, c *Case, a *Answer) (*wanted, error) {
+	out := &wanted{late: map[string]int{}, dead: map[string]int{}}
+	used := c.used()
+	flushed := int64(math.MaxInt64)
+	windows := make([][]inWindow, len(c.Legs))
+	told := map[string]bool{}
+	for i, l := range c.Legs {
+		s := w.Sources[l.Source]
+		rows := s.rows(used)
+		out.note(s, used, told)
+		if c.Window == nil {
+			if err := s.load(ctx, conn, fmt.Sprintf("src%d", i), rows); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		clock := clocked{}
+		if s.Key == nil {
+			clock = a.clock(s.Name)
+		}
+		var highest int64
+		windows[i], highest = s.windowed(c.Window, rows, clock)
+		mark := clock.flushed(s.Partitions)
+		if c.Close && mark < highest {
+			out.unsettled = fmt.Sprintf("%s was flushed up to %s, and has times up to %s", s.Name, stamp(mark), stamp(highest))
+		}
+		flushed = min(flushed, mark)
+	}
+	for i, l := range c.Legs {
+		if c.Window != nil {
+			if err := w.Sources[l.Source].loadWindows(ctx, conn, fmt.Sprintf("win%d", i), windows[i], flushed); err != nil {
+				return nil, err
+			}
+		}
+	}
+	result, late := c.batch()
+	if late != "" {
+		rows, err := texts(ctx, conn, "SELECT _source || ' ' || _p || ' ' || _o || ' ' || epoch_us(window_start) || ' ' || epoch_us(window_end) FROM ("+late+")")
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			out.late[*row[0]]++
+		}
+	}
+	columns := a.Tables[c.Name].Columns
+	names := casts(columns)
+	out.text = "SELECT " + names + " FROM (" + result + ")"
+	var err error
+	out.rows, err = texts(ctx, conn, out.text)
+	return out, err
+}
+
+func stamp(micros int64) string {
+	if micros == never {
+		return "never"
+	}
+	return time.UnixMicro(micros).UTC().Format(time.RFC3339Nano)
+}
+
+// casts gives the columns the types that the table has.
+func casts(columns []Column) string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, fmt.Sprintf("CAST(CAST(%s AS %s) AS VARCHAR)", duck.Ident(c.Name), c.Type))
+	}
+	if len(out) == 0 {
+		return "*"
+	}
+	return strings.Join(out, ", ")
+}
+
+// note finds the dead letters, and what the log had in store for the case.
+func (w *wanted) note(s *Source, used []string, told map[string]bool) {
+	if told[s.Name] {
+		return
+	}
+	told[s.Name] = true
+	for p := range s.Records {
+		for o := range s.Records[p] {
+			r := &s.Records[p][o]
+			w.deletes = w.deletes || r.Gone
+			switch {
+			case r.bad(append(used, s.Key...)):
+				w.dead[fmt.Sprintf("%s %d %d", s.Name, p, o)]++
+			case !r.None:
+				for _, name := range used {
+					if cell := r.Cells[name]; cell.SQL == "" || cell.SQL == "NULL" {
+						w.nulls = true
+					}
+				}
+			}
+		}
+	}
+}
+
+// insertMax is how many rows one INSERT takes.
+const insertMax = 500
+
+func fill(ctx context.Context, conn *duck.Conn, name, columns string, rows []string) error {
+	if err := conn.Exec(ctx, "CREATE OR REPLACE TEMP TABLE "+name+" ("+columns+")"); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(rows, insertMax) {
+		if err := conn.Exec(ctx, "INSERT INTO "+name+" VALUES "+strings.Join(chunk, ", ")); err != nil {
+			return fmt.Errorf("%w in %s", err, strings.Join(chunk, ", "))
+		}
+	}
+	return nil
+}
+
+func (s *Source) declaredColumns() (out []string) {
+	for _, c := range s.Columns {
+		out = append(out, c.Name+" "+c.Type)
+	}
+	return out
+}
+
+func (s *Source) values(r *Rec) (out []string) {
+	for _, c := range s.Columns {
+		out = append(out, r.sql(c))
+	}
+	return out
+}
+
+func (s *Source) load(ctx context.Context, conn *duck.Conn, name string, rows []seen) error {
+	var list []string
+	for _, r := range rows {
+		list = append(list, "("+strings.Join(s.values(r.rec), ", ")+")")
+	}
+	return fill(ctx, conn, name, strings.Join(s.declaredColumns(), ", "), list)
+}
+
+func (s *Source) loadWindows(ctx context.Context, conn *duck.Conn, name string, rows []inWindow, flushed int64) error {
+	typ, made := s.Columns[len(s.Columns)-1].Type, "make_timestamp"
+	if typ != "TIMESTAMP" {
+		made = "make_timestamptz"
+	}
+	columns := append(s.declaredColumns(), "window_start "+typ, "window_end "+typ, "_late BOOLEAN", "_closed BOOLEAN", "_source VARCHAR", "_p INTEGER", "_o BIGINT")
+	var list []string
+	for _, r := range rows {
+		values := append(s.values(r.rec), fmt.Sprintf("%s(%d)", made, r.begin), fmt.Sprintf("%s(%d)", made, r.end), fmt.Sprint(r.late),
+			fmt.Sprint(r.begin <= flushed), duck.Quote(s.Name), fmt.Sprint(r.partition), fmt.Sprint(r.offset))
+		list = append(list, "("+strings.Join(values, ", ")+")")
+	}
+	return fill(ctx, conn, name, strings.Join(columns, ", "), list)
+}
+
+// nearly is how far DOUBLEs may be apart, relative.
+const nearly = 1e-9
+
+// differ compares two bags of rows; "" where they are equal.
+func differ(columns []Column, got, want [][]*string) string {
+	sortRows(columns, got)
+	sortRows(columns, want)
+	var out []string
+	for i, j := 0, 0; (i < len(got) || j < len(want)) && len(out) < 6; {
+		switch {
+		case i == len(got):
+			out = append(out, "missing "+show(want[j]))
+			j++
+		case j == len(want):
+			out = append(out, "too much "+show(got[i]))
+			i++
+		case alike(columns, got[i], want[j]):
+			i++
+			j++
+		default:
+			out = append(out, "got  "+show(got[i])+"\n  want "+show(want[j]))
+			i++
+			j++
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d rows, and not %d:\n  %s", len(got), len(want), strings.Join(out, "\n  "))
+}
+
+func show(row []*string) string {
+	var out []string
+	for _, v := range row {
+		if v == nil {
+			out = append(out, "NULL")
+		} else {
+			out = append(out, strconv.Quote(*v))
+		}
+	}
+	return strings.Join(out, " | ")
+}
+
+// sortRows puts what is exact first.
+func sortRows(columns []Column, rows [][]*string) {
+	compare := func(a, b *string, double bool) int {
+		switch {
+		case a == nil && b == nil:
+			return 0
+		case a == nil:
+			return -1
+		case b == nil:
+			return 1
+		case double:
+			x, y := number(*a), number(*b)
+			switch {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		}
+		return strings.Compare(*a, *b)
+	}
+	sort.SliceStable(rows, func(i, j int) bool {
+		for _, double := range []bool{false, true} {
+			for c := range columns {
+				if (columns[c].Type == "DOUBLE") != double {
+					continue
+				}
+				if n := compare(rows[i][c], rows[j][c], double); n != 0 {
+					return n < 0
+				}
+			}
+		}
+		return false
+	})
+}
+
+func number(s string) float64 {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return math.Inf(-1)
+	}
+	return f
+}
+
+func alike(columns []Column, a, b []*string) bool {
+	for i, c := range columns {
+		switch {
+		case a[i] == nil || b[i] == nil:
+			if a[i] != b[i] {
+				return false
+			}
+		case c.Type == "DOUBLE":
+			x, y := number(*a[i]), number(*b[i])
+			if x != y && math.Abs(x-y) > nearly*max(math.Abs(x), math.Abs(y)) {
+				return false
+			}
+		case *a[i] != *b[i]:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,226 @@
+//go:build duckdb_arrow
+
+package oracle_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Case is a pipeline in parts, which are printed twice: as a user writes it, and as a batch query over tables of
+// rows. Texts of expressions are DuckDB's, with columns in braces.
+type Case struct {
+	Name, Kind string
+	Statement  string
+
+	Legs   []Leg // more than one are a UNION ALL
+	Window *Window
+	Close  bool // windows emit once, when they close
+	Where  string
+	Group  bool
+	Keys   []Item
+	Items  []Item // answers of a GROUP BY, or the columns of a projection
+	Having string
+	Outer  *Outer // groups the result again
+}
+
+// Leg reads a source; without Items as it is.
+type Leg struct {
+	Source int
+	Items  []Item
+	Where  string
+}
+
+// Item is an expression and its name; a plain column has its own.
+type Item struct{ Expr, Name string }
+
+// Window is TUMBLE, or HOP where Slide is not 0.
+type Window struct{ Size, Slide, Shift time.Duration }
+
+// Outer is a second GROUP BY over the first.
+type Outer struct{ Keys, Items []Item }
+
+var braced = regexp.MustCompile(`\{(\w+)\}`)
+
+// columnsOf are the columns that texts name.
+func columnsOf(texts ...string) (out []string) {
+	for _, text := range texts {
+		for _, m := range braced.FindAllStringSubmatch(text, -1) {
+			out = append(out, m[1])
+		}
+	}
+	return out
+}
+
+// used are all names that the pipeline's statement has, which decide what is decoded of a record.
+func (c *Case) used() []string {
+	texts := []string{c.Where, c.Having}
+	for _, i := range slices.Concat(c.Keys, c.Items) {
+		texts = append(texts, i.Expr)
+	}
+	for _, l := range c.Legs {
+		texts = append(texts, l.Where)
+		for _, i := range l.Items {
+			texts = append(texts, i.Expr)
+		}
+	}
+	out := columnsOf(texts...)
+	if c.Window != nil {
+		out = append(out, "ts")
+	}
+	return out
+}
+
+func bare(text string) string { return braced.ReplaceAllString(text, "$1") }
+
+func (i Item) plain() bool { return i.Expr == "{"+i.Name+"}" }
+
+func (i Item) print() string {
+	if i.plain() {
+		return i.Name
+	}
+	return bare(i.Expr) + " AS " + i.Name
+}
+
+func printed(items []Item) string {
+	var out []string
+	for _, i := range items {
+		out = append(out, i.print())
+	}
+	return strings.Join(out, ", ")
+}
+
+func exprs(items []Item) string {
+	var out []string
+	for _, i := range items {
+		out = append(out, bare(i.Expr))
+	}
+	return strings.Join(out, ", ")
+}
+
+func clause(word, text string) string {
+	if text == "" {
+		return ""
+	}
+	return " " + word + " " + bare(text)
+}
+
+// print renders the statement in one of the spellings.
+func (c *Case) print(r chance, sources []*Source) {
+	flink := r.percent(50)
+	with, from := "", sources[c.Legs[0].Source].Name
+	if len(c.Legs) > 1 || c.Legs[0].Items != nil {
+		var sides []string
+		for _, l := range c.Legs {
+			sides = append(sides, "SELECT "+printed(l.Items)+" FROM "+sources[l.Source].Name+clause("WHERE", l.Where))
+		}
+		if union := strings.Join(sides, " UNION ALL "); c.Window != nil || r.percent(30) {
+			with, from = "WITH u AS ("+union+") ", "u"
+		} else {
+			from = "(" + union + ") AS u"
+		}
+	}
+	if c.Window != nil {
+		from = c.Window.print(r, from, flink)
+	}
+	body := "SELECT " + printed(slices.Concat(c.Keys, c.Items)) + " FROM " + from + clause("WHERE", c.Where)
+	if c.Group {
+		by := exprs(c.Keys)
+		switch r.IntN(3) {
+		case 0:
+			by = "ALL"
+		case 1:
+			var places []string
+			for i := range c.Keys {
+				places = append(places, fmt.Sprint(i+1))
+			}
+			by = strings.Join(places, ", ")
+		}
+		body += " GROUP BY " + by + clause("HAVING", c.Having)
+	}
+	if o := c.Outer; o != nil {
+		body = "SELECT " + printed(slices.Concat(o.Keys, o.Items)) + " FROM (" + body + ") AS q GROUP BY " + exprs(o.Keys)
+	}
+	c.Statement = c.around(r, with+body)
+}
+
+// around is the statement around the body.
+func (c *Case) around(r chance, body string) string {
+	into := "gold." + c.Name
+	if c.Window == nil || c.Close {
+		switch r.IntN(3) {
+		case 0:
+			return "INSERT INTO " + into + " " + body
+		case 1:
+			return "CREATE PIPELINE " + c.Name + " INTO " + into + " AS " + body
+		}
+	}
+	if c.Close {
+		body += " EMIT ON WINDOW CLOSE"
+	}
+	return "CREATE MATERIALIZED VIEW " + into + " AS " + body
+}
+
+func (w *Window) print(r chance, from string, flink bool) string {
+	interval := func(d time.Duration) string {
+		if flink {
+			if d%time.Second == 0 {
+				return fmt.Sprintf("INTERVAL '%d' SECOND", d/time.Second)
+			}
+			return fmt.Sprintf("INTERVAL '%.3f' SECOND", d.Seconds())
+		}
+		if d%time.Second == 0 {
+			return fmt.Sprintf("INTERVAL '%d SECONDS'", d/time.Second)
+		}
+		return fmt.Sprintf("INTERVAL '%d MILLISECONDS'", d/time.Millisecond)
+	}
+	name, args := "TUMBLE", []string{interval(w.Size)}
+	if w.Slide > 0 {
+		name, args = "HOP", []string{interval(w.Slide), interval(w.Size)}
+	}
+	if w.Shift != 0 {
+		args = append(args, interval(w.Shift))
+	}
+	if flink {
+		return fmt.Sprintf("TABLE(%s(TABLE %s, DESCRIPTOR(%s), %s))", name, from, pick(r, "ts", "`ts`"), strings.Join(args, ", "))
+	}
+	return fmt.Sprintf("%s(%s, ts, %s)", name, from, strings.Join(args, ", "))
+}
+
+// batch is the query over rows: "src0" … have the sources' rows as the case sees them, "win0" … those of
+// windows, with lateness. It gives the result; late gives the late rows.
+func (c *Case) batch() (result, late string) {
+	kind := "src"
+	if c.Window != nil {
+		kind = "win"
+	}
+	var sides []string
+	for i, l := range c.Legs {
+		hidden := ""
+		if c.Window != nil {
+			hidden = ", window_start, window_end, _late, _closed, _source, _p, _o"
+		}
+		items := "*"
+		if l.Items != nil {
+			items = printed(l.Items) + hidden
+		}
+		sides = append(sides, fmt.Sprintf("SELECT %s FROM %s%d%s", items, kind, i, clause("WHERE", l.Where)))
+	}
+	from := "(" + strings.Join(sides, " UNION ALL ") + ")"
+	where := clause("WHERE", c.Where)
+	if c.Close {
+		late = "SELECT _source, _p, _o, window_start, window_end FROM (SELECT * FROM " + from + where + ") WHERE _late"
+		from = "(SELECT * FROM " + from + " WHERE NOT _late AND _closed)"
+	}
+	result = "SELECT " + printed(slices.Concat(c.Keys, c.Items)) + " FROM " + from + where
+	if c.Group {
+		result += " GROUP BY " + exprs(c.Keys) + clause("HAVING", c.Having)
+	}
+	if o := c.Outer; o != nil {
+		result = "SELECT " + printed(slices.Concat(o.Keys, o.Items)) + " FROM (" + result + ") GROUP BY " + exprs(o.Keys)
+	}
+	return result, late
+}
