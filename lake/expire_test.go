@@ -133,7 +133,11 @@ func (h *house) edit(id table.Ident, change func(meta map[string]any)) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	path := filepath.Join(filepath.Dir(before), "00099-"+uuid.NewString()+".metadata.json")
+	last := 0
+	if _, err := fmt.Sscanf(filepath.Base(before), "%05d-", &last); err != nil {
+		h.t.Fatal(err)
+	}
+	path := filepath.Join(filepath.Dir(before), fmt.Sprintf("%05d-%s.metadata.json", max(last+1, 99), uuid.NewString()))
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		h.t.Fatal(err)
 	}

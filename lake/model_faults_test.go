@@ -43,7 +43,7 @@ func (m *model) crash() {
 	m.were = maps.Clone(m.rows)
 	m.disk.left.Store(int64(rapid.IntRange(1, 45).Draw(m.t, "operations until it crashes")))
 	m.disk.armed.Store(true)
-	m.steps[rapid.SampledFrom([]string{"append", "upsert", "delete below", "add column", "properties", "compact"}).Draw(m.t, "crashing")]()
+	m.steps[rapid.SampledFrom([]string{"append", "upsert", "delete below", "add column", "properties", "compact", "exchange"}).Draw(m.t, "crashing")]()
 	m.disk.armed.Store(false)
 	m.reopen()
 	m.check(catalog.At{})

@@ -46,6 +46,9 @@ type model struct {
 	disk breaker                  // fails where the house crashes
 	were map[int64]map[string]any // before that
 
+	twin    *twin // the table that is called fresher; nil for none yet
+	dropped bool  // a table, whose files are to go
+
 	steps map[string]func()
 	// A compaction that has written its file waits on resume, after a word on written.
 	inside          rewritten
@@ -84,6 +87,7 @@ func checkModel(t *testing.T, peer *peerProcess, histories int) {
 			"rollback": m.rollback, "crash": m.crash,
 		}
 		maps.Copy(m.steps, m.upkeep())
+		maps.Copy(m.steps, m.naming())
 		if *deep {
 			m.steps["many"] = m.many
 		}
@@ -95,14 +99,23 @@ func checkModel(t *testing.T, peer *peerProcess, histories int) {
 			}
 		}
 		m.clean()
-		m.check(catalog.At{})
-		for _, id := range m.order {
-			m.check(catalog.At{SnapshotID: id})
+		m.checkAll()
+		if m.twin != nil {
+			m.exchange()
+			m.checkAll()
 		}
-		m.complete()
 		_ = m.h.Close()
 		_ = os.RemoveAll(dir)
 	})
+}
+
+// checkAll reads every snapshot that is kept.
+func (m *model) checkAll() {
+	m.check(catalog.At{})
+	for _, id := range m.order {
+		m.check(catalog.At{SnapshotID: id})
+	}
+	m.complete()
 }
 
 func (m *model) row(id int64) map[string]any {

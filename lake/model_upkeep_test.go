@@ -81,13 +81,25 @@ func (m *model) clean() {
 	if rapid.Bool().Draw(m.t, "expired at last") {
 		m.expire()
 	}
-	m.h.sweptHours(m.clock, 2)
+	hours := 2
+	if whole := m.dropped && rapid.IntRange(0, 7).Draw(m.t, "until what was dropped is gone") == 0; whole {
+		hours, m.dropped = 75, false
+	}
+	m.h.sweptHours(m.clock, hours)
 	m.removeOrphans()
+	tables := 1
+	if m.twin != nil {
+		m.h.execute(fresher, catalog.Order{Action: catalog.RemoveOrphanFiles, Retention: time.Second})
+		tables++
+	}
+	if n := m.h.one("SELECT count(*) FROM tarn_dropped"); n != "0" && !m.dropped {
+		m.t.Fatalf("the folders of %s tables that were dropped are not gone: %v", n, m.h.files())
+	}
 	if left := m.h.orphans(); len(left) > 0 {
 		m.t.Fatalf("nothing names %v", left)
 	}
 	list, err := m.h.Catalog().Health(m.tb.Context())
-	if err != nil || len(list) != 1 || list[0].OrphanFiles != 0 {
+	if err != nil || len(list) != tables || list[0].OrphanFiles != 0 || list[tables-1].OrphanFiles != 0 {
 		m.t.Fatalf("%+v, %v: %v", list, err, m.h.files())
 	}
 }

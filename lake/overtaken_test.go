@@ -129,6 +129,21 @@ func TestOvertaken(t *testing.T) {
 			h.transaction(func(tx *icetable.Transaction) error { return tx.RollbackToSnapshot(past[2].ID) })
 			commit(h.t, tab, table.Change{Rows: numbered(30, 1, 10)})
 		}, false, false},
+		"renamed and back": {func(h *house, tab table.Table, _ []table.Snapshot) {
+			must(h.t, h.Tables().Rename(h.t.Context(), orders, spare))
+			commit(h.t, tab, table.Change{Keys: numberedKeys(1, 10, 3)})
+			must(h.t, h.Tables().Rename(h.t.Context(), spare, orders))
+		}, true, false},
+		"exchanged": {func(h *house, tab table.Table, _ []table.Snapshot) {
+			commit(h.t, h.ensure(fresher, orderColumns), table.Change{Rows: numbered(500, 1, 5)})
+			must(h.t, h.Tables().Exchange(h.t.Context(), orders, fresher))
+			commit(h.t, tab, table.Change{Keys: numberedKeys(1, 10, 3)})
+		}, true, false},
+		"dropped, and another one renamed to it": {func(h *house, _ table.Table, _ []table.Snapshot) {
+			commit(h.t, h.ensure(fresher, orderColumns), table.Change{Rows: numbered(500, 1, 5)})
+			must(h.t, h.Tables().Drop(h.t.Context(), orders, ""))
+			must(h.t, h.Tables().Rename(h.t.Context(), fresher, orders))
+		}, false, true},
 		"dropped and made again": {func(h *house, _ table.Table, _ []table.Snapshot) {
 			dropForeign(h.t, h.dir)
 			commit(h.t, h.ensure(orders, orderColumns), table.Change{Rows: numbered(0, 1, 7)})
@@ -213,7 +228,7 @@ func TestOvertaken(t *testing.T) {
 			}
 			named := h.named()
 			for _, path := range listFiles(t, h.dir) {
-				if !named[path] && name != "dropped and made again" && strings.HasSuffix(path, ".parquet") {
+				if !named[path] && !strings.HasPrefix(name, "dropped") && strings.HasSuffix(path, ".parquet") {
 					t.Errorf("left over: %s", path)
 				}
 			}

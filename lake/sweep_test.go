@@ -17,9 +17,6 @@ import (
 	"testing"
 	"time"
 
-	iceio "github.com/apache/iceberg-go/io"
-	icetable "github.com/apache/iceberg-go/table"
-
 	"tarn/embedded/disk"
 	"tarn/embedded/fault"
 	"tarn/lake/catalog"
@@ -152,7 +149,7 @@ func TestSweepOfWhatWasExpired(t *testing.T) {
 	commit(t, tab, table.Change{Rows: numbered(9, 1, 1)})
 }
 
-// onlyNamed checks that every file of the orders' folder is one that its metadata leads to.
+// onlyNamed checks that every file of the tables' folders is one that metadata leads to.
 func (h *house) onlyNamed() {
 	h.t.Helper()
 	if left := h.orphans(); len(left) > 0 {
@@ -160,41 +157,39 @@ func (h *house) onlyNamed() {
 	}
 }
 
-// orphans lists the files of the orders' folder that its metadata does not lead to, as iceberg-go reads it.
+// orphans lists the files in the folders of tables that no metadata leads to, as iceberg-go reads it.
 func (h *house) orphans() (out []string) {
 	h.t.Helper()
-	named := map[string]bool{
-		path.Base(h.one("SELECT metadata_location FROM iceberg_tables WHERE table_name='orders'")):                        true,
-		path.Base(h.one("SELECT coalesce(previous_metadata_location, '') FROM iceberg_tables WHERE table_name='orders'")): true,
+	named, folders := map[string]bool{}, map[string]bool{}
+	for path := range h.named() {
+		named[filepath.Base(path)] = true
 	}
-	location := "file://" + h.location(orders)
-	tab, err := icetable.NewFromLocation(h.t.Context(), nil, location, iceio.LoadFSFunc(nil, location), nil)
-	must(h.t, err)
-	fs, err := tab.FS(h.t.Context())
-	must(h.t, err)
-	for f := range tab.Metadata().PreviousFiles() {
-		named[path.Base(f.MetadataFile)] = true
-	}
-	for _, snap := range tab.Metadata().Snapshots() {
-		named[path.Base(snap.ManifestList)] = true
-		manifests, err := snap.Manifests(fs)
-		must(h.t, err)
-		for _, m := range manifests {
-			named[path.Base(m.FilePath())] = true
-			for entry, err := range m.Entries(fs, true) {
-				must(h.t, err)
-				named[path.Base(entry.DataFile().FilePath())] = true
-			}
+	h.database(func(db *dbsql.DB) error {
+		rows, err := db.QueryContext(h.t.Context(), "SELECT metadata_location, coalesce(previous_metadata_location, '') FROM iceberg_tables")
+		if err != nil {
+			return err
 		}
-	}
-	for _, kind := range []string{"data/*.parquet", "metadata/*.avro", "metadata/*.metadata.json"} {
-		files, err := filepath.Glob(filepath.Join(h.dir, "warehouse", "silver", "orders", kind))
-		must(h.t, err)
-		for _, f := range files {
-			info, err := os.Lstat(f)
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var now, previous string
+			if err := rows.Scan(&now, &previous); err != nil {
+				return err
+			}
+			named[path.Base(previous)] = true
+			folders[filepath.Dir(filepath.Dir(strings.TrimPrefix(now, "file://")))] = true
+		}
+		return rows.Err()
+	})
+	for folder := range folders {
+		for _, kind := range []string{"data/*.parquet", "metadata/*.avro", "metadata/*.metadata.json"} {
+			files, err := filepath.Glob(filepath.Join(folder, kind))
 			must(h.t, err)
-			if info.Mode().IsRegular() && !strings.Contains(f, "%") && !named[filepath.Base(f)] {
-				out = append(out, f)
+			for _, f := range files {
+				info, err := os.Lstat(f)
+				must(h.t, err)
+				if info.Mode().IsRegular() && !strings.Contains(f, "%") && !named[filepath.Base(f)] {
+					out = append(out, f)
+				}
 			}
 		}
 	}
