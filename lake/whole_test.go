@@ -101,7 +101,7 @@ func TestReadHoldsItsSnapshot(t *testing.T) {
 	tab, _ := h.committed(3)
 	want, first, _ := whole(t, tab, "id")
 	files := 0
-	snap, _, err := tab.Read(t.Context(), []string{"id"}, func(b arrow.RecordBatch) error {
+	snap, _, err := tab.Read(t.Context(), []string{"id"}, func(arrow.RecordBatch) error {
 		if files++; files > 1 {
 			return nil
 		}
