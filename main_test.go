@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition")
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "get": get},
 	})
 }
 
@@ -68,6 +69,20 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s is not ready after %s", args[0], patience)
+}
+
+// get DATA PATH takes a page of the Tarn of a data folder.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get DATA PATH")
+	}
+	var ports map[string]string
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "ports.json"))), &ports))
+	resp, err := http.Get("http://" + ports["http"] + args[1])
+	ts.Check(err)
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
 }
 
 // until PATTERN COMMAND ARG... runs a command again and again until its output matches.

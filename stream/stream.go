@@ -55,7 +55,7 @@ func New(o Options) *Stream {
 		}),
 		command.New(command.Options{
 			Bus: o.Bus, Meta: o.Meta, Schemas: o.Schemas, Tables: o.Tables, Guard: o.Guard, Dir: o.StateDir, CommitInterval: o.CommitInterval,
-			MemoryBytes: o.StateBytes, Clock: o.Clock, Log: o.Log.With("part", "pipelines"),
+			MemoryBytes: o.StateBytes, Clock: o.Clock, Log: o.Log.With("part", "pipelines"), Metrics: o.Metrics,
 		}),
 	}
 }

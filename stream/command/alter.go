@@ -85,6 +85,7 @@ func (p *Pipelines) build(ctx context.Context, old pipeline.Definition, statemen
 			return err
 		}
 	}
+	d.Reads = readsOf(job)
 	if err := p.keep(ctx, d); err != nil {
 		return err
 	}

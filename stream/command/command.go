@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
@@ -39,6 +40,8 @@ const (
 	streamsMax   = 1000
 	// plannerKept is how long an unused planner stays open: it has two small DuckDBs.
 	plannerKept = 10 * time.Second
+	// lastTicks is how long the last records of tarn.ticks may take when Tarn stops.
+	lastTicks = 500 * time.Millisecond
 )
 
 // Options of the part.
@@ -54,6 +57,7 @@ type Options struct {
 	Pulse          time.Duration // as in exec.Options
 	Clock          life.Clock
 	Log            *slog.Logger
+	Metrics        prometheus.Registerer // nil: none
 }
 
 // Pipelines is the part. Make it with New; Run it once. Its other methods may be called by many, at any
@@ -61,6 +65,7 @@ type Options struct {
 type Pipelines struct {
 	o     Options
 	since time.Time
+	ticks *own.Log
 
 	planning sync.Mutex // guards the planner
 	planner  *plan.Planner
@@ -78,7 +83,14 @@ type Pipelines struct {
 
 // New returns a part that has not started.
 func New(o Options) *Pipelines {
-	return &Pipelines{o: o, since: o.Clock.Now(), streams: map[string]stream{}, defs: map[string]pipeline.Definition{}, runs: map[string]*exec.Run{}}
+	p := &Pipelines{
+		o: o, since: o.Clock.Now(), ticks: own.NewLog(own.Ticks),
+		streams: map[string]stream{}, defs: map[string]pipeline.Definition{}, runs: map[string]*exec.Run{},
+	}
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(&collector{p})
+	}
+	return p
 }
 
 // Name is the part's name.
@@ -100,7 +112,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 	p.mu.Lock()
 	p.ctx = ctx
 	p.run = exec.Options{
-		Bus: p.o.Bus, Tables: p.o.Tables, Own: topics, Clocks: clocks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
+		Bus: p.o.Bus, Tables: p.o.Tables, Own: topics, Clocks: clocks, Ticks: p.ticks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
 		MemoryBytes: p.o.MemoryBytes, Pulse: p.o.Pulse, Clock: p.o.Clock, Log: p.o.Log,
 	}
 	p.mu.Unlock()
@@ -114,6 +126,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		}
 	}
 	p.mu.Unlock()
+	told := p.tell(ctx, topics)
 	ready()
 	p.follow(ctx)
 	p.mu.Lock()
@@ -125,7 +138,23 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		wg.Go(r.Stop)
 	}
 	wg.Wait()
+	told()
 	return p.closePlanner()
+}
+
+// tell begins to append what pipelines do to tarn.ticks; told ends that, when none runs any more.
+func (p *Pipelines) tell(ctx context.Context, topics own.Topics) (told func()) {
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { p.ticks.Run(running, work, topics, p.o.Log) })
+	return func() {
+		end()
+		last := time.AfterFunc(lastTicks, cut)
+		wg.Wait()
+		last.Stop()
+		cut()
+	}
 }
 
 // follow looks after pipelines that are made anew until ctx ends.

@@ -190,19 +190,37 @@ func instant(t time.Time) any {
 }
 
 // StatusColumns are the columns of system.pipelines.
-const StatusColumns = "name string, id string, into string, state string, owner string, rows long, emitted long, lag long, watermark timestamptz, holder string, " +
+const StatusColumns = "name string, id string, into string, reads string, state string, owner string, rows long, emitted long, lag long, watermark timestamptz, holder string, " +
 	"late long, dead long, ahead long, ticks long, epoch long, state_rows long, tick_ms double, committed_at timestamptz, created_at timestamptz, error string, hint string, statement string"
 
 // StatusRows are the rows of system.pipelines.
 func (p *Pipelines) StatusRows(context.Context) (rows [][]any, _ error) {
 	for _, s := range p.Statuses() {
 		rows = append(rows, []any{
-			s.Name, s.ID, s.Into.String(), s.State, s.Owner, s.Rows, s.Emitted, s.LagRecords, instant(s.Watermark), text(s.Holder),
-			s.Late, s.Dead, s.Ahead, s.Ticks, s.Epoch, s.StateRows, float64(s.TickTime.Microseconds()) / 1000, instant(s.CommittedAt), instant(s.CreatedAt),
+			s.Name, s.ID, s.Into.String(), text(reads(s.Definition)), s.State, s.Owner, s.Rows, s.Emitted, s.LagRecords, instant(s.Watermark), text(s.Holder),
+			s.Late, s.Dead, s.Ahead, s.Ticks, s.Epoch, counted(s.StateRows), float64(s.TickTime.Microseconds()) / 1000, instant(s.CommittedAt), instant(s.CreatedAt),
 			text(s.Error), text(s.Hint), s.Statement,
 		})
 	}
 	return rows, nil
+}
+
+// reads are the names of what a pipeline reads.
+func reads(d pipeline.Definition) string {
+	var names []string
+	for _, r := range d.Reads {
+		if !slices.Contains(names, r.From()) {
+			names = append(names, r.From())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func counted(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
 }
 
 func (p *Pipelines) showSources() pipeline.Answer {

@@ -17,6 +17,7 @@ import (
 	"tarn/embedded/record"
 	"tarn/embedded/sqltext"
 	"tarn/lake/table"
+	"tarn/stream/exec"
 	"tarn/stream/pipeline"
 )
 
@@ -172,6 +173,7 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	if err := p.free(ctx, c, d, statement); err != nil {
 		return none, err
 	}
+	d.Reads = readsOf(job)
 	if err := p.keep(ctx, d); err != nil {
 		return none, err
 	}
@@ -179,6 +181,14 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	p.start(d)
 	p.mu.Unlock()
 	return tag(c.Verb), nil
+}
+
+// readsOf is what a job reads.
+func readsOf(job exec.Job) (out []pipeline.Read) {
+	for _, input := range job.Inputs {
+		out = append(out, pipeline.Read{Topic: input.Topic, Mirror: input.Mirror})
+	}
+	return out
 }
 
 // target is the table that a statement names.

@@ -52,6 +52,7 @@ type Options struct {
 	Tables         table.Tables
 	Own            own.Topics
 	Clocks         *clock.Clocks
+	Ticks          *own.Log      // of what all pipelines do
 	Dir            string        // of the state files
 	CommitInterval time.Duration // of each table
 	// MemoryBytes are what the states of all pipelines may take together.
@@ -98,6 +99,8 @@ type Run struct {
 	job     Job
 	log     *slog.Logger
 	share   func() int // how many pipelines run: they share memory and commits
+	told    told       // of its goroutine, as is sized
+	sized   sized
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -118,6 +121,7 @@ func Start(ctx context.Context, o Options, d pipeline.Definition, prepare func(c
 		defer close(r.done)
 		defer end()
 		r.run(stop, work)
+		r.tell(true)
 	}()
 	return r
 }

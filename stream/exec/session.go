@@ -266,6 +266,7 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 		st.Rows += int64(rows)
 		st.Emitted += emitted
 		st.Ticks++
+		st.TicksTime += took
 		st.Epoch, st.TickTime, st.Holder = s.state.Progress.Epoch, took, holder
 		if mark != state.None {
 			st.Watermark = time.UnixMicro(mark).UTC()
@@ -296,6 +297,7 @@ func (s *session) publish(ctx context.Context) error {
 		}
 	}
 	s.published = time.Now()
+	s.tell(false)
 	return nil
 }
 

@@ -158,7 +158,8 @@ func (s *session) pulse(ctx context.Context) error {
 		}
 	}
 	s.lag()
-	return nil
+	s.tell(false)
+	return s.measure(ctx)
 }
 
 // quiet decides for one source.

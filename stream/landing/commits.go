@@ -1,77 +1,18 @@
 package landing
 
 import (
-	"context"
-	"encoding/json"
-	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
-	"tarn/embedded/record"
 	"tarn/lake/table"
-	"tarn/stream/own"
 )
 
-// The bounds of telling commits: how many wait at most, and how long they gather.
-const (
-	commitsWaitingMax = 4096
-	commitsGather     = 200 * time.Millisecond
-)
-
-// commitLog turns the lake's commits into records of tarn.commits. It informs and proves
-// nothing: a crash loses the last ones, whose snapshots tell the same.
-type commitLog struct {
-	l       *Landing
-	waiting chan table.Committed
-	dropped atomic.Int64
-	process string // this process, the incarnation of its places
-	n       int64
-}
-
-func newCommitLog(l *Landing) *commitLog {
-	return &commitLog{l: l, waiting: make(chan table.Committed, commitsWaitingMax), process: uuid.NewString()}
-}
-
-func (c *commitLog) add(one table.Committed) {
+// tellCommit makes a commit of the lake a record of tarn.commits. Those of the namespace system are
+// left out, or it would never end. What a crash loses of them, their snapshots tell as well.
+func (l *Landing) tellCommit(one table.Committed) {
 	if one.System || one.Table.Namespace == table.SystemNamespace {
 		return
 	}
-	select {
-	case c.waiting <- one:
-	default:
-		c.dropped.Add(1)
-	}
-}
-
-// run appends until ctx ends, then what is left while work lasts.
-func (c *commitLog) run(ctx, work context.Context) {
-	for {
-		var first table.Committed
-		select {
-		case first = <-c.waiting:
-			pause(ctx, commitsGather)
-		case <-ctx.Done():
-			return
-		}
-		list := []own.Out{c.render(first)}
-		for more := true; more && len(list) < own.RecordsMax; {
-			select {
-			case one := <-c.waiting:
-				list = append(list, c.render(one))
-			default:
-				more = false
-			}
-		}
-		if err := c.l.own[own.Commits].Append(work, "commits", c.process, list); err != nil && work.Err() == nil {
-			c.dropped.Add(int64(len(list)))
-			c.l.o.Log.Warn("commits not told", "topic", own.Commits, "error", err.Error())
-		}
-	}
-}
-
-func (c *commitLog) render(one table.Committed) own.Out {
-	value, err := json.Marshal(struct {
+	l.commits.Add(one.At, struct {
 		At          string `json:"at"`
 		Table       string `json:"table"`
 		TableID     string `json:"table_id"`
@@ -85,9 +26,4 @@ func (c *commitLog) render(one table.Committed) own.Out {
 		one.At.UTC().Format(time.RFC3339Nano), one.Table.String(), one.ID, one.SnapshotID, one.Operation,
 		one.AddedRows, one.DeletedRows, one.AddedFiles, one.Millis,
 	})
-	if err != nil {
-		panic(err) // plain strings and numbers always marshal
-	}
-	c.n++
-	return own.Out{Place: record.Hex16(c.n), Record: record.Record{Timestamp: one.At.UnixMilli(), Value: value}}
 }

@@ -72,7 +72,7 @@ type Landing struct {
 	o           Options
 	commitBytes int
 	slots       chan struct{} // a slot is the right to build one commit
-	commits     *commitLog
+	commits     *own.Log
 	own         own.Topics
 	mirrors     mirrors
 
@@ -94,7 +94,7 @@ func New(o Options) *Landing {
 	if o.MemoryBytes > 0 {
 		l.commitBytes = int(min(commitBytesMax, max(commitBytesMin, o.MemoryBytes/(Workers*memoryPerByte))))
 	}
-	l.commits, l.mirrors.tables = newCommitLog(l), o.Tables
+	l.commits, l.mirrors.tables = own.NewLog(own.Commits), o.Tables
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&collector{l})
 	}
@@ -107,7 +107,7 @@ func (l *Landing) Name() string { return "landing" }
 // Committed tells landing of a commit of the lake, which becomes a record of
 // tarn.commits. It never blocks; commits of the namespace system are left out, or it
 // would never end.
-func (l *Landing) Committed(c table.Committed) { l.commits.add(c) }
+func (l *Landing) Committed(c table.Committed) { l.tellCommit(c) }
 
 // Run lands until ctx ends, then commits what is in flight.
 func (l *Landing) Run(ctx context.Context, ready func()) (err error) {
@@ -119,7 +119,7 @@ func (l *Landing) Run(ctx context.Context, ready func()) (err error) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopLimit, cancel) })()
 	var wg sync.WaitGroup
 	logged := make(chan struct{})
-	go func() { defer close(logged); l.commits.run(ctx, work) }()
+	go func() { defer close(logged); l.commits.Run(ctx, work, l.own, l.o.Log) }()
 	l.follow(ctx, work, &wg, ready)
 	wg.Wait()
 	<-logged

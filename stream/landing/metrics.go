@@ -45,7 +45,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range ways {
 		w.collect(ch)
 	}
-	ch <- prometheus.MustNewConstMetric(descUntold, prometheus.CounterValue, float64(c.l.commits.dropped.Load()))
+	ch <- prometheus.MustNewConstMetric(descUntold, prometheus.CounterValue, float64(c.l.commits.Dropped()))
 }
 
 func (w *way) collect(ch chan<- prometheus.Metric) {

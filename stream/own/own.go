@@ -1,5 +1,5 @@
 // Package own is Tarn's own topics: what could not be read, what came too late, what was
-// decided about time, what was committed. Their records are flat JSON objects with a header
+// decided about time, what was committed, what pipelines did. Their records are flat JSON objects with a header
 // tarn.schema, and land in system.<name> in exactly their columns. It is written to by
 // landing and by pipelines, each record once.
 package own
@@ -25,6 +25,7 @@ const (
 	Commits    = "tarn.commits"
 	Late       = "tarn.late"
 	Clock      = "tarn.clock"
+	Ticks      = "tarn.ticks"
 )
 
 func columns(names []string, types []record.Type) (out []record.Column) {
@@ -48,6 +49,11 @@ var kinds = map[string]struct {
 	Late: {"late", columns(
 		[]string{"pipeline", "topic", "partition", "offset", "at", "window_start", "window_end", "watermark", "value"},
 		[]record.Type{record.String, record.String, record.Int, record.Long, record.TimestampTZ, record.TimestampTZ, record.TimestampTZ, record.TimestampTZ, record.String})},
+	Ticks: {"ticks", columns(
+		[]string{"at", "pipeline", "epoch", "ticks", "rows", "emitted", "late", "dead", "tick_ms", "watermark", "lag"},
+		[]record.Type{
+			record.TimestampTZ, record.String, record.Long, record.Long, record.Long, record.Long, record.Long, record.Long, record.Double, record.TimestampTZ, record.Long,
+		})},
 	Clock: {"clock", columns(
 		[]string{"at", "source", "topic", "partition", "offset", "kind", "watermark"},
 		[]record.Type{record.TimestampTZ, record.String, record.String, record.Int, record.Long, record.String, record.TimestampTZ})},

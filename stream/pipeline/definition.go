@@ -31,7 +31,22 @@ type Definition struct {
 	Head string `json:"head,omitempty"`
 	// Replaces is the id of the pipeline whose place it takes when it has caught up.
 	Replaces  string    `json:"replaces,omitempty"`
+	Reads     []Read    `json:"reads,omitempty"` // as of its making
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// Read is one thing that a pipeline reads: a topic, or a mirror and then the mirror's topic.
+type Read struct {
+	Topic  string      `json:"topic"`
+	Mirror table.Ident `json:"mirror,omitzero"`
+}
+
+// From is the name that the statement reads it by, or that of the topic.
+func (r Read) From() string {
+	if r.Mirror.Name != "" {
+		return r.Mirror.String()
+	}
+	return r.Topic
 }
 
 // The states of a pipeline.
@@ -56,8 +71,9 @@ type Status struct {
 	Watermark                 time.Time     // zero for none yet
 	Holder                    string        // the partition that holds the watermark back
 	Stateful                  bool          // it has a state file
-	StateRows                 int64         // rows of its operators' state, as of a moment ago
+	StateRows                 *int64        // rows of its operators' state, as of a moment ago; nil until they were counted
 	TickTime                  time.Duration // of the last tick
+	TicksTime                 time.Duration // of all ticks since start
 	CommittedAt               time.Time     // of the last commit of its table since start
 	Caught                    bool          // it has read nearly all that there is, and committed it
 	Unusable                  bool          // its state is of no use, and its table has rows: it must be made anew
