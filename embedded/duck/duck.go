@@ -213,6 +213,27 @@ func OutOfMemory(err error) bool {
 	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
 }
 
+// Unreadable tells whether an error says that a database file is damaged, or of a version that cannot be
+// read; what the disk, its room or the memory refuse says nothing of the file.
+func Unreadable(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Type {
+	case duckdb.ErrorTypeSerialization, duckdb.ErrorTypeInternal, duckdb.ErrorTypeCatalog, duckdb.ErrorTypeInvalid:
+		return true
+	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal:
+		text := strings.ToLower(e.Msg)
+		for _, word := range []string{"not a valid duckdb", "checksum", "corrupt", "version number", "storage version", "truncated", "replaying wal", "wal file"} {
+			if strings.Contains(text, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {
 	return c.Raw(func(dc any) error {
 		conn, ok := dc.(driver.Conn)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
 	"tarn/lake/table"
@@ -154,7 +155,7 @@ func (r *Run) run(stop, work context.Context) {
 	wait := backoffMin
 	for {
 		before := r.Status().Epoch
-		err := life.Guarded(r.log, func() error { return r.session(stop, work) })
+		err := named(r.Name, life.Guarded(r.log, func() error { return r.session(stop, work) }))
 		if err == nil || work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
 			return
 		}
@@ -174,6 +175,17 @@ func (r *Run) run(stop, work context.Context) {
 		}
 		wait = min(2*wait, backoffMax)
 	}
+}
+
+// named turns DuckDB's want of memory or room into a fault that names the setting.
+func named(name string, err error) error {
+	switch {
+	case duck.OutOfMemory(err):
+		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
+	case duck.Scarce(err):
+		return fault.Wrap(err, fault.NoSpace, "pipeline "+name+" has no room on the disk", "free some disk space; it goes on by itself")
+	}
+	return err
 }
 
 // keeps tells whether the pipeline has a state file. One without operators needs none, unless it

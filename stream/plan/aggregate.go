@@ -48,11 +48,6 @@ func (c *compiler) aggregate(q *sqltext.Query, from *relation, alias string) (*r
 
 // collect names the keys, the calls and their arguments.
 func (a *aggregation) collect() error {
-	for _, name := range a.q.Aliases {
-		if column, ok := a.from.column(name.Name); ok {
-			return a.c.refuse(name.Offset, "call the output something else", "%s is a column of the FROM and a name of the output", column)
-		}
-	}
 	for i, g := range a.q.Group {
 		text, err := a.c.parser.SQL(a.c.ctx, g, nil)
 		if err != nil {

@@ -209,6 +209,11 @@ func (c *compiler) query(q *sqltext.Query) (*relation, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range q.Aliases {
+		if column, ok := from.column(name.Name); ok {
+			return nil, c.refuse(name.Offset, "call the output something else", "%s is a column of the FROM and a name of the output", column)
+		}
+	}
 	for _, item := range q.Items {
 		if item.Expr != nil && len(item.Expr.Calls()) > 0 || len(q.Group) > 0 || q.Having != nil {
 			return c.aggregate(q, from, alias)

@@ -115,6 +115,13 @@ func (c *compiler) windowed(f *sqltext.From, q *sqltext.Query) (*relation, error
 	}
 	mine := *w
 	mine.Column = time
+	columns, err := c.describe("SELECT " + duck.Ident(time) + " FROM (" + of.text + ")")
+	if err != nil {
+		return nil, err
+	}
+	if mine.Type = columns[0].typ; mine.Type == "TIMESTAMP WITH TIME ZONE" {
+		mine.Type = "TIMESTAMPTZ"
+	}
 	items := append(append(idents(of.columns), duck.Ident(begin), duck.Ident(end)), idents(of.carried())...)
 	out.text = "SELECT " + strings.Join(items, ", ") + " FROM (" + sqltext.WindowSQL(mine, "("+of.text+")") + ")"
 	out.columns = append(slices.Clone(of.columns), begin, end)

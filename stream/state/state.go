@@ -19,7 +19,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"tarn/embedded/duck"
-	"tarn/embedded/fault"
 	"tarn/stream/operator"
 	"tarn/stream/plan"
 )
@@ -34,6 +33,8 @@ const (
 // ErrUnusable is the cause of every fault for a state that cannot be gone on with: damaged, of another
 // plan, of an engine that this one does not read. The log has all that is needed to make it again.
 var ErrUnusable = errors.New("the state cannot be used")
+
+var errOther = errors.New("it was made for another plan of the statement, or by another version")
 
 // Progress is how far a pipeline has come, kept with its state.
 type Progress struct {
@@ -174,17 +175,17 @@ func (s *State) resume(ctx context.Context) error {
 	if err := s.conn.QueryRowContext(ctx, "SELECT doc FROM "+progressTable).Scan(&doc); err != nil {
 		return s.unusable(err, false)
 	}
-	if err := json.Unmarshal([]byte(doc), &s.Progress); err != nil {
-		return s.unusable(err, false)
+	if json.Unmarshal([]byte(doc), &s.Progress) != nil {
+		return s.unusable(errOther, false)
 	}
 	if s.Progress.Plan != s.plan.Hash {
-		return s.unusable(errors.New("it was made for another plan of the statement"), false)
+		return s.unusable(errOther, false)
 	}
 	return nil
 }
 
 func (s *State) unusable(err error, fresh bool) error {
-	if fresh || fault.Full(err) || duck.Scarce(err) || errors.Is(err, context.Canceled) {
+	if fresh || !errors.Is(err, errOther) && !duck.Unreadable(err) {
 		return fmt.Errorf("open the state %s: %w", s.o.Path, err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrUnusable, s.o.Path, err)
