@@ -59,7 +59,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	fault.Point("pipeline.begun")
+	fault.PointOf("pipeline.begun", s.o.Name)
 	before := s.Progress
 	t.Progress.Epoch = before.Epoch + 1
 	if err := s.operate(ctx, t, before.Closed); err != nil {
@@ -81,14 +81,14 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	}
 	s.Progress = t.Progress
 	if err = s.save(ctx); err == nil {
-		fault.Point("pipeline.applied")
+		fault.PointOf("pipeline.applied", s.o.Name)
 		err = s.exec(ctx, "COMMIT")
 	}
 	if err != nil {
 		s.Progress = before
 		return 0, err
 	}
-	fault.Point("pipeline.ticked")
+	fault.PointOf("pipeline.ticked", s.o.Name)
 	return emitted, nil
 }
 
@@ -104,8 +104,13 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 					return err
 				}
 			}
-			for _, text := range op.Tick(t.MayLate) {
+			for _, text := range op.Tick(t.MayLate && !fault.Planted("late")) {
 				if err := s.exec(ctx, text); err != nil {
+					return err
+				}
+			}
+			if fault.Planted("retraction") && op.Emits() {
+				if err := s.exec(ctx, "DELETE FROM "+duck.Ident(op.Relation())+" WHERE "+operator.Weight+" < 0"); err != nil {
 					return err
 				}
 			}
