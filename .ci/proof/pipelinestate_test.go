@@ -65,7 +65,9 @@ func TestPipelineStateDamaged(t *testing.T) {
 	}{
 		{"cut to nothing", func(string, []byte) []byte { return []byte{} }},
 		{"cut in the midst", func(_ string, b []byte) []byte { return b[:len(b)/2] }},
-		{"no database", func(string, []byte) []byte { return []byte("this is no database at all, but a text that somebody put here") }},
+		{"no database", func(string, []byte) []byte {
+			return []byte("this is no database at all, but a text that somebody put here")
+		}},
 		{"zeros in the front", func(_ string, b []byte) []byte { clear(b[:min(len(b), 12<<10)]); return b }},
 		{"bits turned all over", func(_ string, b []byte) []byte {
 			for i := 4 << 10; i < len(b); i += 997 {

@@ -45,6 +45,9 @@ func NewScene(ctx context.Context, binary, dir, data, database, mode string) (*S
 	if err := WriteConnector(s.House.Project, "src", Connector(database)); err != nil {
 		return nil, err
 	}
+	if err := writePipelines(s.House.Project, s.Tables); err != nil {
+		return nil, err
+	}
 	list, err := NewList(s.ListPath)
 	if err != nil {
 		return nil, err
@@ -225,6 +228,9 @@ func (s *Scene) Check(ctx context.Context, p *Process, db querier, txns []*Txn) 
 			return nil, err
 		}
 		found = append(found, CheckSilver(t, database, silver)...)
+	}
+	if len(found) == 0 {
+		return s.checkPipelines(ctx, p)
 	}
 	return found, nil
 }

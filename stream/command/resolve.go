@@ -163,7 +163,7 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 		}
 	}
 	if len(out.Key) == 0 {
-		return nil, fault.Newf(fault.Invalid, "read its topic with CREATE SOURCE", "%s has no key", id)
+		return nil, fault.Newf(fault.Invalid, "read its topic with CREATE SOURCE", "%s has no key that a pipeline can use: a column of it may be null", id)
 	}
 	n.inputs[out.Name] = input
 	return out, nil
