@@ -259,6 +259,7 @@ func (c *scan) mark(ctx context.Context, b record.Batch) error {
 	if !ok || m.Kind != record.SnapshotEnd || len(c.of.Source.Key) == 0 {
 		return nil
 	}
+	c.s.moved = true // what came in this very fetch, too
 	if err := c.s.tick(ctx); err != nil {
 		return err
 	}

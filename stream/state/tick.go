@@ -4,6 +4,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,6 +121,8 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 			return err
 		}
 		switch {
+		case swept && came:
+			return errors.New("a snapshot's end is in one tick with rows")
 		case swept:
 			s.filled[op.Relation()] = true
 		case closing:
