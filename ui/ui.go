@@ -45,16 +45,17 @@ const (
 // Options are what the page is of. The functions answer at once and are called by one
 // goroutine; Catalog may take its time. A nil function or Catalog shows nothing of its kind.
 type Options struct {
-	Parts    func() []life.Status
-	Sources  func() []source.Status
-	Topics   func() []bus.PartitionStats
-	Landings func() []pipeline.Landing
-	Catalog  catalog.Catalog
-	Ports    func() map[string]string
-	Version  string
-	Sample   bool
-	Clock    life.Clock
-	Log      *slog.Logger
+	Parts     func() []life.Status
+	Sources   func() []source.Status
+	Topics    func() []bus.PartitionStats
+	Landings  func() []pipeline.Landing
+	Pipelines func() []pipeline.Status
+	Catalog   catalog.Catalog
+	Ports     func() map[string]string
+	Version   string
+	Sample    bool
+	Clock     life.Clock
+	Log       *slog.Logger
 }
 
 // UI is the page and its sampler. Serve Handler, and run it as a part.
@@ -125,8 +126,8 @@ func (u *UI) Run(ctx context.Context, ready func()) error {
 func (u *UI) sample() {
 	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Care: *u.care.Load(), Version: u.o.Version, Sample: u.o.Sample}
 	in.Parts, in.Sources, in.Topics = call(u.o.Parts), call(u.o.Sources), call(u.o.Topics)
-	in.Landings, in.Ports = call(u.o.Landings), call(u.o.Ports)
-	now := newSeen(u.sampler.Sample(in), tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts}))
+	in.Landings, in.Pipelines, in.Ports = call(u.o.Landings), call(u.o.Pipelines), call(u.o.Ports)
+	now := newSeen(u.sampler.Sample(in), tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}))
 	u.seen.Store(now)
 	values := now.home.Values()
 	maps.Copy(values, now.tables.Values())

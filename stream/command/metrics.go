@@ -4,6 +4,8 @@ package command
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/stream/pipeline"
 )
 
 // collector reads the numbers of all pipelines when it is asked, so that nothing is counted twice. There are at
@@ -22,6 +24,7 @@ var (
 	descAhead     = desc("ahead_rows_total", "Rows whose time lay so far ahead that it moved no watermark.")
 	descTicks     = desc("ticks_total", "Ticks.")
 	descSeconds   = desc("tick_seconds_total", "Time that ticks took.")
+	descRunning   = desc("running", "1 where it runs, 0 where it is paused, waits or failed.")
 	descLag       = desc("lag_records", "Records durable on the bus and not yet taken.")
 	descWatermark = desc("watermark_lag_seconds", "How far the watermark is behind the clock.")
 	descState     = desc("state_rows", "Rows of its state, counted every ten seconds at most.")
@@ -45,7 +48,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		send(descAhead, prometheus.CounterValue, float64(s.Ahead))
 		send(descTicks, prometheus.CounterValue, float64(s.Ticks))
 		send(descSeconds, prometheus.CounterValue, s.TicksTime.Seconds())
-		send(descLag, prometheus.GaugeValue, float64(s.LagRecords))
+		if s.State != pipeline.Running { // it does not know what waits
+			send(descRunning, prometheus.GaugeValue, 0)
+		} else {
+			send(descRunning, prometheus.GaugeValue, 1)
+			send(descLag, prometheus.GaugeValue, float64(s.LagRecords))
+		}
 		if !s.Watermark.IsZero() {
 			send(descWatermark, prometheus.GaugeValue, now.Sub(s.Watermark).Seconds())
 		}

@@ -60,7 +60,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	fault.PointOf("pipeline.begun", s.o.Name)
+	fault.Point("pipeline.begun")
 	before := s.Progress
 	t.Progress.Epoch = before.Epoch + 1
 	if err := s.operate(ctx, t, before.Closed); err != nil {
@@ -82,14 +82,14 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	}
 	s.Progress = t.Progress
 	if err = s.save(ctx); err == nil {
-		fault.PointOf("pipeline.applied", s.o.Name)
+		fault.Point("pipeline.applied")
 		err = s.exec(ctx, "COMMIT")
 	}
 	if err != nil {
 		s.Progress = before
 		return 0, err
 	}
-	fault.PointOf("pipeline.ticked", s.o.Name)
+	fault.Point("pipeline.ticked")
 	return emitted, nil
 }
 
@@ -105,13 +105,8 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 					return err
 				}
 			}
-			for _, text := range op.Tick(t.MayLate && !fault.Planted("late")) {
+			for _, text := range op.Tick(t.MayLate) {
 				if err := s.exec(ctx, text); err != nil {
-					return err
-				}
-			}
-			if fault.Planted("retraction") && op.Emits() {
-				if err := s.exec(ctx, "DELETE FROM "+duck.Ident(op.Relation())+" WHERE "+operator.Weight+" < 0"); err != nil {
 					return err
 				}
 			}

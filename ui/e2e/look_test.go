@@ -2,11 +2,13 @@ package e2e_test
 
 import (
 	_ "embed"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"tarn/stream/pipeline"
 	"tarn/ui/uitest"
 )
 
@@ -19,6 +21,22 @@ var looks = map[string]func() *uitest.Feed{
 	"trouble": func() *uitest.Feed {
 		f := uitest.Port(time.Now())
 		f.Trouble()
+		return f
+	},
+	"pipelines": func() *uitest.Feed {
+		f := uitest.Port(time.Now())
+		f.AddPipelines(time.Now())
+		return f
+	},
+	"many-pipelines": func() *uitest.Feed {
+		f := uitest.Port(time.Now())
+		f.AddPipelines(time.Now())
+		for i := range 50 {
+			f.AddPipeline(fmt.Sprintf("moves_of_crane_%02d_per_berth", i), "CREATE MATERIALIZED VIEW …", time.Now(), pipeline.Read{Topic: "port.main.moves"})
+		}
+		f.PipelinesNow[40].State, f.PipelinesNow[40].Error = pipeline.Failed, "gold.moves_of_crane_37_per_berth has epoch 40 of the pipeline, its state only 31: the state was put back from an older copy"
+		f.PipelinesNow[40].Hint = "put back both from one backup, or say ALTER PIPELINE gold.moves_of_crane_37_per_berth REBUILD"
+		f.PipelinesNow[30].State = pipeline.Paused
 		return f
 	},
 	"empty": func() *uitest.Feed { return &uitest.Feed{} },
@@ -68,7 +86,7 @@ const cutOff = `[...document.querySelectorAll("main button, main a, main p, main
 // TestNoSidewaysScroll holds at the width of a phone and of a small laptop, with the
 // longest names that a page meets.
 func TestNoSidewaysScroll(t *testing.T) {
-	for name, feed := range map[string]*uitest.Feed{"port": looks["port"](), "trouble": looks["trouble"](), "hostile": uitest.HostileNames(time.Now()), "empty": {}} {
+	for name, feed := range map[string]*uitest.Feed{"port": looks["port"](), "trouble": looks["trouble"](), "pipelines": looks["many-pipelines"](), "hostile": uitest.HostileNames(time.Now()), "empty": {}} {
 		s := serve(t, feed, "127.0.0.1:0")
 		for _, width := range []int64{390, 800, 1280} {
 			b := open(t)
@@ -83,7 +101,7 @@ func TestNoSidewaysScroll(t *testing.T) {
 			for _, cut := range eval[[]string](b, cutOff) {
 				t.Errorf("%s in %d: cut off: %s", name, width, cut)
 			}
-			if width == 390 || name == "trouble" {
+			if width == 390 || name == "trouble" || name == "pipelines" {
 				b.shot(name + "-" + map[int64]string{390: "narrow", 800: "middle", 1280: "wide"}[width])
 			}
 			b.clean()

@@ -1,6 +1,10 @@
 package home
 
-import "time"
+import (
+	"time"
+
+	"tarn/stream/pipeline"
+)
 
 // facts pairs labels with values and leaves out what is empty.
 func facts(pairs ...string) []Fact {
@@ -37,11 +41,11 @@ func since(t time.Time) string {
 // Left and Right are the two short texts that a node shows below its name.
 func (n Node) Left() string {
 	switch {
-	case n.Level == Bad || n.Level == Warn && n.Word == "retrying" || n.Level == Idle:
+	case n.Level == Bad || n.Level == Warn && (n.Word == "retrying" || n.Word == pipeline.Waiting) || n.Level == Idle:
 		return n.Word
 	case n.Kind == Source && n.Word == "snapshot":
 		return "snapshot"
-	case n.View:
+	case n.View || n.Pipeline != "" && n.Word != pipeline.Running:
 		return n.Word
 	case n.Rate == nil && n.Kind != Topic && n.Kind != Source && n.Rows != nil:
 		return Count(*n.Rows) + " rows"
@@ -56,7 +60,9 @@ func (n Node) Right() string {
 		return "lag " + Count(*n.LagRecords)
 	case n.Kind == Topic:
 		return "not landed"
-	case n.BehindMillis != nil && *n.BehindMillis == 0:
+	case n.Pipeline != "" && n.LagRecords != nil && *n.LagRecords > 0:
+		return "lag " + Count(*n.LagRecords)
+	case n.BehindMillis != nil && *n.BehindMillis == 0, n.Pipeline != "" && n.Level == OK:
 		return "up to date"
 	case n.BehindMillis != nil:
 		return Millis(*n.BehindMillis) + " behind"

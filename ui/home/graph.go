@@ -28,11 +28,12 @@ const (
 
 // graph grows node by node, floor first: what stands further right reads what its inputs know.
 type graph struct {
-	in     Input
-	nodes  map[string]*Node
-	edges  []Edge
-	landed map[string]pipeline.Landing // by topic
-	stats  map[string]catalog.Stats    // by table
+	in        Input
+	nodes     map[string]*Node
+	edges     []Edge
+	pipelines []Pipeline
+	landed    map[string]pipeline.Landing // by topic
+	stats     map[string]catalog.Stats    // by table
 
 	records  int64 // appended to all topics
 	lag      int64
@@ -64,6 +65,9 @@ func (s *Sampler) graph(in Input) *graph {
 		if !strings.HasPrefix(l.Topic, internalPrefix) {
 			s.landing(g, l)
 		}
+	}
+	for _, p := range in.Pipelines {
+		s.pipeline(g, p)
 	}
 	for _, t := range in.Lake.Stats {
 		g.lonely(t)
@@ -254,17 +258,21 @@ func (g *graph) lonely(t catalog.Stats) {
 	if t.Namespace == table.SystemNamespace || g.nodes[TableKey(t.Ident)] != nil {
 		return
 	}
-	kind, lane := Silver, laneSilver
-	switch t.Namespace {
-	case "bronze":
-		kind, lane = Bronze, laneBronze
-	case "gold":
-		kind, lane = Gold, laneGold
-	}
+	kind, lane := layerOf(t.Namespace)
 	n := g.add(*g.table(t.Ident, kind, lane))
 	if from := key("topic", t.Topic); t.Topic != "" && g.nodes[from] != nil {
 		g.connect(from, n.Key, nil)
 	}
+}
+
+func layerOf(namespace string) (Kind, int) {
+	switch namespace {
+	case "bronze":
+		return Bronze, laneBronze
+	case "gold":
+		return Gold, laneGold
+	}
+	return Silver, laneSilver
 }
 
 // views adds the views, those that read views after what they read.

@@ -16,16 +16,17 @@ import (
 
 // Input is one look at every room.
 type Input struct {
-	Now      time.Time
-	Parts    []life.Status
-	Sources  []source.Status
-	Topics   []bus.PartitionStats
-	Landings []pipeline.Landing
-	Lake     Lake
-	Care     Care
-	Ports    map[string]string
-	Version  string
-	Sample   bool
+	Now       time.Time
+	Parts     []life.Status
+	Sources   []source.Status
+	Topics    []bus.PartitionStats
+	Landings  []pipeline.Landing
+	Pipelines []pipeline.Status
+	Lake      Lake
+	Care      Care
+	Ports     map[string]string
+	Version   string
+	Sample    bool
 }
 
 // Lake is what the catalog said last. Err is why a later look did not answer.
@@ -63,25 +64,27 @@ const (
 // State is the whole page at one moment. Texts are as the page shows them; a number that
 // is not known is absent.
 type State struct {
-	Ready    bool      `json:"ready"` // false before the first look
-	At       time.Time `json:"at"`
-	Version  string    `json:"version"`
-	Sample   bool      `json:"sample"`
-	Health   string    `json:"health"` // starting, ok, degraded, failed
-	Figures  []Figure  `json:"figures"`
-	Nodes    []Node    `json:"nodes"` // in order of lane, then name
-	Edges    []Edge    `json:"edges"`
-	Problems []Problem `json:"problems"`
-	Parts    []Part    `json:"parts"`
-	Doors    []Door    `json:"doors"`
-	Examples []Example `json:"examples"`
-	Spark    string    `json:"-"` // the recent rows a second, as an SVG path
+	Ready         bool       `json:"ready"` // false before the first look
+	At            time.Time  `json:"at"`
+	Version       string     `json:"version"`
+	Sample        bool       `json:"sample"`
+	Health        string     `json:"health"` // starting, ok, degraded, failed
+	Figures       []Figure   `json:"figures"`
+	Nodes         []Node     `json:"nodes"` // in order of lane, then name
+	Edges         []Edge     `json:"edges"`
+	Pipelines     []Pipeline `json:"pipelines"` // those in trouble first, then in order of name
+	Problems      []Problem  `json:"problems"`
+	Parts         []Part     `json:"parts"`
+	Doors         []Door     `json:"doors"`
+	Examples      []Example  `json:"examples"`
+	Spark         string     `json:"-"` // the recent rows a second, as an SVG path
+	FirstPipeline string     `json:"-"` // a statement that makes one, while there is none
 }
 
 // Starting is the state before the first look.
 func Starting(version string, sample bool) State {
 	return State{
-		Version: version, Sample: sample, Health: "starting", Figures: []Figure{}, Nodes: []Node{}, Edges: []Edge{},
+		Version: version, Sample: sample, Health: "starting", Figures: []Figure{}, Nodes: []Node{}, Edges: []Edge{}, Pipelines: []Pipeline{},
 		Problems: []Problem{}, Parts: []Part{}, Doors: []Door{}, Examples: examples(nil),
 	}
 }
@@ -110,14 +113,15 @@ type Figure struct {
 
 // Node is one thing that data passes: a source, a topic, a table or a view.
 type Node struct {
-	Key   string `json:"key"` // short, stable while the name is
-	Kind  Kind   `json:"kind"`
-	Name  string `json:"name"`
-	Label string `json:"-"` // the name without its layer
-	View  bool   `json:"view,omitempty"`
-	Lane  int    `json:"lane"`
-	Level Level  `json:"level"`
-	Word  string `json:"state"` // streaming, landing, retrying, …
+	Key      string `json:"key"` // short, stable while the name is
+	Kind     Kind   `json:"kind"`
+	Name     string `json:"name"`
+	Label    string `json:"-"` // the name without its layer
+	View     bool   `json:"view,omitempty"`
+	Pipeline string `json:"pipeline,omitempty"` // the one that fills it
+	Lane     int    `json:"lane"`
+	Level    Level  `json:"level"`
+	Word     string `json:"state"` // streaming, landing, retrying, …
 
 	Rate         *float64   `json:"rows_per_second,omitempty"`
 	LagRecords   *int64     `json:"lag_records,omitempty"`

@@ -30,7 +30,7 @@ func newWatch(feed func(time.Time) *uitest.Feed) *watch {
 
 func (w *watch) look() home.State {
 	return w.Sample(home.Input{
-		Now: w.clock.Now(), Parts: w.feed.Parts(), Sources: w.feed.Sources(), Topics: w.feed.Topics(), Landings: w.feed.Landings(),
+		Now: w.clock.Now(), Parts: w.feed.Parts(), Sources: w.feed.Sources(), Topics: w.feed.Topics(), Landings: w.feed.Landings(), Pipelines: w.feed.Pipelines(),
 		Lake: home.Lake{Known: true, Stats: w.feed.StatsNow, Views: w.feed.ViewsNow, Err: w.feed.CatalogErr}, Ports: w.feed.Ports(),
 	})
 }

@@ -55,6 +55,9 @@ func problems(in Input) []Problem {
 			})
 		}
 	}
+	for _, p := range in.Pipelines {
+		l.pipeline(p)
+	}
 	for _, t := range in.Topics {
 		l.add(Problem{Warn, "topic " + t.Topic, t.Finding, ""})
 	}

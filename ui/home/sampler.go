@@ -39,7 +39,7 @@ func (s *Sampler) Sample(in Input) State {
 	g := s.graph(in)
 	st := State{
 		Ready: true, At: in.Now, Version: in.Version, Sample: in.Sample,
-		Health: health(in.Parts), Nodes: g.sorted(), Edges: g.edges,
+		Health: health(in.Parts), Nodes: g.sorted(), Edges: g.edges, Pipelines: pipelineList(g.pipelines),
 		Problems: problems(in), Parts: parts(in.Parts), Doors: doors(in.Ports),
 	}
 	rowsIn := s.windows.rate("in", in.Now, g.records)
@@ -47,6 +47,9 @@ func (s *Sampler) Sample(in Input) State {
 	st.Spark = sparkPath(s.spark)
 	st.Figures = figures(in, g, st, rowsIn)
 	st.Examples = examples(st.Nodes)
+	if len(st.Pipelines) == 0 {
+		st.FirstPipeline = firstPipeline(st.Nodes)
+	}
 	s.windows.sweep()
 	return st
 }

@@ -21,6 +21,10 @@ func (s State) Values() map[string]string {
 	for _, e := range s.Edges {
 		v[e.Key()+"@class"] = e.Class()
 	}
+	for _, p := range s.Pipelines {
+		v[p.Key+".rate"], v[p.Key+".mark"], v[p.Key+".behind"], v[p.Key+".lag"] = p.RateText(), p.WatermarkText(), p.BehindText(), p.LagText()
+		v[p.Key+".late"], v[p.Key+".dead"], v[p.Key+".commit"] = p.LateText(), p.DeadText(), p.CommitText()
+	}
 	for _, p := range s.Parts {
 		v[p.Key+".lag"] = p.Lag
 	}
@@ -48,19 +52,29 @@ func (s State) Shape() string {
 		Key, Name, Word, Query string
 		Level                  Level
 	}
+	type line struct {
+		Key, Name, Node, Word, Error, Hint string
+		Level                              Level
+		Late, Dead                         bool
+	}
 	shape := struct {
 		Ready, Sample   bool
 		Health, Version string
 		Nodes           []node
 		Edges           []string
+		Pipelines       []line
+		FirstPipeline   string
 		Levels          []Level
 		Problems        []Problem
 		Parts           []Part
 		Doors           []Door
 		Examples        []Example
-	}{Ready: s.Ready, Sample: s.Sample, Health: s.Health, Version: s.Version, Problems: s.Problems, Doors: s.Doors, Examples: s.Examples}
+	}{Ready: s.Ready, Sample: s.Sample, Health: s.Health, Version: s.Version, Problems: s.Problems, Doors: s.Doors, Examples: s.Examples, FirstPipeline: s.FirstPipeline}
 	for _, n := range s.Nodes {
 		shape.Nodes = append(shape.Nodes, node{n.Key, n.Name, n.Word, n.Query, n.Level})
+	}
+	for _, p := range s.Pipelines {
+		shape.Pipelines = append(shape.Pipelines, line{p.Key, p.Name, p.Node, p.Word, p.Error, p.Hint, p.Level, p.Late > 0, p.Dead > 0})
 	}
 	for _, e := range s.Edges {
 		shape.Edges = append(shape.Edges, e.Key())

@@ -15,7 +15,7 @@ const (
 	NodeHeight = 44.0
 	LaneStep   = 252.0 // from one lane's left edge to the next
 	gap        = 12.0  // between nodes of a lane
-	throughGap = 8.0   // the room of an edge that passes a lane
+	throughGap = 8.0   // the room of a node's edges that pass a lane
 	sweeps     = 8     // more change nothing on graphs that a person can read
 )
 
@@ -39,9 +39,9 @@ type Drawing struct {
 	Paths         map[Edge]string
 }
 
-// spot is a node, or a place that an edge passes through.
+// spot is a node, or a place that a node's edges pass through.
 type spot struct {
-	key     string // "" for a passing edge
+	key     string // "" for passing edges
 	height  float64
 	y       float64 // of the middle
 	pos     int
@@ -65,6 +65,12 @@ func Place(nodes []Node, edges []Edge) Drawing {
 			byKey[n.Key], laneOf[n.Key] = put(n.Lane, &spot{key: n.Key, height: NodeHeight}), n.Lane
 		}
 	}
+	// Edges of one node pass a lane together: thirty that fan out behind it are one line until then.
+	type passing struct {
+		from string
+		lane int
+	}
+	through := map[passing]*spot{}
 	ways := map[Edge][]*spot{}
 	for _, e := range edges {
 		from, to := byKey[e.From], byKey[e.To]
@@ -73,11 +79,17 @@ func Place(nodes []Node, edges []Edge) Drawing {
 		}
 		way := []*spot{from}
 		for lane := laneOf[e.From] + 1; lane < laneOf[e.To]; lane++ {
-			way = append(way, put(lane, &spot{height: throughGap}))
+			at := passing{e.From, lane}
+			if through[at] == nil {
+				through[at] = put(lane, &spot{height: throughGap})
+			}
+			way = append(way, through[at])
 		}
 		way = append(way, to)
 		for i := range len(way) - 1 {
-			way[i].out, way[i+1].in = append(way[i].out, way[i+1]), append(way[i+1].in, way[i])
+			if !slices.Contains(way[i].out, way[i+1]) {
+				way[i].out, way[i+1].in = append(way[i].out, way[i+1]), append(way[i+1].in, way[i])
+			}
 		}
 		ways[e] = way
 	}

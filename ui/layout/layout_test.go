@@ -3,6 +3,7 @@ package layout_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -34,6 +35,23 @@ func TestPartsThatAreNotJoinedStandClose(t *testing.T) {
 	d := layout.Place([]layout.Node{{"s", 0}, {"a", 1}, {"b", 1}, {"c", 1}, {"x", 1}, {"y", 2}}, []layout.Edge{{"s", "a"}, {"s", "b"}, {"s", "c"}, {"x", "y"}})
 	if most := 4*layout.NodeHeight + 3*13; d.Height > most {
 		t.Errorf("the picture is %v high, at most %v", d.Height, most)
+	}
+}
+
+// TestEdgesOfANodePassTogether: a topic that feeds thirty tables beyond two lanes takes the room of one line there.
+func TestEdgesOfANodePassTogether(t *testing.T) {
+	nodes, edges := []layout.Node{{"topic", 0}, {"far", 3}, {"near", 1}}, []layout.Edge{{"topic", "near"}, {"near", "far"}}
+	for i := range 30 {
+		name := fmt.Sprint("t", i)
+		nodes, edges = append(nodes, layout.Node{Key: name, Lane: 3}), append(edges, layout.Edge{From: "topic", To: name})
+	}
+	d := layout.Place(nodes, edges)
+	first := d.Paths[layout.Edge{From: "topic", To: "t0"}]
+	trunk := first[:strings.LastIndexByte(first, 'H')]
+	for _, e := range edges[2:] {
+		if !strings.HasPrefix(d.Paths[e], trunk) {
+			t.Errorf("%v goes %s, another %s", e, d.Paths[e], trunk)
+		}
 	}
 }
 

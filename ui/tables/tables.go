@@ -14,15 +14,17 @@ import (
 	"tarn/embedded/life"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
+	"tarn/stream/pipeline"
 	"tarn/ui/home"
 )
 
 // Input is one look.
 type Input struct {
-	Now   time.Time
-	Lake  home.Lake
-	Care  home.Care
-	Parts []life.Status
+	Now       time.Time
+	Lake      home.Lake
+	Care      home.Care
+	Parts     []life.Status
+	Pipelines []pipeline.Status
 }
 
 // State is the whole page at one moment. A number that is not known is absent.
@@ -61,8 +63,20 @@ type Table struct {
 	OrphanFiles *int64   `json:"orphan_files,omitempty"`
 	OrphanBytes *int64   `json:"orphan_bytes,omitempty"`
 
+	Pipeline   *Pipeline   `json:"pipeline,omitempty"` // that fills it
 	Action     string      `json:"action,omitempty"`
 	Statements []Statement `json:"statements"`
+}
+
+// Pipeline is what fills a table.
+type Pipeline struct {
+	Name      string     `json:"name"`
+	Level     home.Level `json:"level"`
+	Word      string     `json:"state"`
+	Reads     string     `json:"reads"`
+	Error     string     `json:"error,omitempty"`
+	Hint      string     `json:"hint,omitempty"`
+	Statement string     `json:"statement"`
 }
 
 // Statement is one that does an action of upkeep.
@@ -92,8 +106,16 @@ func Look(in Input) State {
 			damaged[name] = p
 		}
 	}
+	fills := map[string]*Pipeline{}
+	for _, p := range in.Pipelines {
+		level, word := home.PipelineLevel(p)
+		fills[p.Into.String()] = &Pipeline{p.Name, level, word, strings.Join(home.Reads(p), ", "), p.Error, p.Hint, p.Statement}
+	}
 	for _, t := range in.Lake.Stats {
 		one := newTable(t)
+		if one.Pipeline = fills[one.Name]; one.Pipeline != nil {
+			one.Owner = "pipeline " + one.Pipeline.Name
+		}
 		one.cared(in.Care)
 		if p, ok := damaged[one.Name]; ok {
 			one.damaged(p)

@@ -88,6 +88,7 @@ func (s State) Shape() string {
 	type one struct {
 		Name, Word, Hint string
 		Level            home.Level
+		Pipeline         *Pipeline
 	}
 	shape := struct {
 		Ready, Cared bool
@@ -99,7 +100,7 @@ func (s State) Shape() string {
 		shape.Levels = append(shape.Levels, f.Level)
 	}
 	for _, t := range s.Tables {
-		shape.Tables = append(shape.Tables, one{t.Name, t.Word, t.Hint, t.Level})
+		shape.Tables = append(shape.Tables, one{t.Name, t.Word, t.Hint, t.Level, t.Pipeline})
 	}
 	return home.Hash(shape)
 }

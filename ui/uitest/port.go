@@ -61,6 +61,34 @@ func (f *Feed) AddView(namespace, name string, inputs ...string) {
 	f.ViewsNow = append(f.ViewsNow, v)
 }
 
+// AddPipeline adds a pipeline into a table of gold, with the table, over mirrors and topics.
+func (f *Feed) AddPipeline(name, statement string, now time.Time, reads ...pipeline.Read) *pipeline.Status {
+	into := table.Ident{Namespace: "gold", Name: name}
+	f.PipelinesNow = append(f.PipelinesNow, pipeline.Status{
+		Definition: pipeline.Definition{ID: "id of " + name, Name: into.String(), Statement: statement, Owner: "local", Into: into, Reads: reads, CreatedAt: now},
+		State:      pipeline.Running, Rows: 4200, Emitted: 900, Ticks: 300, Epoch: 300, TickTime: 4 * time.Millisecond, CommittedAt: now,
+	})
+	f.StatsNow = append(f.StatsNow, catalog.Stats{
+		Ident: into, ID: into.String(), Rows: 46, Files: 9, Bytes: 18_400, SnapshotID: 8471236109345672001, CommittedAt: now, Owner: "id of " + name,
+	})
+	f.HealthNow = append(f.HealthNow, catalog.Health{Ident: into, Files: 9, SmallFiles: 9, Bytes: 18_400, Rows: 46, Snapshots: 50})
+	return &f.PipelinesNow[len(f.PipelinesNow)-1]
+}
+
+// AddPipelines adds three: over a mirror, over a topic with time, and one that waits.
+func (f *Feed) AddPipelines(now time.Time) {
+	mirror := func(name string) pipeline.Read {
+		return pipeline.Read{Topic: "port.main." + name, Mirror: table.Ident{Namespace: "silver", Name: name}}
+	}
+	p := f.AddPipeline("by_berth", "CREATE MATERIALIZED VIEW by_berth AS\nSELECT berth, status, count(*) AS n\nFROM silver.calls\nGROUP BY berth, status", now, mirror("calls"))
+	p.Stateful, p.StateRows = true, new(int64(79))
+	p = f.AddPipeline("moves_per_minute", "CREATE MATERIALIZED VIEW moves_per_minute AS SELECT window_start, crane, count(*) AS n FROM TUMBLE(moves, moved_at, INTERVAL 1 MINUTE) GROUP BY window_start, crane EMIT ON WINDOW CLOSE", now, pipeline.Read{Topic: "port.main.moves"})
+	p.Watermark, p.Holder, p.Late, p.Dead, p.LagRecords = now.Add(-42*time.Second), "port.main.moves/0", 17, 3, 64
+	p = f.AddPipeline("vessels_of_flag", "CREATE MATERIALIZED VIEW vessels_of_flag AS SELECT flag, count(*) AS n FROM silver.vessels GROUP BY flag", now, mirror("vessels"))
+	p.State, p.Rows, p.Emitted, p.CommittedAt = pipeline.Waiting, 0, 0, time.Time{}
+	p.Error, p.Hint = "read topic port.main.vessels: there is no such topic", "it is waited for"
+}
+
 // Step lets rows arrive in every topic, by its place in the list.
 func (f *Feed) Step(rows int64, now time.Time) {
 	f.Lock()
@@ -82,6 +110,16 @@ func (f *Feed) Step(rows int64, now time.Time) {
 			case l.Silver:
 				t.Rows += n / 2
 			}
+		}
+	}
+	for i := range f.PipelinesNow {
+		p := &f.PipelinesNow[i]
+		if p.State != pipeline.Running {
+			continue
+		}
+		p.Rows, p.Emitted, p.Ticks, p.CommittedAt = p.Rows+rows, p.Emitted+rows/3, p.Ticks+1, now
+		if !p.Watermark.IsZero() {
+			p.Watermark = now.Add(-42 * time.Second)
 		}
 	}
 	if len(f.SourcesNow) > 0 {
@@ -126,6 +164,8 @@ func HostileNames(now time.Time) *Feed {
 	f.AddTopic(Hostile, Hostile, Hostile, 10, now)
 	f.LandingsNow[0].Findings = []string{Hostile + "?"}
 	f.HealthNow[0].Reason, f.HealthNow[1].Action, f.HealthNow[1].Reason = Hostile+"#", Hostile, Hostile
+	p := f.AddPipeline("p"+Hostile, Hostile, now, pipeline.Read{Topic: Hostile, Mirror: f.LandingsNow[0].Silver})
+	p.State, p.Error, p.Hint, p.Holder, p.Late, p.Dead, p.Ahead = Hostile, Hostile+"%", Hostile, Hostile, 1, 1, 1
 	f.AddView("gold", Hostile, "silver."+Hostile, "silver."+strings.ToUpper(Hostile))
 	return f
 }

@@ -41,18 +41,19 @@ func (c *Clock) Add(d time.Duration) {
 // Feed is what the rooms would say. Its fields may be changed under Lock while it is read.
 type Feed struct {
 	sync.Mutex
-	PartsNow    []life.Status
-	SourcesNow  []source.Status
-	TopicsNow   []bus.PartitionStats
-	LandingsNow []pipeline.Landing
-	StatsNow    []catalog.Stats
-	ViewsNow    []catalog.View
-	PortsNow    map[string]string
-	CatalogErr  error
-	CatalogRead int // looks at the catalog
-	HealthNow   []catalog.Health
-	HealthErr   error
-	HealthRead  int // looks at the manifests
+	PartsNow     []life.Status
+	SourcesNow   []source.Status
+	TopicsNow    []bus.PartitionStats
+	LandingsNow  []pipeline.Landing
+	PipelinesNow []pipeline.Status
+	StatsNow     []catalog.Stats
+	ViewsNow     []catalog.View
+	PortsNow     map[string]string
+	CatalogErr   error
+	CatalogRead  int // looks at the catalog
+	HealthNow    []catalog.Health
+	HealthErr    error
+	HealthRead   int // looks at the manifests
 }
 
 func read[T any](f *Feed, of func() T) func() T {
@@ -63,7 +64,7 @@ func read[T any](f *Feed, of func() T) func() T {
 	}
 }
 
-// Parts are the parts now; it and the other four are the functions of ui.Options.
+// Parts are the parts now; it and the other five are the functions of ui.Options.
 func (f *Feed) Parts() []life.Status { return read(f, func() []life.Status { return f.PartsNow })() }
 
 // Sources are the sources now.
@@ -79,6 +80,11 @@ func (f *Feed) Topics() []bus.PartitionStats {
 // Landings are the landings now.
 func (f *Feed) Landings() []pipeline.Landing {
 	return read(f, func() []pipeline.Landing { return append([]pipeline.Landing(nil), f.LandingsNow...) })()
+}
+
+// Pipelines are the pipelines now.
+func (f *Feed) Pipelines() []pipeline.Status {
+	return read(f, func() []pipeline.Status { return append([]pipeline.Status(nil), f.PipelinesNow...) })()
 }
 
 // Ports are the doors.

@@ -13,7 +13,7 @@ import (
 
 // The bounds of one page.
 const (
-	laneNodesMax = 30  // of the picture; the table below it shows more
+	laneNodesMax = 18  // of the picture; the table below it shows more
 	tableRowsMax = 300 // of that table; /api/home has all
 	labelRunes   = 22  // of a node's name that fit its box
 )

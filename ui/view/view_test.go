@@ -21,7 +21,7 @@ import (
 
 func state(feed *uitest.Feed) home.State {
 	return home.NewSampler().Sample(home.Input{
-		Now: time.Date(2026, 7, 1, 12, 4, 30, 0, time.UTC), Parts: feed.Parts(), Sources: feed.Sources(), Topics: feed.Topics(), Landings: feed.Landings(),
+		Now: time.Date(2026, 7, 1, 12, 4, 30, 0, time.UTC), Parts: feed.Parts(), Sources: feed.Sources(), Topics: feed.Topics(), Landings: feed.Landings(), Pipelines: feed.Pipelines(),
 		Lake: home.Lake{Known: true, Stats: feed.StatsNow, Views: feed.ViewsNow}, Ports: feed.Ports(), Version: "1.2.3", Sample: true,
 	})
 }
@@ -29,7 +29,7 @@ func state(feed *uitest.Feed) home.State {
 // looked is what the page of tables knows of a feed.
 func looked(feed *uitest.Feed) tables.State {
 	now := time.Date(2026, 7, 1, 12, 4, 30, 0, time.UTC)
-	return tables.Look(tables.Input{Now: now, Parts: feed.Parts(), Lake: home.Lake{Known: true, Stats: feed.StatsNow}, Care: home.Care{}.Next(now, feed.HealthNow)})
+	return tables.Look(tables.Input{Now: now, Parts: feed.Parts(), Pipelines: feed.Pipelines(), Lake: home.Lake{Known: true, Stats: feed.StatsNow}, Care: home.Care{}.Next(now, feed.HealthNow)})
 }
 
 // draw renders and parses Home.
@@ -89,7 +89,9 @@ func text(n *html.Node) string {
 
 // TestWhatIsDrawnIsWhatIsSent: each value of the stream has its place, and says the same there.
 func TestWhatIsDrawnIsWhatIsSent(t *testing.T) {
-	s, u := state(uitest.Port(time.Now())), looked(uitest.Port(time.Now()))
+	port := uitest.Port(time.Now())
+	port.AddPipelines(time.Now())
+	s, u := state(port), looked(port)
 	for page, c := range map[string]struct {
 		draw   func() (*html.Node, string)
 		values map[string]string
@@ -168,13 +170,16 @@ func hostileStaysText(t *testing.T, draw func() (*html.Node, string)) {
 }
 
 func TestStates(t *testing.T) {
+	pipes := uitest.Port(time.Now())
+	pipes.AddPipelines(time.Now())
 	for name, c := range map[string]struct {
 		state home.State
 		has   []string
 	}{
-		"starting": {home.Starting("1", false), []string{"Tarn is starting", "SELECT * FROM system.tables"}},
-		"empty":    {state(&uitest.Feed{}), []string{"No data is moving yet", "tarn up --sample", "io.tarn.sqlite.SqliteConnector"}},
-		"port":     {state(uitest.Port(time.Now())), []string{"gold.berth_productivity", "127.0.0.1:7700", "sample", "All parts ready"}},
+		"starting":  {home.Starting("1", false), []string{"Tarn is starting", "SELECT * FROM system.tables"}},
+		"empty":     {state(&uitest.Feed{}), []string{"No data is moving yet", "tarn up --sample", "io.tarn.sqlite.SqliteConnector"}},
+		"pipelines": {state(pipes), []string{"gold.by_berth", "there is no such topic", "it is waited for", "counters are since start"}},
+		"port":      {state(uitest.Port(time.Now())), []string{"No pipeline yet", "CREATE MATERIALIZED VIEW gold.calls_count", "gold.berth_productivity", "127.0.0.1:7700", "sample", "All parts ready"}},
 	} {
 		doc, _ := draw(t, c.state)
 		for _, part := range c.has {
@@ -202,8 +207,9 @@ func TestThousandsOfTablesStayDrawable(t *testing.T) {
 
 func TestTablesAreListed(t *testing.T) {
 	full := looked(uitest.Port(time.Now()))
-	damaged := uitest.Port(time.Now())
+	damaged, piped := uitest.Port(time.Now()), uitest.Port(time.Now())
 	damaged.Damage()
+	piped.AddPipelines(time.Now())
 	for name, c := range map[string]struct {
 		state    tables.State
 		query    view.LakeQuery
@@ -222,6 +228,12 @@ func TestTablesAreListed(t *testing.T) {
 			view.LakeQuery{Table: "silver.moves"},
 			[]string{"nothing to do", "20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2\u202fMB"},
 			[]string{"damaged"},
+		},
+		"filled by a pipeline": {
+			looked(piped),
+			view.LakeQuery{Table: "gold.vessels_of_flag"},
+			[]string{"Filled by pipeline gold.vessels_of_flag waiting from silver.vessels", "there is no such topic", "SELECT flag, count(*) AS n", "pipeline gold.vessels_of_flag"},
+			[]string{"id of"},
 		},
 		"found":      {full, view.LakeQuery{Find: "Vessel"}, []string{"silver.vessels", "bronze.port_main_vessels"}, []string{"silver.calls"}},
 		"not found":  {full, view.LakeQuery{Find: "<nothing>"}, []string{"No table has “<nothing>” in its name"}, []string{"silver.calls"}},

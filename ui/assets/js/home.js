@@ -12,6 +12,11 @@ wirePage();
 
 // The chosen node: its facts from the JSON twin, its newest rows through the SQL box.
 let chosen = "";
+let opener = ""; // what chose it, for the focus to go back to
+function openedBy(el) {
+  const part = el.closest("[data-part]")?.dataset.part;
+  opener = `${part ? `[data-part="${part}"] ` : ""}${el.tagName}[data-node="${CSS.escape(el.dataset.node)}"]`;
+}
 function mark() {
   for (const el of document.querySelectorAll("[data-node]")) {
     if (el.dataset.node === chosen) el.setAttribute("aria-current", "true");
@@ -60,7 +65,7 @@ async function choose(key, run) {
 }
 
 function unchoose() {
-  const focus = document.querySelector(`[data-node="${CSS.escape(chosen)}"]`);
+  const focus = document.querySelector(opener || `[data-node="${CSS.escape(chosen)}"]`);
   chosen = "";
   mark();
   $("facts").hidden = true;
@@ -76,9 +81,10 @@ setInterval(async () => {
 }, factsMillis);
 
 document.addEventListener("click", (e) => {
-  const el = e.target.closest("[data-node], [data-sql], #facts-close, #facts-rows");
+  const el = e.target.closest("[data-node], [data-sql], [data-fill], #facts-close, #facts-rows");
   if (!el) return;
-  if (el.dataset.node) choose(el.dataset.node, true);
+  if (el.dataset.node) { openedBy(el); choose(el.dataset.node, true); }
+  else if (el.dataset.fill) { sql.set(el.dataset.fill); $("text").focus(); } // it makes something: a person runs it
   else if (el.dataset.sql) { sql.set(el.dataset.sql); sql.run(); }
   else if (el.id === "facts-close") unchoose();
   else choose(chosen, true);
@@ -86,6 +92,7 @@ document.addEventListener("click", (e) => {
 document.addEventListener("keydown", (e) => {
   if (e.target.matches("g[data-node]") && (e.key === "Enter" || e.key === " ")) {
     e.preventDefault();
+    openedBy(e.target);
     choose(e.target.dataset.node, true);
   }
 });

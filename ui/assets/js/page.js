@@ -62,16 +62,17 @@ function refresh() {
 
 function focusPath() {
   const el = document.activeElement;
-  if (!el?.closest?.("[data-part]")) return "";
-  for (const name of ["node", "flow", "copy", "sql", "go"]) {
-    if (el.dataset[name]) return `${el.tagName.toLowerCase()}[data-${name}="${CSS.escape(el.dataset[name])}"]`;
+  const part = el?.closest?.("[data-part]");
+  if (!part) return "";
+  for (const name of ["node", "flow", "copy", "sql", "fill", "go"]) {
+    if (el.dataset[name]) return `[data-part="${part.dataset.part}"] ${el.tagName.toLowerCase()}[data-${name}="${CSS.escape(el.dataset[name])}"]`;
   }
   return "";
 }
 
 function swap(fresh) {
   const focus = focusPath();
-  const scrolled = new Map([...document.querySelectorAll(".graph, .flow-table, .list")].map((el) => [el.className, el.scrollLeft]));
+  const scrolled = new Map([...document.querySelectorAll(".graph, .flow-table, .list, .pipe-list")].map((el) => [el.className, [el.scrollLeft, el.scrollTop]]));
   for (const part of document.querySelectorAll("[data-part]")) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (!next) continue;
@@ -79,9 +80,9 @@ function swap(fresh) {
     part.replaceWith(document.importNode(next, true));
   }
   root.dataset.shape = fresh.documentElement.dataset.shape;
-  for (const [name, left] of scrolled) {
+  for (const [name, [left, top]] of scrolled) {
     const el = document.getElementsByClassName(name)[0];
-    if (el) el.scrollLeft = left;
+    if (el) [el.scrollLeft, el.scrollTop] = [left, top];
   }
   index();
   document.dispatchEvent(new Event("tarn:refreshed"));

@@ -1,0 +1,149 @@
+package home_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tarn/lake/table"
+	"tarn/stream/pipeline"
+	"tarn/ui/home"
+	"tarn/ui/uitest"
+)
+
+func withPipelines(now time.Time) *uitest.Feed {
+	f := uitest.Port(now)
+	f.AddPipelines(now)
+	return f
+}
+
+func line(t *testing.T, s home.State, name string) home.Pipeline {
+	t.Helper()
+	i := slices.IndexFunc(s.Pipelines, func(p home.Pipeline) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no pipeline %s", name)
+	}
+	return s.Pipelines[i]
+}
+
+func TestAPipelineStandsBetweenWhatItReadsAndItsTable(t *testing.T) {
+	w := newWatch(withPipelines)
+	w.look()
+	s := w.run(20, 50)
+	for from, to := range map[string]string{
+		"silver.calls": "gold.by_berth", "port.main.moves": "gold.moves_per_minute", "silver.vessels": "gold.vessels_of_flag",
+	} {
+		if !slices.ContainsFunc(s.Edges, func(e home.Edge) bool { return e.From == node(t, s, from).Key && e.To == node(t, s, to).Key }) {
+			t.Errorf("no edge from %s to %s", from, to)
+		}
+	}
+	n := node(t, s, "gold.moves_per_minute")
+	if n.Kind != home.Gold || n.Pipeline != "gold.moves_per_minute" || n.Rate == nil || *n.Rate == 0 || n.Right() != "lag 64" || n.Level != home.Warn {
+		t.Errorf("%+v", n)
+	}
+	for _, want := range []home.Fact{{Label: "Reads", Value: "port.main.moves"}, {Label: "Held back by", Value: "port.main.moves/0"}, {Label: "Late", Value: "17"}, {Label: "Watermark behind", Value: "42.0\u202fs"}} {
+		if !slices.Contains(n.Facts, want) {
+			t.Errorf("%v is not among %v", want, n.Facts)
+		}
+	}
+	if last := n.Facts[len(n.Facts)-1]; last.Label != "Statement" || !strings.HasPrefix(last.Value, "CREATE MATERIALIZED VIEW moves_per_minute") {
+		t.Errorf("last of the facts: %v", last)
+	}
+	if n := node(t, s, "gold.by_berth"); n.Right() != "up to date" || n.Level != home.OK {
+		t.Errorf("%+v says %q", n, n.Right())
+	}
+}
+
+func TestThePipelinesAreListedWithTheirFigures(t *testing.T) {
+	w := newWatch(withPipelines)
+	w.look()
+	s := w.run(20, 50)
+	if s.Pipelines[0].Name != "gold.vessels_of_flag" {
+		t.Errorf("the one in trouble is not the first: %s", s.Pipelines[0].Name)
+	}
+	p := line(t, s, "gold.moves_per_minute")
+	if got := []string{p.Word, p.RateText(), p.LagText(), p.WatermarkText(), p.BehindText(), p.LateText(), p.DeadText(), p.CommitText()}; !slices.Equal(got, []string{
+		"running", "100\u202f/s", "64", "2026-07-01 12:03:58", "42.0\u202fs", "17", "3", "just now",
+	}) {
+		t.Errorf("%q", got)
+	}
+	if waits := line(t, s, "gold.vessels_of_flag"); waits.Level != home.Warn || waits.Error == "" || waits.CommitText() != home.Unknown {
+		t.Errorf("%+v", waits)
+	}
+	if by := line(t, s, "gold.by_berth"); by.WatermarkText() != home.Unknown || by.BehindText() != home.Unknown {
+		t.Errorf("%+v", by)
+	}
+	if got := s.Values()[p.Key+".behind"]; got != "42.0\u202fs" {
+		t.Errorf("the page is sent %q", got)
+	}
+}
+
+func TestWhatAilsAPipelineIsAmongTheProblems(t *testing.T) {
+	w := newWatch(withPipelines)
+	s := w.look()
+	found := func(level home.Level, message, hint string) {
+		t.Helper()
+		if !slices.ContainsFunc(s.Problems, func(p home.Problem) bool {
+			return p.Level == level && strings.HasPrefix(p.Where, "pipeline gold.") && strings.Contains(p.Message, message) && strings.Contains(p.Hint, hint)
+		}) {
+			t.Errorf("no %s %q in %+v", level, message, s.Problems)
+		}
+	}
+	found(home.Warn, "there is no such topic", "it is waited for")
+	found(home.Warn, "3 records that gold.moves_per_minute reads could not be read", "FROM system.dead_letter WHERE topic IN ('port.main.moves')")
+	found(home.Note, "17 rows of gold.moves_per_minute came too late", "FROM system.late WHERE pipeline = 'gold.moves_per_minute'")
+	w.feed.PipelinesNow[2].State = pipeline.Failed
+	if s = w.look(); s.Problems[0].Level != home.Bad || node(t, s, "gold.vessels_of_flag").Level != home.Bad {
+		t.Errorf("%+v", s.Problems)
+	}
+	w.feed.PipelinesNow[2].State, w.feed.PipelinesNow[2].Error = pipeline.Paused, ""
+	if s = w.look(); line(t, s, "gold.vessels_of_flag").Level != home.Idle || node(t, s, "gold.vessels_of_flag").Left() != "paused" {
+		t.Errorf("%+v", s.Pipelines)
+	}
+}
+
+// TestALateRowChangesTheShape only with the first: then its number becomes a button.
+func TestALateRowChangesTheShape(t *testing.T) {
+	w := newWatch(withPipelines)
+	w.look()
+	before := w.look().Shape()
+	w.feed.PipelinesNow[0].Rows += 100
+	if w.look().Shape() != before {
+		t.Error("rows alone change the shape")
+	}
+	w.feed.PipelinesNow[0].Late = 1
+	if w.look().Shape() == before {
+		t.Error("the first late row changes nothing")
+	}
+}
+
+func TestWithoutAPipelineThereIsTheStatementThatMakesOne(t *testing.T) {
+	s := newWatch(uitest.Port).look()
+	if want := "CREATE MATERIALIZED VIEW gold.calls_count AS SELECT 'calls' AS what, count(*) AS n FROM silver.calls GROUP BY 1"; s.FirstPipeline != want {
+		t.Errorf("%q", s.FirstPipeline)
+	}
+	if s := newWatch(withPipelines).look(); s.FirstPipeline != "" {
+		t.Errorf("%q beside those that run", s.FirstPipeline)
+	}
+}
+
+func TestAPipelineThatIsMadeAnewIsCatchingUp(t *testing.T) {
+	w := newWatch(uitest.Port)
+	p := w.feed.AddPipeline("by_berth__12345678", "ALTER PIPELINE by_berth AS SELECT 1", w.clock.Now(), pipeline.Read{Topic: "port.main.calls", Mirror: table.Ident{Namespace: "silver", Name: "calls"}})
+	p.Replaces = "another"
+	if got := line(t, w.look(), p.Name); got.Word != "catching up" || got.Level != home.OK {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestManyPipelinesAreAllListed(t *testing.T) {
+	w := newWatch(uitest.Port)
+	for i := range 200 {
+		w.feed.AddPipeline(fmt.Sprintf("p%d", i), "…", w.clock.Now(), pipeline.Read{Topic: "port.main.calls"})
+	}
+	if s := w.look(); len(s.Pipelines) != 200 {
+		t.Errorf("%d", len(s.Pipelines))
+	}
+}
