@@ -22,7 +22,6 @@ import (
 	"tarn/embedded/config"
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
-	"tarn/embedded/record"
 	"tarn/ingest"
 	"tarn/ingest/source"
 	"tarn/lake"
@@ -49,14 +48,7 @@ type cli struct {
 	Sources client.List        `cmd:"" help:"List the sources of a running Tarn."`
 	Repair  lake.RepairCommand `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
 	Config  config.Show        `cmd:"" help:"Show each setting in force and where it came from."`
-	Version versionCmd         `cmd:"" help:"Show the version."`
-}
-
-type versionCmd struct{}
-
-func (*versionCmd) Run(out io.Writer) error {
-	_, err := fmt.Fprintln(out, "tarn", version)
-	return err
+	Version config.ShowVersion `cmd:"" help:"Show the version."`
 }
 
 func main() {
@@ -76,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.BindTo(stdout, (*io.Writer)(nil))
-	err = k.Run(&c.Flags, k.Selected().Name, lake.Resnapshot(source.WishIn))
+	err = k.Run(&c.Flags, k.Selected().Name, lake.Resnapshot(source.WishIn), config.Version(version))
 	return fault.Tell(stderr, err, context.Cause(ctx))
 }
 
@@ -98,7 +90,8 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project}
 	parts := []life.Part{
-		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), f.BusPart(h.recorded), h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(),
+		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }),
+		h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(),
 		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u.Sample),
 	}
 	if u.Sample {
@@ -141,15 +134,11 @@ func (h *house) lakePart() life.Part {
 	}, func() []life.Status { return h.lake.Report() })
 }
 
-// committed and recorded hand what the lake knows to the rooms before it in the way.
+// committed hands what the lake knows to the room before it in the way.
 func (h *house) committed(c table.Committed) {
 	if h.stream != nil {
 		h.stream.Committed(c)
 	}
-}
-
-func (h *house) recorded(ctx context.Context, topic string, partition int32) (record.PartitionOffsets, error) {
-	return h.lake.Recorded(ctx, topic, partition)
 }
 
 func (h *house) streamPart() life.Part {
@@ -201,7 +190,7 @@ func (h *house) gateOptions() engine.Options {
 func (h *house) uiPart(sample bool) life.Part {
 	return life.Made("ui", func() life.Part {
 		page := ui.New(ui.Options{
-			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Topics: h.Bus.Stats, Landings: h.stream.Landings,
+			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Topics: h.Bus.Stats, Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
 			Catalog: h.lake.Catalog(), Ports: h.Ports, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
 		})
 		h.Front.Mount("/", page.Handler())

@@ -44,3 +44,15 @@ func (*Show) Run(f *Flags, out io.Writer) error {
 	}
 	return w.Flush()
 }
+
+// Version is that of the program.
+type Version string
+
+// ShowVersion is the command that prints it.
+type ShowVersion struct{}
+
+// Run prints the version.
+func (*ShowVersion) Run(v Version, out io.Writer) error {
+	_, err := fmt.Fprintln(out, "tarn", v)
+	return err
+}
