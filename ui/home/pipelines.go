@@ -154,7 +154,7 @@ func (l *problemList) pipeline(p pipeline.Status) {
 	level, _ := PipelineLevel(p)
 	l.add(Problem{worse(level, Warn), where, p.Error, p.Hint})
 	if p.Dead > 0 {
-		l.add(Problem{Warn, where, Count(p.Dead) + " records that " + p.Name + " reads could not be read", oneLine(deadQuery(p))})
+		l.add(Problem{Warn, where, Count(p.Dead) + " records could not be read by " + p.Name, oneLine(deadQuery(p))})
 	}
 	if p.Late > 0 {
 		l.add(Problem{Note, where, Count(p.Late) + " rows of " + p.Name + " came too late for their windows", "SELECT * FROM system.late WHERE pipeline = " + literal(p.Name)})

@@ -92,7 +92,7 @@ func TestWhatAilsAPipelineIsAmongTheProblems(t *testing.T) {
 		}
 	}
 	found(home.Warn, "there is no such topic", "it is waited for")
-	found(home.Warn, "3 records that gold.moves_per_minute reads could not be read", "FROM system.dead_letter WHERE topic IN ('port.main.moves')")
+	found(home.Warn, "3 records could not be read by gold.moves_per_minute", "FROM system.dead_letter WHERE topic IN ('port.main.moves')")
 	found(home.Note, "17 rows of gold.moves_per_minute came too late", "FROM system.late WHERE pipeline = 'gold.moves_per_minute'")
 	w.feed.PipelinesNow[2].State = pipeline.Failed
 	if s = w.look(); s.Problems[0].Level != home.Bad || node(t, s, "gold.vessels_of_flag").Level != home.Bad {

@@ -152,14 +152,20 @@ func firstNodes(all []home.Node) []home.Node {
 }
 
 // short cuts the middle out of a long name: its ends tell more.
-func short(name string) string {
-	runes := []rune(name)
-	if len(runes) <= labelRunes {
-		return name
+func short(n home.Node) string {
+	runes, room := []rune(n.Label), labelRunes
+	if marked(n) {
+		room -= 2
 	}
-	const head = labelRunes / 2
-	return string(runes[:head]) + "…" + string(runes[len(runes)-(labelRunes-head-1):])
+	if len(runes) <= room {
+		return n.Label
+	}
+	head := room / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(room-head-1):])
 }
+
+// marked tells whether a node has a mark for trouble behind its name.
+func marked(n home.Node) bool { return n.Level == home.Bad || n.Level == home.Warn }
 
 func num(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
