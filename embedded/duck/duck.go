@@ -109,6 +109,8 @@ func (in *Instance) Close() error { return in.db.Close() }
 type Conn struct {
 	*dbsql.Conn
 	instance *Instance
+	always   map[string]*dbsql.Stmt // of Always, by text
+	feeds    map[string]*feed       // of Fill, by table
 }
 
 // Conn opens a connection; close it.
@@ -117,13 +119,43 @@ func (in *Instance) Conn(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to DuckDB: %w", err)
 	}
-	return &Conn{c, in}, nil
+	return &Conn{Conn: c, instance: in}, nil
+}
+
+// Close ends the connection.
+func (c *Conn) Close() error {
+	var errs []error
+	for _, s := range c.always {
+		errs = append(errs, s.Close())
+	}
+	errs = append(errs, c.unfeed(), c.Conn.Close())
+	return errors.Join(errs...)
 }
 
 // Exec runs a statement without rows.
 func (c *Conn) Exec(ctx context.Context, stmt string, args ...any) error {
 	_, err := c.ExecContext(ctx, stmt, args...)
 	return err
+}
+
+// Always is Exec for a text that is run again and again: it is planned once, and anew where what
+// it names was made anew. Not for CREATE … AS, which DuckDB can run but once. Each text is kept until Close.
+func (c *Conn) Always(ctx context.Context, stmt string, args ...any) (rows int64, err error) {
+	s := c.always[stmt]
+	if s == nil {
+		if s, err = c.PrepareContext(ctx, stmt); err != nil {
+			return 0, err
+		}
+		if c.always == nil {
+			c.always = map[string]*dbsql.Stmt{}
+		}
+		c.always[stmt] = s
+	}
+	result, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // Arrow runs a query and returns its rows as Arrow batches. The reader is valid until it is

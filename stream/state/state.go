@@ -91,6 +91,7 @@ type State struct {
 	conn     *duck.Conn
 	Progress Progress
 	filled   map[string]bool // relations that may have rows
+	pruned   int64           // the outbox has no epochs up to this one
 }
 
 // Open opens a pipeline's state, or begins one. A fault with ErrUnusable where the file is of no use.
@@ -231,12 +232,20 @@ func (s *State) exec(ctx context.Context, text string, args ...any) error {
 	return nil
 }
 
+// always is exec for a text that a tick has again and again.
+func (s *State) always(ctx context.Context, text string, args ...any) error {
+	if _, err := s.conn.Always(ctx, text, args...); err != nil {
+		return fmt.Errorf("%w (in %.200s)", err, text)
+	}
+	return nil
+}
+
 func (s *State) save(ctx context.Context) error {
 	doc, err := json.Marshal(s.Progress)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, "UPDATE "+progressTable+" SET doc = ?", string(doc))
+	return s.always(ctx, "UPDATE "+progressTable+" SET doc = ?", string(doc))
 }
 
 // Rows is one tick's rows of a scan.

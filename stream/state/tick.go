@@ -40,19 +40,11 @@ type LateRow struct {
 // it put into the outbox.
 func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	for relation, rows := range t.Rows {
-		if err := s.conn.Load(ctx, relation, rows.Schema, rows.Batches); err != nil {
+		if err := s.conn.Feed(ctx, relation, rows.Schema); err != nil {
 			return 0, err
 		}
-		s.filled[relation] = true
 	}
-	for _, scan := range s.plan.Scans {
-		if _, came := t.Rows[scan.Relation]; !came {
-			if err := s.clear(ctx, scan.Relation); err != nil {
-				return 0, err
-			}
-		}
-	}
-	if err := s.exec(ctx, "BEGIN"); err != nil {
+	if err := s.always(ctx, "BEGIN"); err != nil {
 		return 0, err
 	}
 	defer func() {
@@ -61,36 +53,55 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 		}
 	}()
 	fault.Point("pipeline.begun")
+	if err := s.load(ctx, t.Rows); err != nil {
+		return 0, err
+	}
 	before := s.Progress
 	t.Progress.Epoch = before.Epoch + 1
 	if err := s.operate(ctx, t, before.Closed); err != nil {
 		return 0, err
 	}
 	if s.any(s.plan.Reads) {
-		result, err := s.conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d, * FROM (%s)", outboxTable, t.Progress.Epoch, s.plan.Output))
+		emitted, err = s.conn.Always(ctx, "INSERT INTO "+outboxTable+" SELECT ?::BIGINT, * FROM ("+s.plan.Output+")", t.Progress.Epoch)
 		if err != nil {
 			return 0, fmt.Errorf("make the rows of the result: %w", err)
 		}
-		if emitted, err = result.RowsAffected(); err != nil {
-			return 0, err
-		}
 	}
-	if t.Pruned > 0 {
-		if err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, t.Pruned)); err != nil {
+	if t.Pruned > s.pruned {
+		if err := s.always(ctx, "DELETE FROM "+outboxTable+" WHERE "+epochColumn+" <= ?", t.Pruned); err != nil {
 			return 0, err
 		}
 	}
 	s.Progress = t.Progress
 	if err = s.save(ctx); err == nil {
 		fault.Point("pipeline.applied")
-		err = s.exec(ctx, "COMMIT")
+		err = s.always(ctx, "COMMIT")
 	}
 	if err != nil {
 		s.Progress = before
 		return 0, err
 	}
+	s.pruned = max(s.pruned, t.Pruned)
 	fault.Point("pipeline.ticked")
 	return emitted, nil
+}
+
+// load makes what came the rows of the scans' relations.
+func (s *State) load(ctx context.Context, came map[string]Rows) error {
+	for _, scan := range s.plan.Scans {
+		rows, ok := came[scan.Relation]
+		if !ok {
+			if err := s.clear(ctx, scan.Relation); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.conn.Fill(ctx, scan.Relation, rows.Batches); err != nil {
+			return err
+		}
+		s.filled[scan.Relation] = true
+	}
+	return nil
 }
 
 // operate runs the operators in order.
@@ -106,7 +117,11 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 				}
 			}
 			for _, text := range op.Tick(t.MayLate) {
-				if err := s.exec(ctx, text); err != nil {
+				run := s.always
+				if strings.HasPrefix(text, "CREATE") {
+					run = s.exec
+				}
+				if err := run(ctx, text); err != nil {
 					return err
 				}
 			}
@@ -171,7 +186,7 @@ func (s *State) clear(ctx context.Context, relation string) error {
 		return nil
 	}
 	delete(s.filled, relation)
-	return s.exec(ctx, "DELETE FROM "+duck.Ident(relation))
+	return s.always(ctx, "DELETE FROM "+duck.Ident(relation))
 }
 
 func (s *State) late(ctx context.Context, query string, into *[]LateRow) error {
