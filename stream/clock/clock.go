@@ -24,7 +24,7 @@ type Kind string
 
 // The kinds.
 const (
-	Idle   Kind = "idle"   // the partition does not hold the watermark
+	Idle   Kind = "idle"   // the partition does not hold the watermark; windows that end at or before Mark close without it
 	Active Kind = "active" // it does again, from Mark on
 	Flush  Kind = "flush"  // windows that begin at or before Mark are closed
 )
@@ -36,8 +36,11 @@ type Decision struct {
 	Partition int32
 	Offset    int64 // the next offset of the partition
 	Kind      Kind
-	Mark      int64 // microseconds since 1970; of an idle partition 0
+	Mark      int64 // microseconds since 1970, or None
 }
+
+// None is a time before all others.
+const None = -1 << 62
 
 // ErrPassed refuses a decision at an offset that somebody has read past already.
 var ErrPassed = errors.New("the partition was read on")
@@ -52,7 +55,7 @@ type Clocks struct {
 	process string
 	known   map[part][]Decision
 	used    map[part]int64   // the offset up to which records were used
-	closed  map[string]int64 // by source: the highest mark up to which a pipeline has closed windows
+	closed  map[string]int64 // by source: up to where windows may have been closed without an idle partition
 }
 
 type part struct {
@@ -82,13 +85,13 @@ func Open(ctx context.Context, topic own.Topic, clock life.Clock, process string
 }
 
 type line struct {
-	At        string `json:"at"`
-	Source    string `json:"source"`
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Kind      Kind   `json:"kind"`
-	Watermark string `json:"watermark"`
+	At        string  `json:"at"`
+	Source    string  `json:"source"`
+	Topic     string  `json:"topic"`
+	Partition int32   `json:"partition"`
+	Offset    int64   `json:"offset"`
+	Kind      Kind    `json:"kind"`
+	Watermark *string `json:"watermark"` // null for none
 }
 
 func (c *Clocks) load(b record.Batch) error {
@@ -104,27 +107,75 @@ func (c *Clocks) load(b record.Batch) error {
 		if err := json.Unmarshal(r.Value, &l); err != nil {
 			return fmt.Errorf("read offset %d of %s: %w", r.Offset, own.Clock, err)
 		}
-		at, err := time.Parse(time.RFC3339Nano, l.Watermark)
-		if err != nil {
-			return fmt.Errorf("read offset %d of %s: %w", r.Offset, own.Clock, err)
+		d := Decision{l.Source, l.Topic, l.Partition, l.Offset, l.Kind, None}
+		if l.Watermark != nil {
+			at, err := time.Parse(time.RFC3339Nano, *l.Watermark)
+			if err != nil {
+				return fmt.Errorf("read offset %d of %s: %w", r.Offset, own.Clock, err)
+			}
+			d.Mark = at.UnixMicro()
 		}
-		c.know(Decision{l.Source, l.Topic, l.Partition, l.Offset, l.Kind, at.UnixMicro()})
+		c.know(d)
 	}
 	return nil
 }
 
 func (c *Clocks) know(d Decision) {
 	key := part{d.Source, d.Partition}
-	c.known[key] = append(c.known[key], d)
+	list := c.known[key]
+	if d.Kind == Idle {
+		c.closed[d.Source] = max(c.highest(d.Source), d.Mark)
+		if n := len(list); n > 0 && list[n-1].Kind == Idle && list[n-1].Offset == d.Offset {
+			return // it is idle still
+		}
+	}
+	c.known[key] = append(list, d)
 }
 
-// Use announces that records of a partition below next are about to be used. Decisions
-// at or before the first of them, which is at from, are those that At tells now; no later one will be.
-func (c *Clocks) Use(source string, partition int32, next int64) {
+// highest is up to where windows of a source were closed without its idle partitions.
+func (c *Clocks) highest(source string) int64 {
+	if mark, ok := c.closed[source]; ok {
+		return mark
+	}
+	return None
+}
+
+// Use announces that records of a partition from one offset up to another are about to be used, by somebody for
+// whom it is idle or is not. Where it is idle at a record it is made active there first, from mark on
+// or from where windows were closed without it. No decision at an offset below next comes
+// later, so that At tells all of them.
+func (c *Clocks) Use(ctx context.Context, d Decision, next int64, idle bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := part{source, partition}
-	c.used[key] = max(c.used[key], next)
+	key := part{d.Source, d.Partition}
+	for c.used[key] < next {
+		at, gap := c.gap(key, d.Offset, next, idle)
+		if !gap {
+			c.used[key] = next
+			break
+		}
+		active := d
+		active.Offset, active.Kind, active.Mark = at, Active, max(d.Mark, c.highest(d.Source))
+		if err := c.append(ctx, []Decision{active}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gap is the first offset of some at which a record would be used of an idle partition.
+func (c *Clocks) gap(key part, from, next int64, idle bool) (at int64, gap bool) {
+	at = from
+	for _, known := range c.known[key] {
+		switch {
+		case known.Kind == Flush || known.Offset < from || known.Offset >= next:
+		case idle && known.Offset > at:
+			return at, true
+		default:
+			at, idle = known.Offset, known.Kind == Idle
+		}
+	}
+	return at, idle
 }
 
 // At tells the decisions of a partition at offsets from one to another, both with them, in order.
@@ -140,17 +191,29 @@ func (c *Clocks) At(source string, partition int32, from, to int64) []Decision {
 	return out
 }
 
-// Closed notes up to which mark a pipeline closes windows of a source, before it does, and tells the
-// highest of all pipelines.
-func (c *Clocks) Closed(source string, mark int64) int64 {
+// Close announces that a pipeline is about to close windows up to a mark without some partitions, each of which
+// is idle where the pipeline stands. It is durable before it returns: such a partition comes back with
+// no lower a mark, in every pipeline. ErrPassed where one has come back meanwhile.
+func (c *Clocks) Close(ctx context.Context, without []Decision) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	highest, ok := c.closed[source]
-	if !ok || mark > highest {
-		highest = mark
-		c.closed[source] = mark
+	var news []Decision
+	for _, d := range without {
+		idle := false
+		for _, known := range c.known[part{d.Source, d.Partition}] {
+			if known.Offset <= d.Offset && known.Kind != Flush {
+				idle = known.Kind == Idle
+			}
+		}
+		if !idle {
+			return ErrPassed
+		}
+		if d.Mark > c.highest(d.Source) {
+			news = append(news, d) // one of a source is enough
+			c.closed[d.Source] = d.Mark
+		}
 	}
-	return highest
+	return c.append(ctx, news)
 }
 
 // Decide makes decisions of one source durable, all or none of them known at once. ErrPassed where
@@ -158,13 +221,26 @@ func (c *Clocks) Closed(source string, mark int64) int64 {
 func (c *Clocks) Decide(ctx context.Context, list []Decision) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var outs []own.Out
-	now := c.clock.Now()
 	for _, d := range list {
 		if c.used[part{d.Source, d.Partition}] > d.Offset {
 			return ErrPassed
 		}
-		value, err := own.JSON(line{now.UTC().Format(time.RFC3339Nano), d.Source, d.Topic, d.Partition, d.Offset, d.Kind, time.UnixMicro(d.Mark).UTC().Format(time.RFC3339Nano)})
+	}
+	return c.append(ctx, list)
+}
+
+// append makes decisions durable, then known. c.mu is held.
+func (c *Clocks) append(ctx context.Context, list []Decision) error {
+	var outs []own.Out
+	now := c.clock.Now()
+	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+	for _, d := range list {
+		l := line{stamp(now), d.Source, d.Topic, d.Partition, d.Offset, d.Kind, nil}
+		if d.Mark != None {
+			mark := stamp(time.UnixMicro(d.Mark))
+			l.Watermark = &mark
+		}
+		value, err := own.JSON(l)
 		if err != nil {
 			return err
 		}

@@ -32,17 +32,18 @@ const aheadMax = time.Hour
 
 // scan collects the rows of one source for the tick in hand.
 type scan struct {
-	s      *session
-	number int
-	input  *Input
-	of     *plan.Scan
-	topic  *bus.Topic
-	decode *decode.Decoder
-	hidden *array.RecordBuilder // of the hidden columns
-	schema *arrow.Schema
-	time   int // the column with the watermark, -1 for none
-	quiet  []time.Time
-	kept   map[[2]int64][]byte // values of rows that may be late, by partition and offset
+	s       *session
+	number  int
+	input   *Input
+	of      *plan.Scan
+	topic   *bus.Topic
+	decode  *decode.Decoder
+	hidden  *array.RecordBuilder // of the hidden columns
+	schema  *arrow.Schema
+	time    int   // the column with the watermark, -1 for none
+	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
+	quiet   []time.Time
+	kept    map[[2]int64][]byte // values of rows that may be late, by partition and offset
 }
 
 func newScan(s *session, number int, topic *bus.Topic) *scan {
@@ -63,6 +64,11 @@ func newScan(s *session, number int, topic *bus.Topic) *scan {
 	c.decode = decode.New(columns)
 	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(hidden, nil))
 	c.schema = arrow.NewSchema(append(fields, hidden...), nil)
+	for _, op := range s.plan.Operators {
+		if w := op.Windows(); w != nil {
+			c.longest = max(c.longest, w.Size.Microseconds())
+		}
+	}
 	now := s.o.Clock.Now()
 	for range topic.Partitions() {
 		c.quiet = append(c.quiet, now)

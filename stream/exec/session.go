@@ -231,7 +231,11 @@ func (s *session) tick(ctx context.Context) error {
 			t.Rows[scan.relation()] = state.Rows{Schema: b.Schema(), Batches: []arrow.RecordBatch{b}}
 		}
 	}
-	s.next.Closed = s.closing()
+	closed, err := s.closing(ctx)
+	if err != nil {
+		return err
+	}
+	s.next.Closed = closed
 	s.next.Published = s.committed
 	t.Pruned = s.committed
 	t.Progress = s.next.Clone()

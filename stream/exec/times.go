@@ -27,28 +27,17 @@ func sortLate(rows []state.LateRow) {
 // keepsTime tells whether the scan's rows may get into windows that close.
 func (c *scan) keepsTime() bool { return c.s.plan.Times && c.of.Windows && c.time >= 0 }
 
-// use announces records before they are used. An idle partition is made active first, with how far windows
-// have been closed without it.
+// use announces records before they are used. An idle partition is made active first.
 func (c *scan) use(ctx context.Context, partition int32, part *state.Part, next int64) error {
 	if !c.keepsTime() {
 		return nil
 	}
-	s := c.s
-	for {
-		all := c.decisions(partition, part.Next, part.Next)
-		s.apply(c, part, &all, part.Next)
-		if !part.Idle {
-			break
-		}
-		// What closed without it, in any pipeline, stays closed for it.
-		err := s.o.Clocks.Decide(ctx, []clock.Decision{{
-			Source: c.input.ClockID, Topic: c.topic.Name(), Partition: partition, Offset: part.Next, Kind: clock.Active, Mark: s.o.Clocks.Closed(c.input.ClockID, max(s.highest(c), s.next.Closed.Mark)),
-		}})
-		if err != nil && !errors.Is(err, clock.ErrPassed) { // another pipeline has decided it
-			return fmt.Errorf("note that topic %s partition %d is active: %w", c.topic.Name(), partition, err)
-		}
+	err := c.s.o.Clocks.Use(ctx, clock.Decision{
+		Source: c.input.ClockID, Topic: c.topic.Name(), Partition: partition, Offset: part.Next, Mark: c.s.highest(c),
+	}, next, part.Idle)
+	if err != nil {
+		return fmt.Errorf("note that topic %s partition %d is active: %w", c.topic.Name(), partition, err)
 	}
-	s.o.Clocks.Use(c.input.ClockID, partition, next)
 	return nil
 }
 
@@ -119,17 +108,59 @@ func (s *session) watermark() (mark int64, holder string) {
 	return mark, holder
 }
 
-// closing is how far windows may close.
-func (s *session) closing() operator.Closing {
-	out := s.next.Closed
-	if mark, _ := s.watermark(); mark != state.None {
-		out.Mark = max(out.Mark, mark)
-	}
-	for _, c := range s.scans {
-		if c.keepsTime() {
-			s.o.Clocks.Closed(c.input.ClockID, out.Mark)
+// closing is how far windows may close. Where they close without an idle partition, that is announced first.
+func (s *session) closing(ctx context.Context) (operator.Closing, error) {
+	for {
+		out := s.next.Closed
+		if mark, _ := s.watermark(); mark != state.None {
+			out.Mark = max(out.Mark, mark)
+		}
+		s.flushes(&out)
+		var without []clock.Decision
+		if s.closes(out) {
+			without = s.idle(out.Mark)
+		}
+		if len(without) == 0 {
+			return out, nil
+		}
+		err := s.o.Clocks.Close(ctx, without)
+		if err == nil || !errors.Is(err, clock.ErrPassed) {
+			return out, err
+		}
+		for _, c := range s.scans { // one of them is active again: it holds the watermark
+			for _, p := range c.topic.Partitions() {
+				part := c.part(p.Number())
+				all := c.decisions(p.Number(), part.Next, part.Next)
+				s.apply(c, part, &all, part.Next)
+			}
 		}
 	}
+}
+
+// closes tells whether a window of an operator may close.
+func (s *session) closes(to operator.Closing) bool {
+	return slices.ContainsFunc(s.plan.Operators, func(op operator.Operator) bool {
+		return op.Windows() != nil && state.Closes(op.Windows(), s.state.Progress.Closed, to)
+	})
+}
+
+// idle are the partitions that do not hold the watermark.
+func (s *session) idle(mark int64) (out []clock.Decision) {
+	for _, c := range s.scans {
+		if !c.keepsTime() {
+			continue
+		}
+		for _, p := range c.topic.Partitions() {
+			if part := c.part(p.Number()); part.Idle {
+				out = append(out, clock.Decision{Source: c.input.ClockID, Topic: c.topic.Name(), Partition: p.Number(), Offset: part.Next, Kind: clock.Idle, Mark: mark})
+			}
+		}
+	}
+	return out
+}
+
+// flushes notes up to where all sources were flushed.
+func (s *session) flushes(out *operator.Closing) {
 	flushed := int64(1 << 62)
 	any := false
 	for _, c := range s.scans {
@@ -144,7 +175,6 @@ func (s *session) closing() operator.Closing {
 	if any {
 		out.Flushed = max(out.Flushed, flushed)
 	}
-	return out
 }
 
 // pulse looks for partitions that have gone idle, and for a source that has gone quiet.
@@ -182,7 +212,7 @@ func (s *session) quiet(ctx context.Context, c *scan) error {
 		case behind || still < c.input.Idle:
 			lively = true
 		case !part.Idle:
-			one.Kind = clock.Idle
+			one.Kind, one.Mark = clock.Idle, clock.None
 			idle = append(idle, one)
 		}
 		one.Kind = clock.Flush

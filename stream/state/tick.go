@@ -109,7 +109,7 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 	var late []LateRow
 	for _, op := range s.plan.Operators {
 		came := s.any(op.Reads())
-		closing := op.Windows() != nil && closes(op.Windows(), before, t.Progress.Closed)
+		closing := op.Windows() != nil && Closes(op.Windows(), before, t.Progress.Closed)
 		if came {
 			if t.MayLate && op.Late() != "" && t.Late != nil {
 				if err := s.late(ctx, op.Late(), &late); err != nil {
@@ -156,8 +156,8 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 	return nil
 }
 
-// closes tells whether a window may have closed between two moments.
-func closes(w *operator.Windows, before, after operator.Closing) bool {
+// Closes tells whether a window may have closed between two moments.
+func Closes(w *operator.Windows, before, after operator.Closing) bool {
 	if after.Flushed > before.Flushed {
 		return true
 	}

@@ -1,0 +1,105 @@
+package clock_test
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/disk"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+	"tarn/embedded/record/schemas"
+	"tarn/stream/clock"
+	"tarn/stream/own"
+)
+
+// topic is tarn.clock on a bus of its own.
+func topic(t *testing.T) own.Topic {
+	t.Helper()
+	dir := t.TempDir()
+	m, err := meta.Open(t.Context(), filepath.Join(dir, "meta.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bus.Open(t.Context(), bus.Options{
+		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20, Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = b.Close(t.Context())
+		_ = m.Close()
+	})
+	all, err := own.Create(t.Context(), b, schemas.New(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[own.Clock]
+}
+
+func open(t *testing.T, topic own.Topic, process string) *clock.Clocks {
+	t.Helper()
+	c, err := clock.Open(t.Context(), topic, life.SystemClock{}, process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func idle(offset, mark int64) clock.Decision {
+	return clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: offset, Kind: clock.Idle, Mark: mark}
+}
+
+// TestNoRecordIsUsedIdle holds that a pipeline which comes from behind makes a partition active at the very
+// record at which another one found it idle, and that nobody waits for it in vain.
+func TestNoRecordIsUsedIdle(t *testing.T) {
+	c := open(t, topic(t), "a")
+	must(t, c.Decide(t.Context(), []clock.Decision{idle(30, clock.None)}))
+	must(t, c.Close(t.Context(), []clock.Decision{idle(30, 700)}))
+	behind := clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: 28, Mark: 500}
+	must(t, c.Use(t.Context(), behind, 40, false))
+	there := behind
+	there.Offset = 30
+	must(t, c.Use(t.Context(), there, 31, true))
+	got := c.At("s", 1, 28, 40)
+	if len(got) != 2 || got[1].Kind != clock.Active || got[1].Offset != 30 || got[1].Mark != 700 {
+		t.Errorf("decisions %+v", got)
+	}
+	if err := c.Close(t.Context(), []clock.Decision{idle(30, 900)}); !errors.Is(err, clock.ErrPassed) {
+		t.Errorf("windows are closed without a partition that is active: %v", err)
+	}
+	if err := c.Decide(t.Context(), []clock.Decision{idle(39, clock.None)}); !errors.Is(err, clock.ErrPassed) {
+		t.Errorf("a record that was used is decided about: %v", err)
+	}
+}
+
+// TestClosedOutlivesTheProcess holds that a partition comes back no earlier than windows were closed without it,
+// whoever closed them, and before a restart, too.
+func TestClosedOutlivesTheProcess(t *testing.T) {
+	on := topic(t)
+	c := open(t, on, "a")
+	must(t, c.Decide(t.Context(), []clock.Decision{idle(5, clock.None)}))
+	must(t, c.Close(t.Context(), []clock.Decision{idle(5, 800)}))
+	must(t, c.Close(t.Context(), []clock.Decision{idle(5, 600)}))
+	c = open(t, on, "b")
+	must(t, c.Use(t.Context(), clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: 5, Mark: clock.None}, 6, true))
+	got := open(t, on, "c").At("s", 1, 0, 9)
+	if len(got) != 2 || got[0].Kind != clock.Idle || got[1].Kind != clock.Active || got[1].Mark != 800 {
+		t.Errorf("decisions %+v", got)
+	}
+	other := clock.Decision{Source: "other", Topic: "t", Partition: 1, Offset: 5, Mark: clock.None}
+	must(t, c.Use(t.Context(), other, 6, true))
+	if got := open(t, on, "d").At("other", 1, 0, 9); len(got) != 1 || got[0].Mark != clock.None {
+		t.Errorf("decisions %+v", got)
+	}
+}
