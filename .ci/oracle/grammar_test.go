@@ -151,7 +151,11 @@ func (c *Case) print(r chance, sources []*Source) {
 func (c *Case) around(r chance, body string) string {
 	into := "gold." + c.Name
 	if c.Window == nil || c.Close {
-		switch r.IntN(3) {
+		n := r.IntN(3)
+		if o := c.Outer; o != nil && c.Close && o.Keys[0].Name == "many" {
+			n = r.IntN(2) // what is grouped at last are no windows, so it cannot be said of it that they close
+		}
+		switch n {
 		case 0:
 			return "INSERT INTO " + into + " " + body
 		case 1:
