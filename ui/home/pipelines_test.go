@@ -69,7 +69,7 @@ func TestThePipelinesAreListedWithTheirFigures(t *testing.T) {
 	}) {
 		t.Errorf("%q", got)
 	}
-	if waits := line(t, s, "gold.vessels_of_flag"); waits.Level != home.Warn || waits.Error == "" || waits.CommitText() != home.Unknown {
+	if waits := line(t, s, "gold.vessels_of_flag"); waits.Level != home.Warn || waits.Error == "" || waits.CommitText() != home.Unknown || waits.LagText() != home.Unknown || waits.RateText() != home.Unknown {
 		t.Errorf("%+v", waits)
 	}
 	if by := line(t, s, "gold.by_berth"); by.WatermarkText() != home.Unknown || by.BehindText() != home.Unknown {
