@@ -72,7 +72,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
 oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB
-	go test $(TAGS) -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N)
+	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N)
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)

@@ -147,6 +147,14 @@ func (c *Case) print(r chance, sources []*Source) {
 	c.Statement = c.around(r, with+body)
 }
 
+// pipeline is its name.
+func (c *Case) pipeline() string {
+	if strings.HasPrefix(c.Statement, "CREATE PIPELINE") {
+		return c.Name
+	}
+	return "gold." + c.Name
+}
+
 // around is the statement around the body.
 func (c *Case) around(r chance, body string) string {
 	into := "gold." + c.Name

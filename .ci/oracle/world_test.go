@@ -10,7 +10,9 @@ package oracle_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -61,10 +63,18 @@ type Step struct {
 	Pause         time.Duration
 }
 
-// Kill ends the process at a point: the nth time that the pipeline reaches it, in that run of the process.
+// Kill ends the process at a point: the nth time that the case's pipeline reaches it in that run of the
+// process; any of them, where Case is empty.
 type Kill struct {
-	Point string
-	Nth   int
+	Point, Case, Pipeline string
+	Nth                   int
+}
+
+func (k Kill) spec() string {
+	if k.Pipeline == "" {
+		return fmt.Sprintf("%s:%d", k.Point, k.Nth)
+	}
+	return fmt.Sprintf("%s@%s:%d", k.Point, k.Pipeline, k.Nth)
 }
 
 func (w *World) write(path string) error {
@@ -82,4 +92,83 @@ func readWorld(path string) (*World, error) {
 	}
 	w := &World{}
 	return w, json.Unmarshal(text, w)
+}
+
+// steps cut the logs into batches, in one order for all.
+func (r chance) steps(sources []*Source) (out []Step) {
+	type feed struct{ source, partition, left int }
+	var feeds []feed
+	for i, s := range sources {
+		for p := range s.Records {
+			if n := len(s.Records[p]); n > 0 {
+				feeds = append(feeds, feed{i, p, n})
+			}
+		}
+	}
+	for len(feeds) > 0 {
+		at := r.IntN(len(feeds))
+		f := &feeds[at]
+		n := min(f.left, 1+r.IntN(pick(r, 3, 15, 60)))
+		s := Step{Source: f.source, Partition: int32(f.partition), Count: n} //nolint:gosec // few
+		switch {
+		case r.percent(3):
+			s.Pause = timeout + 3*pulse // partitions go idle meanwhile
+		case r.percent(40):
+			s.Pause = time.Duration(r.IntN(120)) * time.Millisecond
+		}
+		out = append(out, s)
+		if f.left -= n; f.left == 0 {
+			feeds = slices.Delete(feeds, at, at+1)
+		}
+	}
+	return out
+}
+
+// newWorld makes a world of so many cases of the kinds, in their order.
+func newWorld(seed uint64, wanted []string) *World {
+	r := newChance(seed)
+	w := &World{Seed: seed}
+	m := maker{chance: r}
+	typ := pick(r, "TIMESTAMP", "TIMESTAMPTZ")
+	for i := range 4 {
+		keyed := i >= 2
+		w.Sources = append(w.Sources, r.source(fmt.Sprintf("s%d", i), typ, keyed, 40+r.IntN(200)))
+		if keyed {
+			m.logs = append(m.logs, i)
+		} else {
+			m.streams = append(m.streams, i)
+		}
+	}
+	m.sources = w.Sources
+	for i, kind := range wanted {
+		w.Cases = append(w.Cases, m.make(kind, i))
+	}
+	w.Steps = r.steps(w.Sources)
+	w.Kills = r.kills(w.Cases)
+	return w
+}
+
+// killsMax is how often a world's process is killed at most.
+const killsMax = 8
+
+// kills are points within a tick's transaction, within its publication, and within the table's commit.
+func (r chance) kills(cases []*Case) (out []Kill) {
+	for range r.IntN(killsMax + 1) {
+		c := cases[r.IntN(len(cases))]
+		k := Kill{Case: c.Name, Pipeline: c.pipeline()}
+		switch r.IntN(10) {
+		case 0:
+			k = Kill{Point: "lake.written", Nth: 1 + r.IntN(20)}
+		case 1:
+			k = Kill{Point: "lake.committed", Nth: 1 + r.IntN(20)}
+		case 2, 3:
+			k.Point, k.Nth = "pipeline.publishing", 1+r.IntN(2)
+		case 4, 5:
+			k.Point, k.Nth = "pipeline.published", 1+r.IntN(2)
+		default:
+			k.Point, k.Nth = pick(r, "pipeline.begun", "pipeline.applied", "pipeline.ticked"), 1+r.IntN(4)
+		}
+		out = append(out, k)
+	}
+	return out
 }

@@ -10,15 +10,16 @@ import (
 )
 
 // Crash points prove recovery: with TARN_CRASH=name:n the process kills itself
-// with SIGKILL when it reaches point name for the n-th time. With
+// with SIGKILL when it reaches point name for the n-th time; with name@whose:n, when
+// whose reaches it. With
 // TARN_CRASH_LOG=file it first appends "name" to that file, so that a proof can
 // tell a run that hit its point from one that did not. In production both are
 // unset and a point costs one comparison.
 var armed = arm(os.Getenv("TARN_CRASH"))
 
 type trap struct {
-	name string
-	left atomic.Int64
+	name, of string
+	left     atomic.Int64
 }
 
 func arm(spec string) *trap {
@@ -26,7 +27,8 @@ func arm(spec string) *trap {
 	if name == "" {
 		return nil
 	}
-	t := &trap{name: name}
+	t := &trap{}
+	t.name, t.of, _ = strings.Cut(name, "@")
 	n, err := strconv.ParseInt(nth, 10, 64)
 	if !ok || err != nil {
 		n = 1
@@ -37,8 +39,11 @@ func arm(spec string) *trap {
 
 // Point marks a hand-over at which a crash is worth proving. Names are
 // "room.moment", for instance "bus.acked".
-func Point(name string) {
-	if armed == nil || armed.name != name || armed.left.Add(-1) != 0 {
+func Point(name string) { PointOf(name, "") }
+
+// PointOf is Point where several come by: of says which of them does.
+func PointOf(name, of string) {
+	if armed == nil || armed.name != name || armed.of != "" && armed.of != of || armed.left.Add(-1) != 0 {
 		return
 	}
 	if path := os.Getenv("TARN_CRASH_LOG"); path != "" {

@@ -313,8 +313,11 @@ func (s *session) commit(ctx context.Context, to int64) error {
 			b.Release()
 		}
 	}()
-	columns := s.table.Columns()
-	err := s.state.Rows(ctx, s.committed, to, func(b arrow.RecordBatch) error {
+	columns, from := s.table.Columns(), s.committed
+	if fault.Planted("epoch") {
+		from--
+	}
+	err := s.state.Rows(ctx, from, to, func(b arrow.RecordBatch) error {
 		shaped, err := shape(b, columns, false)
 		change.Rows = append(change.Rows, shaped)
 		return err
@@ -333,11 +336,11 @@ func (s *session) commit(ctx context.Context, to int64) error {
 		}
 		change.Properties[table.PropOffsets+s.ID] = string(offsets)
 	}
-	fault.Point("pipeline.publishing")
+	fault.PointOf("pipeline.publishing", s.Name)
 	if _, err := s.table.Commit(ctx, change); err != nil {
 		return fmt.Errorf("commit %s: %w", s.Into, err)
 	}
-	fault.Point("pipeline.published")
+	fault.PointOf("pipeline.published", s.Name)
 	s.committed = to
 	if !s.keeps() || to < s.state.Progress.Epoch {
 		err = s.state.Prune(ctx, to)

@@ -78,6 +78,7 @@ func (p *Progress) Clone() Progress {
 
 // Options of a state.
 type Options struct {
+	Name        string // of the pipeline
 	Path        string // of the file; "" keeps all in memory
 	TempDir     string
 	MemoryBytes int64

@@ -52,7 +52,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	fault.Point("pipeline.begun")
+	fault.PointOf("pipeline.begun", s.o.Name)
 	if err := s.load(ctx, t.Rows); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	}
 	s.Progress = t.Progress
 	if err = s.save(ctx); err == nil {
-		fault.Point("pipeline.applied")
+		fault.PointOf("pipeline.applied", s.o.Name)
 		err = s.always(ctx, "COMMIT")
 	}
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 		return 0, err
 	}
 	s.pruned = max(s.pruned, t.Pruned)
-	fault.Point("pipeline.ticked")
+	fault.PointOf("pipeline.ticked", s.o.Name)
 	return emitted, nil
 }
 
@@ -116,12 +116,17 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 					return err
 				}
 			}
-			for _, text := range op.Tick(t.MayLate) {
+			for _, text := range op.Tick(t.MayLate && !fault.Planted("late")) {
 				run := s.always
 				if strings.HasPrefix(text, "CREATE") {
 					run = s.exec
 				}
 				if err := run(ctx, text); err != nil {
+					return err
+				}
+			}
+			if fault.Planted("retraction") && op.Emits() {
+				if err := s.exec(ctx, "DELETE FROM "+duck.Ident(op.Relation())+" WHERE "+operator.Weight+" < 0"); err != nil {
 					return err
 				}
 			}

@@ -1,0 +1,207 @@
+//go:build duckdb_arrow
+
+package oracle_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"tarn/embedded/duck"
+)
+
+const triesMax = 3 // runs of a world until its last windows are flushed
+
+// Verdict is what a world came to.
+type Verdict struct {
+	Error    string            // it could not be held against anything
+	Failures map[string]string // by case
+	Wants    map[string]*wanted
+	Killed   map[string]int // by case
+	Kills    int
+	Statuses []string
+}
+
+func (v *Verdict) ok() bool { return v.Error == "" && len(v.Failures) == 0 }
+
+// run runs the world's process until it ends by itself.
+func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (*Answer, error) {
+	if err := w.write(filepath.Join(dir, "world.json")); err != nil {
+		return nil, err
+	}
+	answer := filepath.Join(dir, "answer.json")
+	for {
+		_ = os.Remove(answer)
+		env := []string{childDir + "=" + dir}
+		var kill Kill
+		if len(kills) > 0 {
+			kill, kills = kills[0], kills[1:]
+			env = append(env, "TARN_CRASH="+kill.spec())
+		}
+		said, err := start(ctx, env)
+		if kill.Point != "" && killed(err) {
+			v.Kills++
+			v.Killed[kill.Case]++
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the process: %w\n%s", err, said)
+		}
+		text, err := os.ReadFile(answer) //nolint:gosec // ours
+		if err != nil {
+			return nil, err
+		}
+		a := &Answer{}
+		if err := json.Unmarshal(text, a); err != nil {
+			return nil, err
+		}
+		if a.Failed != "" || a.Refused != "" {
+			return a, fmt.Errorf("refused %q, failed %q\n%s", a.Refused, a.Failed, said)
+		}
+		return a, nil
+	}
+}
+
+func start(ctx context.Context, env []string) (string, error) {
+	cmd := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this very binary
+	cmd.Env = append(os.Environ(), env...)
+	said, err := cmd.CombinedOutput()
+	return string(said[max(0, len(said)-4000):]), err
+}
+
+func killed(err error) bool {
+	e, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := e.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// check runs a world in a folder of its own and compares. keep leaves the folder of one that failed.
+func (w *World) check(ctx context.Context, keep bool) (v *Verdict) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	v = &Verdict{Killed: map[string]int{}}
+	dir, err := os.MkdirTemp("", "tarn-oracle-")
+	if err != nil {
+		v.Error = err.Error()
+		return v
+	}
+	defer func() {
+		if !v.ok() && keep {
+			v.Statuses = append(v.Statuses, "kept "+dir)
+			return
+		}
+		_ = os.RemoveAll(dir)
+	}()
+	kills := w.Kills
+	for try := 1; ; try++ {
+		a, err := w.run(ctx, dir, kills, v)
+		if err != nil {
+			v.Error = err.Error()
+			return v
+		}
+		kills = nil
+		unsettled, err := w.compare(ctx, a, v)
+		if err != nil {
+			v.Error = err.Error()
+			return v
+		}
+		v.Statuses = a.Statuses
+		if v.ok() || try == triesMax || !unsettled && try > 1 {
+			return v
+		}
+	}
+}
+
+// compare holds each case against its batch query.
+func (w *World) compare(ctx context.Context, a *Answer, v *Verdict) (unsettled bool, err error) {
+	v.Failures, v.Wants = map[string]string{}, map[string]*wanted{}
+	in, err := duck.Open(ctx, duck.Options{MemoryBytes: 512 << 20, Threads: 1})
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = in.Close() }()
+	conn, err := in.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close() }()
+	for _, c := range w.Cases {
+		want, err := w.want(ctx, conn, c, a)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w\n%s", c.Name, err, c.Statement)
+		}
+		v.Wants[c.Name] = want
+		var wrong []string
+		if want.unsettled != "" {
+			unsettled = true
+			wrong = append(wrong, want.unsettled)
+		}
+		got := a.Tables[c.Name]
+		if d := differ(got.Columns, got.Rows, want.rows); d != "" {
+			wrong = append(wrong, d)
+		}
+		if d := bags("late", a.lateOf(c), want.late); d != "" {
+			wrong = append(wrong, d)
+		}
+		if d := bags("dead", a.deadOf(c), want.dead); d != "" {
+			wrong = append(wrong, d)
+		}
+		if len(wrong) > 0 {
+			v.Failures[c.Name] = fmt.Sprintf("%s (%s) is wrong\n%s\nbatch: %s\n%s", c.Name, c.Kind, c.Statement, want.text, strings.Join(wrong, "\n"))
+		}
+	}
+	return unsettled, nil
+}
+
+// lateOf are the late rows that a pipeline told of.
+func (a *Answer) lateOf(c *Case) map[string]int {
+	out := map[string]int{}
+	for _, l := range a.Late {
+		if strings.TrimPrefix(l.Pipeline, "gold.") == c.Name {
+			out[fmt.Sprintf("%s %d %d %d %d", l.Topic, l.Partition, l.Offset, l.Begin.UnixMicro(), l.End.UnixMicro())]++
+		}
+	}
+	return out
+}
+
+// deadOf are its dead letters.
+func (a *Answer) deadOf(c *Case) map[string]int {
+	out := map[string]int{}
+	for _, d := range a.Dead {
+		if strings.Contains(d.Reader, a.IDs[c.Name]) {
+			out[fmt.Sprintf("%s %d %d", d.Topic, d.Partition, d.Offset)]++
+		}
+	}
+	return out
+}
+
+// bags compares two bags of words.
+func bags(what string, got, want map[string]int) string {
+	var out []string
+	for k, n := range got {
+		if want[k] != n {
+			out = append(out, fmt.Sprintf("%s: %d times, and not %d", k, n, want[k]))
+		}
+	}
+	for k, n := range want {
+		if got[k] == 0 {
+			out = append(out, fmt.Sprintf("%s: never, and not %d", k, n))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	slices.Sort(out)
+	return fmt.Sprintf("%s: %d of %d wrong: %s", what, len(out), len(want), strings.Join(out[:min(len(out), 5)], "; "))
+}
