@@ -115,7 +115,7 @@ type Run struct {
 func Start(ctx context.Context, o Options, d pipeline.Definition, prepare func(context.Context) (Job, error), share func() int) *Run {
 	stop, cancel := context.WithCancel(ctx)
 	r := &Run{Definition: d, o: o, prepare: prepare, log: o.Log.With("pipeline", d.Name), share: share, cancel: cancel, done: make(chan struct{})}
-	r.status = pipeline.Status{Definition: d, State: pipeline.Running}
+	r.status = pipeline.Status{Definition: d, State: pipeline.Starting}
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(stop, func() { time.AfterFunc(stopLimit, end) })
 	go func() {
@@ -216,7 +216,7 @@ func (r *Run) session(stop, work context.Context) (err error) {
 	if s.table, err = r.openTable(work); err != nil {
 		return err
 	}
-	o := state.Options{MemoryBytes: r.memory()}
+	o := state.Options{Name: r.Name, MemoryBytes: r.memory()}
 	if r.keeps() {
 		o.Path, o.TempDir = r.statePath(), filepath.Join(r.o.Dir, r.ID+".tmp")
 	}
@@ -238,6 +238,7 @@ func (r *Run) session(stop, work context.Context) (err error) {
 		return err
 	}
 	defer in.Close()
+	s.lag() // before it says that it runs: no lag is not the same as none known
 	r.update(func(st *pipeline.Status) { st.State, st.Error, st.Hint = pipeline.Running, "", "" })
 	return s.loop(stop, work, in)
 }

@@ -51,10 +51,11 @@ func (r Read) From() string {
 
 // The states of a pipeline.
 const (
-	Running = "running"
-	Paused  = "paused"
-	Waiting = "waiting" // for something that comes back by itself: it is tried again
-	Failed  = "failed"  // a person must do something
+	Starting = "starting" // its lag is not known yet
+	Running  = "running"
+	Paused   = "paused"
+	Waiting  = "waiting" // for something that comes back by itself: it is tried again
+	Failed   = "failed"  // a person must do something
 )
 
 // Status is what a pipeline says of itself.
