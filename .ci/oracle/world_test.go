@@ -111,7 +111,7 @@ func (r chance) steps(sources []*Source) (out []Step) {
 		n := min(f.left, 1+r.IntN(pick(r, 3, 15, 60)))
 		s := Step{Source: f.source, Partition: int32(f.partition), Count: n} //nolint:gosec // few
 		switch {
-		case r.percent(3):
+		case r.percent(6):
 			s.Pause = timeout + 3*pulse // partitions go idle meanwhile
 		case r.percent(40):
 			s.Pause = time.Duration(r.IntN(120)) * time.Millisecond
@@ -153,20 +153,20 @@ const killsMax = 8
 
 // kills are points within a tick's transaction, within its publication, and within the table's commit.
 func (r chance) kills(cases []*Case) (out []Kill) {
-	for range r.IntN(killsMax + 1) {
+	for range 2 + r.IntN(killsMax-1) {
 		c := cases[r.IntN(len(cases))]
 		k := Kill{Case: c.Name, Pipeline: c.pipeline()}
 		switch r.IntN(10) {
 		case 0:
-			k = Kill{Point: "lake.written", Nth: 1 + r.IntN(20)}
+			k = Kill{Point: "lake.written", Nth: 1 + r.IntN(12)}
 		case 1:
-			k = Kill{Point: "lake.committed", Nth: 1 + r.IntN(20)}
+			k = Kill{Point: "lake.committed", Nth: 1 + r.IntN(12)}
 		case 2, 3:
-			k.Point, k.Nth = "pipeline.publishing", 1+r.IntN(2)
+			k.Point, k.Nth = "pipeline.publishing", 1
 		case 4, 5:
-			k.Point, k.Nth = "pipeline.published", 1+r.IntN(2)
+			k.Point, k.Nth = "pipeline.published", 1
 		default:
-			k.Point, k.Nth = pick(r, "pipeline.begun", "pipeline.applied", "pipeline.ticked"), 1+r.IntN(4)
+			k.Point, k.Nth = pick(r, "pipeline.begun", "pipeline.applied", "pipeline.ticked"), 1+r.IntN(1+len(out))
 		}
 		out = append(out, k)
 	}
