@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -45,6 +47,9 @@ const None = -1 << 62
 // ErrPassed refuses a decision at an offset that somebody has read past already.
 var ErrPassed = errors.New("the partition was read on")
 
+// appendLimit is how long a decision may take to be durable.
+const appendLimit = 10 * time.Second
+
 // Clocks are those of all sources. Safe for concurrent use.
 type Clocks struct {
 	topic own.Topic
@@ -53,9 +58,11 @@ type Clocks struct {
 	mu      sync.Mutex // held while a decision is made durable: nobody reads past it meanwhile
 	n       int64
 	process string
-	known   map[part][]Decision
-	used    map[part]int64   // the offset up to which records were used
-	closed  map[string]int64 // by source: up to where windows may have been closed without an idle partition
+	next    int64               // of the topic: what is before it is known
+	doubt   bool                // an append failed, and may be in the topic all the same
+	known   map[part][]Decision // in order of their offsets, at one offset as they were made
+	used    map[part]int64      // the offset up to which records were used
+	closed  map[string]int64    // by source: up to where windows may have been closed without an idle partition
 }
 
 type part struct {
@@ -65,23 +72,31 @@ type part struct {
 
 // Open reads all decisions back. process names this run of the program.
 func Open(ctx context.Context, topic own.Topic, clock life.Clock, process string) (*Clocks, error) {
-	c := &Clocks{topic: topic, clock: clock, process: process, known: map[part][]Decision{}, used: map[part]int64{}, closed: map[string]int64{}}
-	p := topic.Partition
-	r := p.Reader(p.LogStart())
+	c := &Clocks{
+		topic: topic, clock: clock, process: process, next: topic.Partition.LogStart(),
+		known: map[part][]Decision{}, used: map[part]int64{}, closed: map[string]int64{},
+	}
+	return c, c.follow(ctx)
+}
+
+// follow reads what the topic has and c does not know. c.mu is held, but in Open.
+func (c *Clocks) follow(ctx context.Context) error {
+	r := c.topic.Partition.Reader(c.next)
 	defer r.Close()
-	for at, end := p.LogStart(), p.Stable(); at < end; {
+	for end := c.topic.Partition.Stable(); c.next < end; {
 		got, err := r.Next(ctx, 1<<20)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", own.Clock, err)
+			return fmt.Errorf("read %s: %w", own.Clock, err)
 		}
 		for _, b := range got.Batches {
 			if err := c.load(b); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		at = got.Next
+		c.next = got.Next
 	}
-	return c, nil
+	c.doubt = false
+	return nil
 }
 
 type line struct {
@@ -91,7 +106,8 @@ type line struct {
 	Partition int32   `json:"partition"`
 	Offset    int64   `json:"offset"`
 	Kind      Kind    `json:"kind"`
-	Watermark *string `json:"watermark"` // null for none
+	Watermark *string `json:"watermark"` // of the mark, for people; null for none, and where a year cannot be written
+	Mark      *int64  `json:"mark"`      // microseconds; null for none
 }
 
 func (c *Clocks) load(b record.Batch) error {
@@ -103,17 +119,16 @@ func (c *Clocks) load(b record.Batch) error {
 		return fmt.Errorf("read %s: %w", own.Clock, err)
 	}
 	for _, r := range records {
+		if r.Offset < c.next {
+			continue
+		}
 		var l line
 		if err := json.Unmarshal(r.Value, &l); err != nil {
 			return fmt.Errorf("read offset %d of %s: %w", r.Offset, own.Clock, err)
 		}
 		d := Decision{l.Source, l.Topic, l.Partition, l.Offset, l.Kind, None}
-		if l.Watermark != nil {
-			at, err := time.Parse(time.RFC3339Nano, *l.Watermark)
-			if err != nil {
-				return fmt.Errorf("read offset %d of %s: %w", r.Offset, own.Clock, err)
-			}
-			d.Mark = at.UnixMicro()
+		if l.Mark != nil {
+			d.Mark = *l.Mark
 		}
 		c.know(d)
 	}
@@ -125,11 +140,12 @@ func (c *Clocks) know(d Decision) {
 	list := c.known[key]
 	if d.Kind == Idle {
 		c.closed[d.Source] = max(c.highest(d.Source), d.Mark)
-		if n := len(list); n > 0 && list[n-1].Kind == Idle && list[n-1].Offset == d.Offset {
-			return // it is idle still
-		}
 	}
-	c.known[key] = append(list, d)
+	at := sort.Search(len(list), func(i int) bool { return list[i].Offset > d.Offset })
+	if at > 0 && d.Kind == Idle && list[at-1].Kind == Idle && list[at-1].Offset == d.Offset {
+		return // it is idle still
+	}
+	c.known[key] = slices.Insert(list, at, d)
 }
 
 // highest is up to where windows of a source were closed without its idle partitions.
@@ -148,6 +164,11 @@ func (c *Clocks) Use(ctx context.Context, d Decision, next int64, idle bool) err
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := part{d.Source, d.Partition}
+	if c.doubt {
+		if err := c.follow(ctx); err != nil {
+			return err
+		}
+	}
 	for c.used[key] < next {
 		at, gap := c.gap(key, d.Offset, next, idle)
 		if !gap {
@@ -182,13 +203,13 @@ func (c *Clocks) gap(key part, from, next int64, idle bool) (at int64, gap bool)
 func (c *Clocks) At(source string, partition int32, from, to int64) []Decision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []Decision
-	for _, d := range c.known[part{source, partition}] {
-		if d.Offset >= from && d.Offset <= to {
-			out = append(out, d)
-		}
+	all := c.known[part{source, partition}]
+	first := sort.Search(len(all), func(i int) bool { return all[i].Offset >= from })
+	last := first
+	for last < len(all) && all[last].Offset <= to {
+		last++
 	}
-	return out
+	return slices.Clone(all[first:last])
 }
 
 // Close announces that a pipeline is about to close windows up to a mark without some partitions, each of which
@@ -235,10 +256,14 @@ func (c *Clocks) append(ctx context.Context, list []Decision) error {
 	now := c.clock.Now()
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	for _, d := range list {
-		l := line{stamp(now), d.Source, d.Topic, d.Partition, d.Offset, d.Kind, nil}
+		l := line{stamp(now), d.Source, d.Topic, d.Partition, d.Offset, d.Kind, nil, nil}
 		if d.Mark != None {
-			mark := stamp(time.UnixMicro(d.Mark))
-			l.Watermark = &mark
+			mark := d.Mark
+			l.Mark = &mark
+			if at := time.UnixMicro(d.Mark).UTC(); at.Year() >= 1 && at.Year() <= 9999 {
+				text := stamp(at)
+				l.Watermark = &text
+			}
 		}
 		value, err := own.JSON(l)
 		if err != nil {
@@ -247,11 +272,15 @@ func (c *Clocks) append(ctx context.Context, list []Decision) error {
 		c.n++
 		outs = append(outs, own.Out{Place: record.Hex16(c.n), Record: record.Record{Timestamp: now.UnixMilli(), Value: value}})
 	}
+	if len(outs) == 0 {
+		return nil
+	}
+	// Also while the pipeline that decides ends: the others go on, and must not pass what may be in the topic.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendLimit)
+	defer cancel()
 	if err := c.topic.Append(ctx, "clock", c.process, outs); err != nil {
+		c.doubt = true
 		return err
 	}
-	for _, d := range list {
-		c.know(d)
-	}
-	return nil
+	return c.follow(ctx)
 }

@@ -17,12 +17,19 @@ import (
 	"tarn/embedded/meta"
 	"tarn/embedded/sqltext"
 	"tarn/lake/table"
+	"tarn/stream/exec"
 	"tarn/stream/pipeline"
 	"tarn/stream/state"
 )
 
 // watchEvery is how often it is looked whether a pipeline that is made anew may take the old one's place.
 const watchEvery = 500 * time.Millisecond
+
+// watchPause is how long it is waited after that failed.
+const watchPause = 30 * time.Second
+
+// propAside is the property of a table that has given its name to a newer one: the pipeline's name.
+const propAside = "tarn.aside"
 
 // alter makes a pipeline anew beside the old one, from history, with another body or with REBUILD
 // with the same. When it has caught up the two tables change names; the old one stays as <name>__old.
@@ -46,6 +53,8 @@ func (p *Pipelines) alter(ctx context.Context, who guard.Principal, statement st
 	if err != nil {
 		return none, err
 	}
+	p.change.Lock()
+	defer p.change.Unlock()
 	old, err := p.find(name)
 	if err != nil {
 		return none, sqltext.At(asFault(err), statement, name.Offset)
@@ -53,16 +62,15 @@ func (p *Pipelines) alter(ctx context.Context, who guard.Principal, statement st
 	if err := p.may(who, guard.Alter, guard.Pipeline, old.Name); err != nil {
 		return none, err
 	}
-	p.change.Lock()
-	defer p.change.Unlock()
 	if rebuild {
-		statement = old.Statement
+		return tag("ALTER PIPELINE"), p.build(ctx, who, old, old.Statement, true)
 	}
-	return tag("ALTER PIPELINE"), p.build(ctx, old, statement)
+	return tag("ALTER PIPELINE"), p.build(ctx, who, old, statement, false)
 }
 
-// build begins to make a pipeline anew. p.change is held.
-func (p *Pipelines) build(ctx context.Context, old pipeline.Definition, statement string) error {
+// build begins to make a pipeline anew, also of a log that does not go back to where the old one began if that is told.
+// p.change is held.
+func (p *Pipelines) build(ctx context.Context, who guard.Principal, old pipeline.Definition, statement string, partly bool) error {
 	if old.Replaces != "" {
 		return fault.Newf(fault.Invalid, "alter the one whose place it takes", "pipeline %s is being made anew itself", old.Name)
 	}
@@ -80,12 +88,17 @@ func (p *Pipelines) build(ctx context.Context, old pipeline.Definition, statemen
 	if err != nil {
 		return err
 	}
+	if err := p.mayRead(who, job); err != nil {
+		return err
+	}
+	d.Reads = readsOf(job)
+	p.begin(&d, job)
 	for _, input := range job.Inputs {
-		if err := p.whole(input); err != nil {
+		if err := p.whole(d, input); err != nil && !partly {
 			return err
 		}
 	}
-	d.Reads = readsOf(job)
+	p.hold(d)
 	if err := p.keep(ctx, d); err != nil {
 		return err
 	}
@@ -95,10 +108,10 @@ func (p *Pipelines) build(ctx context.Context, old pipeline.Definition, statemen
 	return nil
 }
 
-// whole refuses a topic whose log no longer begins at its beginning: what is made of the rest alone would lack
-// the history.
-func (p *Pipelines) whole(input execInput) error {
-	if input.Mirror.Name != "" || input.Latest {
+// whole refuses a topic whose log no longer begins where the pipeline began: what is made of the rest alone would
+// lack the history.
+func (p *Pipelines) whole(d pipeline.Definition, input execInput) error {
+	if input.Mirror.Name != "" {
 		return nil
 	}
 	topic, err := p.o.Bus.Topic(input.Topic)
@@ -106,8 +119,8 @@ func (p *Pipelines) whole(input execInput) error {
 		return err
 	}
 	for _, part := range topic.Partitions() {
-		if start := part.LogStart(); start > 0 {
-			return fault.Newf(fault.Invalid, "raise the topic's retention before the history is needed, or DROP the pipeline and CREATE it anew from what is left",
+		if start := part.LogStart(); start > d.Starts[exec.StartKey(input.Topic, part.Number())] {
+			return fault.Newf(fault.Invalid, "ALTER PIPELINE … REBUILD makes it of what is left, and keeps the old table beside",
 				"the log of topic %s partition %d begins at offset %d: a pipeline that is made anew would lack what came before", input.Topic, part.Number(), start)
 		}
 	}
@@ -128,7 +141,11 @@ func (p *Pipelines) building(id string) (pipeline.Definition, bool) {
 
 // watch puts pipelines that were made anew into their places, and makes those anew whose state is of no use.
 func (p *Pipelines) watch(ctx context.Context) {
+	p.startAgain(ctx)
 	for _, s := range p.Statuses() {
+		if p.o.Clock.Now().Before(p.later[s.ID]) {
+			continue
+		}
 		var err error
 		switch {
 		case s.Replaces != "" && s.Caught:
@@ -138,11 +155,12 @@ func (p *Pipelines) watch(ctx context.Context) {
 		case s.Unusable:
 			if _, ok := p.building(s.ID); !ok {
 				p.change.Lock()
-				err = p.build(ctx, s.Definition, s.Statement)
+				err = p.build(ctx, guard.Principal{User: s.Owner}, s.Definition, s.Statement, false)
 				p.change.Unlock()
 			}
 		}
 		if err != nil && ctx.Err() == nil {
+			p.later[s.ID] = p.o.Clock.Now().Add(watchPause)
 			p.o.Log.Warn("pipeline is not made anew yet", "pipeline", s.Name, "error", err.Error())
 		}
 	}
@@ -171,6 +189,35 @@ func (p *Pipelines) finish(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// startAgain starts what a change that failed half-way has left stopped.
+func (p *Pipelines) startAgain(ctx context.Context) {
+	if !p.change.TryLock() {
+		return // somebody changes them now
+	}
+	var stopped []pipeline.Definition
+	p.mu.Lock()
+	for id, d := range p.defs {
+		if p.runs[id] == nil && !d.Paused {
+			stopped = append(stopped, d)
+		}
+	}
+	p.mu.Unlock()
+	p.change.Unlock()
+	if len(stopped) == 0 {
+		return
+	}
+	if err := p.finish(ctx); err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range stopped {
+		if now, ok := p.defs[d.ID]; ok && p.runs[d.ID] == nil {
+			p.start(now)
+		}
+	}
 }
 
 // restart begins the making of a pipeline once more.
@@ -251,24 +298,44 @@ func (p *Pipelines) exchange(ctx context.Context, old, d pipeline.Definition) er
 	if err != nil {
 		return err
 	}
-	if _, err := p.o.Tables.Open(ctx, aside); err == nil {
-		if err := p.o.Tables.Drop(ctx, aside, ""); err != nil {
+	if before, err := p.o.Tables.Open(ctx, aside); err == nil {
+		if _, ours := before.Property(propAside); !ours { // somebody else's table of that name
+			aside.Name += "_" + d.ID[:8]
+		} else if err := p.o.Tables.Drop(ctx, aside, ""); err != nil {
 			return err
 		}
 	}
 	if owner, _ := left.Property(table.PropOwner); owner == old.ID {
-		if _, err := left.Commit(ctx, table.Change{Owner: old.ID, Properties: map[string]string{table.PropOwner: ""}}); err != nil {
+		change := table.Change{Owner: old.ID, Properties: map[string]string{table.PropOwner: "", propAside: old.Name}}
+		if _, err := left.Commit(ctx, change); err != nil {
 			return err
 		}
 	}
 	return p.o.Tables.Rename(ctx, d.Into, aside)
 }
 
+// hold keeps what a pipeline has not read in the log, from before it runs.
+func (p *Pipelines) hold(d pipeline.Definition) {
+	for i, read := range d.Reads {
+		topic, err := p.o.Bus.Topic(read.Topic)
+		if err != nil {
+			continue // it is not there yet
+		}
+		for _, one := range topic.Partitions() {
+			one.Hold(exec.Holder(d.ID, i), one.LogStart())
+		}
+	}
+}
+
 // unhold lets retention go on past where a pipeline stood.
 func (p *Pipelines) unhold(d pipeline.Definition) {
-	for _, t := range p.o.Bus.Topics() {
-		for _, one := range t.Partitions() {
-			one.Hold("pipeline:"+d.ID, math.MaxInt64)
+	for i, read := range d.Reads {
+		topic, err := p.o.Bus.Topic(read.Topic)
+		if err != nil {
+			continue
+		}
+		for _, one := range topic.Partitions() {
+			one.Hold(exec.Holder(d.ID, i), math.MaxInt64)
 		}
 	}
 }

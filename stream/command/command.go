@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -79,13 +80,14 @@ type Pipelines struct {
 	streams map[string]stream // by name in lower case
 	defs    map[string]pipeline.Definition
 	runs    map[string]*exec.Run // by id
+	later   map[string]time.Time // by id: before which it is not tried again to put it into its place
 }
 
 // New returns a part that has not started.
 func New(o Options) *Pipelines {
 	p := &Pipelines{
 		o: o, since: o.Clock.Now(), ticks: own.NewLog(own.Ticks),
-		streams: map[string]stream{}, defs: map[string]pipeline.Definition{}, runs: map[string]*exec.Run{},
+		streams: map[string]stream{}, defs: map[string]pipeline.Definition{}, runs: map[string]*exec.Run{}, later: map[string]time.Time{},
 	}
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(&collector{p})
@@ -116,6 +118,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		MemoryBytes: p.o.MemoryBytes, Pulse: p.o.Pulse, Clock: p.o.Clock, Log: p.o.Log,
 	}
 	p.mu.Unlock()
+	p.settle()
 	if err := p.finish(ctx); err != nil {
 		p.o.Log.Warn("a pipeline that was made anew is not in its place yet", "error", err.Error())
 	}
@@ -154,6 +157,27 @@ func (p *Pipelines) tell(ctx context.Context, topics own.Topics) (told func()) {
 		wg.Wait()
 		last.Stop()
 		cut()
+	}
+}
+
+// settle does what must be done before any pipeline runs: what they have not read stays in the log, and state files that
+// nobody has any more go.
+func (p *Pipelines) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.defs {
+		p.hold(d)
+	}
+	paths, err := filepath.Glob(filepath.Join(p.o.Dir, "*.duckdb"))
+	if err != nil {
+		return // only for a malformed pattern
+	}
+	for _, path := range paths {
+		id := strings.TrimSuffix(filepath.Base(path), ".duckdb")
+		if _, ok := p.defs[id]; !ok && uuid.Validate(id) == nil {
+			p.o.Log.Info("a state file without a pipeline is removed", "file", path)
+			_ = state.Remove(path) // else at the next start
+		}
 	}
 }
 

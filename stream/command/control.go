@@ -36,6 +36,8 @@ func (p *Pipelines) command(ctx context.Context, who guard.Principal, statement 
 	case c.Kind == "SOURCE":
 		return p.source(ctx, who, c, name)
 	}
+	p.change.Lock()
+	defer p.change.Unlock()
 	d, err := p.find(c.Name)
 	if fault.CodeOf(err) == fault.NotFound && c.IfExists {
 		return tag(name), nil
@@ -53,8 +55,6 @@ func (p *Pipelines) command(ctx context.Context, who guard.Principal, statement 
 	if err := p.may(who, action, guard.Pipeline, d.Name); err != nil {
 		return pipeline.Answer{}, err
 	}
-	p.change.Lock()
-	defer p.change.Unlock()
 	switch c.Verb {
 	case "PAUSE", "RESUME":
 		return tag(name), p.pause(ctx, d, c.Verb == "PAUSE")
@@ -70,7 +70,7 @@ func asFault(err error) *fault.Error {
 // pause stops a pipeline for a while, or lets it go on.
 func (p *Pipelines) pause(ctx context.Context, d pipeline.Definition, paused bool) error {
 	if d.Paused == paused {
-		return nil
+		return nil // one that a failed change has stopped is started again by itself
 	}
 	d.Paused = paused
 	if err := p.keep(ctx, d); err != nil {

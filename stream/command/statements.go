@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -71,6 +72,8 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 		return tag("CREATE SOURCE"), nil
 	case exists:
 		return none, fault.Newf(fault.Exists, "DROP SOURCE it first, or give this one another name", "there is a source %s already, declared otherwise", name)
+	case p.meansMirror(name):
+		return none, fault.Newf(fault.Exists, "give the source another name", "a pipeline reads the mirror %s.%s by the name %s", silver, name, name)
 	case count >= streamsMax:
 		return none, fault.Newf(fault.TooLarge, "drop those that are not needed", "there are %d sources already", streamsMax)
 	}
@@ -103,6 +106,49 @@ func same(a, b string) bool {
 	x, errX := sqltext.Lex(a)
 	y, errY := sqltext.Lex(b)
 	return errX == nil && errY == nil && slices.EqualFunc(x, y, func(a, b sqltext.Token) bool { return a.Text == b.Text })
+}
+
+// meant is what a pipeline does, however it was said: two that do the same are equal. One that was altered is as if it had
+// been made so.
+func meant(d pipeline.Definition) string {
+	c, err := sqltext.ParseContinuous(d.Statement)
+	if err != nil {
+		return d.Statement
+	}
+	if d.Head != "" && c.Verb == "ALTER PIPELINE" {
+		head, err := sqltext.ParseContinuous(d.Head)
+		if err != nil {
+			return d.Statement
+		}
+		c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
+	}
+	tokens, err := sqltext.Lex(c.Body)
+	if err != nil {
+		return d.Statement
+	}
+	var body []string
+	for _, t := range tokens {
+		body = append(body, t.Text)
+	}
+	var options []string
+	for _, name := range slices.Sorted(maps.Keys(c.Options)) {
+		options = append(options, name+"="+c.Options[name].Value)
+	}
+	return fmt.Sprintf("%q", []any{c.Verb, d.Into, c.Columns, c.Key, options, c.OnClose, body})
+}
+
+// meansMirror tells whether a pipeline reads a mirror by its bare name, which a source of that name would take.
+func (p *Pipelines) meansMirror(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.defs {
+		for _, r := range d.Reads {
+			if r.Mirror.Name == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // timeColumn refuses a watermark for what is no time.
@@ -165,15 +211,15 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	if err != nil {
 		return none, err
 	}
-	for _, scan := range job.Plan.Scans {
-		if err := p.may(who, guard.Read, guard.Source, scan.Source.Name); err != nil {
-			return none, err
-		}
+	if err := p.mayRead(who, job); err != nil {
+		return none, err
 	}
 	if err := p.free(ctx, c, d, statement); err != nil {
 		return none, err
 	}
 	d.Reads = readsOf(job)
+	p.begin(&d, job)
+	p.hold(d)
 	if err := p.keep(ctx, d); err != nil {
 		return none, err
 	}
@@ -189,6 +235,36 @@ func readsOf(job exec.Job) (out []pipeline.Read) {
 		out = append(out, pipeline.Read{Topic: input.Topic, Mirror: input.Mirror})
 	}
 	return out
+}
+
+// mayRead asks the guard for all that a pipeline reads.
+func (p *Pipelines) mayRead(who guard.Principal, job exec.Job) error {
+	for _, scan := range job.Plan.Scans {
+		if err := p.may(who, guard.Read, guard.Source, scan.Source.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin notes where a pipeline begins to read the topics that it does not read from their beginning.
+func (p *Pipelines) begin(d *pipeline.Definition, job exec.Job) {
+	for _, input := range job.Inputs {
+		topic, err := p.o.Bus.Topic(input.Topic)
+		if err != nil || !input.Latest {
+			continue
+		}
+		for _, part := range topic.Partitions() {
+			key := exec.StartKey(input.Topic, part.Number())
+			if _, known := d.Starts[key]; !known {
+				starts := maps.Clone(d.Starts)
+				if starts == nil {
+					starts = map[string]int64{}
+				}
+				starts[key], d.Starts = part.Next(), starts
+			}
+		}
+	}
 }
 
 // target is the table that a statement names.
@@ -210,7 +286,7 @@ func (p *Pipelines) there(c sqltext.Continuous, d pipeline.Definition) (bool, er
 	defer p.mu.Unlock()
 	for _, old := range p.defs {
 		switch {
-		case old.Name == d.Name && (c.IfNotExists || same(old.Statement, d.Statement)):
+		case old.Name == d.Name && (c.IfNotExists || meant(old) == meant(d)):
 			return true, nil
 		case old.Name == d.Name:
 			return false, fault.Newf(fault.Exists, "ALTER PIPELINE it, DROP it first, or give this one another name", "there is a pipeline %s already, with another statement", d.Name)

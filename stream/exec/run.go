@@ -269,7 +269,7 @@ func (r *Run) unusable(t table.Table, err error) error {
 		return errors.Join(err, state.SetAside(r.statePath(), r.o.Clock.Now()))
 	}
 	r.update(func(s *pipeline.Status) { s.Unusable = true })
-	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name, "it is being made anew from the log, and its table is as it was")}
+	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name, "it is made anew from the log, if the log still has all of it; else ALTER PIPELINE "+r.Name+" REBUILD makes it of what is left. Its table is as it was")}
 }
 
 // loop takes what comes until stop.

@@ -86,7 +86,7 @@ func (c *scan) part(partition int32) *state.Part {
 func (c *scan) hold() {
 	for _, p := range c.topic.Partitions() {
 		if part := c.s.state.Progress.Parts[state.Key(c.number, p.Number())]; part != nil {
-			p.Hold("pipeline:"+c.s.ID, part.Next)
+			p.Hold(Holder(c.s.ID, c.number), part.Next)
 		}
 	}
 }
@@ -229,7 +229,7 @@ func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, 
 	if !ok {
 		return
 	}
-	if at <= before || part.Flushed != state.None && at-c.s.widest <= part.Flushed {
+	if at <= before || part.Flushed != state.None && at-c.longest <= part.Flushed {
 		c.s.mayLate = true
 		c.kept[[2]int64{int64(partition), r.Offset}] = r.Value
 	}
@@ -278,7 +278,7 @@ func (c *scan) mark(ctx context.Context, b record.Batch) error {
 func (s *session) tellDead(ctx context.Context) error {
 	for number, letters := range s.letters {
 		c := s.scans[number]
-		if err := s.o.Own.Letters(ctx, c.topic.Name(), "pipeline:"+s.ID, c.topic.Config().ID, letters, s.o.Clock.Now()); err != nil {
+		if err := s.o.Own.Letters(ctx, c.topic.Name(), Holder(s.ID, number), c.topic.Config().ID, letters, s.o.Clock.Now()); err != nil {
 			return err
 		}
 		delete(s.letters, number)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -35,7 +36,6 @@ type session struct {
 	rows     int
 	bytes    int
 	mayLate  bool
-	widest   int64            // of the plan's windows, in microseconds
 	sweeps   map[string]int64 // the tick is a snapshot's end
 	moved    bool             // offsets moved, with or without rows
 	lastTick time.Time
@@ -46,6 +46,12 @@ type session struct {
 	published   time.Time
 	letters     map[int][]own.Letter // by scan
 }
+
+// Holder is the name by which retention knows what a scan of a pipeline has read.
+func Holder(id string, scan int) string { return fmt.Sprintf("pipeline:%s:%d", id, scan) }
+
+// StartKey names a partition in Definition.Starts.
+func StartKey(topic string, partition int32) string { return fmt.Sprintf("%s/%d", topic, partition) }
 
 // epochProperty is the table's property that holds the epoch of its last commit.
 func (r *Run) epochProperty() string { return "tarn.epoch." + r.ID + ".table" }
@@ -106,7 +112,7 @@ func (s *session) recover(ctx context.Context) error {
 			"pipeline %s has committed epoch %d to %s, which has only %d: the table was dropped or put back from an older copy", s.Name, p.Published, s.Into, s.committed)}
 	}
 	s.next = p.Clone()
-	s.unpublished = 1 // perhaps
+	s.unpublished = math.MaxInt64 / 2 // nobody knows how many
 	return s.publish(ctx)
 }
 
@@ -145,11 +151,6 @@ func (s *session) offsets() record.Offsets {
 // open begins to read each partition where the state stands.
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
-	for _, op := range s.plan.Operators {
-		if w := op.Windows(); w != nil {
-			s.widest = max(s.widest, w.Size.Microseconds())
-		}
-	}
 	var feeds []reader.Feed
 	for i, input := range s.job.Inputs {
 		topic, err := s.o.Bus.Topic(input.Topic)
@@ -165,7 +166,7 @@ func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.Hold("pipeline:"+s.ID, part.Next)
+			p.Hold(Holder(s.ID, i), part.Next)
 			feeds = append(feeds, reader.Feed{Scan: int32(i), Partition: p, Next: part.Next}) //nolint:gosec // a plan has few scans
 		}
 	}
@@ -179,7 +180,7 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 	if part == nil {
 		part = &state.Part{Topic: topic.Config().ID, Next: p.LogStart(), Flushed: state.None}
 		if s.job.Inputs[scan].Latest {
-			part.Next = p.Next()
+			part.Next = max(part.Next, s.Starts[StartKey(topic.Name(), p.Number())])
 		}
 		s.next.Parts[key] = part
 	}
@@ -301,6 +302,9 @@ func (s *session) publish(ctx context.Context) error {
 		}
 	}
 	s.published = time.Now()
+	for _, scan := range s.scans {
+		scan.hold()
+	}
 	s.tell(false)
 	return nil
 }
@@ -345,12 +349,8 @@ func (s *session) commit(ctx context.Context, to int64) error {
 	if !s.keeps() || to < s.state.Progress.Epoch {
 		err = s.state.Prune(ctx, to)
 	}
-	s.unpublished = max(0, s.unpublished-1) // the next look at the outbox tells
 	if to >= s.state.Progress.Epoch {
 		s.unpublished = 0
-	}
-	for _, scan := range s.scans {
-		scan.hold()
 	}
 	s.update(func(st *pipeline.Status) { st.CommittedAt = s.o.Clock.Now() })
 	return err

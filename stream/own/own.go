@@ -55,8 +55,8 @@ var kinds = map[string]struct {
 			record.TimestampTZ, record.String, record.Long, record.Long, record.Long, record.Long, record.Long, record.Long, record.Double, record.TimestampTZ, record.Long,
 		})},
 	Clock: {"clock", columns(
-		[]string{"at", "source", "topic", "partition", "offset", "kind", "watermark"},
-		[]record.Type{record.TimestampTZ, record.String, record.String, record.Int, record.Long, record.String, record.TimestampTZ})},
+		[]string{"at", "source", "topic", "partition", "offset", "kind", "watermark", "mark"},
+		[]record.Type{record.TimestampTZ, record.String, record.String, record.Int, record.Long, record.String, record.TimestampTZ, record.Long})},
 }
 
 // Schema is the schema of one of the topics.

@@ -30,9 +30,12 @@ type Definition struct {
 	// Head is the statement that made it first, where Statement is an ALTER PIPELINE.
 	Head string `json:"head,omitempty"`
 	// Replaces is the id of the pipeline whose place it takes when it has caught up.
-	Replaces  string    `json:"replaces,omitempty"`
-	Reads     []Read    `json:"reads,omitempty"` // as of its making
-	CreatedAt time.Time `json:"created_at"`
+	Replaces string `json:"replaces,omitempty"`
+	Reads    []Read `json:"reads,omitempty"` // as of its making
+	// Starts are the offsets from which it reads topics that it does not read from their beginning, by
+	// topic/partition: so that it is made anew of the same records.
+	Starts    map[string]int64 `json:"starts,omitempty"`
+	CreatedAt time.Time        `json:"created_at"`
 }
 
 // Read is one thing that a pipeline reads: a topic, or a mirror and then the mirror's topic.

@@ -239,8 +239,23 @@ func (s *State) Rows(ctx context.Context, from, to int64, each func(arrow.Record
 }
 
 // Prune takes committed epochs out of the outbox at once.
-func (s *State) Prune(ctx context.Context, epoch int64) error {
-	return s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, epoch))
+func (s *State) Prune(ctx context.Context, epoch int64) (err error) {
+	if err := s.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	if err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, epoch)); err != nil {
+		return err
+	}
+	s.Progress.Published = max(s.Progress.Published, epoch)
+	if err := s.save(ctx); err != nil {
+		return err
+	}
+	return s.exec(ctx, "COMMIT")
 }
 
 // Size counts the rows of the operators' state.
