@@ -245,6 +245,19 @@ func OutOfMemory(err error) bool {
 	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
 }
 
+// Refused tells whether a statement failed for a value that it met: one that cannot be cast, or is out of range.
+func Refused(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Type {
+	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeInvalidInput, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeDivideByZero, duckdb.ErrorTypeDecimal:
+		return true
+	}
+	return false
+}
+
 // Unreadable tells whether an error says that a database file is damaged, or of a version that cannot be
 // read; what the disk, its room or the memory refuse says nothing of the file.
 func Unreadable(err error) bool {

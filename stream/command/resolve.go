@@ -157,16 +157,29 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 		if strings.HasPrefix(c.Name, "_") && landing.SourceName(c) == c.Name && isOwn(c.Name) {
 			continue
 		}
+		if plan.Reserved(c.Name) {
+			return nil, fault.Newf(fault.Invalid, "rename it in the source", "%s has a column %s, which is one of the names that pipelines use themselves", id, c.Name)
+		}
 		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: c.Type})
 		if c.Key {
 			out.Key = append(out.Key, c.Name)
 		}
 	}
-	if len(out.Key) == 0 {
+	if _, loose := ownColumn(t, "_key"); loose || len(out.Key) == 0 {
 		return nil, fault.Newf(fault.Invalid, "read its topic with CREATE SOURCE", "%s has no key that a pipeline can use: a column of it may be null", id)
 	}
 	n.inputs[out.Name] = input
 	return out, nil
+}
+
+// ownColumn finds one of the columns that Tarn adds to a mirror.
+func ownColumn(t table.Table, name string) (table.Column, bool) {
+	for _, c := range t.Columns() {
+		if c.Name == name && landing.SourceName(c) == c.Name {
+			return c, true
+		}
+	}
+	return table.Column{}, false
 }
 
 // isOwn tells of the columns that Tarn adds to a mirror.

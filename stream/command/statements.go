@@ -20,6 +20,7 @@ import (
 	"tarn/lake/table"
 	"tarn/stream/exec"
 	"tarn/stream/pipeline"
+	"tarn/stream/plan"
 )
 
 // Commands are the statements of this room.
@@ -81,6 +82,14 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	s := stream{d, declared}
 	if _, err := (&names{p, map[string]execInput{}}).stream(s); err != nil {
 		return none, err
+	}
+	for _, c := range declared.Columns {
+		if plan.Reserved(c.Name) {
+			return none, sqltext.At(fault.Newf(fault.Invalid, "a source cannot have it: have whoever writes the topic call it otherwise", "the column name %s is one of Tarn's own", c.Name), statement, c.Offset)
+		}
+	}
+	if len(declared.Key) > 0 && declared.Options["format"].Value != string(exec.Debezium) {
+		return none, sqltext.At(fault.New(fault.Invalid, "a source of plain JSON has no key: its records are rows, not changes", "leave PRIMARY KEY out, or write format = 'debezium-json'"), statement, declared.Name.Offset)
 	}
 	if err := p.timeColumn(s, statement); err != nil {
 		return none, err

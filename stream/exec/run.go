@@ -182,6 +182,9 @@ func named(name string, err error) error {
 	switch {
 	case duck.OutOfMemory(err):
 		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
+	case duck.Refused(err):
+		return failure{fault.Wrap(err, fault.Invalid, "pipeline "+name+" met a value that its SELECT cannot compute with",
+			"ALTER PIPELINE "+name+" AS … with TRY_CAST or TRY(…), which give null there; nothing was read past it")}
 	case duck.Scarce(err):
 		return fault.Wrap(err, fault.NoSpace, "pipeline "+name+" has no room on the disk", "free some disk space; it goes on by itself")
 	}

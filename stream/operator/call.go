@@ -40,10 +40,15 @@ func (c *Call) Direct() string {
 	switch {
 	case c.Arg == "":
 		return "count(*)"
-	case c.Distinct:
-		return c.Function + "(DISTINCT " + duck.Ident(c.Arg) + ")"
 	}
-	return c.Function + "(" + duck.Ident(c.Arg) + ")"
+	arg := duck.Ident(c.Arg)
+	if !c.Exact && (c.Function == "sum" || c.Function == "avg") {
+		arg += " ORDER BY " + arg // the last bit depends on it, and a row that was told must go as it came
+	}
+	if c.Distinct {
+		arg = "DISTINCT " + arg
+	}
+	return c.Function + "(" + arg + ")"
 }
 
 // partial is a column of a partial answer: how it is computed, and how two become one.

@@ -120,14 +120,14 @@ func (o *Group) answers(from string) string {
 		" FROM (SELECT " + list(o.kept()) + ", unnest(range(" + duck.Ident(rows) + ")) FROM " + duck.Ident(from) + ") GROUP BY " + list(o.Keys)
 }
 
-// emitted is the relation: what went and what came.
-func (o *Group) emitted() string {
-	return delta(append(append([]string{}, o.Keys...), results(o.Calls)...), o.answers(o.table("o")), o.answers(o.table("n")))
+// emitted is the relation: what went and what came, by tables of state.
+func (o *Group) emitted(went, came string) string {
+	return delta(append(append([]string{}, o.Keys...), results(o.Calls)...), o.answers(went), o.answers(came))
 }
 
 // Empty is as in Operator.
 func (o *Group) Empty() string {
-	return temp(o.Relation(), none(strings.NewReplacer(duck.Ident(o.table("o")), duck.Ident(o.table("s")), duck.Ident(o.table("n")), duck.Ident(o.table("s"))).Replace(o.emitted())))
+	return temp(o.Relation(), none(o.emitted(o.table("s"), o.table("s"))))
 }
 
 // Tick is as in Operator.
@@ -139,7 +139,7 @@ func (o *Group) Tick(bool) []string {
 		fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT _r FROM %s)", s, duck.Ident(o.table("o"))),
 		temp(o.table("n"), o.merged()),
 		fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", s, duck.Ident(o.table("n"))),
-		temp(o.Relation(), o.emitted()),
+		temp(o.Relation(), o.emitted(o.table("o"), o.table("n"))),
 	}
 }
 

@@ -143,6 +143,9 @@ func (c *compiler) needs(q *sqltext.Query) {
 	}
 	var from func(f *sqltext.From)
 	from = func(f *sqltext.From) {
+		if f != nil && len(f.Columns) > 0 {
+			c.all = true // names go by the place of the columns
+		}
 		switch {
 		case f == nil:
 		case f.Sub != nil:
@@ -254,6 +257,11 @@ func (c *compiler) from(f *sqltext.From, q *sqltext.Query) (*relation, string, e
 	if alias == "" {
 		c.aliases++
 		alias = fmt.Sprintf("_q%d", c.aliases)
+	}
+	for _, name := range f.Columns {
+		if Reserved(name) {
+			return nil, "", c.refuse(f.Offset, "give it another name", reservedText, name)
+		}
 	}
 	if len(f.Columns) > 0 {
 		r = r.renamed(f.Columns)

@@ -47,6 +47,11 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 		if len(c.request.Columns) != len(r.columns) {
 			return c.refuse(q.Offset, "name as many as it has", "%d columns are named, the SELECT has %d", len(c.request.Columns), len(r.columns))
 		}
+		for _, name := range c.request.Columns {
+			if Reserved(name) {
+				return c.refuse(q.Offset, "give it another name", reservedText, name)
+			}
+		}
 		r = r.renamed(c.request.Columns)
 	}
 	if c.request.MustClose && !r.whole {
@@ -61,9 +66,6 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 		stored, cast, ok := duck.Stored(t.typ)
 		if !ok {
 			return c.refuse(q.Offset, "cast it, for instance to VARCHAR or JSON text", "the column %s is of type %s, which no table keeps", t.name, t.typ)
-		}
-		if strings.HasPrefix(t.name, "_") && slices.Contains([]string{operator.Weight, operator.Scanned, operator.Partition, operator.Offset, operator.Mark, operator.Flushed, operator.Deleted}, strings.ToLower(t.name)) {
-			return c.refuse(q.Offset, "give it another name", "the column name %s is Tarn's own", t.name)
 		}
 		c.plan.Columns = append(c.plan.Columns, OutputColumn{t.name, stored})
 		text := duck.Ident(t.name)

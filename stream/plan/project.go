@@ -40,6 +40,9 @@ func (c *compiler) items(q *sqltext.Query, from *relation, alias string, swap ma
 	}
 	seen := map[string]bool{}
 	for n := range out {
+		if Reserved(out[n].name) {
+			return nil, c.refuse(q.Offset, "give it another name: … AS name", reservedText, out[n].name)
+		}
 		if lower := strings.ToLower(out[n].name); seen[lower] {
 			return nil, c.refuse(q.Offset, "give one another name: … AS name", "two columns of the SELECT are called %s", out[n].name)
 		} else {

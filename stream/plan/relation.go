@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,15 @@ func (r *relation) carried() []string {
 }
 
 var hiddenColumns = []string{operator.Scanned, operator.Partition, operator.Offset, operator.Mark, operator.Flushed}
+
+// own are the names that pipelines give to columns beside those of the statement, and rowid, by which DuckDB knows
+// the rows of a table.
+var own = regexp.MustCompile(`^(rowid|_(w|s|p|o|wm|fl|d|g|r|n|ws|we|epoch|last|[kxaq]\d+|p\d+_\d+))$`)
+
+const reservedText = "the column name %s is one of Tarn's own"
+
+// Reserved tells whether no column of a pipeline may have a name.
+func Reserved(name string) bool { return own.MatchString(strings.ToLower(name)) }
 
 func idents(names []string) []string {
 	out := make([]string, len(names))
