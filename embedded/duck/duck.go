@@ -11,6 +11,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -270,14 +271,13 @@ func Unreadable(err error) bool {
 		return true
 	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal:
 		text := strings.ToLower(e.Msg)
-		for _, word := range []string{"not a valid duckdb", "checksum", "corrupt", "version number", "storage version", "truncated", "replaying wal", "wal file"} {
-			if strings.Contains(text, word) {
-				return true
-			}
-		}
+		return !slices.ContainsFunc(ofTheDisk, func(word string) bool { return strings.Contains(text, word) })
 	}
 	return false
 }
+
+// ofTheDisk are words of errors that say nothing of what a file holds.
+var ofTheDisk = []string{"no space", "quota", "read-only", "permission", "write", "lock on file", "too many open", "cannot open file", "interrupt"}
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {
 	return c.Raw(func(dc any) error {
