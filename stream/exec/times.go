@@ -222,7 +222,7 @@ func (s *session) quiet(ctx context.Context, c *scan) error {
 		flush[i].Mark = highest
 	}
 	var list []clock.Decision
-	if lively || s.othersLive(c) { // else nothing waits for the watermark
+	if lively && s.anySeen(c) {
 		list = idle
 	}
 	if pending := s.minFlushed(c) < highest; caughtUp && c.input.Flush > 0 && highest != state.None && pending {
@@ -244,18 +244,7 @@ func (s *session) quiet(ctx context.Context, c *scan) error {
 	return nil
 }
 
-// othersLive tells whether records come from another source of the pipeline.
-func (s *session) othersLive(c *scan) bool {
-	now := s.o.Clock.Now()
-	for _, other := range s.scans {
-		for _, at := range other.quiet {
-			if other != c && other.keepsTime() && now.Sub(at) < c.input.Idle {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (s *session) anySeen(c *scan) bool { return s.highest(c) != state.None }
 
 func (s *session) minFlushed(c *scan) int64 {
 	out := int64(1 << 62)
