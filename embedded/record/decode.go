@@ -4,12 +4,16 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // Records decodes the batch's records, with their offsets. Keys, values and
 // headers share the batch's bytes where it is not compressed. A control batch
 // has records too; Mark reads Tarn's own.
-func (b Batch) Records() ([]Record, error) {
+func (b Batch) Records() ([]Record, error) { return b.AppendRecords(nil) }
+
+// AppendRecords is Records into a slice that the caller has: their keys and values are not of it.
+func (b Batch) AppendRecords(out []Record) ([]Record, error) {
 	body, err := decompress(b.attributes()&attrCodec, b[headerBytes:])
 	if err != nil {
 		return nil, fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
@@ -19,7 +23,7 @@ func (b Batch) Records() ([]Record, error) {
 	if count > len(body)/7+1 {
 		return nil, fmt.Errorf("%w: %d records in %d bytes", ErrCorrupt, count, len(body))
 	}
-	out := make([]Record, 0, count)
+	out = slices.Grow(out, count)
 	first := b.i64(offFirstTime)
 	d := decoder{b: body}
 	for range count {
@@ -106,17 +110,24 @@ func (d *decoder) record(first, base int64) (Record, error) {
 	}
 	in := decoder{b: body[1:]}
 	var r Record
-	var delta, headers int64
-	for _, step := range []func() error{
-		func() (err error) { r.Timestamp, err = in.varint(); r.Timestamp += first; return },
-		func() (err error) { delta, err = in.varint(); r.Offset = base + delta; return },
-		func() (err error) { r.Key, err = in.bytes(); return },
-		func() (err error) { r.Value, err = in.bytes(); return },
-		func() (err error) { headers, err = in.varint(); return },
-	} {
-		if err := step(); err != nil {
-			return Record{}, err
-		}
+	if r.Timestamp, err = in.varint(); err != nil {
+		return Record{}, err
+	}
+	r.Timestamp += first
+	delta, err := in.varint()
+	if err != nil {
+		return Record{}, err
+	}
+	r.Offset = base + delta
+	if r.Key, err = in.bytes(); err != nil {
+		return Record{}, err
+	}
+	if r.Value, err = in.bytes(); err != nil {
+		return Record{}, err
+	}
+	headers, err := in.varint()
+	if err != nil {
+		return Record{}, err
 	}
 	if headers < 0 || headers > int64(len(in.b)) {
 		return Record{}, fmt.Errorf("%w: %d headers", ErrCorrupt, headers)

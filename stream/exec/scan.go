@@ -30,6 +30,9 @@ import (
 // believed: it does not move the watermark.
 const aheadMax = time.Hour
 
+// recordsKept is how many records' room a scan keeps between two batches.
+const recordsKept = 8192
+
 // scan collects the rows of one source for the tick in hand.
 type scan struct {
 	s       *session
@@ -43,6 +46,9 @@ type scan struct {
 	time    int   // the column with the watermark, -1 for none
 	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
 	quiet   []time.Time
+	// What is used again: the records of a batch, and how many rows the last tick had.
+	records []record.Record
+	reserve int
 	kept    map[[2]int64][]byte // values of rows that may be late, by partition and offset
 }
 
@@ -97,6 +103,7 @@ func (c *scan) batch() arrow.RecordBatch {
 	if rows == 0 {
 		return nil
 	}
+	c.reserve = rows
 	columns := c.decode.Arrays()
 	if hidden := c.hidden.NewRecordBatch(); hidden.NumCols() > 0 {
 		columns = append(columns, hidden.Columns()...)
@@ -131,7 +138,7 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 				"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, part.Next, b.Base()-1)}
 		}
 		s.bytes += len(b)
-		if err := c.records(ctx, f.Partition, part, b, &decisions); err != nil {
+		if err := c.collect(ctx, f.Partition, part, b, &decisions); err != nil {
 			return err
 		}
 		part.Next = b.Next()
@@ -143,14 +150,23 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 	return nil
 }
 
-// records collects the records of a batch.
-func (c *scan) records(ctx context.Context, partition int32, part *state.Part, b record.Batch, decisions *[]clock.Decision) error {
+// collect takes the records of a batch.
+func (c *scan) collect(ctx context.Context, partition int32, part *state.Part, b record.Batch, decisions *[]clock.Decision) error {
 	if b.Control() {
 		return c.mark(ctx, b)
 	}
-	records, err := b.Records()
+	records, err := b.AppendRecords(c.records[:0])
 	if err != nil {
 		return failure{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
+	}
+	defer func() {
+		clear(records) // or it would hold what it was read from
+		if c.records = nil; cap(records) <= recordsKept {
+			c.records = records
+		}
+	}()
+	if c.decode.Rows() == 0 {
+		c.hidden.Reserve(c.reserve)
 	}
 	for i := range records {
 		r := &records[i]
@@ -250,7 +266,8 @@ func (c *scan) unreadable(partition int32, r *record.Record, why error) error {
 			"mend what writes it, or declare the source with on_error = 'dead_letter'")}
 	case "skip":
 	default:
-		c.s.letters[c.number] = append(c.s.letters[c.number], own.Letter{Partition: partition, Record: r, Why: why.Error()})
+		one := *r
+		c.s.letters[c.number] = append(c.s.letters[c.number], own.Letter{Partition: partition, Record: &one, Why: why.Error()})
 	}
 	c.s.update(func(st *statusOf) { st.Dead++ })
 	return nil
