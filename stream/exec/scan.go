@@ -322,8 +322,10 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 			End       string  `json:"window_end"`
 			Mark      string  `json:"watermark"`
 			Value     *string `json:"value"`
-		}{s.Name, c.topic.Name(), r.Partition, r.Offset, stamp(now.UnixMicro()), stamp(r.Begin), stamp(r.End), stamp(r.Mark),
-			own.Text(c.kept[[2]int64{int64(r.Partition), r.Offset}])})
+		}{
+			s.Name, c.topic.Name(), r.Partition, r.Offset, stamp(now.UnixMicro()), stamp(r.Begin), stamp(r.End), stamp(r.Mark),
+			own.Text(c.kept[[2]int64{int64(r.Partition), r.Offset}]),
+		})
 		if err != nil {
 			return err
 		}

@@ -37,8 +37,7 @@ func (c *Call) Mergeable(changes bool) bool {
 
 // Direct is the call over rows.
 func (c *Call) Direct() string {
-	switch {
-	case c.Arg == "":
+	if c.Arg == "" {
 		return "count(*)"
 	}
 	arg := duck.Ident(c.Arg)

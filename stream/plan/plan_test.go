@@ -17,8 +17,14 @@ import (
 var bid = &plan.Source{
 	Name: "bid", Time: "dateTime", Delay: 4 * time.Second,
 	Columns: []plan.Column{
-		{"auction", record.Long}, {"bidder", record.Long}, {"price", record.Long}, {"channel", record.String},
-		{"url", record.String}, {"dateTime", record.Timestamp}, {"extra", record.String}, {"rate", record.Double},
+		{"auction", record.Long},
+		{"bidder", record.Long},
+		{"price", record.Long},
+		{"channel", record.String},
+		{"url", record.String},
+		{"dateTime", record.Timestamp},
+		{"extra", record.String},
+		{"rate", record.Double},
 	},
 }
 
@@ -62,12 +68,18 @@ func TestPlans(t *testing.T) {
 		{"q0", `SELECT auction, bidder, price, "dateTime", extra FROM bid`, true, "auction long,bidder long,price long,dateTime timestamp,extra string", 0, true, "", false},
 		{"q1", `SELECT auction, 0.908 * price AS price FROM bid`, true, "auction long,price decimal(23,3)", 0, true, "", false},
 		{"q2", `SELECT auction, price FROM bid WHERE auction % 123 = 0`, true, "auction long,price long", 0, true, "", false},
-		{"tumble", "SELECT auction, COUNT(*), MAX(price), SUM(price) AS s, window_start FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end", true,
-			`auction long,count_star() long,max(price) long,s decimal(38,0),window_start timestamp`, 1, true, "", true},
-		{"hop", `SELECT auction, count(*) AS n, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY ALL`, true,
-			"auction long,n long,window_end timestamp", 1, true, "", true},
-		{"hot", `SELECT max(n) AS most, window_end AS till FROM (SELECT auction, count(*) AS n, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY ALL) GROUP BY window_end`, true,
-			"most long,till timestamp", 1, true, "", true},
+		{
+			"tumble", "SELECT auction, COUNT(*), MAX(price), SUM(price) AS s, window_start FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end", true,
+			`auction long,count_star() long,max(price) long,s decimal(38,0),window_start timestamp`, 1, true, "", true,
+		},
+		{
+			"hop", `SELECT auction, count(*) AS n, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY ALL`, true,
+			"auction long,n long,window_end timestamp", 1, true, "", true,
+		},
+		{
+			"hot", `SELECT max(n) AS most, window_end AS till FROM (SELECT auction, count(*) AS n, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY ALL) GROUP BY window_end`, true,
+			"most long,till timestamp", 1, true, "", true,
+		},
 		{"updates", `SELECT auction, count(*) AS n, median(price) AS m FROM bid GROUP BY auction`, true, "auction long,n long,m double", 1, false, "auction", false},
 		{"by berth", `SELECT berth + 1 AS b, sum(fee) AS fees, count(DISTINCT vessel) AS vessels FROM silver.calls GROUP BY berth + 1 HAVING count(*) > 1`, false, "b int,fees decimal(38,2),vessels long", 2, false, "b", false},
 		{"mirror", `SELECT id, upper(vessel) AS vessel FROM silver.calls WHERE berth > 2`, false, "id long,vessel string", 1, false, "id", false},
