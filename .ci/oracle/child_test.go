@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,6 +104,9 @@ func child(dir string) (err error) {
 	w, err := readWorld(filepath.Join(dir, "world.json"))
 	if err != nil {
 		return err
+	}
+	if n, err := strconv.Atoi(os.Getenv(childSteps)); err == nil {
+		w.Steps = w.Steps[:n]
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -17,15 +17,18 @@ import (
 
 var (
 	flagCases  = flag.Int("cases", 48, "how many cases TestOracle runs")
-	flagSide   = flag.Int("side", 3, "how many worlds run side by side: they wait more than they work")
+	flagSide   = flag.Int("side", 4, "how many worlds run side by side: they wait more than they work")
 	flagSeed   = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
 	flagOnly   = flag.String("kinds", "", "only cases of these kinds, between commas")
 	flagShrink = flag.Duration("shrink", 3*time.Minute, "how long a world that failed is made smaller; 0 = not at all")
 	flagKeep   = flag.Bool("keep", false, "keep the folder of a world that failed")
 )
 
-// childDir makes the test binary the process that is killed.
-const childDir = "TARN_ORACLE_DIR"
+// childDir makes the test binary the process that is killed; childSteps is how many steps it takes, all by default.
+const (
+	childDir   = "TARN_ORACLE_DIR"
+	childSteps = "TARN_ORACLE_STEPS"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {

@@ -38,18 +38,21 @@ func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (
 		return nil, err
 	}
 	answer := filepath.Join(dir, "answer.json")
-	for {
+	for n := 1; ; n++ {
 		_ = os.Remove(answer)
 		env := []string{childDir + "=" + dir}
 		var kill Kill
 		if len(kills) > 0 {
 			kill, kills = kills[0], kills[1:]
-			env = append(env, "TARN_CRASH="+kill.spec())
+			// Each run has a part of the log for itself, so that first, middle and last ticks are killed.
+			env = append(env, "TARN_CRASH="+kill.spec(), fmt.Sprintf("%s=%d", childSteps, len(w.Steps)*n/(len(w.Kills)+1)))
 		}
 		said, err := start(ctx, env)
-		if kill.Point != "" && killed(err) {
-			v.Kills++
-			v.Killed[kill.Case]++
+		if kill.Point != "" && (killed(err) || err == nil) {
+			if err != nil {
+				v.Kills++
+				v.Killed[kill.Case]++
+			}
 			continue
 		}
 		if err != nil {

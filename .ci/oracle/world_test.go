@@ -148,27 +148,34 @@ func newWorld(seed uint64, wanted []string) *World {
 	return w
 }
 
-// killsMax is how often a world's process is killed at most.
-const killsMax = 8
+// doomed are kinds of which each world kills one, so that each operator is met.
+var doomed = [][]string{
+	{"windows again"}, {"windows again"}, {"updating windows"}, {"windows of a changelog"}, {"group by rows", "keyed group by rows"}, {"tumble"}, {"hop", "windows of a union"},
+	{"keyed"}, {"keyed group", "keyed union", "group twice", "group"}, {"project", "rows in windows"}, {"union"},
+}
 
 // kills are points within a tick's transaction, within its publication, and within the table's commit.
 func (r chance) kills(cases []*Case) (out []Kill) {
-	for range 2 + r.IntN(killsMax-1) {
-		c := cases[r.IntN(len(cases))]
-		k := Kill{Case: c.Name, Pipeline: c.pipeline()}
-		switch r.IntN(10) {
-		case 0:
-			k = Kill{Point: "lake.written", Nth: 1 + r.IntN(12)}
-		case 1:
-			k = Kill{Point: "lake.committed", Nth: 1 + r.IntN(12)}
-		case 2, 3:
-			k.Point, k.Nth = "pipeline.publishing", 1
-		case 4, 5:
-			k.Point, k.Nth = "pipeline.published", 1
-		default:
-			k.Point, k.Nth = pick(r, "pipeline.begun", "pipeline.applied", "pipeline.ticked"), 1+r.IntN(1+len(out))
+	for _, group := range doomed {
+		var of []*Case
+		for _, c := range cases {
+			if slices.Contains(group, c.Kind) {
+				of = append(of, c)
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		c := pick(r, of...)
+		k := Kill{Case: c.Name, Pipeline: c.pipeline(), Point: pick(r, "pipeline.publishing", "pipeline.published"), Nth: 1}
+		if r.percent(55) {
+			k.Point, k.Nth = pick(r, "pipeline.begun", "pipeline.applied", "pipeline.ticked"), pick(r, 1, 1, 2)
 		}
 		out = append(out, k)
 	}
+	if r.percent(40) {
+		out = append(out, Kill{Point: pick(r, "lake.written", "lake.committed"), Nth: 1 + r.IntN(6)})
+	}
+	r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
 }

@@ -113,6 +113,9 @@ func (s *session) recover(ctx context.Context) error {
 	}
 	s.next = p.Clone()
 	s.unpublished = math.MaxInt64 / 2 // nobody knows how many
+	if fault.Planted("epoch") {
+		s.committed--
+	}
 	return s.publish(ctx)
 }
 
@@ -317,11 +320,8 @@ func (s *session) commit(ctx context.Context, to int64) error {
 			b.Release()
 		}
 	}()
-	columns, from := s.table.Columns(), s.committed
-	if fault.Planted("epoch") {
-		from--
-	}
-	err := s.state.Rows(ctx, from, to, func(b arrow.RecordBatch) error {
+	columns := s.table.Columns()
+	err := s.state.Rows(ctx, s.committed, to, func(b arrow.RecordBatch) error {
 		shaped, err := shape(b, columns, false)
 		change.Rows = append(change.Rows, shaped)
 		return err
