@@ -20,6 +20,7 @@ TEMPL    := go tool -modfile=.ci/tools.mod templ
 FUZZTIME ?= 10s
 KILLS    ?= 60
 CUTS     ?= 50
+KILLED   ?= 10
 FILLS    ?= 3
 MINUTES  ?= 60
 N        ?= 2000000
@@ -72,7 +73,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
 oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB
-	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N)
+	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -killed $(KILLED)
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)

@@ -15,8 +15,16 @@ var begin = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).UnixMicro()
 
 // valueColumns are what every source has; its key, where it has one, stands before them.
 var valueColumns = []Column{
-	{"k", "VARCHAR"}, {"g", "BIGINT"}, {"h", "DECIMAL(8,2)"}, {"e", "DOUBLE"}, {"a", "INTEGER"}, {"b", "BIGINT"},
-	{"d", "DECIMAL(12,3)"}, {"f", "DOUBLE"}, {"s", "VARCHAR"}, {"t", "BOOLEAN"},
+	{"k", "VARCHAR"},
+	{"g", "BIGINT"},
+	{"h", "DECIMAL(8,2)"},
+	{"e", "DOUBLE"},
+	{"a", "INTEGER"},
+	{"b", "BIGINT"},
+	{"d", "DECIMAL(12,3)"},
+	{"f", "DOUBLE"},
+	{"s", "VARCHAR"},
+	{"t", "BOOLEAN"},
 }
 
 // keyColumns are those of changelogs.

@@ -21,6 +21,7 @@ var (
 	flagSeed   = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
 	flagOnly   = flag.String("kinds", "", "only cases of these kinds, between commas")
 	flagShrink = flag.Duration("shrink", 3*time.Minute, "how long a world that failed is made smaller; 0 = not at all")
+	flagKilled = flag.Int("killed", 10, "how often each operator has to be killed within a tick or its publication; which kills come depends on the machine's pace")
 	flagKeep   = flag.Bool("keep", false, "keep the folder of a world that failed")
 )
 

@@ -188,7 +188,7 @@ func (c coverage) check(t *testing.T) {
 	for name, m := range c {
 		closes := strings.Contains(name, "closed")
 		changes := !closes
-		if m.null < least || m.killed < least || closes && m.late < least || changes && m.deleted < least {
+		if m.null < least || m.killed < *flagKilled || closes && m.late < least || changes && m.deleted < least {
 			t.Errorf("%s: too little was met: %+v", name, *m)
 		}
 	}

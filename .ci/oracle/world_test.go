@@ -150,8 +150,17 @@ func newWorld(seed uint64, wanted []string) *World {
 
 // doomed are kinds of which each world kills one, so that each operator is met.
 var doomed = [][]string{
-	{"windows again"}, {"windows again"}, {"updating windows"}, {"windows of a changelog"}, {"group by rows", "keyed group by rows"}, {"tumble"}, {"hop", "windows of a union"},
-	{"keyed"}, {"keyed group", "keyed union", "group twice", "group"}, {"project", "rows in windows"}, {"union"},
+	{"windows again"},
+	{"windows again"},
+	{"updating windows"},
+	{"windows of a changelog"},
+	{"group by rows", "keyed group by rows"},
+	{"tumble"},
+	{"hop", "windows of a union"},
+	{"keyed"},
+	{"keyed group", "keyed union", "group twice", "group"},
+	{"project", "rows in windows"},
+	{"union"},
 }
 
 // kills are points within a tick's transaction, within its publication, and within the table's commit.
