@@ -13,7 +13,7 @@ const pipelinesMax = 2
 
 // grouped is the SELECT of the pipeline over a mirror, and the batch answer that its table must equal.
 func grouped(t *Table) string {
-	return fmt.Sprintf("SELECT tok %% 17 AS k, count(*) AS n, sum(tok) AS s, max(tok) AS m FROM silver.%s GROUP BY tok %% 17", t.Name)
+	return fmt.Sprintf("SELECT tok %% 17 AS k, count(*) AS n, sum(tok)::BIGINT AS s, max(tok) AS m FROM silver.%s GROUP BY tok %% 17", t.Name)
 }
 
 // piped are the tables whose mirrors have a pipeline: not those whose key may be null, which a
@@ -44,7 +44,7 @@ func writePipelines(project string, tables []*Table) error {
 // only be behind, so it is called lost.
 func (s *Scene) checkPipelines(ctx context.Context, p *Process) (found []string, err error) {
 	for _, t := range piped(s.Tables) {
-		got := fmt.Sprintf("SELECT k, n, s::HUGEINT AS s, m FROM gold.%s_grouped", t.Name)
+		got := fmt.Sprintf("SELECT k, n, s, m FROM gold.%s_grouped", t.Name)
 		n, err := p.Numbers(ctx, fmt.Sprintf("SELECT (SELECT count(*) FROM ((%s) EXCEPT ALL (%s))), (SELECT count(*) FROM ((%s) EXCEPT ALL (%s)))", grouped(t), got, got, grouped(t)))
 		if err != nil {
 			return nil, err
