@@ -51,6 +51,10 @@ var gauges = []gauge{
 	{name: "orphan_mb"},
 }
 
+// warm is how long a run has to be for its second quarter to be as busy as the rest: until some ten minutes
+// have gone the caches still fill, and upkeep has little to do.
+const warm = 30 * time.Minute
+
 // series is all samples of a run.
 type series struct {
 	began, ended time.Time
@@ -82,6 +86,9 @@ func (s *series) tell(out io.Writer) error {
 	if then, ok := s.quarter("yardstick_ms", 1); ok && then > 0 {
 		now, _ := s.quarter("yardstick_ms", 3)
 		slow = max(1, now/then)
+	}
+	if s.ended.Sub(s.began) < warm {
+		slow *= 2
 	}
 	var grown []error
 	for _, g := range gauges {
