@@ -3,7 +3,6 @@ package proof_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,14 +39,9 @@ CREATE MATERIALIZED VIEW counted AS SELECT channel, count(DISTINCT auction) AS a
 // TestPipelineKills kills the program at each hand-over, early and late, while four pipelines of every
 // kind run at once. At the end each table is the batch answer over the same events.
 func TestPipelineKills(t *testing.T) {
-	dir := t.TempDir()
-	data, project := filepath.Join(dir, "data"), filepath.Join(dir, "project")
-	must(t, os.MkdirAll(filepath.Join(project, "sql"), 0o755))
-	must(t, os.WriteFile(filepath.Join(project, "sql", "pipelines.sql"), []byte(pipelineStatements), 0o600))
-	_, err := nexmark.Fill{Data: data, Events: pipelineEvents, Seed: 42}.Run(t.Context())
-	must(t, err)
-	hits := filepath.Join(dir, "hits")
-	h := &proof.House{Binary: binary(t), Data: data, Project: project, Log: filepath.Join(dir, "log"), Env: []string{"TARN_LANDING_COMMIT_INTERVAL=200ms", "TARN_CRASH_LOG=" + hits}}
+	h := pipelineHouse(t, pipelineStatements, pipelineEvents, 42)
+	hits := h.Log + ".hits"
+	h.Env = []string{"TARN_LANDING_COMMIT_INTERVAL=200ms", "TARN_CRASH_LOG=" + hits}
 	for _, pass := range []int{1, 3, 8} {
 		for _, point := range pipelinePoints {
 			p, err := h.Start(fmt.Sprintf("TARN_CRASH=%s:%d", point, pass))

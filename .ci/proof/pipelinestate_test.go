@@ -10,7 +10,10 @@ import (
 	proof "tarn/.ci/proof"
 )
 
-const stateEvents = 100_000
+const (
+	stateEvents = 100_000
+	stateSeed   = 7
+)
 
 const stateStatements = `
 CREATE SOURCE bid (auction BIGINT, price BIGINT, "dateTime" TIMESTAMP(3), WATERMARK FOR "dateTime" AS "dateTime" - INTERVAL '4' SECOND)
@@ -19,14 +22,14 @@ INSERT INTO gold.bids SELECT auction, price, "dateTime" FROM bid;
 CREATE MATERIALIZED VIEW grouped AS SELECT auction % 500 AS a, count(*) AS n, sum(price) AS sum FROM bid GROUP BY auction % 500;
 `
 
-// stateHouse is a house with a pipeline whose table is right.
-func stateHouse(t *testing.T, statements string) *proof.House {
+// pipelineHouse is a house whose log has so many events of a seed, and whose project has statements.
+func pipelineHouse(t *testing.T, statements string, events int, seed int64) *proof.House {
 	t.Helper()
 	dir := t.TempDir()
 	data, project := filepath.Join(dir, "data"), filepath.Join(dir, "project")
 	must(t, os.MkdirAll(filepath.Join(project, "sql"), 0o755))
 	must(t, os.WriteFile(filepath.Join(project, "sql", "pipelines.sql"), []byte(statements), 0o600))
-	_, err := nexmark.Fill{Data: data, Events: stateEvents, Seed: 7}.Run(t.Context())
+	_, err := nexmark.Fill{Data: data, Events: events, Seed: seed}.Run(t.Context())
 	must(t, err)
 	return &proof.House{Binary: binary(t), Data: data, Project: project, Log: filepath.Join(dir, "log")}
 }
@@ -55,7 +58,7 @@ func groupedEqual(t *testing.T, p *proof.Process) {
 // TestPipelineStateDamaged damages a state file in every way, and finds the pipeline made anew from the
 // log, its table right, and the old one beside it.
 func TestPipelineStateDamaged(t *testing.T) {
-	h := stateHouse(t, stateStatements)
+	h := pipelineHouse(t, stateStatements, stateEvents, stateSeed)
 	p, err := h.Up(t.Context())
 	must(t, err)
 	groupedEqual(t, p)
@@ -106,10 +109,10 @@ func TestPipelineStateDamaged(t *testing.T) {
 // TestPipelinePoison reads a topic none of whose records fit, killed in the midst of it: each is a dead letter
 // once, with its topic, partition, offset, error and bytes; and other pipelines go on.
 func TestPipelinePoison(t *testing.T) {
-	h := stateHouse(t, `
+	h := pipelineHouse(t, `
 CREATE SOURCE people (id BOOLEAN, name VARCHAR) WITH (connector = 'kafka', topic = 'person');
 CREATE MATERIALIZED VIEW named AS SELECT id, count(*) AS n FROM people GROUP BY id;
-`+stateStatements)
+`+stateStatements, stateEvents, stateSeed)
 	for _, point := range []string{"pipeline.begun:1", "bus.published:4", "pipeline.ticked:1"} {
 		p, err := h.Start("TARN_CRASH=" + point)
 		must(t, err)

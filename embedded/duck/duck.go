@@ -298,3 +298,15 @@ func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 
 // Ident renders a quoted identifier.
 func Ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// Idents renders quoted identifiers.
+func Idents(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = Ident(n)
+	}
+	return out
+}
+
+// List renders quoted identifiers between commas.
+func List(names []string) string { return strings.Join(Idents(names), ", ") }

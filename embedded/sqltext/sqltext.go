@@ -5,6 +5,7 @@
 package sqltext
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -100,6 +101,22 @@ func Place(text string, offset int) (line, column int) {
 func At(f *fault.Error, text string, offset int) *fault.Error {
 	f.Line, f.Column = Place(text, offset)
 	return f
+}
+
+// Shifted turns the place that a fault has in a part of a text into the one in the text; the part begins
+// at an offset. Other errors stay as they are.
+func Shifted(err error, text string, offset int) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Line == 0 {
+		return err
+	}
+	told := *f
+	line, column := Place(text, offset)
+	if told.Line == 1 {
+		told.Column += column - 1
+	}
+	told.Line += line - 1
+	return &told
 }
 
 // Nearest returns the name of names that is most like want in any case of letters, or ""

@@ -95,7 +95,8 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 		if c.Required {
 			equal = "=" // lets DuckDB skip row groups by the keys' range
 		}
-		on = append(on, fmt.Sprintf("f.k%d %s k.k%d::%s", i, equal, i, duckType(c.Type)))
+		typ, _ := duck.TypeOf(c.Type)
+		on = append(on, fmt.Sprintf("f.k%d %s k.k%d::%s", i, equal, i, typ))
 	}
 	err = l.collect(ctx, paths, "SELECT f.fi, f.pos FROM ("+scan(paths, cols)+") f SEMI JOIN "+keysTable+" k ON "+strings.Join(on, " AND "))
 	if err != nil {
@@ -127,7 +128,8 @@ func scan(paths []string, cols []table.Column) string {
 	var names, fields []string
 	for i, c := range cols {
 		names = append(names, fmt.Sprintf("k%d", i))
-		fields = append(fields, fmt.Sprintf("%d: {name: 'k%d', type: %s, default_value: NULL}", c.ID, i, duck.Quote(duckType(c.Type))))
+		typ, _ := duck.TypeOf(c.Type)
+		fields = append(fields, fmt.Sprintf("%d: {name: 'k%d', type: %s, default_value: NULL}", c.ID, i, duck.Quote(typ)))
 	}
 	return "SELECT file_index::BIGINT AS fi, file_row_number::BIGINT AS pos, " + strings.Join(names, ", ") +
 		" FROM read_parquet(" + fileList(paths) + ", schema = MAP {" + strings.Join(fields, ", ") + "})"

@@ -54,23 +54,6 @@ func recordType(t iceberg.Type) record.Type {
 	return record.Type(t.String())
 }
 
-// duckType is a column type in DuckDB's words.
-func duckType(t record.Type) string {
-	switch t {
-	case record.Int:
-		return "INTEGER"
-	case record.Long:
-		return "BIGINT"
-	case record.TimestampTZ:
-		return "TIMESTAMP WITH TIME ZONE"
-	case record.String:
-		return "VARCHAR"
-	case record.Binary:
-		return "BLOB"
-	}
-	return strings.ToUpper(string(t))
-}
-
 func newSchema(cols []table.Column) (*iceberg.Schema, error) {
 	fields := make([]iceberg.NestedField, len(cols))
 	var keys []int

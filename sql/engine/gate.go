@@ -198,7 +198,7 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command) (*Result, error) {
 	if command.Run != nil {
 		result, err := command.Run(ctx, r.Principal, one.Text)
-		return result, shifted(err, r.Text, one.Offset)
+		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}
 	leave, err := g.queries.enter(ctx)
 	if err != nil {
@@ -235,21 +235,6 @@ func (g *Gate) queryAlone(ctx context.Context, r Request, text string) (result *
 		g.hopeless.Store(text)
 	}
 	return result, leave, err
-}
-
-// shifted turns a place in a command into one in the text that it began in.
-func shifted(err error, text string, offset int) error {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Line == 0 {
-		return err
-	}
-	told := *f
-	line, column := sqltext.Place(text, offset)
-	if told.Line == 1 {
-		told.Column += column - 1
-	}
-	told.Line += line - 1
-	return &told
 }
 
 // command finds the command with the most verbs; the zero Command for a query.

@@ -59,15 +59,7 @@ func (s *session) load(ctx context.Context, id table.Ident, t SystemTable) (sqlt
 	for i, c := range t.Columns {
 		columns[i] = c.Name
 	}
-	return s.guarded(id, columns, "SELECT "+identList(columns)+" FROM temp."+duck.Ident(name), d), nil
-}
-
-func identList(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = ident(n)
-	}
-	return strings.Join(quoted, ", ")
+	return s.guarded(id, columns, "SELECT "+duck.List(columns)+" FROM temp."+duck.Ident(name), d), nil
 }
 
 // arrowRows makes one batch of rows.

@@ -18,6 +18,7 @@ import (
 
 	"tarn/embedded/life"
 	"tarn/embedded/record"
+	"tarn/stream/operator"
 	"tarn/stream/own"
 )
 
@@ -42,7 +43,7 @@ type Decision struct {
 }
 
 // None is a time before all others.
-const None = -1 << 62
+const None = operator.None
 
 // ErrPassed refuses a decision at an offset that somebody has read past already.
 var ErrPassed = errors.New("the partition was read on")

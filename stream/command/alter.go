@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/meta"
@@ -110,7 +111,7 @@ func (p *Pipelines) build(ctx context.Context, who guard.Principal, old pipeline
 
 // whole refuses a topic whose log no longer begins where the pipeline began: what is made of the rest alone would
 // lack the history.
-func (p *Pipelines) whole(d pipeline.Definition, input execInput) error {
+func (p *Pipelines) whole(d pipeline.Definition, input exec.Input) error {
 	if input.Mirror.Name != "" {
 		return nil
 	}
@@ -315,27 +316,21 @@ func (p *Pipelines) exchange(ctx context.Context, old, d pipeline.Definition) er
 }
 
 // hold keeps what a pipeline has not read in the log, from before it runs.
-func (p *Pipelines) hold(d pipeline.Definition) {
+func (p *Pipelines) hold(d pipeline.Definition) { p.holdAt(d, (*bus.Partition).LogStart) }
+
+// unhold lets retention go on past where a pipeline stood.
+func (p *Pipelines) unhold(d pipeline.Definition) {
+	p.holdAt(d, func(*bus.Partition) int64 { return math.MaxInt64 })
+}
+
+func (p *Pipelines) holdAt(d pipeline.Definition, next func(*bus.Partition) int64) {
 	for i, read := range d.Reads {
 		topic, err := p.o.Bus.Topic(read.Topic)
 		if err != nil {
 			continue // it is not there yet
 		}
 		for _, one := range topic.Partitions() {
-			one.Hold(exec.Holder(d.ID, i), one.LogStart())
-		}
-	}
-}
-
-// unhold lets retention go on past where a pipeline stood.
-func (p *Pipelines) unhold(d pipeline.Definition) {
-	for i, read := range d.Reads {
-		topic, err := p.o.Bus.Topic(read.Topic)
-		if err != nil {
-			continue
-		}
-		for _, one := range topic.Partitions() {
-			one.Hold(exec.Holder(d.ID, i), math.MaxInt64)
+			one.Hold(exec.Holder(d.ID, i), next(one))
 		}
 	}
 }

@@ -19,8 +19,6 @@ import (
 	"tarn/stream/pipeline"
 )
 
-type execInput = exec.Input
-
 // command runs SHOW, DESCRIBE, PAUSE, RESUME and DROP.
 func (p *Pipelines) command(ctx context.Context, who guard.Principal, statement string) (pipeline.Answer, error) {
 	c, err := sqltext.ParsePipelineCommand(statement)

@@ -193,18 +193,22 @@ func isOwn(name string) bool {
 
 // job plans a pipeline anew from its statement.
 func (p *Pipelines) job(ctx context.Context, d pipeline.Definition) (exec.Job, error) {
-	c, err := sqltext.ParseContinuous(d.Statement)
+	c, err := said(d)
 	if err != nil {
 		return exec.Job{}, err
 	}
-	if d.Head != "" && c.Verb == "ALTER PIPELINE" { // a new body behind the old head
-		head, err := sqltext.ParseContinuous(d.Head)
-		if err != nil {
-			return exec.Job{}, err
-		}
-		c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
-	}
 	return p.prepare(ctx, c, d.Statement)
+}
+
+// said is a pipeline's statement; of one that was altered, the new body behind the old head.
+func said(d pipeline.Definition) (sqltext.Continuous, error) {
+	c, err := sqltext.ParseContinuous(d.Statement)
+	if err != nil || d.Head == "" || c.Verb != "ALTER PIPELINE" {
+		return c, err
+	}
+	head, err := sqltext.ParseContinuous(d.Head)
+	c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
+	return c, err
 }
 
 // prepare plans a statement. Faults have places in it.
@@ -215,7 +219,7 @@ func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement
 	r := plan.Request{Body: c.Body, Columns: c.Columns, Key: c.Key, OnClose: c.OnClose || c.Verb == "INSERT" || c.Verb == "CREATE PIPELINE", MustClose: c.OnClose}
 	made, err := p.plan(ctx, r, n.resolve)
 	if err != nil {
-		return exec.Job{}, within(err, statement, c.Offset)
+		return exec.Job{}, sqltext.Shifted(err, statement, c.Offset)
 	}
 	if o, ok := c.Options["late_policy"]; ok && o.Value != "partition" {
 		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition'", "leave it out: a row is late by the watermark of its own partition, so that a replay gives the same answer"), statement, o.Offset)
@@ -260,19 +264,4 @@ func (n *names) columns(ctx context.Context, scan *plan.Scan, input *exec.Input)
 		return fmt.Errorf("%s has changed while the statement was planned", input.Mirror)
 	}
 	return nil
-}
-
-// within turns a place in the body into one in the statement.
-func within(err error, statement string, offset int) error {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Line == 0 {
-		return err
-	}
-	told := *f
-	line, column := sqltext.Place(statement, offset)
-	if told.Line == 1 {
-		told.Column += column - 1
-	}
-	told.Line += line - 1
-	return &told
 }

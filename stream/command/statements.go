@@ -80,7 +80,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	}
 	d := pipeline.Stream{ID: uuid.NewString(), Name: name, Statement: statement, Owner: who.User, CreatedAt: p.o.Clock.Now()}
 	s := stream{d, declared}
-	if _, err := (&names{p, map[string]execInput{}}).stream(s); err != nil {
+	if _, err := (&names{p, map[string]exec.Input{}}).stream(s); err != nil {
 		return none, err
 	}
 	for _, c := range declared.Columns {
@@ -94,7 +94,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	if err := p.timeColumn(s, statement); err != nil {
 		return none, err
 	}
-	if err := p.topic(ctx, declared, statement); err != nil {
+	if err := p.topic(declared, statement); err != nil {
 		return none, err
 	}
 	value, err := json.Marshal(d)
@@ -120,16 +120,9 @@ func same(a, b string) bool {
 // meant is what a pipeline does, however it was said: two that do the same are equal. One that was altered is as if it had
 // been made so.
 func meant(d pipeline.Definition) string {
-	c, err := sqltext.ParseContinuous(d.Statement)
+	c, err := said(d)
 	if err != nil {
 		return d.Statement
-	}
-	if d.Head != "" && c.Verb == "ALTER PIPELINE" {
-		head, err := sqltext.ParseContinuous(d.Head)
-		if err != nil {
-			return d.Statement
-		}
-		c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
 	}
 	tokens, err := sqltext.Lex(c.Body)
 	if err != nil {
@@ -175,7 +168,7 @@ func (p *Pipelines) timeColumn(s stream, statement string) error {
 }
 
 // topic refuses a topic that is not there: a slip in its name would wait for ever.
-func (p *Pipelines) topic(_ context.Context, d sqltext.Stream, statement string) error {
+func (p *Pipelines) topic(d sqltext.Stream, statement string) error {
 	o := d.Options["topic"]
 	if _, err := p.o.Bus.Topic(o.Value); err == nil {
 		return nil

@@ -5,22 +5,21 @@ package exec
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/table"
 	"tarn/stream/landing"
+	"tarn/stream/plan"
 	"tarn/stream/state"
 )
 
-// The columns of a mirror that tell where a row comes from.
+// mirrorGeneration is the column of a mirror that says of which snapshot of the source a row is.
 const mirrorGeneration = "_generation"
 
 // bootstrap fills the state of a new pipeline with the rows of the mirrors that it reads, as of one
@@ -54,10 +53,7 @@ func (s *session) load(ctx context.Context, number int) error {
 	if err != nil {
 		return err
 	}
-	topic, err := s.o.Bus.Topic(input.Topic)
-	if errors.Is(err, bus.ErrNoTopic) {
-		return fault.Wrap(err, fault.NotFound, "read topic "+input.Topic, "it is waited for")
-	}
+	topic, err := s.topic(input.Topic)
 	if err != nil {
 		return err
 	}
@@ -69,7 +65,7 @@ func (s *session) load(ctx context.Context, number int) error {
 	if generations {
 		columns = append(columns, mirrorGeneration)
 	}
-	_, properties, err := t.Read(ctx, columns, func(b arrow.RecordBatch) error { return s.loaded(ctx, of.Relation, b, len(of.Columns), generations) })
+	_, properties, err := t.Read(ctx, columns, func(b arrow.RecordBatch) error { return s.loaded(ctx, of, b, generations) })
 	if err != nil {
 		return err
 	}
@@ -84,8 +80,8 @@ func (s *session) load(ctx context.Context, number int) error {
 }
 
 // loaded ticks one batch of a mirror's rows.
-func (s *session) loaded(ctx context.Context, relation string, b arrow.RecordBatch, columns int, generations bool) error {
-	rows := int(b.NumRows())
+func (s *session) loaded(ctx context.Context, scan *plan.Scan, b arrow.RecordBatch, generations bool) error {
+	rows, columns := int(b.NumRows()), len(scan.Columns)
 	offset, deleted, generation := array.NewInt64Builder(memory.DefaultAllocator), array.NewBooleanBuilder(memory.DefaultAllocator), array.NewInt64Builder(memory.DefaultAllocator)
 	defer offset.Release()
 	defer deleted.Release()
@@ -105,26 +101,14 @@ func (s *session) loaded(ctx context.Context, relation string, b arrow.RecordBat
 	}
 	arrays := append([]arrow.Array{}, b.Columns()[:columns]...)
 	made := []arrow.Array{offset.NewArray(), deleted.NewArray(), generation.NewArray()}
-	var fields []arrow.Field
-	for i, scan := range s.plan.Scans {
-		if scan.Relation != relation {
-			continue
-		}
-		for _, c := range s.plan.Scans[i].Columns {
-			fields = append(fields, arrow.Field{Name: c.Name, Type: table.ArrowType(c.Type), Nullable: true})
-		}
-		for _, h := range scan.Hidden() {
-			fields = append(fields, arrow.Field{Name: h.Name, Type: table.ArrowType(h.Type), Nullable: true})
-		}
-	}
-	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), append(arrays, made...), int64(rows))
+	batch := array.NewRecordBatch(schemaOf(scan.Columns, scan.Hidden()), append(arrays, made...), int64(rows))
 	defer batch.Release()
 	for _, a := range made {
 		a.Release()
 	}
 	progress := s.next.Clone()
 	progress.Closed = s.state.Progress.Closed
-	emitted, err := s.state.Apply(ctx, state.Tick{Rows: map[string]state.Rows{relation: {Schema: batch.Schema(), Batches: []arrow.RecordBatch{batch}}}, Progress: progress})
+	emitted, err := s.state.Apply(ctx, state.Tick{Rows: map[string]state.Rows{scan.Relation: {Schema: batch.Schema(), Batches: []arrow.RecordBatch{batch}}}, Progress: progress})
 	s.next.Epoch = s.state.Progress.Epoch
 	s.unpublished += emitted
 	return err

@@ -21,6 +21,7 @@ import (
 	"tarn/stream/clock"
 	"tarn/stream/decode"
 	"tarn/stream/own"
+	"tarn/stream/pipeline"
 	"tarn/stream/plan"
 	"tarn/stream/reader"
 	"tarn/stream/state"
@@ -55,21 +56,15 @@ type scan struct {
 func newScan(s *session, number int, topic *bus.Topic) *scan {
 	c := &scan{s: s, number: number, input: &s.job.Inputs[number], of: s.plan.Scans[number], topic: topic, time: -1, kept: map[[2]int64][]byte{}}
 	var columns []decode.Column
-	var fields []arrow.Field
 	for i, column := range c.of.Columns {
 		columns = append(columns, decode.Column{Name: c.input.Names[i], Type: column.Type})
-		fields = append(fields, arrow.Field{Name: column.Name, Type: table.ArrowType(column.Type), Nullable: true})
 		if column.Name == c.of.Source.Time {
 			c.time = i
 		}
 	}
-	var hidden []arrow.Field
-	for _, h := range c.of.Hidden() {
-		hidden = append(hidden, arrow.Field{Name: h.Name, Type: table.ArrowType(h.Type), Nullable: true})
-	}
 	c.decode = decode.New(columns)
-	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(hidden, nil))
-	c.schema = arrow.NewSchema(append(fields, hidden...), nil)
+	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, schemaOf(c.of.Hidden()))
+	c.schema = schemaOf(c.of.Columns, c.of.Hidden())
 	for _, op := range s.plan.Operators {
 		if w := op.Windows(); w != nil {
 			c.longest = max(c.longest, w.Size.Microseconds())
@@ -80,6 +75,17 @@ func newScan(s *session, number int, topic *bus.Topic) *scan {
 		c.quiet = append(c.quiet, now)
 	}
 	return c
+}
+
+// schemaOf is the Arrow schema of columns.
+func schemaOf(lists ...[]plan.Column) *arrow.Schema {
+	var fields []arrow.Field
+	for _, columns := range lists {
+		for _, c := range columns {
+			fields = append(fields, arrow.Field{Name: c.Name, Type: table.ArrowType(c.Type), Nullable: true})
+		}
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 func (c *scan) relation() string { return c.of.Relation }
@@ -250,7 +256,7 @@ func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, 
 		c.kept[[2]int64{int64(partition), r.Offset}] = r.Value
 	}
 	if at > r.Timestamp*1000+aheadMax.Microseconds() {
-		c.s.update(func(st *statusOf) { st.Ahead++ })
+		c.s.update(func(st *pipeline.Status) { st.Ahead++ })
 		return
 	}
 	if !part.Seen || at > part.Highest {
@@ -269,7 +275,7 @@ func (c *scan) unreadable(partition int32, r *record.Record, why error) error {
 		one := *r
 		c.s.letters[c.number] = append(c.s.letters[c.number], own.Letter{Partition: partition, Record: &one, Why: why.Error()})
 	}
-	c.s.update(func(st *statusOf) { st.Dead++ })
+	c.s.update(func(st *pipeline.Status) { st.Dead++ })
 	return nil
 }
 
@@ -339,6 +345,6 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 			return fmt.Errorf("append to %s: %w", own.Late, err)
 		}
 	}
-	s.update(func(st *statusOf) { st.Late += int64(len(rows)) })
+	s.update(func(st *pipeline.Status) { st.Late += int64(len(rows)) })
 	return nil
 }

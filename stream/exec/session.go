@@ -151,15 +151,21 @@ func (s *session) offsets() record.Offsets {
 	return o
 }
 
+// topic finds a topic of the log, which may not be there yet.
+func (s *session) topic(name string) (*bus.Topic, error) {
+	t, err := s.o.Bus.Topic(name)
+	if errors.Is(err, bus.ErrNoTopic) {
+		err = fault.Wrap(err, fault.NotFound, "read topic "+name, "it is waited for")
+	}
+	return t, err
+}
+
 // open begins to read each partition where the state stands.
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
 	var feeds []reader.Feed
 	for i, input := range s.job.Inputs {
-		topic, err := s.o.Bus.Topic(input.Topic)
-		if errors.Is(err, bus.ErrNoTopic) {
-			return nil, fault.Wrap(err, fault.NotFound, "read topic "+input.Topic, "it is waited for")
-		}
+		topic, err := s.topic(input.Topic)
 		if err != nil {
 			return nil, err
 		}

@@ -15,9 +15,6 @@ import (
 	"tarn/stream/state"
 )
 
-// statusOf shortens what changes it.
-type statusOf = pipeline.Status
-
 func sortLate(rows []state.LateRow) {
 	slices.SortFunc(rows, func(a, b state.LateRow) int {
 		return cmp.Or(cmp.Compare(a.Scan, b.Scan), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Begin, b.Begin))
@@ -62,6 +59,9 @@ func (c *scan) decisions(partition int32, from, to int64) []clock.Decision {
 
 // apply takes the decisions at or before an offset.
 func (s *session) apply(c *scan, part *state.Part, list *[]clock.Decision, offset int64) {
+	if len(*list) == 0 || (*list)[0].Offset > offset {
+		return // as for nearly every record
+	}
 	before := *part
 	for len(*list) > 0 && (*list)[0].Offset <= offset {
 		switch d := (*list)[0]; d.Kind {

@@ -29,7 +29,7 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 		m.known, m.added = false, -1
 	}
 	for _, c := range have {
-		if m := members[sourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
+		if m := members[SourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
 			m.known = true
 		}
 		taken[strings.ToLower(c.Name)] = true

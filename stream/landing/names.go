@@ -69,7 +69,8 @@ func sourceDoc(source, name string) string {
 	return "source column " + strconv.Quote(source)
 }
 
-func sourceName(c table.Column) string {
+// SourceName is what a source calls a column of its mirror.
+func SourceName(c table.Column) string {
 	if rest, ok := strings.CutPrefix(c.Doc, "source column "); ok {
 		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
 			if s, err := strconv.Unquote(quoted); err == nil {

@@ -114,7 +114,7 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 	}
 	own := func(name string) int { return columnNamed(columns, name) }
 	for i, c := range columns {
-		if m := s.fields.members[sourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
+		if m := s.fields.members[SourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
 			m.column = i
 		}
 	}

@@ -111,7 +111,7 @@ func (s *shape) evolve(ctx context.Context) error {
 // find returns the column that holds a source's column, or -1.
 func (s *shape) find(source string) int {
 	return slices.IndexFunc(s.cols, func(c table.Column) bool {
-		return sourceName(c) == source && !isMirrorOwn(strings.ToLower(c.Name))
+		return SourceName(c) == source && !isMirrorOwn(strings.ToLower(c.Name))
 	})
 }
 

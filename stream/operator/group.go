@@ -67,11 +67,11 @@ func (o *Group) counted() string {
 
 // change is the state that the tick's rows alone would make.
 func (o *Group) change() string {
-	items := append(idents(o.kept()), o.counted())
+	items := append(duck.Idents(o.kept()), o.counted())
 	if o.merges() && len(o.Calls) > 0 {
 		items = append(items, computed(o.Calls, o.Changes))
 	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM (" + o.Input + ") GROUP BY " + list(o.kept())
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + o.Input + ") GROUP BY " + duck.List(o.kept())
 }
 
 // columns of the state.
@@ -92,7 +92,7 @@ func (o *Group) Setup() []string {
 
 // merged puts the old state and the change together.
 func (o *Group) merged() string {
-	items := append(idents(o.kept()), "sum("+duck.Ident(rows)+")::BIGINT AS "+duck.Ident(rows))
+	items := append(duck.Idents(o.kept()), "sum("+duck.Ident(rows)+")::BIGINT AS "+duck.Ident(rows))
 	if o.merges() {
 		names := partialNames(o.Calls, o.Changes)
 		for i := range o.Calls {
@@ -101,23 +101,23 @@ func (o *Group) merged() string {
 			}
 		}
 	}
-	all := list(o.columns())
+	all := duck.List(o.columns())
 	return fmt.Sprintf("SELECT %s FROM (SELECT %s FROM %s UNION ALL SELECT %s FROM %s) GROUP BY %s HAVING sum(%s) <> 0", strings.Join(items, ", "),
-		all, duck.Ident(o.table("o")), all, duck.Ident(o.table("d")), list(o.kept()), duck.Ident(rows))
+		all, duck.Ident(o.table("o")), all, duck.Ident(o.table("d")), duck.List(o.kept()), duck.Ident(rows))
 }
 
 // answers are the rows that a table of state stands for.
 func (o *Group) answers(from string) string {
-	items := idents(o.Keys)
+	items := duck.Idents(o.Keys)
 	if o.merges() {
 		names := partialNames(o.Calls, o.Changes)
 		for i := range o.Calls {
-			items = append(items, o.Calls[i].final(idents(names[i]))+" AS "+duck.Ident(o.Calls[i].Result))
+			items = append(items, o.Calls[i].final(duck.Idents(names[i]))+" AS "+duck.Ident(o.Calls[i].Result))
 		}
 		return "SELECT " + strings.Join(items, ", ") + " FROM " + duck.Ident(from)
 	}
 	return "SELECT " + strings.Join(append(items, directs(o.Calls)), ", ") +
-		" FROM (SELECT " + list(o.kept()) + ", unnest(range(" + duck.Ident(rows) + ")) FROM " + duck.Ident(from) + ") GROUP BY " + list(o.Keys)
+		" FROM (SELECT " + duck.List(o.kept()) + ", unnest(range(" + duck.Ident(rows) + ")) FROM " + duck.Ident(from) + ") GROUP BY " + duck.List(o.Keys)
 }
 
 // emitted is the relation: what went and what came, by tables of state.

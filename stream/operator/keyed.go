@@ -47,7 +47,7 @@ func (o *Keyed) kept() []string { return append(append([]string{}, o.Columns...)
 
 // Setup is as in Operator.
 func (o *Keyed) Setup() []string {
-	return []string{fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM %s LIMIT 0", duck.Ident(o.table("s")), list(o.kept()), duck.Ident(o.From))}
+	return []string{fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM %s LIMIT 0", duck.Ident(o.table("s")), duck.List(o.kept()), duck.Ident(o.From))}
 }
 
 // Empty is as in Operator.
@@ -60,15 +60,15 @@ func (o *Keyed) Empty() string {
 func (o *Keyed) Tick(bool) []string {
 	s, d, old := duck.Ident(o.table("s")), duck.Ident(o.table("d")), duck.Ident(o.table("o"))
 	came := func(columns []string) string {
-		return fmt.Sprintf("SELECT %s FROM %s WHERE NOT %s", list(columns), d, duck.Ident(Deleted))
+		return fmt.Sprintf("SELECT %s FROM %s WHERE NOT %s", duck.List(columns), d, duck.Ident(Deleted))
 	}
 	return []string{
 		temp(o.table("d"), fmt.Sprintf("SELECT %s, %s FROM %s QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC) = 1",
-			list(o.kept()), duck.Ident(Deleted), duck.Ident(o.From), list(o.Keys), duck.Ident(Offset))),
+			duck.List(o.kept()), duck.Ident(Deleted), duck.Ident(o.From), duck.List(o.Keys), duck.Ident(Offset))),
 		temp(o.table("o"), fmt.Sprintf("SELECT %s.rowid AS _r, %s.* FROM %s SEMI JOIN %s ON %s", s, s, s, d, sameKeys(s, d, o.Keys))),
 		fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT _r FROM %s)", s, old),
 		fmt.Sprintf("INSERT INTO %s %s", s, came(o.kept())),
-		temp(o.Relation(), delta(o.Columns, "SELECT "+list(o.Columns)+" FROM "+old, came(o.Columns))),
+		temp(o.Relation(), delta(o.Columns, "SELECT "+duck.List(o.Columns)+" FROM "+old, came(o.Columns))),
 	}
 }
 
@@ -80,7 +80,7 @@ func (o *Keyed) Sweep(relation string, generation int64) []string {
 	s := duck.Ident(o.table("s"))
 	older := fmt.Sprintf(" FROM %s WHERE %s < %d", s, duck.Ident(Generation), generation)
 	return []string{
-		temp(o.Relation(), fmt.Sprintf("SELECT %s, (-1)::TINYINT AS %s%s", list(o.Columns), duck.Ident(Weight), older)),
+		temp(o.Relation(), fmt.Sprintf("SELECT %s, (-1)::TINYINT AS %s%s", duck.List(o.Columns), duck.Ident(Weight), older)),
 		"DELETE" + older,
 	}
 }

@@ -35,6 +35,9 @@ const (
 // begin at or before Flushed, are closed. Both in microseconds since 1970.
 type Closing struct{ Mark, Flushed int64 }
 
+// None is a time before all others.
+const None = -1 << 62
+
 // Windows are the windows of an operator: each is Size long, one begins every Slide, and
 // one begins at Shift after 1970.
 type Windows struct{ Size, Slide, Shift time.Duration }
@@ -69,17 +72,6 @@ type Operator interface {
 	State() string
 }
 
-// idents quotes names.
-func idents(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = duck.Ident(n)
-	}
-	return out
-}
-
-func list(names []string) string { return strings.Join(idents(names), ", ") }
-
 // sameKeys joins two tables on their keys; a null key is a key like another.
 func sameKeys(left, right string, keys []string) string {
 	on := make([]string, len(keys))
@@ -99,5 +91,5 @@ func none(query string) string { return "SELECT * FROM (" + query + ") LIMIT 0" 
 func delta(columns []string, went, came string) string {
 	w := duck.Ident(Weight)
 	return fmt.Sprintf("SELECT %s, sum(%s)::TINYINT AS %s FROM (SELECT %s, -1 AS %s FROM (%s) UNION ALL SELECT %s, 1 AS %s FROM (%s)) GROUP BY ALL HAVING sum(%s) <> 0",
-		list(columns), w, w, list(columns), w, went, list(columns), w, came, w)
+		duck.List(columns), w, w, duck.List(columns), w, went, duck.List(columns), w, came, w)
 }

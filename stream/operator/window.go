@@ -50,7 +50,7 @@ func (o *Window) front() []string {
 
 // taken is what a tick adds to the state.
 func (o *Window) taken(condition string) string {
-	front := list(o.front())
+	front := duck.List(o.front())
 	if mergeable(o.Calls, false) {
 		items := front
 		if len(o.Calls) > 0 {
@@ -58,7 +58,7 @@ func (o *Window) taken(condition string) string {
 		}
 		return "SELECT " + items + " FROM (" + o.Input + ")" + condition + " GROUP BY " + front
 	}
-	return "SELECT " + strings.Join(append([]string{front}, idents(args(o.Calls))...), ", ") + " FROM (" + o.Input + ")" + condition
+	return "SELECT " + strings.Join(append([]string{front}, duck.Idents(args(o.Calls))...), ", ") + " FROM (" + o.Input + ")" + condition
 }
 
 // overdue is the condition for rows whose window was closed for their partition.
@@ -74,7 +74,7 @@ func (o *Window) Setup() []string {
 
 // final is the answers of the state's rows under a condition.
 func (o *Window) final(condition string) string {
-	items := idents(o.Keys)
+	items := duck.Idents(o.Keys)
 	if mergeable(o.Calls, false) {
 		names := partialNames(o.Calls, false)
 		for i := range o.Calls {
@@ -87,7 +87,7 @@ func (o *Window) final(condition string) string {
 	} else {
 		items = append(items, directs(o.Calls))
 	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM " + duck.Ident(o.state()) + condition + " GROUP BY " + list(o.front())
+	return "SELECT " + strings.Join(items, ", ") + " FROM " + duck.Ident(o.state()) + condition + " GROUP BY " + duck.List(o.front())
 }
 
 // Empty is as in Operator.
@@ -110,7 +110,7 @@ func (o *Window) Close(c Closing) []string {
 
 // Late is as in Operator.
 func (o *Window) Late() string {
-	return fmt.Sprintf("SELECT %s, epoch_us(%s), epoch_us(%s), %s FROM (%s) WHERE %s", list([]string{Scanned, Partition, Offset}),
+	return fmt.Sprintf("SELECT %s, epoch_us(%s), epoch_us(%s), %s FROM (%s) WHERE %s", duck.List([]string{Scanned, Partition, Offset}),
 		duck.Ident(WindowBegin), duck.Ident(WindowEnd), duck.Ident(Mark), o.Input, overdue())
 }
 

@@ -174,7 +174,7 @@ func (a *aggregation) operator() (operator.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.shared(&operator.Group{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Changes: a.from.changes}), a.types(input)
+	return a.add(&operator.Group{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Changes: a.from.changes}), a.types(input)
 }
 
 func (a *aggregation) windowOperator(number int) (operator.Operator, error) {
@@ -200,11 +200,11 @@ func (a *aggregation) windowOperator(number int) (operator.Operator, error) {
 	}
 	a.c.plan.Times, a.after.whole = true, true
 	of := operator.Windows{Size: w.size, Slide: w.slide, Shift: w.shift}
-	return a.shared(&operator.Window{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Of: of}), a.types(input)
+	return a.add(&operator.Window{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Of: of}), a.types(input)
 }
 
-// shared adds an operator, or finds one that does the same already.
-func (a *aggregation) shared(o operator.Operator) operator.Operator {
+// add adds an operator to the plan.
+func (a *aggregation) add(o operator.Operator) operator.Operator {
 	a.c.plan.Operators = append(a.c.plan.Operators, o)
 	return o
 }
@@ -264,7 +264,7 @@ func (a *aggregation) selected(from string) (*relation, error) {
 	for _, i := range items {
 		texts = append(texts, i.text+" AS "+duck.Ident(i.name))
 	}
-	texts = append(texts, idents(out.carried())...)
+	texts = append(texts, duck.Idents(out.carried())...)
 	out.text = "SELECT " + strings.Join(texts, ", ") + " FROM " + from + " AS " + duck.Ident(a.alias) + condition
 	return out, nil
 }
@@ -276,9 +276,9 @@ func (a *aggregation) atOnce() (*relation, error) {
 		return nil, err
 	}
 	a.after.whole, a.after.reads, a.after.columns, a.after.key = true, a.from.reads, a.keys, a.keys
-	calls := idents(a.keys)
+	calls := duck.Idents(a.keys)
 	for i := range a.calls {
 		calls = append(calls, a.calls[i].Direct()+" AS "+duck.Ident(a.calls[i].Result))
 	}
-	return a.selected("(SELECT " + strings.Join(calls, ", ") + " FROM (" + input + ") GROUP BY " + list(a.keys) + ")")
+	return a.selected("(SELECT " + strings.Join(calls, ", ") + " FROM (" + input + ") GROUP BY " + duck.List(a.keys) + ")")
 }

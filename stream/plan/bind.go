@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -16,37 +15,24 @@ import (
 // bind lets DuckDB look at the whole body over empty tables: names, types and functions are
 // refused in its words, with the place in the body.
 func (c *compiler) bind() error {
-	text, err := c.batch(func(s *Source) string { return s.empty() })
-	if err != nil {
-		return err
-	}
-	if _, err := c.describe(text); err != nil {
-		return c.translate(err)
-	}
-	return nil
-}
-
-// batch is the body as one query, each source replaced by a relation.
-func (c *compiler) batch(relation func(*Source) string) (string, error) {
 	out, err := c.parser.Rewrite(c.ctx, c.request.Body, 0, func(t sqltext.Table) (sqltext.Relation, error) {
 		source, err := c.resolve(c.ctx, t)
 		if err != nil {
 			return sqltext.Relation{}, err
 		}
-		r := sqltext.Relation{Text: relation(source), Name: source.Name}
+		r := sqltext.Relation{Text: source.empty(), Name: source.Name}
 		for _, column := range source.Columns {
 			r.Columns = append(r.Columns, column.Name)
 		}
 		return r, nil
 	})
-	return out.Text, err
-}
-
-// Batch is the body as one query over all rows of its sources: what a pipeline's answer must
-// equal. relation is the query for the rows of a source.
-func (p *Planner) Batch(ctx context.Context, r Request, resolve Resolve, relation func(*Source) string) (string, error) {
-	c := &compiler{ctx: ctx, parser: p.parser, request: r, resolve: resolve}
-	return c.batch(relation)
+	if err != nil {
+		return err
+	}
+	if _, err := c.describe(out.Text); err != nil {
+		return c.translate(err)
+	}
+	return nil
 }
 
 // empty is a query with the source's columns, and no row.

@@ -282,7 +282,7 @@ func (r *relation) renamed(names []string) *relation {
 		}
 		items = append(items, duck.Ident(name)+" AS "+duck.Ident(out.columns[i]))
 	}
-	out.text = "SELECT " + strings.Join(append(items, idents(r.carried())...), ", ") + " FROM (" + r.text + ")"
+	out.text = "SELECT " + strings.Join(append(items, duck.Idents(r.carried())...), ", ") + " FROM (" + r.text + ")"
 	rename := func(name string) string {
 		if other, ok := swap[name]; ok {
 			return other
@@ -330,7 +330,7 @@ func (c *compiler) union(q *sqltext.Query) (*relation, error) {
 	}
 	texts := make([]string, len(sides))
 	for i, r := range sides {
-		items := idents(r.columns)
+		items := duck.Idents(r.columns)
 		if changes {
 			weight := duck.Ident(operator.Weight)
 			if !r.changes {
@@ -339,7 +339,7 @@ func (c *compiler) union(q *sqltext.Query) (*relation, error) {
 			items = append(items, weight)
 		}
 		if out.hidden {
-			items = append(items, idents(hiddenColumns)...)
+			items = append(items, duck.Idents(hiddenColumns)...)
 		}
 		texts[i] = "(SELECT " + strings.Join(items, ", ") + " FROM (" + r.text + "))"
 	}

@@ -37,7 +37,7 @@ func (c *compiler) keyed(s *Scan, r *relation) (*relation, error) {
 func (r *relation) of(op operator.Operator, keys []string) *relation {
 	out := *r
 	out.changes, out.hidden, out.key, out.reads = true, false, keys, []string{op.Relation()}
-	out.text = "SELECT " + strings.Join(append(idents(r.columns), idents(out.carried())...), ", ") + " FROM " + duck.Ident(op.Relation())
+	out.text = "SELECT " + strings.Join(append(duck.Idents(r.columns), duck.Idents(out.carried())...), ", ") + " FROM " + duck.Ident(op.Relation())
 	return &out
 }
 
@@ -57,7 +57,7 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 	if c.request.MustClose && !r.whole {
 		return c.refuse(q.Offset, "group by window_start and window_end of TUMBLE or HOP, or leave it out", "EMIT ON WINDOW CLOSE needs an aggregate over windows")
 	}
-	columns, err := c.describe("SELECT " + list(r.columns) + " FROM (" + r.text + ")")
+	columns, err := c.describe("SELECT " + duck.List(r.columns) + " FROM (" + r.text + ")")
 	if err != nil {
 		return err
 	}

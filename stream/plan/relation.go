@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/sqltext"
 	"tarn/stream/operator"
 )
@@ -56,16 +55,6 @@ const reservedText = "the column name %s is one of Tarn's own"
 
 // Reserved tells whether no column of a pipeline may have a name.
 func Reserved(name string) bool { return own.MatchString(strings.ToLower(name)) }
-
-func idents(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = duck.Ident(n)
-	}
-	return out
-}
-
-func list(names []string) string { return strings.Join(idents(names), ", ") }
 
 // column finds a visible column in any case of letters.
 func (r *relation) column(name string) (string, bool) {

@@ -35,7 +35,7 @@ func (c *compiler) scan(f *sqltext.From) (*relation, error) {
 	if len(source.Key) > 0 {
 		return c.keyed(s, r)
 	}
-	r.text = "SELECT " + strings.Join(append(idents(r.columns), idents(r.carried())...), ", ") + " FROM " + duck.Ident(s.Relation)
+	r.text = "SELECT " + strings.Join(append(duck.Idents(r.columns), duck.Idents(r.carried())...), ", ") + " FROM " + duck.Ident(s.Relation)
 	return r, nil
 }
 
@@ -122,7 +122,7 @@ func (c *compiler) windowed(f *sqltext.From, q *sqltext.Query) (*relation, error
 	if mine.Type = columns[0].typ; mine.Type == "TIMESTAMP WITH TIME ZONE" {
 		mine.Type = "TIMESTAMPTZ"
 	}
-	items := append(append(idents(of.columns), duck.Ident(begin), duck.Ident(end)), idents(of.carried())...)
+	items := append(append(duck.Idents(of.columns), duck.Ident(begin), duck.Ident(end)), duck.Idents(of.carried())...)
 	out.text = "SELECT " + strings.Join(items, ", ") + " FROM (" + sqltext.WindowSQL(mine, "("+of.text+")") + ")"
 	out.columns = append(slices.Clone(of.columns), begin, end)
 	out.window = &window{begin: begin, end: end, size: w.Size, slide: w.Slide, shift: w.Shift}

@@ -60,7 +60,7 @@ type Part struct {
 }
 
 // None is a time before all others.
-const None = -1 << 62
+const None = operator.None
 
 // Key names a partition of a scan.
 func Key(scan int, partition int32) string { return fmt.Sprintf("%d/%d", scan, partition) }

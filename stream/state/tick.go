@@ -228,14 +228,14 @@ func (s *State) Rows(ctx context.Context, from, to int64, each func(arrow.Record
 		columns = append(columns, c.Name)
 	}
 	if s.plan.Append {
-		return s.query(ctx, "SELECT "+quoted(columns)+" FROM "+outboxTable+where, each)
+		return s.query(ctx, "SELECT "+duck.List(columns)+" FROM "+outboxTable+where, each)
 	}
-	key := quoted(s.plan.Key)
+	key := duck.List(s.plan.Key)
 	if err := s.query(ctx, "SELECT DISTINCT "+key+" FROM "+outboxTable+where, keys); err != nil {
 		return err
 	}
 	return s.query(ctx, fmt.Sprintf("SELECT %s FROM (SELECT *, max(%s) OVER (PARTITION BY %s) AS _last FROM %s%s) WHERE %s = _last AND %s > 0",
-		quoted(columns), epochColumn, key, outboxTable, where, epochColumn, duck.Ident(operator.Weight)), each)
+		duck.List(columns), epochColumn, key, outboxTable, where, epochColumn, duck.Ident(operator.Weight)), each)
 }
 
 // Prune takes committed epochs out of the outbox at once.
@@ -268,14 +268,6 @@ func (s *State) Size(ctx context.Context) (rows int64, err error) {
 		rows += n
 	}
 	return rows, nil
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = duck.Ident(n)
-	}
-	return strings.Join(out, ", ")
 }
 
 func (s *State) sweep(ctx context.Context, op operator.Operator, sweeps map[string]int64) (swept bool, err error) {
