@@ -104,6 +104,29 @@ func TestAPartThatDoesNotStopIsNamedAfterTheLimit(t *testing.T) {
 	})
 }
 
+// An engine that waits for an answer that never comes is told so in time to end in order.
+func TestAnEngineThatWaitsInVainStillEndsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		closed := false
+		engine := life.Opened("engine", func(context.Context) (func(context.Context) error, error) {
+			return func(last context.Context) error {
+				<-last.Done()
+				time.Sleep(life.StopLimit / 4) // what ending takes
+				closed = true
+				return nil
+			}, nil
+		}, nil)
+		done := make(chan error, 1)
+		go func() { done <- house().Run(ctx, engine) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil || !closed {
+			t.Fatalf("closed %v: %v", closed, err)
+		}
+	})
+}
+
 // A part that a full disk keeps from starting is started again when there is room; one that
 // fails for another reason ends the house.
 func TestAPartWaitsForADiskThatTakesNoWrites(t *testing.T) {
