@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -284,5 +285,28 @@ func TestADiskThatTakesNoWritesCostsNoPartition(t *testing.T) {
 	h.insist(p, batch("b"))
 	if got := fmt.Sprint(h.read(p, 0, 1)); got != "[0:a 1:b]" {
 		t.Fatalf("got %s", got)
+	}
+}
+
+// TestAStopDoesNotWaitForWhatIsNeverAnswered: a full disk leaves an append without an answer.
+func TestAStopDoesNotWaitForWhatIsNeverAnswered(t *testing.T) {
+	sent := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(sent) })
+	h := open(t, func(o *bus.Options) {
+		o.WithAckTimeout(time.Hour)
+		o.WithPublish(func(*nats.Conn, *nats.Msg) error { tell(); return nil })
+	})
+	p := h.partition("p", bus.TopicConfig{})
+	refused := make(chan error, 1)
+	go func() {
+		_, err := p.Append(context.Background(), batch("a"))
+		refused <- err
+	}()
+	<-sent
+	if err := h.bus.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; !errors.Is(err, bus.ErrRetry) {
+		t.Fatalf("got %v", err)
 	}
 }

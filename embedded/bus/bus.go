@@ -147,6 +147,9 @@ type seams struct {
 const (
 	// ackTimeout is how long an acknowledgment may take before the log is read again.
 	ackTimeout = 10 * time.Second
+	// lastAckTimeout is how long a stop waits for acknowledgments: on a full disk they never come.
+	// What is not answered then is as after a crash: not acknowledged, and there or not.
+	lastAckTimeout = time.Second
 	// metaLag is more than what meta knows of a log is behind it, unless meta.db was put back.
 	metaLag = time.Minute
 )

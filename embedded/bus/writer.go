@@ -207,6 +207,7 @@ func (e *errAck) Error() string { return e.text }
 func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 	timeout := time.NewTimer(noTimeoutPending)
 	defer timeout.Stop()
+	var over time.Time // when a stop waits no longer; zero before one
 	for {
 		blocked, err := w.publish(ctx)
 		if err != nil {
@@ -219,6 +220,9 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		wait := noTimeoutPending
 		if len(w.inFlight) > 0 {
 			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout))
+			if stop == nil {
+				wait = min(wait, time.Until(over))
+			}
 		}
 		timeout.Reset(wait)
 		select {
@@ -236,7 +240,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-stop:
-			stop = nil
+			stop, over = nil, time.Now().Add(lastAckTimeout)
 			w.p.trouble.Store(errClosing)
 		}
 		if stop == nil {
