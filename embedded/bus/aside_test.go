@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -291,10 +290,9 @@ func TestADiskThatTakesNoWritesCostsNoPartition(t *testing.T) {
 // TestAStopDoesNotWaitForWhatIsNeverAnswered: a full disk leaves an append without an answer.
 func TestAStopDoesNotWaitForWhatIsNeverAnswered(t *testing.T) {
 	sent := make(chan struct{})
-	tell := sync.OnceFunc(func() { close(sent) })
 	h := open(t, func(o *bus.Options) {
 		o.WithAckTimeout(time.Hour)
-		o.WithPublish(func(*nats.Conn, *nats.Msg) error { tell(); return nil })
+		o.WithPublish(func(*nats.Conn, *nats.Msg) error { close(sent); return nil })
 	})
 	p := h.partition("p", bus.TopicConfig{})
 	refused := make(chan error, 1)

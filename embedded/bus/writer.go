@@ -203,11 +203,12 @@ type errAck struct {
 
 func (e *errAck) Error() string { return e.text }
 
-// serve appends until the first error, or until stop and all in flight are answered.
+// serve appends until the first error, or until stop and all in flight are answered, for which it
+// then waits lastAckTimeout at most.
 func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 	timeout := time.NewTimer(noTimeoutPending)
 	defer timeout.Stop()
-	var over time.Time // when a stop waits no longer; zero before one
+	var stopBy time.Time // set by stop
 	for {
 		blocked, err := w.publish(ctx)
 		if err != nil {
@@ -221,7 +222,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		if len(w.inFlight) > 0 {
 			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout))
 			if stop == nil {
-				wait = min(wait, time.Until(over))
+				wait = min(wait, time.Until(stopBy))
 			}
 		}
 		timeout.Reset(wait)
@@ -232,6 +233,9 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 				return err
 			}
 		case <-timeout.C:
+			if stop == nil {
+				return nil
+			}
 			if len(w.inFlight) > 0 {
 				return errNoAck
 			}
@@ -240,7 +244,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-stop:
-			stop, over = nil, time.Now().Add(lastAckTimeout)
+			stop, stopBy = nil, time.Now().Add(lastAckTimeout)
 			w.p.trouble.Store(errClosing)
 		}
 		if stop == nil {
