@@ -167,7 +167,7 @@ func (h *house) ingestPart() life.Part {
 			folder = filepath.Join(h.project, "connectors")
 		}
 		h.ingest = ingest.New(ingest.Options{
-			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Dir: folder, Version: version,
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
 			AckDelay: h.AckDelay(), Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition")
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "get": get},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "get": get, "post": post},
 	})
 }
 
@@ -79,6 +80,26 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	var ports map[string]string
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "ports.json"))), &ports))
 	resp, err := http.Get("http://" + ports["http"] + args[1])
+	ts.Check(err)
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+}
+
+// post DATA PATH TYPE FILE [KEY] posts a file to the Tarn of a data folder, with an Idempotency-Key.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: post DATA PATH TYPE FILE [KEY]")
+	}
+	var ports map[string]string
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "ports.json"))), &ports))
+	r, err := http.NewRequest(http.MethodPost, "http://"+ports["http"]+args[1], strings.NewReader(ts.ReadFile(args[3])))
+	ts.Check(err)
+	r.Header.Set("Content-Type", args[2])
+	if len(args) == 5 {
+		r.Header.Set("Idempotency-Key", args[4])
+	}
+	resp, err := http.DefaultClient.Do(r)
 	ts.Check(err)
 	defer func() { _ = resp.Body.Close() }()
 	_, err = io.Copy(ts.Stdout(), resp.Body)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,9 +21,11 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record/schemas"
+	"tarn/ingest/httpdoor"
 	"tarn/ingest/source"
 )
 
@@ -37,6 +40,8 @@ type Options struct {
 	Bus     *bus.Bus
 	Meta    *meta.Store
 	Schemas *schemas.Store
+	Guard   guard.Guard                          // nil: everyone may do everything
+	Mount   func(pattern string, h http.Handler) // on the HTTP door; nil for none
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: counted for nobody
 	Clock   life.Clock
@@ -51,6 +56,7 @@ type Ingest struct {
 	o       Options
 	log     source.Log
 	metrics *source.Metrics
+	door    *httpdoor.Door
 
 	// Only Run's goroutine has these.
 	every     time.Duration  // between two looks
@@ -84,7 +90,11 @@ func newOn(o Options, log source.Log) *Ingest {
 			o.Dir = dir
 		}
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), entries: map[string]*entry{}, every: lookEvery}
+	door := httpdoor.New(httpdoor.Options{Bus: o.Bus, Guard: o.Guard, Clock: o.Clock, Log: o.Log, Metrics: o.Metrics})
+	if o.Mount != nil {
+		o.Mount("/ingest/{topic}", door)
+	}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, every: lookEvery}
 }
 
 // Name is the part's name.
@@ -93,6 +103,9 @@ func (g *Ingest) Name() string { return "ingest" }
 // Run runs the connectors of the folder, and follows its changes, until ctx ends. Trouble
 // of a connector is in Statuses and never ends Run.
 func (g *Ingest) Run(ctx context.Context, ready func()) error {
+	var door sync.WaitGroup
+	door.Go(func() { g.door.Run(ctx) })
+	defer door.Wait()
 	defer g.stopAll()
 	g.mu.Lock()
 	clear(g.entries)

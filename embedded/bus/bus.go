@@ -51,14 +51,15 @@ const (
 type TopicConfig struct {
 	ID             string        `json:"id"` // uuid, survives renames; set by CreateTopic
 	Partitions     int32         `json:"partitions"`
-	Land           bool          `json:"land"`              // tarn.land: landing reads it, retention waits for bronze
-	Keyed          bool          `json:"keyed"`             // also mirrored in silver; retention waits for silver too
-	Retention      time.Duration `json:"retention"`         // 0 = the default: 24 h landed, 7 days else; <0 = forever
-	RetentionBytes int64         `json:"retention_bytes"`   // 0 = the default: 1 GB landed, none else; <0 = none
-	Source         string        `json:"source,omitempty"`  // the source's id, for a topic that a source fills
-	Columns        string        `json:"columns,omitempty"` // tarn.columns
-	Table          string        `json:"table,omitempty"`   // tarn.table: overrides the name of the bronze table
-	Mirror         string        `json:"mirror,omitempty"`  // tarn.mirror: overrides the name of the silver table
+	Land           bool          `json:"land"`               // tarn.land: landing reads it, retention waits for bronze
+	Keyed          bool          `json:"keyed"`              // also mirrored in silver; retention waits for silver too
+	Retention      time.Duration `json:"retention"`          // 0 = the default: 24 h landed, 7 days else; <0 = forever
+	RetentionBytes int64         `json:"retention_bytes"`    // 0 = the default: 1 GB landed, none else; <0 = none
+	Source         string        `json:"source,omitempty"`   // the source's id, for a topic that a source fills
+	Columns        string        `json:"columns,omitempty"`  // tarn.columns
+	Table          string        `json:"table,omitempty"`    // tarn.table: overrides the name of the bronze table
+	Mirror         string        `json:"mirror,omitempty"`   // tarn.mirror: overrides the name of the silver table
+	Requests       bool          `json:"requests,omitempty"` // some records carry the key of a request; retention waits for Requests
 }
 
 // PartitionStats is one line of system.topics, and what retention shows.

@@ -96,7 +96,16 @@ func (p *Partition) Place(source string) (record.Pos, bool) {
 	return pos, ok
 }
 
-// Hold tells retention how far a reader ("bronze", "silver") has committed; nothing at or
+// Settled is nil when the fate of every append that was refused up to now is known: the log has it and
+// a reader finds it, or it will never be there.
+func (p *Partition) Settled() error {
+	if trouble := p.trouble.Load(); trouble != nil {
+		return trouble
+	}
+	return nil
+}
+
+// Hold tells retention how far a reader ("bronze", "silver", Requests) has committed; nothing at or
 // above the lowest hold is purged, and a landed topic is not purged before its readers have held once.
 func (p *Partition) Hold(reader string, next int64) {
 	p.mu.Lock()

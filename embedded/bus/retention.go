@@ -35,6 +35,9 @@ func (c TopicConfig) limits() (age time.Duration, bytes int64) {
 	return age, bytes
 }
 
+// Requests is the reader that knows the keys of requests, for as long as they may be tried again.
+const Requests = "requests"
+
 // readers are those that retention waits for from the start.
 func (c TopicConfig) readers() []string {
 	var out []string
@@ -43,6 +46,9 @@ func (c TopicConfig) readers() []string {
 		if c.Keyed {
 			out = append(out, "silver")
 		}
+	}
+	if c.Requests {
+		out = append(out, Requests)
 	}
 	return out
 }

@@ -42,6 +42,9 @@ const (
 	HeaderGen    = "tarn.gen"    // snapshot generation, decimal ASCII
 )
 
+// HeaderRequest is the key of the request whose records the batch holds, on its first record.
+const HeaderRequest = "tarn.request"
+
 // Pos says where a record came from: rule 5 of DESIGN.md. Place grows within a
 // topic for one source and incarnation, and compares as bytes: numbers in it are 16
 // hex digits.

@@ -66,6 +66,9 @@ func (s *Scanner) Err() error {
 	return fmt.Errorf("%s at byte %d", s.fault, s.at)
 }
 
+// Fault is the first fault in words and the byte that it is at; "" while there is none.
+func (s *Scanner) Fault() (what string, at int) { return s.fault, s.at }
+
 func (s *Scanner) fail(what string) {
 	if s.fault == "" {
 		s.fault, s.at = what, s.i
