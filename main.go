@@ -176,7 +176,7 @@ func (h *house) ingestPart() life.Part {
 
 func (h *house) gateOptions() engine.Options {
 	return engine.Options{
-		Catalog: h.lake.Catalog(), Upkeep: h.lake.Upkeep(), Guard: h.Guard, Folders: []string{h.Dir.Path("lake", "warehouse")},
+		Catalog: h.lake.Catalog(), Upkeep: h.lake.Upkeep(), Guard: h.Guard, Drop: h.stream.DropTable, Folders: []string{h.Dir.Path("lake", "warehouse")},
 		MemoryBytes: h.Config.Shares().Query, Threads: runtime.GOMAXPROCS(0), TempDir: h.Dir.Path("state"),
 		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
 		System: []engine.SystemTable{

@@ -82,6 +82,11 @@ func (s *Stream) Pipelines() life.Part { return s.pipelines }
 // Commands are the statements that make, show and end pipelines.
 func (s *Stream) Commands() []pipeline.Command { return s.pipelines.Commands() }
 
+// DropTable drops a table that nobody fills and no pipeline reads.
+func (s *Stream) DropTable(ctx context.Context, id table.Ident) error {
+	return s.pipelines.DropTable(ctx, id)
+}
+
 // PipelineStatuses tells of every pipeline, in order of name.
 func (s *Stream) PipelineStatuses() []pipeline.Status { return s.pipelines.Statuses() }
 

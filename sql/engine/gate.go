@@ -20,6 +20,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
+	"tarn/lake/table"
 )
 
 // The bounds of the Gate.
@@ -37,10 +38,12 @@ const (
 
 // Options of a Gate.
 type Options struct {
-	Catalog     catalog.Catalog
-	Upkeep      catalog.Upkeep // nil: ALTER TABLE … EXECUTE is refused
-	Guard       guard.Guard
-	System      []SystemTable
+	Catalog catalog.Catalog
+	Upkeep  catalog.Upkeep // nil: ALTER TABLE … EXECUTE is refused
+	Guard   guard.Guard
+	System  []SystemTable
+	// Drop drops a table, and refuses one that somebody fills or reads for ever; nil: DROP TABLE is refused.
+	Drop        func(ctx context.Context, id table.Ident) error
 	Folders     []string // the warehouse: all that statements may read files from
 	MemoryBytes int64    // of all statements together
 	Threads     int

@@ -1,0 +1,125 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// dropTable is DROP TABLE [IF EXISTS] table. A table that a view reads stays; whether anybody fills it, or reads it
+// for ever, the room that does so is asked.
+func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, err
+	}
+	in.Take("DROP", "TABLE")
+	quiet := in.Take("IF", "EXISTS")
+	t, err := in.Table()
+	if err == nil {
+		in.Take("RESTRICT") // as it is in any case
+		err = in.Done()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if g.o.Drop == nil {
+		return nil, fault.New(fault.Unavailable, "there is no lake to drop a table of", "ask the Tarn that holds it")
+	}
+	id, err := g.droppable(ctx, who, t)
+	if err == nil {
+		if err = g.o.Drop(ctx, id); errors.Is(err, table.ErrNotFound) { // dropped a moment ago
+			err = fault.Newf(fault.NotFound, "see SHOW TABLES", "there is no table %s", t)
+		}
+	}
+	if quiet && fault.CodeOf(err) == fault.NotFound {
+		err = nil
+	}
+	if err != nil {
+		return nil, placed(err, stmt, t.Offset)
+	}
+	return Status("DROP TABLE"), nil
+}
+
+// droppable finds the table that a name means, as a query would, and refuses what is no table that may go.
+func (g *Gate) droppable(ctx context.Context, who guard.Principal, t sqltext.Table) (table.Ident, error) {
+	s := &session{gate: g, who: who} // no connection: nothing is run
+	candidates, err := s.candidates(t)
+	if err != nil {
+		return table.Ident{}, err
+	}
+	for _, id := range candidates {
+		entry, found, err := g.entry(ctx, id)
+		if err != nil {
+			return id, err
+		}
+		if _, live := s.live(id); live && !found {
+			return id, fault.Newf(fault.Invalid, "name a table of the lake", "%s is made anew for each query: there is nothing to drop", id)
+		}
+		if !found {
+			continue
+		}
+		id = entry.Ident
+		switch {
+		case !s.may(guard.Drop, id, "").Allow:
+			return id, fault.Newf(fault.Denied, "ask for a grant", "you may not drop %s", t)
+		case entry.View:
+			return id, fault.Newf(fault.Invalid, "write DROP VIEW "+id.String(), "%s is a view", id)
+		}
+		return id, g.unread(ctx, id)
+	}
+	return table.Ident{}, s.notFound(ctx, t)
+}
+
+// entry finds a table or view by a name in any case of letters, also one that is damaged.
+func (g *Gate) entry(ctx context.Context, id table.Ident) (catalog.Entry, bool, error) {
+	for _, namespace := range slices.Compact([]string{id.Namespace, strings.ToLower(id.Namespace)}) {
+		all, err := g.o.Catalog.Entries(ctx, namespace)
+		if err != nil && !errors.Is(err, table.ErrNotFound) {
+			return catalog.Entry{}, false, err
+		}
+		for _, e := range all {
+			if strings.EqualFold(e.Name, id.Name) {
+				return e, true, nil
+			}
+		}
+	}
+	return catalog.Entry{}, false, nil
+}
+
+// unread refuses a table that views read: they would fail from then on.
+func (g *Gate) unread(ctx context.Context, id table.Ident) error {
+	namespaces, err := g.o.Catalog.Namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	var by []string
+	for _, namespace := range namespaces {
+		all, err := g.o.Catalog.Entries(ctx, namespace)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			if !e.View {
+				continue
+			}
+			v, err := g.o.Catalog.View(ctx, e.Ident)
+			if err == nil && slices.Contains(v.Inputs, catalog.Name+"."+id.String()) {
+				by = append(by, e.String())
+			}
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	return fault.Newf(fault.Invalid, "write DROP VIEW "+by[0]+" first", "%s is read by the view %s", id, strings.Join(by, ", "))
+}
