@@ -40,8 +40,18 @@ type Item struct{ Expr, Name string }
 // Window is TUMBLE, or HOP where Slide is not 0.
 type Window struct{ Size, Slide, Shift time.Duration }
 
-// Outer is a second GROUP BY over the first.
-type Outer struct{ Keys, Items []Item }
+// Outer is a second GROUP BY over the first; Hidden keys are not in the result.
+type Outer struct {
+	Keys, Items []Item
+	Hidden      bool
+}
+
+func (o *Outer) selected() []Item {
+	if o.Hidden {
+		return o.Items
+	}
+	return slices.Concat(o.Keys, o.Items)
+}
 
 var braced = regexp.MustCompile(`\{(\w+)\}`)
 
@@ -139,10 +149,13 @@ func (c *Case) print(r chance, sources []*Source) {
 			}
 			by = strings.Join(places, ", ")
 		}
-		body += " GROUP BY " + by + clause("HAVING", c.Having)
+		if len(c.Keys) > 0 {
+			body += " GROUP BY " + by
+		}
+		body += clause("HAVING", c.Having)
 	}
 	if o := c.Outer; o != nil {
-		body = "SELECT " + printed(slices.Concat(o.Keys, o.Items)) + " FROM (" + body + ") AS q GROUP BY " + exprs(o.Keys)
+		body = "SELECT " + printed(o.selected()) + " FROM (" + body + ") AS q GROUP BY " + exprs(o.Keys)
 	}
 	c.Statement = c.around(r, with+body)
 }
@@ -229,10 +242,13 @@ func (c *Case) batch() (result, late string) {
 	}
 	result = "SELECT " + printed(slices.Concat(c.Keys, c.Items)) + " FROM " + from + where
 	if c.Group {
-		result += " GROUP BY " + exprs(c.Keys) + clause("HAVING", c.Having)
+		if len(c.Keys) > 0 {
+			result += " GROUP BY " + exprs(c.Keys)
+		}
+		result += clause("HAVING", c.Having)
 	}
 	if o := c.Outer; o != nil {
-		result = "SELECT " + printed(slices.Concat(o.Keys, o.Items)) + " FROM (" + result + ") GROUP BY " + exprs(o.Keys)
+		result = "SELECT " + printed(o.selected()) + " FROM (" + result + ") GROUP BY " + exprs(o.Keys)
 	}
 	return result, late
 }

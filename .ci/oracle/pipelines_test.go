@@ -10,7 +10,7 @@ import (
 // kinds are the operators that cases are for.
 var kinds = []string{
 	"project", "union", "rows in windows", "tumble", "hop", "windows of a union", "windows again", "updating windows",
-	"group", "group by rows", "keyed", "keyed group", "keyed group by rows", "keyed union", "windows of a changelog", "group twice",
+	"group", "group by rows", "everything", "keyed everything", "keyed", "keyed group", "keyed group by rows", "keyed union", "windows of a changelog", "group twice",
 }
 
 // conditions are for WHERE and FILTER.
@@ -145,6 +145,14 @@ func (m maker) make(kind string, number int) *Case {
 				c.Items = m.calls(whole, merged, highs)
 			}
 		}
+	case "everything":
+		if ok = len(m.streams) > 0; ok {
+			c.Legs, c.Items = []Leg{{Source: m.stream()}}, m.calls(merged, highs, whole)
+		}
+	case "keyed everything":
+		if ok = len(m.logs) > 0; ok {
+			c.Legs, c.Items = []Leg{{Source: m.changelog()}}, m.calls(merged, highs, whole)
+		}
 	default:
 		if ok = len(m.logs) > 0; ok {
 			m.changes(c)
@@ -193,7 +201,10 @@ func (m maker) windows(c *Case) bool {
 		c.Keys = append(m.keys(2), Item{"{window_end}", "window_end"})
 		c.Items = []Item{{"count(*)", "n"}, {"sum({a})", "x0"}}
 		c.Outer = &Outer{Keys: []Item{{"window_end", "till"}}, Items: []Item{{"max(n)", "most"}, {"count(*)", "groups"}, {"sum(x0)", "total"}}}
-		if m.percent(30) {
+		switch {
+		case m.percent(30):
+			c.Outer.Hidden = true // the SELECT leaves the window out
+		case m.percent(30):
 			c.Outer.Keys = []Item{{"n", "many"}}
 			c.Outer.Items = c.Outer.Items[1:]
 		}

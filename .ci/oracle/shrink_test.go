@@ -121,7 +121,7 @@ type met struct{ cases, late, null, deleted, killed, empty int }
 
 // operators are those of a case.
 func (c *Case) operators() (out []string) {
-	keyed := map[string]bool{"keyed": true, "keyed group": true, "keyed group by rows": true, "keyed union": true, "windows of a changelog": true, "group twice": true}
+	keyed := map[string]bool{"keyed": true, "keyed everything": true, "keyed group": true, "keyed group by rows": true, "keyed union": true, "windows of a changelog": true, "group twice": true}
 	if keyed[c.Kind] {
 		out = append(out, "last row of a key")
 	}
@@ -142,6 +142,8 @@ func (c *Case) operators() (out []string) {
 		out = append(out, "projection and filter")
 	case "windows again":
 		out = append(out, "closed windows again")
+	case "everything", "keyed everything":
+		out = append(out, "one row over all")
 	case "group by rows", "keyed group by rows":
 		out = append(out, "group of rows")
 	case "group", "keyed group", "keyed union", "group twice":

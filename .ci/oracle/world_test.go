@@ -155,6 +155,7 @@ var doomed = [][]string{
 	{"updating windows"},
 	{"windows of a changelog"},
 	{"group by rows", "keyed group by rows"},
+	{"everything", "keyed everything"},
 	{"tumble"},
 	{"hop", "windows of a union"},
 	{"keyed"},

@@ -345,6 +345,9 @@ func (p *Pipelines) explain(ctx context.Context, _ guard.Principal, statement st
 	if !job.Plan.Append {
 		how = "keep, by (" + strings.Join(job.Plan.Key, ", ") + "), "
 	}
+	if job.Plan.Single {
+		how = "keep the one row of "
+	}
 	var names []string
 	for _, column := range job.Plan.Columns {
 		names = append(names, column.Name+" "+string(column.Type))

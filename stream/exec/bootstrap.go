@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -15,6 +16,7 @@ import (
 	"tarn/embedded/record"
 	"tarn/lake/table"
 	"tarn/stream/landing"
+	"tarn/stream/operator"
 	"tarn/stream/plan"
 	"tarn/stream/state"
 )
@@ -24,7 +26,8 @@ const mirrorGeneration = "_generation"
 
 // bootstrap fills the state of a new pipeline with the rows of the mirrors that it reads, as of one
 // snapshot each, and notes from which offsets their topics go on (rule 14). Nothing is
-// committed before all of it is there; a start that is cut short begins with an empty state.
+// committed before all of it is there; a start that is cut short begins with an empty state. Answers that are
+// there before any row came are told at the end of it.
 func (s *session) bootstrap(ctx context.Context) error {
 	if s.state.Progress.Loaded {
 		return nil
@@ -39,7 +42,8 @@ func (s *session) bootstrap(ctx context.Context) error {
 			return fmt.Errorf("read %s: %w", input.Mirror, err)
 		}
 	}
-	if s.next.Loaded {
+	begins := slices.ContainsFunc(s.plan.Operators, func(op operator.Operator) bool { return len(op.Begin()) > 0 })
+	if s.next.Loaded && !begins {
 		return nil
 	}
 	s.next.Loaded, s.moved = true, true

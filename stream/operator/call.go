@@ -58,7 +58,7 @@ func (c *Call) partials(changes bool) []partial {
 	x, w := duck.Ident(c.Arg), duck.Ident(Weight)
 	switch {
 	case c.Arg == "" && changes:
-		return []partial{{"sum(" + w + ")::BIGINT", "sum"}}
+		return []partial{{"coalesce(sum(" + w + "), 0)::BIGINT", "sum"}}
 	case c.Arg == "":
 		return []partial{{"count(*)", "sum"}}
 	}
@@ -68,7 +68,7 @@ func (c *Call) partials(changes bool) []partial {
 		if c.Whole {
 			x += "::HUGEINT"
 		}
-		count.compute = "sum(CASE WHEN " + x + " IS NULL THEN 0 ELSE " + w + " END)::BIGINT"
+		count.compute = "coalesce(sum(CASE WHEN " + x + " IS NULL THEN 0 ELSE " + w + " END), 0)::BIGINT"
 		sum.compute = "coalesce(sum(CASE WHEN " + w + " > 0 THEN " + x + " ELSE -" + x + " END), 0)"
 	}
 	switch c.Function {

@@ -10,7 +10,8 @@ import (
 // Group aggregates by keys and emits each change of an answer: the old row goes, the new one
 // comes. Its input may be a changelog. Where all calls are mergeable the state has a row of
 // partial answers for each key, with the number of its rows; else it is a multiset of the
-// arguments, from which the answers of the keys that a tick touches are computed again.
+// arguments, from which the answers of the keys that a tick touches are computed again. Without Keys
+// it has one answer, which is there before any row came.
 type Group struct {
 	Number  int
 	Input   string
@@ -60,7 +61,7 @@ func (o *Group) kept() []string {
 
 func (o *Group) counted() string {
 	if o.Changes {
-		return "sum(" + duck.Ident(Weight) + ")::BIGINT AS " + duck.Ident(rows)
+		return "coalesce(sum(" + duck.Ident(Weight) + "), 0)::BIGINT AS " + duck.Ident(rows)
 	}
 	return "count(*) AS " + duck.Ident(rows)
 }
@@ -71,7 +72,15 @@ func (o *Group) change() string {
 	if o.merges() && len(o.Calls) > 0 {
 		items = append(items, computed(o.Calls, o.Changes))
 	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM (" + o.Input + ") GROUP BY " + duck.List(o.kept())
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + o.Input + ")" + grouped(o.kept())
+}
+
+// grouped is the GROUP BY of columns; of none there is one group, also of no rows.
+func grouped(columns []string) string {
+	if len(columns) == 0 {
+		return ""
+	}
+	return " GROUP BY " + duck.List(columns)
 }
 
 // columns of the state.
@@ -101,9 +110,12 @@ func (o *Group) merged() string {
 			}
 		}
 	}
-	all := duck.List(o.columns())
-	return fmt.Sprintf("SELECT %s FROM (SELECT %s FROM %s UNION ALL SELECT %s FROM %s) GROUP BY %s HAVING sum(%s) <> 0", strings.Join(items, ", "),
-		all, duck.Ident(o.table("o")), all, duck.Ident(o.table("d")), duck.List(o.kept()), duck.Ident(rows))
+	all, last := duck.List(o.columns()), ""
+	if len(o.kept()) > 0 {
+		last = grouped(o.kept()) + " HAVING sum(" + duck.Ident(rows) + ") <> 0"
+	}
+	return fmt.Sprintf("SELECT %s FROM (SELECT %s FROM %s UNION ALL SELECT %s FROM %s)%s", strings.Join(items, ", "),
+		all, duck.Ident(o.table("o")), all, duck.Ident(o.table("d")), last)
 }
 
 // answers are the rows that a table of state stands for.
@@ -117,7 +129,7 @@ func (o *Group) answers(from string) string {
 		return "SELECT " + strings.Join(items, ", ") + " FROM " + duck.Ident(from)
 	}
 	return "SELECT " + strings.Join(append(items, directs(o.Calls)), ", ") +
-		" FROM (SELECT " + duck.List(o.kept()) + ", unnest(range(" + duck.Ident(rows) + ")) FROM " + duck.Ident(from) + ") GROUP BY " + duck.List(o.Keys)
+		" FROM (SELECT " + duck.List(o.kept()) + ", unnest(range(" + duck.Ident(rows) + ")) FROM " + duck.Ident(from) + ")" + grouped(o.Keys)
 }
 
 // emitted is the relation: what went and what came, by tables of state.
@@ -143,10 +155,22 @@ func (o *Group) Tick(bool) []string {
 	}
 }
 
+// Begin is as in Operator.
+func (o *Group) Begin() []string {
+	if len(o.Keys) > 0 {
+		return nil
+	}
+	answer := o.answers(o.table("n"))
+	return []string{temp(o.Relation(), delta(results(o.Calls), none(answer), answer))}
+}
+
 // Sweep is as in Operator.
 func (o *Group) Sweep(string, int64) []string { return nil }
 
 // String is as in Operator.
 func (o *Group) String() string {
+	if len(o.Keys) == 0 {
+		return "one row over everything, each change told: " + said(o.Calls)
+	}
 	return fmt.Sprintf("groups, each change told: %s by (%s)", said(o.Calls), strings.Join(o.Keys, ", "))
 }

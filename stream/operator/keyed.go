@@ -30,6 +30,9 @@ func (o *Keyed) Reads() []string { return []string{o.From} }
 // Windows is as in Operator.
 func (o *Keyed) Windows() *Windows { return nil }
 
+// Begin is as in Operator.
+func (o *Keyed) Begin() []string { return nil }
+
 // Emits is as in Operator.
 func (o *Keyed) Emits() bool { return true }
 

@@ -57,6 +57,9 @@ type Operator interface {
 	// Tick takes the rows of its relations in. late tells that rows may have come for windows
 	// that their partition had left behind.
 	Tick(late bool) []string
+	// Begin leaves in the relation, after the first Tick of a pipeline's life, what Tick would not: the answer
+	// that is there before any row came. Such an operator has that Tick whether rows came or not.
+	Begin() []string
 	// Emits tells whether Tick leaves rows in the relation.
 	Emits() bool
 	// Close leaves in the relation what the closing makes final. Only of one with Windows.
@@ -74,6 +77,9 @@ type Operator interface {
 
 // sameKeys joins two tables on their keys; a null key is a key like another.
 func sameKeys(left, right string, keys []string) string {
+	if len(keys) == 0 {
+		return "true"
+	}
 	on := make([]string, len(keys))
 	for i, k := range keys {
 		on[i] = fmt.Sprintf("%s.%s IS NOT DISTINCT FROM %s.%s", left, duck.Ident(k), right, duck.Ident(k))

@@ -40,6 +40,9 @@ func (o *Window) Reads() []string { return o.From }
 // Windows is as in Operator.
 func (o *Window) Windows() *Windows { return &o.Of }
 
+// Begin is as in Operator.
+func (o *Window) Begin() []string { return nil }
+
 // Emits is as in Operator.
 func (o *Window) Emits() bool { return false }
 

@@ -29,12 +29,12 @@ type aggregation struct {
 
 // aggregate compiles a SELECT with GROUP BY or aggregate calls.
 func (c *compiler) aggregate(q *sqltext.Query, from *relation, alias string) (*relation, error) {
-	if len(q.Group) == 0 {
-		return nil, c.refuse(q.Offset, "GROUP BY a column, or by a constant: SELECT 1 AS everything, … GROUP BY 1", "an aggregate over everything cannot be used in a pipeline")
-	}
 	a := &aggregation{c: c, q: q, from: from, alias: alias, swap: map[string]string{}, args: map[string]string{}}
 	if err := a.collect(); err != nil {
 		return nil, err
+	}
+	if len(a.keys) == 0 && len(a.calls) == 0 {
+		return nil, c.refuse(q.Offset, "write WHERE instead of HAVING, or take an aggregate", "HAVING needs an aggregate or a GROUP BY")
 	}
 	if from.whole && a.after.window != nil { // all rows of a window are here at once
 		return a.atOnce()
@@ -150,6 +150,9 @@ func (a *aggregation) source(more ...string) (string, error) {
 		return "", err
 	}
 	items := append(slices.Clone(a.input), more...)
+	if len(items) == 0 { // count(*) alone
+		items = []string{"1 AS _x0"}
+	}
 	return "SELECT " + strings.Join(items, ", ") + " FROM (" + a.from.text + ") AS " + duck.Ident(a.alias) + condition, nil
 }
 
@@ -165,7 +168,7 @@ func (a *aggregation) operator() (operator.Operator, error) {
 	if a.c.request.MustClose && a.from.changes {
 		return nil, a.c.refuse(a.q.Offset, "leave EMIT ON WINDOW CLOSE out", "windows over a changelog do not close: its rows may change at any time")
 	}
-	a.after.changes = true
+	a.after.changes, a.after.single = true, len(a.keys) == 0
 	var more []string
 	if a.from.changes {
 		more = append(more, duck.Ident(a.alias)+"."+duck.Ident(operator.Weight))
@@ -198,7 +201,7 @@ func (a *aggregation) windowOperator(number int) (operator.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.c.plan.Times, a.after.whole = true, true
+	a.c.plan.Times, a.after.whole, a.after.final = true, true, true
 	of := operator.Windows{Size: w.size, Slide: w.slide, Shift: w.shift}
 	return a.add(&operator.Window{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Of: of}), a.types(input)
 }
@@ -275,7 +278,7 @@ func (a *aggregation) atOnce() (*relation, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.after.whole, a.after.reads, a.after.columns, a.after.key = true, a.from.reads, a.keys, a.keys
+	a.after.whole, a.after.final, a.after.reads, a.after.columns, a.after.key = true, true, a.from.reads, a.keys, a.keys
 	calls := duck.Idents(a.keys)
 	for i := range a.calls {
 		calls = append(calls, a.calls[i].Direct()+" AS "+duck.Ident(a.calls[i].Result))

@@ -316,9 +316,9 @@ func (c *compiler) union(q *sqltext.Query) (*relation, error) {
 		}
 		sides[i], changes = r, changes || r.changes
 	}
-	out := &relation{columns: sides[0].columns, changes: changes, hidden: true, whole: true, time: sides[0].time, window: sides[0].window}
+	out := &relation{columns: sides[0].columns, changes: changes, hidden: true, whole: true, final: true, time: sides[0].time, window: sides[0].window}
 	for _, r := range sides {
-		out.hidden, out.whole = out.hidden && r.hidden, out.whole && r.whole
+		out.hidden, out.whole, out.final = out.hidden && r.hidden, out.whole && r.whole, out.final && r.final
 		out.reads = union(out.reads, r.reads)
 		if place(r, r.time) != place(sides[0], sides[0].time) {
 			out.time = ""

@@ -54,7 +54,7 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 		}
 		r = r.renamed(c.request.Columns)
 	}
-	if c.request.MustClose && !r.whole {
+	if c.request.MustClose && (!r.final || r.changes) {
 		return c.refuse(q.Offset, "group by window_start and window_end of TUMBLE or HOP, or leave it out", "EMIT ON WINDOW CLOSE needs an aggregate over windows")
 	}
 	columns, err := c.describe("SELECT " + duck.List(r.columns) + " FROM (" + r.text + ")")
@@ -85,6 +85,13 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 // keys finds what tells the rows of the output apart.
 func (c *compiler) keys(q *sqltext.Query, r *relation) error {
 	key := r.key
+	if r.single && len(key) == 0 {
+		if len(c.request.Key) > 0 {
+			return c.refuse(q.Offset, "leave KEY out", "the result is one row, which needs no key")
+		}
+		key = r.columns // the row itself: what it was goes, what it is comes
+		c.plan.Single = true
+	}
 	if len(c.request.Key) > 0 {
 		key = nil
 		for _, name := range c.request.Key {

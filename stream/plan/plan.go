@@ -43,6 +43,7 @@ type Plan struct {
 	Columns []OutputColumn
 	Append  bool     // rows only come; else Output has operator.Weight as its last column, and Key is set
 	Key     []string // columns of the output that tell its rows apart
+	Single  bool     // the result is one row; Key are all of its columns
 	Times   bool     // watermarks are needed
 	Hash    string   // equal for plans that may go on with each other's state
 }

@@ -81,6 +81,7 @@ func TestPlans(t *testing.T) {
 			"most long,till timestamp", 1, true, "", true,
 		},
 		{"updates", `SELECT auction, count(*) AS n, median(price) AS m FROM bid GROUP BY auction`, true, "auction long,n long,m double", 1, false, "auction", false},
+		{"everything", `SELECT count(*) AS n, median(price) AS m FROM bid`, false, "n long,m double", 1, false, "n,m", false},
 		{"by berth", `SELECT berth + 1 AS b, sum(fee) AS fees, count(DISTINCT vessel) AS vessels FROM silver.calls GROUP BY berth + 1 HAVING count(*) > 1`, false, "b int,fees decimal(38,2),vessels long", 2, false, "b", false},
 		{"mirror", `SELECT id, upper(vessel) AS vessel FROM silver.calls WHERE berth > 2`, false, "id long,vessel string", 1, false, "id", false},
 		{"union", `SELECT auction, count(*) AS n FROM (SELECT auction FROM bid UNION ALL SELECT id FROM calls) GROUP BY auction`, false, "auction long,n long", 2, false, "auction", false},
@@ -113,7 +114,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"SELECT auction, pric FROM bid", `"pric" not found`, 1, 17, false},
 		{"SELECT auction, count(*) FROM bid", "must appear in the GROUP BY", 1, 8, false},
-		{"SELECT count(*) AS n FROM bid", "over everything", 1, 1, false},
+		{"SELECT 1 AS one FROM bid HAVING true", "HAVING needs", 1, 1, false},
+		{"SELECT count(*) AS n FROM bid", "EMIT ON WINDOW CLOSE", 1, 1, true},
 		{"SELECT auction,\n sum(channel) FROM bid GROUP BY auction", "sum", 2, 2, false},
 		{"SELECT auction FROM bid JOIN calls ON id = auction", "join", 1, 21, false},
 		{"SELECT berth FROM calls", "nothing tells the rows", 1, 1, false},

@@ -21,6 +21,8 @@ type relation struct {
 	window  *window  // where its rows are in windows
 	whole   bool     // all rows of a window come in one tick, when it closes
 	key     []string // columns that tell its rows apart; nil for none
+	single  bool     // it has one row at most, which needs no key
+	final   bool     // each row comes once, when its window closes
 }
 
 // window names the columns that hold a row's window; "" where one is gone.

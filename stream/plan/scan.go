@@ -127,7 +127,7 @@ func (c *compiler) windowed(f *sqltext.From, q *sqltext.Query) (*relation, error
 	out.columns = append(slices.Clone(of.columns), begin, end)
 	out.window = &window{begin: begin, end: end, size: w.Size, slide: w.Slide, shift: w.Shift}
 	if w.Kind == "HOP" {
-		out.key = nil
+		out.key, out.single = nil, false
 		if len(of.key) > 0 {
 			out.key = append(slices.Clone(of.key), begin)
 		}

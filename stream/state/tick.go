@@ -108,7 +108,8 @@ func (s *State) load(ctx context.Context, came map[string]Rows) error {
 func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) error {
 	var late []LateRow
 	for _, op := range s.plan.Operators {
-		came := s.any(op.Reads())
+		first := t.Progress.Epoch == 1 && len(op.Begin()) > 0
+		came := s.any(op.Reads()) || first
 		closing := op.Windows() != nil && Closes(op.Windows(), before, t.Progress.Closed)
 		if came {
 			if t.MayLate && op.Late() != "" && t.Late != nil {
@@ -123,6 +124,13 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 				}
 				if err := run(ctx, text); err != nil {
 					return err
+				}
+			}
+			if first {
+				for _, text := range op.Begin() {
+					if err := s.exec(ctx, text); err != nil {
+						return err
+					}
 				}
 			}
 			if fault.Planted("retraction") && op.Emits() {
