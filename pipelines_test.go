@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"tarn/embedded/record/schemas"
 	"tarn/lake"
 	"tarn/sql/engine"
+	"tarn/sql/system"
 	"tarn/stream/command"
 	"tarn/stream/landing"
 	"tarn/stream/own"
@@ -82,7 +85,7 @@ func (s *site) start() {
 	})
 	s.gate, err = engine.New(s.ctx, engine.Options{
 		Catalog: s.lake.Catalog(), Guard: guard.Open{}, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
-		Clock: clock, Log: log,
+		System: []engine.SystemTable{system.Table("pipelines", command.StatusColumns, s.part.StatusRows)}, Clock: clock, Log: log,
 	})
 	s.must(err)
 	for _, c := range s.part.Commands() {
@@ -117,7 +120,7 @@ func (s *site) run(statement string) ([]string, error) {
 			for i := range cells {
 				cells[i] = b.Column(i).ValueStr(row)
 			}
-			out = append(out, strings.Join(cells, "|"))
+			out = append(out, strings.Clone(strings.Join(cells, "|"))) // the batch goes
 		}
 	}
 	return out, r.Reader.Err()
@@ -283,4 +286,120 @@ func TestDropTable(t *testing.T) {
 	s.until("SHOW TABLES FROM gold", "gold|sums|table")
 	s.must(s.bus.DeleteTopic(s.ctx, topic.Name()))
 	s.exec("DROP TABLE bronze.port_main_calls")
+}
+
+// letters are the dead letters of a topic: partition, offset, value and a part of the error, in order.
+func (s *site) letters(topic string) (out []string) {
+	s.Helper()
+	for _, text := range s.own(own.DeadLetter) {
+		var l struct {
+			Topic, Error, Value string
+			Partition, Offset   int
+		}
+		s.must(json.Unmarshal([]byte(text), &l))
+		if l.Topic == topic {
+			out = append(out, fmt.Sprintf("%d/%d %s: %.22s", l.Partition, l.Offset, l.Value, l.Error))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestPoison: a record with which the SELECT cannot compute is treated by on_error, as one that cannot be read; the
+// pipeline goes on, and so do those over changelogs once their SELECT is mended.
+func TestPoison(t *testing.T) {
+	s := newSite(t)
+	s.topic("reading", 2)
+	s.topic("sound", 1)
+	declared := "(station VARCHAR, level VARCHAR, n BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 'reading', flush_timeout = '1s'"
+	s.exec(
+		"CREATE SOURCE reading "+declared+")",
+		"CREATE SOURCE hasty "+declared+", on_error = 'skip')",
+		"CREATE SOURCE strict "+strings.Replace(declared, "'reading'", "'sound'", 1)+", on_error = 'stop')",
+		"INSERT INTO gold.plain SELECT station, CAST(level AS INT) AS level FROM reading WHERE station <> 'none'",
+		"CREATE MATERIALIZED VIEW grouped AS SELECT station, sum(CAST(level AS INT)) AS s FROM hasty GROUP BY station",
+		"INSERT INTO gold.windows SELECT station, max(CAST(level AS INT)) AS most FROM TUMBLE(reading, ts, INTERVAL '10 seconds') GROUP BY station, window_start",
+		"CREATE MATERIALIZED VIEW stopped AS SELECT station, sum(CAST(level AS INT)) AS s FROM strict GROUP BY station",
+	)
+	line := func(station, level string, second int) string {
+		return fmt.Sprintf(`{"station":%q,"level":%q,"ts":"2026-01-01T00:00:%02d"}`, station, level, second)
+	}
+	s.put("reading", 0, line("a", "1", 1), line("a", "high", 2), line("a", "2", 3), line("none", "low", 4), "junk")
+	s.put("reading", 1, line("b", "9999999999", 1), line("b", "3", 1), line("b", "?", 2))
+	s.until("SELECT station, level FROM gold.plain ORDER BY ALL", "a|1", "a|2", "b|3")
+	s.until("SELECT station, s FROM gold.grouped ORDER BY 1", "a|3", "b|3")
+	s.until("SELECT station, most FROM gold.windows ORDER BY 1", "a|2", "b|3")
+	// By reader: two pipelines told each of those that the SELECT of both meets, all readers the one that is no JSON.
+	high, far, what, junk := `0/1 {"station":"a","level":"high","ts":"2026-01-01T00:00:02"}: Conversion Error: Coul`,
+		`1/0 {"station":"b","level":"9999999999","ts":"2026-01-01T00:00:01"}: Conversion Error: Coul`,
+		`1/2 {"station":"b","level":"?","ts":"2026-01-01T00:00:02"}: Conversion Error: Coul`, "0/4 junk: the value is no JSON o"
+	low := `0/3 {"station":"none","level":"low","ts":"2026-01-01T00:00:04"}: Conversion Error: Coul`
+	want := []string{high, high, low, junk, junk, far, far, what, what}
+	told := func() (bool, string) { got := s.letters("reading"); return slices.Equal(got, want), fmt.Sprintf("%q", got) }
+	s.wait(told)
+
+	// Whoever begins anew tells nothing twice, and goes on. For the windows, which were flushed, what comes is late.
+	s.stop()
+	s.start()
+	s.put("reading", 0, line("a", "5", 5), line("a", "", 5))
+	s.until("SELECT station, level FROM gold.plain ORDER BY ALL", "a|1", "a|2", "a|5", "b|3")
+	s.until("SELECT station, s FROM gold.grouped ORDER BY 1", "a|8", "b|3")
+	s.wait(func() (bool, string) { got := s.own(own.Late); return len(got) == 2, fmt.Sprintf("%q", got) })
+	empty := `0/6 {"station":"a","level":"","ts":"2026-01-01T00:00:05"}: Conversion Error: Coul`
+	want = slices.Sorted(slices.Values(append(want, empty)))
+	s.wait(told)
+
+	// Where it says stop it stops, and says at which record; nothing is read past it.
+	s.put("sound", 0, line("c", "1", 1), line("c", "x", 1), line("c", "2", 1))
+	s.wait(func() (bool, string) {
+		text := s.pipelines()
+		return strings.Contains(text, `cannot compute with topic sound partition 0 offset 1: Conversion Error: Could not convert string 'x' to INT32`), text
+	})
+	s.exec("ALTER PIPELINE stopped AS SELECT station, sum(TRY_CAST(level AS INT)) AS s FROM strict GROUP BY station")
+	s.until("SELECT station, s FROM gold.stopped", "c|3")
+}
+
+// TestPoisonInNumbers: a tick that is full of records which cannot be computed with, and one in which they are rare.
+func TestPoisonInNumbers(t *testing.T) {
+	s := newSite(t)
+	s.topic("n", 1)
+	s.exec("CREATE SOURCE n (v VARCHAR) WITH (connector = 'kafka', topic = 'n')")
+	var list []string
+	for i := range 5000 {
+		if i < 500 || i%1000 == 7 {
+			list = append(list, fmt.Sprintf(`{"v":"x%d"}`, i))
+		} else {
+			list = append(list, fmt.Sprintf(`{"v":"%d"}`, i))
+		}
+	}
+	s.put("n", 0, list...)
+	s.exec("INSERT INTO gold.n SELECT CAST(v AS BIGINT) AS v FROM n")
+	s.until("SELECT count(*), count(DISTINCT v), min(v), max(v) FROM gold.n", "4496|4496|500|4999")
+	if got := s.letters("n"); len(got) != 504 || len(slices.Compact(got)) != 504 {
+		t.Errorf("%d letters", len(got))
+	}
+}
+
+// TestPoisonOfAggregates: what an aggregate makes cannot be told of one record, so the pipeline stops and says what to write.
+func TestPoisonOfAggregates(t *testing.T) {
+	s := newSite(t)
+	s.topic("n", 1)
+	s.topic("c", 1)
+	s.exec(
+		"CREATE SOURCE n (k BIGINT, v VARCHAR) WITH (connector = 'kafka', topic = 'n')",
+		"CREATE SOURCE c (k BIGINT, v VARCHAR, PRIMARY KEY (k)) WITH (connector = 'kafka', topic = 'c', format = 'debezium-json')",
+		"CREATE MATERIALIZED VIEW most AS SELECT k, CAST(max(v) AS INT) AS v FROM n GROUP BY k",
+		"CREATE MATERIALIZED VIEW mirrored AS SELECT k, CAST(v AS INT) AS v FROM c",
+	)
+	s.put("n", 0, `{"k":1,"v":"1"}`, `{"k":2,"v":"x"}`)
+	s.put("c", 0, `{"op":"c","after":{"k":1,"v":"1"}}`, `{"op":"c","after":{"k":2,"v":"x"}}`)
+	for _, name := range []string{"gold.most", "gold.mirrored"} {
+		s.until("SELECT state, dead, error LIKE '%Could not convert string ''x''%', hint LIKE '%on_error%no single record%ALTER PIPELINE%TRY_CAST%' FROM system.pipelines WHERE name = '"+name+"'", "failed|0|true|true")
+	}
+	s.exec(
+		"ALTER PIPELINE most AS SELECT k, TRY_CAST(max(v) AS INT) AS v FROM n GROUP BY k",
+		"ALTER PIPELINE mirrored AS SELECT k, TRY_CAST(v AS INT) AS v FROM c",
+	)
+	s.until("SELECT * FROM gold.most ORDER BY 1", "1|1", "2|(null)")
+	s.until("SELECT * FROM gold.mirrored ORDER BY 1", "1|1", "2|(null)")
 }

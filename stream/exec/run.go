@@ -102,6 +102,7 @@ type Run struct {
 	share   func() int // how many pipelines run: they share memory and commits
 	told    told       // of its goroutine, as is sized
 	sized   sized
+	careful bool // of its goroutine, too: its SELECT could not compute with a record, see sift
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -156,6 +157,10 @@ func (r *Run) run(stop, work context.Context) {
 	for {
 		before := r.Status().Epoch
 		err := named(r.Name, life.Guarded(r.log, func() error { return r.session(stop, work) }))
+		if errors.Is(err, errCareful) && !r.careful {
+			r.careful = true
+			continue
+		}
 		if err == nil || work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
 			return
 		}
@@ -184,7 +189,7 @@ func named(name string, err error) error {
 		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
 	case duck.Refused(err):
 		return failure{fault.Wrap(err, fault.Invalid, "pipeline "+name+" met a value that its SELECT cannot compute with",
-			"ALTER PIPELINE "+name+" AS … with TRY_CAST or TRY(…), which give null there; nothing was read past it")}
+			"on_error cannot leave it out, for it is no single record's but a changelog's or an aggregate's: ALTER PIPELINE "+name+" AS … with TRY_CAST or TRY(…), which give null there; nothing was read past it")}
 	case duck.Scarce(err):
 		return fault.Wrap(err, fault.NoSpace, "pipeline "+name+" has no room on the disk", "free some disk space; it goes on by itself")
 	}

@@ -51,6 +51,7 @@ type scan struct {
 	records []record.Record
 	reserve int
 	kept    map[[2]int64][]byte // values of rows that may be late, by partition and offset
+	origins []own.Letter        // of a careful run: the record of each row
 }
 
 func newScan(s *session, number int, topic *bus.Topic) *scan {
@@ -206,6 +207,10 @@ func (c *scan) record(partition int32, part *state.Part, r *record.Record) error
 		return nil
 	}
 	c.s.rows++
+	if c.s.careful {
+		one := *r
+		c.origins = append(c.origins, own.Letter{Partition: partition, Record: &one})
+	}
 	fields := c.hidden.Fields()
 	switch {
 	case len(c.of.Source.Key) > 0:

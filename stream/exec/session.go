@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake/table"
@@ -209,7 +210,7 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 
 // due is how long the tick in hand may still wait; nothing when it is full.
 func (s *session) due() time.Duration {
-	if s.rows >= tickRowsMax || s.bytes >= tickBytesMax {
+	if s.rows >= tickRowsMax || s.careful && s.rows >= carefulRowsMax || s.bytes >= tickBytesMax {
 		return 0
 	}
 	interval := max(s.interval, time.Duration(s.share())*time.Second/stateCommits)
@@ -250,6 +251,11 @@ func (s *session) tick(ctx context.Context) error {
 	t.Pruned = s.committed
 	t.Progress = s.next.Clone()
 	emitted, err := s.state.Apply(ctx, t)
+	if duck.Refused(err) {
+		if err = s.sift(ctx, &t, err); err == nil {
+			emitted, err = s.state.Apply(ctx, t)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -264,6 +270,7 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	s.rows, s.bytes, s.mayLate, s.moved, s.sweeps = 0, 0, false, false, nil
 	for _, c := range s.scans {
 		clear(c.kept)
+		c.origins = nil
 	}
 	s.lastTick = time.Now()
 	s.unpublished += emitted

@@ -31,6 +31,9 @@ func (o *Group) table(kind string) string { return fmt.Sprintf("%s%d", kind, o.N
 // Relation is as in Operator.
 func (o *Group) Relation() string { return o.table("op") }
 
+// Mapped is as in Mapper.
+func (o *Group) Mapped() string { return o.Input }
+
 // Reads is as in Operator.
 func (o *Group) Reads() []string { return o.From }
 

@@ -75,6 +75,12 @@ type Operator interface {
 	State() string
 }
 
+// Mapper is an operator whose input is made of the rows that it reads one by one.
+type Mapper interface {
+	// Mapped is the query for the rows of the input that are taken.
+	Mapped() string
+}
+
 // sameKeys joins two tables on their keys; a null key is a key like another.
 func sameKeys(left, right string, keys []string) string {
 	if len(keys) == 0 {

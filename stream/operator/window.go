@@ -34,6 +34,11 @@ func (o *Window) state() string { return fmt.Sprintf("s%d", o.Number) }
 // Relation is as in Operator.
 func (o *Window) Relation() string { return fmt.Sprintf("op%d", o.Number) }
 
+// Mapped is as in Mapper. Rows that are too late are not computed with.
+func (o *Window) Mapped() string {
+	return "SELECT * FROM (" + o.Input + ") WHERE NOT (" + overdue() + ")"
+}
+
 // Reads is as in Operator.
 func (o *Window) Reads() []string { return o.From }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -47,8 +48,10 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	if err := s.always(ctx, "BEGIN"); err != nil {
 		return 0, err
 	}
+	filled := maps.Clone(s.filled)
 	defer func() {
 		if err != nil {
+			s.filled = filled // what this tick left in the relations is gone
 			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
