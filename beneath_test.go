@@ -3,210 +3,94 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
-	"tarn/embedded/bus"
-	"tarn/embedded/disk"
-	"tarn/embedded/guard"
-	"tarn/embedded/life"
-	"tarn/embedded/meta"
-	"tarn/embedded/record"
-	"tarn/embedded/record/schemas"
-	"tarn/lake"
 	"tarn/lake/table"
-	"tarn/stream/command"
 	"tarn/stream/pipeline"
 )
 
-// stand is a log, a lake and pipelines over them, all real.
-type stand struct {
-	*testing.T
-	meta *meta.Store
-	bus  *bus.Bus
-	lake *lake.Lake
-	dir  string
-	part *command.Pipelines
-	halt func()
-}
-
-func newStand(t *testing.T) *stand {
+// grouped is a pipeline with state over the topic t.
+func grouped(t *testing.T) *site {
 	t.Helper()
-	h := &stand{T: t, dir: t.TempDir()}
-	ctx, log := context.WithoutCancel(t.Context()), slog.New(slog.DiscardHandler)
-	var err error
-	h.meta, err = meta.Open(ctx, filepath.Join(h.dir, "meta.db"))
-	h.must(err)
-	t.Cleanup(func() { _ = h.meta.Close() })
-	h.bus, err = bus.Open(ctx, bus.Options{
-		Dir: filepath.Join(h.dir, "bus"), Fsync: bus.FsyncAlways, SyncInterval: time.Second, CacheBytes: 8 << 20,
-		Meta: h.meta, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
-	})
-	h.must(err)
-	t.Cleanup(func() { _ = h.bus.Close(ctx) })
-	h.lake, err = lake.Open(ctx, lake.Options{
-		Dir: filepath.Join(h.dir, "lake"), Disk: disk.Local, Clock: life.SystemClock{}, Log: log, MemoryBytes: 256 << 20, Threads: 1,
-	})
-	h.must(err)
-	t.Cleanup(func() { _ = h.lake.Close() })
-	h.must(os.MkdirAll(filepath.Join(h.dir, "state"), 0o700))
-	h.topic()
-	h.start()
-	t.Cleanup(func() { h.halt() })
-	return h
+	s := newSite(t)
+	s.topic("t", 1)
+	s.exec("CREATE SOURCE s (k BIGINT, v BIGINT) WITH (connector = 'kafka', topic = 't')",
+		"CREATE MATERIALIZED VIEW grouped AS SELECT k, sum(v) AS n FROM s GROUP BY k")
+	return s
 }
 
-func (h *stand) must(err error) {
-	h.Helper()
-	if err != nil {
-		h.Fatal(err)
-	}
-}
-
-// start runs the pipelines until halt.
-func (h *stand) start() {
-	h.Helper()
-	h.part = command.New(command.Options{
-		Bus: h.bus, Meta: h.meta, Schemas: schemas.New(h.meta), Tables: h.lake.Tables(), Guard: guard.Open{}, Dir: filepath.Join(h.dir, "state"),
-		CommitInterval: 50 * time.Millisecond, MemoryBytes: 256 << 20, Pulse: 50 * time.Millisecond, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-	})
-	ctx, cancel := context.WithCancel(context.WithoutCancel(h.Context()))
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- h.part.Run(ctx, func() { close(ready) }) }()
-	h.halt = func() {
-		cancel()
-		if err := <-ended; err != nil {
-			h.Error(err)
-		}
-		h.halt = func() {}
-	}
-	select {
-	case <-ready:
-	case err := <-ended:
-		cancel()
-		h.halt = func() {}
-		h.Fatal(err)
-	}
-}
-
-func (h *stand) say(statement string) {
-	h.Helper()
-	for _, c := range h.part.Commands() {
-		for _, verb := range c.Verbs {
-			if strings.HasPrefix(statement, verb) {
-				_, err := c.Run(h.Context(), guard.Principal{User: "tarn"}, statement)
-				h.must(err)
-				return
-			}
-		}
-	}
-	h.must(errors.New("no command takes " + statement))
-}
-
-// topic makes the topic t.
-func (h *stand) topic() {
-	h.Helper()
-	_, err := h.bus.CreateTopic(h.Context(), "t", bus.TopicConfig{Partitions: 1, Retention: -1, RetentionBytes: -1})
-	h.must(err)
-}
-
-// append appends rows {k, v}, the k from 0 on.
-func (h *stand) append(n int) {
-	h.Helper()
-	t, err := h.bus.Topic("t")
-	h.must(err)
-	var list []record.Record
+// keys puts n rows into the topic t, with the keys 0, 1 and 2 in turns.
+func (s *site) keys(n int) {
+	s.Helper()
+	var values []string
 	for i := range n {
-		list = append(list, record.Record{Timestamp: 1, Value: fmt.Appendf(nil, `{"k":%d,"v":1}`, i%3)})
+		values = append(values, fmt.Sprintf(`{"k":%d,"v":1}`, i%3))
 	}
-	_, err = t.Partitions()[0].Append(h.Context(), record.Encode(list))
-	h.must(err)
+	s.put("t", 0, values...)
 }
 
-// until waits for a pipeline to be as it is asked.
-func (h *stand) until(name string, is func(pipeline.Status) bool) pipeline.Status {
-	h.Helper()
-	var last pipeline.Status
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		for _, s := range h.part.Statuses() {
-			if s.Name != name {
-				continue
-			}
-			if last = s; is(s) {
-				return s
+// fails waits until a pipeline has failed, and holds what it says: a piece of the message and of the hint.
+func (s *site) fails(name, message, hint string) {
+	s.Helper()
+	s.wait(func() (bool, string) {
+		for _, p := range s.part.Statuses() {
+			if p.Name == name && p.State == pipeline.Failed {
+				if !strings.Contains(p.Error, message) || !strings.Contains(p.Hint, hint) {
+					s.Fatalf("it says %q, and %q; want %q and %q", p.Error, p.Hint, message, hint)
+				}
+				return true, ""
 			}
 		}
-	}
-	h.Fatalf("%s is %+v", name, last)
-	return last
+		return false, s.pipelines()
+	})
 }
 
-// rows waits until a table has so many rows.
-func (h *stand) rows(name string, want int64) {
-	h.Helper()
-	var n int64
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if n = h.count(name); n == want {
-			return
+// id is a pipeline's.
+func (s *site) id(name string) string {
+	s.Helper()
+	for _, p := range s.part.Statuses() {
+		if p.Name == name {
+			return p.ID
 		}
 	}
-	h.Fatalf("gold.%s has %d rows, want %d: %+v", name, n, want, h.part.Statuses())
+	s.Fatalf("no pipeline %s: %s", name, s.pipelines())
+	return ""
 }
 
-func (h *stand) count(name string) int64 {
-	h.Helper()
-	t, err := h.lake.Tables().Open(h.Context(), table.Ident{Namespace: "gold", Name: name})
-	if errors.Is(err, table.ErrNotFound) {
-		return -1
-	}
-	h.must(err)
-	var n int64
-	_, _, err = t.Read(h.Context(), []string{"k"}, func(b arrow.RecordBatch) error { n += b.NumRows(); return nil })
-	h.must(err)
-	return n
-}
-
-func failed(s pipeline.Status) bool { return s.State == pipeline.Failed }
+const countGrouped = "SELECT count(*), sum(n)::BIGINT FROM gold.grouped"
 
 // TestATopicIsMadeAgainBeneathPipelines: one that read the topic before fails, keeps its table as it is and says what to do; done, it
-// goes on with the new one. Whether it was paused meanwhile, or Tarn was down.
+// goes on with the new one. Whether it was paused meanwhile, or pipelines were down.
 func TestATopicIsMadeAgainBeneathPipelines(t *testing.T) {
-	for name, away := range map[string]func(h *stand) (back func()){
-		"paused": func(h *stand) func() {
-			h.say("PAUSE PIPELINE grouped")
-			return func() { h.say("RESUME PIPELINE grouped") }
+	for name, away := range map[string]func(s *site, again func()){
+		"paused": func(s *site, again func()) {
+			s.exec("PAUSE PIPELINE grouped")
+			again()
+			s.exec("RESUME PIPELINE grouped")
 		},
-		"down": func(h *stand) func() { h.halt(); return h.start },
+		"down": func(s *site, again func()) {
+			again()
+			s.stop()
+			s.start()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newStand(t)
-			h.say("CREATE SOURCE s (k BIGINT, v BIGINT) WITH (connector = 'kafka', topic = 't')")
-			h.say("CREATE MATERIALIZED VIEW grouped AS SELECT k, sum(v) AS n FROM s GROUP BY k")
-			h.append(30)
-			h.rows("grouped", 3)
-			back := away(h)
-			h.must(h.bus.DeleteTopic(h.Context(), "t"))
-			h.topic()
-			h.append(2)
-			back()
-			s := h.until("gold.grouped", failed)
-			if !strings.Contains(s.Error, "topic t was deleted and made again") || !strings.Contains(s.Hint, "ALTER PIPELINE gold.grouped REBUILD") {
-				t.Errorf("it says %q, and %q", s.Error, s.Hint)
-			}
-			if n := h.count("grouped"); n != 3 {
-				t.Errorf("its table has %d rows, want the 3 of before", n)
-			}
-			h.say("ALTER PIPELINE gold.grouped REBUILD")
-			h.rows("grouped", 2)
+			s := grouped(t)
+			s.keys(30)
+			s.until(countGrouped, "3|30")
+			away(s, func() {
+				s.must(s.bus.DeleteTopic(s.ctx, "t"))
+				s.topic("t", 1)
+				s.keys(2)
+			})
+			s.fails("gold.grouped", "topic t was deleted and made again", "ALTER PIPELINE gold.grouped REBUILD")
+			s.until(countGrouped, "3|30")
+			s.exec("ALTER PIPELINE gold.grouped REBUILD")
+			s.until(countGrouped, "2|2")
 		})
 	}
 }
@@ -214,21 +98,68 @@ func TestATopicIsMadeAgainBeneathPipelines(t *testing.T) {
 // TestATableIsDroppedBeneathAPipeline: one with state notices at its next start, fails and says what to do; done, its table
 // is made of the whole log.
 func TestATableIsDroppedBeneathAPipeline(t *testing.T) {
-	h := newStand(t)
-	h.say("CREATE SOURCE s (k BIGINT, v BIGINT) WITH (connector = 'kafka', topic = 't')")
-	h.say("CREATE MATERIALIZED VIEW grouped AS SELECT k, sum(v) AS n FROM s GROUP BY k")
-	h.append(2)
-	h.rows("grouped", 2)
-	h.append(30)
-	h.rows("grouped", 3)
-	owner := h.until("gold.grouped", func(s pipeline.Status) bool { return s.State == pipeline.Running }).ID
-	h.halt()
-	h.must(h.lake.Tables().Drop(h.Context(), table.Ident{Namespace: "gold", Name: "grouped"}, owner))
-	h.start()
-	s := h.until("gold.grouped", failed)
-	if !strings.Contains(s.Error, "was dropped or put back") || !strings.Contains(s.Hint, "ALTER PIPELINE gold.grouped REBUILD") {
-		t.Errorf("it says %q, and %q", s.Error, s.Hint)
+	s := grouped(t)
+	s.keys(2)
+	s.until(countGrouped, "2|2")
+	s.keys(30)
+	s.until(countGrouped, "3|32")
+	s.exec("PAUSE PIPELINE grouped")
+	s.must(s.lake.Tables().Drop(s.ctx, table.Ident{Namespace: "gold", Name: "grouped"}, s.id("gold.grouped")))
+	s.exec("RESUME PIPELINE grouped")
+	s.fails("gold.grouped", "was dropped or put back", "ALTER PIPELINE gold.grouped REBUILD")
+	s.exec("ALTER PIPELINE gold.grouped REBUILD")
+	s.until(countGrouped, "3|32")
+}
+
+// TestAStateIsDamagedBeforeItsTableHasAnything: what only the state had is made again of the log, where that still has all of it;
+// where it has not, the pipeline fails and says so, and its table never lacks rows that nobody tells of.
+func TestAStateIsDamagedBeforeItsTableHasAnything(t *testing.T) {
+	for name, c := range map[string]struct {
+		sources, body string
+		trimmed       bool
+	}{
+		"all is there":      {"", "", false},
+		"some has gone":     {"", "", true},
+		"begun at the end":  {", 'scan.startup.mode' = 'latest'", "", true},
+		"read twice, mixed": {"", " UNION ALL SELECT k, ts FROM l", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			topic := s.topic("t", 1)
+			row := func(k, at int) string { return fmt.Sprintf(`{"k":%d,"ts":"2026-01-01 00:00:%02d"}`, k, at) }
+			s.put("t", 0, row(9, 1), row(9, 1))
+			const columns = "(k BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 't', flush_timeout = 'off'"
+			s.exec("CREATE SOURCE s "+columns+c.sources+")", "CREATE SOURCE l "+columns+", 'scan.startup.mode' = 'latest')",
+				"CREATE PIPELINE windowed INTO gold.windowed AS SELECT k, count(*) AS n, window_end FROM TUMBLE((SELECT k, ts FROM s"+c.body+"), ts, INTERVAL '10' SECOND) GROUP BY k, window_end EMIT ON WINDOW CLOSE")
+			const counted = "SELECT k, sum(n)::BIGINT FROM gold.windowed GROUP BY k ORDER BY k"
+			for i := range 3 { // what was ticked goes from the log with the next tick's commit
+				s.put("t", 0, row(1, 2+i))
+				s.caughtUp()
+			}
+			if c.trimmed {
+				s.wait(func() (bool, string) {
+					s.must(topic.Partitions()[0].Trim(s.ctx, -1))
+					return topic.Partitions()[0].LogStart() >= 3, fmt.Sprintf("the log begins at %d", topic.Partitions()[0].LogStart())
+				})
+			}
+			path := filepath.Join(s.dir, "state", s.id("windowed")+".duckdb")
+			s.stop()
+			s.must(os.WriteFile(path, []byte("no state at all"), 0o600))
+			s.must(os.RemoveAll(path + ".wal"))
+			s.start()
+			s.put("t", 0, row(2, 20))
+			if !c.trimmed {
+				s.until(counted, "1|3", "9|2")
+				return
+			}
+			s.fails("windowed", "but its log begins at", "ALTER PIPELINE windowed REBUILD")
+			s.until("SELECT count(*) FROM gold.windowed", "0")
+			s.exec("ALTER PIPELINE windowed REBUILD")
+			s.put("t", 0, row(3, 40))
+			s.wait(func() (bool, string) {
+				got, err := s.run("SELECT k FROM gold.windowed WHERE k = 2")
+				return err == nil && len(got) > 0, fmt.Sprint(got, err, s.pipelines())
+			})
+		})
 	}
-	h.say("ALTER PIPELINE gold.grouped REBUILD")
-	h.rows("grouped", 3)
 }

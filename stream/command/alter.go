@@ -93,13 +93,14 @@ func (p *Pipelines) build(ctx context.Context, who guard.Principal, old pipeline
 		return err
 	}
 	d.Reads = readsOf(job)
-	p.begin(&d, job)
+	p.hold(d)
 	for _, input := range job.Inputs {
 		if err := p.whole(d, input); err != nil && !partly {
+			p.unhold(d)
 			return err
 		}
 	}
-	p.hold(d)
+	p.begin(&d, job, partly)
 	if err := p.keep(ctx, d); err != nil {
 		return err
 	}
@@ -120,7 +121,8 @@ func (p *Pipelines) whole(d pipeline.Definition, input exec.Input) error {
 		return err
 	}
 	for _, part := range topic.Partitions() {
-		if start := part.LogStart(); start > d.Starts[exec.StartKey(input.Topic, part.Number())] {
+		began, known := d.Starts[exec.StartKey(input.Topic, part.Number(), input.Latest)]
+		if start := part.LogStart(); start > began && (known || !input.Latest) {
 			return fault.Newf(fault.Invalid, "ALTER PIPELINE … REBUILD makes it of what is left, and keeps the old table beside",
 				"the log of topic %s partition %d begins at offset %d: a pipeline that is made anew would lack what came before", input.Topic, part.Number(), start)
 		}

@@ -32,6 +32,13 @@ func (s *session) bootstrap(ctx context.Context) error {
 	if s.state.Progress.Loaded {
 		return nil
 	}
+	for i, input := range s.job.Inputs {
+		if input.Mirror.Name == "" {
+			if _, _, err := s.parts(i); err != nil {
+				return err // before the table gets anything
+			}
+		}
+	}
 	s.next.Loaded = true
 	for i, input := range s.job.Inputs {
 		if input.Mirror.Name == "" {

@@ -51,8 +51,14 @@ type session struct {
 // Holder is the name by which retention knows what a scan of a pipeline has read.
 func Holder(id string, scan int) string { return fmt.Sprintf("pipeline:%s:%d", id, scan) }
 
-// StartKey names a partition in Definition.Starts.
-func StartKey(topic string, partition int32) string { return fmt.Sprintf("%s/%d", topic, partition) }
+// StartKey names a partition in Definition.Starts: where its end was, or its beginning.
+func StartKey(topic string, partition int32, latest bool) string {
+	key := fmt.Sprintf("%s/%d", topic, partition)
+	if !latest {
+		key += "/earliest"
+	}
+	return key
+}
 
 // epochProperty is the table's property that holds the epoch of its last commit.
 func (r *Run) epochProperty() string { return "tarn.epoch." + r.ID + ".table" }
@@ -165,33 +171,51 @@ func (s *session) topic(name string) (*bus.Topic, error) {
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
 	var feeds []reader.Feed
-	for i, input := range s.job.Inputs {
-		topic, err := s.topic(input.Topic)
+	for i := range s.job.Inputs {
+		topic, parts, err := s.parts(i)
 		if err != nil {
 			return nil, err
 		}
 		s.scans = append(s.scans, newScan(s, i, topic))
-		for _, p := range topic.Partitions() {
-			part, err := s.part(i, topic, p)
-			if err != nil {
-				return nil, err
-			}
-			p.Hold(Holder(s.ID, i), part.Next)
-			feeds = append(feeds, reader.Feed{Scan: int32(i), Partition: p, Next: part.Next}) //nolint:gosec // a plan has few scans
+		for n, p := range topic.Partitions() {
+			p.Hold(Holder(s.ID, i), parts[n].Next)
+			feeds = append(feeds, reader.Feed{Scan: int32(i), Partition: p, Next: parts[n].Next}) //nolint:gosec // a plan has few scans
 		}
 	}
 	return reader.Open(ctx, feeds), nil
 }
 
-// part is where a partition stands; a new one begins at the log's start.
+// parts are where a scan's partitions stand.
+func (s *session) parts(scan int) (*bus.Topic, []*state.Part, error) {
+	topic, err := s.topic(s.job.Inputs[scan].Topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	var parts []*state.Part
+	for _, p := range topic.Partitions() {
+		part, err := s.part(scan, topic, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		parts = append(parts, part)
+	}
+	return topic, parts, nil
+}
+
+// part is where a partition stands; a new one begins where the pipeline did, and one that came later at the log's start.
 func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Part, error) {
 	key := state.Key(scan, p.Number())
 	part := s.next.Parts[key]
 	if part == nil {
-		part = &state.Part{Topic: topic.Config().ID, Next: p.LogStart(), Flushed: state.None}
-		if s.job.Inputs[scan].Latest {
-			part.Next = max(part.Next, s.Starts[StartKey(topic.Name(), p.Number())])
+		start, known := s.Starts[StartKey(topic.Name(), p.Number(), s.job.Inputs[scan].Latest)]
+		if !known {
+			start = p.LogStart()
 		}
+		if start < p.LogStart() {
+			return nil, failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
+				"pipeline %s is to read topic %s partition %d from offset %d on, but its log begins at %d", s.Name, topic.Name(), p.Number(), start, p.LogStart())}
+		}
+		part = &state.Part{Topic: topic.Config().ID, Next: start, Flushed: state.None}
 		s.next.Parts[key] = part
 	}
 	switch {

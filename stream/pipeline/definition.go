@@ -32,8 +32,8 @@ type Definition struct {
 	// Replaces is the id of the pipeline whose place it takes when it has caught up.
 	Replaces string `json:"replaces,omitempty"`
 	Reads    []Read `json:"reads,omitempty"` // as of its making
-	// Starts are the offsets from which it reads topics that it does not read from their beginning, by
-	// topic/partition: so that it is made anew of the same records.
+	// Starts are the offsets from which it reads the topics that it reads from no mirror, by exec.StartKey: so
+	// that it is made anew of the same records, or is not.
 	Starts    map[string]int64 `json:"starts,omitempty"`
 	CreatedAt time.Time        `json:"created_at"`
 }
