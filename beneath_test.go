@@ -13,13 +13,16 @@ import (
 	"tarn/stream/pipeline"
 )
 
-// grouped is a pipeline with state over the topic t.
-func grouped(t *testing.T) *site {
+// pipelines are three over the topic t: with state, without, and without from the end of the topic on.
+func pipelines(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
 	s.topic("t", 1)
 	s.exec("CREATE SOURCE s (k BIGINT, v BIGINT) WITH (connector = 'kafka', topic = 't')",
-		"CREATE MATERIALIZED VIEW grouped AS SELECT k, sum(v) AS n FROM s GROUP BY k")
+		"CREATE SOURCE l (k BIGINT, v BIGINT) WITH (connector = 'kafka', topic = 't', 'scan.startup.mode' = 'latest')",
+		"CREATE MATERIALIZED VIEW grouped AS SELECT k, sum(v) AS n FROM s GROUP BY k",
+		"CREATE MATERIALIZED VIEW plain AS SELECT k, v FROM s",
+		"CREATE MATERIALIZED VIEW newest AS SELECT k, v FROM l")
 	return s
 }
 
@@ -61,16 +64,22 @@ func (s *site) id(name string) string {
 	return ""
 }
 
-const countGrouped = "SELECT count(*), sum(n)::BIGINT FROM gold.grouped"
+// What the tables of pipelines have.
+const (
+	countGrouped = "SELECT count(*), sum(n)::BIGINT FROM gold.grouped"
+	countPlain   = "SELECT count(*), sum(v)::BIGINT FROM gold.plain"
+	countNewest  = "SELECT count(*), sum(v)::BIGINT FROM gold.newest"
+)
 
-// TestATopicIsMadeAgainBeneathPipelines: one that read the topic before fails, keeps its table as it is and says what to do; done, it
-// goes on with the new one. Whether it was paused meanwhile, or pipelines were down.
+// TestATopicIsMadeAgainBeneathPipelines: one with state that read the topic before fails, keeps its table as it is and says what to
+// do; done, it goes on with the new one. One without state has nothing to lose, and goes on by itself: the new topic's
+// offsets are above the old one's. Whether it was paused meanwhile, or pipelines were down.
 func TestATopicIsMadeAgainBeneathPipelines(t *testing.T) {
 	for name, away := range map[string]func(s *site, again func()){
 		"paused": func(s *site, again func()) {
-			s.exec("PAUSE PIPELINE grouped")
+			s.exec("PAUSE PIPELINE grouped", "PAUSE PIPELINE plain", "PAUSE PIPELINE newest")
 			again()
-			s.exec("RESUME PIPELINE grouped")
+			s.exec("RESUME PIPELINE grouped", "RESUME PIPELINE plain", "RESUME PIPELINE newest")
 		},
 		"down": func(s *site, again func()) {
 			again()
@@ -79,9 +88,11 @@ func TestATopicIsMadeAgainBeneathPipelines(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := grouped(t)
+			s := pipelines(t)
 			s.keys(30)
-			s.until(countGrouped, "3|30")
+			for _, counted := range []string{countGrouped, countPlain, countNewest} {
+				s.until(counted, map[bool]string{true: "3|30", false: "30|30"}[counted == countGrouped])
+			}
 			away(s, func() {
 				s.must(s.bus.DeleteTopic(s.ctx, "t"))
 				s.topic("t", 1)
@@ -91,24 +102,46 @@ func TestATopicIsMadeAgainBeneathPipelines(t *testing.T) {
 			s.until(countGrouped, "3|30")
 			s.exec("ALTER PIPELINE gold.grouped REBUILD")
 			s.until(countGrouped, "2|2")
+			s.until(countPlain, "32|32")
+			s.until(countNewest, "32|32")
+			s.exec("ALTER PIPELINE gold.newest REBUILD")
+			s.until(countNewest, "2|2")
 		})
 	}
 }
 
 // TestATableIsDroppedBeneathAPipeline: one with state notices at its next start, fails and says what to do; done, its table
-// is made of the whole log.
+// is made of the whole log. One without state makes its table of the whole log at once, or says that it cannot.
 func TestATableIsDroppedBeneathAPipeline(t *testing.T) {
-	s := grouped(t)
+	s := pipelines(t)
+	drop := func(name string) {
+		s.exec("PAUSE PIPELINE " + name)
+		s.must(s.lake.Tables().Drop(s.ctx, table.Ident{Namespace: "gold", Name: name}, s.id("gold."+name)))
+		s.exec("RESUME PIPELINE " + name)
+	}
 	s.keys(2)
 	s.until(countGrouped, "2|2")
 	s.keys(30)
 	s.until(countGrouped, "3|32")
-	s.exec("PAUSE PIPELINE grouped")
-	s.must(s.lake.Tables().Drop(s.ctx, table.Ident{Namespace: "gold", Name: "grouped"}, s.id("gold.grouped")))
-	s.exec("RESUME PIPELINE grouped")
+	drop("grouped")
 	s.fails("gold.grouped", "was dropped or put back", "ALTER PIPELINE gold.grouped REBUILD")
 	s.exec("ALTER PIPELINE gold.grouped REBUILD")
 	s.until(countGrouped, "3|32")
+
+	s.until(countPlain, "32|32")
+	drop("plain")
+	s.until(countPlain, "32|32")
+	p := s.bus.Topics()[0].Partitions()[0]
+	s.wait(func() (bool, string) {
+		s.must(p.Trim(s.ctx, -1))
+		return p.LogStart() == 32, fmt.Sprintf("the log begins at %d: %s", p.LogStart(), s.pipelines())
+	})
+	drop("plain")
+	s.fails("gold.plain", "but its log begins at 32", "ALTER PIPELINE gold.plain REBUILD")
+	s.until(countPlain, "0|(null)")
+	s.exec("ALTER PIPELINE gold.plain REBUILD")
+	s.keys(4)
+	s.until(countPlain, "4|4")
 }
 
 // TestAStateIsDamagedBeforeItsTableHasAnything: what only the state had is made again of the log, where that still has all of it;

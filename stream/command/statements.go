@@ -264,7 +264,7 @@ func (p *Pipelines) begin(d *pipeline.Definition, job exec.Job, left bool) {
 			start, known := starts[key]
 			switch {
 			case known && left:
-				starts[key] = min(max(start, part.LogStart()), part.Next()) // a topic that was made again may be shorter
+				starts[key] = max(start, part.LogStart())
 			case known:
 			case input.Latest:
 				starts[key] = part.Next()
