@@ -234,7 +234,7 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 
 // due is how long the tick in hand may still wait; nothing when it is full.
 func (s *session) due() time.Duration {
-	if s.rows >= tickRowsMax || s.careful && s.rows >= carefulRowsMax || s.bytes >= tickBytesMax {
+	if s.rows >= s.rowsMax() || s.bytes >= tickBytesMax {
 		return 0
 	}
 	interval := max(s.interval, time.Duration(s.share())*time.Second/stateCommits)
@@ -299,7 +299,7 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	s.lastTick = time.Now()
 	s.unpublished += emitted
 	switch cost := took * 100 / tickCPUPercent; {
-	case rows >= tickRowsMax: // a full tick waits for nothing
+	case rows >= s.rowsMax(): // a full tick waits for nothing
 		s.interval = tickMin
 	case cost > s.interval:
 		s.interval = min(2*s.interval, tickMax)

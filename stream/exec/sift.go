@@ -24,6 +24,14 @@ var errCareful = errors.New("a record of the tick cannot be computed with")
 // carefulRowsMax bounds the ticks of such a session: how much is tried again when it is cut short.
 const carefulRowsMax = 2_000
 
+// rowsMax is of a tick.
+func (s *session) rowsMax() int {
+	if s.careful {
+		return carefulRowsMax
+	}
+	return tickRowsMax
+}
+
 // sift takes the records out of a tick with which the SELECT cannot compute, and does with them what on_error says. Which
 // they are depends on each of them alone, so that they are the same however ticks are cut.
 func (s *session) sift(ctx context.Context, t *state.Tick, why error) error {
@@ -69,31 +77,34 @@ func (c *scan) sifted() bool { return len(c.of.Source.Key) == 0 && c.s.state.Row
 // search bisects a tick's rows: left are the slices that can be computed with, bad the records of the others.
 func (c *scan) search(ctx context.Context, rows state.Rows) (left []arrow.RecordBatch, bad []own.Letter, err error) {
 	whole := rows.Batches[0]
-	var try func(from, to int64) error
-	try = func(from, to int64) error {
-		part := whole.NewSlice(from, to)
-		err := c.s.state.Probe(ctx, c.relation(), state.Rows{Schema: rows.Schema, Batches: []arrow.RecordBatch{part}})
-		if err == nil {
-			left = append(left, part)
-			return nil
+	// try looks at some rows, of which it may be known that one is bad.
+	var try func(from, to int64, known bool) error
+	try = func(from, to int64, known bool) error {
+		if !known || to-from == 1 {
+			part := whole.NewSlice(from, to)
+			err := c.s.state.Probe(ctx, c.relation(), state.Rows{Schema: rows.Schema, Batches: []arrow.RecordBatch{part}})
+			if err == nil {
+				left = append(left, part)
+				return nil
+			}
+			part.Release()
+			switch {
+			case !duck.Refused(err):
+				return err
+			case to-from == 1:
+				one := c.origins[from]
+				one.Why, _, _ = strings.Cut(err.Error(), "\n")
+				bad = append(bad, one)
+				return nil
+			}
 		}
-		part.Release()
-		switch {
-		case !duck.Refused(err):
+		middle, before := from+(to-from)/2, len(bad)
+		if err := try(from, middle, false); err != nil {
 			return err
-		case to-from == 1:
-			one := c.origins[from]
-			one.Why, _, _ = strings.Cut(err.Error(), "\n")
-			bad = append(bad, one)
-			return nil
 		}
-		middle := from + (to-from)/2
-		if err := try(from, middle); err != nil {
-			return err
-		}
-		return try(middle, to)
+		return try(middle, to, len(bad) == before)
 	}
-	if err := try(0, whole.NumRows()); err != nil || len(bad) == 0 {
+	if err := try(0, whole.NumRows(), false); err != nil || len(bad) == 0 {
 		for _, b := range left {
 			b.Release()
 		}
