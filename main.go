@@ -168,10 +168,19 @@ func (h *house) ingestPart() life.Part {
 		}
 		h.ingest = ingest.New(ingest.Options{
 			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
-			AckDelay: h.AckDelay(), Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+			AckDelay: h.AckDelay(), Dead: h.dead, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest
 	})
+}
+
+// dead hands what a source found to be no record to the room behind it.
+func (h *house) dead(ctx context.Context, topic, sourceID, incarnation string, letters []source.Dead) error {
+	finds := make([]stream.Find, len(letters))
+	for i, d := range letters {
+		finds[i] = stream.Find{Place: d.Place, Where: d.Key, Value: d.Value, Why: d.Why}
+	}
+	return h.stream.Found(ctx, topic, sourceID, incarnation, finds)
 }
 
 func (h *house) gateOptions() engine.Options {

@@ -49,6 +49,8 @@ type Options struct {
 	Version string // Tarn's, for the envelope
 	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
 	AckDelay time.Duration
+	// Dead appends what a source found to be no record to the dead letters, each once by its place.
+	Dead func(ctx context.Context, topic, sourceID, incarnation string, letters []source.Dead) error
 }
 
 // Ingest runs a source for each connector file. It is a life.Part and a life.Reporter.
@@ -226,7 +228,7 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	}
 	e.runner = source.NewRunner(source.Options{
 		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
-		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay,
+		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
 	})
 	var own context.Context
 	own, e.cancel = context.WithCancel(ctx)

@@ -2,9 +2,10 @@ package ingest
 
 import (
 	"tarn/ingest/cdc/sqlite"
+	"tarn/ingest/files"
 	"tarn/ingest/source"
 )
 
 // Kinds lists the connectors. The folder, the CLI, the Connect door, the page and the docs
 // read it.
-func Kinds() []source.Kind { return []source.Kind{sqlite.Kind} }
+func Kinds() []source.Kind { return []source.Kind{sqlite.Kind, files.Kind} }

@@ -21,6 +21,7 @@ import (
 	"tarn/lake/table"
 	"tarn/stream/command"
 	"tarn/stream/landing"
+	"tarn/stream/own"
 	"tarn/stream/pipeline"
 )
 
@@ -42,6 +43,7 @@ type Options struct {
 
 // Stream is the room: the part "landing", and beside it the part "pipelines".
 type Stream struct {
+	o         Options
 	landing   *landing.Landing
 	pipelines *command.Pipelines
 }
@@ -49,6 +51,7 @@ type Stream struct {
 // New returns a stream that has not started.
 func New(o Options) *Stream {
 	return &Stream{
+		o,
 		landing.New(landing.Options{
 			Bus: o.Bus, Schemas: o.Schemas, Tables: o.Tables, CommitInterval: o.CommitInterval,
 			MemoryBytes: o.MemoryBytes, Clock: o.Clock, Log: o.Log.With("part", "landing"), Metrics: o.Metrics,
@@ -58,6 +61,18 @@ func New(o Options) *Stream {
 			MemoryBytes: o.StateBytes, Clock: o.Clock, Log: o.Log.With("part", "pipelines"), Metrics: o.Metrics,
 		}),
 	}
+}
+
+// Find is a piece of a source that became no record.
+type Find = own.Find
+
+// Found appends what a source found to be no record of a topic to the dead letters, each once by its place.
+func (s *Stream) Found(ctx context.Context, topic, source, incarnation string, finds []Find) error {
+	topics, err := own.Create(ctx, s.o.Bus, s.o.Schemas)
+	if err != nil {
+		return err
+	}
+	return topics.Found(ctx, topic, source, incarnation, finds, s.o.Clock.Now())
 }
 
 // Name is the part's name.

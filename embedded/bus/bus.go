@@ -56,6 +56,7 @@ type TopicConfig struct {
 	Retention      time.Duration `json:"retention"`          // 0 = the default: 24 h landed, 7 days else; <0 = forever
 	RetentionBytes int64         `json:"retention_bytes"`    // 0 = the default: 1 GB landed, none else; <0 = none
 	Source         string        `json:"source,omitempty"`   // the source's id, for a topic that a source fills
+	Plain          bool          `json:"plain,omitempty"`    // the source's records are values, no change events
 	Columns        string        `json:"columns,omitempty"`  // tarn.columns
 	Table          string        `json:"table,omitempty"`    // tarn.table: overrides the name of the bronze table
 	Mirror         string        `json:"mirror,omitempty"`   // tarn.mirror: overrides the name of the silver table

@@ -131,6 +131,24 @@ func (t *text) rest(i int) error {
 	return nil
 }
 
+// Object is the object that a text holds, without the white space around it; what is wrong otherwise.
+func Object(b []byte) (object []byte, what string) {
+	b = bytes.Trim(b, " \t\r\n")
+	if len(b) == 0 || b[0] != '{' {
+		return nil, "no JSON object"
+	}
+	var scan jsonscan.Scanner
+	scan.Reset(b)
+	v := scan.Value()
+	if what, at := scan.Fault(); what != "" {
+		return nil, fmt.Sprintf("%s at byte %d", what, at+1)
+	}
+	if err := scan.End(); err != nil {
+		return nil, err.Error()
+	}
+	return v.Raw, ""
+}
+
 // Lines cuts JSON lines: one object a line; empty lines are passed over. The records share the
 // text's bytes.
 func Lines(b []byte) ([][]byte, error) {

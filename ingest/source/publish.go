@@ -55,6 +55,9 @@ func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err
 	if err != nil {
 		return false, err
 	}
+	if err := r.bury(ctx, b); err != nil {
+		return false, err
+	}
 	if err := r.raise(ctx, b); err != nil {
 		return false, err
 	}
@@ -67,6 +70,22 @@ func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err
 		if stop := r.refused(ctx, b, err); stop != nil {
 			return appended, stop
 		}
+		pause.wait(ctx)
+	}
+}
+
+// bury sends what is no record to the dead letters, however long it takes.
+func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
+	if len(b.Dead) == 0 || r.o.Dead == nil {
+		return nil
+	}
+	pause := newPauses()
+	for {
+		err := r.o.Dead(ctx, b.Topic, r.id, b.Incarnation, b.Dead)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		r.set(Retrying, err)
 		pause.wait(ctx)
 	}
 }
@@ -99,7 +118,7 @@ func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
 		return p, nil
 	}
 	log, err := r.o.Log.Open(ctx, b.Topic, bus.TopicConfig{
-		Partitions: 1, Land: true, Keyed: keyed, Source: r.id,
+		Partitions: 1, Land: true, Keyed: keyed, Source: r.id, Plain: b.PlainPlace != "",
 	})
 	if err != nil {
 		return nil, err
@@ -129,7 +148,7 @@ func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appen
 	}
 	for len(fresh) > 0 {
 		n := len(fresh)
-		if !b.Chunk {
+		if !b.Chunk && b.PlainPlace == "" {
 			n = fill(fresh)
 		}
 		bytes := encode(fresh[:n], r.o.Clock.Now())
@@ -209,7 +228,10 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 		},
 		schema: strconv.AppendInt(nil, b.Schema.ID, 10), gen: strconv.AppendInt(nil, b.Generation, 10),
 	}
-	p.entries = make([]entry, 0, len(b.Changes)+2)
+	p.entries = make([]entry, 0, len(b.Plain)+len(b.Changes)+2)
+	for i := range b.Plain {
+		p.add(b.Plain[i].Key, b.Plain[i].Value, b.PlainPlace)
+	}
 	if err := p.mark(b.Begin); err != nil {
 		return nil, err
 	}
@@ -330,12 +352,15 @@ const headerBytes = 160
 func (p *printer) add(key, value []byte, place string) {
 	pos := p.pos
 	pos.Place = place
+	headers := []record.Header{{Key: record.HeaderPos, Value: []byte(pos.String())}}
+	if p.b.Schema.ID > 0 {
+		headers = append(headers, record.Header{Key: record.HeaderSchema, Value: p.schema})
+	}
+	if p.b.PlainPlace == "" {
+		headers = append(headers, record.Header{Key: record.HeaderGen, Value: p.gen})
+	}
 	p.entries = append(p.entries, entry{
 		place: place, size: len(key) + len(value) + len(place) + headerBytes,
-		record: record.Record{Timestamp: p.now, Key: key, Value: value, Headers: []record.Header{
-			{Key: record.HeaderPos, Value: []byte(pos.String())},
-			{Key: record.HeaderSchema, Value: p.schema},
-			{Key: record.HeaderGen, Value: p.gen},
-		}},
+		record: record.Record{Timestamp: p.now, Key: key, Value: value, Headers: headers},
 	})
 }

@@ -25,6 +25,8 @@ const (
 	retryMax   = 5 * time.Second
 	// stopGrace is how long an append and its position may take after the stop.
 	stopGrace = 2 * time.Second
+	// positionShown bounds what Status shows of a position.
+	positionShown = 4096
 )
 
 // The states of a source, as Status shows them.
@@ -50,6 +52,8 @@ type Options struct {
 	Version string // Tarn's, for the envelope
 	// AckDelay holds acknowledgments back: with bus.fsync interval two intervals (rule 3).
 	AckDelay time.Duration
+	// Dead appends dead letters of a topic, each once by its place; nil where there are none.
+	Dead func(ctx context.Context, topic, sourceID, incarnation string, letters []Dead) error
 }
 
 // Runner runs one connector: opens it where it stood, publishes what it reads, saves its
@@ -298,7 +302,7 @@ func (r *Runner) show(s Source) {
 	r.set(Streaming, r.leftOut())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status.Position = string(r.position)
+	r.status.Position = string(r.position[:min(len(r.position), positionShown)])
 	r.status.Topics = slices.Sorted(maps.Keys(r.parts))
 	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)
 }

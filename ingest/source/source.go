@@ -129,6 +129,20 @@ type Change struct {
 	BeforeID, AfterID int64
 }
 
+// Plain is a record that is no row's change: its key and its value, as they are to be in the topic.
+type Plain struct {
+	Key, Value []byte
+}
+
+// Dead is a piece of a source that is no record: it goes to the dead letters, before the records
+// of its batch go to the topic.
+type Dead struct {
+	Place string // grows within the source; what the dead letters have already is left out
+	Key   []byte // where it was found
+	Value []byte
+	Why   string
+}
+
 // TopicBatch is what one append to one topic will hold. A snapshot chunk is one
 // TopicBatch of at most ChunkBytesMax when rendered, in the log whole or not at all.
 type TopicBatch struct {
@@ -140,6 +154,11 @@ type TopicBatch struct {
 	Snapshot    string       // Debezium's source.snapshot: "true", "first", "last", "false"
 	Begin, End  *record.Mark // a mark before or after the changes; Changes may be empty
 	Changes     []Change
+	// Of a source without changes, in place of all from Generation on: records that are one append, at
+	// one place. Its schema has no key; its id is 0 where landing finds the types in the values.
+	Plain      []Plain
+	PlainPlace string
+	Dead       []Dead
 }
 
 // Batch is whole transactions or one chunk, and the position after it. One without topics

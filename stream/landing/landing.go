@@ -222,7 +222,7 @@ func (l *Landing) waysOf(t *bus.Topic) []*way {
 }
 
 // isCDC tells whether a topic's records are change events of a source.
-func isCDC(c bus.TopicConfig) bool { return c.Source != "" || c.Keyed }
+func isCDC(c bus.TopicConfig) bool { return (c.Source != "" || c.Keyed) && !c.Plain }
 
 // errReopen ends a session that shall begin again at once, from its table.
 var errReopen = errors.New("begin again")

@@ -30,6 +30,26 @@ func Fold(t TB, events []Event) map[string]string {
 	return out
 }
 
+// Values are the records of a source without changes: key -> value. It fails the test when a key comes
+// twice, or a place goes back.
+func Values(t TB, events []Event) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	var last record.Pos
+	for i := range events {
+		e := &events[i]
+		pos, err := record.ParsePos(e.Pos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := out[string(e.Key)]; twice || pos.Incarnation == last.Incarnation && pos.Place < last.Place {
+			t.Fatalf("offset %d: %s at %s, after %s", e.Offset, e.Key, pos.Place, last.Place)
+		}
+		out[string(e.Key)], last = string(e.Value), pos
+	}
+	return out
+}
+
 type folder struct {
 	rows map[string]row
 	last record.Pos

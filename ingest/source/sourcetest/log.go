@@ -211,6 +211,10 @@ func mustEvents(b record.Batch) []Event {
 		pos, _ := r.Header(record.HeaderPos)
 		gen, _ := r.Header(record.HeaderGen)
 		e.Pos = string(pos)
+		if gen == nil { // a plain record
+			out = append(out, e)
+			continue
+		}
 		if _, err := fmt.Sscan(string(gen), &e.Gen); err != nil {
 			panic(err)
 		}

@@ -1,0 +1,281 @@
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// What identifies a file beside its inode: this much of its beginning, and of the end of what is read.
+const (
+	headBytes = 1024
+	tailBytes = 256
+)
+
+// copiesMax bounds the truncated files whose copies are looked for.
+const copiesMax = 100
+
+// entry is a regular file of the directory, as one look found it.
+type entry struct {
+	name          string
+	device, inode uint64
+	size          int64
+	modified      int64
+	file          *file // which it is
+	trouble       bool  // it cannot be read now
+}
+
+var errChanged = errors.New("the file is another one now")
+
+// list reads the directory. What is no regular file is left out, and so are links.
+func list(root *os.Root) ([]*entry, error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = d.Close() }()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var out []*entry
+	for _, name := range names {
+		info, err := root.Lstat(name)
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it has gone since
+			}
+			return nil, err
+		}
+		if e := entryOf(name, info); e != nil {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func entryOf(name string, info fs.FileInfo) *entry {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() {
+		return nil
+	}
+	return &entry{name: name, device: uint64(stat.Dev), inode: stat.Ino, size: info.Size(), modified: info.ModTime().UnixNano()} //nolint:gosec,unconvert,nolintlint // int32 on some systems
+}
+
+// open opens the file that a look found, and no other that has its name now.
+func (e *entry) open(root *os.Root) (*os.File, error) {
+	f, err := root.OpenFile(e.name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	now, err := e.stat(f)
+	if err == nil && (now.device != e.device || now.inode != e.inode) {
+		err = errChanged
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// stat is the open file as it is now.
+func (e *entry) stat(f *os.File) (*entry, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	now := entryOf(e.name, info)
+	if now == nil {
+		return nil, errChanged
+	}
+	return now, nil
+}
+
+// sumOf identifies a file that is read up to there.
+func sumOf(r io.ReaderAt, end int64) (string, error) {
+	h := sha256.New()
+	head := min(end, headBytes)
+	tail := min(end-head, tailBytes)
+	for _, part := range []io.Reader{io.NewSectionReader(r, 0, head), io.NewSectionReader(r, end-tail, tail)} {
+		if _, err := io.Copy(h, part); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d:%s", head+tail, hex.EncodeToString(h.Sum(nil)[:12])), nil
+}
+
+// holds tells whether an entry has the bytes that were read of a file.
+func (e *entry) holds(root *os.Root, f *file) (bool, error) {
+	if e.size < f.Bytes {
+		return false, nil
+	}
+	if f.Bytes == 0 {
+		return true, nil
+	}
+	r, err := e.open(root)
+	if errors.Is(err, errChanged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = r.Close() }()
+	sum, err := sumOf(r, f.Bytes)
+	return sum == f.Sum, err
+}
+
+// unchanged tells that a file is as it was when it was read to its end last.
+func (e *entry) unchanged(f *file) bool { return e.size == f.Bytes && e.modified == f.Modified }
+
+// matcher finds out which file each entry of a look is.
+type matcher struct {
+	root    *os.Root
+	p       *position
+	tail    bool
+	claimed map[*file]bool
+	tell    func(format string, args ...any)
+	trouble func(name string, err error)
+}
+
+// holds tells whether an entry has what was read of a file. One that cannot be read is left for the next look.
+func (m *matcher) holds(e *entry, f *file) bool {
+	ok, err := e.holds(m.root, f)
+	if err != nil {
+		m.trouble(e.name, err)
+		e.trouble, m.claimed[f] = true, true
+	}
+	return ok && err == nil
+}
+
+// match gives each entry its file: that of its inode, else that of its name, where in either case the bytes
+// that were read are there still. What is left is new, if it is wanted.
+func (m *matcher) match(entries []*entry, wanted func(name string) bool) {
+	m.claimed = map[*file]bool{}
+	type inode struct{ device, inode uint64 }
+	inodes, names := map[inode]*file{}, map[string]*file{}
+	for _, f := range m.p.Files {
+		if f.Inode != 0 {
+			inodes[inode{f.Device, f.Inode}] = f
+		}
+		names[f.Name] = f
+	}
+	for _, e := range entries {
+		f := inodes[inode{e.device, e.inode}]
+		if f == nil {
+			continue
+		}
+		if m.is(e, f) {
+			m.claim(e, f)
+			continue
+		}
+		if e.trouble {
+			continue
+		}
+		if e.name == f.Name && f.Bytes > 0 {
+			m.tell("file %s was truncated or written anew: it is read from its beginning", f.Name)
+		}
+		f.Inode = 0 // it is no more what it was
+	}
+	for _, e := range entries {
+		f := names[e.name]
+		if e.free() && f != nil && !m.claimed[f] && f.Inode != 0 && m.holds(e, f) {
+			m.claim(e, f)
+		}
+	}
+	m.copies(entries)
+	m.register(entries, wanted)
+}
+
+// free tells that nobody knows yet which file the entry is.
+func (e *entry) free() bool { return e.file == nil && !e.trouble }
+
+// is tells whether an entry with a file's inode is that file. A file that was read to its end and has another
+// name now is the same only as it was, or as a log that grew: inodes are used again.
+func (m *matcher) is(e *entry, f *file) bool {
+	if e.unchanged(f) {
+		return true
+	}
+	if e.name != f.Name && f.Modified != 0 && (!m.tail || e.size == f.Bytes) {
+		return false
+	}
+	return m.holds(e, f)
+}
+
+func (m *matcher) claim(e *entry, f *file) {
+	m.claimed[f] = true
+	e.file = f
+	f.Name, f.Device, f.Inode = e.name, e.device, e.inode
+	if e.size == f.Bytes {
+		f.Modified = e.modified
+	}
+}
+
+// copies finds the copy of a log that was truncated behind it: what of it was not read is read there.
+func (m *matcher) copies(entries []*entry) {
+	if !m.tail {
+		return
+	}
+	looked := 0
+	for _, f := range slices.Backward(m.p.Files) {
+		if f.Inode != 0 || f.Bytes == 0 || m.claimed[f] {
+			continue
+		}
+		if looked++; looked > copiesMax {
+			return
+		}
+		for _, e := range entries {
+			rest, ok := strings.CutPrefix(e.name, f.Name)
+			if ok && e.free() && rest != "" && (rest[0] == '.' || rest[0] == '-') && m.holds(e, f) {
+				m.claim(e, f)
+				break
+			}
+		}
+	}
+}
+
+// register numbers the new files, the oldest first.
+func (m *matcher) register(entries []*entry, wanted func(name string) bool) {
+	var fresh []*entry
+	for _, e := range entries {
+		if e.free() && wanted(e.name) {
+			fresh = append(fresh, e)
+		}
+	}
+	slices.SortStableFunc(fresh, func(a, b *entry) int { return int(min(max(a.modified-b.modified, -1), 1)) })
+	for _, e := range fresh {
+		m.p.Last++
+		f := &file{Number: m.p.Last, Name: e.name, Device: e.device, Inode: e.inode}
+		m.p.Files = append(m.p.Files, f)
+		m.claimed[f] = true
+		e.file = f
+	}
+}
+
+// forget drops files that are gone, the oldest first, until there is room. It tells whether there is.
+func (m *matcher) forget() bool {
+	over := len(m.p.Files) - filesMax
+	m.p.Files = slices.DeleteFunc(m.p.Files, func(f *file) bool {
+		gone := over > 0 && !m.claimed[f]
+		if gone {
+			over--
+		}
+		return gone
+	})
+	return over <= 0
+}
+
+// calm is since when a file has looked the same.
+type calm struct {
+	size, modified int64
+	since          time.Time
+}

@@ -1,0 +1,127 @@
+package files
+
+import (
+	"context"
+	"os"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/ingest/source"
+)
+
+// The values of format.
+const formatLines = "jsonl"
+
+// The bounds of what is in milliseconds.
+const (
+	millisMin = 10
+	millisMax = 3_600_000
+)
+
+// settings is a configuration that was understood.
+type settings struct {
+	dir         string
+	include     []string
+	topic       string
+	cut         cutter
+	tail        bool
+	quiet, poll time.Duration
+}
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func readSettings(c source.Config) (s settings, err error) {
+	invalid := func(key, hint, format string, args ...any) error {
+		return fault.Newf(fault.Invalid, hint, "connector %s: %s "+format, append([]any{c.Name, key}, args...)...)
+	}
+	s = settings{dir: c.Path(keyPath), topic: c.Keys[keyTopic]}
+	if s.dir == "" {
+		return s, invalid(keyPath, "write the path of the directory into it", "is missing")
+	}
+	if !topicName.MatchString(s.topic) || strings.HasPrefix(strings.ToLower(s.topic), "tarn.") {
+		return s, invalid(keyTopic, "use letters, digits, '.', '_' and '-', and another beginning than tarn.", "is %q", s.topic)
+	}
+	for pattern := range strings.SplitSeq(c.Get(keyInclude, "*"), ",") {
+		pattern = strings.TrimSpace(pattern)
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.Contains(pattern, "/") {
+			return s, invalid(keyInclude, "write patterns of names such as *.jsonl, separated by commas", "has the pattern %q", pattern)
+		}
+		s.include = append(s.include, pattern)
+	}
+	switch format := c.Get(keyFormat, formatLines); format {
+	case formatLines:
+		s.cut = lines{}
+	default:
+		return s, invalid(keyFormat, "use jsonl", "is %q", format)
+	}
+	if s.tail, err = strconv.ParseBool(c.Get(keyTail, "false")); err != nil {
+		return s, invalid(keyTail, "use true or false", "is %q", c.Keys[keyTail])
+	}
+	for key, to := range map[string]struct {
+		to       *time.Duration
+		fallback string
+	}{keyQuiet: {&s.quiet, "1000"}, keyPoll: {&s.poll, "500"}} {
+		millis, err := strconv.Atoi(c.Get(key, to.fallback))
+		if err != nil || millis < millisMin || millis > millisMax {
+			return s, invalid(key, "use 10 to 3600000", "is %q", c.Keys[key])
+		}
+		*to.to = time.Duration(millis) * time.Millisecond
+	}
+	return s, nil
+}
+
+// wanted tells whether a file of this name is read.
+func (s *settings) wanted(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	for _, end := range []string{".tmp", ".part", ".crdownload", ".filepart", ".swp", "~"} {
+		if strings.HasSuffix(name, end) {
+			return false
+		}
+	}
+	for _, pattern := range s.include {
+		if ok, err := path.Match(pattern, name); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+// check looks before starting.
+func check(_ context.Context, c source.Config) []source.Finding {
+	s, err := readSettings(c)
+	if err != nil {
+		return []source.Finding{{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}
+	}
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		err = unread(err, s.dir)
+		return []source.Finding{{Message: err.Error(), Hint: fault.HintOf(err)}}
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && s.wanted(e.Name()) {
+			return nil
+		}
+	}
+	return []source.Finding{{Message: "directory " + s.dir + " has no file to read yet", Hint: "files are read when they come"}}
+}
+
+// unread is the fault of a directory.
+func unread(err error, dir string) error {
+	return fault.Wrap(err, fault.Unavailable, "read directory "+dir, "make it, or check the rights on it; it is read as soon as it can be")
+}
+
+// discover names the topic.
+func discover(_ context.Context, c source.Config) ([]source.Table, error) {
+	s, err := readSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	return []source.Table{{Schema: &record.Schema{Table: s.topic}, Topic: s.topic, Rows: -1}}, nil
+}

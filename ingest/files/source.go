@@ -1,0 +1,249 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/ingest/source"
+)
+
+const (
+	// quietTimes as long as quiet.ms, and the last line of a file counts without its end.
+	quietTimes = 10
+	// goneWait is how long a planned piece that is not there any more is waited for: an append of it may be on its way.
+	goneWait = 10 * time.Second
+	// findingsMax bounds what is remembered of what happened.
+	findingsMax = 20
+)
+
+// reader is an open source.
+type reader struct {
+	s   settings
+	env source.Env
+	p   *position
+
+	pending []target // of the last look, what is not read yet
+	calm    map[int64]calm
+	turn    int64 // the file that was read last
+	ready   *step // the plan, read
+	gone    time.Time
+	closed  bool
+
+	mu       sync.Mutex
+	findings []source.Finding
+	trouble  []source.Finding // of the last look
+}
+
+// target is a file with something to read.
+type target struct {
+	e    *entry
+	last bool // nothing more will come
+}
+
+func open(c source.Config, env source.Env, saved source.Position) (*reader, error) {
+	s, err := readSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(env.Skip) > 0 {
+		return nil, fault.Newf(fault.Conflict, "see to the finding, and start Tarn again", "topic %s takes nothing of this connector", s.topic)
+	}
+	logged := env.Place(s.topic)
+	p, err := load(saved, logged, s.topic)
+	if err != nil {
+		return nil, err
+	}
+	switch place := p.place(); {
+	case logged.Place == "":
+	case logged.Incarnation != p.Incarnation || logged.Place > place || logged.Place == place && p.Plan == nil:
+		return nil, lostFault(s.topic)
+	case logged.Place == place:
+		p.apply()
+	}
+	return &reader{s: s, env: env, p: p, calm: map[int64]calm{}}, nil
+}
+
+// Next returns the records of the plan with the next plan; while there is no plan it looks for one.
+func (r *reader) Next(ctx context.Context) (source.Batch, error) {
+	for {
+		switch {
+		case r.closed:
+			return source.Batch{}, source.ErrStopped
+		case ctx.Err() != nil:
+			return source.Batch{}, ctx.Err()
+		case r.ready == nil && r.p.Plan != nil:
+			if err := r.again(); err != nil {
+				return source.Batch{}, err
+			}
+		case r.ready != nil:
+			return r.give(), nil
+		default:
+			if err := r.plan(); err != nil {
+				return source.Batch{}, err
+			}
+			if r.ready != nil {
+				return source.Batch{Mark: r.p.save()}, nil
+			}
+			if err := wait(ctx, r.s.poll); err != nil {
+				return source.Batch{}, err
+			}
+		}
+	}
+}
+
+// give hands the plan's records out, and plans on.
+func (r *reader) give() source.Batch {
+	step := r.ready
+	var b source.Batch
+	if len(step.records)+len(step.dead) > 0 {
+		b.Topics = []source.TopicBatch{{
+			Topic: r.s.topic, Schema: &record.Schema{Database: r.s.dir, Table: r.s.topic}, Incarnation: r.p.Incarnation,
+			Plain: step.records, PlainPlace: r.p.place(), Dead: step.dead,
+		}}
+	}
+	r.ready = nil
+	r.p.apply()
+	_ = r.plan() // what is wrong comes again at the next call
+	b.Mark = r.p.save()
+	return b
+}
+
+// plan reads the next step, if there is something to read.
+func (r *reader) plan() error {
+	root, err := os.OpenRoot(r.s.dir)
+	if err != nil {
+		return unread(err, r.s.dir)
+	}
+	defer func() { _ = root.Close() }()
+	if len(r.pending) == 0 {
+		if err := r.look(root); err != nil {
+			return unread(err, r.s.dir)
+		}
+	}
+	step := &step{}
+	var plan []piece
+	for len(r.pending) > 0 && !step.full() && len(plan) < piecesMax {
+		t := &r.pending[0]
+		piece, more, err := r.take(root, t, step)
+		if err != nil {
+			r.cannotRead(t.e.name, err)
+		}
+		if piece != nil {
+			plan = append(plan, *piece)
+			r.turn = piece.File
+		}
+		if !more {
+			r.pending = r.pending[1:]
+		}
+	}
+	if len(plan) > 0 {
+		r.p.Plan, r.ready = plan, step
+	}
+	return nil
+}
+
+// look finds the files with something to read.
+func (r *reader) look(root *os.Root) error {
+	entries, err := list(root)
+	if err != nil {
+		return err
+	}
+	r.clearTrouble()
+	m := matcher{root: root, p: r.p, tail: r.s.tail, tell: r.happened, trouble: r.cannotRead}
+	m.match(entries, r.s.wanted)
+	if !m.forget() {
+		return fault.Newf(fault.TooLarge, "move files that were read to another directory", "it holds more than %d files", filesMax)
+	}
+	now := time.Now()
+	seen := map[int64]calm{}
+	for _, e := range entries {
+		f := e.file
+		if f == nil || e.size == f.Bytes {
+			continue
+		}
+		c, ok := r.calm[f.Number]
+		if !ok || c.size != e.size || c.modified != e.modified {
+			c = calm{e.size, e.modified, now}
+			if age := r.env.Now().Sub(time.Unix(0, e.modified)); age > quietTimes*r.s.quiet {
+				c.since = now.Add(-age) // nobody has written to it for long
+			}
+		}
+		seen[f.Number] = c
+		quiet := now.Sub(c.since)
+		if r.s.tail || quiet >= r.s.quiet {
+			r.pending = append(r.pending, target{e, quiet >= quietTimes*r.s.quiet})
+		}
+	}
+	r.calm = seen
+	r.order()
+	return nil
+}
+
+// order puts the targets in the order of their files; in a directory of logs that grow, those behind
+// the one that was read last come first.
+func (r *reader) order() {
+	slices.SortFunc(r.pending, func(a, b target) int {
+		first, second := a.e.file.Number, b.e.file.Number
+		if r.s.tail && first > r.turn != (second > r.turn) {
+			first, second = second, first
+		}
+		return int(min(max(first-second, -1), 1))
+	})
+}
+
+func (r *reader) happened(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.findings = append(r.findings, source.Finding{Message: fmt.Sprintf(format, args...)})
+	if len(r.findings) > findingsMax {
+		r.findings = r.findings[1:]
+	}
+}
+
+// cannotRead tells of a file that is tried again at the next look.
+func (r *reader) cannotRead(name string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.trouble) < findingsMax {
+		r.trouble = append(r.trouble, source.Finding{Message: fmt.Sprintf("file %s is not read: %v", name, err), Hint: "check the rights on it, and the disk; it is tried again"})
+	}
+}
+
+func (r *reader) clearTrouble() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = nil
+}
+
+// Findings tells of files that were truncated or went.
+func (r *reader) Findings() []source.Finding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Concat(r.findings, r.trouble)
+}
+
+// Ack does nothing: the files stay as they are.
+func (r *reader) Ack(context.Context, source.Position) error { return nil }
+
+// Close ends Next.
+func (r *reader) Close() error {
+	r.closed = true
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,39 @@
+package own
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tarn/embedded/record"
+)
+
+// Find is a piece of a source, of a file for instance, that became no record of a topic.
+type Find struct {
+	Place string // grows within the source
+	Where []byte // the letter's key
+	Value []byte
+	Why   string
+}
+
+// Found appends finds of a source to tarn.dead_letter, each once by its place. They have no offset.
+func (t Topics) Found(ctx context.Context, topic, source, incarnation string, finds []Find, at time.Time) error {
+	var list []Out
+	for _, f := range finds {
+		value, err := JSON(struct {
+			Topic string  `json:"topic"`
+			At    string  `json:"at"`
+			Error string  `json:"error"`
+			Key   *string `json:"key"`
+			Value *string `json:"value"`
+		}{topic, at.Format(time.RFC3339Nano), cut(f.Why, letterBytesMax/8), Text(cut(f.Where, letterBytesMax/8)), Text(cut(f.Value, letterBytesMax/2))})
+		if err != nil {
+			return err
+		}
+		list = append(list, Out{f.Place, record.Record{Timestamp: at.UnixMilli(), Value: value}})
+	}
+	if err := t[DeadLetter].Append(ctx, "found:"+source, incarnation, list); err != nil {
+		return fmt.Errorf("append to %s: %w", DeadLetter, err)
+	}
+	return nil
+}
