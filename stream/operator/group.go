@@ -44,7 +44,7 @@ func (o *Group) Windows() *Windows { return nil }
 func (o *Group) Emits() bool { return true }
 
 // Close is as in Operator.
-func (o *Group) Close(Closing) []string { return nil }
+func (o *Group) Close(Closing, Closing) []string { return nil }
 
 // Late is as in Operator.
 func (o *Group) Late() string { return "" }

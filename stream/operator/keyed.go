@@ -37,7 +37,7 @@ func (o *Keyed) Begin() []string { return nil }
 func (o *Keyed) Emits() bool { return true }
 
 // Close is as in Operator.
-func (o *Keyed) Close(Closing) []string { return nil }
+func (o *Keyed) Close(Closing, Closing) []string { return nil }
 
 // Late is as in Operator.
 func (o *Keyed) Late() string { return "" }

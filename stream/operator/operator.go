@@ -62,8 +62,8 @@ type Operator interface {
 	Begin() []string
 	// Emits tells whether Tick leaves rows in the relation.
 	Emits() bool
-	// Close leaves in the relation what the closing makes final. Only of one with Windows.
-	Close(c Closing) []string
+	// Close leaves in the relation what is final at one moment and was not at the one before. Only of one with Windows.
+	Close(before, after Closing) []string
 	// Windows are nil for an operator that waits for none to close.
 	Windows() *Windows
 	// Late is a query for the rows of this tick that came too late: Scanned, Partition, Offset, then

@@ -111,7 +111,7 @@ func (o *Window) Tick(late bool) []string {
 }
 
 // Close is as in Operator.
-func (o *Window) Close(c Closing) []string {
+func (o *Window) Close(_, c Closing) []string {
 	condition := fmt.Sprintf(" WHERE epoch_us(%s) <= %d OR epoch_us(%s) <= %d", duck.Ident(WindowEnd), c.Mark, duck.Ident(WindowBegin), c.Flushed)
 	return []string{temp(o.Relation(), o.final(condition)), "DELETE FROM " + duck.Ident(o.state()) + condition}
 }

@@ -143,8 +143,8 @@ func (a *aggregation) argument(call *sqltext.Call) (string, error) {
 	return name, nil
 }
 
-// source is the query for the operator's input.
-func (a *aggregation) source(more ...string) (string, error) {
+// source is the query for the operator's input, of what is read.
+func (a *aggregation) source(from string, more ...string) (string, error) {
 	condition, err := a.c.where("WHERE", a.q.Where, nil)
 	if err != nil {
 		return "", err
@@ -153,7 +153,7 @@ func (a *aggregation) source(more ...string) (string, error) {
 	if len(items) == 0 { // count(*) alone
 		items = []string{"1 AS _x0"}
 	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM (" + a.from.text + ") AS " + duck.Ident(a.alias) + condition, nil
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + from + ") AS " + duck.Ident(a.alias) + condition, nil
 }
 
 // operator picks the kind: Window where windows emit once, when they close, and Group else.
@@ -173,7 +173,7 @@ func (a *aggregation) operator() (operator.Operator, error) {
 	if a.from.changes {
 		more = append(more, duck.Ident(a.alias)+"."+duck.Ident(operator.Weight))
 	}
-	input, err := a.source(more...)
+	input, err := a.source(a.from.text, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,13 +197,45 @@ func (a *aggregation) windowOperator(number int) (operator.Operator, error) {
 	for _, h := range hiddenColumns {
 		more = append(more, duck.Ident(a.alias)+"."+duck.Ident(h))
 	}
-	input, err := a.source(more...)
+	input, err := a.source(a.from.text, more...)
 	if err != nil {
 		return nil, err
 	}
 	a.c.plan.Times, a.after.whole, a.after.final = true, true, true
+	if err := a.types(input); err != nil {
+		return nil, err
+	}
 	of := operator.Windows{Size: w.size, Slide: w.slide, Shift: w.shift}
-	return a.add(&operator.Window{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Of: of}), a.types(input)
+	one := operator.Window{Number: number, Input: input, From: a.from.reads, Keys: a.keys, Calls: a.calls, Of: of}
+	if a.from.panes == "" || a.readsWindow() || !operator.InPanes(of, a.calls) {
+		return a.add(&one), nil
+	}
+	panes, err := a.source(a.from.panes, more...)
+	if err != nil {
+		return nil, err
+	}
+	return a.add(&operator.Panes{Window: one, Panes: panes, Starts: a.after.window.begin, Ends: a.after.window.end}), nil
+}
+
+// readsWindow tells whether what is aggregated depends on the window that a row is in, beside a key that is an end of it.
+func (a *aggregation) readsWindow() bool {
+	reads := func(e *sqltext.Expr) bool {
+		return e != nil && slices.ContainsFunc(e.Columns(), func(c sqltext.ColumnRef) bool { return a.from.window.has(c.Name) || a.from.window.has(c.Qualifier) })
+	}
+	plain := func(e *sqltext.Expr) bool { _, ok := plainColumn(e); return ok }
+	if reads(a.q.Where) || slices.ContainsFunc(a.q.Group, func(e *sqltext.Expr) bool { return reads(e) && !plain(e) }) {
+		return true
+	}
+	results := []*sqltext.Expr{a.q.Having}
+	for _, i := range a.q.Items {
+		results = append(results, i.Expr)
+	}
+	for _, e := range results {
+		if e != nil && slices.ContainsFunc(e.Calls(), func(c *sqltext.Call) bool { return reads(c.Expr) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // add adds an operator to the plan.
@@ -274,7 +306,7 @@ func (a *aggregation) selected(from string) (*relation, error) {
 
 // atOnce aggregates the windows that close in this tick, without state.
 func (a *aggregation) atOnce() (*relation, error) {
-	input, err := a.source()
+	input, err := a.source(a.from.text)
 	if err != nil {
 		return nil, err
 	}

@@ -272,7 +272,7 @@ func (c *compiler) from(f *sqltext.From, q *sqltext.Query) (*relation, string, e
 // renamed gives the first visible columns other names.
 func (r *relation) renamed(names []string) *relation {
 	out := *r
-	out.columns = slices.Clone(r.columns)
+	out.columns, out.panes = slices.Clone(r.columns), ""
 	items := make([]string, 0, len(r.columns))
 	swap := map[string]string{}
 	for i, name := range r.columns {

@@ -80,6 +80,10 @@ func TestPlans(t *testing.T) {
 			"hot", `SELECT max(n) AS most, window_end AS till FROM (SELECT auction, count(*) AS n, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY ALL) GROUP BY window_end`, true,
 			"most long,till timestamp", 1, true, "", true,
 		},
+		{
+			"hop of windows", `SELECT max(window_start) AS last, window_end FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY window_end`, true,
+			"last timestamp,window_end timestamp", 1, true, "", true,
+		},
 		{"updates", `SELECT auction, count(*) AS n, median(price) AS m FROM bid GROUP BY auction`, true, "auction long,n long,m double", 1, false, "auction", false},
 		{"everything", `SELECT count(*) AS n, median(price) AS m FROM bid`, false, "n long,m double", 1, false, "n,m", false},
 		{"by berth", `SELECT berth + 1 AS b, sum(fee) AS fees, count(DISTINCT vessel) AS vessels FROM silver.calls GROUP BY berth + 1 HAVING count(*) > 1`, false, "b int,fees decimal(38,2),vessels long", 2, false, "b", false},
@@ -100,6 +104,36 @@ func TestPlans(t *testing.T) {
 		}
 		if len(got.Operators) != c.operators || got.Append != c.append || strings.Join(got.Key, ",") != c.key || got.Times != c.times {
 			t.Errorf("%s: %d operators, append %t, key %v, times %t", c.name, len(got.Operators), got.Append, got.Key, got.Times)
+		}
+	}
+}
+
+// TestPanes holds which windows that overlap are put together of panes, and that the others are not.
+func TestPanes(t *testing.T) {
+	p := planner(t)
+	const hop, odd = `HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds')`, `HOP(bid, "dateTime", INTERVAL '4 seconds', INTERVAL '10 seconds')`
+	for body, want := range map[string]bool{
+		"SELECT auction, count(*) AS n, sum(price) AS s, avg(price) AS a, max(channel) AS c, window_end FROM " + hop + " AS h WHERE price > 1 GROUP BY ALL HAVING count(*) > 1": true,
+		"SELECT auction + 1 AS one, window_start FROM " + hop + " GROUP BY ALL":                                                                                                 true,
+		"SELECT count(*) AS n, window_start FROM " + odd + " GROUP BY window_start":                                                                                             false,
+		`SELECT count(*) AS n, window_start FROM TUMBLE(bid, "dateTime", INTERVAL '2 seconds') GROUP BY window_start`:                                                           false,
+		"SELECT sum(price::DOUBLE) AS s, window_end FROM " + hop + " GROUP BY ALL":                                                                                              false,
+		"SELECT avg(price::FLOAT) AS s, window_end FROM " + hop + " GROUP BY ALL":                                                                                               false,
+		"SELECT median(price) AS s, window_end FROM " + hop + " GROUP BY ALL":                                                                                                   false,
+		"SELECT count(DISTINCT price) AS s, window_end FROM " + hop + " GROUP BY ALL":                                                                                           false,
+		"SELECT max(window_start) AS s, window_end FROM " + hop + " GROUP BY window_end":                                                                                        false,
+		"SELECT count(*) FILTER (window_start > '2026-01-01') AS s, window_end FROM " + hop + " GROUP BY window_end":                                                            false,
+		"SELECT hour(window_start) AS h, count(*) AS n, window_end FROM " + hop + " GROUP BY ALL":                                                                               false,
+		"SELECT count(*) AS n, window_end FROM " + hop + " AS h WHERE h.window_start > '2026-01-01' GROUP BY ALL":                                                               false,
+		"SELECT count(*) AS n, window_end AS e FROM (SELECT * FROM " + hop + ") GROUP BY window_end":                                                                            false,
+	} {
+		got, err := p.Plan(t.Context(), plan.Request{Body: body, OnClose: true}, resolve)
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		if has := strings.Contains(got.Operators[0].String(), "of panes"); has != want {
+			t.Errorf("%s: %s", body, got.Operators[0])
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (c *compiler) project(q *sqltext.Query, from *relation, alias string) (*rel
 // projected is what is known of a relation after a SELECT of these items.
 func (r *relation) projected(items []item) *relation {
 	out := *r
-	out.columns, out.key, out.time, out.window = nil, nil, "", nil
+	out.columns, out.key, out.time, out.window, out.panes = nil, nil, "", nil, ""
 	as := map[string]string{} // the first name that a column has now
 	for _, i := range items {
 		out.columns = append(out.columns, i.name)

@@ -19,6 +19,7 @@ type relation struct {
 	hidden  bool     // it has operator.Scanned, operator.Partition, operator.Offset, Mark and Flushed
 	time    string   // the column that has the watermark; "" for none
 	window  *window  // where its rows are in windows
+	panes   string   // text with the panes in the place of windows that overlap, which have whole ones; "" for none
 	whole   bool     // all rows of a window come in one tick, when it closes
 	key     []string // columns that tell its rows apart; nil for none
 	single  bool     // it has one row at most, which needs no key

@@ -123,7 +123,14 @@ func (c *compiler) windowed(f *sqltext.From, q *sqltext.Query) (*relation, error
 		mine.Type = "TIMESTAMPTZ"
 	}
 	items := append(append(duck.Idents(of.columns), duck.Ident(begin), duck.Ident(end)), duck.Idents(of.carried())...)
-	out.text = "SELECT " + strings.Join(items, ", ") + " FROM (" + sqltext.WindowSQL(mine, "("+of.text+")") + ")"
+	text := func(w sqltext.Window) string {
+		return "SELECT " + strings.Join(items, ", ") + " FROM (" + sqltext.WindowSQL(w, "("+of.text+")") + ")"
+	}
+	out.text = text(mine)
+	if mine.Kind == "HOP" {
+		mine.Kind, mine.Size = "TUMBLE", mine.Slide
+		out.panes = text(mine)
+	}
 	out.columns = append(slices.Clone(of.columns), begin, end)
 	out.window = &window{begin: begin, end: end, size: w.Size, slide: w.Slide, shift: w.Shift}
 	if w.Kind == "HOP" {

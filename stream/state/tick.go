@@ -152,7 +152,7 @@ func (s *State) operate(ctx context.Context, t Tick, before operator.Closing) er
 		case swept:
 			s.filled[op.Relation()] = true
 		case closing:
-			for _, text := range op.Close(t.Progress.Closed) {
+			for _, text := range op.Close(before, t.Progress.Closed) {
 				if err := s.exec(ctx, text); err != nil {
 					return err
 				}
