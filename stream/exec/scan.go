@@ -314,10 +314,10 @@ func (s *session) tellDead(ctx context.Context) error {
 	return nil
 }
 
-// tellLate appends the rows that came too late. A place is the offset with the window's begin, so
+// tellLate appends the rows that came too late. A place is the offset with the window's begin and end, so
 // that a tick which is done again tells each once.
 func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
-	sortLate(rows)
+	rows = sortLate(rows)
 	now := s.o.Clock.Now()
 	lists := map[[2]int32][]own.Out{}
 	for _, r := range rows {
@@ -341,7 +341,8 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 			return err
 		}
 		at := [2]int32{r.Scan, r.Partition}
-		place := record.Hex16(r.Offset) + record.Hex16(r.Begin+math.MaxInt64/2) // windows before 1970, too
+		const shift = math.MaxInt64 / 2 // windows before 1970, too
+		place := record.Hex16(r.Offset) + record.Hex16(r.Begin+shift) + record.Hex16(r.End+shift)
 		lists[at] = append(lists[at], own.Out{Place: place, Record: record.Record{Timestamp: now.UnixMilli(), Value: value}})
 	}
 	for at, list := range lists {

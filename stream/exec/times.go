@@ -15,10 +15,13 @@ import (
 	"tarn/stream/state"
 )
 
-func sortLate(rows []state.LateRow) {
+// sortLate puts rows in the order of their places, each once: two readings of a source may have the same windows.
+func sortLate(rows []state.LateRow) []state.LateRow {
 	slices.SortFunc(rows, func(a, b state.LateRow) int {
-		return cmp.Or(cmp.Compare(a.Scan, b.Scan), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Begin, b.Begin))
+		return cmp.Or(cmp.Compare(a.Scan, b.Scan), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset),
+			cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
 	})
+	return slices.Compact(rows)
 }
 
 // keepsTime tells whether the scan's rows may get into windows that close.

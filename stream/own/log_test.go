@@ -16,15 +16,15 @@ import (
 	"tarn/stream/own"
 )
 
-// TestALogHoldsNobodyUp: what there is no room for is left out and counted, the rest is appended in order, and what
-// waits at the end is appended before Run returns.
-func TestALogHoldsNobodyUp(t *testing.T) {
+// ownTopics makes Tarn's own topics in a log of the test's.
+func ownTopics(t *testing.T) (own.Topics, *slog.Logger) {
+	t.Helper()
 	dir, log, ctx := t.TempDir(), slog.New(slog.DiscardHandler), context.WithoutCancel(t.Context())
 	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = m.Close() }()
+	t.Cleanup(func() { _ = m.Close() })
 	b, err := bus.Open(ctx, bus.Options{
 		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, SyncInterval: time.Second, CacheBytes: 8 << 20,
 		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
@@ -32,11 +32,19 @@ func TestALogHoldsNobodyUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = b.Close(ctx) }()
+	t.Cleanup(func() { _ = b.Close(ctx) })
 	topics, err := own.Create(ctx, b, schemas.New(m))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return topics, log
+}
+
+// TestALogHoldsNobodyUp: what there is no room for is left out and counted, the rest is appended in order, and what
+// waits at the end is appended before Run returns.
+func TestALogHoldsNobodyUp(t *testing.T) {
+	ctx := context.WithoutCancel(t.Context())
+	topics, log := ownTopics(t)
 	l := own.NewLog(own.Ticks)
 	const added, room = 5000, 4096
 	for i := range added { // nobody takes them yet

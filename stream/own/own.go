@@ -110,11 +110,16 @@ const (
 // RecordsMax is how many records one append takes.
 const RecordsMax = recordsMax
 
-// Out is a record to append. Its place grows within its source.
+// Out is a record to append. Its place grows within its source; of one source's places either all are equally long, or
+// those of a later version are longer.
 type Out struct {
 	Place  string
 	Record record.Record
 }
+
+// had tells whether a record at a place is in the topic, whose last one is at another: where that is shorter, with all places
+// that begin with it, which the version before could not tell apart.
+func had(place, last string) bool { return place[:min(len(place), len(last))] <= last }
 
 // Append appends records in order of their places, each once: what the partition has from
 // the source already, from before a crash or from a try whose answer was lost, is left out.
@@ -122,7 +127,7 @@ func (t Topic) Append(ctx context.Context, source, incarnation string, list []Ou
 	wait := backoffMin
 	for tries := 0; ; {
 		if last, ok := t.Partition.Place(source); ok && last.Incarnation == incarnation {
-			for len(list) > 0 && list[0].Place <= last.Place {
+			for len(list) > 0 && had(list[0].Place, last.Place) {
 				list = list[1:]
 			}
 		}
