@@ -26,6 +26,7 @@ import (
 	"tarn/ui/home"
 	"tarn/ui/live"
 	"tarn/ui/tables"
+	"tarn/ui/topics"
 )
 
 // How often the sampler looks.
@@ -48,6 +49,7 @@ type Options struct {
 	Parts     func() []life.Status
 	Sources   func() []source.Status
 	Topics    func() []bus.PartitionStats
+	Topic     func(name string) (*bus.Topic, error) // is read by many; nil shows no records
 	Landings  func() []pipeline.Landing
 	Pipelines func() []pipeline.Status
 	Catalog   catalog.Catalog
@@ -67,18 +69,20 @@ type UI struct {
 	seen    atomic.Pointer[seen]
 	lake    atomic.Pointer[home.Lake]
 	care    atomic.Pointer[home.Care]
-	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
+	readers chan struct{} // of records, at once
+	asked   atomic.Int64  // when the page of tables was asked for last, in Unix nanoseconds
 }
 
 // seen is what the last look made for the pages.
 type seen struct {
 	home   home.State
 	tables tables.State
+	topics topics.State
 	shape  string // of all pages
 }
 
-func newSeen(h home.State, t tables.State) *seen {
-	return &seen{h, t, h.Shape() + "." + t.Shape()}
+func newSeen(h home.State, t tables.State, p topics.State) *seen {
+	return &seen{h, t, p, h.Shape() + "." + t.Shape() + "." + p.Shape()}
 }
 
 // New returns a UI that has seen nothing yet.
@@ -87,8 +91,8 @@ func New(o Options) *UI {
 	if err != nil {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
-	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler()}
-	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{})))
+	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler(), readers: make(chan struct{}, readersMax)}
+	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{})))
 	u.lake.Store(&home.Lake{})
 	u.care.Store(&home.Care{})
 	return u
@@ -127,10 +131,13 @@ func (u *UI) sample() {
 	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Care: *u.care.Load(), Version: u.o.Version, Sample: u.o.Sample}
 	in.Parts, in.Sources, in.Topics = call(u.o.Parts), call(u.o.Sources), call(u.o.Topics)
 	in.Landings, in.Pipelines, in.Ports = call(u.o.Landings), call(u.o.Pipelines), call(u.o.Ports)
-	now := newSeen(u.sampler.Sample(in), tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}))
+	now := newSeen(u.sampler.Sample(in),
+		tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}),
+		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}))
 	u.seen.Store(now)
 	values := now.home.Values()
 	maps.Copy(values, now.tables.Values())
+	maps.Copy(values, now.topics.Values())
 	u.hub.Publish(now.shape, values)
 }
 
@@ -256,12 +263,15 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	u.care.Store(&next)
 }
 
-// Handler serves /, /lake, /assets/…, /api/home, /api/lake and /api/live. Who may come in (Host, Origin)
+// Handler serves the pages /, /topics and /lake, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", u.homePage)
 	mux.HandleFunc("GET /api/home", u.homeTwin)
+	mux.HandleFunc("GET /topics", u.topicsPage)
+	mux.HandleFunc("GET /api/topics", u.topicsTwin)
+	mux.HandleFunc("GET /api/topics/{topic}/records", u.recordsTwin)
 	mux.HandleFunc("GET /lake", u.lakePage)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)
 	mux.HandleFunc("GET /api/live", u.stream)

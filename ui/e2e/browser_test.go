@@ -167,6 +167,9 @@ func (b *tab) until(js string) {
 	deadline := time.Now().Add(waitLimit)
 	for time.Now().Before(deadline) {
 		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
+		if err != nil && strings.Contains(err.Error(), "navigated") {
+			continue // another page is on its way
+		}
 		if err != nil {
 			b.t.Fatalf("%s: %v", js, err)
 		}
@@ -175,7 +178,8 @@ func (b *tab) until(js string) {
 		}
 		time.Sleep(30 * time.Millisecond)
 	}
-	b.t.Fatalf("still not true: %s\nthe console: %v", js, b.errors)
+	at := eval[string](b, `location.href + " " + document.querySelector("main").innerText.slice(0, 500)`)
+	b.t.Fatalf("still not true: %s\nat %s\nthe console: %v", js, at, b.errors)
 }
 
 // visit opens a page and waits until it is live.

@@ -168,7 +168,7 @@ func (s *Sampler) topic(g *graph, parts []bus.PartitionStats) {
 	if l, ok := g.landed[name]; ok {
 		n.LagRecords = new(l.LagRecords)
 		n.BehindMillis = new(s.windows.worst("behind/"+name, g.in.Now, l.LagMillis))
-		n.Query = newest(l.Bronze, "_timestamp DESC, _offset DESC")
+		n.Query = Newest(l.Bronze, "_timestamp DESC, _offset DESC")
 		g.lag += l.LagRecords
 		if g.behindIn == "" || *n.BehindMillis > g.behind {
 			g.behind, g.behindIn = *n.BehindMillis, name
@@ -217,7 +217,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 		if !l.CommittedAt.IsZero() && (n.CommittedAt == nil || l.CommittedAt.After(*n.CommittedAt)) {
 			n.CommittedAt = new(l.CommittedAt)
 		}
-		n.Query = newest(to.id, to.order)
+		n.Query = Newest(to.id, to.order)
 		n.Facts = append(g.tableFacts(n), facts("Topic", l.Topic, "Landed up to", Count(to.next), "Landed since start", Count(to.rows),
 			"Behind", Optional(n.BehindMillis, Millis), "Set aside", nonzero(l.DeadLetters), "Cells in _extra", nonzero(l.Misfits), "Error", l.Error, "Hint", l.Hint)...)
 		g.add(*n)
@@ -228,7 +228,7 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 
 // table is a table's node as the catalog knows it.
 func (g *graph) table(id table.Ident, kind Kind, lane int) *Node {
-	n := &Node{Key: TableKey(id), Kind: kind, Name: id.String(), Label: id.Name, Lane: lane, Level: OK, Word: "table", Query: newest(id, "")}
+	n := &Node{Key: TableKey(id), Kind: kind, Name: id.String(), Label: id.Name, Lane: lane, Level: OK, Word: "table", Query: Newest(id, "")}
 	if t, ok := g.stats[id.String()]; ok {
 		n.Rows, n.Files, n.Bytes = new(t.Rows), new(t.Files), new(t.Bytes)
 		if t.SnapshotID != 0 {
@@ -305,7 +305,7 @@ func (g *graph) views() {
 }
 
 func (g *graph) view(v catalog.View) {
-	n := Node{Key: TableKey(v.Ident), Kind: Gold, Name: v.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: newest(v.Ident, "")}
+	n := Node{Key: TableKey(v.Ident), Kind: Gold, Name: v.String(), Label: v.Name, View: true, Lane: laneGold, Level: OK, Word: "view", Query: Newest(v.Ident, "")}
 	var rate float64
 	missing := []string{}
 	for _, input := range v.Inputs {
@@ -350,7 +350,8 @@ func (g *graph) sorted() []Node {
 // newestRows is how many rows a click on a table shows.
 const newestRows = 20
 
-func newest(id table.Ident, order string) string {
+// Newest is the query of a table's newest rows by an order; the table's own where it is empty.
+func Newest(id table.Ident, order string) string {
 	if order != "" {
 		order = "\nORDER BY " + order
 	}

@@ -54,6 +54,7 @@ type Feed struct {
 	HealthNow    []catalog.Health
 	HealthErr    error
 	HealthRead   int // looks at the manifests
+	Log          *Log
 }
 
 func read[T any](f *Feed, of func() T) func() T {
@@ -66,6 +67,14 @@ func read[T any](f *Feed, of func() T) func() T {
 
 // Parts are the parts now; it and the other five are the functions of ui.Options.
 func (f *Feed) Parts() []life.Status { return read(f, func() []life.Status { return f.PartsNow })() }
+
+// Topic is a topic of Log.
+func (f *Feed) Topic(name string) (*bus.Topic, error) {
+	if f.Log == nil {
+		return nil, bus.ErrNoTopic
+	}
+	return f.Log.Topic(name)
+}
 
 // Sources are the sources now.
 func (f *Feed) Sources() []source.Status {

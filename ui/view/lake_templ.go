@@ -231,7 +231,7 @@ func lakeList(l LakePage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"list scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tables\"><table><thead><tr><th scope=\"col\" aria-sort=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"list lake-list scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tables\"><table><thead><tr><th scope=\"col\" aria-sort=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

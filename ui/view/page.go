@@ -48,9 +48,15 @@ var (
 		"Home", "/", "/api/home", "Tarn", "Data on its way: sources, topics, tables, views", "js/home.js", []string{"css/flow.css", "css/sql.css"},
 	}
 	lakeWindow = window{
-		"Tables", "/lake", "/api/lake", "Tables · Tarn", "The tables of the lake and their upkeep", "js/lake.js", []string{"css/lake.css"},
+		"Tables", "/lake", "/api/lake", "Tables · Tarn", "The tables of the lake and their upkeep", "js/list.js", []string{"css/lake.css"},
 	}
-	windows = []window{homeWindow, lakeWindow}
+	topicsWindow = window{
+		"Topics", "/topics", "/api/topics", "Topics · Tarn", "The topics of the log", "js/list.js", []string{"css/lake.css", "css/topics.css"},
+	}
+	recordsWindow = window{
+		"Topics", "/topics", "/api/topics", "Topics · Tarn", "The records of a topic", "js/records.js", []string{"css/lake.css", "css/topics.css"},
+	}
+	windows = []window{homeWindow, topicsWindow, lakeWindow}
 )
 
 // Page is what the templates of Home show.

@@ -1,4 +1,4 @@
-// The page of tables: its links change the address and what is drawn, not the document, so
+// A page with a list: its links change the address and what is drawn, not the document, so
 // that the place on the page stays.
 import { wirePage } from "./page.js";
 
