@@ -403,3 +403,44 @@ func TestPoisonOfAggregates(t *testing.T) {
 	s.until("SELECT * FROM gold.most ORDER BY 1", "1|1", "2|(null)")
 	s.until("SELECT * FROM gold.mirrored ORDER BY 1", "1|1", "2|(null)")
 }
+
+// TestASilentSource: of two sources under one UNION ALL one may be silent, as a partition may. Windows close without it, by
+// decisions that whoever reads both later repeats; whoever reads one of them alone is not concerned.
+func TestASilentSource(t *testing.T) {
+	s := newSite(t)
+	s.topic("loud", 1)
+	s.topic("shy", 2)
+	const declared = " (k BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', idle_timeout = '100ms', flush_timeout = '300ms', topic = "
+	const both = "SELECT k, count(*) AS n, window_end FROM TUMBLE((SELECT k, ts FROM loud UNION ALL SELECT k, ts FROM shy), ts, INTERVAL '10 seconds') GROUP BY k, window_end"
+	s.exec("CREATE SOURCE loud"+declared+"'loud')", "CREATE SOURCE shy"+declared+"'shy')",
+		"INSERT INTO gold.first "+both,
+		"INSERT INTO gold.alone SELECT k, count(*) AS n, window_end FROM TUMBLE(shy, ts, INTERVAL '10 seconds') GROUP BY k, window_end")
+	second := 0
+	line := func(k, second int) string {
+		return fmt.Sprintf(`{"k":%d,"ts":"2026-01-01T%02d:%02d:%02d"}`, k, second/3600, second/60%60, second%60)
+	}
+	speak := func(until string, want ...string) {
+		s.Helper()
+		s.wait(func() (bool, string) {
+			s.put("loud", 0, line(1, second))
+			second++
+			got, err := s.run(until)
+			return err == nil && strings.Join(got, " ") == strings.Join(want, " "), fmt.Sprintf("%s: %q, %v; %s", until, got, err, s.pipelines())
+		})
+	}
+	speak("SELECT count(*) >= 3 FROM gold.first", "true")
+
+	// It speaks again: what it tells of windows that were closed is late, the rest counts, and it holds them from now on.
+	s.put("shy", 1, line(2, 1), line(2, second+50))
+	s.until("SELECT count(*) FROM system.late WHERE topic = 'shy' AND pipeline = 'gold.first'", "1")
+	// Both fall silent, the one that is further ahead too.
+	s.put("loud", 0, line(1, second+200))
+	s.until("SELECT max(epoch(window_end)) - "+fmt.Sprint(second+200)+" BETWEEN epoch(TIMESTAMP '2026-01-01') AND epoch(TIMESTAMP '2026-01-01') + 10 FROM gold.first", "true")
+	s.until("SELECT sum(n) FROM gold.alone WHERE k = 2", "2")
+	s.until("SELECT sum(n) FROM gold.first WHERE k = 2", "1")
+
+	s.exec("INSERT INTO gold.again " + both)
+	s.caughtUp()
+	s.until("SELECT (SELECT count(*) FROM (FROM gold.first EXCEPT ALL FROM gold.again)) + (SELECT count(*) FROM (FROM gold.again EXCEPT ALL FROM gold.first))", "0")
+	s.until("SELECT pipeline, \"partition\", \"offset\" FROM system.late ORDER BY ALL", "gold.again|1|0", "gold.first|1|0")
+}

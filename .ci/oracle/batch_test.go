@@ -21,10 +21,11 @@ const never = math.MinInt64
 // clocked is what tarn.clock says of a source: by partition, in order.
 type clocked map[int32][]Decision
 
-func (a *Answer) clock(source string) clocked {
+// Those of a source alone, or together with another one.
+func (a *Answer) clock(source string, together bool) clocked {
 	out := clocked{}
 	for _, d := range a.Clock {
-		if d.Topic == source {
+		if d.Topic == source && strings.Contains(d.Source, "+") == together {
 			out[d.Partition] = append(out[d.Partition], d)
 		}
 	}
@@ -167,6 +168,7 @@ func (w *World) want(ctx context.Context, conn *duck.Conn, c *Case, a *Answer) (
 	flushed := int64(math.MaxInt64)
 	windows := make([][]inWindow, len(c.Legs))
 	told := map[string]bool{}
+	together := slices.ContainsFunc(c.Legs, func(l Leg) bool { return l.Source != c.Legs[0].Source })
 	for i, l := range c.Legs {
 		s := w.Sources[l.Source]
 		rows := s.rows(used)
@@ -179,7 +181,7 @@ func (w *World) want(ctx context.Context, conn *duck.Conn, c *Case, a *Answer) (
 		}
 		clock := clocked{}
 		if s.Key == nil {
-			clock = a.clock(s.Name)
+			clock = a.clock(s.Name, together)
 		}
 		var highest int64
 		windows[i], highest = s.windowed(c.Window, rows, clock)

@@ -60,6 +60,7 @@ type Rows struct {
 
 // Decision is a record of tarn.clock.
 type Decision struct {
+	Source    string    `json:"source"` // with those that it feeds windows together with
 	Topic     string    `json:"topic"`
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`

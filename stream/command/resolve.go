@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -238,7 +239,32 @@ func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement
 		}
 		job.Inputs = append(job.Inputs, input)
 	}
+	together(&job)
 	return job, nil
+}
+
+// together has sources that feed windows together decide about their time together, and apart from those who read one of
+// them alone: that one is silent means nothing to them.
+func together(job *exec.Job) {
+	var timed []int
+	for i, scan := range job.Plan.Scans {
+		if job.Plan.Times && scan.Windows {
+			timed = append(timed, i)
+		}
+	}
+	ids := make([]string, len(timed))
+	for n, i := range timed {
+		ids[n] = job.Inputs[i].ClockID
+	}
+	slices.Sort(ids)
+	for _, i := range timed {
+		own := job.Inputs[i].ClockID
+		for _, id := range ids {
+			if id != own {
+				job.Inputs[i].ClockID += "+" + id
+			}
+		}
+	}
 }
 
 // columns finds what the records call the columns of a scan.

@@ -180,56 +180,46 @@ func (s *session) flushes(out *operator.Closing) {
 	}
 }
 
-// pulse looks for partitions that have gone idle, and for a source that has gone quiet.
+// pulse looks for partitions that have gone idle, and for sources that have gone quiet.
 func (s *session) pulse(ctx context.Context) error {
-	for _, c := range s.scans {
-		if !c.keepsTime() {
-			continue
-		}
-		if err := s.quiet(ctx, c); err != nil {
-			return err
-		}
+	if err := s.quiet(ctx); err != nil {
+		return err
 	}
 	s.lag()
 	s.tell(false)
 	return s.measure(ctx)
 }
 
-// quiet decides for one source.
-func (s *session) quiet(ctx context.Context, c *scan) error {
-	now := s.o.Clock.Now()
-	var idle, flush []clock.Decision
-	caughtUp, lively := true, false
-	highest := int64(state.None)
-	for _, p := range c.topic.Partitions() {
-		part := c.part(p.Number())
-		list := c.decisions(p.Number(), part.Next, part.Next) // of other pipelines
-		s.apply(c, part, &list, part.Next)
-		if part.Seen {
-			highest = max(highest, part.Highest)
+// stillness is what a look at all partitions has found.
+type stillness struct {
+	idle, flush []clock.Decision // that may be made
+	lively      bool             // records come from some partition
+	quiet       bool             // all is read, and none has come for so long that windows may be flushed
+	highest     int64            // time of all
+	flushed     int64            // up to where all were flushed
+}
+
+// quiet decides for the sources of a pipeline together: one of them alone may be silent, as one partition may, and windows
+// wait for it no longer.
+func (s *session) quiet(ctx context.Context) error {
+	found := stillness{quiet: true, highest: state.None, flushed: 1 << 62}
+	for _, c := range s.scans {
+		if c.keepsTime() {
+			s.look(c, &found)
 		}
-		one := clock.Decision{Source: c.input.ClockID, Topic: c.topic.Name(), Partition: p.Number(), Offset: part.Next}
-		behind, still := part.Next < p.Stable(), now.Sub(c.quiet[p.Number()])
-		caughtUp = caughtUp && !behind && still >= c.input.Flush
-		switch {
-		case behind || still < c.input.Idle:
-			lively = true
-		case !part.Idle:
-			one.Kind, one.Mark = clock.Idle, clock.None
-			idle = append(idle, one)
-		}
-		one.Kind = clock.Flush
-		flush = append(flush, one)
 	}
-	for i := range flush {
-		flush[i].Mark = highest
+	if found.highest == state.None {
+		return nil
 	}
 	var list []clock.Decision
-	if lively && s.anySeen(c) {
-		list = idle
+	if found.lively {
+		list = found.idle
 	}
-	if pending := s.minFlushed(c) < highest; caughtUp && c.input.Flush > 0 && highest != state.None && pending {
-		list = append(list, flush...)
+	if found.quiet && found.flushed < found.highest {
+		for i := range found.flush {
+			found.flush[i].Mark = found.highest
+		}
+		list = append(list, found.flush...)
 	}
 	if len(list) == 0 {
 		return nil
@@ -238,23 +228,43 @@ func (s *session) quiet(ctx context.Context, c *scan) error {
 		if errors.Is(err, clock.ErrPassed) {
 			return nil // another pipeline has read on: they are not quiet
 		}
-		return fmt.Errorf("decide about the time of topic %s: %w", c.topic.Name(), err)
+		return fmt.Errorf("decide about the time of topic %s: %w", list[0].Topic, err)
 	}
-	for _, d := range list {
-		one := []clock.Decision{d}
-		s.apply(c, c.part(d.Partition), &one, d.Offset)
+	for _, c := range s.scans {
+		for _, d := range list {
+			if d.Source == c.input.ClockID {
+				one := []clock.Decision{d}
+				s.apply(c, c.part(d.Partition), &one, d.Offset)
+			}
+		}
 	}
 	return nil
 }
 
-func (s *session) anySeen(c *scan) bool { return s.highest(c) != state.None }
-
-func (s *session) minFlushed(c *scan) int64 {
-	out := int64(1 << 62)
+// look looks at the partitions of one source.
+func (s *session) look(c *scan, found *stillness) {
+	now := s.o.Clock.Now()
 	for _, p := range c.topic.Partitions() {
-		out = min(out, c.part(p.Number()).Flushed)
+		part := c.part(p.Number())
+		list := c.decisions(p.Number(), part.Next, part.Next) // of other pipelines
+		s.apply(c, part, &list, part.Next)
+		if part.Seen {
+			found.highest = max(found.highest, part.Highest)
+		}
+		found.flushed = min(found.flushed, part.Flushed)
+		one := clock.Decision{Source: c.input.ClockID, Topic: c.topic.Name(), Partition: p.Number(), Offset: part.Next}
+		behind, still := part.Next < p.Stable(), now.Sub(c.quiet[p.Number()])
+		found.quiet = found.quiet && c.input.Flush > 0 && !behind && still >= c.input.Flush
+		switch {
+		case behind || still < c.input.Idle:
+			found.lively = true
+		case !part.Idle:
+			one.Kind, one.Mark = clock.Idle, clock.None
+			found.idle = append(found.idle, one)
+		}
+		one.Kind = clock.Flush
+		found.flush = append(found.flush, one)
 	}
-	return out
 }
 
 // lag counts what is durable and not yet taken.
