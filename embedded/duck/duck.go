@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -244,6 +245,24 @@ func Scarce(err error) bool {
 // had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {
 	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
+}
+
+// NoWrite is the system's error of a disk that took no write of a statement, or nothing to spill to: ENOSPC, EDQUOT or EROFS, of
+// which DuckDB keeps the words alone. nil for any other error.
+func NoWrite(err error) error {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	if !ok {
+		return nil
+	}
+	for _, one := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if strings.Contains(strings.ToLower(e.Msg), one.Error()) {
+			return one
+		}
+	}
+	if Scarce(err) && !OutOfMemory(err) {
+		return syscall.ENOSPC
+	}
+	return nil
 }
 
 // Refused tells whether a statement failed for a value that it met: one that cannot be cast, or is out of range.

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"tarn/embedded/bus"
@@ -156,7 +157,7 @@ func (r *Run) run(stop, work context.Context) {
 	wait := backoffMin
 	for {
 		before := r.Status().Epoch
-		err := named(r.Name, life.Guarded(r.log, func() error { return r.session(stop, work) }))
+		err := named(r.Name, r.o.Dir, life.Guarded(r.log, func() error { return r.session(stop, work) }))
 		if errors.Is(err, errCareful) && !r.careful {
 			r.careful = true
 			continue
@@ -182,16 +183,20 @@ func (r *Run) run(stop, work context.Context) {
 	}
 }
 
-// named turns DuckDB's want of memory or room into a fault that names the setting.
-func named(name string, err error) error {
+// named turns DuckDB's want of memory or room into a fault that names the setting. dir has the states.
+func named(name, dir string, err error) error {
+	full := duck.NoWrite(err)
 	switch {
+	case errors.Is(full, syscall.ENOSPC):
+		return fault.Wrap(err, fault.NoSpace, "pipeline "+name+" has no room for its state on the disk of "+dir,
+			"free some disk space, so that more than disk.reserve is free; it goes on by itself")
+	case full != nil:
+		return fault.Wrap(err, fault.NoSpace, "the disk of "+dir+" takes no writes of pipeline "+name, fault.HintOf(full))
 	case duck.OutOfMemory(err):
 		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
 	case duck.Refused(err):
 		return failure{fault.Wrap(err, fault.Invalid, "pipeline "+name+" met a value that its SELECT cannot compute with",
 			"on_error cannot leave it out, for it is no single record's but a changelog's or an aggregate's: ALTER PIPELINE "+name+" AS … with TRY_CAST or TRY(…), which give null there; nothing was read past it")}
-	case duck.Scarce(err):
-		return fault.Wrap(err, fault.NoSpace, "pipeline "+name+" has no room on the disk", "free some disk space; it goes on by itself")
 	}
 	return err
 }
