@@ -25,6 +25,9 @@ const (
 	keyInclude = "files.include"
 	keyFormat  = "format"
 	keyTopic   = "topic"
+	keyColumns = "columns"
+	keyComma   = "csv.delimiter"
+	keyPattern = "pattern"
 	keyTail    = "tail"
 	keyQuiet   = "quiet.ms"
 	keyPoll    = "poll.interval.ms"
@@ -34,20 +37,23 @@ const (
 var Kind = source.Kind{
 	Class: Class,
 	Name:  "files",
-	Title: "Files of a directory: JSON lines",
+	Title: "Files of a directory: JSON lines, CSV, logs",
 	Fields: []source.Field{
 		{Key: keyPath, Required: true, Doc: "the directory; a relative path starts at the project folder"},
 		{Key: keyTopic, Required: true, Doc: "the topic that the records go to"},
 		{Key: keyInclude, Default: "*", Doc: "the files to read: patterns such as `gate-*.log`, separated by commas; names that begin with a dot, or end in .tmp, .part, .crdownload, .filepart, .swp or ~, are never read"},
-		{Key: keyFormat, Default: formatLines, Doc: "jsonl (one object a line)"},
+		{Key: keyFormat, Default: formatLines, Doc: "jsonl (one object a line), csv (the first row names the columns), combined (the access logs of Apache and nginx), regex (pattern takes each line apart)"},
+		{Key: keyColumns, Doc: "types of columns, as in `teu:long, eta:timestamp, fee:decimal(10,2)`; beside them boolean, int, double, string, date and uuid. Others are found out: in CSV by a file's first rows"},
+		{Key: keyComma, Default: ",", Doc: "of CSV: one character, or tab"},
+		{Key: keyPattern, Doc: "of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns"},
 		{Key: keyTail, Default: "false", Doc: "true: a file is read as it grows, line by line; false: once nobody has written to it for quiet.ms"},
 		{Key: keyQuiet, Default: "1000", Doc: "milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is"},
 		{Key: keyPoll, Default: "500", Doc: "milliseconds between two looks at the directory"},
 	},
 	Check:    check,
 	Discover: discover,
-	Open: func(_ context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
-		r, err := open(c, env, at)
+	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
+		r, err := open(ctx, c, env, at)
 		if err != nil {
 			return nil, err
 		}

@@ -9,8 +9,9 @@ import (
 
 // cutter cuts the bytes of a file into records.
 type cutter interface {
-	// open readies it for a file, of which it may read what is read already.
-	open(r io.ReaderAt, from at) (rowCutter, error)
+	// open readies it for a file of end bytes, which is read on from there; last says that no more will
+	// come. What it finds out of the columns it keeps in from. errNotYet: there is too little to begin with.
+	open(r io.ReaderAt, from *at, end int64, last bool) (rowCutter, error)
 }
 
 // rowCutter cuts the first record off b: its length with its end of line, and its value; nil for an
@@ -21,7 +22,7 @@ type rowCutter func(b []byte, last bool) (n int, value []byte, why string)
 // lines are JSON lines.
 type lines struct{}
 
-func (lines) open(io.ReaderAt, at) (rowCutter, error) {
+func (lines) open(io.ReaderAt, *at, int64, bool) (rowCutter, error) {
 	return func(b []byte, last bool) (int, []byte, string) {
 		n := line(b, last)
 		text := bytes.TrimPrefix(b[:n], bom)

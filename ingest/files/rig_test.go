@@ -123,3 +123,8 @@ func (r *rig) finds(text string) {
 		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return strings.Contains(f.Message, text) })
 	}, func() any { return text })
 }
+
+func kindCheck(t *testing.T, c source.Config) []source.Finding {
+	t.Helper()
+	return files.Kind.Check(t.Context(), c)
+}

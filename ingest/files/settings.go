@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,15 @@ import (
 )
 
 // The values of format.
-const formatLines = "jsonl"
+const (
+	formatLines    = "jsonl"
+	formatCSV      = "csv"
+	formatCombined = "combined"
+	formatPattern  = "regex"
+)
+
+// columnsMax bounds the groups of a pattern and the declared columns.
+const columnsMax = 1000
 
 // The bounds of what is in milliseconds.
 const (
@@ -29,6 +38,7 @@ type settings struct {
 	include     []string
 	topic       string
 	cut         cutter
+	columns     []column // that are declared
 	tail        bool
 	quiet, poll time.Duration
 }
@@ -53,11 +63,8 @@ func readSettings(c source.Config) (s settings, err error) {
 		}
 		s.include = append(s.include, pattern)
 	}
-	switch format := c.Get(keyFormat, formatLines); format {
-	case formatLines:
-		s.cut = lines{}
-	default:
-		return s, invalid(keyFormat, "use jsonl", "is %q", format)
+	if err := s.readFormat(c, invalid); err != nil {
+		return s, err
 	}
 	if s.tail, err = strconv.ParseBool(c.Get(keyTail, "false")); err != nil {
 		return s, invalid(keyTail, "use true or false", "is %q", c.Keys[keyTail])
@@ -73,6 +80,61 @@ func readSettings(c source.Config) (s settings, err error) {
 		*to.to = time.Duration(millis) * time.Millisecond
 	}
 	return s, nil
+}
+
+// readFormat reads what says how a file is cut.
+func (s *settings) readFormat(c source.Config, invalid func(key, hint, format string, args ...any) error) (err error) {
+	if s.columns, err = columnsOf(c.Keys[keyColumns]); err != nil {
+		return invalid(keyColumns, typeHint, "%v", err)
+	}
+	if len(s.columns) > columnsMax {
+		return invalid(keyColumns, "declare fewer", "has more than %d columns", columnsMax)
+	}
+	comma := c.Get(keyComma, ",")
+	if comma == "tab" || comma == `\t` {
+		comma = "\t"
+	}
+	if len(comma) != 1 || strings.ContainsAny(comma, "\"\r\n") {
+		return invalid(keyComma, "use one character, or tab", "is %q", comma)
+	}
+	format := c.Get(keyFormat, formatLines)
+	re := combined
+	switch format {
+	case formatCombined:
+		s.columns = append(slices.Clone(combinedColumns), s.columns...)
+	case formatPattern:
+		if re, err = regexp.Compile(c.Keys[keyPattern]); err != nil {
+			return invalid(keyPattern, "write a regular expression of RE2", "%v", err)
+		}
+		if n := len(strings.Join(re.SubexpNames(), "")); n == 0 || re.NumSubexp() > columnsMax {
+			return invalid(keyPattern, `name the groups that become columns: (?P<name>\S+)`, "%q has no group with a name", re)
+		}
+	}
+	declared := map[string]*columnType{}
+	for i := range s.columns {
+		declared[s.columns[i].name] = &s.columns[i].columnType
+	}
+	switch format {
+	case formatLines:
+		s.cut = lines{}
+	case formatCSV:
+		s.cut = table{comma: comma[0], declared: declared}
+	case formatCombined, formatPattern:
+		s.cut = pattern{re: re, declared: declared}
+	default:
+		return invalid(keyFormat, "use jsonl, csv, combined or regex", "is %q", format)
+	}
+	return nil
+}
+
+// schema are the declared columns, for landing; nil without such.
+func (s *settings) schema(sourceID string) *record.Schema {
+	out := &record.Schema{Source: sourceID, Database: s.dir, Table: s.topic}
+	for _, c := range s.columns {
+		out.Columns = slices.DeleteFunc(out.Columns, func(o record.Column) bool { return o.Name == c.name })
+		out.Columns = append(out.Columns, record.Column{Name: c.name, Type: c.t, Nullable: true})
+	}
+	return out
 }
 
 // wanted tells whether a file of this name is read.

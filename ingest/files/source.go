@@ -27,6 +27,8 @@ type reader struct {
 	s   settings
 	env source.Env
 	p   *position
+	// schema has the declared columns; its id is 0 without such.
+	schema *record.Schema
 
 	pending []target // of the last look, what is not read yet
 	calm    map[int64]calm
@@ -46,7 +48,7 @@ type target struct {
 	last bool // nothing more will come
 }
 
-func open(c source.Config, env source.Env, saved source.Position) (*reader, error) {
+func open(ctx context.Context, c source.Config, env source.Env, saved source.Position) (*reader, error) {
 	s, err := readSettings(c)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,13 @@ func open(c source.Config, env source.Env, saved source.Position) (*reader, erro
 	case logged.Place == place:
 		p.apply()
 	}
-	return &reader{s: s, env: env, p: p, calm: map[int64]calm{}}, nil
+	schema := s.schema(env.SourceID)
+	if len(schema.Columns) > 0 {
+		if schema.ID, err = env.Schema(ctx, *schema); err != nil {
+			return nil, err
+		}
+	}
+	return &reader{s: s, env: env, p: p, schema: schema, calm: map[int64]calm{}}, nil
 }
 
 // Next returns the records of the plan with the next plan; while there is no plan it looks for one.
@@ -103,7 +111,7 @@ func (r *reader) give() source.Batch {
 	var b source.Batch
 	if len(step.records)+len(step.dead) > 0 {
 		b.Topics = []source.TopicBatch{{
-			Topic: r.s.topic, Schema: &record.Schema{Database: r.s.dir, Table: r.s.topic}, Incarnation: r.p.Incarnation,
+			Topic: r.s.topic, Schema: r.schema, Incarnation: r.p.Incarnation,
 			Plain: step.records, PlainPlace: r.p.place(), Dead: step.dead,
 		}}
 	}

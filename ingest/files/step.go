@@ -89,11 +89,19 @@ func (r *reader) unmoved(f *os.File, e *entry) (bool, error) {
 
 // read reads a piece of a file up to end, or until the step is full, and completes what it says.
 func (r *reader) read(f io.ReaderAt, name string, p *piece, end int64, s *step) error {
-	next, err := r.s.cut.open(f, p.From)
+	from := p.From
+	if p.To.Kinds != "" { // it is read again
+		from.Kinds = p.To.Kinds
+	}
+	p.To = p.From
+	next, err := r.s.cut.open(f, &from, end, p.Last)
+	if errors.Is(err, errNotYet) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	p.To = p.From
+	p.To.Kinds = from.Kinds
 	h := sha256.New()
 	size := int64(windowBytes)
 	for p.To.Bytes < end && !s.full() {
@@ -222,7 +230,7 @@ func (r *reader) readAgain(root *os.Root, want piece, s *step) (bool, error) {
 		if err != nil {
 			continue
 		}
-		got, room := piece{File: want.File, From: want.From, Last: want.Last, Modified: want.Modified}, &step{place: s.place, dead: s.dead, again: true}
+		got, room := piece{File: want.File, From: want.From, To: at{Kinds: want.To.Kinds}, Last: want.Last, Modified: want.Modified}, &step{place: s.place, dead: s.dead, again: true}
 		err = r.read(open, f.Name, &got, want.To.Bytes, room)
 		_ = open.Close()
 		if err == nil && got == want {

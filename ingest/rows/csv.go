@@ -10,6 +10,8 @@ import (
 // Table cuts CSV, row by row, as its bytes come. Its first row names the columns.
 type Table struct {
 	Comma byte
+	// Cell appends a cell as JSON; why tells that the row is none. Nil: every cell is a text.
+	Cell func(dst []byte, column int, cell []byte) (out []byte, why string)
 
 	names  []string
 	quoted [][]byte // the names as members: "name":
@@ -22,6 +24,38 @@ type rowError struct {
 }
 
 func (e *rowError) Error() string { return e.what }
+
+// Next takes the first row off b: its length with its end of line, and its object; nil of the row that
+// names the columns, and of an empty line. n is 0 where b ends within the row, unless last says
+// that no more will come. why tells that it is no row, and ends with a line.
+func (t *Table) Next(b []byte, last bool) (n int, object []byte, why string) {
+	n, cells, why := t.Cells(b, last)
+	if why != "" || len(cells) == 0 {
+		return n, nil, why
+	}
+	object, err := t.take(cells)
+	if err != nil {
+		return n, nil, err.Error()
+	}
+	return n, object, ""
+}
+
+// Cells are those of the first row of b, in the words of Next; nil of an empty line.
+func (t *Table) Cells(b []byte, last bool) (n int, cells [][]byte, why string) {
+	n, cells, err := t.cut(b, last)
+	wrong, ok := err.(*rowError) //nolint:errorlint // made here, never wrapped
+	if !ok {
+		return n, cells, ""
+	}
+	end := bytes.IndexByte(b[wrong.at:], '\n')
+	switch {
+	case end >= 0:
+		n = wrong.at + end + 1
+	case last:
+		n = len(b)
+	}
+	return n, nil, wrong.what
+}
 
 // Names are the columns, once their row was read.
 func (t *Table) Names() []string { return t.names }
@@ -136,7 +170,14 @@ func (t *Table) take(cells [][]byte) ([]byte, error) {
 			out = append(out, ',')
 		}
 		out = append(out, t.quoted[i]...)
-		out = appendText(out, string(c))
+		if t.Cell == nil {
+			out = AppendText(out, string(c))
+			continue
+		}
+		var why string
+		if out, why = t.Cell(out, i, c); why != "" {
+			return nil, &rowError{0, fmt.Sprintf("column %s: %s", t.names[i], why)}
+		}
 	}
 	return append(out, '}'), nil
 }
@@ -151,14 +192,14 @@ func (t *Table) head(cells [][]byte) error {
 		}
 		seen[name] = true
 		names = append(names, name)
-		t.quoted = append(t.quoted, append(appendText(nil, name), ':'))
+		t.quoted = append(t.quoted, append(AppendText(nil, name), ':'))
 	}
 	t.names = names
 	return nil
 }
 
-// appendText renders a text as JSON.
-func appendText(dst []byte, s string) []byte {
+// AppendText renders a text as JSON.
+func AppendText(dst []byte, s string) []byte {
 	plain := true
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' {

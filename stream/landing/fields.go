@@ -19,8 +19,10 @@ type member struct {
 	record int // the last record with a field of this name, and where that is
 	at     int
 	known  bool // the table has a column for it
-	added  int  // its place among the columns that the commit adds, -1 for none
-	column int  // its column, -1 for none
+	// declared is its type where a schema tells it, "" where the values do.
+	declared record.Type
+	added    int // its place among the columns that the commit adds, -1 for none
+	column   int // its column, -1 for none
 }
 
 // fields takes the values of records apart.
@@ -67,6 +69,16 @@ func (s *fields) of(value []byte) ([]field, bool) {
 	return s.before, true
 }
 
+// named is the member of a name.
+func (s *fields) named(name string) *member {
+	m, ok := s.members[name]
+	if !ok {
+		m = &member{name: name, quoted: jsonscan.Quoted(name)}
+		s.members[name] = m
+	}
+	return m
+}
+
 // next goes behind the name of the nth member.
 func (s *fields) next(n int) *member {
 	if n < len(s.before) && s.scan.Skip(s.before[n].quoted) {
@@ -76,13 +88,10 @@ func (s *fields) next(n int) *member {
 	if escaped {
 		raw = jsonscan.Unescape(nil, raw)
 	}
-	m, ok := s.members[string(raw)]
-	if !ok {
-		name := string(raw)
-		m = &member{name: name, quoted: jsonscan.Quoted(name)}
-		s.members[name] = m
+	if m, ok := s.members[string(raw)]; ok {
+		return m
 	}
-	return m
+	return s.named(string(raw))
 }
 
 // typeOf is the column type that a value asks for; "" for null and for a number that no

@@ -22,7 +22,8 @@ func isPlainOwn(lower string) bool {
 }
 
 // infer finds the columns of new fields, in the order in which they come. A number with
-// any fraction in the commit makes a double; an object makes JSON text; otherwise the first type wins.
+// any fraction in the commit makes a double; an object makes JSON text; otherwise the first type wins, and
+// before all the one that a schema declares.
 func infer(have []table.Column, members map[string]*member, records []plainRecord) (all, adds []table.Column) {
 	taken := map[string]bool{}
 	for _, m := range members {
@@ -41,6 +42,9 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 				continue
 			}
 			t, doc := typeOf(&f.v)
+			if f.declared != "" {
+				t, doc = f.declared, ""
+			}
 			if t == "" {
 				continue
 			}
@@ -55,6 +59,7 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 				continue
 			}
 			switch c := &adds[f.added]; {
+			case f.declared != "":
 			case doc == jsonDoc && !isJSON(c):
 				c.Type, c.Doc = record.String, join(sourceDoc(f.name, c.Name), jsonDoc)
 			case t == record.Double && c.Type == record.Long:

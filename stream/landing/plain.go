@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
 )
 
@@ -32,6 +33,8 @@ type plainSink struct {
 	table   table.Table // nil until the first commit tells the columns
 	records []plainRecord
 	fields  fields
+	// declared is the schema whose types the fields have, as the header tells it.
+	declared string
 }
 
 type plainRecord struct {
@@ -64,10 +67,37 @@ func (s *plainSink) take(ctx context.Context, id table.Ident, columns []table.Co
 	return err
 }
 
-func (s *plainSink) add(_ context.Context, f *feed, r *record.Record) error {
+func (s *plainSink) add(ctx context.Context, f *feed, r *record.Record) error {
+	if err := s.declare(ctx, r); err != nil {
+		return err
+	}
 	one := plainRecord{partition: f.number, r: *r}
 	one.fields, one.object = s.fields.of(r.Value)
 	s.records = append(s.records, one)
+	return nil
+}
+
+// declare notes the types of a record's schema, if it has one.
+func (s *plainSink) declare(ctx context.Context, r *record.Record) error {
+	text, ok := r.Header(record.HeaderSchema)
+	if !ok || string(text) == s.declared {
+		return nil
+	}
+	id, err := number(r, record.HeaderSchema)
+	if err != nil {
+		return nil //nolint:nilerr // somebody else's header
+	}
+	schema, err := s.w.l.o.Schemas.Get(ctx, id)
+	if errors.Is(err, schemas.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range schema.Columns {
+		s.fields.named(c.Name).declared = c.Type
+	}
+	s.declared = string(text)
 	return nil
 }
 
@@ -160,4 +190,4 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 	return b.NewRecordBatch(), misfits, nil
 }
 
-func (s *plainSink) committed() { s.records, s.fields = nil, newFields() }
+func (s *plainSink) committed() { s.records, s.fields, s.declared = nil, newFields(), "" }
