@@ -39,3 +39,28 @@ func TestEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestTooMuch holds sums that their type cannot hold: the pipeline stops, and what its table has is as before.
+func TestTooMuch(t *testing.T) {
+	r := newChance(2)
+	s := r.source("s0", "TIMESTAMP", false, 1)
+	s.Partitions, s.Huge = 1, true
+	value, cell := `{"m":6000000000000000000000000000000000.0001,"b":9223372036854775807}`, Cell{SQL: "'6000000000000000000000000000000000.0001'::DECIMAL(38,4)"}
+	one := Rec{Stamp: 1, Value: &value, Cells: map[string]Cell{"m": cell, "b": {SQL: "9223372036854775807"}}}
+	s.Records = [][]Rec{{one, one}}
+	w := &World{Sources: []*Source{s}, Steps: []Step{{Count: 1, Pause: lull}, {Count: 1}}}
+	for i, call := range []string{"sum({m})", "sum({b})", "avg({m})"} {
+		c := &Case{Name: []string{"p00", "p01", "p02"}[i], Kind: "group", Legs: []Leg{{Source: 0}}, Group: true, Keys: []Item{{"{k}", "k"}}, Items: []Item{{call, "x"}}}
+		c.print(r, w.Sources)
+		w.Cases = append(w.Cases, c)
+	}
+	v := w.check(t.Context(), *flagKeep)
+	if !v.ok() {
+		t.Error(v)
+	}
+	for name, refused := range map[string]bool{"p00": true, "p01": false, "p02": false} {
+		if want := v.Wants[name]; want == nil || (want.refused != "") != refused {
+			t.Errorf("%s: the batch query is refused: %+v", name, want)
+		}
+	}
+}

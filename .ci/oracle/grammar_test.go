@@ -25,7 +25,12 @@ type Case struct {
 	Items  []Item // answers of a GROUP BY, or the columns of a projection
 	Having string
 	Outer  *Outer // groups the result again
+
+	Also []*Case `json:",omitempty"` // more sides of a UNION ALL, which give rows alike
 }
+
+// parts are the sides of a case, mostly itself alone.
+func (c *Case) parts() []*Case { return append([]*Case{c}, c.Also...) }
 
 // Leg reads a source; without Items as it is.
 type Leg struct {
@@ -81,6 +86,9 @@ func (c *Case) used() []string {
 	if c.Window != nil {
 		out = append(out, "ts")
 	}
+	for _, also := range c.Also {
+		out = append(out, also.used()...)
+	}
 	return out
 }
 
@@ -120,12 +128,21 @@ func clause(word, text string) string {
 
 // print renders the statement in one of the spellings.
 func (c *Case) print(r chance, sources []*Source) {
+	var bodies []string
+	for _, part := range c.parts() {
+		bodies = append(bodies, part.body(r, sources))
+	}
+	c.Statement = c.around(r, strings.Join(bodies, " UNION ALL "))
+}
+
+// body is the SELECT.
+func (c *Case) body(r chance, sources []*Source) string {
 	flink := r.percent(50)
-	with, from := "", sources[c.Legs[0].Source].Name
+	with, from := "", sources[c.Legs[0].Source].from()
 	if len(c.Legs) > 1 || c.Legs[0].Items != nil {
 		var sides []string
 		for _, l := range c.Legs {
-			sides = append(sides, "SELECT "+printed(l.Items)+" FROM "+sources[l.Source].Name+clause("WHERE", l.Where))
+			sides = append(sides, "SELECT "+printed(l.Items)+" FROM "+sources[l.Source].from()+clause("WHERE", l.Where))
 		}
 		if union := strings.Join(sides, " UNION ALL "); c.Window != nil || r.percent(30) {
 			with, from = "WITH u AS ("+union+") ", "u"
@@ -157,7 +174,7 @@ func (c *Case) print(r chance, sources []*Source) {
 	if o := c.Outer; o != nil {
 		body = "SELECT " + printed(o.selected()) + " FROM (" + body + ") AS q GROUP BY " + exprs(o.Keys)
 	}
-	c.Statement = c.around(r, with+body)
+	return with + body
 }
 
 // pipeline is its name.
@@ -218,6 +235,20 @@ func (w *Window) print(r chance, from string, flink bool) string {
 // batch is the query over rows: "src0" … have the sources' rows as the case sees them, "win0" … those of
 // windows, with lateness. It gives the result; late gives the late rows.
 func (c *Case) batch() (result, late string) {
+	first := 0
+	var results, lates []string
+	for _, part := range c.parts() {
+		one, late := part.query(first)
+		first += len(part.Legs)
+		if results = append(results, one); late != "" {
+			lates = append(lates, late)
+		}
+	}
+	return strings.Join(results, " UNION ALL "), strings.Join(lates, " UNION ")
+}
+
+// query is that of one part, whose first leg has this number.
+func (c *Case) query(first int) (result, late string) {
 	kind := "src"
 	if c.Window != nil {
 		kind = "win"
@@ -232,7 +263,7 @@ func (c *Case) batch() (result, late string) {
 		if l.Items != nil {
 			items = printed(l.Items) + hidden
 		}
-		sides = append(sides, fmt.Sprintf("SELECT %s FROM %s%d%s", items, kind, i, clause("WHERE", l.Where)))
+		sides = append(sides, fmt.Sprintf("SELECT %s FROM %s%d%s", items, kind, first+i, clause("WHERE", l.Where)))
 	}
 	from := "(" + strings.Join(sides, " UNION ALL ") + ")"
 	where := clause("WHERE", c.Where)

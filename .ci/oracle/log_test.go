@@ -5,6 +5,7 @@ package oracle_test
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ var valueColumns = []Column{
 	{"a", "INTEGER"},
 	{"b", "BIGINT"},
 	{"d", "DECIMAL(12,3)"},
+	{"m", "DECIMAL(38,4)"},
 	{"f", "DOUBLE"},
 	{"s", "VARCHAR"},
 	{"t", "BOOLEAN"},
@@ -39,8 +41,12 @@ func (r chance) percent(n int) bool { return r.IntN(100) < n }
 
 func pick[T any](r chance, of ...T) T { return of[r.IntN(len(of))] }
 
-// cell makes a value of a column: how it stands in the JSON, and what it is.
-func (r chance) cell(c Column, keyed bool) (text string, out Cell) {
+// strange are floats that are no numbers; in JSON they are texts.
+var strange = []string{"NaN", "Infinity", "-Infinity"}
+
+// cell makes a value of a column: how it stands in the JSON, and what it is. Of a huge source some are at the ends of
+// their type.
+func (r chance) cell(c Column, huge bool) (text string, out Cell) {
 	if r.percent(8) {
 		return "null", Cell{SQL: "NULL"}
 	}
@@ -65,7 +71,10 @@ func (r chance) cell(c Column, keyed bool) (text string, out Cell) {
 		return r.whole(r.IntN(200) - 50)
 	case "b":
 		n := r.IntN(2000) - 700
-		if r.percent(5) {
+		if huge && r.percent(8) {
+			n = pick(r, math.MaxInt64, math.MinInt64, math.MaxInt64-1)
+		}
+		if r.percent(5) && !huge {
 			return fmt.Sprint(n * 1_000_000_007), Cell{SQL: fmt.Sprintf("%d::BIGINT", n*1_000_000_007)}
 		}
 		return r.whole(n)
@@ -73,10 +82,24 @@ func (r chance) cell(c Column, keyed bool) (text string, out Cell) {
 		return r.decimal(r.IntN(4)*25-25, 2, c.Type)
 	case "d":
 		return r.decimal(r.IntN(20000)-5000, 3, c.Type)
+	case "m":
+		whole, rest := r.IntN(100)-30, r.IntN(10_000)
+		if text = fmt.Sprintf("%d.%04d", whole, rest); huge && r.percent(8) {
+			text = pick(r, "", "-") + pick(r, "9999999999999999999999999999999999.9999", "6000000000000000000000000000000000.0001", "1000000000000000000000000000000000.0")
+		}
+		return pick(r, `"`+text+`"`, text), Cell{SQL: "'" + text + "'::DECIMAL(38,4)"}
 	case "e":
+		if r.percent(12) {
+			v := pick(r, strange...)
+			return `"` + v + `"`, Cell{SQL: fmt.Sprintf("'%s'::DOUBLE", v)}
+		}
 		v := pick(r, "0.5", "-1.25", "3", "0", "-0.0", "1e300", "0.1")
 		return v, Cell{SQL: fmt.Sprintf("'%s'::DOUBLE", v)}
 	case "f":
+		if r.percent(2) {
+			v := pick(r, strange...)
+			return `"` + v + `"`, Cell{SQL: fmt.Sprintf("'%s'::DOUBLE", v)}
+		}
 		v := fmt.Sprint(float64(r.IntN(4000)-1000) / 8)
 		if r.percent(10) {
 			v = fmt.Sprintf("%d.%03d", r.IntN(50), r.IntN(1000))
@@ -86,7 +109,6 @@ func (r chance) cell(c Column, keyed bool) (text string, out Cell) {
 		v := pick(r, "true", "false")
 		return v, Cell{SQL: v}
 	}
-	_ = keyed
 	panic(c.Name)
 }
 
@@ -169,7 +191,7 @@ func (r chance) time(micros int64, typ string, keyed bool) (string, Cell) {
 
 // source makes a source with its log.
 func (r chance) source(name, timeType string, keyed bool, records int) *Source {
-	s := &Source{Name: name, Partitions: int32(1 + r.IntN(3)), Columns: append(append([]Column{}, valueColumns...), Column{"ts", timeType})} //nolint:gosec // few
+	s := &Source{Name: name, Huge: r.percent(15), Partitions: int32(1 + r.IntN(3)), Columns: append(append([]Column{}, valueColumns...), Column{"ts", timeType})} //nolint:gosec // few
 	if keyed {
 		s.Columns = append(append([]Column{}, keyColumns...), s.Columns...)
 		if s.Key = []string{"id"}; r.percent(50) {
@@ -262,7 +284,7 @@ func (l *log) object(rec *Rec, columns []Column, at int64, keyed bool) string {
 				text, cell = `"noon"`, Cell{Bad: true}
 			}
 		default:
-			text, cell = l.cell(c, keyed)
+			text, cell = l.cell(c, l.s.Huge)
 		}
 		members = append(members, quote(c.Name, l.percent(2))+":"+text)
 		rec.Cells[c.Name] = cell
@@ -280,14 +302,20 @@ func (l *log) object(rec *Rec, columns []Column, at int64, keyed bool) string {
 
 // change makes a change event of a keyed row.
 func (l *log) change(rec Rec, at int64) {
-	id, sub := l.IntN(25), pick(l.chance, "x", "ü", "")
-	if l.percent(30) {
-		id = 7 // the hot key
+	id, sub := fmt.Sprint(l.IntN(25)), fmt.Sprintf("%q", pick(l.chance, "x", "ü", ""))
+	switch {
+	case l.percent(30):
+		id = "7" // the hot key
+	case l.percent(6): // a null key is a key like another
+		id = "null"
 	}
-	key := fmt.Sprintf(`{"id":%d}`, id)
-	text := fmt.Sprintf(`"id":%d,"sub":%q`, id, sub)
+	if l.percent(10) {
+		sub = "null"
+	}
+	key := fmt.Sprintf(`{"id":%s}`, id)
+	text := fmt.Sprintf(`"id":%s,"sub":%s`, id, sub)
 	if len(l.s.Key) == 2 {
-		key = fmt.Sprintf(`{"id":%d,"sub":%q}`, id, sub)
+		key = fmt.Sprintf(`{"id":%s,"sub":%s}`, id, sub)
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key))
@@ -299,7 +327,7 @@ func (l *log) change(rec Rec, at int64) {
 		row += ","
 	}
 	row += body[1:]
-	rec.Cells["id"], rec.Cells["sub"] = Cell{SQL: fmt.Sprint(id)}, sqlText(sub)
+	rec.Cells["id"], rec.Cells["sub"] = Cell{SQL: id}, Cell{SQL: strings.ReplaceAll(sub, `"`, "'")}
 	op, value := pick(l.chance, "c", "u", "r"), ""
 	switch gone := l.exists[key] && l.percent(30); {
 	case gone:
@@ -356,19 +384,22 @@ func (r chance) declared(s *Source) string {
 		}
 		parts = append(parts, mark)
 	}
-	wait := fmt.Sprintf("%dms", timeout.Milliseconds())
+	wait, policy := fmt.Sprintf("%dms", timeout.Milliseconds()), ""
+	if r.percent(20) {
+		policy = "late_policy = 'partition', "
+	}
 	if flink {
 		format := "json"
 		if len(s.Key) > 0 {
 			format = "debezium-json"
 		}
-		return fmt.Sprintf("CREATE TABLE %s (%s) WITH ('connector' = 'kafka', 'topic' = '%s', 'format' = '%s', 'scan.startup.mode' = 'earliest-offset', 'scan.watermark.idle-timeout' = '%s', 'flush_timeout' = '%s')",
-			s.Name, strings.Join(parts, ", "), s.Name, format, wait, wait)
+		return fmt.Sprintf("CREATE TABLE %s (%s) WITH ('connector' = 'kafka', 'topic' = '%s', 'format' = '%s', 'scan.startup.mode' = 'earliest-offset', 'scan.watermark.idle-timeout' = '%s', %s'flush_timeout' = '%s')",
+			s.Name, strings.Join(parts, ", "), s.Name, format, wait, strings.Replace(policy, "late_policy", "'late_policy'", 1), wait)
 	}
 	format := "PLAIN"
 	if len(s.Key) > 0 {
 		format = "DEBEZIUM"
 	}
-	return fmt.Sprintf("CREATE SOURCE %s (%s) WITH (connector = 'kafka', topic = '%s', idle_timeout = '%s', flush_timeout = '%s') FORMAT %s ENCODE JSON",
-		s.Name, strings.Join(parts, ", "), s.Name, wait, wait, format)
+	return fmt.Sprintf("CREATE SOURCE %s (%s) WITH (connector = 'kafka', topic = '%s', %sidle_timeout = '%s', flush_timeout = '%s') FORMAT %s ENCODE JSON",
+		s.Name, strings.Join(parts, ", "), s.Name, policy, wait, wait, format)
 }

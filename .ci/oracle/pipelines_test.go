@@ -9,7 +9,7 @@ import (
 
 // kinds are the operators that cases are for.
 var kinds = []string{
-	"project", "union", "rows in windows", "tumble", "hop", "windows of a union", "windows again", "updating windows",
+	"project", "union", "rows in windows", "tumble", "hop", "windows of a union", "windows again", "several windows", "updating windows",
 	"group", "group by rows", "everything", "keyed everything", "keyed", "keyed group", "keyed group by rows", "keyed union", "windows of a changelog", "group twice",
 }
 
@@ -21,7 +21,7 @@ var conditions = []string{
 
 // scalars are for projections; all of a group have one type.
 var scalars = []string{
-	"{a} + {b}", "{a} % 7", "abs({b})", "coalesce({a}, 0)", "CASE WHEN {t} THEN {a} ELSE {b} END", "upper({s})", "substr({s}, 1, 2)", "{s} || '/' || {k}",
+	"TRY({a} + {b})", "{a} % 7", "abs({a})", "coalesce({a}, 0)", "CASE WHEN {t} THEN {a} ELSE {b} END", "upper({s})", "substr({s}, 1, 2)", "{s} || '/' || {k}",
 	"nullif({a}, 3)", "greatest({a}, {b})", "date_trunc('minute', {ts})", "hour({ts})", "CAST({a} AS VARCHAR)", "{a} / 4", "{d} * 2", "round({f}, 2)", "md5({s})",
 	"{t} AND {a} > 0", "CAST({d} AS DOUBLE)", "length({k})", "{h} + {d}", "epoch_ms({ts})", "concat({k}, {g})",
 }
@@ -34,9 +34,10 @@ var groupings = []Item{
 // merged are aggregates that partial answers can be put together of; whole are those that need the rows, over a
 // changelog at least.
 var (
-	merged  = []string{"count(*)", "count({a})", "sum({a})", "sum({b})", "sum({d})", "avg({a})", "avg({d})", "count({s})", "sum({a} + 1)", "count(*) FILTER (WHERE {t})", "sum({b}) FILTER (WHERE {a} > 0)"}
+	merged  = []string{"count(*)", "count({a})", "sum({a})", "sum({b})", "sum({d})", "avg({a})", "avg({d})", "count({s})", "sum({a} + 1)", "sum({m})", "count({e})", "count(*) FILTER (WHERE {t})", "sum({b}) FILTER (WHERE {a} > 0)"}
 	highs   = []string{"min({a})", "max({b})", "min({s})", "max({d})", "max({ts})", "min({f})", "bool_and({t})", "bool_or({t})", "sum({f})", "avg({f})", "max({k}) FILTER (WHERE {a} < 50)"}
 	whole   = []string{"median({a})", "median({f})", "count(DISTINCT {k})", "count(DISTINCT {a})", "sum(DISTINCT {a})", "median({d})", "count(DISTINCT {s}) FILTER (WHERE {t})", "avg(DISTINCT {b})"}
+	floats  = []string{"sum({f})", "avg({f})", "sum({m})", "avg({m})", "max({e})", "min({e})"}
 	havings = []string{"count(*) > 1", "sum({a}) > 0", "count(*) % 2 = 1", "max({a}) > 20"}
 )
 
@@ -112,7 +113,7 @@ func (m maker) window(hop bool) *Window {
 		w.Size = 2500 * time.Millisecond
 	}
 	if hop {
-		w.Slide = pick(m.chance, w.Size/5, w.Size/2, w.Size*2/5, w.Size*3/5).Truncate(100 * time.Millisecond)
+		w.Slide = pick(m.chance, w.Size/5, w.Size/2, w.Size*2/5, w.Size*3/5, w.Size/3, w.Size*3/2).Truncate(100 * time.Millisecond)
 	}
 	if m.percent(25) {
 		w.Shift = time.Duration(pick(m.chance, 1, 3, -2, 11)) * time.Second
@@ -136,7 +137,7 @@ func (m maker) make(kind string, number int) *Case {
 	switch kind {
 	case "project", "union", "rows in windows":
 		ok = m.linear(c)
-	case "tumble", "hop", "windows of a union", "windows again", "updating windows":
+	case "tumble", "hop", "windows of a union", "windows again", "several windows", "updating windows":
 		ok = m.windows(c)
 	case "group", "group by rows":
 		if ok = len(m.streams) > 0; ok {
@@ -195,6 +196,13 @@ func (m maker) windows(c *Case) bool {
 		c.Items = m.calls(whole, highs, merged)
 	}
 	switch c.Kind {
+	case "several windows": // of one source, in one statement
+		c.Keys, c.Items = append(m.keys(1), Item{"{window_end}", "window_end"}), []Item{{"count(*)", "n"}, {"sum({a})", "x0"}}
+		for range 1 + m.IntN(2) {
+			also := *c
+			also.Also, also.Window, also.Where = nil, m.window(m.percent(50)), m.condition(30)
+			c.Also = append(c.Also, &also)
+		}
 	case "windows of a union":
 		c.Legs = []Leg{m.leg(m.stream()), m.leg(m.stream())}
 	case "windows again":
@@ -216,7 +224,7 @@ func (m maker) windows(c *Case) bool {
 func (m maker) changes(c *Case) {
 	source := m.changelog()
 	c.Legs, c.Keys = []Leg{{Source: source}}, m.keys(3)
-	c.Items = m.calls(merged)
+	c.Items = m.calls(merged, merged, floats)
 	switch c.Kind {
 	case "keyed":
 		c.Group, c.Having = false, ""

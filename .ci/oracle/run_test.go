@@ -40,7 +40,7 @@ func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (
 	answer := filepath.Join(dir, "answer.json")
 	for n := 1; ; n++ {
 		_ = os.Remove(answer)
-		env := []string{childDir + "=" + dir}
+		env := []string{childDir + "=" + dir, "TARN_PLANT=" + w.Plant}
 		var kill Kill
 		if len(kills) > 0 {
 			kill, kills = kills[0], kills[1:]
@@ -145,6 +145,12 @@ func (w *World) compare(ctx context.Context, a *Answer, v *Verdict) (unsettled b
 			return false, fmt.Errorf("%s: %w\n%s", c.Name, err, c.Statement)
 		}
 		v.Wants[c.Name] = want
+		if stopped := a.Stopped[c.Name]; stopped != "" || want.refused != "" {
+			if stopped == "" || !w.huge(c) || !strings.Contains(stopped, "cannot compute") {
+				v.Failures[c.Name] = fmt.Sprintf("%s (%s) is %q, the batch query %q\n%s", c.Name, c.Kind, stopped, want.refused, c.Statement)
+			}
+			continue
+		}
 		var wrong []string
 		if want.unsettled != "" {
 			unsettled = true

@@ -14,11 +14,14 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"tarn/embedded/record"
 )
 
 // World is a log with pipelines over it. It is kept as JSON: for the process that runs it, and as a fixture.
 type World struct {
 	Seed    uint64
+	Plant   string `json:",omitempty"` // the fault that is made on purpose, in a build that has any
 	Sources []*Source
 	Cases   []*Case
 	Steps   []Step
@@ -29,10 +32,21 @@ type World struct {
 type Source struct {
 	Name, Declared string
 	Partitions     int32
+	Huge           bool     `json:",omitempty"` // it has values that no sum of which may fit
 	Key            []string // of a changelog of change events
+	Mirror         bool     `json:",omitempty"` // it is read as a table of silver, which landing keeps
+	Ahead          int      `json:",omitempty"` // how many of a mirror's records are there before the pipelines
 	Delay          time.Duration
 	Columns        []Column
 	Records        [][]Rec // by partition, in order of offsets
+}
+
+// from is its name in a FROM.
+func (s *Source) from() string {
+	if s.Mirror {
+		return "silver." + s.Name
+	}
+	return s.Name
 }
 
 // Column has DuckDB's type.
@@ -46,6 +60,8 @@ type Rec struct {
 	Junk  bool            // it is no record of the format at all
 	None  bool            // it has no row
 	Gone  bool            // it takes the row of its key out
+	Gen   int64           `json:",omitempty"` // of a mirror: the snapshot that it is of, or came after
+	Mark  record.MarkKind `json:",omitempty"` // it is no record but begins or ends a snapshot
 	Cells map[string]Cell `json:",omitempty"` // what is not here is null
 }
 
@@ -94,6 +110,9 @@ func readWorld(path string) (*World, error) {
 	return w, json.Unmarshal(text, w)
 }
 
+// lull is a pause in which partitions go idle.
+const lull = timeout + 3*pulse
+
 // steps cut the logs into batches, in one order for all.
 func (r chance) steps(sources []*Source) (out []Step) {
 	type feed struct{ source, partition, left int }
@@ -112,7 +131,7 @@ func (r chance) steps(sources []*Source) (out []Step) {
 		s := Step{Source: f.source, Partition: int32(f.partition), Count: n} //nolint:gosec // few
 		switch {
 		case r.percent(6):
-			s.Pause = timeout + 3*pulse // partitions go idle meanwhile
+			s.Pause = lull
 		case r.percent(40):
 			s.Pause = time.Duration(r.IntN(120)) * time.Millisecond
 		}
@@ -132,7 +151,12 @@ func newWorld(seed uint64, wanted []string) *World {
 	typ := pick(r, "TIMESTAMP", "TIMESTAMPTZ")
 	for i := range 4 {
 		keyed := i >= 2
-		w.Sources = append(w.Sources, r.source(fmt.Sprintf("s%d", i), typ, keyed, 40+r.IntN(200)))
+		name, records := fmt.Sprintf("s%d", i), 40+r.IntN(200)
+		if i == 3 && r.percent(60) {
+			w.Sources = append(w.Sources, r.mirror(name, typ, records))
+		} else {
+			w.Sources = append(w.Sources, r.source(name, typ, keyed, records))
+		}
 		if keyed {
 			m.logs = append(m.logs, i)
 		} else {
@@ -157,7 +181,7 @@ var doomed = [][]string{
 	{"group by rows", "keyed group by rows"},
 	{"everything", "keyed everything"},
 	{"tumble"},
-	{"hop", "windows of a union"},
+	{"hop", "windows of a union", "several windows"},
 	{"keyed"},
 	{"keyed group", "keyed union", "group twice", "group"},
 	{"project", "rows in windows"},

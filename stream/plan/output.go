@@ -72,6 +72,9 @@ func (c *compiler) output(q *sqltext.Query, r *relation) error {
 		if cast != t.typ {
 			text = "CAST(" + text + " AS " + cast + ")"
 		}
+		if strings.HasPrefix(cast, "DECIMAL(38,") { // DuckDB adds up to 39 digits, and holds the result against none before it is added to
+			text += " + 0::" + cast
+		}
 		items = append(items, text+" AS "+duck.Ident(t.name))
 	}
 	c.plan.Append, c.plan.Reads = !r.changes, r.reads
