@@ -25,8 +25,14 @@ CREATE MATERIALIZED VIEW grouped AS SELECT auction % 500 AS a, count(*) AS n, su
 // pipelineHouse is a house whose log has so many events of a seed, and whose project has statements.
 func pipelineHouse(t *testing.T, statements string, events int, seed int64) *proof.House {
 	t.Helper()
+	return pipelineHouseOn(t, t.TempDir(), statements, events, seed)
+}
+
+// pipelineHouseOn is a pipelineHouse whose data are on a disk.
+func pipelineHouseOn(t *testing.T, disk, statements string, events int, seed int64) *proof.House {
+	t.Helper()
 	dir := t.TempDir()
-	data, project := filepath.Join(dir, "data"), filepath.Join(dir, "project")
+	data, project := filepath.Join(disk, "data"), filepath.Join(dir, "project")
 	must(t, os.MkdirAll(filepath.Join(project, "sql"), 0o755))
 	must(t, os.WriteFile(filepath.Join(project, "sql", "pipelines.sql"), []byte(statements), 0o600))
 	_, err := nexmark.Fill{Data: data, Events: events, Seed: seed}.Run(t.Context())

@@ -158,6 +158,21 @@ func (p *Process) Ended() bool {
 	}
 }
 
+// Stopped tells whether every thread of the process stands still, as SIGSTOP has it.
+func (p *Process) Stopped() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if _, state, _ := strings.Cut(string(stat), ") "); err == nil && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
+}
+
 // Killed tells whether a process that has ended did so by kill -9, its own or another's.
 func (p *Process) Killed() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)

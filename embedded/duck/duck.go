@@ -13,8 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"

@@ -13,7 +13,8 @@ import (
 // with SIGKILL when it reaches point name for the n-th time; with name@whose:n, when
 // whose reaches it. With
 // TARN_CRASH_LOG=file it first appends "name" to that file, so that a proof can
-// tell a run that hit its point from one that did not. In production both are
+// tell a run that hit its point from one that did not. With TARN_CRASH_STOP=1 it stops itself
+// there with SIGSTOP, and goes on with SIGCONT. In production all are
 // unset and a point costs one comparison.
 var armed = arm(os.Getenv("TARN_CRASH"))
 
@@ -52,6 +53,10 @@ func PointOf(name, of string) {
 			_ = f.Sync()
 			_ = f.Close()
 		}
+	}
+	if os.Getenv("TARN_CRASH_STOP") != "" {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // SIGKILL is on its way; do not run one line more
