@@ -335,7 +335,10 @@ func TestPoison(t *testing.T) {
 		`1/2 {"station":"b","level":"?","ts":"2026-01-01T00:00:02"}: Conversion Error: Coul`, "0/4 junk: the value is no JSON o"
 	low := `0/3 {"station":"none","level":"low","ts":"2026-01-01T00:00:04"}: Conversion Error: Coul`
 	want := []string{high, high, low, junk, junk, far, far, what, what}
-	told := func() (bool, string) { got := s.letters("reading"); return slices.Equal(got, want), fmt.Sprintf("%q", got) }
+	told := func() (bool, string) {
+		got := s.letters("reading")
+		return slices.Equal(got, want), fmt.Sprintf("%q", got)
+	}
 	s.wait(told)
 
 	// Whoever begins anew tells nothing twice, and goes on. For the windows, which were flushed, what comes is late.

@@ -35,7 +35,7 @@ var operators = []string{
 // checkHints are what to write instead of the others.
 var checkHints = map[string][2]string{
 	"WINDOW":               {"OVER", "take aggregates with GROUP BY, over TUMBLE or HOP where they are of a time"},
-	"SUBQUERY":             {"a subquery in an expression", "write it as a JOIN, or in FROM"},
+	"SUBQUERY":             {"a subquery in an expression", "a subquery may stand in FROM; what belongs to a row of another source is asked for in a query over the results"},
 	"STAR":                 {"* in an expression", "list the columns"},
 	"POSITIONAL_REFERENCE": {"#1", "write the column's name"},
 	"COLLATE":              {"COLLATE", "compare lower(…) or strip_accents(…)"},

@@ -1,8 +1,6 @@
 package sqltext
 
-import (
-	"strings"
-)
+import "strings"
 
 // Continuous is a statement that runs for ever:
 //
@@ -54,20 +52,8 @@ func ParseContinuous(statement string) (Continuous, error) {
 
 // otherHead refuses a statement of another kind, and says which one is meant.
 func (r *Reader) otherHead() error {
-	for _, form := range []struct {
-		words []string
-		hint  string
-	}{
-		{[]string{"CREATE", "OR", "REPLACE"}, "write ALTER PIPELINE name AS SELECT …, which builds the new one beside the old"},
-		{[]string{"ALTER", "MATERIALIZED", "VIEW"}, "write ALTER PIPELINE name AS SELECT …"},
-		{[]string{"CREATE", "SINK"}, "write CREATE PIPELINE name INTO table AS SELECT …"},
-		{[]string{"INSERT", "OVERWRITE"}, "write INSERT INTO table SELECT …"},
-	} {
-		words := strings.Join(form.words, " ")
-		if r.Take(form.words...) {
-			r.at = 0
-			return r.wrong(form.hint, "a pipeline does not begin with %s", words)
-		}
+	if err := Foreign(r.text); err != nil {
+		return err
 	}
 	return r.Fault("CREATE MATERIALIZED VIEW, CREATE PIPELINE, ALTER PIPELINE or INSERT INTO")
 }
@@ -165,7 +151,7 @@ func begins(t Token) bool {
 func (r *Reader) body(c *Continuous) error {
 	switch t := r.Peek(); {
 	case t.Is("VALUES"):
-		return r.wrong("write a SELECT that reads a source or a table", "a pipeline cannot read VALUES")
+		return r.wrong("write a SELECT; rows by hand go to a topic, by POST /ingest/topic, and from there through a pipeline", "a pipeline cannot read VALUES")
 	case !begins(t):
 		return r.Fault("a SELECT")
 	}

@@ -109,7 +109,7 @@ func (c *converter) union(node *tree, in *withs, distinct bool) (*Query, error) 
 	case kind != "UNION":
 		return nil, c.refuseAt(at, "write it as a join or as a condition", "a pipeline cannot use %s", kind)
 	case !node.get("setop_all").yes() || distinct:
-		return nil, c.refuseAt(at, "write UNION ALL, and SELECT DISTINCT around it where rows may be equal", "a pipeline cannot use UNION without ALL")
+		return nil, c.refuseAt(at, "write UNION ALL, and GROUP BY ALL around it where rows may be equal", "a pipeline cannot use UNION without ALL")
 	case !neutralBut(node, "cte_map", "modifiers", "setop_type", "setop_all", "left", "right", "children"):
 		return nil, c.refuseAt(at, hintOther, "this UNION cannot be used in a pipeline")
 	}

@@ -33,7 +33,8 @@ var elsewhere = map[string]string{
 	"unix_timestamp": "write epoch(time), in seconds, or epoch_ms(time)", "from_unixtime": "write to_timestamp(seconds)",
 	"to_timestamp_ltz": "write to_timestamp(seconds)", "date_format": "write strftime(time, '%Y-%m-%d')", "to_char": "write strftime(time, '%Y-%m-%d')",
 	"to_date": "write text::DATE, or strptime(text, '%Y-%m-%d')", "split_index": "write split_part(text, separator, n), which counts from 1",
-	"charindex": "write strpos(text, part)", "proctime": hintClock,
+	"charindex": "write strpos(text, part)", "proctime": hintClock, "mz_now": hintClock, "sysdate": hintClock, "getdate": hintClock, "localtimestamp": hintClock,
+	"nvl": "write coalesce(a, b)", "isnull": "write coalesce(a, b)", "nvl2": "write CASE WHEN a IS NULL THEN c ELSE b END", "iff": "write if(condition, a, b)",
 }
 
 // functionHint is what to do about a function that may not be called.

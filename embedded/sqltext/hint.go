@@ -1,6 +1,10 @@
 package sqltext
 
-import "tarn/embedded/fault"
+import (
+	"slices"
+
+	"tarn/embedded/fault"
+)
 
 // DeepMessage begins what DuckDB says of expressions that are nested too deeply.
 const DeepMessage = "Max expression depth limit"
@@ -32,12 +36,20 @@ func syntaxHint(source string, at int) string {
 			return "an alias goes before AT, as in FROM silver.calls c AT (…)"
 		}
 		before := tokens[i-1]
+		for _, word := range []Token{before, t} {
+			if slices.ContainsFunc(namesToo, word.Is) {
+				return "if " + word.Text + ` is the name of a column, write it in double quotes: "` + word.Text + `"`
+			}
+		}
 		if keyword := Nearest(before.Text, clauses); before.Kind == Word && keyword != "" && !before.Is(keyword) {
 			return "did you mean " + keyword + " instead of " + before.Text + "?"
 		}
 	}
 	return plain
 }
+
+// namesToo are words of SQL that tables often have for columns.
+var namesToo = []string{"AT", "ORDER", "GROUP", "USER", "TABLE", "COLUMN", "DEFAULT", "CHECK", "DESC", "END", "LIMIT", "OFFSET", "REFERENCES", "WINDOW", "PRIMARY"}
 
 // clauses are the words that a slip in typing most often hits: what follows one that is
 // misspelled is where the error is found.

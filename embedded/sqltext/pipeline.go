@@ -4,7 +4,6 @@ package sqltext
 
 import (
 	"context"
-	"strings"
 
 	"tarn/embedded/fault"
 )
@@ -104,24 +103,4 @@ func (p *Parser) reread(ctx context.Context, out string) (string, error) {
 		return "", err
 	}
 	return p.expression(ctx, items[0].appendTo(nil))
-}
-
-// foreign refuses what no parser at hand knows, before it says less of it, and what changes
-// an answer from within a comment.
-func foreign(source string, tokens []Token) error {
-	end := 0
-	for i, t := range tokens {
-		if hint := strings.Index(source[end:t.Offset], "/*+"); hint >= 0 && strings.Contains(strings.ToUpper(source[end:t.Offset]), "OPTIONS") {
-			return At(fault.New(fault.Invalid, "a pipeline cannot change the options of a source", "write them where the source is declared"), source, end+hint)
-		}
-		end = t.Offset + len(t.Text)
-		next := func(word string) bool { return i+1 < len(tokens) && tokens[i+1].Is(word) }
-		switch {
-		case t.Is("FOR") && next("SYSTEM_TIME"):
-			return At(fault.New(fault.Invalid, "a pipeline cannot use FOR SYSTEM_TIME AS OF", "join the table as it is: JOIN … ON"), source, t.Offset)
-		case t.Is("MATCH_RECOGNIZE") && next("("):
-			return At(fault.New(fault.Invalid, "a pipeline cannot use MATCH_RECOGNIZE", "take aggregates over TUMBLE or HOP"), source, t.Offset)
-		}
-	}
-	return nil
 }

@@ -57,6 +57,9 @@ func ParseStream(statement string) (Stream, error) {
 	if s.Name, err = in.Table(); err != nil {
 		return s, err
 	}
+	if in.Peek().Is("AS") {
+		return s, in.wrong(hintView, "a table cannot be made of a query once and for all")
+	}
 	if err := in.declaration(&s); err != nil {
 		return s, err
 	}
@@ -219,6 +222,8 @@ func (d *declared) column() error {
 	d.stream.Columns = append(d.stream.Columns, StreamColumn{t.Name(), kind, t.Offset})
 	for {
 		switch {
+		case d.Peek().Is("UNSIGNED"):
+			return d.wrong("leave it out; what does not fit a BIGINT fits a DECIMAL(20, 0)", "a column cannot be UNSIGNED")
 		case d.Take("NOT", "NULL"), d.Take("NULL"):
 		case d.Take("COMMENT"):
 			if d.Next().Kind != String {

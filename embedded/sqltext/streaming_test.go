@@ -168,7 +168,7 @@ func TestParseContinuous(t *testing.T) {
 	}
 	for _, r := range []refusal{
 		{"«»CREATE OR REPLACE MATERIALIZED VIEW x AS SELECT 1", "CREATE OR REPLACE", "ALTER PIPELINE"},
-		{"«»CREATE SINK x INTO t AS SELECT 1", "CREATE SINK", "CREATE PIPELINE"},
+		{"«»CREATE SINK x INTO t AS SELECT 1", "CREATE SINK", "gold is the sink"},
 		{"«»SELECT 1", "INSERT INTO", "INSERT INTO"},
 		{"INSERT INTO t «»VALUES (1)", "VALUES", "SELECT"},
 		{"INSERT INTO t«»", "SELECT", "SELECT"},

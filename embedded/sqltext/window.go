@@ -244,7 +244,7 @@ func ParseInterval(text string) (time.Duration, bool) {
 // windowHint says what to do about other window functions.
 func windowHint(name string) string {
 	switch name = strings.ToUpper(name); {
-	case name == "CUMULATE", name == "SESSION":
+	case name == "CUMULATE", name == "SESSION", name == "TUMBLING", name == "HOPPING", name == "SLIDE", name == "SLIDING", name == "WINDOW", name == "TUMBLE_WINDOW", name == "TIME_WINDOW":
 		return "write TUMBLE(table, column, size) or HOP(table, column, slide, size)"
 	case strings.HasPrefix(name, "TUMBLE"), strings.HasPrefix(name, "HOP"), strings.HasPrefix(name, "SESSION_"):
 		return "write it in FROM, such as FROM TUMBLE(table, column, INTERVAL '10' SECOND), and group by window_start, window_end"

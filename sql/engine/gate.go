@@ -29,7 +29,7 @@ const (
 	executingMax   = 2           // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
 	waitingMax     = 64          // statements that wait for a turn; more are refused
 	aloneWait      = time.Minute // that a statement which lacked memory waits for the others to end
-	verbsMax       = 4           // leading words that name a command: CREATE OR REPLACE VIEW
+	verbsMax       = 5           // leading words that name a command: CREATE OR REPLACE MATERIALIZED VIEW
 	defaultRowsMax = 1_000_000
 	defaultTimeout = 5 * time.Minute
 	// executeTimeout is of ALTER TABLE … EXECUTE, which rewrites what a query only reads.

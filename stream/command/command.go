@@ -332,7 +332,9 @@ func (p *Pipelines) find(t sqltext.Table) (pipeline.Definition, error) {
 	var found []pipeline.Definition
 	var names []string
 	for _, d := range p.defs {
-		names = append(names, d.Name)
+		if names = append(names, d.Name); t.Schema == "" {
+			names = append(names, d.Into.Name)
+		}
 		if d.Name == name {
 			return d, nil
 		}

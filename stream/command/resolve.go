@@ -60,7 +60,22 @@ func (n *names) resolve(ctx context.Context, t sqltext.Table) (*plan.Source, err
 			return source, err
 		}
 	}
+	if name, ok := n.p.fills(t); ok {
+		return nil, fault.Newf(fault.Invalid, "put the SELECT of "+name+" into FROM, in parentheses; or ask both in a query or a CREATE VIEW", "%s is the table of a pipeline, which another pipeline cannot read", t)
+	}
 	return nil, n.unknown(ctx, t)
+}
+
+// fills finds the pipeline that fills the table of a name.
+func (p *Pipelines) fills(t sqltext.Table) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.defs {
+		if strings.EqualFold(d.Into.Name, t.Name) && (t.Schema == "" || strings.EqualFold(d.Into.Namespace, t.Schema)) {
+			return d.Name, true
+		}
+	}
+	return "", false
 }
 
 func (n *names) unknown(ctx context.Context, t sqltext.Table) error {

@@ -34,6 +34,9 @@ func (p *Pipelines) Commands() []pipeline.Command {
 			"SHOW PIPELINES", "SHOW SOURCES", "PAUSE PIPELINE", "RESUME PIPELINE", "DROP PIPELINE", "DROP MATERIALIZED VIEW", "DROP SOURCE",
 			"DESCRIBE PIPELINE", "DESC PIPELINE", "DESCRIBE SOURCE", "DESC SOURCE",
 		}, Run: p.command},
+		{Verbs: sqltext.ForeignHeads(), Run: func(_ context.Context, _ guard.Principal, statement string) (pipeline.Answer, error) {
+			return pipeline.Answer{}, sqltext.Foreign(statement)
+		}},
 	}
 }
 
@@ -72,7 +75,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	case exists && (declared.IfNotExists || same(old.Statement, statement)):
 		return tag("CREATE SOURCE"), nil
 	case exists:
-		return none, fault.Newf(fault.Exists, "DROP SOURCE it first, or give this one another name", "there is a source %s already, declared otherwise", name)
+		return none, sqltext.At(fault.Newf(fault.Exists, "DROP SOURCE "+name+" first, or give this one another name", "there is a source %s already, declared otherwise", name), statement, declared.Name.Offset)
 	case p.meansMirror(name):
 		return none, fault.Newf(fault.Exists, "give the source another name", "a pipeline reads the mirror %s.%s by the name %s", silver, name, name)
 	case count >= streamsMax:
@@ -206,8 +209,10 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	}
 	p.change.Lock()
 	defer p.change.Unlock()
-	if done, err := p.there(c, d); done || err != nil {
-		return tag(c.Verb), err
+	if done, err := p.there(c, d); err != nil {
+		return none, sqltext.At(asFault(err), statement, c.Name.Offset)
+	} else if done {
+		return tag(c.Verb), nil
 	}
 	job, err := p.prepare(ctx, c, statement)
 	if err != nil {
@@ -298,7 +303,7 @@ func (p *Pipelines) there(c sqltext.Continuous, d pipeline.Definition) (bool, er
 		case old.Name == d.Name && (c.IfNotExists || meant(old) == meant(d)):
 			return true, nil
 		case old.Name == d.Name:
-			return false, fault.Newf(fault.Exists, "ALTER PIPELINE it, DROP it first, or give this one another name", "there is a pipeline %s already, with another statement", d.Name)
+			return false, fault.Newf(fault.Exists, "write ALTER PIPELINE "+d.Name+" AS SELECT …, or DROP PIPELINE "+d.Name+" first, or give this one another name", "there is a pipeline %s already, with another statement", d.Name)
 		case old.Into == d.Into:
 			return false, fault.Newf(fault.Exists, "fill another table, and read both with UNION ALL", "pipeline %s fills %s already", old.Name, d.Into)
 		}

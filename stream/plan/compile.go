@@ -82,6 +82,9 @@ func (p *Planner) Plan(ctx context.Context, r Request, resolve Resolve) (*Plan, 
 	c := &compiler{ctx: ctx, parser: p.parser, conn: conn, request: r, resolve: resolve, plan: &Plan{}, used: map[string]bool{}}
 	defer c.drop()
 	c.needs(q)
+	if err := c.starred(q); err != nil {
+		return nil, err
+	}
 	if err := c.bind(); err != nil {
 		return nil, err
 	}
