@@ -72,6 +72,14 @@ func (p *Partition) LogStart() int64 {
 	return p.logStart
 }
 
+// Origin is the offset at which the log began when its topic was made. What tables hold below it are
+// records of another topic, which had its name before.
+func (p *Partition) Origin() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.start.Origin
+}
+
 // Next is the offset after the last acknowledged record: the high watermark.
 func (p *Partition) Next() int64 {
 	p.mu.Lock()
@@ -194,8 +202,14 @@ func (p *Partition) open(ctx context.Context, s *session) error {
 	if err := p.settleOffsets(recorded, kept, info.State.FirstSeq); err != nil {
 		return err
 	}
+	born := fresh && !kept.known && p.LogStart() > 0
+	if born {
+		p.mu.Lock()
+		p.start.Origin = p.logStart
+		p.mu.Unlock()
+	}
 	// A start that the log itself tells is kept, or damage to its front would put it back.
-	if start := p.LogStart(); kept.lost || start > kept.logStart {
+	if start := p.LogStart(); kept.lost || born || start > kept.logStart {
 		if err := p.saveStart(ctx, start); err != nil {
 			return err
 		}

@@ -34,8 +34,8 @@ var streamOptions = map[string]option{
 	"format":       {values: formats},
 	"value.format": {name: "format", values: formats},
 	"scan.startup.mode": {
-		values: map[string]string{"earliest": "earliest", "earliest-offset": "earliest", "latest": "latest", "latest-offset": "latest"},
-		hint:   "write 'earliest' or 'latest'",
+		values: map[string]string{"earliest": "earliest", "earliest-offset": "earliest", "latest": "latest", "latest-offset": "latest", "log": "log"},
+		hint:   "write 'earliest' or 'latest', or 'log' to leave out what the log no longer has",
 	},
 	"idle_timeout":                {span: true, off: true},
 	"scan.watermark.idle-timeout": {name: "idle_timeout", span: true},

@@ -105,6 +105,7 @@ func (n *names) stream(s stream) (*plan.Source, error) {
 	out := &plan.Source{Name: s.Name, Key: d.Key}
 	input := exec.Input{
 		Topic: d.Options["topic"].Value, Format: exec.JSON, OnError: d.Options["on_error"].Value, Latest: d.Options["scan.startup.mode"].Value == "latest",
+		Log:  d.Options["scan.startup.mode"].Value == "log",
 		Idle: span(d.Options, "idle_timeout", idleDefault), Flush: span(d.Options, "flush_timeout", flushDefault), ClockID: s.ID,
 	}
 	if d.Options["format"].Value == string(exec.Debezium) {

@@ -226,7 +226,10 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	}
 	d.Reads = readsOf(job)
 	p.hold(d)
-	p.begin(&d, job, false)
+	if err := p.begin(ctx, d.Name, &d, job, false); err != nil {
+		p.unhold(d)
+		return none, err
+	}
 	if err := p.keep(ctx, d); err != nil {
 		return none, err
 	}
@@ -252,33 +255,6 @@ func (p *Pipelines) mayRead(who guard.Principal, job exec.Job) error {
 		}
 	}
 	return nil
-}
-
-// begin notes where a pipeline begins to read the topics that it reads from no mirror. What is noted already stays, unless it
-// is to begin with what is left.
-func (p *Pipelines) begin(d *pipeline.Definition, job exec.Job, left bool) {
-	starts := map[string]int64{}
-	maps.Copy(starts, d.Starts)
-	for _, input := range job.Inputs {
-		topic, err := p.o.Bus.Topic(input.Topic)
-		if err != nil || input.Mirror.Name != "" {
-			continue
-		}
-		for _, part := range topic.Partitions() {
-			key := exec.StartKey(input.Topic, part.Number(), input.Latest)
-			start, known := starts[key]
-			switch {
-			case known && left:
-				starts[key] = max(start, part.LogStart())
-			case known:
-			case input.Latest:
-				starts[key] = part.Next()
-			default:
-				starts[key] = part.LogStart()
-			}
-		}
-	}
-	d.Starts = starts
 }
 
 // target is the table that a statement names.

@@ -34,7 +34,7 @@ func (s *session) bootstrap(ctx context.Context) error {
 	}
 	for i, input := range s.job.Inputs {
 		if input.Mirror.Name == "" {
-			if _, _, err := s.parts(i); err != nil {
+			if _, _, err := s.parts(ctx, i); err != nil {
 				return err // before the table gets anything
 			}
 		}

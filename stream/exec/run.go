@@ -75,6 +75,7 @@ type Input struct {
 	Idle    time.Duration
 	Flush   time.Duration // 0 = never
 	Latest  bool          // begin at the log's end
+	Log     bool          // begin at the log's start, also where it once began before
 	ClockID string        // under which decisions about its time are kept
 }
 
@@ -225,7 +226,7 @@ func (r *Run) session(stop, work context.Context) (err error) {
 		}
 		r.update(func(s *pipeline.Status) { s.Stateful = r.keeps() })
 	}
-	s := &session{Run: r, plan: r.job.Plan}
+	s := &session{Run: r, plan: r.job.Plan, pasts: map[int]*reader.Past{}}
 	if s.table, err = r.openTable(work); err != nil {
 		return err
 	}

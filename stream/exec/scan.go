@@ -4,7 +4,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -124,11 +123,8 @@ func (c *scan) batch() arrow.RecordBatch {
 
 // take collects what one fetch brought.
 func (s *session) take(ctx context.Context, f reader.Fetch) error {
-	if errors.Is(f.Err, bus.ErrOutOfRange) {
-		return failure{fault.Wrap(f.Err, fault.Damaged, "go on with pipeline "+s.Name, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name))}
-	}
 	if f.Err != nil {
-		return f.Err
+		return refused(f.Err) // if the log start has passed it, the next session reads the topic's history
 	}
 	c := s.scans[f.Scan]
 	part := c.part(f.Partition)
@@ -149,6 +145,9 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 			return err
 		}
 		part.Next = b.Next()
+	}
+	if err := c.past(ctx, f, part, &decisions); err != nil {
+		return err
 	}
 	part.Next = max(part.Next, f.Next)
 	s.apply(c, part, &decisions, part.Next)
@@ -172,6 +171,22 @@ func (c *scan) collect(ctx context.Context, partition int32, part *state.Part, b
 			c.records = records
 		}
 	}()
+	return c.rows(partition, part, records, decisions)
+}
+
+// past takes records that the log has no more.
+func (c *scan) past(ctx context.Context, f reader.Fetch, part *state.Part, decisions *[]clock.Decision) error {
+	for i := range f.Past {
+		c.s.bytes += len(f.Past[i].Value)
+	}
+	if err := c.rows(f.Partition, part, f.Past, decisions); err != nil || f.Ended == 0 {
+		return err
+	}
+	return c.ended(ctx, f.Ended)
+}
+
+// rows decodes records into the tick's rows.
+func (c *scan) rows(partition int32, part *state.Part, records []record.Record, decisions *[]clock.Decision) error {
 	if c.decode.Rows() == 0 {
 		c.hidden.Reserve(c.reserve)
 	}
@@ -290,14 +305,22 @@ func (c *scan) mark(ctx context.Context, b record.Batch) error {
 	if err != nil {
 		return failure{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
 	}
-	if !ok || m.Kind != record.SnapshotEnd || len(c.of.Source.Key) == 0 {
+	if !ok || m.Kind != record.SnapshotEnd {
+		return nil
+	}
+	return c.ended(ctx, m.Generation)
+}
+
+// ended ticks what came of a snapshot that has ended, then takes the rows of older generations out.
+func (c *scan) ended(ctx context.Context, generation int64) error {
+	if len(c.of.Source.Key) == 0 {
 		return nil
 	}
 	c.s.moved = true // what came in this very fetch, too
 	if err := c.s.tick(ctx); err != nil {
 		return err
 	}
-	c.s.sweeps = map[string]int64{c.relation(): m.Generation}
+	c.s.sweeps = map[string]int64{c.relation(): generation}
 	c.s.moved = true
 	return c.s.tick(ctx)
 }

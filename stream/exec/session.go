@@ -46,6 +46,7 @@ type session struct {
 	unpublished int64 // rows in the outbox that the table has not
 	published   time.Time
 	letters     map[int][]own.Letter // by scan
+	pasts       map[int]*reader.Past // by scan: what its log has no more; nil where that has all
 }
 
 // Holder is the name by which retention knows what a scan of a pipeline has read.
@@ -171,22 +172,28 @@ func (s *session) topic(name string) (*bus.Topic, error) {
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
 	var feeds []reader.Feed
+	var pasts []reader.Past
 	for i := range s.job.Inputs {
-		topic, parts, err := s.parts(i)
+		topic, parts, err := s.parts(ctx, i)
 		if err != nil {
 			return nil, err
 		}
 		s.scans = append(s.scans, newScan(s, i, topic))
 		for n, p := range topic.Partitions() {
 			p.Hold(Holder(s.ID, i), parts[n].Next)
-			feeds = append(feeds, reader.Feed{Scan: int32(i), Partition: p, Next: parts[n].Next}) //nolint:gosec // a plan has few scans
+			if !s.historic(i, p, parts[n]) {
+				feeds = append(feeds, reader.Feed{Scan: int32(i), Partition: p, Next: parts[n].Next}) //nolint:gosec // a plan has few scans
+			}
+		}
+		if past := s.pasts[i]; past != nil {
+			pasts = append(pasts, *past)
 		}
 	}
-	return reader.Open(ctx, feeds), nil
+	return reader.Open(ctx, feeds, pasts), nil
 }
 
-// parts are where a scan's partitions stand.
-func (s *session) parts(scan int) (*bus.Topic, []*state.Part, error) {
+// parts are where a scan's partitions stand. What their log has no more is found then.
+func (s *session) parts(ctx context.Context, scan int) (*bus.Topic, []*state.Part, error) {
 	topic, err := s.topic(s.job.Inputs[scan].Topic)
 	if err != nil {
 		return nil, nil, err
@@ -199,7 +206,7 @@ func (s *session) parts(scan int) (*bus.Topic, []*state.Part, error) {
 		}
 		parts = append(parts, part)
 	}
-	return topic, parts, nil
+	return topic, parts, s.past(ctx, scan, topic, parts)
 }
 
 // part is where a partition stands; a new one begins where the pipeline did, and one that came later at the log's start.
@@ -211,10 +218,6 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 		if !known {
 			start = p.LogStart()
 		}
-		if start < p.LogStart() {
-			return nil, failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
-				"pipeline %s is to read topic %s partition %d from offset %d on, but its log begins at %d", s.Name, topic.Name(), p.Number(), start, p.LogStart())}
-		}
 		part = &state.Part{Topic: topic.Config().ID, Next: start, Flushed: state.None}
 		s.next.Parts[key] = part
 	}
@@ -222,9 +225,6 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 	case part.Topic != "" && part.Topic != topic.Config().ID:
 		return nil, failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with the new topic", s.Name),
 			"topic %s was deleted and made again since pipeline %s read it", topic.Name(), s.Name)}
-	case part.Next < p.LogStart():
-		return nil, failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
-			"pipeline %s has read topic %s partition %d up to offset %d, but its log begins at %d", s.Name, topic.Name(), p.Number(), part.Next, p.LogStart())}
 	case part.Next > p.Next():
 		return nil, failure{fault.Newf(fault.Damaged, "put back the data folder from one backup",
 			"pipeline %s has read topic %s partition %d up to offset %d, but its log ends at %d", s.Name, topic.Name(), p.Number(), part.Next, p.Next())}

@@ -131,7 +131,7 @@ func newBronzeSink(w *way) sink { return &bronzeSink{w: w} }
 
 func (s *bronzeSink) open(ctx context.Context) (table.Table, error) {
 	t, err := claim(ctx, s.w.l.o.Tables, table.Spec{
-		Ident:   bronzeIdent(s.w.key.topic, s.w.config),
+		Ident:   Bronze(s.w.key.topic, s.w.config),
 		Columns: append(append([]table.Column{}, systemColumns...), changeColumns...),
 	}, s.w.key.topic, "tarn.table")
 	if err != nil {

@@ -123,7 +123,7 @@ func into(v *jsonscan.Value, c *table.Column, cell *record.Value) bool {
 	switch {
 	case v.Kind == jsonscan.Null:
 		return true
-	case isJSON(c):
+	case IsJSON(c):
 		*cell = jsonText(v.Raw)
 		return true
 	case v.Kind == jsonscan.True:

@@ -14,9 +14,11 @@ const plainColumnsMax = 1000
 // jsonDoc marks a string column that holds JSON text of objects and arrays.
 const jsonDoc = "JSON"
 
-func isJSON(c *table.Column) bool { return c.Doc == jsonDoc || strings.HasSuffix(c.Doc, "; "+jsonDoc) }
+// IsJSON tells whether a column of bronze holds JSON text.
+func IsJSON(c *table.Column) bool { return c.Doc == jsonDoc || strings.HasSuffix(c.Doc, "; "+jsonDoc) }
 
-func isPlainOwn(lower string) bool {
+// IsPlainOwn tells of the columns that bronze has besides those of the records.
+func IsPlainOwn(lower string) bool {
 	named := func(c table.Column) bool { return c.Name == lower }
 	return slices.ContainsFunc(systemColumns, named) || slices.ContainsFunc(plainOwn, named)
 }
@@ -30,7 +32,7 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 		m.known, m.added = false, -1
 	}
 	for _, c := range have {
-		if m := members[SourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
+		if m := members[SourceName(c)]; m != nil && !IsPlainOwn(strings.ToLower(c.Name)) {
 			m.known = true
 		}
 		taken[strings.ToLower(c.Name)] = true
@@ -52,7 +54,7 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 				if len(have)+len(adds) >= plainColumnsMax {
 					continue
 				}
-				name := ColumnName(f.name, func(lower string) bool { return taken[lower] || isPlainOwn(lower) })
+				name := ColumnName(f.name, func(lower string) bool { return taken[lower] || IsPlainOwn(lower) })
 				taken[strings.ToLower(name)] = true
 				f.added = len(adds)
 				adds = append(adds, table.Column{Name: name, Type: t, Doc: join(sourceDoc(f.name, name), doc)})
@@ -60,7 +62,7 @@ func infer(have []table.Column, members map[string]*member, records []plainRecor
 			}
 			switch c := &adds[f.added]; {
 			case f.declared != "":
-			case doc == jsonDoc && !isJSON(c):
+			case doc == jsonDoc && !IsJSON(c):
 				c.Type, c.Doc = record.String, join(sourceDoc(f.name, c.Name), jsonDoc)
 			case t == record.Double && c.Type == record.Long:
 				c.Type = record.Double

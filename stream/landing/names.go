@@ -103,8 +103,8 @@ func claim(ctx context.Context, tables table.Tables, spec table.Spec, topic, set
 	return t, nil
 }
 
-// bronzeIdent names the table of a topic, by its setting tarn.table if that is set.
-func bronzeIdent(topic string, c bus.TopicConfig) table.Ident {
+// Bronze names the table of a topic, by its setting tarn.table if that is set.
+func Bronze(topic string, c bus.TopicConfig) table.Ident {
 	if c.Table != "" {
 		return table.Ident{Namespace: bronzeNamespace, Name: table.NameOf(c.Table)}
 	}
@@ -166,6 +166,12 @@ func (m *mirrors) load(ctx context.Context) error {
 	}
 	m.known = known
 	return nil
+}
+
+// MirrorOf opens the mirror of a topic; nil where it has none.
+func MirrorOf(ctx context.Context, tables table.Tables, topic string) (table.Table, error) {
+	m := &mirrors{tables: tables}
+	return m.find(ctx, topic)
 }
 
 func (m *mirrors) add(topic string, id table.Ident) {

@@ -16,13 +16,13 @@ import (
 	"tarn/lake/table"
 )
 
-// valueColumn holds the bytes of what is no JSON object.
-const valueColumn = "_value"
+// ValueColumn holds the bytes of what is no JSON object.
+const ValueColumn = "_value"
 
 // plainOwn follow the typed columns in the bronze table of a topic without schemas.
 var plainOwn = []table.Column{
 	{Name: extraColumn, Type: record.String, Doc: "JSON of the fields that did not fit their columns"},
-	{Name: valueColumn, Type: record.Binary, Doc: "the value, where it is no JSON object"},
+	{Name: ValueColumn, Type: record.Binary, Doc: "the value, where it is no JSON object"},
 }
 
 // plainSink lands a topic whose records are no change events: the fields of a JSON object
@@ -47,7 +47,7 @@ type plainRecord struct {
 func newPlainSink(w *way) sink { return &plainSink{w: w, fields: newFields()} }
 
 func (s *plainSink) open(ctx context.Context) (table.Table, error) {
-	id := bronzeIdent(s.w.key.topic, s.w.config)
+	id := Bronze(s.w.key.topic, s.w.config)
 	t, err := s.w.l.o.Tables.Open(ctx, id)
 	if errors.Is(err, table.ErrNotFound) {
 		return nil, nil //nolint:nilnil // the first commit makes it
@@ -116,7 +116,7 @@ func (s *plainSink) change(ctx context.Context) (table.Table, table.Change, erro
 	columns, adds := infer(have, s.fields.members, s.records)
 	if s.table == nil {
 		columns = slices.Concat(systemColumns, adds, plainOwn)
-		if err := s.take(ctx, bronzeIdent(s.w.key.topic, s.w.config), columns); err != nil {
+		if err := s.take(ctx, Bronze(s.w.key.topic, s.w.config), columns); err != nil {
 			return nil, c, err
 		}
 		if columns = s.table.Columns(); len(columns) == len(systemColumns)+len(adds)+len(plainOwn) {
@@ -144,7 +144,7 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 	}
 	own := func(name string) int { return columnNamed(columns, name) }
 	for i, c := range columns {
-		if m := s.fields.members[SourceName(c)]; m != nil && !isPlainOwn(strings.ToLower(c.Name)) {
+		if m := s.fields.members[SourceName(c)]; m != nil && !IsPlainOwn(strings.ToLower(c.Name)) {
 			m.column = i
 		}
 	}
@@ -178,7 +178,7 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 			cells[own(extraColumn)] = jsonText(raw)
 		}
 		if !one.object && one.r.Value != nil {
-			cells[own(valueColumn)] = record.Value{Kind: record.BytesKind, B: one.r.Value}
+			cells[own(ValueColumn)] = record.Value{Kind: record.BytesKind, B: one.r.Value}
 		}
 		putSystem(system, s.w.key.topic, one.partition, &one.r)
 		for c, f := range b.Fields() {

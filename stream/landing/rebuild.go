@@ -56,7 +56,7 @@ func (c *collection) portion(work context.Context, f *feed) error {
 	}
 	c.rows, c.bytes, c.oldest, c.cut, c.dead = 0, 0, 0, false, nil
 	span := table.Span{Column: offsetColumn, From: again.Next, To: f.read}
-	next, err := bronze.Rows(work, kept, span, c.w.l.commitBytes, func(b arrow.RecordBatch) error { return c.replay(work, f, b) })
+	next, err := bronze.Rows(work, Kept, span, c.w.l.commitBytes, func(b arrow.RecordBatch) error { return c.replay(work, f, b) })
 	switch {
 	case errors.Is(err, errCut):
 		c.cut = true // again.Next is where
@@ -99,14 +99,14 @@ func notThere(again *record.Again, what string) error {
 		"the mirror is made again of the records in %s, and %s", again.Table, what)}
 }
 
-// kept are the columns of bronze that a record is made again of, in the order of its cells.
-var kept = []string{"_partition", offsetColumn, "_timestamp", keyColumn, "_op", "_pos", "before", "after", "source", schemaColumn, generationColumn}
+// Kept are the columns of bronze that a record is made again of, in the order of its cells.
+var Kept = []string{"_partition", offsetColumn, "_timestamp", keyColumn, "_op", "_pos", "before", "after", "source", schemaColumn, generationColumn}
 
 // replay hands rows of bronze to the sink, as the records that they were.
 func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) error {
 	again := f.past.Again
 	for i := range int(b.NumRows()) {
-		partition, r, err := recordOf(b, i)
+		partition, r, err := RecordOf(b, i)
 		if err != nil {
 			return quarantine{fault.Wrap(err, fault.Damaged, "read "+again.Table, "stop Tarn and say `tarn repair --deep`")}
 		}
@@ -129,9 +129,9 @@ func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) e
 	return nil
 }
 
-// recordOf makes a record again of a row of bronze with the columns kept: what landing looks
+// RecordOf makes a record again of a row of bronze with the columns Kept: what landing looks
 // at is as it was. It shares no memory with the row.
-func recordOf(b arrow.RecordBatch, i int) (partition int32, r *record.Record, err error) {
+func RecordOf(b arrow.RecordBatch, i int) (partition int32, r *record.Record, err error) {
 	partitions, ok := b.Column(0).(*array.Int32)
 	times, ok2 := b.Column(2).(*array.Timestamp)
 	if !ok || !ok2 {
@@ -141,7 +141,7 @@ func recordOf(b arrow.RecordBatch, i int) (partition int32, r *record.Record, er
 	for n, at := range []int{1, 9, 10} {
 		col, ok := b.Column(at).(*array.Int64)
 		if !ok || col.IsNull(i) {
-			return 0, nil, fmt.Errorf("a row has no %s", kept[at])
+			return 0, nil, fmt.Errorf("a row has no %s", Kept[at])
 		}
 		numbers[n] = col.Value(i)
 	}

@@ -20,7 +20,7 @@ func appendCell(dst []byte, v record.Value) []byte {
 	case record.FloatKind:
 		return appendDouble(dst, v.F)
 	case record.TextKind:
-		return appendText(dst, v.B)
+		return AppendText(dst, v.B)
 	case record.BytesKind:
 		return appendBase64(dst, v.B)
 	case record.Missing:
@@ -56,8 +56,8 @@ func appendBase64(dst, b []byte) []byte {
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendText renders a JSON string of UTF-8.
-func appendText[T string | []byte](dst []byte, s T) []byte {
+// AppendText renders a text, which is UTF-8, as a JSON string.
+func AppendText[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); i++ {
@@ -90,7 +90,7 @@ func appendText[T string | []byte](dst []byte, s T) []byte {
 // appendName renders the name of a column or a table. Bytes that are not UTF-8, which no
 // sane name has, become U+FFFD.
 func appendName(dst []byte, name string) []byte {
-	return appendText(dst, strings.ToValidUTF8(name, "\uFFFD"))
+	return AppendText(dst, strings.ToValidUTF8(name, "\uFFFD"))
 }
 
 // escapes bounds the bytes that escaping, or base64 in Extra, adds to a text.
