@@ -270,7 +270,7 @@ func (h *History) count(ctx context.Context) error {
 		low = next
 	}
 	if n != h.whole.Records {
-		return h.refuse("say `tarn repair`; or read what the log still has: scan.startup.mode = 'log'",
+		return h.refuse("say `tarn repair`; or "+readLog,
 			"of the %d records of partition 0 from offset %d up to %d it has %d", h.whole.Records, h.whole.Offset, h.upTo, n)
 	}
 	h.counts = true
@@ -314,7 +314,7 @@ func (h *History) ended(at progress, spans Spans) error {
 }
 
 func (h *History) hole(partition int32, first, after int64) error {
-	return h.refuse("read what the log still has: scan.startup.mode = 'log'",
+	return h.refuse(readLog,
 		"it has no rows of partition %d, offsets %d to %d, and nothing tells whether there were records", partition, first, after-1)
 }
 
@@ -358,7 +358,7 @@ func (h *History) collect(b arrow.RecordBatch, spans Spans, at progress, lists [
 		}
 		r, err := h.record(b, row)
 		if err != nil {
-			return h.refuse("read what the log still has: scan.startup.mode = 'log'", "partition %d, offset %d: %v", partition, offset, err)
+			return h.refuse(readLog, "partition %d, offset %d: %v", partition, offset, err)
 		}
 		r.Offset = offset
 		lists[partition] = append(lists[partition], *r)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -24,6 +25,9 @@ var plainColumns = []string{partitionColumn, offsetColumn, timeColumn, keyColumn
 
 // eventTexts are the members of a change event in which there may be texts that are read as they stand.
 var eventTexts = []string{"before", "after", "payload"}
+
+// readLog is the way out.
+const readLog = "read what the log still has: scan.startup.mode = 'log'"
 
 // object makes the JSON object of a record again of its columns.
 type object struct {
@@ -54,30 +58,56 @@ func (h *History) plain() error {
 		if landing.IsPlainOwn(strings.ToLower(c.Name)) {
 			continue
 		}
-		if err := h.holds(c); err != nil {
+		readable, err := h.holds(c)
+		if err != nil {
 			return err
 		}
-		o.members = append(o.members, member{append(envelope.AppendText(nil, landing.SourceName(c)), ':'), landing.IsJSON(&c)})
-		h.names = append(h.names, c.Name)
+		if readable {
+			o.members = append(o.members, member{append(envelope.AppendText(nil, landing.SourceName(c)), ':'), landing.IsJSON(&c)})
+			h.names = append(h.names, c.Name)
+		}
 	}
 	h.record = o.record
 	return nil
 }
 
-// holds refuses a column of bronze in which what a declared column reads is not as it was.
-func (h *History) holds(c table.Column) error {
+// holds tells whether the values of a column of bronze can be told, and refuses one in which what a declared column reads is not
+// as it was.
+func (h *History) holds(c table.Column) (readable bool, err error) {
 	name := landing.SourceName(c)
 	at := slices.IndexFunc(h.Columns, func(d decode.Column) bool { return d.Name == name })
-	switch {
-	case h.Events || at < 0:
-		return nil
-	case c.Type == record.Double && h.Columns[at].Type != record.Double:
-		return h.refuse("declare it DOUBLE; or read what the log still has: scan.startup.mode = 'log'",
-			"column %s is %s there, so that the digits of its numbers may not be those of the records, and is read as %s", name, c.Type, h.Columns[at].Type)
-	case c.Type == record.Boolean || c.Type == record.Long || c.Type == record.Double || c.Type == record.String:
-		return nil
+	_, _, decimal := table.Decimal(c.Type)
+	switch c.Type {
+	case record.Boolean, record.Int, record.Long, record.Double, record.String, record.Date, record.TimestampTZ:
+		readable = true
+	default:
+		readable = decimal
 	}
-	return h.refuse("read what the log still has: scan.startup.mode = 'log'", "column %s is %s there, which landing does not make of JSON", name, c.Type)
+	if h.Events {
+		if !readable && slices.Contains(eventTexts, name) {
+			return false, h.refuse(readLog, "column %s is %s there", name, c.Type)
+		}
+		return readable, nil
+	}
+	if at < 0 {
+		return readable, nil
+	}
+	as, same := h.Columns[at].Type, readable
+	switch c.Type {
+	case record.Double, record.Date:
+		same = as == c.Type
+	case record.TimestampTZ:
+		same = as == record.TimestampTZ || as == record.Timestamp
+	default:
+		if decimal {
+			_, _, same = table.Decimal(as)
+		}
+	}
+	if !same {
+		return false, h.refuse(fmt.Sprintf("declare it as it is there, if its values are of that type; or %s", readLog),
+			"column %s is %s there, so that its text may not be that of the records, and is read as %s", name, c.Type, as)
+	}
+	return readable, nil
 }
 
 // record is a row as the record that it was, but for headers, and in its value for blanks, the order of members and those
@@ -150,6 +180,14 @@ func appendCell(dst []byte, column arrow.Array, row int, isJSON bool) ([]byte, e
 		return strconv.AppendInt(dst, c.Value(row), 10), nil
 	case *array.Float64:
 		return strconv.AppendFloat(dst, c.Value(row), 'e', -1, 64), nil // with an exponent, or every digit would have to be there
+	case *array.Int32:
+		return strconv.AppendInt(dst, int64(c.Value(row)), 10), nil
+	case *array.Date32:
+		return c.Value(row).ToTime().AppendFormat(dst, `"2006-01-02"`), nil
+	case *array.Timestamp:
+		return time.UnixMicro(int64(c.Value(row))).UTC().AppendFormat(dst, `"2006-01-02T15:04:05.999999Z"`), nil
+	case *array.Decimal128:
+		return fmt.Appendf(dst, "%q", c.ValueStr(row)), nil
 	case *array.String:
 		if isJSON {
 			return append(dst, c.Value(row)...), nil

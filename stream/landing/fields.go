@@ -135,7 +135,15 @@ func into(v *jsonscan.Value, c *table.Column, cell *record.Value) bool {
 		if v.Escaped {
 			natural.B = jsonscan.Unescape(make([]byte, 0, len(v.Raw)), v.Inner())
 		}
+		if c.Type == record.TimestampTZ { // one that is finer than the column stays beside it
+			micros, zoned, ok := jsonscan.Instant(natural.B)
+			*cell = integer(micros)
+			return ok && zoned
+		}
 	case v.Kind == jsonscan.Number:
+		if c.Type == record.TimestampTZ {
+			return false // of what unit it is only who reads it knows
+		}
 		if n, ok := v.Integer(); ok && c.Type != record.Double && c.Type != record.Float {
 			natural = integer(n)
 			break
