@@ -1,4 +1,4 @@
-// Package files reads a directory of files: JSON lines, CSV, and logs whose lines a regular expression
+// Package files reads a directory of files: JSON lines, CSV, Parquet, and logs whose lines a regular expression
 // takes apart. Each file is read once; what is appended to it later is read when it comes. It
 // follows a log through rotation and truncation.
 //
@@ -37,12 +37,12 @@ const (
 var Kind = source.Kind{
 	Class: Class,
 	Name:  "files",
-	Title: "Files of a directory: JSON lines, CSV, logs",
+	Title: "Files of a directory: JSON lines, CSV, logs, Parquet",
 	Fields: []source.Field{
 		{Key: keyPath, Required: true, Doc: "the directory; a relative path starts at the project folder"},
 		{Key: keyTopic, Required: true, Doc: "the topic that the records go to"},
 		{Key: keyInclude, Default: "*", Doc: "the files to read: patterns such as `gate-*.log`, separated by commas; names that begin with a dot, or end in .tmp, .part, .crdownload, .filepart, .swp or ~, are never read"},
-		{Key: keyFormat, Default: formatLines, Doc: "jsonl (one object a line), csv (the first row names the columns), combined (the access logs of Apache and nginx), regex (pattern takes each line apart)"},
+		{Key: keyFormat, Default: formatLines, Doc: "jsonl (one object a line), csv (the first row names the columns), combined (the access logs of Apache and nginx), regex (pattern takes each line apart), parquet"},
 		{Key: keyColumns, Doc: "types of columns, as in `teu:long, eta:timestamp, fee:decimal(10,2)`; beside them boolean, int, double, string, date and uuid. Others are found out: in CSV by a file's first rows"},
 		{Key: keyComma, Default: ",", Doc: "of CSV: one character, or tab"},
 		{Key: keyPattern, Doc: "of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns"},

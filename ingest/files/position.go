@@ -41,6 +41,8 @@ type at struct {
 	Line  int64  `json:"line"`           // lines up to there
 	Sum   string `json:"sum,omitempty"`  // of the beginning, and of the end, of what is read
 	Skip  bool   `json:"skip,omitempty"` // a line that is too long goes on there
+	// Rows are those of a Parquet file, of which the first Line are read.
+	Rows int64 `json:"rows,omitempty"`
 	// Kinds are what the columns of CSV hold, a letter for each, as the first rows told.
 	Kinds string `json:"kinds,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
+	"tarn/embedded/record"
 	"tarn/embedded/record/schemas"
 	"tarn/ingest/files"
 	"tarn/ingest/source"
@@ -32,8 +34,9 @@ type rig struct {
 	runner *source.Runner
 	stop   func()
 
-	mu   sync.Mutex
-	dead map[string]source.Dead // by place
+	mu     sync.Mutex
+	ending func()
+	dead   map[string]source.Dead // by place
 }
 
 func newRig(t *testing.T, keys ...string) *rig {
@@ -60,6 +63,35 @@ func (r *rig) start() {
 	done := make(chan struct{})
 	go func() { defer close(done); r.runner.Run(ctx) }()
 	r.stop = func() { cancel(); <-done }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ending = cancel
+}
+
+// cancel ends the source without waiting for it.
+func (r *rig) cancel() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ending()
+}
+
+// schema is that of the topic's first record.
+func (r *rig) schema() *record.Schema {
+	r.t.Helper()
+	records, err := r.log.Batches("gate")[0].Records()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text, _ := records[0].Header(record.HeaderSchema)
+	id, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	schema, err := schemas.New(r.meta).Get(r.t.Context(), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return schema
 }
 
 func (r *rig) bury(_ context.Context, topic, _, incarnation string, letters []source.Dead) error {

@@ -21,6 +21,7 @@ const (
 	formatCSV      = "csv"
 	formatCombined = "combined"
 	formatPattern  = "regex"
+	formatParquet  = "parquet"
 )
 
 // columnsMax bounds the groups of a pattern and the declared columns.
@@ -63,11 +64,11 @@ func readSettings(c source.Config) (s settings, err error) {
 		}
 		s.include = append(s.include, pattern)
 	}
-	if err := s.readFormat(c, invalid); err != nil {
-		return s, err
-	}
 	if s.tail, err = strconv.ParseBool(c.Get(keyTail, "false")); err != nil {
 		return s, invalid(keyTail, "use true or false", "is %q", c.Keys[keyTail])
+	}
+	if err := s.readFormat(c, invalid); err != nil {
+		return s, err
 	}
 	for key, to := range map[string]struct {
 		to       *time.Duration
@@ -121,8 +122,13 @@ func (s *settings) readFormat(c source.Config, invalid func(key, hint, format st
 		s.cut = table{comma: comma[0], declared: declared}
 	case formatCombined, formatPattern:
 		s.cut = pattern{re: re, declared: declared}
+	case formatParquet:
+		if s.tail || len(s.columns) > 0 {
+			return invalid(keyFormat, "take "+keyTail+" and "+keyColumns+" out", "is parquet, whose files are whole and know their types")
+		}
+		s.cut = parquetRows{}
 	default:
-		return invalid(keyFormat, "use jsonl, csv, combined or regex", "is %q", format)
+		return invalid(keyFormat, "use jsonl, csv, combined, regex or parquet", "is %q", format)
 	}
 	return nil
 }

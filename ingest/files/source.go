@@ -32,8 +32,9 @@ type reader struct {
 
 	pending []target // of the last look, what is not read yet
 	calm    map[int64]calm
-	turn    int64 // the file that was read last
-	ready   *step // the plan, read
+	turn    int64        // the file that was read last
+	ready   *step        // the plan, read
+	parquet *parquetFile // that is read in steps
 	gone    time.Time
 	closed  bool
 
@@ -86,13 +87,13 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 		case ctx.Err() != nil:
 			return source.Batch{}, ctx.Err()
 		case r.ready == nil && r.p.Plan != nil:
-			if err := r.again(); err != nil {
+			if err := r.again(ctx); err != nil {
 				return source.Batch{}, err
 			}
 		case r.ready != nil:
-			return r.give(), nil
+			return r.give(ctx), nil
 		default:
-			if err := r.plan(); err != nil {
+			if err := r.plan(ctx); err != nil {
 				return source.Batch{}, err
 			}
 			if r.ready != nil {
@@ -106,24 +107,28 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 }
 
 // give hands the plan's records out, and plans on.
-func (r *reader) give() source.Batch {
+func (r *reader) give(ctx context.Context) source.Batch {
 	step := r.ready
 	var b source.Batch
+	schema := r.schema
+	if step.schema != nil {
+		schema = step.schema
+	}
 	if len(step.records)+len(step.dead) > 0 {
 		b.Topics = []source.TopicBatch{{
-			Topic: r.s.topic, Schema: r.schema, Incarnation: r.p.Incarnation,
+			Topic: r.s.topic, Schema: schema, Incarnation: r.p.Incarnation,
 			Plain: step.records, PlainPlace: r.p.place(), Dead: step.dead,
 		}}
 	}
 	r.ready = nil
 	r.p.apply()
-	_ = r.plan() // what is wrong comes again at the next call
+	_ = r.plan(ctx) // what is wrong comes again at the next call
 	b.Mark = r.p.save()
 	return b
 }
 
 // plan reads the next step, if there is something to read.
-func (r *reader) plan() error {
+func (r *reader) plan(ctx context.Context) error {
 	root, err := os.OpenRoot(r.s.dir)
 	if err != nil {
 		return unread(err, r.s.dir)
@@ -138,7 +143,7 @@ func (r *reader) plan() error {
 	var plan []piece
 	for len(r.pending) > 0 && !step.full() && len(plan) < piecesMax {
 		t := &r.pending[0]
-		piece, more, err := r.take(root, t, step)
+		piece, more, err := r.take(ctx, root, t, step)
 		if err != nil {
 			r.cannotRead(t.e.name, err)
 		}
@@ -172,7 +177,7 @@ func (r *reader) look(root *os.Root) error {
 	seen := map[int64]calm{}
 	for _, e := range entries {
 		f := e.file
-		if f == nil || e.size == f.Bytes {
+		if f == nil || e.size == f.Bytes && f.Line >= f.Rows {
 			continue
 		}
 		c, ok := r.calm[f.Number]
@@ -242,6 +247,8 @@ func (r *reader) Ack(context.Context, source.Position) error { return nil }
 // Close ends Next.
 func (r *reader) Close() error {
 	r.closed = true
+	r.parquet.close()
+	r.parquet = nil
 	return nil
 }
 

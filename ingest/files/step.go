@@ -2,6 +2,7 @@ package files
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -35,15 +36,17 @@ type step struct {
 	bytes   int
 	place   string
 	again   bool // its pieces are told, so that it is never full
+	ends    bool // what comes next does not go into it
+	schema  *record.Schema
 }
 
 func (s *step) full() bool {
-	return !s.again && (s.bytes >= stepBytesMax || len(s.records)+len(s.dead) >= stepRecordsMax)
+	return !s.again && (s.ends || s.bytes >= stepBytesMax || len(s.records)+len(s.dead) >= stepRecordsMax)
 }
 
 // take reads a piece of a target into the step; nil where there is none yet. more tells that the
 // target has more to read.
-func (r *reader) take(root *os.Root, t *target, s *step) (_ *piece, more bool, err error) {
+func (r *reader) take(ctx context.Context, root *os.Root, t *target, s *step) (_ *piece, more bool, err error) {
 	f, err := t.e.open(root)
 	if errors.Is(err, errChanged) || errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil // the next look tells
@@ -55,20 +58,21 @@ func (r *reader) take(root *os.Root, t *target, s *step) (_ *piece, more bool, e
 	s.place = r.p.place()
 	mark := *s
 	p := piece{File: t.e.file.Number, From: t.e.file.at, Last: t.last}
-	if err := r.read(f, t.e.name, &p, t.e.size, s); err != nil {
+	if err := r.read(ctx, f, t.e.name, &p, t.e.size, s); err != nil {
+		*s = mark
 		return nil, false, err
 	}
 	if same, err := r.unmoved(f, t.e); err != nil || !same {
 		*s = mark // the next look tells
 		return nil, false, err
 	}
-	if p.To.Bytes == p.From.Bytes {
-		return nil, false, nil
+	if p.To.Bytes == p.From.Bytes && p.To.Line == p.From.Line {
+		return nil, s.full(), nil
 	}
 	if p.To.Bytes == t.e.size {
 		p.Modified = t.e.modified
 	}
-	return &p, p.To.Bytes < t.e.size && s.full(), nil
+	return &p, (p.To.Bytes < t.e.size || p.To.Line < p.To.Rows) && s.full(), nil
 }
 
 // unmoved tells whether nobody truncated a file, or wrote to one that is to be quiet, while it was read.
@@ -88,7 +92,10 @@ func (r *reader) unmoved(f *os.File, e *entry) (bool, error) {
 }
 
 // read reads a piece of a file up to end, or until the step is full, and completes what it says.
-func (r *reader) read(f io.ReaderAt, name string, p *piece, end int64, s *step) error {
+func (r *reader) read(ctx context.Context, f *os.File, name string, p *piece, end int64, s *step) error {
+	if r.s.cut == (parquetRows{}) {
+		return r.readParquet(ctx, f, name, p, end, s)
+	}
 	from := p.From
 	if p.To.Kinds != "" { // it is read again
 		from.Kinds = p.To.Kinds
@@ -178,7 +185,7 @@ func (s *step) bury(key string, b []byte, why string) {
 }
 
 // again reads the plan of a position, whose append may have been on its way: in the same pieces.
-func (r *reader) again() error {
+func (r *reader) again(ctx context.Context) error {
 	root, err := os.OpenRoot(r.s.dir)
 	if err != nil {
 		return unread(err, r.s.dir)
@@ -186,7 +193,7 @@ func (r *reader) again() error {
 	defer func() { _ = root.Close() }()
 	s, same := &step{place: r.p.place(), again: true}, true
 	for i := range r.p.Plan {
-		ok, err := r.readAgain(root, r.p.Plan[i], s)
+		ok, err := r.readAgain(ctx, root, r.p.Plan[i], s)
 		if err != nil {
 			return err
 		}
@@ -213,7 +220,7 @@ func (r *reader) again() error {
 }
 
 // readAgain reads a planned piece; false where it is not there as it was.
-func (r *reader) readAgain(root *os.Root, want piece, s *step) (bool, error) {
+func (r *reader) readAgain(ctx context.Context, root *os.Root, want piece, s *step) (bool, error) {
 	f := r.p.numbered(want.File)
 	if f == nil {
 		return false, nil
@@ -230,11 +237,11 @@ func (r *reader) readAgain(root *os.Root, want piece, s *step) (bool, error) {
 		if err != nil {
 			continue
 		}
-		got, room := piece{File: want.File, From: want.From, To: at{Kinds: want.To.Kinds}, Last: want.Last, Modified: want.Modified}, &step{place: s.place, dead: s.dead, again: true}
-		err = r.read(open, f.Name, &got, want.To.Bytes, room)
+		got, room := piece{File: want.File, From: want.From, To: at{Kinds: want.To.Kinds, Line: want.To.Line}, Last: want.Last, Modified: want.Modified}, &step{place: s.place, dead: s.dead, again: true}
+		err = r.read(ctx, open, f.Name, &got, want.To.Bytes, room)
 		_ = open.Close()
 		if err == nil && got == want {
-			s.records, s.dead = append(s.records, room.records...), room.dead
+			s.records, s.dead, s.schema = append(s.records, room.records...), room.dead, room.schema
 			return true, nil
 		}
 	}
