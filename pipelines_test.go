@@ -447,3 +447,53 @@ func TestASilentSource(t *testing.T) {
 	s.until("SELECT (SELECT count(*) FROM (FROM gold.first EXCEPT ALL FROM gold.again)) + (SELECT count(*) FROM (FROM gold.again EXCEPT ALL FROM gold.first))", "0")
 	s.until("SELECT pipeline, \"partition\", \"offset\" FROM system.late ORDER BY ALL", "gold.again|1|0", "gold.first|1|0")
 }
+
+// TestLatePolicy: a row is late by its own partition's watermark, or, where that is asked for, by that of its whole source;
+// both are the same for whoever reads the log later.
+func TestLatePolicy(t *testing.T) {
+	s := newSite(t)
+	s.topic("reading", 2)
+	const declared = " (k BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH (connector = 'kafka', topic = 'reading', idle_timeout = 'off', flush_timeout = 'off'"
+	const counted = "SELECT k, count(*) AS n, window_end FROM TUMBLE(%s, ts, INTERVAL '10 seconds') GROUP BY k, window_end"
+	s.exec("CREATE SOURCE strict"+declared+")", "CREATE SOURCE lenient"+declared+", late_policy = 'global')",
+		"INSERT INTO gold.strict "+fmt.Sprintf(counted, "strict"), "INSERT INTO gold.lenient "+fmt.Sprintf(counted, "lenient"),
+		"CREATE PIPELINE asked INTO gold.asked WITH (late_policy = 'global') AS "+fmt.Sprintf(counted, "strict"),
+		"CREATE PIPELINE unasked INTO gold.unasked WITH (late_policy = 'partition') AS "+fmt.Sprintf(counted, "lenient"))
+	put := func(partition int, seconds ...int) {
+		s.Helper()
+		for _, second := range seconds {
+			s.put("reading", partition, fmt.Sprintf(`{"k":%d,"ts":"2026-01-01T00:%02d:%02d"}`, second, second/60, second%60))
+		}
+		s.caughtUp()
+	}
+	late := func(pipeline string) string {
+		return "SELECT \"partition\", \"offset\" FROM system.late WHERE pipeline = '" + pipeline + "' ORDER BY ALL"
+	}
+	put(0, 5, 100, 20) // 20 comes behind 100
+	put(1, 8)
+	put(1, 101)
+	strict, lenient := "SELECT k, n FROM gold.strict ORDER BY k", "SELECT k, n FROM gold.lenient ORDER BY k"
+	s.until(strict, "5|1", "8|1")
+	s.until(lenient, "5|1", "8|1", "20|1")
+	s.until(strings.Replace(lenient, "lenient", "asked", 1), "5|1", "8|1", "20|1")
+	s.until(late("gold.strict"), "0|2")
+	put(0, 21, 150) // closed for both
+	put(1, 99, 151) // the window was closed at 101 by the other's 100, up to 100
+	s.until(late("gold.strict"), "0|2", "0|3", "1|2")
+	s.until(late("gold.lenient"), "0|3", "1|2")
+	s.until(lenient, "5|1", "8|1", "20|1", "100|1", "101|1")
+	s.until(strings.Replace(lenient, "lenient", "asked", 1), "5|1", "8|1", "20|1", "100|1", "101|1")
+
+	s.stop()
+	s.start()
+	put(0, 130, 170) // late where its own partition has come to 150, and else, too: so has the other one
+	put(1, 155, 171)
+	s.exec("INSERT INTO gold.strictly "+fmt.Sprintf(counted, "strict"), "INSERT INTO gold.leniently "+fmt.Sprintf(counted, "lenient"))
+	s.caughtUp()
+	s.until(late("gold.strictly"), "0|2", "0|3", "0|5", "1|2")
+	s.until(late("gold.leniently"), "0|3", "0|5", "1|2")
+	s.until(late("asked"), "0|3", "0|5", "1|2")
+	for _, pair := range [][2]string{{"strict", "strictly"}, {"strict", "unasked"}, {"lenient", "leniently"}, {"lenient", "asked"}} {
+		s.until(fmt.Sprintf("SELECT (SELECT count(*) FROM (FROM gold.%[1]s EXCEPT ALL FROM gold.%[2]s)) + (SELECT count(*) FROM (FROM gold.%[2]s EXCEPT ALL FROM gold.%[1]s))", pair[0], pair[1]), "0")
+	}
+}

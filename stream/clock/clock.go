@@ -30,6 +30,7 @@ const (
 	Idle   Kind = "idle"   // the partition does not hold the watermark; windows that end at or before Mark close without it
 	Active Kind = "active" // it does again, from Mark on
 	Flush  Kind = "flush"  // windows that begin at or before Mark are closed
+	Told   Kind = "mark"   // the watermark of the whole source is Mark: what ends there is closed, for late_policy 'global'
 )
 
 // Decision is one record of tarn.clock.
@@ -63,6 +64,7 @@ type Clocks struct {
 	doubt   bool                // an append failed, and may be in the topic all the same
 	known   map[part][]Decision // in order of their offsets, at one offset as they were made
 	used    map[part]int64      // the offset up to which records were used
+	told    map[string]int64    // by source: the highest mark of the kind Told
 	closed  map[string]int64    // by source: up to where windows may have been closed without an idle partition
 }
 
@@ -75,7 +77,7 @@ type part struct {
 func Open(ctx context.Context, topic own.Topic, clock life.Clock, process string) (*Clocks, error) {
 	c := &Clocks{
 		topic: topic, clock: clock, process: process, next: topic.Partition.LogStart(),
-		known: map[part][]Decision{}, used: map[part]int64{}, closed: map[string]int64{},
+		known: map[part][]Decision{}, used: map[part]int64{}, closed: map[string]int64{}, told: map[string]int64{},
 	}
 	return c, c.follow(ctx)
 }
@@ -142,6 +144,9 @@ func (c *Clocks) know(d Decision) {
 	if d.Kind == Idle {
 		c.closed[d.Source] = max(c.highest(d.Source), d.Mark)
 	}
+	if before, ok := c.told[d.Source]; d.Kind == Told && (!ok || before < d.Mark) {
+		c.told[d.Source] = d.Mark
+	}
 	at := sort.Search(len(list), func(i int) bool { return list[i].Offset > d.Offset })
 	if at > 0 && d.Kind == Idle && list[at-1].Kind == Idle && list[at-1].Offset == d.Offset {
 		return // it is idle still
@@ -152,6 +157,16 @@ func (c *Clocks) know(d Decision) {
 // highest is up to where windows of a source were closed without its idle partitions.
 func (c *Clocks) highest(source string) int64 {
 	if mark, ok := c.closed[source]; ok {
+		return mark
+	}
+	return None
+}
+
+// Told is the highest watermark of a source that was decided, or None.
+func (c *Clocks) Told(source string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mark, ok := c.told[source]; ok {
 		return mark
 	}
 	return None
@@ -190,7 +205,7 @@ func (c *Clocks) gap(key part, from, next int64, idle bool) (at int64, gap bool)
 	at = from
 	for _, known := range c.known[key] {
 		switch {
-		case known.Kind == Flush || known.Offset < from || known.Offset >= next:
+		case known.Kind == Flush || known.Kind == Told || known.Offset < from || known.Offset >= next:
 		case idle && known.Offset > at:
 			return at, true
 		default:
@@ -223,7 +238,7 @@ func (c *Clocks) Close(ctx context.Context, without []Decision) error {
 	for _, d := range without {
 		idle := false
 		for _, known := range c.known[part{d.Source, d.Partition}] {
-			if known.Offset <= d.Offset && known.Kind != Flush {
+			if known.Offset <= d.Offset && (known.Kind == Idle || known.Kind == Active) {
 				idle = known.Kind == Idle
 			}
 		}

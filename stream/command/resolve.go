@@ -32,6 +32,9 @@ const (
 	gold   = "gold"
 )
 
+// global is the late_policy by which a row is late when the watermark of its whole source has passed.
+const global = "global"
+
 // stream is a declared source.
 type stream struct {
 	pipeline.Stream
@@ -107,6 +110,7 @@ func (n *names) stream(s stream) (*plan.Source, error) {
 		Topic: d.Options["topic"].Value, Format: exec.JSON, OnError: d.Options["on_error"].Value, Latest: d.Options["scan.startup.mode"].Value == "latest",
 		Log:  d.Options["scan.startup.mode"].Value == "log",
 		Idle: span(d.Options, "idle_timeout", idleDefault), Flush: span(d.Options, "flush_timeout", flushDefault), ClockID: s.ID,
+		Global: d.Options["late_policy"].Value == global,
 	}
 	if d.Options["format"].Value == string(exec.Debezium) {
 		input.Format = exec.Debezium
@@ -117,9 +121,6 @@ func (n *names) stream(s stream) (*plan.Source, error) {
 			return nil, fault.Newf(fault.Invalid, "declare it VARCHAR, and take its JSON text apart in the SELECT", "source %s: no column is of type %s", s.Name, c.Type)
 		}
 		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: t})
-	}
-	if o, ok := d.Options["late_policy"]; ok && o.Value != "partition" {
-		return nil, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition'", "leave it out: a row is late by the watermark of its own partition, so that a replay gives the same answer"), s.Statement, o.Offset)
 	}
 	if d.Watermark != nil {
 		out.Time, out.Delay = d.Watermark.Column, d.Watermark.Delay
@@ -238,9 +239,6 @@ func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement
 	if err != nil {
 		return exec.Job{}, sqltext.Shifted(err, statement, c.Offset)
 	}
-	if o, ok := c.Options["late_policy"]; ok && o.Value != "partition" {
-		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "late_policy can only be 'partition'", "leave it out: a row is late by the watermark of its own partition, so that a replay gives the same answer"), statement, o.Offset)
-	}
 	if o, ok := c.Options["retention"]; ok {
 		return exec.Job{}, sqltext.At(fault.New(fault.Invalid, "state is not removed by age yet", "leave retention out, or aggregate over windows, whose state goes when they close"), statement, o.Offset)
 	}
@@ -249,6 +247,9 @@ func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement
 		input := n.inputs[scan.Source.Name]
 		if o, ok := c.Options["on_error"]; ok {
 			input.OnError = o.Value
+		}
+		if o, ok := c.Options["late_policy"]; ok {
+			input.Global = o.Value == global
 		}
 		if err := n.columns(ctx, scan, &input); err != nil {
 			return exec.Job{}, err

@@ -74,6 +74,7 @@ type Input struct {
 	OnError string      // dead_letter, skip, stop
 	Idle    time.Duration
 	Flush   time.Duration // 0 = never
+	Global  bool          // a row is late by the watermark of the whole source, not by that of its own partition
 	Latest  bool          // begin at the log's end
 	Log     bool          // begin at the log's start, also where it once began before
 	ClockID string        // under which decisions about its time are kept

@@ -256,10 +256,14 @@ func generation(r *record.Record) int64 {
 // timed notes the watermark before a row, and moves it.
 func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, flushed *array.Int64Builder) {
 	before := int64(math.MinInt64)
-	if part.Seen {
+	switch {
+	case c.input.Global && part.Told:
+		before = part.Mark
+		mark.Append(before)
+	case !c.input.Global && part.Seen:
 		before = part.Highest - c.of.Source.Delay.Microseconds()
 		mark.Append(before)
-	} else {
+	default:
 		mark.AppendNull()
 	}
 	if part.Flushed != state.None {

@@ -77,6 +77,10 @@ func (s *session) apply(c *scan, part *state.Part, list *[]clock.Decision, offse
 			}
 		case clock.Flush:
 			part.Flushed = max(part.Flushed, d.Mark)
+		case clock.Told:
+			if !part.Told || part.Mark < d.Mark {
+				part.Told, part.Mark = true, d.Mark
+			}
 		}
 		*list = (*list)[1:]
 	}
@@ -91,19 +95,19 @@ func (s *session) watermark() (mark int64, holder string) {
 		if !c.keepsTime() {
 			continue
 		}
-		for _, p := range c.topic.Partitions() {
-			part := c.part(p.Number())
-			if part.Idle {
-				continue
-			}
-			active = true
-			name := fmt.Sprintf("%s/%d", c.topic.Name(), p.Number())
-			if !part.Seen {
-				none = name
-			} else if at := part.Highest - c.of.Source.Delay.Microseconds(); at < mark {
-				mark, holder = at, name
-			}
+		at, name, some := c.watermark()
+		if c.input.Global {
+			at, some = c.told(), true
 		}
+		switch {
+		case !some:
+			continue
+		case at == state.None:
+			none = name
+		case at < mark:
+			mark, holder = at, name
+		}
+		active = true
 	}
 	if none != "" || !active {
 		return state.None, none
@@ -111,8 +115,75 @@ func (s *session) watermark() (mark int64, holder string) {
 	return mark, holder
 }
 
+// watermark is the lowest of the source's active partitions, None where one has seen no time, and which one holds it.
+func (c *scan) watermark() (mark int64, holder string, active bool) {
+	mark = 1 << 62
+	for _, p := range c.topic.Partitions() {
+		part := c.part(p.Number())
+		if part.Idle {
+			continue
+		}
+		active = true
+		name := fmt.Sprintf("%s/%d", c.topic.Name(), p.Number())
+		if !part.Seen {
+			return state.None, name, true
+		}
+		if at := part.Highest - c.of.Source.Delay.Microseconds(); at < mark {
+			mark, holder = at, name
+		}
+	}
+	return mark, cmp.Or(holder, c.topic.Name()), active
+}
+
+// told is the watermark of a source of late_policy 'global': the lowest that was decided of all its partitions.
+func (c *scan) told() int64 {
+	mark := int64(1 << 62)
+	for _, p := range c.topic.Partitions() {
+		part := c.part(p.Number())
+		if !part.Told {
+			return state.None
+		}
+		mark = min(mark, part.Mark)
+	}
+	return mark
+}
+
+// tellMark decides how far the watermark of a whole source has come, where that closes a window. In which order partitions
+// are read is not in the log, so it is decided at the log's end, before which nobody has read past it: what comes
+// behind is late by it, in every pipeline.
+func (s *session) tellMark(ctx context.Context, c *scan) error {
+	mark, _, active := c.watermark()
+	before := s.o.Clocks.Told(c.input.ClockID)
+	from, to := operator.Closing{Mark: before, Flushed: state.None}, operator.Closing{Mark: mark, Flushed: state.None}
+	if !active || mark == state.None || mark <= before || !slices.ContainsFunc(s.plan.Operators, func(op operator.Operator) bool {
+		return op.Windows() != nil && state.Closes(op.Windows(), from, to)
+	}) {
+		return nil
+	}
+	var list []clock.Decision
+	for _, p := range c.topic.Partitions() {
+		list = append(list, clock.Decision{Source: c.input.ClockID, Topic: c.topic.Name(), Partition: p.Number(), Offset: p.Stable(), Kind: clock.Told, Mark: mark})
+	}
+	if err := s.o.Clocks.Decide(ctx, list); err != nil && !errors.Is(err, clock.ErrPassed) { // else in the next tick
+		return fmt.Errorf("decide about the time of topic %s: %w", c.topic.Name(), err)
+	}
+	for _, p := range c.topic.Partitions() {
+		part := c.part(p.Number())
+		here := c.decisions(p.Number(), part.Next, part.Next)
+		s.apply(c, part, &here, part.Next)
+	}
+	return nil
+}
+
 // closing is how far windows may close. Where they close without an idle partition, that is announced first.
 func (s *session) closing(ctx context.Context) (operator.Closing, error) {
+	for _, c := range s.scans {
+		if c.keepsTime() && c.input.Global {
+			if err := s.tellMark(ctx, c); err != nil {
+				return s.next.Closed, err
+			}
+		}
+	}
 	for {
 		out := s.next.Closed
 		if mark, _ := s.watermark(); mark != state.None {
@@ -150,7 +221,7 @@ func (s *session) closes(to operator.Closing) bool {
 // idle are the partitions that do not hold the watermark.
 func (s *session) idle(mark int64) (out []clock.Decision) {
 	for _, c := range s.scans {
-		if !c.keepsTime() {
+		if !c.keepsTime() || c.input.Global { // what closes without it is decided for its partition, too
 			continue
 		}
 		for _, p := range c.topic.Partitions() {

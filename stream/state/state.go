@@ -57,6 +57,8 @@ type Part struct {
 	Highest int64  `json:"highest,omitempty"` // the highest time seen, where Seen
 	Flushed int64  `json:"flushed"`           // None for never
 	Idle    bool   `json:"idle,omitempty"`    // does not hold the watermark
+	Told    bool   `json:"told,omitempty"`    // Mark was decided
+	Mark    int64  `json:"mark,omitempty"`    // where Told, what ends at or before it is closed: of late_policy 'global'
 }
 
 // None is a time before all others.
