@@ -133,4 +133,3 @@ func onceEach(t *testing.T, p *proof.Process) {
 	}
 	t.Logf("%d rows in %d windows, %d late; %d dead letters", n[0], n[1], n[3], n[5])
 }
-

@@ -78,6 +78,16 @@ func TestPipelineStateDamaged(t *testing.T) {
 			return []byte("this is no database at all, but a text that somebody put here")
 		}},
 		{"zeros in the front", func(_ string, b []byte) []byte { clear(b[:min(len(b), 12<<10)]); return b }},
+		{"of a plan of another version", func(path string, _ []byte) []byte {
+			olderPlan(t, path)
+			b, err := os.ReadFile(path)
+			must(t, err)
+			return b
+		}},
+		{"of an engine of another version", func(_ string, b []byte) []byte {
+			b[12] = 200 // the number of the format, behind the checksum and the magic bytes
+			return b
+		}},
 		{"bits turned all over", func(_ string, b []byte) []byte {
 			for i := 4 << 10; i < len(b); i += 997 {
 				b[i] ^= 0x55
