@@ -497,3 +497,22 @@ func TestLatePolicy(t *testing.T) {
 		s.until(fmt.Sprintf("SELECT (SELECT count(*) FROM (FROM gold.%[1]s EXCEPT ALL FROM gold.%[2]s)) + (SELECT count(*) FROM (FROM gold.%[2]s EXCEPT ALL FROM gold.%[1]s))", pair[0], pair[1]), "0")
 	}
 }
+
+// TestShown: what a pipeline does, and who reads a source, can be asked for.
+func TestShown(t *testing.T) {
+	s := newSite(t)
+	s.topic("bid", 1)
+	s.exec(
+		"CREATE SOURCE bid (auction BIGINT, price BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '4' SECOND) WITH (connector = 'kafka', topic = 'bid', late_policy = 'global')",
+		"CREATE MATERIALIZED VIEW sums AS SELECT auction, sum(price) AS s FROM bid GROUP BY auction",
+		"INSERT INTO gold.w SELECT max(price) AS most, window_end FROM TUMBLE(bid, ts, INTERVAL '10' SECOND) GROUP BY window_end",
+	)
+	s.until("EXPLAIN PIPELINE sums", "in0|read topic bid as json|auction long, price long", "op0|groups, each change told: sum(_x0) by (auction)|(null)",
+		"table|keep gold.sums by (auction)|auction long, s decimal(38,0)")
+	rows, err := s.run("EXPLAIN PIPELINE gold.w")
+	if err != nil || len(rows) != 3 || rows[0] != "in0|read topic bid as json; watermark ts - 4s|price long, ts timestamp" {
+		t.Errorf("%q, %v", rows, err)
+	}
+	s.until("SHOW SOURCES", "bid|bid|json|ts - 4s|dead_letter|global|gold.sums, gold.w")
+	s.refused("EXPLAIN PIPELINE sum", "there is no pipeline sum", "did you mean sums?")
+}

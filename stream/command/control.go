@@ -3,9 +3,11 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -222,21 +224,22 @@ func counted(n *int64) any {
 }
 
 func (p *Pipelines) showSources() pipeline.Answer {
-	a := pipeline.Answer{Tag: "SHOW SOURCES", Columns: columns("name string, topic string, format string, watermark string")}
+	a := pipeline.Answer{Tag: "SHOW SOURCES", Columns: columns("name string, topic string, format string, watermark string, on_error string, late_policy string, read_by string")}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.streams {
+	streams := slices.Collect(maps.Values(p.streams))
+	p.mu.Unlock()
+	slices.SortFunc(streams, func(x, y stream) int { return strings.Compare(x.Name, y.Name) })
+	for _, s := range streams {
 		var mark any
 		if w := s.declared.Watermark; w != nil {
 			mark = w.Column + " - " + w.Delay.String()
 		}
-		format := s.declared.Options["format"].Value
-		if format == "" {
-			format = string(exec.JSON)
-		}
-		a.Rows = append(a.Rows, []any{s.Name, s.declared.Options["topic"].Value, format, mark})
+		option := func(name, otherwise string) string { return cmp.Or(s.declared.Options[name].Value, otherwise) }
+		a.Rows = append(a.Rows, []any{
+			s.Name, option("topic", ""), option("format", string(exec.JSON)), mark, option("on_error", "dead_letter"), option("late_policy", "partition"),
+			text(strings.Join(p.readers(s.Name), ", ")),
+		})
 	}
-	slices.SortFunc(a.Rows, func(x, y []any) int { return strings.Compare(x[0].(string), y[0].(string)) })
 	return a
 }
 

@@ -184,7 +184,8 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 		}
 	}
 	if _, loose := ownColumn(t, "_key"); loose || len(out.Key) == 0 {
-		return nil, fault.Newf(fault.Invalid, "read its topic with CREATE SOURCE", "%s has no key that a pipeline can use: a column of it may be null", id)
+		return nil, fault.Newf(fault.Invalid, "declare the key's columns NOT NULL in the source; or read topic "+topic+" with CREATE SOURCE … WITH (format = 'debezium-json') and without a PRIMARY KEY, as changes one after the other",
+			"a column of the key of %s may be null: several rows may have that key, which no column of theirs tells apart", id)
 	}
 	n.inputs[out.Name] = input
 	return out, nil

@@ -29,6 +29,7 @@ func (p *Pipelines) Commands() []pipeline.Command {
 		{Verbs: []string{"CREATE SOURCE", "CREATE TABLE"}, Run: p.createSource},
 		{Verbs: []string{"CREATE MATERIALIZED VIEW", "CREATE PIPELINE", "INSERT INTO"}, Run: p.create},
 		{Verbs: []string{"ALTER PIPELINE"}, Run: p.alter},
+		{Verbs: []string{"EXPLAIN PIPELINE"}, Run: p.explainPipeline},
 		{Verbs: []string{"EXPLAIN CREATE MATERIALIZED VIEW", "EXPLAIN CREATE PIPELINE", "EXPLAIN INSERT INTO"}, Run: p.explain},
 		{Verbs: []string{
 			"SHOW PIPELINES", "SHOW SOURCES", "PAUSE PIPELINE", "RESUME PIPELINE", "DROP PIPELINE", "DROP MATERIALIZED VIEW", "DROP SOURCE",
@@ -314,35 +315,66 @@ func (p *Pipelines) explain(ctx context.Context, _ guard.Principal, statement st
 	if err != nil {
 		return pipeline.Answer{}, err
 	}
-	a := pipeline.Answer{Tag: "EXPLAIN", Columns: columns("step string, what string")}
+	into, err := target(c.Into, rest)
+	return explained(job, into), err
+}
+
+// explainPipeline tells what a pipeline that is there does.
+func (p *Pipelines) explainPipeline(ctx context.Context, _ guard.Principal, statement string) (pipeline.Answer, error) {
+	in, err := sqltext.NewReader(statement)
+	if err != nil {
+		return pipeline.Answer{}, err
+	}
+	in.Take("EXPLAIN", "PIPELINE")
+	name, err := in.Table()
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return pipeline.Answer{}, err
+	}
+	d, err := p.find(name)
+	if err != nil {
+		return pipeline.Answer{}, sqltext.At(asFault(err), statement, name.Offset)
+	}
+	job, err := p.job(ctx, d)
+	return explained(job, d.Into), err
+}
+
+// explained has a row for each step of a job.
+func explained(job exec.Job, into table.Ident) pipeline.Answer {
+	a := pipeline.Answer{Tag: "EXPLAIN", Columns: columns("step string, what string, columns string")}
+	if job.Plan == nil {
+		return a
+	}
 	for i, scan := range job.Plan.Scans {
-		what := "read topic " + job.Inputs[i].Topic
-		if m := job.Inputs[i].Mirror; m.Name != "" {
-			what = "read " + m.String() + ", then topic " + job.Inputs[i].Topic + " from its offsets"
+		input := job.Inputs[i]
+		what := "read topic " + input.Topic + " as " + string(input.Format)
+		if input.Mirror.Name != "" {
+			what = "read " + input.Mirror.String() + ", then topic " + input.Topic + " from its offsets"
+		}
+		if job.Plan.Times && scan.Windows {
+			what += "; watermark " + scan.Source.Time + " - " + scan.Source.Delay.String()
 		}
 		var names []string
 		for _, column := range scan.Columns {
-			names = append(names, column.Name)
+			names = append(names, column.Name+" "+string(column.Type))
 		}
-		a.Rows = append(a.Rows, []any{scan.Relation, what + " (" + strings.Join(names, ", ") + ")"})
+		a.Rows = append(a.Rows, []any{scan.Relation, what, strings.Join(names, ", ")})
 	}
 	for _, op := range job.Plan.Operators {
-		a.Rows = append(a.Rows, []any{op.Relation(), op.String()})
+		a.Rows = append(a.Rows, []any{op.Relation(), op.String(), nil})
 	}
-	how := "append to "
+	how := "append to " + into.String()
 	if !job.Plan.Append {
-		how = "keep, by (" + strings.Join(job.Plan.Key, ", ") + "), "
-	}
-	if job.Plan.Single {
-		how = "keep the one row of "
+		how = "keep " + into.String() + " by (" + strings.Join(job.Plan.Key, ", ") + ")"
 	}
 	var names []string
 	for _, column := range job.Plan.Columns {
 		names = append(names, column.Name+" "+string(column.Type))
 	}
-	into, err := target(c.Into, rest)
-	a.Rows = append(a.Rows, []any{"table", fmt.Sprintf("%s%s (%s)", how, into, strings.Join(names, ", "))})
-	return a, err
+	a.Rows = append(a.Rows, []any{"table", how, strings.Join(names, ", ")})
+	return a
 }
 
 // columns reads "name type, name type".

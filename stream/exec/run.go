@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -200,7 +201,8 @@ func named(name, dir string, err error) error {
 	case duck.OutOfMemory(err):
 		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
 	case duck.Refused(err):
-		return failure{fault.Wrap(err, fault.Invalid, "pipeline "+name+" met a value that its SELECT cannot compute with",
+		why, _, _ := strings.Cut(err.Error(), "\n") // behind it is text of Tarn's own
+		return failure{fault.Wrap(errors.New(why), fault.Invalid, "pipeline "+name+" met a value that its SELECT cannot compute with",
 			"on_error cannot leave it out, for it is no single record's but a changelog's or an aggregate's: ALTER PIPELINE "+name+" AS … with TRY_CAST or TRY(…), which give null there; nothing was read past it")}
 	}
 	return err
