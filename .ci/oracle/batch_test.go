@@ -99,10 +99,12 @@ func (s *Source) rows(used []string) (out []seen) {
 				out = append(out, one)
 				continue
 			}
-			key := ""
-			for _, k := range s.Key {
-				key += r.Cells[k].SQL + "\x00"
+			if r.Was != nil {
+				if at, ok := last[*r.Was]; ok {
+					out[at].rec = nil
+				}
 			}
+			key := s.key(r.Cells)
 			if at, ok := last[key]; ok {
 				out[at].rec = nil
 			}

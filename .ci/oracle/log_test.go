@@ -321,6 +321,13 @@ func (l *log) change(rec Rec, at int64) {
 	_, _ = h.Write([]byte(key))
 	p := int(h.Sum32()) % l.live
 	rec.Key = &key
+	before := "null"
+	if l.live == 1 && l.percent(8) { // an update of the key, which moves the row
+		was := fmt.Sprint(l.IntN(25))
+		before = fmt.Sprintf(`{"id":%s,"sub":%s}`, pick(l.chance, was, `"`+was+`"`), sub)
+		key := l.s.key(map[string]Cell{"id": {SQL: was}, "sub": {SQL: strings.ReplaceAll(sub, `"`, "'")}})
+		rec.Was = &key
+	}
 	body := l.object(&rec, l.s.Columns[2:], at, true)
 	row := "{" + text
 	if body != "{}" {
@@ -329,20 +336,23 @@ func (l *log) change(rec Rec, at int64) {
 	row += body[1:]
 	rec.Cells["id"], rec.Cells["sub"] = Cell{SQL: id}, Cell{SQL: strings.ReplaceAll(sub, `"`, "'")}
 	op, value := pick(l.chance, "c", "u", "r"), ""
-	switch gone := l.exists[key] && l.percent(30); {
+	if rec.Was != nil {
+		op = "u"
+	}
+	switch gone := l.exists[key] && l.percent(30) && rec.Was == nil; {
 	case gone:
 		rec.Gone = true
 		delete(l.exists, key)
 		value = fmt.Sprintf(`{"op":"d","before":%s,"after":null}`, row)
 	default:
 		l.exists[key] = true
-		value = fmt.Sprintf(`{"before":null,"after":%s,"op":%q,"source":{"table":"x"}}`, row, op)
+		value = fmt.Sprintf(`{"before":%s,"after":%s,"op":%q,"source":{"table":"x"}}`, before, row, op)
 	}
 	if l.percent(20) {
 		value = `{"schema":null,"payload":` + value + "}"
 	}
 	if l.percent(2) {
-		value = pick(l.chance, "{", `{"op":"u","after":null}`, `{"op":"x","after":{}}`, `{"op":"c"}`)
+		value = pick(l.chance, "{", `{"op":"u","after":null}`, `{"op":"x","after":{}}`, `{"op":"c"}`, `{"op":"t","before":null,"after":null}`)
 		rec.Junk, rec.Gone = true, false
 	}
 	rec.Value = &value

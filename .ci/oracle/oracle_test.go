@@ -166,7 +166,7 @@ func TestOracle(t *testing.T) {
 }
 
 // smallest is what a fault that was planted has to be shrunk to: one pipeline over a few records.
-var smallest = size{cases: 1, sources: 1, records: 12, kills: 2, words: 45}
+var smallest = size{cases: 1, sources: 1, records: 16, kills: 2, words: 60}
 
 // TestPlantedFaults holds the oracle itself: each fault that is made on purpose is found within the cases of a run, and
 // shrunk to a world that a person can look at, which fails with the fault alone.

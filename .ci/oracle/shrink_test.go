@@ -273,6 +273,9 @@ func (w *World) simpler() (out []*World) {
 	if c.Having != "" {
 		less(func(c *Case) { c.Having = "" })
 	}
+	if c.Outer != nil {
+		less(func(c *Case) { c.Outer = nil })
+	}
 	for i := range c.Items {
 		if len(c.Items) > 1 && c.Outer == nil {
 			less(func(c *Case) { c.Items = slices.Delete(c.Items, i, i+1) })

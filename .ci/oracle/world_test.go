@@ -49,6 +49,15 @@ func (s *Source) from() string {
 	return s.Name
 }
 
+// key joins a row's key.
+func (s *Source) key(cells map[string]Cell) string {
+	out := ""
+	for _, k := range s.Key {
+		out += cells[k].SQL + "\x00"
+	}
+	return out
+}
+
 // Column has DuckDB's type.
 type Column struct{ Name, Type string }
 
@@ -60,6 +69,7 @@ type Rec struct {
 	Junk  bool            // it is no record of the format at all
 	None  bool            // it has no row
 	Gone  bool            // it takes the row of its key out
+	Was   *string         `json:",omitempty"` // the key, as in Source.key, that its row had before
 	Gen   int64           `json:",omitempty"` // of a mirror: the snapshot that it is of, or came after
 	Mark  record.MarkKind `json:",omitempty"` // it is no record but begins or ends a snapshot
 	Cells map[string]Cell `json:",omitempty"` // what is not here is null

@@ -27,6 +27,7 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,9 +52,10 @@ type Decoder struct {
 	members map[string]member
 	order   []member // of the record before, which most records have
 	scan    jsonscan.Scanner
-	texts   []byte   // what had to be unescaped, of the value in hand
-	misfits []misfit // of the row in hand
-	change  bool     // the row in hand is of a change event
+	texts   []byte    // what had to be unescaped, of the value in hand
+	misfits []misfit  // of the row in hand
+	change  bool      // the row in hand is of a change event
+	update  [2][]byte // before and after of the event read last, where it is an update that has both
 	rows    int
 }
 
@@ -109,7 +111,7 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 	if value == nil {
 		return 0, nil
 	}
-	d.change = true
+	d.change, d.update = true, [2][]byte{}
 	// Nearly always it is the row in after that counts: it is read where it stands.
 	var read []byte
 	e, err := envelope.SplitAfter(&d.scan, value, func(rest []byte) {
@@ -142,7 +144,46 @@ func (d *Decoder) Debezium(value []byte) (op byte, err error) {
 		d.scan.Reset(object) // which is known to be valid
 		d.read(&d.scan)
 	}
+	if e.Op == 'u' && e.Before != nil {
+		d.update = [2][]byte{e.Before, e.After}
+	}
 	return e.Op, d.end()
+}
+
+// Rekeyed tells whether the change event read last is an update that has other values of some columns in
+// `before` than in `after`. One without them in `before` is not.
+func (d *Decoder) Rekeyed(columns []int) bool {
+	if d.update[0] == nil {
+		return false
+	}
+	other := false
+	for _, i := range columns {
+		before, after := d.member(d.update[0], i), d.member(d.update[1], i)
+		if before == nil {
+			return false
+		}
+		other = other || !bytes.Equal(before, after)
+	}
+	return other
+}
+
+// member is a column's value in an object that is known to be valid, as it stands there; nil for none.
+func (d *Decoder) member(object []byte, column int) (raw []byte) {
+	d.scan.Reset(object)
+	for more := d.scan.Open(); more; more = d.scan.More() {
+		i := d.named(len(d.order) + membersMax + len(d.columns)) // is in no place that another record has it in
+		if v := d.scan.Value(); i == column {
+			raw = v.Raw
+		}
+	}
+	return raw
+}
+
+// Before appends the row in `before` of the update read last. On an error nothing is appended.
+func (d *Decoder) Before() error {
+	d.scan.Reset(d.update[0])
+	d.read(&d.scan)
+	return d.end()
 }
 
 // Rows is how many rows were appended since the last Arrays.

@@ -212,6 +212,37 @@ func TestTimeIsOfTheLastRow(t *testing.T) {
 	}
 }
 
+// TestUpdatesOfAKey holds which updates move a row to another key, and that the row of before is read then.
+func TestUpdatesOfAKey(t *testing.T) {
+	d := decode.New([]decode.Column{{"id", record.Long}, {"sub", record.String}, {"n", record.Long}})
+	for _, c := range []struct {
+		value   string
+		rekeyed bool
+		rows    string
+	}{
+		{`{"op":"u","before":{"id":1,"sub":"x","n":5},"after":{"n":6,"sub":"x","id":1}}`, false, "[[1 x 6]]"},
+		{`{"op":"u","before":{"id":1,"sub":"x","n":5},"after":{"id":2,"sub":"x","n":5}}`, true, "[[2 x 5] [1 x 5]]"},
+		{`{"op":"u","before":{"id":1,"sub":null},"after":{"id":1,"sub":"x"}}`, true, "[[1 x null] [1 null null]]"},
+		{`{"payload":{"after":{"\u0069d":2,"sub":"x"},"before":{"id":1,"s\u0075b":"x"},"op":"u"}}`, true, "[[2 x null] [1 x null]]"},
+		{`{"op":"u","before":{"id":1},"after":{"id":2,"sub":"x"}}`, false, "[[2 x null]]"},
+		{`{"op":"u","before":null,"after":{"id":2,"sub":"x"}}`, false, "[[2 x null]]"},
+		{`{"op":"c","before":{"id":1,"sub":"x"},"after":{"id":2,"sub":"x"}}`, false, "[[2 x null]]"},
+	} {
+		if _, err := d.Debezium([]byte(c.value)); err != nil {
+			t.Fatal(err)
+		}
+		rekeyed := d.Rekeyed([]int{0, 1})
+		if rekeyed {
+			if err := d.Before(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := fmt.Sprint(rows(t, d)); got != c.rows || rekeyed != c.rekeyed {
+			t.Errorf("%s: %s, rekeyed %t", c.value, got, rekeyed)
+		}
+	}
+}
+
 func TestChangeEvents(t *testing.T) {
 	d := decode.New([]decode.Column{{"id", record.Long}, {"at", record.Timestamp}, {"note", record.String}})
 	const before, after = `{"id":1,"at":null,"note":"old"}`, `{"id":1,"at":5,"note":null,"_extra":{"note":{"type":"blob","value":"AA=="}}}`

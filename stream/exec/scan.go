@@ -4,9 +4,12 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -30,6 +33,9 @@ import (
 // believed: it does not move the watermark.
 const aheadMax = time.Hour
 
+// truncate is the op of a change event that takes all rows out.
+const truncate = 't'
+
 // recordsKept is how many records' room a scan keeps between two batches.
 const recordsKept = 8192
 
@@ -43,6 +49,7 @@ type scan struct {
 	decode  *decode.Decoder
 	hidden  *array.RecordBuilder // of the hidden columns
 	schema  *arrow.Schema
+	keys    []int // the columns of a changelog's key
 	time    int   // the column with the watermark, -1 for none
 	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
 	quiet   []time.Time
@@ -60,6 +67,9 @@ func newScan(s *session, number int, topic *bus.Topic) *scan {
 		columns = append(columns, decode.Column{Name: c.input.Names[i], Type: column.Type})
 		if column.Name == c.of.Source.Time {
 			c.time = i
+		}
+		if slices.ContainsFunc(c.of.Source.Key, func(key string) bool { return strings.EqualFold(key, column.Name) }) {
+			c.keys = append(c.keys, i)
 		}
 	}
 	c.decode = decode.New(columns)
@@ -206,14 +216,15 @@ func (c *scan) rows(partition int32, part *state.Part, records []record.Record, 
 // record decodes one record into the tick's rows.
 func (c *scan) record(partition int32, part *state.Part, r *record.Record) error {
 	before := c.decode.Rows()
-	deleted := false
+	var op byte
 	var err error
 	if c.input.Format == Debezium {
-		var op byte
 		op, err = c.decode.Debezium(r.Value)
-		deleted = op == 'd'
 	} else {
 		err = c.decode.JSON(r.Value)
+	}
+	if err == nil && op == truncate && len(c.keys) > 0 {
+		err = errors.New("a changelog's rows go one by one: what a truncation takes out cannot be told, for other partitions may be read sooner or later")
 	}
 	if err != nil {
 		return c.unreadable(partition, r, err)
@@ -221,6 +232,19 @@ func (c *scan) record(partition int32, part *state.Part, r *record.Record) error
 	if c.decode.Rows() == before {
 		return nil
 	}
+	c.note(partition, part, r, op == 'd')
+	// What fills a mirror sends a changed key as a delete and a create; this is for others, which need not.
+	if len(c.keys) > 0 && c.input.Mirror.Name == "" && c.decode.Rekeyed(c.keys) {
+		if err := c.decode.Before(); err != nil {
+			return c.unreadable(partition, r, fmt.Errorf("its row under the old key stays, for before cannot be read: %w", err))
+		}
+		c.note(partition, part, r, true)
+	}
+	return nil
+}
+
+// note appends the hidden columns of the row decoded last.
+func (c *scan) note(partition int32, part *state.Part, r *record.Record, deleted bool) {
 	c.s.rows++
 	if c.s.careful {
 		one := *r
@@ -228,7 +252,7 @@ func (c *scan) record(partition int32, part *state.Part, r *record.Record) error
 	}
 	fields := c.hidden.Fields()
 	switch {
-	case len(c.of.Source.Key) > 0:
+	case len(c.keys) > 0:
 		fields[0].(*array.Int64Builder).Append(r.Offset)
 		fields[1].(*array.BooleanBuilder).Append(deleted)
 		fields[2].(*array.Int64Builder).Append(generation(r))
@@ -238,7 +262,6 @@ func (c *scan) record(partition int32, part *state.Part, r *record.Record) error
 		fields[2].(*array.Int64Builder).Append(r.Offset)
 		c.timed(partition, part, r, fields[3].(*array.Int64Builder), fields[4].(*array.Int64Builder))
 	}
-	return nil
 }
 
 func generation(r *record.Record) int64 {

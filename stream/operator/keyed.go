@@ -9,7 +9,7 @@ import (
 
 // Keyed makes a changelog of records that say, for each key, what its row is now or that it is
 // gone: it keeps the last row of each key, so that it can tell what went. Records are in the
-// order of their offsets; all of one key are in one partition.
+// order of their offsets; all of one key are in one partition. Of one record a row may go and then come.
 type Keyed struct {
 	Number  int
 	From    string // the scan's relation
@@ -66,8 +66,8 @@ func (o *Keyed) Tick(bool) []string {
 		return fmt.Sprintf("SELECT %s FROM %s WHERE NOT %s", duck.List(columns), d, duck.Ident(Deleted))
 	}
 	return []string{
-		temp(o.table("d"), fmt.Sprintf("SELECT %s, %s FROM %s QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC) = 1",
-			duck.List(o.kept()), duck.Ident(Deleted), duck.Ident(o.From), duck.List(o.Keys), duck.Ident(Offset))),
+		temp(o.table("d"), fmt.Sprintf("SELECT %s, %s FROM %s QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s DESC, %s) = 1",
+			duck.List(o.kept()), duck.Ident(Deleted), duck.Ident(o.From), duck.List(o.Keys), duck.Ident(Offset), duck.Ident(Deleted))),
 		temp(o.table("o"), fmt.Sprintf("SELECT %s.rowid AS _r, %s.* FROM %s SEMI JOIN %s ON %s", s, s, s, d, sameKeys(s, d, o.Keys))),
 		fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT _r FROM %s)", s, old),
 		fmt.Sprintf("INSERT INTO %s %s", s, came(o.kept())),
