@@ -136,7 +136,7 @@ func (r *reader) plan(ctx context.Context) error {
 	defer func() { _ = root.Close() }()
 	if len(r.pending) == 0 {
 		if err := r.look(root); err != nil {
-			return unread(err, r.s.dir)
+			return err
 		}
 	}
 	step := &step{}
@@ -165,13 +165,13 @@ func (r *reader) plan(ctx context.Context) error {
 func (r *reader) look(root *os.Root) error {
 	entries, err := list(root)
 	if err != nil {
-		return err
+		return unread(err, r.s.dir)
 	}
 	r.clearTrouble()
 	m := matcher{root: root, p: r.p, tail: r.s.tail, tell: r.happened, trouble: r.cannotRead}
 	m.match(entries, r.s.wanted)
 	if !m.forget() {
-		return fault.Newf(fault.TooLarge, "move files that were read to another directory", "it holds more than %d files", filesMax)
+		return fault.Newf(fault.Unavailable, "move files that were read to another directory", "directory %s holds more than %d files", r.s.dir, filesMax)
 	}
 	now := time.Now()
 	seen := map[int64]calm{}

@@ -34,7 +34,8 @@ const (
 	workBytesMax = 96 << 20
 	bodyWeight   = 3
 	recordWeight = 160
-	waitMax      = 2 * time.Second  // for that memory
+	waitMax      = 10 * time.Second // for that memory
+	drainMax     = 5 * time.Second  // for a body that is not taken
 	readMax      = 30 * time.Second // for the body
 	answerMax    = 30 * time.Second // for the log
 	keyBytesMax  = 255
@@ -264,6 +265,7 @@ func (d *Door) body(w http.ResponseWriter, r *http.Request) (body []byte, free f
 	}
 	free, err = d.acquire(r.Context(), max(size, 1)*bodyWeight)
 	if err != nil {
+		drain(w, r)
 		return nil, nil, err
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readMax)) // a recorder of tests has none
@@ -277,6 +279,12 @@ func (d *Door) body(w http.ResponseWriter, r *http.Request) (body []byte, free f
 		return nil, nil, tooLarge
 	}
 	return nil, nil, fault.Wrap(err, fault.Timeout, "read the body", "send the whole body; nothing of it was stored")
+}
+
+// drain reads a body that is not taken, for many clients hear no answer before they have sent all.
+func drain(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainMax))
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, bodyBytesMax)) // the answer is the same
 }
 
 // acquire takes memory of the door's share; free gives it back.
