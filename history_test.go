@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,4 +241,118 @@ func TestTheHistoryOfChanges(t *testing.T) {
 		s.until("SELECT berth, n FROM gold.mirrored ORDER BY 1", "e|1", "f|1", "g|1", "h|1")
 	}
 	s.refused("ALTER PIPELINE rows AS SELECT id FROM events", "partition 0, offsets", "scan.startup.mode = 'log'")
+}
+
+// TestHistoryIsAsTheLogWas: pipelines that read random records from a log that is whole are equal to those that read them from bronze and what
+// is left of the log, each partition cut at a place of its own, and Tarn stopped on the way; late rows and dead letters, too.
+func TestHistoryIsAsTheLogWas(t *testing.T) {
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any
+	if text := os.Getenv("TARN_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed = n
+	}
+	t.Logf("TARN_SEED=%d", seed)
+	chance := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+	s := newSite(t)
+	s.landed("bid", 2)
+	statements := func(suffix string) []string {
+		return []string{
+			"CREATE SOURCE bid" + suffix + " (auction BIGINT, price DOUBLE, what VARCHAR, tags JSON, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '2' SECOND) WITH (connector = 'kafka', topic = 'bid', idle_timeout = 'off', flush_timeout = 'off')",
+			"CREATE PIPELINE wins" + suffix + " INTO gold.wins" + suffix + " AS SELECT auction, count(*) AS n, max(price) AS s, max(what) AS what, window_start FROM HOP(bid" + suffix +
+				", ts, INTERVAL '2 seconds', INTERVAL '6 seconds') GROUP BY auction, window_start, window_end",
+			"CREATE MATERIALIZED VIEW sums" + suffix + " AS SELECT auction, count(*) AS n, count(what) AS w, count(tags) AS tags, min(tags) AS least, median(price) AS m FROM bid" + suffix + " GROUP BY auction",
+			"CREATE PIPELINE raw" + suffix + " INTO gold.raw" + suffix + " AS SELECT * FROM bid" + suffix,
+		}
+	}
+	s.exec(statements("1")...)
+	const each = 6_000
+	for p := range 2 {
+		for range 12 {
+			var values []string
+			for i := range each / 12 {
+				values = append(values, randomBid(chance, i))
+			}
+			s.put("bid", p, values...)
+		}
+	}
+	s.until("SELECT count(*) FROM bronze.bid", fmt.Sprint(2*each))
+	s.caughtUp()
+	for p := range 2 {
+		s.cut("bid", p, 1+chance.Int64N(each-1))
+	}
+	s.exec(statements("2")...)
+	for range 3 {
+		time.Sleep(time.Duration(chance.IntN(300)) * time.Millisecond) // a moment that nothing tells
+		s.stop()
+		s.start()
+	}
+	for p := range 2 {
+		s.put("bid", p, `{"auction":1,"price":0.5,"ts":"2026-01-01T02:00:00Z"}`)
+	}
+	equal := func(what string) {
+		s.Helper()
+		query := "SELECT count(*) FROM (" + what + ")"
+		s.until(query, s.one(query))
+		diff := "SELECT count(*) FROM ((" + what + " EXCEPT ALL " + strings.ReplaceAll(what, "1", "2") + ") UNION ALL (" + strings.ReplaceAll(what, "1", "2") + " EXCEPT ALL " + what + "))"
+		s.until(diff, "0")
+		t.Logf("%s: %s rows", what, s.one(query))
+	}
+	s.until("SELECT count(*) FROM gold.raw1 a", s.one("SELECT count(*) FROM gold.raw1"))
+	s.until("SELECT count(*) FROM system.pipelines WHERE state = 'running' AND lag = 0", "6")
+	equal("SELECT * FROM gold.raw1")
+	equal("SELECT * FROM gold.sums1")
+	equal("SELECT * FROM gold.wins1")
+	equal(`SELECT "partition", "offset", window_start, watermark FROM system.late WHERE pipeline = 'wins1'`)
+	s.until(`SELECT count(*) FROM (SELECT "partition", "offset", error, count(*) AS n FROM system.dead_letter GROUP BY ALL) WHERE n <> 6`, "0")
+}
+
+// one is the answer of a query of one row.
+func (s *site) one(query string) string {
+	s.Helper()
+	got, err := s.run(query)
+	s.must(err)
+	return strings.Join(got, "\n")
+}
+
+// randomBid is a record: most are bids, some late, some lack what others have, some cannot be read.
+func randomBid(chance *rand.Rand, i int) string {
+	at := time.Date(2026, 1, 1, 0, 0, i/20, 0, time.UTC).Add(-time.Duration(chance.IntN(5000)) * time.Millisecond)
+	if chance.IntN(50) == 0 {
+		at = at.Add(-time.Minute)
+	}
+	fields := []string{fmt.Sprintf(`"auction": %d`, chance.IntN(20)), fmt.Sprintf(`"ts":"%s"`, at.Format("2006-01-02T15:04:05.000Z"))}
+	switch chance.IntN(8) {
+	case 0:
+		fields = append(fields, `"price":null`)
+	case 1:
+		fields = append(fields, fmt.Sprintf(`"price":%d`, chance.IntN(100)))
+	case 2:
+		fields = append(fields, fmt.Sprintf(`"price":"%d.25"`, chance.IntN(100)))
+	case 3:
+		fields = append(fields, fmt.Sprintf(`"price":%de-1`, chance.IntN(100)))
+	default:
+		fields = append(fields, fmt.Sprintf(`"price":%g`, chance.Float64()*100))
+	}
+	switch chance.IntN(8) {
+	case 0:
+		fields = append(fields, `"what":7`)
+	case 1:
+		fields = append(fields, `"what":true`)
+	case 2:
+		fields = append(fields, `"what":"\u00e9 \\ \" \ud800 </b>"`)
+	case 3:
+		fields = append(fields, `"tags":{"a" : [1, 2.50]}`)
+	case 4:
+		fields = append(fields, `"tags":"x", "other":1.5, "auction": 3`)
+	case 5:
+		fields = append(fields, fmt.Sprintf(`"more%d":%d`, chance.IntN(30), i))
+	case 6:
+		if chance.IntN(10) == 0 {
+			return []string{`[1]`, `{"auction":1`, ``, `{"auction":"x"}`}[chance.IntN(4)]
+		}
+	}
+	return "{" + strings.Join(fields, ",") + "}"
 }
