@@ -18,7 +18,7 @@ const feedCatalog = "tarn_arrow"
 // rows out of it costs by the row, and leaves room behind.
 const (
 	feedRowsMax = 2_000
-	feedHeldMax = 100_000
+	feedHeldMax = 20_000
 )
 
 // feed is an Arrow stream behind one view that is read once for each Fill.
