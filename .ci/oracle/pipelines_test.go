@@ -35,7 +35,7 @@ var groupings = []Item{
 // changelog at least.
 var (
 	merged  = []string{"count(*)", "count({a})", "sum({a})", "sum({b})", "sum({d})", "avg({a})", "avg({d})", "count({s})", "sum({a} + 1)", "sum({m})", "count({e})", "count(*) FILTER (WHERE {t})", "sum({b}) FILTER (WHERE {a} > 0)"}
-	highs   = []string{"min({a})", "max({b})", "min({s})", "max({d})", "max({ts})", "min({f})", "bool_and({t})", "bool_or({t})", "sum({f})", "avg({f})", "max({k}) FILTER (WHERE {a} < 50)"}
+	highs   = []string{"min({a})", "max({b})", "min({s})", "max({d})", "max({ts})", "min({f})", "bool_and({t})", "bool_or({t})", "sum({f})", "avg({f})", "avg({ts})", "max({k}) FILTER (WHERE {a} < 50)"}
 	whole   = []string{"median({a})", "median({f})", "count(DISTINCT {k})", "count(DISTINCT {a})", "sum(DISTINCT {a})", "median({d})", "count(DISTINCT {s}) FILTER (WHERE {t})", "avg(DISTINCT {b})"}
 	floats  = []string{"sum({f})", "avg({f})", "sum({m})", "avg({m})", "max({e})", "min({e})"}
 	havings = []string{"count(*) > 1", "sum({a}) > 0", "count(*) % 2 = 1", "max({a}) > 20"}

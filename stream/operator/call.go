@@ -16,12 +16,13 @@ type Call struct {
 	Result   string // the relation's column that gets the answer
 	Exact    bool   // sums of the argument are exact: integers and decimals
 	Whole    bool   // the argument is an integer
+	Timed    bool   // the argument is a time or a date, of which there is an avg and no sum
 }
 
 // Mergeable tells whether partial answers can be put together, for rows that only come, or
 // with changes for rows that also go. The others need the rows themselves.
 func (c *Call) Mergeable(changes bool) bool {
-	if c.Distinct && c.Function != "min" && c.Function != "max" {
+	if c.Distinct && c.Function != "min" && c.Function != "max" || c.Timed && c.Function == "avg" {
 		return false
 	}
 	switch c.Function {

@@ -260,6 +260,7 @@ func (a *aggregation) types(input string) error {
 				a.calls[i].Whole, a.calls[i].Exact = true, true
 			default:
 				a.calls[i].Exact = strings.HasPrefix(t.typ, "DECIMAL")
+				a.calls[i].Timed = t.typ == "DATE" || strings.HasPrefix(t.typ, "TIME")
 			}
 		}
 	}

@@ -85,6 +85,8 @@ func TestPlans(t *testing.T) {
 			"last timestamp,window_end timestamp", 1, true, "", true,
 		},
 		{"updates", `SELECT auction, count(*) AS n, median(price) AS m FROM bid GROUP BY auction`, true, "auction long,n long,m double", 1, false, "auction", false},
+		{"times", `SELECT auction, avg("dateTime") AS at FROM bid GROUP BY auction`, true, "auction long,at timestamp", 1, false, "auction", false},
+		{"times in windows", `SELECT window_end, avg("dateTime") AS at FROM HOP(bid, "dateTime", INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY window_end`, true, "window_end timestamp,at timestamp", 1, true, "", true},
 		{"everything", `SELECT count(*) AS n, median(price) AS m FROM bid`, false, "n long,m double", 1, false, "n,m", false},
 		{"by berth", `SELECT berth + 1 AS b, sum(fee) AS fees, count(DISTINCT vessel) AS vessels FROM silver.calls GROUP BY berth + 1 HAVING count(*) > 1`, false, "b int,fees decimal(38,2),vessels long", 2, false, "b", false},
 		{"mirror", `SELECT id, upper(vessel) AS vessel FROM silver.calls WHERE berth > 2`, false, "id long,vessel string", 1, false, "id", false},
