@@ -28,6 +28,7 @@ type Fill struct {
 	Events int
 	Seed   int64
 	Land   bool // landing makes bronze tables of the topics
+	Expire bool // retention takes what has landed from their logs: the events are old
 	Log    *slog.Logger
 }
 
@@ -96,7 +97,11 @@ func (f Fill) into(ctx context.Context, log *bus.Bus) ([]Filled, error) {
 
 // topic keeps its records for ever: their time is that of the events, which is long ago.
 func (f Fill) topic(ctx context.Context, log *bus.Bus, name string) (*bus.Topic, error) {
-	t, err := log.CreateTopic(ctx, name, bus.TopicConfig{Partitions: Partitions, Land: f.Land, Retention: -1, RetentionBytes: -1})
+	config := bus.TopicConfig{Partitions: Partitions, Land: f.Land, Retention: -1, RetentionBytes: -1}
+	if f.Expire {
+		config.Retention, config.RetentionBytes = 0, 0
+	}
+	t, err := log.CreateTopic(ctx, name, config)
 	if err != nil {
 		return nil, err
 	}
