@@ -187,7 +187,8 @@ func (c *changes) change(op byte, id int, before, after string) {
 	_, err := c.topic.Partitions()[0].Append(c.ctx, record.Encode([]record.Record{{
 		Timestamp: time.Now().UnixMilli(), Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: fmt.Appendf(nil, `{"before":%s,"after":%s,"source":{},"op":"%c"}`, row(before), row(after), op),
 		Headers: []record.Header{
-			{Key: record.HeaderPos, Value: []byte(c.pos())}, {Key: record.HeaderSchema, Value: strconv.AppendInt(nil, c.schema, 10)},
+			{Key: record.HeaderPos, Value: []byte(c.pos())},
+			{Key: record.HeaderSchema, Value: strconv.AppendInt(nil, c.schema, 10)},
 			{Key: record.HeaderGen, Value: strconv.AppendInt(nil, c.gen, 10)},
 		},
 	}}))

@@ -79,9 +79,11 @@ func benchTicks(b *testing.B, from string, rows int) {
 		}
 		batch := rb.NewRecordBatch()
 		before := ownCPU()
-		_, err := s.Apply(b.Context(), state.Tick{Rows: map[string]state.Rows{"in0": {Schema: schema, Batches: []arrow.RecordBatch{batch}}},
+		_, err := s.Apply(b.Context(), state.Tick{
+			Rows:     map[string]state.Rows{"in0": {Schema: schema, Batches: []arrow.RecordBatch{batch}}},
 			Pruned:   s.Progress.Epoch,
-			Progress: state.Progress{Plan: made.Hash, Closed: operator.Closing{Mark: at - 4e6, Flushed: operator.None}}})
+			Progress: state.Progress{Plan: made.Hash, Closed: operator.Closing{Mark: at - 4e6, Flushed: operator.None}},
+		})
 		if err != nil {
 			b.Fatal(err)
 		}
