@@ -28,7 +28,10 @@ func TestHowAFileGrowsChangesNothing(t *testing.T) {
 		once := newRig(t, keys...)
 		write(t, once.path("a.csv"), text.String())
 		ended := func(r *rig) func() bool {
-			return func() bool { v := r.values(); return len(v) > 0 && strings.HasSuffix(v[len(v)-1], `{"a":"end","b":"end"}`) }
+			return func() bool {
+				v := r.values()
+				return len(v) > 0 && strings.HasSuffix(v[len(v)-1], `{"a":"end","b":"end"}`)
+			}
 		}
 		once.await(ended(once), func() any { return len(once.values()) })
 
