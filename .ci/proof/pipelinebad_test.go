@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,9 +13,6 @@ import (
 	proof "tarn/.ci/proof"
 	"tarn/embedded/duck"
 )
-
-// stateShare is what a single pipeline's state may take of the least memory.
-const stateShare = 32 << 20
 
 // equalOnce waits until two queries have the same rows, each as often.
 func equalOnce(t *testing.T, p *proof.Process, got, want string) {
@@ -54,47 +50,6 @@ func TestPipelineHotKey(t *testing.T) {
 	must(t, err)
 	if most[0]*10 < most[1]*9 {
 		t.Errorf("the hot key has %d rows of %d", most[0], most[1])
-	}
-}
-
-// TestPipelineLargeState has a state of several times what pipelines may have of the least memory, killed while it grows: it goes to
-// the disk, and the table is the batch answer.
-func TestPipelineLargeState(t *testing.T) {
-	const events, least = 240_000, 384
-	h := pipelineHouse(t, `
-CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, url VARCHAR, extra VARCHAR, "dateTime" TIMESTAMP(3)) WITH (connector = 'kafka', topic = 'bid');
-CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || url || extra AS k, price, count(*) AS n, count(DISTINCT bidder) AS bidders FROM bid GROUP BY md5(url) || md5(extra) || url || extra, price;
-`, events, stateSeed)
-	h.Args = []string{"--listen", "auto", "--set", fmt.Sprintf("memory=%dMB", least)}
-	p, err := h.Start("TARN_CRASH=pipeline.applied:8")
-	must(t, err)
-	<-p.Done()
-	p, err = h.Up(t.Context())
-	must(t, err)
-	defer p.Kill()
-	bids := int64(events / 50 * 46)
-	var n []int64
-	err = proof.Until(t.Context(), func() (_ bool, err error) {
-		n, err = p.Numbers(t.Context(), "SELECT sum(n)::BIGINT, count(*), count(DISTINCT k), sum(bidders)::BIGINT FROM gold.every")
-		if err == nil && n[0] == bids && n[3] >= n[1] {
-			return true, nil
-		}
-		return false, errors.Join(err, fmt.Errorf("%d rows of %d", n, bids))
-	})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, h.Tail())
-	}
-	files, err := filepath.Glob(filepath.Join(h.Data, "state", "*.duckdb*"))
-	must(t, err)
-	var bytes int64
-	for _, path := range files {
-		info, err := os.Stat(path)
-		must(t, err)
-		bytes += info.Size()
-	}
-	t.Logf("%d keys, %d MB of state, peak %.0f MB of %d", n[1], bytes>>20, p.Status("VmHWM"), least)
-	if bytes < stateShare {
-		t.Errorf("the state has %d MB, which is not more than a pipeline may have of the memory", bytes>>20)
 	}
 }
 
