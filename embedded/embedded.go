@@ -135,7 +135,7 @@ func (f *Floor) BusPart(recorded bus.Recorded) life.Part {
 		f.Bus, err = bus.Open(ctx, bus.Options{
 			Dir: f.Dir.Path("bus"), Fsync: bus.Fsync(f.Config.BusFsync), SyncInterval: f.Config.BusSyncInterval,
 			DiskReserve: uint64(f.Config.DiskReserve), CacheBytes: f.Config.Shares().BusCache, //nolint:gosec // sizes are not negative
-			Meta: f.Meta, Disk: f.Disk, Clock: f.Clock, Log: f.Log.With("part", "bus"), Metrics: f.Metrics, Recorded: recorded,
+			Meta: f.Meta, Disk: f.Disk, Clock: f.Clock, Log: f.Log.With("part", "bus"), Metrics: f.Metrics, Recorded: recorded, AwaitReaders: true,
 		})
 		if err != nil {
 			return nil, err

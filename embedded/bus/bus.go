@@ -105,6 +105,7 @@ type Options struct {
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer
 	Recorded     Recorded // nil: nothing is recorded
+	AwaitReaders bool     // retention purges nothing before ReadersKnown is called
 
 	seams seams
 }
@@ -122,6 +123,7 @@ type Bus struct {
 	running sync.WaitGroup
 
 	closed     atomic.Bool
+	known      atomic.Bool           // all readers have said what they still need
 	full       atomic.Bool           // the disk is at its reserve, as was told
 	restarting atomic.Pointer[error] // why the server that is to restart waits, nil for nothing; unset while it runs
 

@@ -84,8 +84,15 @@ func (b *Bus) keep(ctx context.Context) {
 	}
 }
 
+// ReadersKnown says that each reader which has read before has announced what it still needs (Hold). Until then a bus
+// that awaits readers purges nothing: after long darkness all is old, and a start may be slow.
+func (b *Bus) ReadersKnown() { b.known.Store(true) }
+
 // sweep purges what retention lets go of in every partition.
 func (b *Bus) sweep(ctx context.Context) {
+	if b.o.AwaitReaders && !b.known.Load() {
+		return
+	}
 	for _, p := range b.partitions() {
 		if p.closed() {
 			continue

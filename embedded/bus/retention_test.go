@@ -118,6 +118,31 @@ func TestRetentionPurgesOldMessagesButNeverTheLastOneNorPastAHold(t *testing.T) 
 	}
 }
 
+// TestRetentionWaitsForReaders opens a log after a month in the dark: all of it is old, and who still reads it has not
+// said so yet.
+func TestRetentionWaitsForReaders(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock, o.AwaitReaders = c, true })
+	p := h.partition("t", bus.TopicConfig{})
+	for i := range 4 {
+		h.append(p, c.batch(fmt.Sprint(i)))
+	}
+	h.bus.ReadersKnown()
+	c.pass(31 * 24 * time.Hour)
+	h.restart()
+	p = h.partition("t", bus.TopicConfig{})
+	h.bus.Sweep(t.Context())
+	if p.LogStart() != 0 {
+		t.Fatalf("the log begins at %d before anybody could hold it", p.LogStart())
+	}
+	p.Hold("pipeline", 2)
+	h.bus.ReadersKnown()
+	h.bus.Sweep(t.Context())
+	if p.LogStart() != 2 {
+		t.Fatalf("the log begins at %d, a reader holds 2", p.LogStart())
+	}
+}
+
 func TestRetentionByBytesAndTheDefaults(t *testing.T) {
 	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	h := open(t, func(o *bus.Options) { o.Clock = c })

@@ -100,15 +100,16 @@ func (p *Pipelines) Name() string { return "pipelines" }
 
 // Run runs all pipelines until ctx ends.
 func (p *Pipelines) Run(ctx context.Context, ready func()) error {
+	if err := p.load(ctx); err != nil {
+		return err
+	}
+	p.settle()
 	topics, err := own.Create(ctx, p.o.Bus, p.o.Schemas)
 	if err != nil {
 		return fmt.Errorf("make Tarn's own topics: %w", err)
 	}
 	clocks, err := clock.Open(ctx, topics[own.Clock], p.o.Clock, uuid.NewString())
 	if err != nil {
-		return err
-	}
-	if err := p.load(ctx); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -118,7 +119,6 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		MemoryBytes: p.o.MemoryBytes, Pulse: p.o.Pulse, Clock: p.o.Clock, Log: p.o.Log,
 	}
 	p.mu.Unlock()
-	p.settle()
 	if err := p.finish(ctx); err != nil {
 		p.o.Log.Warn("a pipeline that was made anew is not in its place yet", "error", err.Error())
 	}
@@ -160,14 +160,15 @@ func (p *Pipelines) tell(ctx context.Context, topics own.Topics) (told func()) {
 	}
 }
 
-// settle does what must be done before any pipeline runs: what they have not read stays in the log, and state files that
-// nobody has any more go.
+// settle does what must be done before anything else, for it needs no room on the disk: what pipelines have not read stays in
+// the log, from which retention may take the rest now, and state files that nobody has any more go.
 func (p *Pipelines) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, d := range p.defs {
 		p.hold(d)
 	}
+	p.o.Bus.ReadersKnown() // landing's have to be there in any case: the topics' settings name them
 	paths, err := filepath.Glob(filepath.Join(p.o.Dir, "*.duckdb"))
 	if err != nil {
 		return // only for a malformed pattern
