@@ -4,10 +4,14 @@ package command
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/fault"
 	"tarn/stream/exec"
+	"tarn/stream/history"
 	"tarn/stream/pipeline"
 )
 
@@ -18,16 +22,13 @@ func (p *Pipelines) begin(ctx context.Context, name string, d *pipeline.Definiti
 	starts := map[string]int64{}
 	maps.Copy(starts, d.Starts)
 	for i := range job.Inputs {
-		input, of := &job.Inputs[i], job.Plan.Scans[i]
+		input := &job.Inputs[i]
 		topic, err := p.o.Bus.Topic(input.Topic)
 		if err != nil || input.Mirror.Name != "" {
 			continue
 		}
-		from, err := p.from(ctx, starts, job, i, topic)
-		if err == nil {
-			_, err = input.Past(ctx, name, p.o.Tables, topic, of, from)
-		}
-		if err != nil && !left {
+		from, err := p.past(ctx, name, starts, job, i, topic)
+		if _, final := errors.AsType[history.Refusal](err); err != nil && (!left || !final) {
 			return err
 		}
 		for n, part := range topic.Partitions() {
@@ -39,6 +40,30 @@ func (p *Pipelines) begin(ctx context.Context, name string, d *pipeline.Definiti
 	}
 	d.Starts = starts
 	return nil
+}
+
+// How long a statement waits for bronze to land what its topic's mirror has, which is a commit or so.
+const (
+	landedWait = 10 * time.Second
+	landedPoll = 50 * time.Millisecond
+)
+
+// past is where an input begins, by partition, once its history from there on can be told to be all there.
+func (p *Pipelines) past(ctx context.Context, name string, starts map[string]int64, job exec.Job, i int, topic *bus.Topic) ([]int64, error) {
+	for until := time.Now().Add(landedWait); ; {
+		from, err := p.from(ctx, starts, job, i, topic)
+		if err == nil {
+			_, err = job.Inputs[i].Past(ctx, name, p.o.Tables, topic, job.Plan.Scans[i], from)
+		}
+		if fault.CodeOf(err) != fault.Unavailable || time.Now().After(until) {
+			return from, err
+		}
+		select {
+		case <-ctx.Done():
+			return from, ctx.Err()
+		case <-time.After(landedPoll):
+		}
+	}
 }
 
 // from is where an input begins, by partition.
