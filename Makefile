@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/nexmark/... ./.ci/oracle ./.ci/proof ./.ci/soak
+PACKAGES := ./... ./.ci/bench ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -40,11 +40,11 @@ build: ## bin/tarn, stripped
 	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/tarn .
 
 test: ## every test, with the race detector; what takes fewer steps under it, once more without
-	go test $(TAGS) $(RACE) -timeout 40m ./...
+	go test $(TAGS) $(RACE) -timeout 40m ./... ./.ci/pipelines
 	go test $(TAGS) -run '$(STEPS)' ./lake
 
 test-fast: ## every test, without it
-	go test $(TAGS) ./...
+	go test $(TAGS) ./... ./.ci/pipelines
 
 lint: ## vet, golangci-lint (with gofumpt) and generated code that is fresh
 	go vet $(TAGS) $(PACKAGES)

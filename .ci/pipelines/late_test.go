@@ -1,6 +1,6 @@
 //go:build duckdb_arrow
 
-package main
+package pipelines_test
 
 import (
 	"encoding/json"

@@ -1,6 +1,7 @@
 //go:build duckdb_arrow
 
-package main
+// Package pipelines_test drives pipelines with all that they stand on, in one process.
+package pipelines_test
 
 import (
 	"context"
@@ -31,6 +32,9 @@ import (
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
 )
+
+// patience bounds every wait: not a claim of speed, but the end of a hang.
+const patience = time.Minute
 
 // site is what a pipeline stands on, in this process: the log, the lake, landing, pipelines and the Gate. It can be
 // stopped and started again on the same folder.
