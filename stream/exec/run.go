@@ -37,13 +37,10 @@ import (
 const (
 	tickRowsMax    = 20_000
 	tickBytesMax   = 4 << 20
-	tickTimes      = 4  // as much has a tick while few pipelines run: a row costs half as much in it
-	tickTimesAll   = 16 // as much have all pipelines' ticks together, where each has more than once
 	tickMin        = 50 * time.Millisecond
 	tickMax        = 5 * time.Second
-	tickBehind     = time.Second // at least, while there is more than a tick to read
-	tickCPUPercent = 20          // of its interval a tick may take before the interval grows
-	stateCommits   = 50          // a second, of all pipelines together
+	tickCPUPercent = 20 // of its interval a tick may take before the interval grows
+	stateCommits   = 50 // a second, of all pipelines together
 	commitRowsMax  = 100_000
 	pulseDefault   = time.Second
 	backoffMin     = 100 * time.Millisecond

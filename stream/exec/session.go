@@ -234,23 +234,12 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 
 // due is how long the tick in hand may still wait; nothing when it is full.
 func (s *session) due() time.Duration {
-	if s.full() {
+	if s.rows >= s.rowsMax() || s.bytes >= tickBytesMax {
 		return 0
 	}
 	interval := max(s.interval, time.Duration(s.share())*time.Second/stateCommits)
-	if s.behind() > tickRowsMax { // the tick will be full
-		interval = max(interval, tickBehind)
-	}
 	return max(interval-time.Since(s.lastTick), interval/10)
 }
-
-// full tells whether the tick in hand takes no more.
-func (s *session) full() bool {
-	return s.rows >= s.rowsMax() || s.bytes >= tickBytesMax*s.times()
-}
-
-// times is how much more than tickRowsMax and tickBytesMax a tick takes.
-func (s *session) times() int { return max(1, min(tickTimes, tickTimesAll/max(1, s.share()))) }
 
 // waiting tells whether there is something to tick or to commit.
 func (s *session) waiting() bool { return s.moved || s.unpublished > 0 }
@@ -301,7 +290,7 @@ func (s *session) tick(ctx context.Context) error {
 
 // ticked begins the next tick, which comes the later the more the last one cost.
 func (s *session) ticked(emitted int64, took time.Duration) {
-	rows, full := s.rows, s.full()
+	rows := s.rows
 	s.rows, s.bytes, s.mayLate, s.moved, s.sweeps = 0, 0, false, false, nil
 	for _, c := range s.scans {
 		clear(c.kept)
@@ -310,7 +299,7 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	s.lastTick = time.Now()
 	s.unpublished += emitted
 	switch cost := took * 100 / tickCPUPercent; {
-	case full: // a full tick waits for nothing
+	case rows >= s.rowsMax(): // a full tick waits for nothing
 		s.interval = tickMin
 	case cost > s.interval:
 		s.interval = min(2*s.interval, tickMax)
