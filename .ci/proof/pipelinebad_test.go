@@ -39,7 +39,7 @@ func TestPipelineHotKey(t *testing.T) {
 	for _, point := range []string{"pipeline.applied@gold.hot:2", "pipeline.publishing@gold.hot:2"} {
 		p, err := h.Start("TARN_CRASH="+point, "TARN_LANDING_COMMIT_INTERVAL=100ms")
 		must(t, err)
-		<-p.Done()
+		crashed(t, p)
 	}
 	p, err := h.Up(t.Context())
 	must(t, err)
@@ -50,6 +50,17 @@ func TestPipelineHotKey(t *testing.T) {
 	must(t, err)
 	if most[0]*10 < most[1]*9 {
 		t.Errorf("the hot key has %d rows of %d", most[0], most[1])
+	}
+}
+
+// crashed waits until a program has ended at the point that it was to crash at.
+func crashed(t *testing.T, p *proof.Process) {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(5 * time.Minute):
+		p.Kill()
+		t.Fatal("it did not come to where it was to crash")
 	}
 }
 

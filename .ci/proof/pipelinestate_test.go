@@ -132,7 +132,7 @@ CREATE MATERIALIZED VIEW named AS SELECT id, count(*) AS n FROM people GROUP BY 
 	for _, point := range []string{"pipeline.begun:1", "bus.published:4", "pipeline.ticked:1"} {
 		p, err := h.Start("TARN_CRASH=" + point)
 		must(t, err)
-		<-p.Done()
+		crashed(t, p)
 	}
 	p, err := h.Up(t.Context())
 	must(t, err)
