@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 	"tarn/embedded/record/jsonscan"
-	"tarn/ingest/rows"
 )
 
 // columnType is a declared type.
@@ -76,7 +76,7 @@ var timeLayouts = []string{
 // append renders a cell of a declared type. An empty one is null, but for a text.
 func (c *columnType) append(dst, cell []byte) (_ []byte, why string) {
 	if c.t == record.String {
-		return rows.AppendText(dst, string(cell)), ""
+		return envelope.AppendText(dst, cell), ""
 	}
 	text := string(bytes.TrimSpace(cell))
 	if text == "" {
@@ -103,21 +103,21 @@ func (c *columnType) append(dst, cell []byte) (_ []byte, why string) {
 		}
 	case record.Date:
 		if _, ok := jsonscan.Date([]byte(text)); ok {
-			return rows.AppendText(dst, text), ""
+			return envelope.AppendText(dst, text), ""
 		}
 	case record.TimestampTZ:
 		for _, layout := range timeLayouts {
 			if at, err := time.Parse(layout, text); err == nil {
-				return rows.AppendText(dst, at.UTC().Format(time.RFC3339Nano)), ""
+				return envelope.AppendText(dst, at.UTC().Format(time.RFC3339Nano)), ""
 			}
 		}
 	case record.UUID:
 		if uuidText.MatchString(text) {
-			return rows.AppendText(dst, text), ""
+			return envelope.AppendText(dst, text), ""
 		}
 	default:
 		if exact(text, c.precision, c.scale) {
-			return rows.AppendText(dst, text), ""
+			return envelope.AppendText(dst, text), ""
 		}
 	}
 	return dst, fmt.Sprintf("%.100q is no %s", text, c.t)
@@ -185,5 +185,5 @@ func appendAs(dst []byte, kind byte, cell []byte) []byte {
 	case got == kind, kind == doubleCells && got == longCells:
 		return append(dst, cell...)
 	}
-	return rows.AppendText(dst, string(cell))
+	return envelope.AppendText(dst, cell)
 }

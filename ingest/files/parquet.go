@@ -23,7 +23,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"tarn/embedded/record"
-	"tarn/ingest/rows"
+	"tarn/embedded/record/envelope"
 )
 
 // The bounds of what is decoded at once.
@@ -140,7 +140,7 @@ func (p *parquetFile) next() (value []byte, err error) {
 		if i > 0 {
 			value = append(value, ',')
 		}
-		value = append(rows.AppendText(value, p.batch.ColumnName(i)), ':')
+		value = append(envelope.AppendText(value, p.batch.ColumnName(i)), ':')
 		if value, err = appendCell(value, c, p.at); err != nil {
 			return nil, err
 		}
@@ -188,22 +188,22 @@ func appendCell(dst []byte, c arrow.Array, i int) ([]byte, error) {
 	case *array.Float16:
 		return appendFloat(dst, float64(c.Value(i).Float32())), nil
 	case *array.Uint64:
-		return rows.AppendText(dst, strconv.FormatUint(c.Value(i), 10)), nil
+		return envelope.AppendText(dst, strconv.FormatUint(c.Value(i), 10)), nil
 	case *array.Decimal128:
-		return rows.AppendText(dst, c.Value(i).ToString(c.DataType().(*arrow.Decimal128Type).Scale)), nil
+		return envelope.AppendText(dst, c.Value(i).ToString(c.DataType().(*arrow.Decimal128Type).Scale)), nil
 	case *array.String:
-		return rows.AppendText(dst, c.Value(i)), nil
+		return envelope.AppendText(dst, c.Value(i)), nil
 	case *array.Timestamp:
 		at := c.Value(i).ToTime(c.DataType().(*arrow.TimestampType).Unit)
-		return rows.AppendText(dst, at.UTC().Format(time.RFC3339Nano)), nil
+		return envelope.AppendText(dst, at.UTC().Format(time.RFC3339Nano)), nil
 	case *array.Date32:
-		return rows.AppendText(dst, c.Value(i).ToTime().Format(time.DateOnly)), nil
+		return envelope.AppendText(dst, c.Value(i).ToTime().Format(time.DateOnly)), nil
 	case *array.Date64:
-		return rows.AppendText(dst, c.Value(i).ToTime().Format(time.DateOnly)), nil
+		return envelope.AppendText(dst, c.Value(i).ToTime().Format(time.DateOnly)), nil
 	case *array.Binary:
-		return rows.AppendText(dst, base64.StdEncoding.EncodeToString(c.Value(i))), nil
+		return envelope.AppendText(dst, base64.StdEncoding.EncodeToString(c.Value(i))), nil
 	case *array.FixedSizeBinary:
-		return rows.AppendText(dst, base64.StdEncoding.EncodeToString(c.Value(i))), nil
+		return envelope.AppendText(dst, base64.StdEncoding.EncodeToString(c.Value(i))), nil
 	case *array.Dictionary:
 		return appendCell(dst, c.Dictionary(), c.GetValueIndex(i))
 	}
@@ -214,7 +214,7 @@ func appendCell(dst []byte, c arrow.Array, i int) ([]byte, error) {
 func appendFloat(dst []byte, f float64) []byte {
 	text := strconv.AppendFloat(nil, f, 'g', -1, 64)
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return rows.AppendText(dst, string(text))
+		return envelope.AppendText(dst, text)
 	}
 	return append(dst, text...)
 }

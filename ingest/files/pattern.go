@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"tarn/embedded/record"
-	"tarn/ingest/rows"
+	"tarn/embedded/record/envelope"
 )
 
 // combined is the log format of Apache and nginx.
@@ -54,7 +54,7 @@ func (c pattern) object(text []byte) (value []byte, why string) {
 		if len(value) > 1 {
 			value = append(value, ',')
 		}
-		value = append(rows.AppendText(value, name), ':')
+		value = append(envelope.AppendText(value, name), ':')
 		var cell []byte
 		if at[2*i] >= 0 {
 			cell = text[at[2*i]:at[2*i+1]]
@@ -63,7 +63,7 @@ func (c pattern) object(text []byte) (value []byte, why string) {
 		case cell == nil, string(cell) == "-":
 			value = append(value, "null"...)
 		case declared == nil:
-			value = rows.AppendText(value, string(cell))
+			value = envelope.AppendText(value, cell)
 		default:
 			if value, why = declared.append(value, cell); why != "" {
 				return nil, fmt.Sprintf("column %s: %s", name, why)

@@ -2,9 +2,10 @@ package rows
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"unicode/utf8"
+
+	"tarn/embedded/record/envelope"
 )
 
 // Table cuts CSV, row by row, as its bytes come. Its first row names the columns.
@@ -171,7 +172,7 @@ func (t *Table) take(cells [][]byte) ([]byte, error) {
 		}
 		out = append(out, t.quoted[i]...)
 		if t.Cell == nil {
-			out = AppendText(out, string(c))
+			out = envelope.AppendText(out, c)
 			continue
 		}
 		var why string
@@ -192,27 +193,8 @@ func (t *Table) head(cells [][]byte) error {
 		}
 		seen[name] = true
 		names = append(names, name)
-		t.quoted = append(t.quoted, append(AppendText(nil, name), ':'))
+		t.quoted = append(t.quoted, append(envelope.AppendText(nil, name), ':'))
 	}
 	t.names = names
 	return nil
-}
-
-// AppendText renders a text as JSON.
-func AppendText(dst []byte, s string) []byte {
-	plain := true
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return append(append(append(dst, '"'), s...), '"')
-	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a text always marshals
-	}
-	return append(dst, b...)
 }

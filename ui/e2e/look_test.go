@@ -83,6 +83,17 @@ func (b *tab) accessible() {
 const cutOff = `[...document.querySelectorAll("main button, main a, main p, main dd, main h2, main .pill, main small")].filter((el) =>
 	el.getClientRects().length && el.getBoundingClientRect().right > innerWidth && !el.closest(".scroll, .graph, pre")).map((el) => el.outerHTML.slice(0, 120))`
 
+// fits holds that a page of a name, in a window of a width, does not scroll sideways and cuts nothing off.
+func (b *tab) fits(name string, width int64) {
+	b.t.Helper()
+	if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > width {
+		b.t.Errorf("%s: the page is %d wide in %d", name, wide, width)
+	}
+	for _, cut := range eval[[]string](b, cutOff) {
+		b.t.Errorf("%s in %d: cut off: %s", name, width, cut)
+	}
+}
+
 // TestNoSidewaysScroll holds at the width of a phone and of a small laptop, with the
 // longest names that a page meets.
 func TestNoSidewaysScroll(t *testing.T) {
@@ -95,12 +106,7 @@ func TestNoSidewaysScroll(t *testing.T) {
 			b.visit(s.url)
 			b.do(chromedp.Click("#run"))
 			b.until(resultShown)
-			if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > width {
-				t.Errorf("%s: the page is %d wide in %d", name, wide, width)
-			}
-			for _, cut := range eval[[]string](b, cutOff) {
-				t.Errorf("%s in %d: cut off: %s", name, width, cut)
-			}
+			b.fits(name, width)
 			if width == 390 || name == "trouble" || name == "pipelines" {
 				b.shot(name + "-" + map[int64]string{390: "narrow", 800: "middle", 1280: "wide"}[width])
 			}

@@ -23,7 +23,7 @@ const fields = { from: $("from"), find: $("holds"), partition: $("partition") };
 for (const [name, el] of Object.entries(fields)) {
   el?.addEventListener("change", () => {
     // Places of one partition, or of what held another text, are none of the next answer.
-    const from = /[:<]/.test(fields.from.value) && name !== "from" && !/[-T ]/.test(fields.from.value) ? "" : fields.from.value.trim();
+    const from = name !== "from" && /^<?\d+:/.test(fields.from.value) ? "" : fields.from.value.trim();
     go({ from, [name]: el.value.trim() });
   });
 }
