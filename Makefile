@@ -21,6 +21,7 @@ FUZZTIME ?= 10s
 KILLS    ?= 60
 CUTS     ?= 50
 KILLED   ?= 10
+SHRINK   ?= 3m
 FILLS    ?= 3
 MINUTES  ?= 60
 N        ?= 2000000
@@ -73,7 +74,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
 oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB
-	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -killed $(KILLED)
+	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -killed $(KILLED) -shrink $(SHRINK)
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
