@@ -511,10 +511,10 @@ func TestShown(t *testing.T) {
 		"CREATE MATERIALIZED VIEW sums AS SELECT auction, sum(price) AS s FROM bid GROUP BY auction",
 		"INSERT INTO gold.w SELECT max(price) AS most, window_end FROM TUMBLE(bid, ts, INTERVAL '10' SECOND) GROUP BY window_end",
 	)
-	s.until("EXPLAIN PIPELINE sums", "in0|read topic bid as json|auction long, price long", "op0|groups, each change told: sum(_x0) by (auction)|(null)",
-		"table|keep gold.sums by (auction)|auction long, s decimal(38,0)")
+	s.until("EXPLAIN PIPELINE sums", "in0|read topic bid as json|auction long, price long|(null)", "op0|groups, each change told: sum(_x0) by (auction)|(null)|in0",
+		"table|keep gold.sums by (auction)|auction long, s decimal(38,0)|op0")
 	rows, err := s.run("EXPLAIN PIPELINE gold.w")
-	if err != nil || len(rows) != 3 || rows[0] != "in0|read topic bid as json; watermark ts - 4s|price long, ts timestamp" {
+	if err != nil || len(rows) != 3 || rows[0] != "in0|read topic bid as json; watermark ts - 4s|price long, ts timestamp|(null)" {
 		t.Errorf("%q, %v", rows, err)
 	}
 	s.until("SHOW SOURCES", "bid|bid|json|ts - 4s|dead_letter|global|gold.sums, gold.w")

@@ -341,9 +341,9 @@ func (p *Pipelines) explainPipeline(ctx context.Context, _ guard.Principal, stat
 	return explained(job, d.Into), err
 }
 
-// explained has a row for each step of a job.
+// explained has a row for each step of a job, with the steps whose rows it reads.
 func explained(job exec.Job, into table.Ident) pipeline.Answer {
-	a := pipeline.Answer{Tag: "EXPLAIN", Columns: columns("step string, what string, columns string")}
+	a := pipeline.Answer{Tag: "EXPLAIN", Columns: columns("step string, what string, columns string, reads string")}
 	if job.Plan == nil {
 		return a
 	}
@@ -360,10 +360,10 @@ func explained(job exec.Job, into table.Ident) pipeline.Answer {
 		for _, column := range scan.Columns {
 			names = append(names, column.Name+" "+string(column.Type))
 		}
-		a.Rows = append(a.Rows, []any{scan.Relation, what, strings.Join(names, ", ")})
+		a.Rows = append(a.Rows, []any{scan.Relation, what, strings.Join(names, ", "), nil})
 	}
 	for _, op := range job.Plan.Operators {
-		a.Rows = append(a.Rows, []any{op.Relation(), op.String(), nil})
+		a.Rows = append(a.Rows, []any{op.Relation(), op.String(), nil, strings.Join(op.Reads(), ", ")})
 	}
 	how := "append to " + into.String()
 	if !job.Plan.Append {
@@ -373,7 +373,7 @@ func explained(job exec.Job, into table.Ident) pipeline.Answer {
 	for _, column := range job.Plan.Columns {
 		names = append(names, column.Name+" "+string(column.Type))
 	}
-	a.Rows = append(a.Rows, []any{"table", how, strings.Join(names, ", ")})
+	a.Rows = append(a.Rows, []any{"table", how, strings.Join(names, ", "), strings.Join(job.Plan.Reads, ", ")})
 	return a
 }
 
