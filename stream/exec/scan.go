@@ -373,6 +373,10 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 	for _, r := range rows {
 		c := s.scans[r.Scan]
 		stamp := func(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339Nano) }
+		var mark *string
+		if r.Mark != state.None {
+			mark = new(stamp(r.Mark))
+		}
 		value, err := own.JSON(struct {
 			Pipeline  string  `json:"pipeline"`
 			Topic     string  `json:"topic"`
@@ -381,10 +385,10 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 			At        string  `json:"at"`
 			Begin     string  `json:"window_start"`
 			End       string  `json:"window_end"`
-			Mark      string  `json:"watermark"`
+			Mark      *string `json:"watermark"`
 			Value     *string `json:"value"`
 		}{
-			s.Name, c.topic.Name(), r.Partition, r.Offset, stamp(now.UnixMicro()), stamp(r.Begin), stamp(r.End), stamp(r.Mark),
+			s.Name, c.topic.Name(), r.Partition, r.Offset, stamp(now.UnixMicro()), stamp(r.Begin), stamp(r.End), mark,
 			own.Text(c.kept[[2]int64{int64(r.Partition), r.Offset}]),
 		})
 		if err != nil {

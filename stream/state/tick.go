@@ -34,7 +34,7 @@ type Tick struct {
 type LateRow struct {
 	Scan, Partition  int32
 	Offset           int64
-	Begin, End, Mark int64 // microseconds since 1970
+	Begin, End, Mark int64 // microseconds since 1970; Mark is None for one that only a flush had left behind
 }
 
 // Apply does a tick: all of it is durable when it returns, or nothing of it. emitted is how many rows
@@ -212,7 +212,12 @@ func (s *State) late(ctx context.Context, query string, into *[]LateRow) error {
 			columns = append(columns, columnOf(b, i))
 		}
 		for row := range int(b.NumRows()) {
-			cell := func(i int) int64 { v, _ := columns[i](row); return v }
+			cell := func(i int) int64 {
+				if v, ok := columns[i](row); ok {
+					return v
+				}
+				return None
+			}
 			*into = append(*into, LateRow{
 				Scan: int32(cell(0)), Partition: int32(cell(1)), Offset: cell(2), Begin: cell(3), End: cell(4), Mark: cell(5), //nolint:gosec // numbers of scans and partitions
 			})
