@@ -25,6 +25,7 @@ import (
 	"tarn/ui/assets"
 	"tarn/ui/home"
 	"tarn/ui/live"
+	"tarn/ui/pipelines"
 	"tarn/ui/tables"
 	"tarn/ui/topics"
 )
@@ -75,14 +76,15 @@ type UI struct {
 
 // seen is what the last look made for the pages.
 type seen struct {
-	home   home.State
-	tables tables.State
-	topics topics.State
-	shape  string // of all pages
+	home      home.State
+	tables    tables.State
+	topics    topics.State
+	pipelines pipelines.State
+	shape     string // of all pages
 }
 
-func newSeen(h home.State, t tables.State, p topics.State) *seen {
-	return &seen{h, t, p, h.Shape() + "." + t.Shape() + "." + p.Shape()}
+func newSeen(h home.State, t tables.State, p topics.State, l pipelines.State) *seen {
+	return &seen{h, t, p, l, h.Shape() + "." + t.Shape() + "." + p.Shape() + "." + l.Shape()}
 }
 
 // New returns a UI that has seen nothing yet.
@@ -92,7 +94,7 @@ func New(o Options) *UI {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
 	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler(), readers: make(chan struct{}, readersMax)}
-	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{})))
+	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{})))
 	u.lake.Store(&home.Lake{})
 	u.care.Store(&home.Care{})
 	return u
@@ -131,13 +133,16 @@ func (u *UI) sample() {
 	in := home.Input{Now: u.o.Clock.Now(), Lake: *u.lake.Load(), Care: *u.care.Load(), Version: u.o.Version, Sample: u.o.Sample}
 	in.Parts, in.Sources, in.Topics = call(u.o.Parts), call(u.o.Sources), call(u.o.Topics)
 	in.Landings, in.Pipelines, in.Ports = call(u.o.Landings), call(u.o.Pipelines), call(u.o.Ports)
-	now := newSeen(u.sampler.Sample(in),
+	atHome := u.sampler.Sample(in)
+	now := newSeen(atHome,
 		tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}),
-		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}))
+		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}),
+		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}))
 	u.seen.Store(now)
 	values := now.home.Values()
 	maps.Copy(values, now.tables.Values())
 	maps.Copy(values, now.topics.Values())
+	maps.Copy(values, now.pipelines.Values())
 	u.hub.Publish(now.shape, values)
 }
 
@@ -263,7 +268,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	u.care.Store(&next)
 }
 
-// Handler serves the pages /, /topics and /lake, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
+// Handler serves the pages /, /topics, /pipelines and /lake, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -272,6 +277,11 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /topics", u.topicsPage)
 	mux.HandleFunc("GET /api/topics", u.topicsTwin)
 	mux.HandleFunc("GET /api/topics/{topic}/records", u.recordsTwin)
+	mux.HandleFunc("GET /pipelines", u.pipelinesPage)
+	mux.HandleFunc("GET /pipelines/{name}", u.pipelinePage)
+	mux.HandleFunc("GET /api/pipelines", u.pipelinesTwin)
+	mux.HandleFunc("GET /api/pipelines/{name}", u.pipelineTwin)
+	mux.HandleFunc("POST /api/pipelines/statements", u.statements)
 	mux.HandleFunc("GET /lake", u.lakePage)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)
 	mux.HandleFunc("GET /api/live", u.stream)

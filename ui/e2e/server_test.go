@@ -96,6 +96,9 @@ func (s *site) sql(w http.ResponseWriter, r *http.Request) {
 	s.asked = append(s.asked, text)
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
+	if answerOfPipelines(w, text) {
+		return
+	}
 	switch {
 	case strings.Contains(text, "slow"):
 		<-r.Context().Done()

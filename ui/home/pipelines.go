@@ -49,7 +49,7 @@ func (s *Sampler) pipeline(g *graph, p pipeline.Status) {
 		Key: key("pipeline", p.ID+p.Name), Name: p.Name, Into: p.Into.String(), Node: n.Key, Reads: Reads(p), Error: p.Error, Hint: p.Hint,
 		Rows: p.Rows, Emitted: p.Emitted, Late: p.Late, Dead: p.Dead, Ahead: p.Ahead,
 		StateRows: p.StateRows, Statement: p.Statement,
-		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY at DESC\nLIMIT %d", literal(p.Name), newestRows),
+		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY at DESC\nLIMIT %d", Literal(p.Name), newestRows),
 		DeadQuery: deadQuery(p),
 	}
 	line.Level, line.Word = PipelineLevel(p)
@@ -125,7 +125,7 @@ func Reads(p pipeline.Status) []string {
 func deadQuery(p pipeline.Status) string {
 	var topics []string
 	for _, r := range p.Reads {
-		if name := literal(r.Topic); !slices.Contains(topics, name) {
+		if name := Literal(r.Topic); !slices.Contains(topics, name) {
 			topics = append(topics, name)
 		}
 	}
@@ -157,7 +157,7 @@ func (l *problemList) pipeline(p pipeline.Status) {
 		l.add(Problem{Warn, where, Count(p.Dead) + " records could not be read by " + p.Name, oneLine(deadQuery(p))})
 	}
 	if p.Late > 0 {
-		l.add(Problem{Note, where, Count(p.Late) + " rows of " + p.Name + " came too late for their windows", "SELECT * FROM system.late WHERE pipeline = " + literal(p.Name)})
+		l.add(Problem{Note, where, Count(p.Late) + " rows of " + p.Name + " came too late for their windows", "SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name)})
 	}
 	if p.Ahead > 0 {
 		l.add(Problem{Note, where, Count(p.Ahead) + " rows of " + p.Name + " have times so far ahead that they moved no watermark", "look at the clock of what writes them"})
@@ -176,14 +176,14 @@ func pipelineList(list []Pipeline) []Pipeline {
 	return out
 }
 
-// firstPipeline is a statement that makes a pipeline of what there is.
-func firstPipeline(nodes []Node) string {
+// FirstPipeline is a statement that makes a pipeline of what there is.
+func FirstPipeline(nodes []Node) string {
 	from, name := "silver.orders", "orders"
 	if i := slices.IndexFunc(nodes, func(n Node) bool { return n.Kind == Silver && !n.View && n.Pipeline == "" }); i >= 0 {
 		id := table.ParseIdent(nodes[i].Name)
-		from, name = quoted(id.Namespace)+"."+quoted(id.Name), id.Name
+		from, name = Quoted(id.Namespace)+"."+Quoted(id.Name), id.Name
 	}
-	return "CREATE MATERIALIZED VIEW gold." + quoted(name+"_count") + " AS SELECT " + literal(name) + " AS what, count(*) AS n FROM " + from + " GROUP BY 1"
+	return "CREATE MATERIALIZED VIEW gold." + Quoted(name+"_count") + " AS SELECT " + Literal(name) + " AS what, count(*) AS n FROM " + from + " GROUP BY 1"
 }
 
 // RateText is the rate of rows that come in, as the page shows it; so are the texts below.

@@ -51,7 +51,7 @@ func problems(in Input) []Problem {
 		if t.DeadLetters > 0 {
 			l.add(Problem{
 				Warn, where, Count(t.DeadLetters) + " records of " + t.Topic + " could not be read and were set aside",
-				"SELECT * FROM system.dead_letter WHERE topic = " + literal(t.Topic),
+				"SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic),
 			})
 		}
 	}

@@ -48,7 +48,7 @@ func (s *Sampler) Sample(in Input) State {
 	st.Figures = figures(in, g, st, rowsIn)
 	st.Examples = examples(st.Nodes)
 	if len(st.Pipelines) == 0 {
-		st.FirstPipeline = firstPipeline(st.Nodes)
+		st.FirstPipeline = FirstPipeline(st.Nodes)
 	}
 	s.windows.sweep()
 	return st

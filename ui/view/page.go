@@ -56,7 +56,10 @@ var (
 	recordsWindow = window{
 		"Topics", "/topics", "/api/topics", "Topics · Tarn", "The records of a topic", "js/records.js", []string{"css/lake.css", "css/topics.css"},
 	}
-	windows = []window{homeWindow, topicsWindow, lakeWindow}
+	pipelinesWindow = window{
+		"Pipelines", "/pipelines", "/api/pipelines", "Pipelines · Tarn", "The pipelines and what ails them", "js/list.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css"},
+	}
+	windows = []window{homeWindow, topicsWindow, pipelinesWindow, lakeWindow}
 )
 
 // Page is what the templates of Home show.

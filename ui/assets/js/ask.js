@@ -1,0 +1,43 @@
+// One statement and its answer: through /api/sql, as any client asks.
+import { faultOf, parse } from "./answer.js";
+
+/** @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>} */
+export async function ask(statement) {
+  try {
+    const answer = await fetch("/api/sql", {
+      method: "POST", body: statement,
+      headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
+    });
+    const body = await answer.text();
+    try {
+      return parse(body);
+    } catch {
+      return { error: { code: String(answer.status), message: answer.ok ? "The answer is not whole: Tarn ended it early." : `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" } };
+    }
+  } catch {
+    return { error: { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" } };
+  }
+}
+
+/** An element with a class and a text. */
+export function el(name, className, text) {
+  const e = document.createElement(name);
+  if (className) e.className = className;
+  if (text !== undefined) e.textContent = text;
+  return e;
+}
+
+/** The rows of an answer by the names of its columns. */
+export const rowsOf = (answer) => answer.rows.map((r) => Object.fromEntries(answer.columns.map((c, i) => [c.name, r[i]])));
+
+/** Fills a box with what a statement answers, or with why it does not. */
+export async function fillBox(box, statement, show) {
+  box.setAttribute("aria-busy", "true");
+  const answer = await ask(statement);
+  box.removeAttribute("aria-busy");
+  box.replaceChildren(answer.error ? faultOf(answer.error, "") : show(answer));
+  return !answer.error;
+}
+
+/** An element of SVG, in the namespace of the page's own pictures. */
+export const svgOf = (name) => document.createElementNS(document.querySelector("svg").namespaceURI, name);

@@ -1,0 +1,181 @@
+// Where pipelines are written: Check tells of each statement what it would do and shows some rows of
+// its SELECT; Apply runs them in order. Faults are marked at their place.
+import { faultOf, tableOf } from "./answer.js";
+import { ask, el } from "./ask.js";
+import { copyFrom } from "./copy.js";
+import { paint } from "./paint.js";
+import { stepsOf } from "./steps.js";
+
+const keptText = "tarn.write." + location.pathname;
+const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+
+/** The offset of a line and a column, both from 1, in text; -1 for none. */
+function offsetOf(text, line, column) {
+  const lines = text.split("\n");
+  if (!line || line > lines.length) return -1;
+  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
+  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
+}
+
+/** The line and the column of an offset. */
+function placeOf(text, at) {
+  const before = text.slice(0, at);
+  const line = before.split("\n").length;
+  return `line ${line}, column ${[...before.slice(before.lastIndexOf("\n") + 1)].length + 1}`;
+}
+
+export function wireEditor() {
+  const $ = (id) => document.getElementById(id);
+  const text = $("text");
+  let turn = 0;
+
+  const keep = () => { try { sessionStorage.setItem(keptText, text.value); } catch { /* storage is off */ } };
+  const forget = () => { try { sessionStorage.removeItem(keptText); } catch { /* storage is off */ } };
+  try { text.value = sessionStorage.getItem(keptText) ?? text.value; } catch { /* storage is off */ }
+  const repaint = (wrong) => paint($("paint"), text.value, wrong);
+
+  // A fault with its place in the script, marked there; move puts the cursor there, too.
+  const shown = (fault, at, script, move) => {
+    if (at >= 0 && text.value === script) {
+      repaint(at);
+      if (move) {
+        text.focus();
+        text.setSelectionRange(at, at);
+      }
+    }
+    return faultOf(fault, at >= 0 ? placeOf(script, at) : "");
+  };
+  const shiftedOf = (asked, fault) => {
+    const at = offsetOf(asked.sql, fault.line, fault.column);
+    return at < 0 ? -1 : at + asked.shift;
+  };
+
+  const takeApart = async (script) => {
+    try {
+      const answer = await fetch("/api/pipelines/statements", { method: "POST", body: script, headers: { "Content-Type": "text/plain; charset=utf-8" } });
+      const content = await answer.json();
+      return content.error ? { fault: content.error } : content;
+    } catch {
+      return { fault: { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" } };
+    }
+  };
+
+  // begin reads the script; null where there is nothing to go on with.
+  const begin = async () => {
+    const mine = ++turn;
+    const script = text.value;
+    repaint();
+    $("status").textContent = "reading…";
+    const { statements, fault } = await takeApart(script);
+    if (mine !== turn) return null;
+    if (fault) {
+      $("checked").replaceChildren(shown(fault, offsetOf(script, fault.line, fault.column), script, true));
+      $("status").textContent = "";
+      return null;
+    }
+    if (statements.length === 0) {
+      $("checked").replaceChildren(faultOf({ code: "invalid", message: "There is no statement.", hint: "write one, or press Start again" }, ""));
+      $("status").textContent = "";
+      return null;
+    }
+    return { mine, script, statements };
+  };
+
+  const card = (s, i, count) => {
+    const box = el("section", "one");
+    const head = box.appendChild(el("h3", "", count > 1 ? `${i + 1}. ${s.verb || s.text.split(/\s+/, 2).join(" ")}` : s.verb || "Statement"));
+    if (s.pipeline) head.append(" ", el("span", "mono", s.pipeline));
+    return box;
+  };
+
+  const preview = async (box, s, script, first) => {
+    if (s.fault) {
+      box.append(shown(s.fault, offsetOf(script, s.fault.line, s.fault.column), script, first));
+      return false;
+    }
+    if (!s.explain) {
+      box.append(el("p", "hint", s.topic ? "Says how a topic is read; it is judged when it is applied." : "Not run here: Apply runs it."));
+      if (s.topic) {
+        const a = box.appendChild(el("p")).appendChild(el("a", "", "The records of " + s.topic));
+        a.href = "/topics?" + new URLSearchParams({ topic: s.topic });
+      }
+      return true;
+    }
+    const told = await ask(s.explain.sql);
+    if (told.error) {
+      box.append(shown(told.error, shiftedOf(s.explain, told.error), script, first));
+      return false;
+    }
+    const steps = box.appendChild(el("div", "steps scroll"));
+    steps.tabIndex = 0;
+    steps.setAttribute("role", "region");
+    steps.setAttribute("aria-label", "Steps");
+    steps.append(stepsOf(told));
+    const sample = await ask(s.sample.sql);
+    const rows = box.appendChild(el("div", "sample"));
+    rows.append(el("h4", "", "Sample"));
+    if (sample.error) rows.append(el("p", "hint", `Not shown: a sample is a query, and reads tables alone (${sample.error.message.split("\n")[0]}).`));
+    else rows.append(tableOf(sample));
+    return true;
+  };
+
+  const check = async () => {
+    const begun = await begin();
+    if (!begun) return;
+    const { mine, script, statements } = begun;
+    $("checked").replaceChildren();
+    let wrong = 0;
+    for (const [i, s] of statements.entries()) {
+      $("status").textContent = `checking ${i + 1} of ${statements.length}…`;
+      const box = card(s, i, statements.length);
+      $("checked").append(box);
+      if (!await preview(box, s, script, wrong === 0)) wrong++;
+      if (mine !== turn) return;
+    }
+    $("status").textContent = wrong ? `${wrong} of ${statements.length} refused` : statements.length === 1 ? "it can be applied" : `all ${statements.length} can be applied, one after the other`;
+  };
+
+  const apply = async () => {
+    const begun = await begin();
+    if (!begun) return;
+    const { mine, script, statements } = begun;
+    $("checked").replaceChildren();
+    for (const [i, s] of statements.entries()) {
+      $("status").textContent = `applying ${i + 1} of ${statements.length}…`;
+      const box = card(s, i, statements.length);
+      $("checked").append(box);
+      const answer = await ask(s.text);
+      if (answer.error) {
+        box.append(shown(answer.error, shiftedOf({ sql: s.text, shift: s.from }, answer.error), script, true));
+        if (mine === turn) $("status").textContent = i === 0 ? "nothing was changed" : `the first ${i} were applied, the others were not`;
+        return;
+      }
+      const done = box.appendChild(el("p", "done", "Done. "));
+      if (s.pipeline) {
+        const a = done.appendChild(el("a", "", "Show " + s.pipeline));
+        a.href = "/pipelines/" + encodeURIComponent(s.pipeline);
+      }
+    }
+    forget();
+    if (mine === turn) $("status").textContent = "applied";
+  };
+
+  text.addEventListener("input", () => { keep(); repaint(); });
+  text.addEventListener("keydown", (e) => {
+    if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
+    e.preventDefault();
+    check();
+  });
+  $("check").addEventListener("click", check);
+  $("apply").addEventListener("click", apply);
+  $("first").addEventListener("click", () => {
+    text.focus();
+    text.select();
+    if (!document.execCommand("insertText", false, text.dataset.first)) text.value = text.dataset.first;
+    forget();
+    repaint();
+  });
+  $("copy-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `tarn sql ${quoted(text.value)}`));
+  $("copy-curl").addEventListener("click", (e) => copyFrom(e.currentTarget, `curl -sS ${location.origin}/api/sql --data-raw ${quoted(text.value)}`));
+  repaint();
+}

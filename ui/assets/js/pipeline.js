@@ -1,0 +1,84 @@
+// One pipeline, and the writing of pipelines. Whatever changes something is a statement, and goes
+// through /api/sql after somebody pressed for it. Text from data is only ever set as text.
+import { faultOf } from "./answer.js";
+import { ask, el, fillBox } from "./ask.js";
+import { asideOf } from "./aside.js";
+import { paint } from "./paint.js";
+import { wirePage } from "./page.js";
+import { stepsOf } from "./steps.js";
+import { ticksOf } from "./ticks.js";
+import { wireEditor } from "./editor.js";
+
+const $ = (id) => document.getElementById(id);
+const ticksMillis = 10_000;
+
+wirePage();
+if ($("text")) wireEditor();
+
+const repaint = () => { for (const e of document.querySelectorAll("[data-paint]")) paint(e, e.textContent); };
+repaint();
+document.addEventListener("tarn:refreshed", repaint);
+
+const late = [["At", "at"], ["Window", "window_start"], ["to", "window_end"], ["Watermark then", "watermark"], ["Value", "value", "mono cut"]];
+const dead = [["At", "at"], ["Error", "error", "wrap"], ["Key", "key", "mono cut"], ["Value", "value", "mono cut"]];
+const boxes = {
+  steps: [document.querySelector("[data-steps]"), stepsOf],
+  ticks: [document.querySelector("[data-ticks]"), ticksOf],
+  late: [document.querySelector("[data-late]"), (a) => asideOf(a, late, "None. What comes too late for its window is shown here.")],
+  dead: [document.querySelector("[data-dead]"), (a) => asideOf(a, dead, "None. What cannot be read is shown here, with the reason.")],
+};
+async function read(name) {
+  const [box, show] = boxes[name];
+  if (!box) return;
+  const open = box.querySelector("details[open]") !== null;
+  await fillBox(box, box.dataset[name], show);
+  if (open) box.querySelector("details")?.setAttribute("open", "");
+}
+(async () => { for (const name of Object.keys(boxes)) await read(name); })(); // one query at a time
+setInterval(() => {
+  if (!document.hidden && document.documentElement.dataset.live === "live") read("ticks");
+}, ticksMillis);
+
+// Statements that somebody presses for.
+async function run(button, statement, said) {
+  button.disabled = true;
+  said.replaceChildren(statement + " …");
+  const answer = await ask(statement);
+  button.disabled = false;
+  said.replaceChildren(answer.error ? faultOf(answer.error, "") : el("p", "done", "Done: " + statement));
+  return !answer.error;
+}
+document.addEventListener("click", (e) => {
+  const button = e.target.closest("button");
+  if (!button) return;
+  if (button.dataset.run) run(button, button.dataset.run, $("said"));
+  else if (button.dataset.again) read(button.dataset.again);
+  else if (button.dataset.ask === "drop") askDrop();
+});
+
+// A drop asks first: for the name.
+const drop = $("drop");
+function dropSQL() {
+  const box = $("drop-table");
+  return box.checked ? box.dataset.with : box.dataset.without;
+}
+function askDrop() {
+  $("drop-name").value = "";
+  $("drop-said").replaceChildren();
+  judge();
+  drop.showModal();
+  $("drop-name").focus();
+}
+function judge() {
+  $("drop-sql").textContent = dropSQL();
+  $("drop-yes").disabled = $("drop-name").value.trim() !== drop.dataset.name;
+}
+if (drop) {
+  $("drop-name").addEventListener("input", judge);
+  $("drop-name").addEventListener("keydown", (e) => { if (e.key === "Enter" && !$("drop-yes").disabled) $("drop-yes").click(); });
+  $("drop-table").addEventListener("change", judge);
+  $("drop-no").addEventListener("click", () => drop.close());
+  $("drop-yes").addEventListener("click", async (e) => {
+    if (await run(e.currentTarget, dropSQL(), $("drop-said"))) location.assign("/pipelines");
+  });
+}

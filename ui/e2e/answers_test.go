@@ -1,0 +1,58 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"tarn/ui/uitest"
+)
+
+// answerOfPipelines answers what the pages of pipelines and sources ask of /api/sql; false for anything else.
+func answerOfPipelines(w http.ResponseWriter, text string) bool {
+	hostile := strings.Contains(text, "onerror")
+	switch {
+	case strings.HasPrefix(text, "EXPLAIN") && strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		line, column := 1+strings.Count(text[:strings.Index(text, "wrong")], "\n"), strings.Index(text, "wrong")-strings.LastIndex(text[:strings.Index(text, "wrong")], "\n")
+		_, _ = fmt.Fprintf(w, `{"error":{"code":"invalid","message":"there is no column wrong","hint":"did you mean berth?","line":%d,"column":%d}}`, line, column)
+	case strings.HasPrefix(text, "EXPLAIN"):
+		what := "keep gold.moves_per_minute by (window_start, crane)"
+		if hostile {
+			what = uitest.Hostile
+		}
+		answer(w, []string{"step", "what", "columns", "reads"}, []string{"VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{
+			{"in0", "read topic port.main.moves as debezium-json; watermark moved_at - 4s", "crane string, moved_at timestamp", nil},
+			{"in1", "read silver.calls, then topic port.main.calls from its offsets", "call_id long, berth string", nil},
+			{"op0", "windows of 1m0s, told when they close: count(*) by (window_start, crane)", nil, "in0, in1"},
+			{"table", what, "window_start timestamp, crane string, n long", "op0"},
+		})
+	case strings.Contains(text, "FROM system.ticks"):
+		rows := [][]any{}
+		for i := range 40 {
+			rows = append(rows, []any{fmt.Sprintf("2026-07-01 12:%02d:30.123456+00", 59-i), 340 - i, 3 + i%4, 40 + (i*i*7)%160, 12, i % 13 / 12, 0, 3.25 + float64(i%5), "2026-07-01 12:00:00+00", 0})
+		}
+		answer(w, []string{"at", "epoch", "ticks", "rows", "emitted", "late", "dead", "tick_ms", "watermark", "lag"}, []string{"TIMESTAMP WITH TIME ZONE", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "DOUBLE", "TIMESTAMP WITH TIME ZONE", "BIGINT"}, rows)
+	case strings.Contains(text, "FROM system.late"):
+		rows := [][]any{}
+		if strings.Contains(text, "moves_per_minute") {
+			rows = append(rows, []any{"port.main.moves", 1, 119, "2026-07-01 12:04:30+00", "2026-07-01 12:00:00+00", "2026-07-01 12:01:00+00", "2026-07-01 12:02:10+00", `{"move_id":119,"crane":"C3"}`})
+		}
+		answer(w, []string{"topic", "partition", "offset", "at", "window_start", "window_end", "watermark", "value"}, []string{"VARCHAR", "INTEGER", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, rows)
+	case strings.Contains(text, "FROM system.dead_letter"):
+		value := `{"moved_at":"not a time","crane":"C1"}`
+		if hostile {
+			value = uitest.Hostile
+		}
+		answer(w, []string{"topic", "partition", "offset", "at", "error", "key", "value"}, []string{"VARCHAR", "INTEGER", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{
+			{"port.main.moves", 0, 118, "2026-07-01 12:04:31+00", "column moved_at: \"not a time\" is no timestamp", nil, value},
+			{"gate", nil, nil, "2026-07-01 12:04:32+00", "line 12 is no JSON object", "gate-2026.log:12", value},
+		})
+	case strings.HasPrefix(text, "PAUSE"), strings.HasPrefix(text, "RESUME"), strings.HasPrefix(text, "DROP"), strings.HasPrefix(text, "CREATE"), strings.HasPrefix(text, "ALTER"):
+		_, _ = io.WriteString(w, `{"columns":[],"rows":[],"stats":{"rows":0,"ms":3}}`)
+	default:
+		return false
+	}
+	return true
+}
