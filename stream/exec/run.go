@@ -37,10 +37,15 @@ import (
 const (
 	tickRowsMax    = 20_000
 	tickBytesMax   = 4 << 20
+	tickTimes      = 4        // as much has a tick of a pipeline that is far behind: a row costs half as much in it
+	tickTimesAll   = 16       // as much have all pipelines' ticks together, where each has more than once
+	tickMemory     = 16 << 20 // of the state's, for each time
+	tickFulls      = 4        // full ticks, one behind the other, tell that a pipeline is far behind
 	tickMin        = 50 * time.Millisecond
 	tickMax        = 5 * time.Second
-	tickCPUPercent = 20 // of its interval a tick may take before the interval grows
-	stateCommits   = 50 // a second, of all pipelines together
+	tickBehind     = time.Second // so long a tick waits to be full, while there is that much to read
+	tickCPUPercent = 20          // of its interval a tick may take before the interval grows
+	stateCommits   = 50          // a second, of all pipelines together
 	commitRowsMax  = 100_000
 	pulseDefault   = time.Second
 	backoffMin     = 100 * time.Millisecond
@@ -311,7 +316,7 @@ func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
 			if err := s.pulse(work); err != nil {
 				return err
 			}
-			if !s.waiting() {
+			if !s.waiting() || s.rows > 0 && s.filling() {
 				continue
 			}
 		}

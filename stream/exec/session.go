@@ -41,6 +41,7 @@ type session struct {
 	moved    bool             // offsets moved, with or without rows
 	lastTick time.Time
 	interval time.Duration // between two ticks, as long as they cost
+	fulls    int           // ticks that had all that one may have, up to the last
 
 	committed   int64 // the epoch that the table has
 	unpublished int64 // rows in the outbox that the table has not
@@ -234,11 +235,33 @@ func (s *session) part(scan int, topic *bus.Topic, p *bus.Partition) (*state.Par
 
 // due is how long the tick in hand may still wait; nothing when it is full.
 func (s *session) due() time.Duration {
-	if s.rows >= s.rowsMax() || s.bytes >= tickBytesMax {
+	if s.full() {
 		return 0
 	}
 	interval := max(s.interval, time.Duration(s.share())*time.Second/stateCommits)
+	if s.filling() {
+		interval = max(interval, tickBehind)
+	}
 	return max(interval-time.Since(s.lastTick), interval/10)
+}
+
+// filling tells whether there is enough to read for the tick in hand to be full soon.
+func (s *session) filling() bool {
+	return s.behind() > tickRowsMax && time.Since(s.lastTick) < tickBehind
+}
+
+// full tells whether the tick in hand takes no more.
+func (s *session) full() bool {
+	return s.rows >= s.rowsMax() || s.bytes >= tickBytesMax*s.times()
+}
+
+// times is how much more than tickRowsMax and tickBytesMax a tick takes: more only where there is much to read, and
+// where there is memory for it.
+func (s *session) times() int {
+	if s.fulls < tickFulls {
+		return 1
+	}
+	return max(1, min(tickTimes, tickTimesAll/max(1, s.share()), int(s.memory()/tickMemory)))
 }
 
 // waiting tells whether there is something to tick or to commit.
@@ -290,7 +313,7 @@ func (s *session) tick(ctx context.Context) error {
 
 // ticked begins the next tick, which comes the later the more the last one cost.
 func (s *session) ticked(emitted int64, took time.Duration) {
-	rows := s.rows
+	rows, full := s.rows, s.full()
 	s.rows, s.bytes, s.mayLate, s.moved, s.sweeps = 0, 0, false, false, nil
 	for _, c := range s.scans {
 		clear(c.kept)
@@ -298,8 +321,11 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	}
 	s.lastTick = time.Now()
 	s.unpublished += emitted
+	if s.fulls++; !full && rows < tickRowsMax {
+		s.fulls = 0
+	}
 	switch cost := took * 100 / tickCPUPercent; {
-	case rows >= s.rowsMax(): // a full tick waits for nothing
+	case full: // a full tick waits for nothing
 		s.interval = tickMin
 	case cost > s.interval:
 		s.interval = min(2*s.interval, tickMax)

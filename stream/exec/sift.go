@@ -29,7 +29,7 @@ func (s *session) rowsMax() int {
 	if s.careful {
 		return carefulRowsMax
 	}
-	return tickRowsMax
+	return tickRowsMax * s.times()
 }
 
 // sift takes the records out of a tick with which the SELECT cannot compute, and does with them what on_error says. Which

@@ -340,18 +340,24 @@ func (s *session) look(c *scan, found *stillness) {
 
 // lag counts what is durable and not yet taken.
 func (s *session) lag() {
-	var lag int64
-	historic := false
+	lag, historic := s.behind()+int64(s.rows), false
 	for _, c := range s.scans {
 		for _, p := range c.topic.Partitions() {
-			part := c.part(p.Number())
-			lag += max(0, p.Stable()-part.Next)
-			historic = historic || s.historic(c.number, p, part)
+			historic = historic || s.historic(c.number, p, c.part(p.Number()))
 		}
 	}
-	lag += int64(s.rows)
 	s.update(func(st *pipeline.Status) {
 		st.LagRecords = lag
 		st.Caught = !historic && lag < tickRowsMax && s.state.Progress.Epoch > 0 || lag == 0
 	})
+}
+
+// behind counts what is durable and not in the tick in hand.
+func (s *session) behind() (lag int64) {
+	for _, c := range s.scans {
+		for _, p := range c.topic.Partitions() {
+			lag += max(0, p.Stable()-c.part(p.Number()).Next)
+		}
+	}
+	return lag
 }
