@@ -74,8 +74,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // up runs every part.
 type up struct {
-	Sample bool   `help:"Load the sample port and run its application."`
-	Listen string `help:"auto takes free ports for every door." placeholder:"auto"`
+	Sample bool              `help:"Load the sample port and let it work."`
+	Seed   uint64            `name:"sample-seed" default:"42" help:"What happens in the sample port; counts for a new data folder."`
+	Speed  float64           `name:"sample-speed" default:"60" help:"How many times as fast as ours the sample port's clock runs."`
+	Faults sampledata.Faults `name:"sample-fault" enum:"late,duplicates,poison,schema,wind" help:"What goes wrong in the sample port: ${enum}. DATA/sample/faults switches it while it works."`
+	Listen string            `help:"auto takes free ports for every door." placeholder:"auto"`
 }
 
 func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error {
@@ -95,20 +98,29 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u.Sample),
 	}
 	if u.Sample {
-		folder := f.Dir.Path("sample")
-		if err := sampledata.Prepare(folder); err != nil {
+		part, err := h.samplePart(u)
+		if err != nil {
 			return err
 		}
-		h.project = cmp.Or(h.project, filepath.Join(folder, sampledata.ProjectName))
-		parts = append(parts, life.Func("sample", func(ctx context.Context, ready func()) error {
-			ready()
-			return sampledata.Run(ctx, filepath.Join(folder, sampledata.DatabaseName), sampledata.Options{Log: f.Log.With("part", "sample")})
-		}))
+		parts = append(parts, part)
 	}
 	if h.project != "" {
 		parts = append(parts, sql.Project(func() *sql.SQL { return h.sql }, h.project, f.Clock, f.Log))
 	}
 	return f.House.Run(ctx, append(parts, f.Announce(out))...)
+}
+
+// samplePart is the sample port at work. It is a project where no other is named.
+func (h *house) samplePart(u *up) (life.Part, error) {
+	folder := h.Dir.Path("sample")
+	h.project = cmp.Or(h.project, filepath.Join(folder, sampledata.ProjectName))
+	return life.Func("sample", func(ctx context.Context, ready func()) error {
+		ready()
+		return sampledata.Run(ctx, folder, sampledata.Options{
+			Seed: u.Seed, Speed: u.Speed, Faults: u.Faults, Log: h.Log.With("part", "sample"),
+			Tarn: func() string { return "http://" + h.Ports()["http"] },
+		})
+	}), sampledata.Prepare(folder, u.Seed)
 }
 
 // house is the rooms on their floor: each field is set by the part that opens it, before

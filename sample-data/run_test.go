@@ -3,9 +3,7 @@ package sampledata_test
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"testing"
-	"time"
 
 	sampledata "tarn/sample-data"
 )
@@ -25,7 +23,7 @@ func (h heard) Handle(context.Context, slog.Record) error {
 }
 
 func TestRunWaitsForABusyDatabase(t *testing.T) {
-	_, dbPath := prepare(t)
+	dir, dbPath := prepare(t)
 	other, err := openDB(t, escape(dbPath)).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +35,7 @@ func TestRunWaitsForABusyDatabase(t *testing.T) {
 	busy := make(heard, 1)
 	done := make(chan error, 1)
 	go func() {
-		done <- sampledata.Run(t.Context(), dbPath, sampledata.Options{Steps: 1, Every: time.Nanosecond, Log: slog.New(busy)})
+		done <- sampledata.Run(t.Context(), dir, sampledata.Options{Steps: 1, Speed: 1e12, Log: slog.New(busy)})
 	}()
 	select {
 	case err := <-done:
@@ -53,10 +51,10 @@ func TestRunWaitsForABusyDatabase(t *testing.T) {
 }
 
 func TestRunStopsWithItsContext(t *testing.T) {
-	_, dbPath := prepare(t)
+	dir, _ := prepare(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- sampledata.Run(ctx, dbPath, sampledata.Options{Every: time.Millisecond}) }()
+	go func() { done <- sampledata.Run(ctx, dir, sampledata.Options{Speed: 15000}) }()
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run at its end: %v", err)
@@ -64,8 +62,8 @@ func TestRunStopsWithItsContext(t *testing.T) {
 }
 
 func TestRunNeverMakesADatabase(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "port.db")
-	err := sampledata.Run(t.Context(), missing, sampledata.Options{Steps: 1})
+	dir := t.TempDir()
+	err := sampledata.Run(t.Context(), dir, sampledata.Options{Steps: 1})
 	if err == nil {
 		t.Error("Run wrote to a database that was not there")
 	}

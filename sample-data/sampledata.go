@@ -1,7 +1,12 @@
-// Package sampledata is a small port's database and an ordinary application that
-// writes to it, for the first minutes with Tarn, for workshops and for tests. The
-// application knows nothing of Tarn: what works with it works with yours. It is no
+// Package sampledata is a small port at work, for the first minutes with Tarn, for workshops and
+// for tests. Four systems write as such systems do: the harbour's database, the access log of
+// the gates, the manifests that shipping lines drop in a folder, and sensors whose gateway posts. The
+// port knows nothing of Tarn: what works with it works with yours. It is no
 // part of the platform, and nothing in the platform depends on it.
+//
+// world is the port; quay, yard, gate, sensors and manifest are what happens there; faults is what may go
+// wrong. database, files and gateway are how it is written, run is the pace, and truth is the book that
+// tests hold Tarn against.
 package sampledata
 
 import (
@@ -13,12 +18,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-
-	_ "modernc.org/sqlite" // the application's own driver
 )
 
 // Names under the folder that Prepare fills.
@@ -27,29 +29,59 @@ const (
 	ProjectName  = "project"
 )
 
-// DefaultSeed is the seed of the prepared history and of Run where none is given.
+// DefaultSeed is what the sample begins with unless something else is said.
 const DefaultSeed = 42
 
-// warmUpSteps is the history in a fresh database: six hours of port life, some
+// warmUpSteps is the history in a fresh folder: six hours of port life, some
 // thirty calls and three thousand moves.
 const warmUpSteps = 1440
 
 //go:embed schema.sql ports.csv vessels.csv services.csv project
 var files embed.FS
 
-// Prepare fills dir with port.db and project/, each only where it is absent, and
-// each whole or not at all. It makes dir where it does not exist.
-func Prepare(dir string) error {
+// Prepare fills dir with what the port's systems have after their first six hours, port.db last, where
+// that is absent, and with project/ and the file of faults, each only where it is absent. What
+// appears is whole. It makes dir where it does not exist. What happens depends on the seed alone.
+func Prepare(dir string, seed uint64) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the sample's folder: %w", err)
 	}
-	if err := appear(filepath.Join(dir, DatabaseName), makeDatabase); err != nil {
-		return fmt.Errorf("make the sample's database: %w", err)
+	if err := prepareSystems(dir, seed); err != nil {
+		return fmt.Errorf("make the sample's systems: %w", err)
+	}
+	if err := appear(filepath.Join(dir, FaultsName), func(draft string) error {
+		return os.WriteFile(draft, []byte(faultsText(nil)), 0o640) // the user edits it
+	}); err != nil {
+		return fmt.Errorf("make the sample's switches: %w", err)
 	}
 	if err := appear(filepath.Join(dir, ProjectName), copyProject); err != nil {
 		return fmt.Errorf("make the sample's project: %w", err)
 	}
 	return nil
+}
+
+// prepareSystems makes the files and then the database: with the database all is there.
+func prepareSystems(dir string, seed uint64) error {
+	target := filepath.Join(dir, DatabaseName)
+	if _, err := os.Lstat(target); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w, err := found(seed)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{GateFolder, ManifestFolder} {
+		folder := filepath.Join(dir, name)
+		if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o750)); err != nil {
+			return err
+		}
+	}
+	for range warmUpSteps {
+		if err := w.advance().write(dir); err != nil {
+			return err
+		}
+	}
+	return appear(target, func(draft string) error { return makeDatabase(draft, w) })
 }
 
 // appear lets write fill a path of its own beside target and renames it when it is
@@ -92,9 +124,8 @@ func copyProject(draft string) error {
 	})
 }
 
-func makeDatabase(draft string) error {
-	ctx := context.Background()
-	if err := fillDatabase(ctx, draft); err != nil {
+func makeDatabase(draft string, w *world) error {
+	if err := fillDatabase(context.Background(), draft, w); err != nil {
 		return errors.Join(err, os.Remove(draft+"-wal"), os.Remove(draft+"-shm"))
 	}
 	return syncPath(draft)
@@ -102,7 +133,7 @@ func makeDatabase(draft string) error {
 
 // fillDatabase closes the database before it returns, which folds the write-ahead
 // log into the one file that is renamed.
-func fillDatabase(ctx context.Context, path string) (err error) {
+func fillDatabase(ctx context.Context, path string, w *world) (err error) {
 	db, err := open(path, "rwc")
 	if err != nil {
 		return err
@@ -116,44 +147,17 @@ func fillDatabase(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("schema.sql: %w", err)
 	}
 	return inTx(ctx, db, func(tx *dbsql.Tx) error {
-		for _, table := range []string{"ports", "vessels"} {
-			if err := loadCSV(ctx, tx, table); err != nil {
-				return fmt.Errorf("%s.csv: %w", table, err)
-			}
+		if err := w.snapshot().record(ctx, tx); err != nil {
+			return err
 		}
-		for range warmUpSteps {
-			if err := step(ctx, tx, DefaultSeed); err != nil {
+		for _, t := range w.tables() { // the last rows may be gone again
+			name, last := t.numbered()
+			if _, err := tx.ExecContext(ctx, "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", last, name); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// loadCSV inserts a file whose first line names the columns. An empty field is null.
-func loadCSV(ctx context.Context, tx *dbsql.Tx, table string) error {
-	lines, err := readCSV(table + ".csv")
-	if err != nil {
-		return err
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(lines[0])), ",")
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(lines[0], ",")+") VALUES ("+marks+")")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = insert.Close() }()
-	for _, line := range lines[1:] {
-		values := make([]any, len(line))
-		for i, field := range line {
-			if field != "" {
-				values[i] = field // the column's affinity makes numbers of it
-			}
-		}
-		if _, err := insert.ExecContext(ctx, values...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func readCSV(name string) ([][]string, error) {
@@ -162,41 +166,6 @@ func readCSV(name string) ([][]string, error) {
 		return nil, err
 	}
 	return csv.NewReader(bytes.NewReader(text)).ReadAll()
-}
-
-// busyMillis is how long SQLite itself waits for another writer before it says busy.
-const busyMillis = 2000
-
-// open opens the database as any program would. Mode is SQLite's: "rw" never makes a file.
-func open(path, mode string) (*dbsql.DB, error) {
-	// The path is escaped, for SQLite reads it as a URI.
-	uri := fmt.Sprintf("file:%s?mode=%s&_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=foreign_keys(1)",
-		(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), mode, busyMillis)
-	db, err := dbsql.Open("sqlite", uri)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	return db, nil
-}
-
-func inTx(ctx context.Context, db *dbsql.DB, work func(tx *dbsql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := work(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
-	}
-	return tx.Commit()
-}
-
-// ignoreDone drops the error of rolling back what ended with its context.
-func ignoreDone(err error) error {
-	if errors.Is(err, dbsql.ErrTxDone) {
-		return nil
-	}
-	return err
 }
 
 func syncPath(path string) error {

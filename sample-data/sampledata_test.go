@@ -3,12 +3,10 @@ package sampledata_test
 import (
 	dbsql "database/sql"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	sampledata "tarn/sample-data"
 )
@@ -18,15 +16,16 @@ func dump(t *testing.T, dbPath string) string {
 	t.Helper()
 	db := openDB(t, dbPath)
 	var text strings.Builder
-	for _, table := range []string{"ports", "vessels", "calls", "moves"} {
-		dumpTable(t, db, table, &text)
+	for _, table := range []string{"ports", "vessels", "calls", "moves", "containers", "gates", "trucks", "truck_visits", "customs_holds"} {
+		text.WriteString(table + "\n" + strings.Join(rows(t, db, "SELECT * FROM "+table+" ORDER BY rowid"), "\n"))
 	}
 	return text.String()
 }
 
-func dumpTable(t *testing.T, db *dbsql.DB, table string, text *strings.Builder) {
+// rows are what a query answers, as the lines of a figure.
+func rows(t *testing.T, db *dbsql.DB, query string) (out []string) {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1")
+	rows, err := db.QueryContext(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +42,15 @@ func dumpTable(t *testing.T, db *dbsql.DB, table string, text *strings.Builder) 
 		if err := rows.Scan(cells...); err != nil {
 			t.Fatal(err)
 		}
-		text.WriteString(table)
-		for _, cell := range cells {
-			fmt.Fprintf(text, "|%v", *cell.(*any))
+		for i, cell := range cells {
+			cells[i] = *cell.(*any)
 		}
-		text.WriteByte('\n')
+		out = append(out, sampledata.Line(cells...))
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
+	return out
 }
 
 func openDB(t *testing.T, dbPath string) *dbsql.DB {
@@ -74,7 +73,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer func() { _ = os.RemoveAll(fresh) }()
-		if err := sampledata.Prepare(fresh); err != nil {
+		if err := sampledata.Prepare(fresh, sampledata.DefaultSeed); err != nil {
 			panic(err)
 		}
 		return m.Run()
@@ -90,9 +89,9 @@ func prepare(t *testing.T) (dir, dbPath string) {
 	return dir, filepath.Join(dir, sampledata.DatabaseName)
 }
 
-func run(t *testing.T, dbPath string, steps int) {
+func run(t *testing.T, dir string, steps int) {
 	t.Helper()
-	if err := sampledata.Run(t.Context(), dbPath, sampledata.Options{Steps: steps, Every: time.Nanosecond}); err != nil {
+	if err := sampledata.Run(t.Context(), dir, sampledata.Options{Steps: steps, Speed: 1e12}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,7 +106,7 @@ func number(t *testing.T, db *dbsql.DB, query string) (n int64) {
 
 func TestPrepareIsTheSameEachTime(t *testing.T) {
 	again := filepath.Join(t.TempDir(), "another?place")
-	if err := sampledata.Prepare(again); err != nil {
+	if err := sampledata.Prepare(again, sampledata.DefaultSeed); err != nil {
 		t.Fatal(err)
 	}
 	if dump(t, escape(filepath.Join(again, sampledata.DatabaseName))) != dump(t, filepath.Join(fresh, sampledata.DatabaseName)) {
@@ -122,9 +121,9 @@ func escape(path string) string {
 
 func TestPrepareLeavesWhatIsThere(t *testing.T) {
 	dir, dbPath := prepare(t)
-	run(t, dbPath, 10)
+	run(t, dir, 10)
 	before := dump(t, escape(dbPath))
-	view := filepath.Join(dir, sampledata.ProjectName, "sql", "gold.sql")
+	view := filepath.Join(dir, sampledata.ProjectName, "sql", "berths.sql")
 	if err := os.WriteFile(view, []byte("-- mine\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +131,7 @@ func TestPrepareLeavesWhatIsThere(t *testing.T) {
 	if err := os.WriteFile(draft, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := sampledata.Prepare(dir); err != nil {
+	if err := sampledata.Prepare(dir, sampledata.DefaultSeed); err != nil {
 		t.Fatal(err)
 	}
 	if dump(t, escape(dbPath)) != before {
@@ -150,51 +149,53 @@ func TestPrepareClearsADraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := sampledata.Prepare(dir); err != nil {
+	if err := sampledata.Prepare(dir, sampledata.DefaultSeed); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(left) != 2 {
-		t.Errorf("want port.db and project alone, have %v", left)
+	if len(left) != 5 {
+		t.Errorf("want faults, gate, manifests, port.db and project alone, have %v", left)
 	}
 }
 
-func TestProjectNamesTheDatabase(t *testing.T) {
+func TestProjectNamesTheSystems(t *testing.T) {
 	dir, _ := prepare(t)
 	project := filepath.Join(dir, sampledata.ProjectName)
-	text, err := os.ReadFile(filepath.Join(project, "connectors", "port.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var connector struct {
-		Name   string
-		Config map[string]string
-	}
-	if err := json.Unmarshal(text, &connector); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(project, connector.Config["database.path"])); err != nil {
-		t.Errorf("database.path, seen from the project folder: %v", err)
+	for file, key := range map[string]string{"port.json": "database.path", "gate.json": "files.path", "manifests.json": "files.path"} {
+		text, err := os.ReadFile(filepath.Join(project, "connectors", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var connector struct {
+			Name   string
+			Config map[string]string
+		}
+		if err := json.Unmarshal(text, &connector); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(project, connector.Config[key])); err != nil {
+			t.Errorf("%s, seen from the project folder: %v", key, err)
+		}
 	}
 }
 
 func TestRunGoesOnWhereItStopped(t *testing.T) {
-	_, whole := prepare(t)
-	_, parted := prepare(t)
+	whole, wholeDB := prepare(t)
+	parted, partedDB := prepare(t)
 	run(t, whole, 100)
 	run(t, parted, 60)
 	run(t, parted, 40)
-	if dump(t, escape(whole)) != dump(t, escape(parted)) {
+	if dump(t, escape(wholeDB)) != dump(t, escape(partedDB)) {
 		t.Error("100 steps differ from 60 and 40 steps")
 	}
 }
 
 func TestRunKeepsTheDatabaseSoundAndSmall(t *testing.T) {
-	_, dbPath := prepare(t)
-	run(t, dbPath, 4000)
+	dir, dbPath := prepare(t)
+	run(t, dir, 4000)
 	db := openDB(t, escape(dbPath))
 	for _, c := range []struct {
 		name, query string
@@ -211,6 +212,15 @@ func TestRunKeepsTheDatabaseSoundAndSmall(t *testing.T) {
 		{"moves before their vessel", "SELECT count(*) FROM moves m JOIN calls c ON c.id = m.call_id WHERE c.berthed_at > m.moved_at", 0, 0},
 		{"moves after their vessel", "SELECT count(*) FROM moves m JOIN calls c ON c.id = m.call_id WHERE c.departed_at < m.moved_at", 0, 0},
 		{"departures short of moves", "SELECT count(*) FROM calls c WHERE status = 'departed' AND moves_planned > (SELECT count(*) FROM moves WHERE call_id = c.id)", 0, 0},
+		{"loads of what was not there", "SELECT count(*) FROM moves m LEFT JOIN containers c ON c.no = m.container WHERE m.kind = 'load' AND c.in_at <= m.moved_at AND c.out_at IS NOT m.moved_at", 0, 0},
+		{"containers that left before they came", "SELECT count(*) FROM containers WHERE out_at < in_at", 0, 0},
+		{"containers in the yard", "SELECT count(*) FROM containers WHERE out_at IS NULL", 200, 2500},
+		{"containers that left", "SELECT count(*) FROM containers WHERE out_at IS NOT NULL", 1000, 1700},
+		{"trucks on site", "SELECT count(*) FROM truck_visits WHERE out_at IS NULL", 5, 60},
+		{"trucks that are there twice", "SELECT count(*) FROM truck_visits a JOIN truck_visits b USING (truck) WHERE a.id < b.id AND a.out_at IS NULL AND b.out_at IS NULL", 0, 0},
+		{"visits that are over", "SELECT count(*) FROM truck_visits WHERE out_at IS NOT NULL", 800, 800},
+		{"fetched on hold", "SELECT count(*) FROM customs_holds h JOIN truck_visits v USING (container) WHERE v.purpose = 'fetch' AND v.in_at < coalesce(h.released_at, '9') AND v.in_at >= h.placed_at", 0, 0},
+		{"open holds", "SELECT count(*) FROM customs_holds WHERE released_at IS NULL", 1, 60},
 		{"deleted moves", "SELECT seq - 2000 - (SELECT count(*) FROM moves) FROM sqlite_sequence WHERE name = 'moves'", 1, 1 << 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -238,7 +248,7 @@ func TestCheckDigits(t *testing.T) {
 		}
 	}
 	const letters = "0123456789A?BCDEFGHIJK?LMNOPQRSTU?VWXYZ" // ISO 6346: 11, 22 and 33 are skipped
-	for _, number := range column(t, db, "SELECT container FROM moves") {
+	for _, number := range column(t, db, "SELECT container FROM moves UNION SELECT no FROM containers") {
 		sum := 0
 		for i := range 10 {
 			sum += strings.IndexByte(letters, number[i]) << i

@@ -51,3 +51,46 @@ CREATE TABLE moves (
   moved_at  TEXT NOT NULL
 );
 CREATE INDEX moves_by_call ON moves (call_id);
+
+-- A container that is in the port, or was a while ago.
+CREATE TABLE containers (
+  no         TEXT PRIMARY KEY NOT NULL, -- ISO 6346, with its check digit
+  iso_type   TEXT NOT NULL,             -- 22G1: 20 feet, 45R1: refrigerated
+  tare_kg    INTEGER NOT NULL,
+  setpoint_c REAL,                      -- of a refrigerated one
+  way        TEXT NOT NULL CHECK (way IN ('import', 'export', 'transshipment')),
+  port       TEXT NOT NULL REFERENCES ports (locode),
+  in_at      TEXT NOT NULL,
+  out_at     TEXT                       -- null while it is in the yard
+);
+
+CREATE TABLE gates (
+  id    TEXT PRIMARY KEY NOT NULL,
+  port  TEXT NOT NULL REFERENCES ports (locode),
+  lanes INTEGER NOT NULL
+);
+
+CREATE TABLE trucks (
+  plate   TEXT PRIMARY KEY NOT NULL,
+  haulier TEXT NOT NULL
+);
+
+-- A visit is a truck's way in and out.
+CREATE TABLE truck_visits (
+  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  truck     TEXT NOT NULL REFERENCES trucks (plate),
+  gate      TEXT NOT NULL REFERENCES gates (id),
+  purpose   TEXT NOT NULL CHECK (purpose IN ('bring', 'fetch')),
+  container TEXT NOT NULL,
+  in_at     TEXT NOT NULL,
+  out_at    TEXT -- null while it is on site
+);
+
+-- A container on hold does not leave by truck until customs release it.
+CREATE TABLE customs_holds (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  container   TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  placed_at   TEXT NOT NULL,
+  released_at TEXT
+);

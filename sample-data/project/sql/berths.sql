@@ -4,7 +4,7 @@
 -- The path of the data: connectors/port.json names a database; every change in it goes
 -- through a topic (port.main.calls) into a table of raw events (bronze.port_main_calls)
 -- and into a mirror that equals the source (silver.calls). This view reads the mirrors.
--- Change it, and apply it again with: tarn sql < sql/gold.sql
+-- Change it, and apply it again with: tarn sql < sql/berths.sql
 --
 -- Two things to know when you write one of your own:
 --  * Mirrors are equal to their tables, each for itself. For a moment silver.moves can
