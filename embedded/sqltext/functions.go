@@ -37,6 +37,11 @@ var elsewhere = map[string]string{
 	"nvl": "write coalesce(a, b)", "isnull": "write coalesce(a, b)", "nvl2": "write CASE WHEN a IS NULL THEN c ELSE b END", "iff": "write if(condition, a, b)",
 }
 
+// Functions are those of Allowed that are called by a name, in order.
+func Functions() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(functions)), func(name string) bool { return !beginsWord(rune(name[0])) || name[0] == '_' })
+}
+
 // functionHint is what to do about a function that may not be called.
 func functionHint(name string, ofTables bool) string {
 	known := functions

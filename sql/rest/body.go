@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"tarn/sql/engine"
@@ -30,10 +31,12 @@ type body interface {
 }
 
 var bodies = map[string]func(*answer, *engine.Result, func() float64) body{
-	typeJSON:   func(a *answer, r *engine.Result, ms func() float64) body { return &jsonBody{a, r, ms} },
-	typeNDJSON: func(a *answer, r *engine.Result, _ func() float64) body { return &linesBody{a, r} },
-	typeCSV:    func(a *answer, r *engine.Result, _ func() float64) body { return &csvBody{a, r} },
-	typeArrow:  func(a *answer, r *engine.Result, _ func() float64) body { return &arrowBody{a, r} },
+	typeJSON:    func(a *answer, r *engine.Result, ms func() float64) body { return &jsonBody{a, r, ms} },
+	typeNDJSON:  func(a *answer, r *engine.Result, _ func() float64) body { return &linesBody{a, r} },
+	typeCSV:     func(a *answer, r *engine.Result, _ func() float64) body { return &csvBody{a, r} },
+	typeRows:    func(a *answer, r *engine.Result, ms func() float64) body { return &rowsBody{a, r, ms} },
+	typeParquet: func(a *answer, r *engine.Result, _ func() float64) body { return &parquetBody{a, r} },
+	typeArrow:   func(a *answer, r *engine.Result, _ func() float64) body { return &arrowBody{a, r} },
 }
 
 // answer is the response being written: held until there is much of it, or all.
@@ -77,11 +80,11 @@ func (a *answer) end(err error) {
 	switch {
 	case err == nil:
 		_ = a.flush()
-	case !a.sent && a.contentType != typeNDJSON:
+	case !a.sent && !a.lines():
 		refuse(a.w, err)
 	case !a.sent && len(a.held) == 0:
 		refuse(a.w, err)
-	case a.contentType == typeNDJSON:
+	case a.lines():
 		a.held = append(append(a.held, errorJSON(shown(err))...), '\n')
 		_ = a.flush()
 	default:
@@ -93,6 +96,9 @@ func (a *answer) end(err error) {
 	}
 }
 
+// lines tells that the last line of the answer may be an error.
+func (a *answer) lines() bool { return a.contentType == typeNDJSON || a.contentType == typeRows }
+
 type jsonBody struct {
 	a  *answer
 	r  *engine.Result
@@ -100,15 +106,7 @@ type jsonBody struct {
 }
 
 func (j *jsonBody) write() error {
-	b := []byte(`{"columns":[`)
-	for i, f := range j.r.Schema.Fields() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendQuoted(append(b, `{"name":`...), f.Name)
-		b = append(appendQuoted(append(b, `,"type":`...), typeName(f)), '}')
-	}
-	b = append(b, `],"rows":[`...)
+	b := append(appendColumns(nil, j.r), `,"rows":[`...)
 	j.a.broken = func(err error) []byte { return append(append([]byte(`],`), errorJSON(shown(err))[1:]...), '\n') }
 	rows := int64(0)
 	for j.r.Reader.Next() {
@@ -117,14 +115,7 @@ func (j *jsonBody) write() error {
 			if rows++; rows > 1 {
 				b = append(b, ',')
 			}
-			b = append(b, '[')
-			for c, column := range batch.Columns() {
-				if c > 0 {
-					b = append(b, ',')
-				}
-				b = appendJSON(b, column, i)
-			}
-			b = append(b, ']')
+			b = appendRow(b, batch, i)
 		}
 		if _, err := j.a.Write(b); err != nil {
 			return err
@@ -134,18 +125,47 @@ func (j *jsonBody) write() error {
 	if err := j.r.Reader.Err(); err != nil {
 		return err
 	}
-	b = append(b, `],"stats":{"rows":`...)
-	b = strconv.AppendInt(b, rows, 10)
-	b = strconv.AppendFloat(append(b, `,"ms":`...), j.ms(), 'f', 3, 64)
-	b = append(b, `,"snapshots":{`...)
-	for i, name := range slices.Sorted(maps.Keys(j.r.Snapshots)) {
+	b = append(b, "],"...)
+	_, err := j.a.Write(appendStats(b, j.r, rows, j.ms()))
+	return err
+}
+
+// appendColumns begins an object with its columns.
+func appendColumns(b []byte, r *engine.Result) []byte {
+	b = append(b, `{"columns":[`...)
+	for i, f := range r.Schema.Fields() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), j.r.Snapshots[name], 10)
+		b = appendQuoted(append(b, `{"name":`...), f.Name)
+		b = append(appendQuoted(append(b, `,"type":`...), typeName(f)), '}')
 	}
-	_, err := j.a.Write(append(b, "}}}\n"...))
-	return err
+	return append(b, ']')
+}
+
+func appendRow(b []byte, batch arrow.RecordBatch, i int) []byte {
+	b = append(b, '[')
+	for c, column := range batch.Columns() {
+		if c > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(b, column, i)
+	}
+	return append(b, ']')
+}
+
+// appendStats ends an object, and its line, with what the answer was.
+func appendStats(b []byte, r *engine.Result, rows int64, ms float64) []byte {
+	b = strconv.AppendInt(append(b, `"stats":{"rows":`...), rows, 10)
+	b = strconv.AppendFloat(append(b, `,"ms":`...), ms, 'f', 3, 64)
+	b = append(b, `,"snapshots":{`...)
+	for i, name := range slices.Sorted(maps.Keys(r.Snapshots)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), r.Snapshots[name], 10)
+	}
+	return append(b, "}}}\n"...)
 }
 
 // linesBody is NDJSON: an object a row.

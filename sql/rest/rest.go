@@ -1,7 +1,7 @@
 //go:build duckdb_arrow
 
 // Package rest is the HTTP door of SQL: POST /api/sql takes a statement as text and answers
-// as JSON, NDJSON, CSV or an Arrow stream, as Accept says. It checks no Host and no Origin;
+// as JSON, NDJSON, CSV, an Arrow stream or a Parquet file, as Accept says. It checks no Host and no Origin;
 // whoever mounts it does.
 package rest
 
@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -25,11 +26,16 @@ const door = "http"
 
 // The media types of answers.
 const (
-	typeJSON   = "application/json"
-	typeNDJSON = "application/x-ndjson"
-	typeCSV    = "text/csv"
-	typeArrow  = "application/vnd.apache.arrow.stream"
+	typeJSON    = "application/json"
+	typeNDJSON  = "application/x-ndjson"
+	typeCSV     = "text/csv"
+	typeRows    = "application/vnd.tarn.rows+ndjson"
+	typeArrow   = "application/vnd.apache.arrow.stream"
+	typeParquet = "application/vnd.apache.parquet"
 )
+
+// types are all of them.
+var types = []string{typeJSON, typeNDJSON, typeCSV, typeRows, typeArrow, typeParquet}
 
 // Handler answers POST /api/sql.
 func Handler(gate *engine.Gate, g guard.Guard, log *slog.Logger) http.Handler {
@@ -51,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	format, ok := accepted(r.Header.Values("Accept"))
 	if !ok {
 		writeFault(w, http.StatusNotAcceptable, fault.New(fault.Invalid, "no format that you accept can be answered",
-			"accept "+strings.Join([]string{typeJSON, typeNDJSON, typeCSV, typeArrow}, ", ")))
+			"accept "+strings.Join(types, ", ")))
 		return
 	}
 	who, err := h.principal(r)
@@ -100,9 +106,10 @@ func accepted(headers []string) (string, bool) {
 				continue
 			}
 			named = true
-			switch kind {
-			case typeJSON, typeNDJSON, typeCSV, typeArrow:
+			if slices.Contains(types, kind) {
 				return kind, true
+			}
+			switch kind {
 			case "*/*", "application/*":
 				return typeJSON, true
 			case "text/*":
