@@ -268,7 +268,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	u.care.Store(&next)
 }
 
-// Handler serves the pages /, /topics, /pipelines and /lake, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
+// Handler serves the pages /, /topics, /pipelines, /lake and /sql, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -283,6 +283,8 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /api/pipelines/{name}", u.pipelineTwin)
 	mux.HandleFunc("POST /api/pipelines/statements", u.statements)
 	mux.HandleFunc("GET /lake", u.lakePage)
+	mux.HandleFunc("GET /sql", u.sqlPage)
+	mux.HandleFunc("GET /api/sql", u.sqlTwin)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)
 	mux.HandleFunc("GET /api/live", u.stream)
 	mux.Handle("GET /assets/", u.files)

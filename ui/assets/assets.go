@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed css/*.css js/*.js fonts/*.woff2 fonts/*.LICENSE *.svg
+//go:embed css/*.css js/*.js vendor/*.js vendor/*.LICENSE fonts/*.woff2 fonts/*.LICENSE *.svg
 var files embed.FS
 
 // prefix is where the files are served.

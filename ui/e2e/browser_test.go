@@ -228,6 +228,12 @@ func (b *tab) typed(text string) {
 	b.t.Helper()
 	b.do(chromedp.Focus("#text"))
 	eval[bool](b, `(document.getElementById("text").select(), true)`)
+	b.insert(text)
+}
+
+// insert types a text at once where the caret is.
+func (b *tab) insert(text string) {
+	b.t.Helper()
 	_, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
 		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
 		return chromedp.Void{}, err

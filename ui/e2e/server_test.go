@@ -95,8 +95,8 @@ func (s *site) sql(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, text)
 	s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	if answerOfPipelines(w, text) {
+	w.Header().Set("Content-Type", r.Header.Get("Accept"))
+	if s.page(w, r, text) || answerOfPipelines(w, text) {
 		return
 	}
 	switch {
@@ -104,6 +104,7 @@ func (s *site) sql(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		s.hangup <- struct{}{}
 	case strings.Contains(text, "wrong"):
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":{"code":"syntax","message":"Referenced column \"wrong\" not found in FROM clause!\nCandidate bindings: \"calls.berth\", \"calls.port\"","hint":"see the columns with DESCRIBE silver.calls","line":2,"column":3}}`)
 	case strings.Contains(text, "hostile"):
@@ -124,12 +125,25 @@ func (s *site) sql(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func answer(w io.Writer, names, types []string, rows [][]any) {
+const rowsType = "application/vnd.tarn.rows+ndjson"
+
+// answer is one of /api/sql, in JSON or in lines of rows.
+func answer(w http.ResponseWriter, names, types []string, rows [][]any) {
 	columns := []map[string]string{}
 	for i := range names {
 		columns = append(columns, map[string]string{"name": names[i], "type": types[i]})
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"columns": columns, "rows": rows, "stats": map[string]any{"rows": len(rows), "ms": 12, "snapshots": map[string]int64{"silver.calls": 8471236109345672001, "silver.moves": 8471236109345672002}}})
+	stats := map[string]any{"rows": len(rows), "ms": 12, "snapshots": map[string]int64{"silver.calls": 8471236109345672001, "silver.moves": 8471236109345672002}}
+	out := json.NewEncoder(w)
+	if w.Header().Get("Content-Type") != rowsType {
+		_ = out.Encode(map[string]any{"columns": columns, "rows": rows, "stats": stats})
+		return
+	}
+	_ = out.Encode(map[string]any{"columns": columns})
+	for _, row := range rows {
+		_ = out.Encode(row)
+	}
+	_ = out.Encode(map[string]any{"stats": stats})
 }
 
 // statements are what /api/sql was asked.

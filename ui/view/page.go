@@ -59,7 +59,10 @@ var (
 	pipelinesWindow = window{
 		"Pipelines", "/pipelines", "/api/pipelines", "Pipelines · Tarn", "The pipelines and what ails them", "js/list.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css"},
 	}
-	windows = []window{homeWindow, topicsWindow, pipelinesWindow, lakeWindow}
+	sqlWindow = window{
+		"SQL", "/sql", "/api/sql", "SQL · Tarn", "Statements over the lake", "js/query.js", []string{"css/sql.css", "css/query.css"},
+	}
+	windows = []window{homeWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow}
 )
 
 // Page is what the templates of Home show.
@@ -237,6 +240,9 @@ func firstQuery(s home.State) string {
 	}
 	return s.Examples[0].SQL
 }
+
+// sqlExamples are statements that any Tarn answers.
+var sqlExamples = []string{"SHOW TABLES", "SELECT * FROM system.tables", "SELECT * FROM system.topics"}
 
 // The words of the empty page.
 const (

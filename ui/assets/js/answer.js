@@ -10,9 +10,10 @@ const stringOrLong = /"(?:[^"\\]|\\.)*"|(-?\d{16,})(?![\d.eE])/g;
 export const parse = (text) => JSON.parse(text.replace(stringOrLong, (all, long) => (long ? `"${long}"` : all)));
 
 const numeric = /^(?!interval)(u?(tiny|small|big|huge)?int|u?int|long|float|double|decimal|numeric|real)/i;
-const isNumber = (type) => numeric.test(type) && !type.includes("[");
+export const isNumber = (type) => numeric.test(type) && !type.includes("[");
 
-function el(name, className, text) {
+/** An element with its class and its text. */
+export function el(name, className, text) {
   const e = document.createElement(name);
   if (className) e.className = className;
   if (text !== undefined) e.textContent = text;

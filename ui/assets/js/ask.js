@@ -19,13 +19,7 @@ export async function ask(statement) {
   }
 }
 
-/** An element with a class and a text. */
-export function el(name, className, text) {
-  const e = document.createElement(name);
-  if (className) e.className = className;
-  if (text !== undefined) e.textContent = text;
-  return e;
-}
+export { el } from "./answer.js";
 
 /** The rows of an answer by the names of its columns. */
 export const rowsOf = (answer) => answer.rows.map((r) => Object.fromEntries(answer.columns.map((c, i) => [c.name, r[i]])));

@@ -1,0 +1,50 @@
+// Asking /api/sql, as any client does.
+import { parse } from "./answer.js";
+
+/** What kept an answer from coming: {code, message, hint, line, column}. */
+export class Refused extends Error {
+  constructor(fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+export const unreachable = { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" };
+export const halved = { code: "unavailable", message: "The answer is not whole: it ended early.", hint: "run it again; Tarn's log says why" };
+
+/** The answer as it comes; a refusal is thrown. */
+export async function ask(statement, accept, signal) {
+  let answer;
+  try {
+    answer = await fetch("/api/sql", { method: "POST", body: statement, signal, headers: { Accept: accept, "Content-Type": "text/plain; charset=utf-8" } });
+  } catch (e) {
+    if (e.name === "AbortError") throw e;
+    throw new Refused(unreachable);
+  }
+  if (answer.ok) return answer;
+  const text = await answer.text().catch(() => "");
+  let fault;
+  try {
+    fault = parse(text).error;
+  } catch { /* not Tarn's words */ }
+  throw new Refused(fault ?? { code: String(answer.status), message: `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" });
+}
+
+/** A small answer, whole. */
+export async function askAll(statement, signal) {
+  const answer = await ask(statement, "application/json", signal);
+  let content;
+  try {
+    content = parse(await answer.text());
+  } catch (e) {
+    if (e.name === "AbortError") throw e;
+    throw new Refused(halved);
+  }
+  if (content.error) throw new Refused(content.error);
+  return content;
+}
+
+/** How long something took, in words. */
+export const inWords = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`);
+export const counted = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+export const sized = (bytes) => (bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / (1 << 20)).toFixed(1)} MB`);

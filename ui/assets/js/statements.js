@@ -1,0 +1,66 @@
+// A text of several statements, cut as Tarn's lexer cuts it: a semicolon within a string, a name or a
+// comment ends nothing.
+
+const pieces = /--[^\n]*|[eE]'(?:[^'\\]|''|\\[^])*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|[\p{L}_][\p{L}\p{N}_$]*|\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$|\/\*|;|[^]/gu;
+
+// The end of a comment that nests, from behind its first /*.
+function behindComment(text, at) {
+  for (let depth = 1; depth > 0; ) {
+    const open = text.indexOf("/*", at);
+    const close = text.indexOf("*/", at);
+    if (close < 0) return text.length;
+    depth += open >= 0 && open < close ? 1 : -1;
+    at = (open >= 0 && open < close ? open : close) + 2;
+  }
+  return at;
+}
+
+/** @returns {{from: number, text: string}[]} the statements, without what is blank or only comment */
+export function statementsOf(text) {
+  const out = [];
+  let from = 0;
+  let said = false; // something that is no comment
+  const end = (to) => {
+    const raw = text.slice(from, to);
+    const lead = raw.length - raw.trimStart().length;
+    if (said) out.push({ from: from + lead, text: raw.trim() });
+    from = to + 1;
+    said = false;
+  };
+  pieces.lastIndex = 0;
+  for (let m; (m = pieces.exec(text)); ) {
+    const piece = m[0];
+    if (piece === ";") end(m.index);
+    else if (piece === "/*") pieces.lastIndex = behindComment(text, m.index + 2);
+    else if (piece.startsWith("--") || piece.trim() === "") continue;
+    else {
+      said = true;
+      if (piece.length > 1 && piece.startsWith("$") && piece.endsWith("$")) {
+        const close = text.indexOf(piece, m.index + piece.length);
+        pieces.lastIndex = close < 0 ? text.length : close + piece.length;
+      }
+    }
+  }
+  end(text.length);
+  return out;
+}
+
+const words = /--[^\n]*|\/\*[^]*?\*\/|[(\s]+|(\w+)/y;
+
+/** The first word of a statement, in upper case. */
+export function verbOf(statement) {
+  words.lastIndex = 0;
+  for (let m; (m = words.exec(statement)); ) if (m[1]) return m[1].toUpperCase();
+  return "";
+}
+
+/** Whether a statement may stand in a FROM, in brackets. */
+export const isQuery = (statement) => ["SELECT", "FROM", "WITH", "VALUES", "TABLE", "PIVOT", "UNPIVOT"].includes(verbOf(statement));
+
+/** The offset of a line and a column, both from 1, in text. */
+export function offsetOf(text, line, column) {
+  const lines = text.split("\n");
+  if (!line || line > lines.length) return -1;
+  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
+  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
+}
