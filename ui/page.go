@@ -3,12 +3,15 @@ package ui
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
 
 	"tarn/embedded/door"
+	"tarn/ui/home"
 	"tarn/ui/view"
+	"tarn/ui/words"
 )
 
 // csp lets the page run its own scripts and nothing else: no inline script or style, no
@@ -28,7 +31,7 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(words.With(r.Context(), words.Choose(r))))
 	})
 }
 
@@ -47,6 +50,18 @@ func (u *UI) homePage(w http.ResponseWriter, r *http.Request) {
 
 func (u *UI) homeTwin(w http.ResponseWriter, _ *http.Request) { u.twin(w, u.seen.Load().home) }
 
+// factsPart is the part of Home that shows what is known of a node, which is told by its key or its name.
+func (u *UI) factsPart(w http.ResponseWriter, r *http.Request) {
+	key, name := r.URL.Query().Get("node"), r.URL.Query().Get("name")
+	nodes := u.seen.Load().home.Nodes
+	i := slices.IndexFunc(nodes, func(n home.Node) bool { return n.Key == key || key == "" && n.Name == name })
+	if i < 0 {
+		u.draw(w, r, view.Facts(nil))
+		return
+	}
+	u.draw(w, r, view.Facts(&nodes[i]))
+}
+
 func (u *UI) lakePage(w http.ResponseWriter, r *http.Request) {
 	u.asked.Store(time.Now().UnixNano())
 	now, q := u.seen.Load(), r.URL.Query()
@@ -59,6 +74,7 @@ func (u *UI) lakeTwin(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (u *UI) draw(w http.ResponseWriter, r *http.Request, page templ.Component) {
+	words.Keep(w, r)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if err := page.Render(r.Context(), w); err != nil {
@@ -75,7 +91,9 @@ func (u *UI) twin(w http.ResponseWriter, state any) {
 }
 
 func (u *UI) stream(w http.ResponseWriter, r *http.Request) {
-	if f := u.hub.Stream(w, r); f != nil {
+	l := words.From(r.Context())
+	u.publish(u.seen.Load(), l) // nobody may have listened in this language
+	if f := u.hubs[l].Stream(w, r); f != nil {
 		w.Header().Set("Retry-After", "5")
 		door.Refuse(w, http.StatusServiceUnavailable, f)
 	}

@@ -28,6 +28,7 @@ import (
 	"tarn/ui/pipelines"
 	"tarn/ui/tables"
 	"tarn/ui/topics"
+	"tarn/ui/words"
 )
 
 // How often the sampler looks.
@@ -65,7 +66,7 @@ type Options struct {
 type UI struct {
 	o       Options
 	files   *assets.Assets
-	hub     *live.Hub
+	hubs    map[words.Language]*live.Hub // each sends its texts
 	sampler *home.Sampler
 	seen    atomic.Pointer[seen]
 	lake    atomic.Pointer[home.Lake]
@@ -93,7 +94,10 @@ func New(o Options) *UI {
 	if err != nil {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
-	u := &UI{o: o, files: files, hub: live.NewHub(files.Hash()), sampler: home.NewSampler(), readers: make(chan struct{}, readersMax)}
+	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax)}
+	for _, l := range words.Languages {
+		u.hubs[l.Language] = live.NewHub(files.Hash())
+	}
 	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{})))
 	u.lake.Store(&home.Lake{})
 	u.care.Store(&home.Care{})
@@ -105,7 +109,11 @@ func (u *UI) Name() string { return "ui" }
 
 // Run samples until ctx ends, then ends the streams of all pages.
 func (u *UI) Run(ctx context.Context, ready func()) error {
-	defer u.hub.Close()
+	defer func() {
+		for _, hub := range u.hubs {
+			hub.Close()
+		}
+	}()
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	reader.Go(func() { u.readLake(ctx) })
@@ -121,7 +129,7 @@ func (u *UI) Run(ctx context.Context, ready func()) error {
 			return nil
 		case <-tick.C:
 		}
-		if u.hub.Clients() > 0 || time.Since(last) >= restEvery {
+		if u.clients() > 0 || time.Since(last) >= restEvery {
 			u.sample()
 			last = time.Now()
 		}
@@ -139,11 +147,28 @@ func (u *UI) sample() {
 		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}),
 		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}))
 	u.seen.Store(now)
-	values := now.home.Values()
-	maps.Copy(values, now.tables.Values())
-	maps.Copy(values, now.topics.Values())
-	maps.Copy(values, now.pipelines.Values())
-	u.hub.Publish(now.shape, values)
+	for l, hub := range u.hubs {
+		if hub.Clients() > 0 {
+			u.publish(now, l)
+		}
+	}
+}
+
+// publish tells the pages of a language what has been seen.
+func (u *UI) publish(now *seen, l words.Language) {
+	values := now.home.Values(l)
+	maps.Copy(values, now.tables.Values(l))
+	maps.Copy(values, now.topics.Values(l))
+	maps.Copy(values, now.pipelines.Values(l))
+	u.hubs[l].Publish(now.shape, values)
+}
+
+// clients is the number of open streams.
+func (u *UI) clients() (n int) {
+	for _, hub := range u.hubs {
+		n += hub.Clients()
+	}
+	return n
 }
 
 func call[T any](f func() T) (none T) {
@@ -167,7 +192,7 @@ func (u *UI) readLake(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		wait = lakeEvery
-		if u.hub.Clients() == 0 && u.lake.Load().Known && time.Since(last) < lakeRest {
+		if u.clients() == 0 && u.lake.Load().Known && time.Since(last) < lakeRest {
 			continue
 		}
 		last = time.Now()
@@ -241,7 +266,7 @@ func (u *UI) readCare(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		looked := u.hub.Clients() > 0 || time.Since(time.Unix(0, u.asked.Load())) < careEvery
+		looked := u.clients() > 0 || time.Since(time.Unix(0, u.asked.Load())) < careEvery
 		if !looked || time.Since(last) < wait {
 			continue
 		}
@@ -274,6 +299,7 @@ func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", u.homePage)
 	mux.HandleFunc("GET /api/home", u.homeTwin)
+	mux.HandleFunc("GET /facts", u.factsPart)
 	mux.HandleFunc("GET /topics", u.topicsPage)
 	mux.HandleFunc("GET /api/topics", u.topicsTwin)
 	mux.HandleFunc("GET /api/topics/{topic}/records", u.recordsTwin)

@@ -88,7 +88,7 @@ func TestSQLRunsFromTheKeyboard(t *testing.T) {
 	}
 	b.typed("SELECT many")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
-	b.until(`document.querySelector(".more")?.textContent === "Show 500 more of 1300"`)
+	b.until(`document.querySelector(".more")?.textContent === "Show 500 more of 1\u202f300"`)
 	b.do(chromedp.Click(".more"))
 	b.until(`document.querySelectorAll(".rows tbody tr").length === 700`)
 	b.clean()

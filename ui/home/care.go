@@ -8,6 +8,7 @@ import (
 
 	"tarn/lake/catalog"
 	"tarn/lake/table"
+	"tarn/ui/words"
 )
 
 // When an action of upkeep is called overdue, and how far apart two looks may be that find it
@@ -71,7 +72,7 @@ func (l *problemList) care(c Care) {
 	for _, name := range slices.Sorted(maps.Keys(c.Tables)) {
 		h := c.Tables[name]
 		if h.Action == "" {
-			l.add(Problem{Note, "table " + name, h.Reason, ""})
+			l.add(Problem{Note, words.Say("table %s", name), words.Plain(h.Reason), words.Text{}})
 		}
 		if _, long := c.Due(name); long {
 			overdue = append(overdue, name)
@@ -81,7 +82,8 @@ func (l *problemList) care(c Care) {
 	if len(overdue) > overdueMax {
 		longest, _ := c.Due(overdue[0])
 		l.add(Problem{
-			Warn, "tables", Count(int64(len(overdue))) + " tables have waited for upkeep, one of them for " + Millis(longest.Milliseconds()), "the page Tables says for what",
+			Warn, words.Say("tables"), words.Say("%s tables have waited for upkeep, one of them for %s", words.Count(int64(len(overdue))), words.Millis(longest.Milliseconds())),
+			words.Say("the page Tables says for what"),
 		})
 		return
 	}
@@ -89,8 +91,8 @@ func (l *problemList) care(c Care) {
 		h := c.Tables[name]
 		long, _ := c.Due(name)
 		l.add(Problem{
-			Warn, "table " + name, string(h.Action) + " has been due for " + Millis(long.Milliseconds()) + ": " + cmp.Or(h.Reason, "no reason told"),
-			Execute(h.Ident, h.Action) + " does it now",
+			Warn, words.Say("table %s", name), words.Say("%s has been due for %s: %s", h.Action, words.Millis(long.Milliseconds()), reason(h)),
+			words.Say("%s does it now", Execute(h.Ident, h.Action)),
 		})
 	}
 }
@@ -101,10 +103,18 @@ func (c Care) facts(name string) []Fact {
 	if !ok {
 		return nil
 	}
-	upkeep := "nothing to do"
+	upkeep := words.Say("nothing to do")
 	if h.Action != "" || h.Reason != "" {
-		upkeep = cmp.Or(string(h.Action), "waits") + ": " + cmp.Or(h.Reason, "no reason told")
+		upkeep = words.Join(": ", words.State(cmp.Or(string(h.Action), "waits")), reason(h))
 	}
-	return facts("Small files", Count(h.SmallFiles), "Deleted rows", Count(h.Deleted)+", "+Percent(h.DeleteRatio()), "Snapshots", Count(h.Snapshots),
-		"Orphans", Bytes(h.OrphanBytes), "Upkeep", upkeep)
+	return facts(fact("Small files", words.Count(h.SmallFiles)), fact("Deleted rows", words.Join(", ", words.Count(h.Deleted), words.Percent(h.DeleteRatio()))),
+		fact("Snapshots", words.Count(h.Snapshots)), fact("Orphans", words.Bytes(h.OrphanBytes)), fact("Upkeep", upkeep))
+}
+
+// reason is why an action is due, in the words of upkeep.
+func reason(h catalog.Health) words.Text {
+	if h.Reason == "" {
+		return words.Say("no reason told")
+	}
+	return words.Plain(h.Reason)
 }

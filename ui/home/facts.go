@@ -1,89 +1,77 @@
 package home
 
 import (
-	"time"
+	"slices"
 
 	"tarn/stream/pipeline"
+	"tarn/ui/words"
 )
 
-// facts pairs labels with values and leaves out what is empty.
-func facts(pairs ...string) []Fact {
-	out := make([]Fact, 0, len(pairs)/2)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			out = append(out, Fact{Label: pairs[i], Value: pairs[i+1]})
-		}
-	}
-	return out
+// fact is a line of what is known; an empty value is left out by facts.
+func fact(key string, value words.Text) Fact {
+	return Fact{Label: words.Say(key), Value: value, Wrong: key == "Error"}
 }
 
-func nonzero(n int64) string {
+// facts leaves out what is empty.
+func facts(all ...Fact) []Fact {
+	return slices.DeleteFunc(all, func(f Fact) bool { return f.Value.Empty() })
+}
+
+func nonzero(n int64) words.Text {
 	if n == 0 {
-		return ""
+		return words.Text{}
 	}
-	return Count(n)
+	return words.Count(n)
 }
 
-func yes(b bool) string {
+func yes(b bool) words.Text {
 	if b {
-		return "yes"
+		return words.Say("yes")
 	}
-	return "no"
-}
-
-func since(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
+	return words.Say("no")
 }
 
 // Left and Right are the two short texts that a node shows below its name.
-func (n Node) Left() string {
+func (n Node) Left() words.Text {
 	switch {
-	case n.Level == Bad || n.Level == Warn && (n.Word == "retrying" || n.Word == pipeline.Waiting) || n.Level == Idle:
-		return n.Word
-	case n.Kind == Source && n.Word == "snapshot":
-		return "snapshot"
-	case n.View || n.Pipeline != "" && n.Word != pipeline.Running:
-		return n.Word
+	case n.Level == Bad || n.Level == Warn && (n.Word == "retrying" || n.Word == pipeline.Waiting) || n.Level == Idle,
+		n.Kind == Source && n.Word == "snapshot", n.View || n.Pipeline != "" && n.Word != pipeline.Running:
+		return words.State(n.Word)
 	case n.Rate == nil && n.Kind != Topic && n.Kind != Source && n.Rows != nil:
-		return Count(*n.Rows) + " rows"
+		return words.Many(*n.Rows, "%s row", "%s rows")
 	}
-	return Rate(n.Rate, "rows")
+	return words.RowsRate(n.Rate)
 }
 
 // Right says how far behind the node is: a topic in records, the rest in time.
-func (n Node) Right() string {
+func (n Node) Right() words.Text {
 	switch {
-	case n.Kind == Topic && n.LagRecords != nil:
-		return "lag " + Count(*n.LagRecords)
+	case n.Kind == Topic && n.LagRecords != nil, n.Pipeline != "" && n.LagRecords != nil && *n.LagRecords > 0:
+		return words.Say("lag %s", words.Count(*n.LagRecords))
 	case n.Kind == Topic:
-		return "not landed"
-	case n.Pipeline != "" && n.LagRecords != nil && *n.LagRecords > 0:
-		return "lag " + Count(*n.LagRecords)
+		return words.Say("not landed")
 	case n.BehindMillis != nil && *n.BehindMillis == 0, n.Pipeline != "" && n.Level == OK:
-		return "up to date"
+		return words.Say("up to date")
 	case n.BehindMillis != nil:
-		return Millis(*n.BehindMillis) + " behind"
+		return words.Say("%s behind", words.Millis(*n.BehindMillis))
 	}
-	return ""
+	return words.Text{}
 }
 
 // RateText is the rate, as the table shows it; so are the texts below.
-func (n Node) RateText() string { return Rate(n.Rate, "") }
+func (n Node) RateText() words.Text { return words.Rate(n.Rate) }
 
 // RowsText is the number of rows or records.
-func (n Node) RowsText() string { return Optional(n.Rows, Count) }
+func (n Node) RowsText() words.Text { return words.Optional(n.Rows, words.Count) }
 
 // LagText is the number of records that wait.
-func (n Node) LagText() string { return Optional(n.LagRecords, Count) }
+func (n Node) LagText() words.Text { return words.Optional(n.LagRecords, words.Count) }
 
 // BehindText is how far behind the node is in time.
-func (n Node) BehindText() string { return Optional(n.BehindMillis, Millis) }
+func (n Node) BehindText() words.Text { return words.Optional(n.BehindMillis, words.Millis) }
 
 // BytesText is the size on disk.
-func (n Node) BytesText() string { return Optional(n.Bytes, Bytes) }
+func (n Node) BytesText() words.Text { return words.Optional(n.Bytes, words.Bytes) }
 
 // FilesText is the number of data files.
-func (n Node) FilesText() string { return Optional(n.Files, Count) }
+func (n Node) FilesText() words.Text { return words.Optional(n.Files, words.Count) }

@@ -14,6 +14,7 @@ import (
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
+	"tarn/ui/words"
 )
 
 // The lanes of the picture, from left to right. A view that reads a view stands one lane further.
@@ -118,8 +119,9 @@ func (s *Sampler) source(g *graph, src source.Status) {
 	if src.Lag.Events >= 0 {
 		n.LagRecords = new(src.Lag.Events)
 	}
-	n.Facts = facts("State", cmp.Or(src.Lag.Snapshot, src.State), "Kind", src.Kind, "Changes since start", Count(src.Rows),
-		"Waiting", Optional(n.LagRecords, Count), "Behind", Optional(n.BehindMillis, Millis), "Since", since(src.Since), "Error", src.Error, "Hint", src.Hint, "Position", src.Position)
+	n.Facts = facts(fact("State", words.State(cmp.Or(src.Lag.Snapshot, src.State))), fact("Kind", words.Plain(src.Kind)), fact("Changes since start", words.Count(src.Rows)),
+		fact("Waiting", words.Optional(n.LagRecords, words.Count)), fact("Behind", words.Optional(n.BehindMillis, words.Millis)), fact("Since", words.Stamp(src.Since)),
+		fact("Error", words.Plain(src.Error)), fact("Hint", words.Plain(src.Hint)), fact("Position", words.Plain(src.Position)))
 	g.add(n)
 	for _, topic := range src.Topics {
 		g.connect(n.Key, key("topic", topic), nil)
@@ -174,8 +176,9 @@ func (s *Sampler) topic(g *graph, parts []bus.PartitionStats) {
 			g.behind, g.behindIn = *n.BehindMillis, name
 		}
 	}
-	n.Facts = facts("Partitions", Count(int64(len(parts))), "Log start", Count(first), "Next offset", Count(next), "Records kept", Count(next-first),
-		"Bytes", Bytes(size), "Not yet landed", Optional(n.LagRecords, Count), "Lands", yes(parts[0].Land), "Finding", finding)
+	n.Facts = facts(fact("Partitions", words.Count(int64(len(parts)))), fact("Log start", words.Count(first)), fact("Next offset", words.Count(next)),
+		fact("Records kept", words.Count(next-first)), fact("Bytes", words.Bytes(size)), fact("Not yet landed", words.Optional(n.LagRecords, words.Count)),
+		fact("Lands", yes(parts[0].Land)), fact("Finding", words.Plain(finding)))
 	g.add(n)
 	for i, e := range g.edges {
 		if e.To == n.Key {
@@ -218,8 +221,9 @@ func (s *Sampler) landing(g *graph, l pipeline.Landing) {
 			n.CommittedAt = new(l.CommittedAt)
 		}
 		n.Query = Newest(to.id, to.order)
-		n.Facts = append(g.tableFacts(n), facts("Topic", l.Topic, "Landed up to", Count(to.next), "Landed since start", Count(to.rows),
-			"Behind", Optional(n.BehindMillis, Millis), "Set aside", nonzero(l.DeadLetters), "Cells in _extra", nonzero(l.Misfits), "Error", l.Error, "Hint", l.Hint)...)
+		n.Facts = append(g.tableFacts(n), facts(fact("Topic", words.Plain(l.Topic)), fact("Landed up to", words.Count(to.next)), fact("Landed since start", words.Count(to.rows)),
+			fact("Behind", words.Optional(n.BehindMillis, words.Millis)), fact("Set aside", nonzero(l.DeadLetters)), fact("Cells in _extra", nonzero(l.Misfits)),
+			fact("Error", words.Plain(l.Error)), fact("Hint", words.Plain(l.Hint)))...)
 		g.add(*n)
 		g.connect(from, n.Key, n.Rate)
 		from = n.Key
@@ -243,12 +247,12 @@ func (g *graph) table(id table.Ident, kind Kind, lane int) *Node {
 }
 
 func (g *graph) tableFacts(n *Node) []Fact {
-	committed := Unknown
+	committed := words.Plain(Unknown)
 	if n.CommittedAt != nil {
-		committed = ClockText(*n.CommittedAt) + ", " + Millis(max(0, g.in.Now.Sub(*n.CommittedAt).Milliseconds())) + " ago"
+		committed = words.Say("%s, %s ago", words.Clock(*n.CommittedAt), words.Millis(max(0, g.in.Now.Sub(*n.CommittedAt).Milliseconds())))
 	}
-	known := facts("State", n.Word, "Rows", Optional(n.Rows, Count), "Files", Optional(n.Files, Count), "Bytes", Optional(n.Bytes, Bytes),
-		"Snapshot", cmp.Or(n.SnapshotID, Unknown), "Committed", committed)
+	known := facts(fact("State", words.State(n.Word)), fact("Rows", n.RowsText()), fact("Files", n.FilesText()), fact("Bytes", n.BytesText()),
+		fact("Snapshot", words.Plain(cmp.Or(n.SnapshotID, Unknown))), fact("Committed", committed))
 	return append(known, g.in.Care.facts(n.Name)...)
 }
 
@@ -330,8 +334,8 @@ func (g *graph) view(v catalog.View) {
 		n.Level, n.Word = Warn, "waits for input"
 		n.Error, n.Hint = "it reads "+strings.Join(missing, ", ")+", which is not there", "a mirror appears with its first row"
 	}
-	n.Facts = facts("State", n.Word, "Reads", strings.Join(v.Inputs, ", "), "Behind", Optional(n.BehindMillis, Millis),
-		"Changes in its inputs", Rate(&rate, ""), "Columns", Count(int64(len(v.Columns))), "Error", n.Error, "Hint", n.Hint)
+	n.Facts = facts(fact("State", words.State(n.Word)), fact("Reads", words.Plain(strings.Join(v.Inputs, ", "))), fact("Behind", n.BehindText()),
+		fact("Changes in its inputs", words.Rate(&rate)), fact("Columns", words.Count(int64(len(v.Columns)))), fact("Error", words.Plain(n.Error)), fact("Hint", words.Plain(n.Hint)))
 	g.add(n)
 }
 

@@ -12,6 +12,7 @@ import (
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
 	"tarn/stream/pipeline"
+	"tarn/ui/words"
 )
 
 // Input is one look at every room.
@@ -104,11 +105,11 @@ func (s State) problems(want func(Problem) bool) []Problem {
 
 // Figure is one of the key figures on top.
 type Figure struct {
-	Key   string `json:"key"`
-	Label string `json:"label"`
-	Value string `json:"value"`
-	Note  string `json:"note"` // what the value is of
-	Level Level  `json:"level"`
+	Key   string     `json:"key"`
+	Label words.Text `json:"label"`
+	Value words.Text `json:"value"`
+	Note  words.Text `json:"note"` // what the value is of
+	Level Level      `json:"level"`
 }
 
 // Node is one thing that data passes: a source, a topic, a table or a view.
@@ -140,9 +141,16 @@ type Node struct {
 
 // Fact is one line of what is known of a node, as the page shows it.
 type Fact struct {
-	Label string `json:"label"`
-	Value string `json:"value"`
+	Label words.Text `json:"label"`
+	Value words.Text `json:"value"`
+	Wrong bool       `json:"-"` // it is an error
 }
+
+// longFact is from how many bytes on a fact has a line of its own.
+const longFact = 60
+
+// Long tells that it has.
+func (f Fact) Long() bool { return len(f.Value.String()) > longFact }
 
 // Edge says that data goes from one node to another, by their keys.
 type Edge struct {
@@ -153,28 +161,28 @@ type Edge struct {
 
 // Problem is one thing that somebody should look at, or know where its level is Note.
 type Problem struct {
-	Level   Level  `json:"level"`
-	Where   string `json:"where"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
+	Level   Level      `json:"level"`
+	Where   words.Text `json:"where"`
+	Message words.Text `json:"message"`
+	Hint    words.Text `json:"hint,omitzero"`
 }
 
 // Part is a part of Tarn with its state.
 type Part struct {
-	Key   string `json:"-"`
-	Name  string `json:"name"`
-	State string `json:"state"`
-	Level Level  `json:"level"`
-	Lag   string `json:"lag"`
-	Error string `json:"error,omitempty"`
-	Hint  string `json:"hint,omitempty"`
+	Key   string     `json:"-"`
+	Name  string     `json:"name"`
+	State string     `json:"state"`
+	Level Level      `json:"level"`
+	Lag   words.Text `json:"lag"`
+	Error string     `json:"error,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
 }
 
 // Door is a listener with its address.
 type Door struct {
-	Name    string `json:"name"`
-	Address string `json:"address"`
-	Speaks  string `json:"speaks"`
+	Name    string     `json:"name"`
+	Address string     `json:"address"`
+	Speaks  words.Text `json:"speaks"`
 }
 
 // Example is a statement to begin with.

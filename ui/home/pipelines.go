@@ -9,6 +9,7 @@ import (
 
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
+	"tarn/ui/words"
 )
 
 // Pipeline is a line of the list of pipelines. Counters are since start.
@@ -98,16 +99,17 @@ func (s *Sampler) pipeline(g *graph, p pipeline.Status) {
 
 // facts are what is known of a pipeline, for its table's node.
 func (p Pipeline) facts(holder string) []Fact {
-	held, mark, behind, rows := "", "", "", ""
+	var held, mark, behind, rows words.Text
 	if p.Watermark != nil {
-		held, mark, behind = holder, p.WatermarkText(), p.BehindText()
+		held, mark, behind = words.Plain(holder), p.WatermarkText(), p.BehindText()
 	}
 	if p.StateRows != nil {
-		rows = Count(*p.StateRows)
+		rows = words.Count(*p.StateRows)
 	}
-	return facts("Pipeline", p.Name, "Reads", strings.Join(p.Reads, ", "), "Rows in", Count(p.Rows), "Rows out", Count(p.Emitted), "Lag", Optional(p.LagRecords, Count),
-		"Watermark", mark, "Watermark behind", behind, "Held back by", held, "Late", nonzero(p.Late), "Dead", nonzero(p.Dead),
-		"Far ahead", nonzero(p.Ahead), "Rows of state", rows, "Error", p.Error, "Hint", p.Hint, "Statement", p.Statement)
+	return facts(fact("Pipeline", words.Plain(p.Name)), fact("Reads", words.Plain(strings.Join(p.Reads, ", "))), fact("Rows in", words.Count(p.Rows)),
+		fact("Rows out", words.Count(p.Emitted)), fact("Lag", p.LagText()), fact("Watermark", mark), fact("Watermark behind", behind), fact("Held back by", held),
+		fact("Late", nonzero(p.Late)), fact("Dead", nonzero(p.Dead)), fact("Far ahead", nonzero(p.Ahead)), fact("Rows of state", rows),
+		fact("Error", words.Plain(p.Error)), fact("Hint", words.Plain(p.Hint)), fact("Statement", words.Plain(p.Statement)))
 }
 
 // Reads are the names of what a pipeline reads, each once.
@@ -150,17 +152,17 @@ func PipelineLevel(p pipeline.Status) (Level, string) {
 
 // pipeline adds what ails a pipeline, and what it left aside.
 func (l *problemList) pipeline(p pipeline.Status) {
-	where := "pipeline " + p.Name
+	where := words.Say("pipeline %s", p.Name)
 	level, _ := PipelineLevel(p)
-	l.add(Problem{worse(level, Warn), where, p.Error, p.Hint})
+	l.add(Problem{worse(level, Warn), where, words.Plain(p.Error), words.Plain(p.Hint)})
 	if p.Dead > 0 {
-		l.add(Problem{Warn, where, Count(p.Dead) + " records could not be read by " + p.Name, oneLine(deadQuery(p))})
+		l.add(Problem{Warn, where, words.Many(p.Dead, "%s record could not be read by %s", "%s records could not be read by %s", p.Name), words.Plain(oneLine(deadQuery(p)))})
 	}
 	if p.Late > 0 {
-		l.add(Problem{Note, where, Count(p.Late) + " rows of " + p.Name + " came too late for their windows", "SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name)})
+		l.add(Problem{Note, where, words.Many(p.Late, "%s row of %s came too late for its window", "%s rows of %s came too late for their windows", p.Name), words.Plain("SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name))})
 	}
 	if p.Ahead > 0 {
-		l.add(Problem{Note, where, Count(p.Ahead) + " rows of " + p.Name + " have times so far ahead that they moved no watermark", "look at the clock of what writes them"})
+		l.add(Problem{Note, where, words.Many(p.Ahead, "%s row of %s has a time so far ahead that it moved no watermark", "%s rows of %s have times so far ahead that they moved no watermark", p.Name), words.Say("look at the clock of what writes them")})
 	}
 }
 
@@ -187,32 +189,30 @@ func FirstPipeline(nodes []Node) string {
 }
 
 // RateText is the rate of rows that come in, as the page shows it; so are the texts below.
-func (p Pipeline) RateText() string { return Rate(p.Rate, "") }
+func (p Pipeline) RateText() words.Text { return words.Rate(p.Rate) }
 
 // WatermarkText is how far time has come.
-func (p Pipeline) WatermarkText() string { return Optional(p.Watermark, stamp) }
+func (p Pipeline) WatermarkText() words.Text { return words.Optional(p.Watermark, words.Stamp) }
 
 // BehindText is how far the watermark is behind the clock.
-func (p Pipeline) BehindText() string { return Optional(p.BehindMillis, Millis) }
+func (p Pipeline) BehindText() words.Text { return words.Optional(p.BehindMillis, words.Millis) }
 
 // LagText is the number of records that wait.
-func (p Pipeline) LagText() string { return Optional(p.LagRecords, Count) }
+func (p Pipeline) LagText() words.Text { return words.Optional(p.LagRecords, words.Count) }
 
 // LateText is the number of rows that came too late.
-func (p Pipeline) LateText() string { return Count(p.Late) }
+func (p Pipeline) LateText() words.Text { return words.Count(p.Late) }
 
 // DeadText is the number of records that could not be read.
-func (p Pipeline) DeadText() string { return Count(p.Dead) }
+func (p Pipeline) DeadText() words.Text { return words.Count(p.Dead) }
 
 // CommitText is the age of the last commit.
-func (p Pipeline) CommitText() string {
+func (p Pipeline) CommitText() words.Text {
 	switch {
 	case p.AgeMillis == nil:
-		return Unknown
+		return words.Plain(Unknown)
 	case *p.AgeMillis < 1000: // commits come each second: what changes twice in one tells nothing
-		return "just now"
+		return words.Say("just now")
 	}
-	return Millis(*p.AgeMillis) + " ago"
+	return words.Say("%s ago", words.Millis(*p.AgeMillis))
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

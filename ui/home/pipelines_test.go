@@ -11,6 +11,7 @@ import (
 	"tarn/stream/pipeline"
 	"tarn/ui/home"
 	"tarn/ui/uitest"
+	"tarn/ui/words"
 )
 
 func withPipelines(now time.Time) *uitest.Feed {
@@ -40,18 +41,18 @@ func TestAPipelineStandsBetweenWhatItReadsAndItsTable(t *testing.T) {
 		}
 	}
 	n := node(t, s, "gold.moves_per_minute")
-	if n.Kind != home.Gold || n.Pipeline != "gold.moves_per_minute" || n.Rate == nil || *n.Rate == 0 || n.Right() != "lag 64" || n.Level != home.Warn {
+	if n.Kind != home.Gold || n.Pipeline != "gold.moves_per_minute" || n.Rate == nil || *n.Rate == 0 || n.Right().String() != "lag 64" || n.Level != home.Warn {
 		t.Errorf("%+v", n)
 	}
-	for _, want := range []home.Fact{{Label: "Reads", Value: "port.main.moves"}, {Label: "Held back by", Value: "port.main.moves/0"}, {Label: "Late", Value: "17"}, {Label: "Watermark behind", Value: "42.0\u202fs"}} {
-		if !slices.Contains(n.Facts, want) {
+	for _, want := range [][2]string{{"Reads", "port.main.moves"}, {"Held back by", "port.main.moves/0"}, {"Late", "17"}, {"Watermark behind", "42.0\u202fs"}} {
+		if !slices.ContainsFunc(n.Facts, func(f home.Fact) bool { return f.Label.String() == want[0] && f.Value.String() == want[1] }) {
 			t.Errorf("%v is not among %v", want, n.Facts)
 		}
 	}
-	if last := n.Facts[len(n.Facts)-1]; last.Label != "Statement" || !strings.HasPrefix(last.Value, "CREATE MATERIALIZED VIEW moves_per_minute") {
+	if last := n.Facts[len(n.Facts)-1]; last.Label.String() != "Statement" || !strings.HasPrefix(last.Value.String(), "CREATE MATERIALIZED VIEW moves_per_minute") {
 		t.Errorf("last of the facts: %v", last)
 	}
-	if n := node(t, s, "gold.by_berth"); n.Right() != "up to date" || n.Level != home.OK {
+	if n := node(t, s, "gold.by_berth"); n.Right().String() != "up to date" || n.Level != home.OK {
 		t.Errorf("%+v says %q", n, n.Right())
 	}
 }
@@ -64,18 +65,18 @@ func TestThePipelinesAreListedWithTheirFigures(t *testing.T) {
 		t.Errorf("the one in trouble is not the first: %s", s.Pipelines[0].Name)
 	}
 	p := line(t, s, "gold.moves_per_minute")
-	if got := []string{p.Word, p.RateText(), p.LagText(), p.WatermarkText(), p.BehindText(), p.LateText(), p.DeadText(), p.CommitText()}; !slices.Equal(got, []string{
+	if got := []string{p.Word, p.RateText().String(), p.LagText().String(), p.WatermarkText().String(), p.BehindText().String(), p.LateText().String(), p.DeadText().String(), p.CommitText().String()}; !slices.Equal(got, []string{
 		"running", "100\u202f/s", "64", "2026-07-01 12:03:58", "42.0\u202fs", "17", "3", "just now",
 	}) {
 		t.Errorf("%q", got)
 	}
-	if waits := line(t, s, "gold.vessels_of_flag"); waits.Level != home.Warn || waits.Error == "" || waits.CommitText() != home.Unknown || waits.LagText() != home.Unknown || waits.RateText() != home.Unknown {
+	if waits := line(t, s, "gold.vessels_of_flag"); waits.Level != home.Warn || waits.Error == "" || waits.CommitText().String() != home.Unknown || waits.LagText().String() != home.Unknown || waits.RateText().String() != home.Unknown {
 		t.Errorf("%+v", waits)
 	}
-	if by := line(t, s, "gold.by_berth"); by.WatermarkText() != home.Unknown || by.BehindText() != home.Unknown {
+	if by := line(t, s, "gold.by_berth"); by.WatermarkText().String() != home.Unknown || by.BehindText().String() != home.Unknown {
 		t.Errorf("%+v", by)
 	}
-	if got := s.Values()[p.Key+".behind"]; got != "42.0\u202fs" {
+	if got := s.Values(words.English)[p.Key+".behind"]; got != "42.0\u202fs" {
 		t.Errorf("the page is sent %q", got)
 	}
 }
@@ -86,7 +87,7 @@ func TestWhatAilsAPipelineIsAmongTheProblems(t *testing.T) {
 	found := func(level home.Level, message, hint string) {
 		t.Helper()
 		if !slices.ContainsFunc(s.Problems, func(p home.Problem) bool {
-			return p.Level == level && strings.HasPrefix(p.Where, "pipeline gold.") && strings.Contains(p.Message, message) && strings.Contains(p.Hint, hint)
+			return p.Level == level && strings.HasPrefix(p.Where.String(), "pipeline gold.") && strings.Contains(p.Message.String(), message) && strings.Contains(p.Hint.String(), hint)
 		}) {
 			t.Errorf("no %s %q in %+v", level, message, s.Problems)
 		}
@@ -99,7 +100,7 @@ func TestWhatAilsAPipelineIsAmongTheProblems(t *testing.T) {
 		t.Errorf("%+v", s.Problems)
 	}
 	w.feed.PipelinesNow[2].State, w.feed.PipelinesNow[2].Error = pipeline.Paused, ""
-	if s = w.look(); line(t, s, "gold.vessels_of_flag").Level != home.Idle || node(t, s, "gold.vessels_of_flag").Left() != "paused" {
+	if s = w.look(); line(t, s, "gold.vessels_of_flag").Level != home.Idle || node(t, s, "gold.vessels_of_flag").Left().String() != "paused" {
 		t.Errorf("%+v", s.Pipelines)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"tarn/embedded/life"
 	"tarn/ingest/source"
+	"tarn/ui/words"
 )
 
 // problemsMax bounds what the page lists; more of them say nothing new.
@@ -17,11 +18,11 @@ type problemList struct {
 }
 
 func (l *problemList) add(p Problem) {
-	if p.Message == "" || len(l.list) >= problemsMax {
+	if p.Message.Empty() || len(l.list) >= problemsMax {
 		return
 	}
 	p.Level = worse(p.Level, Note)
-	l.seen[p.Message] = true
+	l.seen[p.Message.String()] = true
 	l.list = append(l.list, p)
 }
 
@@ -33,7 +34,7 @@ func (l *problemList) addPart(p life.Status) {
 		level = Bad
 	}
 	if !l.seen[p.Error] {
-		l.add(Problem{level, p.Name, p.Error, p.Hint})
+		l.add(Problem{level, words.Plain(p.Name), words.Plain(p.Error), words.Plain(p.Hint)})
 	}
 }
 
@@ -43,15 +44,15 @@ func problems(in Input) []Problem {
 		l.source(s)
 	}
 	for _, t := range in.Landings {
-		where := "landing of " + t.Topic
-		l.add(Problem{worse(landingLevel(t.State), Warn), where, t.Error, t.Hint})
+		where := words.Say("landing of %s", t.Topic)
+		l.add(Problem{worse(landingLevel(t.State), Warn), where, words.Plain(t.Error), words.Plain(t.Hint)})
 		for _, f := range t.Findings {
-			l.add(Problem{Note, where, f, ""})
+			l.add(Problem{Note, where, words.Plain(f), words.Text{}})
 		}
 		if t.DeadLetters > 0 {
 			l.add(Problem{
-				Warn, where, Count(t.DeadLetters) + " records of " + t.Topic + " could not be read and were set aside",
-				"SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic),
+				Warn, where, words.Many(t.DeadLetters, "%s record of %s could not be read and was set aside", "%s records of %s could not be read and were set aside", t.Topic),
+				words.Plain("SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic)),
 			})
 		}
 	}
@@ -59,31 +60,31 @@ func problems(in Input) []Problem {
 		l.pipeline(p)
 	}
 	for _, t := range in.Topics {
-		l.add(Problem{Warn, "topic " + t.Topic, t.Finding, ""})
+		l.add(Problem{Warn, words.Say("topic %s", t.Topic), words.Plain(t.Finding), words.Text{}})
 	}
 	for _, p := range in.Parts {
 		l.addPart(p)
 	}
 	l.care(in.Care)
 	if in.Lake.Err != nil {
-		l.add(Problem{Warn, "lake", "The catalog did not answer: " + in.Lake.Err.Error(), "the figures of tables are older than the rest"})
+		l.add(Problem{Warn, words.Say("lake"), words.Say("The catalog did not answer: %s", in.Lake.Err.Error()), words.Say("the figures of tables are older than the rest")})
 	}
 	slices.SortStableFunc(l.list, func(a, b Problem) int { return cmp.Compare(weight(b.Level), weight(a.Level)) })
 	return l.list
 }
 
 func (l *problemList) source(s source.Status) {
-	where := "source " + s.Name
-	l.add(Problem{worse(sourceLevel(s.State), Warn), where, s.Error, s.Hint})
+	where := words.Say("source %s", s.Name)
+	l.add(Problem{worse(sourceLevel(s.State), Warn), where, words.Plain(s.Error), words.Plain(s.Hint)})
 	for _, f := range s.Findings {
 		level := Note
 		if f.Fatal {
 			level = Bad
 		}
 		if f.Table != "" {
-			l.add(Problem{level, where + ", table " + f.Table, f.Message, f.Hint})
+			l.add(Problem{level, words.Say("source %s, table %s", s.Name, f.Table), words.Plain(f.Message), words.Plain(f.Hint)})
 		} else {
-			l.add(Problem{level, where, f.Message, f.Hint})
+			l.add(Problem{level, where, words.Plain(f.Message), words.Plain(f.Hint)})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/embedded/life"
+	"tarn/ui/words"
 )
 
 // The line of recent rows a second: one point every two seconds, two minutes long.
@@ -78,25 +79,27 @@ func sparkPath(values []float64) string {
 }
 
 func figures(in Input, g *graph, st State, rowsIn *float64) []Figure {
-	behind := Figure{Key: "behind", Label: "Freshness", Value: Unknown, Note: "oldest row not yet in its table", Level: OK}
+	unknown := words.Plain(Unknown)
+	behind := Figure{Key: "behind", Label: words.Say("Freshness"), Value: unknown, Note: words.Say("oldest row not yet in its table"), Level: OK}
 	if g.behindIn != "" {
-		behind.Value = Millis(g.behind)
+		behind.Value = words.Millis(g.behind)
 		if g.behind > behindWarn.Milliseconds() {
-			behind.Level, behind.Note = Warn, "behind in "+g.behindIn
+			behind.Level, behind.Note = Warn, words.Say("behind in %s", g.behindIn)
 		}
 	}
-	lag := Figure{Key: "lag", Label: "Lag", Value: Count(g.lag), Note: "records not yet in tables", Level: OK}
+	lag := Figure{Key: "lag", Label: words.Say("Lag"), Value: words.Count(g.lag), Note: words.Say("records not yet in tables"), Level: OK}
 	if g.behindIn == "" {
-		lag.Value = Unknown
+		lag.Value = unknown
 	}
-	tables := Figure{Key: "tables", Label: "Tables", Value: Unknown, Note: "and " + Plural(len(in.Lake.Views), "view", "views"), Level: OK}
-	size := Figure{Key: "bytes", Label: "Lake", Value: Unknown, Note: "data files", Level: OK}
+	tables := Figure{Key: "tables", Label: words.Say("Tables"), Value: unknown, Note: words.Many(len(in.Lake.Views), "and %s view", "and %s views"), Level: OK}
+	size := Figure{Key: "bytes", Label: words.Say("Lake"), Value: unknown, Note: words.Say("data files"), Level: OK}
 	if in.Lake.Known {
-		tables.Value = Count(int64(len(g.stats)))
-		size.Value, size.Note = Bytes(g.bytes), Plural(int(g.files), "file", "files")+", "+Count(g.rows)+" rows"
+		tables.Value = words.Count(int64(len(g.stats)))
+		size.Value = words.Bytes(g.bytes)
+		size.Note = words.Join(", ", words.Many(g.files, "%s file", "%s files"), words.Many(g.rows, "%s row", "%s rows"))
 	}
 	return []Figure{
-		{Key: "in", Label: "Rows in", Value: Rate(rowsIn, ""), Note: "records into topics", Level: OK},
+		{Key: "in", Label: words.Say("Rows in"), Value: words.Rate(rowsIn), Note: words.Say("records into topics"), Level: OK},
 		lag, behind, tables, size, healthFigure(in, st),
 	}
 }
@@ -108,16 +111,16 @@ func healthFigure(in Input, st State) Figure {
 			ready++
 		}
 	}
-	f := Figure{Key: "health", Label: "Health", Level: OK, Value: "OK", Note: fmt.Sprintf("%d of %d parts ready", ready, len(in.Parts))}
+	f := Figure{Key: "health", Label: words.Say("Health"), Level: OK, Value: words.Say("OK"), Note: words.Say("%d of %d parts ready", ready, len(in.Parts))}
 	switch {
 	case st.Health == "failed":
-		f.Level, f.Value = Bad, "Failed"
+		f.Level, f.Value = Bad, words.Say("Failed")
 	case st.Health == "degraded":
-		f.Level, f.Value = Warn, "Degraded"
+		f.Level, f.Value = Warn, words.Say("Degraded")
 	case st.Health == "starting":
-		f.Level, f.Value = Idle, "Starting"
+		f.Level, f.Value = Idle, words.Say("Starting")
 	case len(st.Faults()) > 0:
-		f.Level, f.Note = Warn, Plural(len(st.Faults()), "thing needs a look", "things need a look")
+		f.Level, f.Note = Warn, words.Many(len(st.Faults()), "%s thing needs a look", "%s things need a look")
 	}
 	return f
 }
@@ -142,9 +145,9 @@ func parts(in []life.Status) []Part {
 		case life.Starting, life.Stopped:
 			level = Idle
 		}
-		lag := Unknown
+		lag := words.Plain(Unknown)
 		if p.LagMillis > 0 {
-			lag = Millis(p.LagMillis)
+			lag = words.Millis(p.LagMillis)
 		}
 		out = append(out, Part{Key: key("part", p.Name), Name: p.Name, State: string(p.State), Level: level, Lag: lag, Error: p.Error, Hint: p.Hint})
 	}
@@ -153,15 +156,22 @@ func parts(in []life.Status) []Part {
 
 // speaks says what a door of a name is for.
 var speaks = map[string]string{
-	"http": "this page, /api/sql, /health, /metrics", "kafka": "Kafka", "registry": "Confluent Schema Registry", "connect": "Kafka Connect",
+	"kafka": "Kafka", "registry": "Confluent Schema Registry", "connect": "Kafka Connect",
 	"nats": "NATS", "mqtt": "MQTT", "beats": "Lumberjack (Filebeat, Logstash)", "otlp": "OTLP over HTTP", "syslog": "syslog",
 	"iceberg": "Iceberg REST catalog", "s3": "S3 over the warehouse", "postgres": "Postgres", "trino": "Trino", "flight": "Arrow Flight SQL", "mlflow": "MLflow",
+}
+
+func spoken(door string) words.Text {
+	if door == "http" {
+		return words.Say("this page, /api/sql, /health, /metrics")
+	}
+	return words.Plain(cmp.Or(speaks[door], Unknown))
 }
 
 func doors(ports map[string]string) []Door {
 	out := make([]Door, 0, len(ports))
 	for name, address := range ports {
-		out = append(out, Door{Name: name, Address: address, Speaks: cmp.Or(speaks[name], Unknown)})
+		out = append(out, Door{Name: name, Address: address, Speaks: spoken(name)})
 	}
 	slices.SortFunc(out, func(a, b Door) int {
 		if a.Name == "http" || b.Name == "http" {

@@ -4,29 +4,40 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"strconv"
+
+	"tarn/ui/words"
 )
 
-// Values are the texts that move, by the names that the page gives them (data-v). A name
+// Values are the texts that move, in a language, by the names that the page gives them (data-v). A name
 // that ends in @class or @d sets that attribute; there are no others.
-func (s State) Values() map[string]string {
+func (s State) Values(l words.Language) map[string]string {
 	v := map[string]string{"at": s.AtText(), "spark@d": s.Spark}
+	set := func(name string, t words.Text) { v[name] = t.In(l) }
 	for _, f := range s.Figures {
-		v["f."+f.Key], v["f."+f.Key+".note"] = f.Value, f.Note
+		set("f."+f.Key, f.Value)
+		set("f."+f.Key+".note", f.Note)
 	}
 	for _, n := range s.Nodes {
-		v[n.Key+".l"], v[n.Key+".r"] = n.Left(), n.Right()
-		v[n.Key+".rate"], v[n.Key+".rows"], v[n.Key+".lag"] = n.RateText(), n.RowsText(), n.LagText()
-		v[n.Key+".behind"], v[n.Key+".bytes"], v[n.Key+".files"] = n.BehindText(), n.BytesText(), n.FilesText()
+		for name, t := range map[string]words.Text{
+			".l": n.Left(), ".r": n.Right(), ".rate": n.RateText(), ".rows": n.RowsText(), ".lag": n.LagText(),
+			".behind": n.BehindText(), ".bytes": n.BytesText(), ".files": n.FilesText(),
+		} {
+			set(n.Key+name, t)
+		}
 	}
 	for _, e := range s.Edges {
 		v[e.Key()+"@class"] = e.Class()
 	}
 	for _, p := range s.Pipelines {
-		v[p.Key+".rate"], v[p.Key+".mark"], v[p.Key+".behind"], v[p.Key+".lag"] = p.RateText(), p.WatermarkText(), p.BehindText(), p.LagText()
-		v[p.Key+".late"], v[p.Key+".dead"], v[p.Key+".commit"] = p.LateText(), p.DeadText(), p.CommitText()
+		for name, t := range map[string]words.Text{
+			".rate": p.RateText(), ".mark": p.WatermarkText(), ".behind": p.BehindText(), ".lag": p.LagText(),
+			".late": p.LateText(), ".dead": p.DeadText(), ".commit": p.CommitText(),
+		} {
+			set(p.Key+name, t)
+		}
 	}
 	for _, p := range s.Parts {
-		v[p.Key+".lag"] = p.Lag
+		set(p.Key+".lag", p.Lag)
 	}
 	return v
 }
@@ -36,7 +47,7 @@ func (s State) AtText() string {
 	if !s.Ready {
 		return Unknown
 	}
-	return ClockText(s.At)
+	return words.Clock(s.At).String()
 }
 
 // Key names an edge on the page.
@@ -83,7 +94,7 @@ func (s State) Shape() string {
 		shape.Levels = append(shape.Levels, f.Level)
 	}
 	for _, p := range s.Parts {
-		p.Lag = ""
+		p.Lag = words.Text{}
 		shape.Parts = append(shape.Parts, p)
 	}
 	return Hash(shape)

@@ -9,6 +9,7 @@ import (
 
 	"tarn/stream/pipeline"
 	"tarn/ui/home"
+	"tarn/ui/words"
 )
 
 // Input is one look.
@@ -110,30 +111,33 @@ func (s State) Shape() string {
 	return home.Hash(lines)
 }
 
-// Values are the texts that move, by the names that the page gives them; home has more of the same pipelines.
-func (s State) Values() map[string]string {
+// Values are the texts that move, in a language, by the names that the page gives them; home has more of the same pipelines.
+func (s State) Values(l words.Language) map[string]string {
 	out := make(map[string]string, 8*len(s.Pipelines))
 	for _, p := range s.Pipelines {
-		out[p.Key+".rows"], out[p.Key+".out"] = p.RowsText(), home.Count(p.Emitted)
-		out[p.Key+".ticks"], out[p.Key+".tick"] = p.TicksText(), p.TickText()
-		out[p.Key+".held"], out[p.Key+".state"], out[p.Key+".ahead"] = p.HeldText(), p.StateText(), home.Count(p.Ahead)
+		for name, text := range map[string]words.Text{
+			".rows": p.RowsText(), ".out": words.Count(p.Emitted), ".ticks": p.TicksText(), ".tick": p.TickText(),
+			".held": words.Plain(p.HeldText()), ".state": p.StateText(), ".ahead": words.Count(p.Ahead),
+		} {
+			out[p.Key+name] = text.In(l)
+		}
 	}
 	return out
 }
 
 // RowsText is the number of rows that came in, as the page shows it; so are the texts below.
-func (p Pipeline) RowsText() string { return home.Count(p.Rows) }
+func (p Pipeline) RowsText() words.Text { return words.Count(p.Rows) }
 
 // TicksText is the number of ticks.
-func (p Pipeline) TicksText() string { return home.Count(p.Ticks) }
+func (p Pipeline) TicksText() words.Text { return words.Count(p.Ticks) }
 
 // TickText is how long the last tick took.
-func (p Pipeline) TickText() string {
-	return home.Optional(p.TickMillis, func(ms float64) string {
+func (p Pipeline) TickText() words.Text {
+	return words.Optional(p.TickMillis, func(ms float64) words.Text {
 		if ms < 1 {
-			return "<\u202f1\u202fms"
+			return words.Plain("<\u202f1\u202fms")
 		}
-		return home.Millis(int64(ms + 0.5))
+		return words.Millis(int64(ms + 0.5))
 	})
 }
 
@@ -146,4 +150,4 @@ func (p Pipeline) HeldText() string {
 }
 
 // StateText is the number of rows of the state.
-func (p Pipeline) StateText() string { return home.Optional(p.StateRows, home.Count) }
+func (p Pipeline) StateText() words.Text { return words.Optional(p.StateRows, words.Count) }

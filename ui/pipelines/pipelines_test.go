@@ -10,6 +10,7 @@ import (
 	"tarn/ui/home"
 	"tarn/ui/pipelines"
 	"tarn/ui/uitest"
+	"tarn/ui/words"
 )
 
 func looked(f *uitest.Feed) pipelines.State {
@@ -31,10 +32,10 @@ func TestLook(t *testing.T) {
 		t.Fatalf("%+v", s.Pipelines)
 	}
 	p, ok := s.Pipeline("gold.moves_per_minute")
-	if !ok || p.Holder != "port.main.moves/0" || p.Ticks != 300 || p.TickText() != "4\u202fms" || strings.Join(p.Topics, " ") != "port.main.moves" || p.Paused {
+	if !ok || p.Holder != "port.main.moves/0" || p.Ticks != 300 || p.TickText().String() != "4\u202fms" || strings.Join(p.Topics, " ") != "port.main.moves" || p.Paused {
 		t.Errorf("%+v", p)
 	}
-	values := s.Values()
+	values := s.Values(words.English)
 	if values[p.Key+".held"] != "port.main.moves/0" || values[p.Key+".ticks"] != "300" {
 		t.Errorf("%v", values)
 	}

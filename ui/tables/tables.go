@@ -16,6 +16,7 @@ import (
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
 	"tarn/ui/home"
+	"tarn/ui/words"
 )
 
 // Input is one look.
@@ -32,7 +33,7 @@ type State struct {
 	Ready   bool          `json:"ready"` // false until the catalog has answered
 	At      time.Time     `json:"at"`
 	CaredAt *time.Time    `json:"upkeep_at,omitempty"` // when upkeep's numbers were read
-	Error   string        `json:"error,omitempty"`     // why they, or all, are older
+	Error   words.Text    `json:"error,omitzero"`      // why they, or all, are older
 	Figures []home.Figure `json:"figures"`
 	Tables  []Table       `json:"tables"` // in order of layer, then name
 }
@@ -96,9 +97,9 @@ func Look(in Input) State {
 	}
 	switch {
 	case in.Lake.Err != nil:
-		s.Error = "The catalog did not answer: " + in.Lake.Err.Error()
+		s.Error = words.Say("The catalog did not answer: %s", in.Lake.Err.Error())
 	case in.Care.Err != nil:
-		s.Error = "The manifests could not be read: " + in.Care.Err.Error()
+		s.Error = words.Say("The manifests could not be read: %s", in.Care.Err.Error())
 	}
 	damaged := map[string]life.Status{}
 	for _, p := range in.Parts {
@@ -210,31 +211,32 @@ func figures(s State, c home.Care) []home.Figure {
 	for _, h := range c.Tables {
 		inFiles += h.Rows
 	}
-	figure := func(key, label string, sure bool, value, note string) home.Figure {
+	figure := func(key string, label words.Text, sure bool, value, note words.Text) home.Figure {
 		if !sure {
-			value = home.Unknown
+			value = words.Plain(home.Unknown)
 		}
 		return home.Figure{Key: key, Label: label, Value: value, Note: note, Level: home.OK}
 	}
 	cared := s.CaredAt != nil
-	share, unnamed := "of the rows in files", "files that no snapshot names"
+	share, unnamed := words.Say("of the rows in files"), words.Say("files that no snapshot names")
 	if cared {
-		share = home.Percent(float64(deleted)/float64(max(inFiles, 1))) + " " + share
-		unnamed = home.Plural(int(orphans), "file", "files") + strings.TrimPrefix(unnamed, "files")
+		share = words.Say("%s of the rows in files", words.Percent(float64(deleted)/float64(max(inFiles, 1))))
+		unnamed = words.Many(orphans, "%s file that no snapshot names", "%s files that no snapshot names")
 	}
-	wanted := figure("care", "Upkeep", cared || s.Wanted() > 0, home.Count(int64(s.Wanted())), "tables need something")
+	note := words.Say("tables need something")
 	if s.Wanted() == 1 {
-		wanted.Note = "table needs something"
+		note = words.Say("table needs something")
 	}
+	wanted := figure("care", words.Say("Upkeep"), cared || s.Wanted() > 0, words.Count(int64(s.Wanted())), note)
 	if slices.ContainsFunc(s.Tables, func(t Table) bool { return t.Level == home.Warn || t.Level == home.Bad }) {
 		wanted.Level = home.Warn
 	}
 	return []home.Figure{
-		figure("tables", "Tables", s.Ready, home.Count(int64(len(s.Tables))), "Tarn's own among them"),
-		figure("bytes", "Size", s.Ready, home.Bytes(bytes), home.Plural(int(files), "data file", "data files")),
-		figure("small", "Small files", cared, home.Count(small), "below 16\u202fMiB each"),
-		figure("deleted", "Deleted rows", cared, home.Count(deleted), share),
-		figure("orphans", "Orphans", cared, home.Bytes(orphanBytes), unnamed),
+		figure("tables", words.Say("Tables"), s.Ready, words.Count(int64(len(s.Tables))), words.Say("Tarn's own among them")),
+		figure("bytes", words.Say("Size"), s.Ready, words.Bytes(bytes), words.Many(files, "%s data file", "%s data files")),
+		figure("small", words.Say("Small files"), cared, words.Count(small), words.Say("below 16\u202fMiB each")),
+		figure("deleted", words.Say("Deleted rows"), cared, words.Count(deleted), share),
+		figure("orphans", words.Say("Orphans"), cared, words.Bytes(orphanBytes), unnamed),
 		wanted,
 	}
 }

@@ -6,17 +6,18 @@ import (
 	"strings"
 
 	"tarn/ui/home"
+	"tarn/ui/words"
 )
 
-// Values are the texts that move, by the names that the page gives them (data-v).
-func (s State) Values() map[string]string {
+// Values are the texts that move, in a language, by the names that the page gives them (data-v).
+func (s State) Values(l words.Language) map[string]string {
 	v := map[string]string{"u.cared": s.CaredText()}
 	for _, f := range s.Figures {
-		v["u."+f.Key], v["u."+f.Key+".note"] = f.Value, f.Note
+		v["u."+f.Key], v["u."+f.Key+".note"] = f.Value.In(l), f.Note.In(l)
 	}
 	for _, t := range s.Tables {
 		for name, text := range t.Texts() {
-			v["u."+t.Key+"."+name] = text
+			v["u."+t.Key+"."+name] = text.In(l)
 		}
 	}
 	return v
@@ -27,59 +28,59 @@ func (s State) CaredText() string {
 	if s.CaredAt == nil {
 		return home.Unknown
 	}
-	return home.ClockText(*s.CaredAt)
+	return words.Clock(*s.CaredAt).String()
 }
 
 // Texts are a table's moving cells.
-func (t Table) Texts() map[string]string {
-	return map[string]string{
+func (t Table) Texts() map[string]words.Text {
+	return map[string]words.Text{
 		"rows": t.RowsText(), "files": t.FilesText(), "small": t.SmallText(), "bytes": t.BytesText(),
 		"deleted": t.DeletedText(), "snapshots": t.SnapshotsText(), "orphans": t.OrphansText(), "why": t.WhyText(),
 	}
 }
 
 // RowsText is the number of rows, as the page shows it; so are the texts below.
-func (t Table) RowsText() string { return home.Optional(t.Rows, home.Count) }
+func (t Table) RowsText() words.Text { return words.Optional(t.Rows, words.Count) }
 
 // FilesText is the number of data files.
-func (t Table) FilesText() string { return home.Optional(t.Files, home.Count) }
+func (t Table) FilesText() words.Text { return words.Optional(t.Files, words.Count) }
 
 // SmallText is the number of small files.
-func (t Table) SmallText() string { return home.Optional(t.SmallFiles, home.Count) }
+func (t Table) SmallText() words.Text { return words.Optional(t.SmallFiles, words.Count) }
 
 // BytesText is the size of the data files.
-func (t Table) BytesText() string { return home.Optional(t.Bytes, home.Bytes) }
+func (t Table) BytesText() words.Text { return words.Optional(t.Bytes, words.Bytes) }
 
 // DeletedText is the share of deleted rows.
-func (t Table) DeletedText() string { return home.Optional(t.DeleteRatio, home.Percent) }
+func (t Table) DeletedText() words.Text { return words.Optional(t.DeleteRatio, words.Percent) }
 
 // SnapshotsText is the number of snapshots.
-func (t Table) SnapshotsText() string { return home.Optional(t.Snapshots, home.Count) }
+func (t Table) SnapshotsText() words.Text { return words.Optional(t.Snapshots, words.Count) }
 
 // OrphansText is the size of the orphans.
-func (t Table) OrphansText() string { return home.Optional(t.OrphanBytes, home.Bytes) }
+func (t Table) OrphansText() words.Text { return words.Optional(t.OrphanBytes, words.Bytes) }
 
 // WhyText is the reason, with how long it has been one where that is too long.
-func (t Table) WhyText() string {
+func (t Table) WhyText() words.Text {
 	if t.Level == home.Warn && t.Due != nil {
-		return strings.TrimPrefix(t.Why+", due for "+home.Millis(*t.Due), ", ")
+		return words.Join(", ", words.Plain(t.Why), words.Say("due for %s", words.Millis(*t.Due)))
 	}
-	return t.Why
+	return words.Plain(t.Why)
 }
 
 // Facts are what the page shows of a chosen table beside its cells.
 func (t Table) Facts() []home.Fact {
-	committed := home.Unknown
-	if t.CommittedAt != nil {
-		committed = t.CommittedAt.UTC().Format("2006-01-02 15:04:05")
+	owner := words.State(cmp.Or(t.Owner, home.Unknown))
+	if t.Pipeline != nil {
+		owner = words.Say("pipeline %s", t.Pipeline.Name)
 	}
 	return []home.Fact{
-		{Label: "Snapshot", Value: cmp.Or(t.SnapshotID, home.Unknown)},
-		{Label: "Committed", Value: committed},
-		{Label: "Written by", Value: cmp.Or(t.Owner, home.Unknown)},
-		{Label: "Deleted rows", Value: home.Optional(t.Deleted, home.Count)},
-		{Label: "Delete files", Value: home.Optional(t.DeleteFiles, home.Count)},
-		{Label: "Orphan files", Value: home.Optional(t.OrphanFiles, home.Count)},
+		{Label: words.Say("Snapshot"), Value: words.Plain(cmp.Or(t.SnapshotID, home.Unknown))},
+		{Label: words.Say("Committed"), Value: words.Optional(t.CommittedAt, words.Stamp)},
+		{Label: words.Say("Written by"), Value: owner},
+		{Label: words.Say("Deleted rows"), Value: words.Optional(t.Deleted, words.Count)},
+		{Label: words.Say("Delete files"), Value: words.Optional(t.DeleteFiles, words.Count)},
+		{Label: words.Say("Orphan files"), Value: words.Optional(t.OrphanFiles, words.Count)},
 	}
 }
 
@@ -92,7 +93,7 @@ func (s State) Shape() string {
 	}
 	shape := struct {
 		Ready, Cared bool
-		Error        string
+		Error        words.Text
 		Levels       []home.Level
 		Tables       []one
 	}{Ready: s.Ready, Cared: s.CaredAt != nil, Error: s.Error}

@@ -6,7 +6,6 @@ package topics
 import (
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/stream/pipeline"
 	"tarn/ui/home"
+	"tarn/ui/words"
 )
 
 // Input is one look.
@@ -108,11 +108,13 @@ func (s State) Shape() string {
 	return fmt.Sprintf("%x", h.Sum64())
 }
 
-// Values are the texts that move, by the names that the page gives them.
-func (s State) Values() map[string]string {
+// Values are the texts that move, in a language, by the names that the page gives them.
+func (s State) Values(l words.Language) map[string]string {
 	out := make(map[string]string, 4*len(s.Topics))
 	for _, t := range s.Topics {
-		maps.Copy(out, t.Values())
+		for name, text := range t.Texts() {
+			out[name] = text.In(l)
+		}
 	}
 	return out
 }
@@ -120,11 +122,11 @@ func (s State) Values() map[string]string {
 // Key begins the names of the topic's values.
 func (t Topic) Key() string { return "t." + t.Name + "." }
 
-// Values are the texts of one topic that move.
-func (t Topic) Values() map[string]string {
+// Texts are those of one topic that move.
+func (t Topic) Texts() map[string]words.Text {
 	key := t.Key()
-	return map[string]string{
-		key + "partitions": home.Count(int64(t.Partitions)),
-		key + "records":    home.Count(t.Records), key + "written": home.Count(t.Written), key + "bytes": home.Bytes(t.Bytes), key + "lag": home.Count(t.Lag),
+	return map[string]words.Text{
+		key + "partitions": words.Count(int64(t.Partitions)),
+		key + "records":    words.Count(t.Records), key + "written": words.Count(t.Written), key + "bytes": words.Bytes(t.Bytes), key + "lag": words.Count(t.Lag),
 	}
 }

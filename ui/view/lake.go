@@ -6,6 +6,7 @@ import (
 
 	"tarn/ui/home"
 	"tarn/ui/tables"
+	"tarn/ui/words"
 )
 
 // LakeQuery is what the address of the page of tables holds.
@@ -61,16 +62,19 @@ func NewLakePage(f Frame, s tables.State, q LakeQuery) LakePage {
 }
 
 // columnHead is the head of a column of numbers.
-type columnHead struct{ by, label, title string }
+type columnHead struct {
+	by           string
+	label, title words.Text
+}
 
 var columnHeads = []columnHead{
-	{tables.ByRows, "Rows", "rows of the current snapshot"},
-	{tables.ByBytes, "Size", "of its data files"},
-	{tables.ByFiles, "Files", "data files of the current snapshot"},
-	{tables.BySmall, "Small", "data files below 16 MiB"},
-	{tables.ByDeleted, "Deleted", "share of the rows in files that deletes take out"},
-	{tables.BySnapshots, "Snapshots", "that are kept"},
-	{tables.ByOrphans, "Orphans", "files that no kept snapshot names"},
+	{tables.ByRows, words.Say("Rows"), words.Say("rows of the current snapshot")},
+	{tables.ByBytes, words.Say("Size"), words.Say("of its data files")},
+	{tables.ByFiles, words.Say("Files"), words.Say("data files of the current snapshot")},
+	{tables.BySmall, words.Say("Small"), words.Say("data files below 16 MiB")},
+	{tables.ByDeleted, words.Say("Deleted"), words.Say("share of the rows in files that deletes take out")},
+	{tables.BySnapshots, words.Say("Snapshots"), words.Say("that are kept")},
+	{tables.ByOrphans, words.Say("Orphans"), words.Say("files that no kept snapshot names")},
 }
 
 func (l LakePage) sort(by string) string {
@@ -98,7 +102,10 @@ func cells(t tables.Table) []cell {
 	}
 }
 
-type cell struct{ value, text string }
+type cell struct {
+	value string
+	text  words.Text
+}
 
 // layerClass colours a row by its layer.
 func layerClass(layer string) string {

@@ -9,6 +9,7 @@ import (
 
 	"tarn/ui/home"
 	"tarn/ui/layout"
+	"tarn/ui/words"
 )
 
 // The bounds of one page.
@@ -22,7 +23,7 @@ const (
 const footHeight = 18.0
 
 // laneLabels head the picture's lanes.
-var laneLabels = [...]string{"Sources", "Topics", "Bronze", "Silver", "Gold"}
+var laneLabels = [...]words.Text{words.Say("Sources"), words.Say("Topics"), words.Say("Bronze"), words.Say("Silver"), words.Say("Gold")}
 
 // Frame is what all pages have around them.
 type Frame struct {
@@ -37,30 +38,31 @@ type Frame struct {
 
 // window is one of the pages.
 type window struct {
-	name, path, twin string
-	title, about     string
-	script           string
-	sheets           []string
+	name         words.Text
+	path, twin   string
+	title, about words.Text
+	script       string
+	sheets       []string
 }
 
 var (
 	homeWindow = window{
-		"Home", "/", "/api/home", "Tarn", "Data on its way: sources, topics, tables, views", "js/home.js", []string{"css/flow.css", "css/sql.css"},
+		words.Say("Home"), "/", "/api/home", words.Plain("Tarn"), words.Say("Data on its way: sources, topics, tables, views"), "js/home.js", []string{"css/flow.css", "css/sql.css"},
 	}
 	lakeWindow = window{
-		"Tables", "/lake", "/api/lake", "Tables · Tarn", "The tables of the lake and their upkeep", "js/list.js", []string{"css/lake.css"},
+		words.Say("Tables"), "/lake", "/api/lake", words.Say("Tables · Tarn"), words.Say("The tables of the lake and their upkeep"), "js/list.js", []string{"css/lake.css"},
 	}
 	topicsWindow = window{
-		"Topics", "/topics", "/api/topics", "Topics · Tarn", "The topics of the log", "js/list.js", []string{"css/lake.css", "css/topics.css"},
+		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The topics of the log"), "js/list.js", []string{"css/lake.css", "css/topics.css"},
 	}
 	recordsWindow = window{
-		"Topics", "/topics", "/api/topics", "Topics · Tarn", "The records of a topic", "js/records.js", []string{"css/lake.css", "css/topics.css"},
+		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The records of a topic"), "js/records.js", []string{"css/lake.css", "css/topics.css"},
 	}
 	pipelinesWindow = window{
-		"Pipelines", "/pipelines", "/api/pipelines", "Pipelines · Tarn", "The pipelines and what ails them", "js/list.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css"},
+		words.Say("Pipelines"), "/pipelines", "/api/pipelines", words.Say("Pipelines · Tarn"), words.Say("The pipelines and what ails them"), "js/list.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css"},
 	}
 	sqlWindow = window{
-		"SQL", "/sql", "/api/sql", "SQL · Tarn", "Statements over the lake", "js/query.js", []string{"css/sql.css", "css/query.css"},
+		words.Plain("SQL"), "/sql", "/api/sql", words.Plain("SQL · Tarn"), words.Say("Statements over the lake"), "js/query.js", []string{"css/sql.css", "css/query.css"},
 	}
 	windows = []window{homeWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow}
 )
@@ -84,7 +86,7 @@ type Flow struct {
 
 // Lane is the head of a lane; More counts nodes that the picture leaves out.
 type Lane struct {
-	Label string
+	Label words.Text
 	X     float64
 	Empty bool
 	More  int
@@ -185,16 +187,16 @@ func num(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 func badge(l home.Level) string { return "pill pill-" + string(l) }
 
 // said is what a pill says for a level.
-func said(health string) string {
+func said(health string) words.Text {
 	switch health {
 	case "ok":
-		return "All parts ready"
+		return words.Say("All parts ready")
 	case "degraded":
-		return "Degraded"
+		return words.Say("Degraded")
 	case "failed":
-		return "Failed"
+		return words.Say("Failed")
 	}
-	return "Starting"
+	return words.Say("Starting")
 }
 
 func healthLevel(health string) home.Level {
@@ -210,28 +212,21 @@ func healthLevel(health string) home.Level {
 }
 
 // kindOf is the word for a problem's level.
-func kindOf(l home.Level) string {
+func kindOf(l home.Level) words.Text {
 	switch l {
 	case home.Bad:
-		return "failed"
+		return words.Say("failed")
 	case home.Note:
-		return "note"
+		return words.Say("note")
 	}
-	return "warning"
+	return words.Say("warning")
 }
 
-func noteCount(n int) string {
-	if n == 1 {
-		return "1 note"
-	}
-	return strconv.Itoa(n) + " notes"
-}
-
-func layer(n home.Node) string {
+func layer(n home.Node) words.Text {
 	if n.View {
-		return "view"
+		return words.State("view")
 	}
-	return string(n.Kind)
+	return words.State(string(n.Kind))
 }
 
 func firstQuery(s home.State) string {

@@ -8,6 +8,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/ui/home"
 	"tarn/ui/pipelines"
+	"tarn/ui/words"
 )
 
 // PipelinesQuery is what the address of the page of pipelines holds.
@@ -61,21 +62,21 @@ func NewPipelinePage(f Frame, p pipelines.Pipeline, host string) PipelinePage {
 func (p PipelinePage) window() window {
 	w := pipelinesWindow
 	w.script, w.twin = "js/pipeline.js", "/api/pipelines/"+url.PathEscape(p.Name)
-	w.title = p.Name + " · " + w.title
+	w.title = words.Join(" · ", words.Plain(p.Name), w.title)
 	return w
 }
 
 // Figures are the numbers of a pipeline: each has the name of its value and of its note.
 func (p PipelinePage) figures() []pipeFigure {
 	list := []pipeFigure{
-		{"Rows in", ".rows", p.RowsText(), ".rate", p.RateText(), home.OK},
-		{"Rows out", ".out", home.Count(p.Emitted), ".commit", p.CommitText(), home.OK},
-		{"Lag", ".lag", p.LagText(), "", "records not taken yet", home.OK},
-		{"Watermark behind", ".behind", p.BehindText(), ".mark", p.WatermarkText(), home.OK},
-		{"Late rows", ".late", p.LateText(), "", "too late for their windows", home.OK},
-		{"Dead letters", ".dead", p.DeadText(), "", "could not be read", home.OK},
-		{"Ticks", ".ticks", p.TicksText(), ".tick", p.TickText(), home.OK},
-		{"State", ".state", p.StateText(), "", "rows that are kept", home.OK},
+		{words.Say("Rows in"), ".rows", p.RowsText(), ".rate", p.RateText(), home.OK},
+		{words.Say("Rows out"), ".out", words.Count(p.Emitted), ".commit", p.CommitText(), home.OK},
+		{words.Say("Lag"), ".lag", p.LagText(), "", words.Say("records not taken yet"), home.OK},
+		{words.Say("Watermark behind"), ".behind", p.BehindText(), ".mark", p.WatermarkText(), home.OK},
+		{words.Say("Late rows"), ".late", p.LateText(), "", words.Say("too late for their windows"), home.OK},
+		{words.Say("Dead letters"), ".dead", p.DeadText(), "", words.Say("could not be read"), home.OK},
+		{words.Say("Ticks"), ".ticks", p.TicksText(), ".tick", p.TickText(), home.OK},
+		{words.Say("State"), ".state", p.StateText(), "", words.Say("rows that are kept"), home.OK},
 	}
 	if p.Late > 0 {
 		list[4].level = home.Warn
@@ -87,8 +88,12 @@ func (p PipelinePage) figures() []pipeFigure {
 }
 
 type pipeFigure struct {
-	label, value, text, note, noteText string
-	level                              home.Level
+	label    words.Text
+	value    string // the name of its value
+	text     words.Text
+	note     string // the name of its note
+	noteText words.Text
+	level    home.Level
 }
 
 // holder is the partition that holds the watermark: where its records are.

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"tarn/embedded/fault"
-	"tarn/ui/home"
 	"tarn/ui/topics"
+	"tarn/ui/words"
 )
 
 // TopicsQuery is what the address of the page of topics holds: those of all with a part of a name, or the
@@ -104,16 +104,12 @@ func (p TopicsPage) one(r topics.Record) string {
 }
 
 // looked tells what the answer is of.
-func (p TopicsPage) looked() string {
-	n := home.Plural(len(p.Answer.Records), "record", "records")
+func (p TopicsPage) looked() words.Text {
+	n := len(p.Answer.Records)
 	if p.Query.Find != "" {
-		n += " of " + home.Count(int64(p.Answer.Looked)) + " that were read"
+		return words.Many(n, "%s record of %s that were read", "%s records of %s that were read", words.Count(int64(p.Answer.Looked)))
 	}
-	return n
-}
-
-func spanText(s topics.Span) string {
-	return fmt.Sprintf("%d: offsets %d to %d", s.Partition, s.Start, s.Next)
+	return words.Many(n, "%s record", "%s records")
 }
 
 // detailMax is what the page shows of one key, value or header, in bytes; its twin has more.
@@ -131,11 +127,11 @@ func detail(t topics.Text, raw bool) (text string, cut bool) {
 }
 
 // topicLabels are the heads of topicCells.
-var topicLabels = []string{"Records", "Written", "Size", "Partitions", "Lag"}
+var topicLabels = []words.Text{words.Say("Records"), words.Say("Written"), words.Say("Size"), words.Say("Partitions"), words.Say("Lag")}
 
 // topicCells are a topic's numbers.
 func topicCells(t topics.Topic) []cell {
-	v := t.Values()
+	v := t.Texts()
 	key := t.Key()
 	return []cell{
 		{key + "records", v[key+"records"]},
@@ -158,11 +154,11 @@ func placeOf(p TopicsPage, r topics.Record) string {
 func keyLine(t topics.Text) string { return topics.OneLine(t.Text) }
 
 // formatOf tells what a text is.
-func formatOf(t topics.Text) string {
+func formatOf(t topics.Text) words.Text {
 	if t.Format == "null" {
-		return "null"
+		return words.Plain("null")
 	}
-	return t.Format + ", " + home.Bytes(int64(t.Bytes))
+	return words.Join(", ", words.Plain(t.Format), words.Bytes(int64(t.Bytes)))
 }
 
 const topicsQuery = "SELECT * FROM system.topics"

@@ -17,6 +17,7 @@ import (
 	"tarn/ui/tables"
 	"tarn/ui/uitest"
 	"tarn/ui/view"
+	"tarn/ui/words"
 )
 
 func state(feed *uitest.Feed) home.State {
@@ -50,8 +51,13 @@ func frame(s home.State) view.Frame {
 
 func render(t *testing.T, page templ.Component) (*html.Node, string) {
 	t.Helper()
+	return renderIn(t, words.English, page)
+}
+
+func renderIn(t *testing.T, l words.Language, page templ.Component) (*html.Node, string) {
+	t.Helper()
 	var b bytes.Buffer
-	if err := page.Render(t.Context(), &b); err != nil {
+	if err := page.Render(words.With(t.Context(), l), &b); err != nil {
 		t.Fatal(err)
 	}
 	doc, err := html.Parse(bytes.NewReader(b.Bytes()))
@@ -93,16 +99,18 @@ func TestWhatIsDrawnIsWhatIsSent(t *testing.T) {
 	port.AddPipelines(time.Now())
 	s, u := state(port), looked(port)
 	for page, c := range map[string]struct {
-		draw   func() (*html.Node, string)
-		values map[string]string
+		page   templ.Component
+		values func(words.Language) map[string]string
 	}{
-		"home": {func() (*html.Node, string) { return draw(t, s) }, s.Values()},
-		"lake": {func() (*html.Node, string) { return lake(t, u, view.LakeQuery{Table: "silver.moves"}) }, u.Values()},
+		"home": {view.Home(view.NewPage(frame(s), s)), s.Values},
+		"lake": {view.Lake(view.NewLakePage(frame(home.Starting("1", false)), u, view.LakeQuery{Table: "silver.moves"})), u.Values},
 	} {
-		t.Run(page, func(t *testing.T) {
-			doc, _ := c.draw()
-			drawnIsSent(t, doc, c.values)
-		})
+		for _, l := range words.Languages {
+			t.Run(page+" "+l.Name, func(t *testing.T) {
+				doc, _ := renderIn(t, l.Language, c.page)
+				drawnIsSent(t, doc, c.values(l.Language))
+			})
+		}
 	}
 }
 

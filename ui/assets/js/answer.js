@@ -1,5 +1,7 @@
 // The answer of /api/sql as a table. Values are text, whatever they hold.
 
+import { count, many, say } from "./say.js";
+
 const firstRows = 200;
 const moreRows = 500;
 const cellChars = 2_000;
@@ -46,7 +48,7 @@ export function tableOf(answer) {
   const box = el("div", "rows scroll");
   box.tabIndex = 0;
   box.setAttribute("role", "region");
-  box.setAttribute("aria-label", "Result");
+  box.setAttribute("aria-label", say("Result"));
   const table = box.appendChild(el("table"));
   const head = table.createTHead().insertRow();
   for (const c of answer.columns) {
@@ -57,11 +59,11 @@ export function tableOf(answer) {
   }
   const body = table.createTBody();
   let shown = addRows(body, answer, 0, firstRows);
-  if (answer.rows.length === 0) box.append(el("p", "nothing", "No rows."));
+  if (answer.rows.length === 0) box.append(el("p", "nothing", say("No rows.")));
   if (shown < answer.rows.length) {
     const more = el("button", "more");
     more.type = "button";
-    const label = () => { more.textContent = `Show ${Math.min(moreRows, answer.rows.length - shown)} more of ${answer.rows.length - shown}`; };
+    const label = () => { more.textContent = say("Show %s more of %s", count(Math.min(moreRows, answer.rows.length - shown)), count(answer.rows.length - shown)); };
     more.onclick = () => {
       shown = addRows(body, answer, shown, moreRows);
       if (shown === answer.rows.length) more.remove();
@@ -81,7 +83,7 @@ export function faultOf(fault, place) {
   const box = el("div", "fault");
   box.setAttribute("role", "alert");
   const first = el("p");
-  first.append(el("span", "pill pill-bad", fault.code || "error"));
+  first.append(el("span", "pill pill-bad", fault.code || say("error")));
   if (place) first.append(el("span", "place mono", place));
   box.append(first, el("p", "message mono", fault.message));
   if (fault.hint) box.append(el("p", "hint", fault.hint));
@@ -93,8 +95,8 @@ export function snapshotsOf(snapshots) {
   const names = Object.keys(snapshots ?? {}).sort();
   if (names.length === 0) return null;
   const box = el("details", "snapshots");
-  box.append(el("summary", "", names.length === 1 ? "1 snapshot" : `${names.length} snapshots`));
+  box.append(el("summary", "", many(names.length, "%s snapshot", "%s snapshots")));
   const list = box.appendChild(el("ul"));
-  for (const name of names) list.append(el("li", "mono", `${name} at ${snapshots[name]}`));
+  for (const name of names) list.append(el("li", "mono", say("%s at %s", name, snapshots[name])));
   return box;
 }

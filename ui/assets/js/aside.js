@@ -1,6 +1,7 @@
 // What was left aside: late rows and dead letters, each with the way to its record. Text from data is
 // only ever set as text.
 import { el, rowsOf } from "./ask.js";
+import { say } from "./say.js";
 
 const cellChars = 400;
 
@@ -30,7 +31,7 @@ function record(row) {
   else {
     const a = th.appendChild(el("a", "", place));
     a.href = path;
-    a.title = "Show the record in its topic";
+    a.title = say("Show the record in its topic");
   }
   return th;
 }
@@ -47,10 +48,10 @@ export function asideOf(answer, columns, none, act) {
   const box = el("div", "aside scroll");
   box.tabIndex = 0;
   box.setAttribute("role", "region");
-  box.setAttribute("aria-label", "Records");
+  box.setAttribute("aria-label", say("Records"));
   const table = box.appendChild(el("table"));
   const head = table.createTHead().insertRow();
-  for (const text of ["Record", ...columns.map((c) => c[0]), ...(act ? ["Next step"] : [])]) {
+  for (const text of [say("Record"), ...columns.map((c) => c[0]), ...(act ? [say("Next step")] : [])]) {
     const th = head.appendChild(el("th", "", text));
     th.scope = "col";
   }

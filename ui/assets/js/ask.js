@@ -1,5 +1,6 @@
 // One statement and its answer: through /api/sql, as any client asks.
 import { faultOf, parse } from "./answer.js";
+import { say } from "./say.js";
 
 /** @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>} */
 export async function ask(statement) {
@@ -12,10 +13,10 @@ export async function ask(statement) {
     try {
       return parse(body);
     } catch {
-      return { error: { code: String(answer.status), message: answer.ok ? "The answer is not whole: Tarn ended it early." : `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" } };
+      return { error: { code: String(answer.status), message: answer.ok ? say("The answer is not whole: Tarn ended it early.") : say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") } };
     }
   } catch {
-    return { error: { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" } };
+    return { error: { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") } };
   }
 }
 

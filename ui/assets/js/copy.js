@@ -1,5 +1,7 @@
 // Copying to the clipboard, also where the page has no secure origin.
 
+import { say } from "./say.js";
+
 const saidMillis = 1_200;
 
 async function copy(text) {
@@ -22,6 +24,6 @@ async function copy(text) {
 export async function copyFrom(button, text) {
   button.dataset.said ??= button.textContent;
   const done = await copy(text);
-  button.textContent = done ? "Copied" : "Not allowed";
+  button.textContent = done ? say("Copied") : say("Not allowed");
   setTimeout(() => { button.textContent = button.dataset.said; }, saidMillis);
 }

@@ -4,6 +4,7 @@ import { faultOf, tableOf } from "./answer.js";
 import { ask, el } from "./ask.js";
 import { copyFrom } from "./copy.js";
 import { paint } from "./paint.js";
+import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 
 const keptText = "tarn.write." + location.pathname;
@@ -21,7 +22,7 @@ function offsetOf(text, line, column) {
 function placeOf(text, at) {
   const before = text.slice(0, at);
   const line = before.split("\n").length;
-  return `line ${line}, column ${[...before.slice(before.lastIndexOf("\n") + 1)].length + 1}`;
+  return say("line %s, column %s", line, [...before.slice(before.lastIndexOf("\n") + 1)].length + 1);
 }
 
 export function wireEditor() {
@@ -56,7 +57,7 @@ export function wireEditor() {
       const content = await answer.json();
       return content.error ? { fault: content.error } : content;
     } catch {
-      return { fault: { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" } };
+      return { fault: { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") } };
     }
   };
 
@@ -65,7 +66,7 @@ export function wireEditor() {
     const mine = ++turn;
     const script = text.value;
     repaint();
-    $("status").textContent = "reading…";
+    $("status").textContent = say("reading…");
     const { statements, fault } = await takeApart(script);
     if (mine !== turn) return null;
     if (fault) {
@@ -74,7 +75,7 @@ export function wireEditor() {
       return null;
     }
     if (statements.length === 0) {
-      $("checked").replaceChildren(faultOf({ code: "invalid", message: "There is no statement.", hint: "write one, or press Start again" }, ""));
+      $("checked").replaceChildren(faultOf({ code: "invalid", message: say("There is no statement."), hint: say("write one, or press Start again") }, ""));
       $("status").textContent = "";
       return null;
     }
@@ -83,7 +84,7 @@ export function wireEditor() {
 
   const card = (s, i, count) => {
     const box = el("section", "one");
-    const head = box.appendChild(el("h3", "", count > 1 ? `${i + 1}. ${s.verb || s.text.split(/\s+/, 2).join(" ")}` : s.verb || "Statement"));
+    const head = box.appendChild(el("h3", "", count > 1 ? `${i + 1}. ${s.verb || s.text.split(/\s+/, 2).join(" ")}` : s.verb || say("Statement")));
     if (s.pipeline) head.append(" ", el("span", "mono", s.pipeline));
     return box;
   };
@@ -94,9 +95,9 @@ export function wireEditor() {
       return false;
     }
     if (!s.explain) {
-      box.append(el("p", "hint", s.topic ? "Says how a topic is read; it is judged when it is applied." : "Not run here: Apply runs it."));
+      box.append(el("p", "hint", s.topic ? say("Says how a topic is read; it is judged when it is applied.") : say("Not run here: Apply runs it.")));
       if (s.topic) {
-        const a = box.appendChild(el("p")).appendChild(el("a", "", "The records of " + s.topic));
+        const a = box.appendChild(el("p")).appendChild(el("a", "", say("The records of %s", s.topic)));
         a.href = "/topics?" + new URLSearchParams({ topic: s.topic });
       }
       return true;
@@ -109,12 +110,12 @@ export function wireEditor() {
     const steps = box.appendChild(el("div", "steps scroll"));
     steps.tabIndex = 0;
     steps.setAttribute("role", "region");
-    steps.setAttribute("aria-label", "Steps");
+    steps.setAttribute("aria-label", say("Steps"));
     steps.append(stepsOf(told));
     const sample = await ask(s.sample.sql);
     const rows = box.appendChild(el("div", "sample"));
-    rows.append(el("h4", "", "Sample"));
-    if (sample.error) rows.append(el("p", "hint", `Not shown: a sample is a query, and reads tables alone (${sample.error.message.split("\n")[0]}).`));
+    rows.append(el("h4", "", say("Sample")));
+    if (sample.error) rows.append(el("p", "hint", say("Not shown: a sample is a query, and reads tables alone (%s).", sample.error.message.split("\n")[0])));
     else rows.append(tableOf(sample));
     return true;
   };
@@ -126,13 +127,13 @@ export function wireEditor() {
     $("checked").replaceChildren();
     let wrong = 0;
     for (const [i, s] of statements.entries()) {
-      $("status").textContent = `checking ${i + 1} of ${statements.length}…`;
+      $("status").textContent = say("checking %s of %s…", i + 1, statements.length);
       const box = card(s, i, statements.length);
       $("checked").append(box);
       if (!await preview(box, s, script, wrong === 0)) wrong++;
       if (mine !== turn) return;
     }
-    $("status").textContent = wrong ? `${wrong} of ${statements.length} refused` : statements.length === 1 ? "it can be applied" : `all ${statements.length} can be applied, one after the other`;
+    $("status").textContent = wrong ? say("%s of %s refused", wrong, statements.length) : statements.length === 1 ? say("it can be applied") : say("all %s can be applied, one after the other", statements.length);
   };
 
   const apply = async () => {
@@ -141,23 +142,23 @@ export function wireEditor() {
     const { mine, script, statements } = begun;
     $("checked").replaceChildren();
     for (const [i, s] of statements.entries()) {
-      $("status").textContent = `applying ${i + 1} of ${statements.length}…`;
+      $("status").textContent = say("applying %s of %s…", i + 1, statements.length);
       const box = card(s, i, statements.length);
       $("checked").append(box);
       const answer = await ask(s.text);
       if (answer.error) {
         box.append(shown(answer.error, shiftedOf({ sql: s.text, shift: s.from }, answer.error), script, true));
-        if (mine === turn) $("status").textContent = i === 0 ? "nothing was changed" : `the first ${i} were applied, the others were not`;
+        if (mine === turn) $("status").textContent = i === 0 ? say("nothing was changed") : say("the first %s were applied, the others were not", i);
         return;
       }
-      const done = box.appendChild(el("p", "done", "Done. "));
+      const done = box.appendChild(el("p", "done", say("Done.") + " "));
       if (s.pipeline) {
-        const a = done.appendChild(el("a", "", "Show " + s.pipeline));
+        const a = done.appendChild(el("a", "", say("Show %s", s.pipeline)));
         a.href = "/pipelines/" + encodeURIComponent(s.pipeline);
       }
     }
     forget();
-    if (mine === turn) $("status").textContent = "applied";
+    if (mine === turn) $("status").textContent = say("applied");
   };
 
   text.addEventListener("input", () => { keep(); repaint(); });

@@ -5,7 +5,6 @@ import { wireSQL } from "./sql.js";
 const root = document.documentElement;
 const $ = (id) => document.getElementById(id);
 const factsMillis = 2_000;
-const longValue = 60; // characters; a longer fact has a line of its own
 
 const sql = wireSQL();
 wirePage();
@@ -24,41 +23,33 @@ function mark() {
   }
 }
 
-async function nodeOf(test) {
-  try {
-    const answer = await fetch("/api/home");
-    return answer.ok ? (await answer.json()).nodes.find(test) : undefined;
-  } catch {
-    return undefined; // offline is said elsewhere
-  }
+// factsOf gets the facts of a node, drawn in the reader's language: by its key, or its name.
+function factsOf(query) {
+  return new Promise((done) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", "/facts?" + new URLSearchParams(query));
+    request.responseType = "document";
+    request.onloadend = () => done(request.status === 200 ? request.response?.querySelector("#facts[data-key]") : null); // offline is said elsewhere
+    request.send();
+  });
 }
 
-function showFacts(node) {
-  $("facts-name").textContent = node.name;
-  $("facts-kind").textContent = node.view ? "view" : node.kind;
-  $("facts-kind").className = "pill k-" + node.kind;
-  $("facts-list").replaceChildren(...node.facts.map((f) => {
-    const row = document.createElement("div");
-    const label = document.createElement("dt");
-    const value = document.createElement("dd");
-    label.textContent = f.label;
-    value.textContent = f.value;
-    row.classList.toggle("long", f.value.length > longValue);
-    row.classList.toggle("error", f.label === "Error");
-    row.append(label, value);
-    return row;
-  }));
-  $("facts").hidden = false;
+function showFacts(facts) {
+  const open = document.activeElement?.closest("#facts") && document.activeElement.id;
+  $("facts").replaceWith(document.importNode(facts, true));
+  if (open) $(open)?.focus({ preventScroll: true });
 }
 
-async function choose(key, run) {
-  chosen = key;
+async function choose(query, run) {
+  chosen = query.node ?? "";
   mark();
-  const node = await nodeOf((n) => n.key === key);
-  if (!node || chosen !== key) return;
-  showFacts(node);
-  history.replaceState(null, "", "#show=" + encodeURIComponent(node.name));
-  sql.set(node.query);
+  const facts = await factsOf(query);
+  if (!facts || chosen !== (query.node ?? "")) return;
+  chosen = facts.dataset.key;
+  mark();
+  showFacts(facts);
+  history.replaceState(null, "", "#show=" + encodeURIComponent($("facts-name").textContent));
+  sql.set(facts.dataset.query);
   if (run) sql.run();
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   $("facts").scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
@@ -76,33 +67,31 @@ function unchoose() {
 setInterval(async () => {
   const key = chosen;
   if (!key || document.hidden || root.dataset.live !== "live") return;
-  const node = await nodeOf((n) => n.key === key);
-  if (node && chosen === key) showFacts(node);
+  const facts = await factsOf({ node: key });
+  if (facts && chosen === key) showFacts(facts);
 }, factsMillis);
 
 document.addEventListener("click", (e) => {
   const el = e.target.closest("[data-node], [data-sql], [data-fill], #facts-close, #facts-rows");
   if (!el) return;
-  if (el.dataset.node) { openedBy(el); choose(el.dataset.node, true); }
+  if (el.dataset.node) { openedBy(el); choose({ node: el.dataset.node }, true); }
   else if (el.dataset.fill) { sql.set(el.dataset.fill); $("text").focus(); } // it makes something: a person runs it
   else if (el.dataset.sql) { sql.set(el.dataset.sql); sql.run(); }
   else if (el.id === "facts-close") unchoose();
-  else choose(chosen, true);
+  else choose({ node: chosen }, true);
 });
 document.addEventListener("keydown", (e) => {
   if (e.target.matches("g[data-node]") && (e.key === "Enter" || e.key === " ")) {
     e.preventDefault();
     openedBy(e.target);
-    choose(e.target.dataset.node, true);
+    choose({ node: e.target.dataset.node }, true);
   }
 });
 
-// A link to a node fills the box; it runs nothing by itself.
-async function chooseFromLink() {
-  const name = new URLSearchParams(location.hash.slice(1)).get("show");
-  const node = name && await nodeOf((n) => n.name === name);
-  if (node) choose(node.key, false);
-}
-
-document.addEventListener("tarn:refreshed", mark);
-chooseFromLink();
+// A link to a node fills the box; it runs nothing by itself. A table may appear after the page.
+const linked = new URLSearchParams(location.hash.slice(1)).get("show");
+document.addEventListener("tarn:refreshed", () => {
+  mark();
+  if (linked && !chosen && location.hash) choose({ name: linked }, false);
+});
+if (linked) choose({ name: linked }, false);

@@ -1,5 +1,5 @@
-// The shared worker: one stream for all of a browser's tabs, since a browser opens six
-// connections to a host and no more.
+// The shared worker: one stream for all of a browser's tabs of a language, which ends its name,
+// since a browser opens six connections to a host and no more.
 import { openStream } from "./stream.js";
 
 const ports = new Set();
@@ -17,7 +17,7 @@ self.onconnect = (e) => {
   const port = e.ports[0];
   ports.add(port);
   if (last) port.postMessage(last);
-  if (!end) end = openStream("/api/live", told);
+  if (!end) end = openStream("/api/live?lang=" + self.name.slice(-2), told);
   port.onmessage = () => { // the tab goes
     ports.delete(port);
     if (ports.size === 0) {

@@ -1,6 +1,9 @@
 // The page's end of the stream: through the shared worker, or by itself.
 import { openStream } from "./stream.js";
 
+const language = document.documentElement.lang;
+const address = "/api/live?lang=" + language;
+
 // The one Trusted Types policy: it makes the worker's address, and nothing from data.
 function workerURL() {
   const url = new URL("./live-worker.js", import.meta.url).href;
@@ -10,9 +13,9 @@ function workerURL() {
 /** Calls told with every event and change of state, as openStream does. */
 export function follow(told) {
   let stop = () => {};
-  const alone = () => { stop = openStream("/api/live", told); };
+  const alone = () => { stop = openStream(address, told); };
   const shared = (url) => {
-    const worker = new SharedWorker(url, { type: "module", name: "tarn-live" });
+    const worker = new SharedWorker(url, { type: "module", name: "tarn-live-" + language });
     let heard = false;
     worker.onerror = () => { if (!heard) alone(); heard = true; };
     worker.port.onmessage = (e) => { heard = true; told(e.data); };

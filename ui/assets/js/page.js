@@ -2,6 +2,7 @@
 // data is only ever set as text.
 import { copyFrom } from "./copy.js";
 import { follow } from "./live.js";
+import { say } from "./say.js";
 
 const root = document.documentElement;
 const $ = (id) => document.getElementById(id);
@@ -71,6 +72,10 @@ function focusPath() {
 }
 
 function swap(fresh) {
+  if (fresh.documentElement.lang !== root.lang) {
+    location.reload(); // the reader has chosen another language, in another tab
+    return;
+  }
   const focus = focusPath();
   const scrolled = new Map([...document.querySelectorAll(".graph, .flow-table, .list, .pipe-list")].map((el) => [el.className, [el.scrollLeft, el.scrollTop]]));
   for (const part of document.querySelectorAll("[data-part]")) {
@@ -90,19 +95,20 @@ function swap(fresh) {
 }
 
 // Live or not, in words.
-function say(state) {
+const states = { connecting: say("connecting"), live: say("live"), offline: say("offline") };
+function tell(state) {
   if ($("live").dataset.state === state) return;
   $("live").dataset.state = root.dataset.live = state;
-  $("live-text").textContent = state;
+  $("live-text").textContent = states[state] ?? state;
   const offline = state === "offline";
   $("offline").hidden = !offline;
-  $("offline").textContent = offline ? `Tarn does not answer. The figures are of ${document.querySelector('time[data-v="at"]')?.textContent} UTC. Trying again…` : "";
+  $("offline").textContent = offline ? say("Tarn does not answer. The figures are of %s UTC. Trying again…", document.querySelector('time[data-v="at"]')?.textContent) : "";
 }
 
 /** Makes the page live. @returns {{load: () => void}} that draws the parts of another address */
 export function wirePage() {
   follow(({ state, event }) => {
-    say(state);
+    tell(state);
     if (!event) return;
     if (event.build !== root.dataset.build) {
       location.reload(); // another Tarn has started; the statement is kept by sql.js

@@ -5,6 +5,7 @@ import { ask, el, fillBox } from "./ask.js";
 import { asideOf } from "./aside.js";
 import { paint } from "./paint.js";
 import { wirePage } from "./page.js";
+import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 import { ticksOf } from "./ticks.js";
 import { wireEditor } from "./editor.js";
@@ -19,13 +20,13 @@ const repaint = () => { for (const e of document.querySelectorAll("[data-paint]"
 repaint();
 document.addEventListener("tarn:refreshed", repaint);
 
-const late = [["At", "at"], ["Window", "window_start"], ["to", "window_end"], ["Watermark then", "watermark"], ["Value", "value", "mono cut"]];
-const dead = [["At", "at"], ["Error", "error", "wrap"], ["Key", "key", "mono cut"], ["Value", "value", "mono cut"]];
+const late = [[say("At"), "at"], [say("Window"), "window_start"], [say("to"), "window_end"], [say("Watermark then"), "watermark"], [say("Value"), "value", "mono cut"]];
+const dead = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Key"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];
 const boxes = {
   steps: [document.querySelector("[data-steps]"), stepsOf],
   ticks: [document.querySelector("[data-ticks]"), ticksOf],
-  late: [document.querySelector("[data-late]"), (a) => asideOf(a, late, "None. What comes too late for its window is shown here.")],
-  dead: [document.querySelector("[data-dead]"), (a) => asideOf(a, dead, "None. What cannot be read is shown here, with the reason.")],
+  late: [document.querySelector("[data-late]"), (a) => asideOf(a, late, say("None. What comes too late for its window is shown here."))],
+  dead: [document.querySelector("[data-dead]"), (a) => asideOf(a, dead, say("None. What cannot be read is shown here, with the reason."))],
 };
 async function read(name) {
   const [box, show] = boxes[name];
@@ -45,7 +46,7 @@ async function run(button, statement, said) {
   said.replaceChildren(statement + " …");
   const answer = await ask(statement);
   button.disabled = false;
-  said.replaceChildren(answer.error ? faultOf(answer.error, "") : el("p", "done", "Done: " + statement));
+  said.replaceChildren(answer.error ? faultOf(answer.error, "") : el("p", "done", say("Done: %s", statement)));
   return !answer.error;
 }
 document.addEventListener("click", (e) => {

@@ -1,6 +1,7 @@
 // The records of a topic: the address says which, a live tail adds new ones on top, and what is
 // there stays when the tail stops.
 import { wirePage } from "./page.js";
+import { many, say } from "./say.js";
 
 const $ = (id) => document.getElementById(id);
 const tail = $("tail");
@@ -59,7 +60,7 @@ function take(fresh) {
   if (bodies.length === 0) return;
   records.hidden = false;
   $("none").hidden = true;
-  $("count").textContent = `${records.tBodies.length} records`;
+  $("count").textContent = many(records.tBodies.length, "%s record", "%s records");
 }
 
 function ask() {
@@ -83,7 +84,7 @@ function ask() {
 function follow(on) {
   tailing = on;
   tail.setAttribute("aria-pressed", String(on));
-  tail.textContent = on ? "Pause" : "Live tail";
+  tail.textContent = on ? say("Pause") : say("Live tail");
   for (const el of Object.values(fields)) if (el) el.disabled = on;
   clearTimeout(timer);
   const query = new URLSearchParams(location.search);

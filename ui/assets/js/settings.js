@@ -32,19 +32,30 @@
   };
   const show = () => {
     const button = document.getElementById("theme");
-    button.textContent = "Theme: " + (root.dataset.theme ?? "auto");
+    button.textContent = button.dataset[root.dataset.theme ?? "auto"];
     const narrow = matchMedia("(max-width: 760px)").matches;
     const flow = root.dataset.flow ?? (narrow ? "table" : "graph");
     for (const b of document.querySelectorAll("button[data-flow]")) b.setAttribute("aria-pressed", String(b.dataset.flow === flow));
   };
+  // The language is kept by the server's cookie, so the address need not hold it; without one it does.
+  const query = new URLSearchParams(location.search);
+  if (query.has("lang") && document.cookie.includes("tarn_lang=" + root.lang)) {
+    query.delete("lang");
+    history.replaceState(null, "", location.pathname + (query.size ? "?" + query : "") + location.hash);
+  }
   document.addEventListener("DOMContentLoaded", show);
   document.addEventListener("tarn:refreshed", show);
   matchMedia("(max-width: 760px)").addEventListener("change", show);
   document.addEventListener("click", (e) => {
-    const button = e.target instanceof Element && e.target.closest("button");
+    const button = e.target instanceof Element && e.target.closest("button, #language");
     if (!button) return;
     if (button.id === "theme") keep("theme", nextTheme());
-    else if (button.dataset.flow) keep("flow", button.dataset.flow);
+    else if (button.id === "language") {
+      const there = new URLSearchParams(location.search); // as it is now: it holds what the page shows
+      there.set("lang", button.lang);
+      button.href = "?" + there + location.hash;
+      return;
+    } else if (button.dataset.flow) keep("flow", button.dataset.flow);
     else return;
     show();
   });

@@ -2,6 +2,7 @@
 import { faultOf, parse, snapshotsOf, tableOf } from "./answer.js";
 import { copyFrom } from "./copy.js";
 import { paint } from "./paint.js";
+import { count, decimal, many, say } from "./say.js";
 
 const tickMillis = 500;
 const keptText = "tarn.sql";
@@ -49,13 +50,13 @@ export function wireSQL() {
   };
 
   const refused = (fault, statement, from, took) => {
-    const place = fault.line ? `line ${fault.line}, column ${fault.column || 1}` : "";
+    const place = fault.line ? say("line %s, column %s", fault.line, fault.column || 1) : "";
     const at = offsetOf(statement, fault.line, fault.column);
     if (at >= 0 && text.value.slice(from, from + statement.length) === statement) {
       repaint(from + at);
       text.setSelectionRange(from + at, from + at);
     }
-    show(`refused after ${took()}`, faultOf(fault, place));
+    show(say("refused after %s", took()), faultOf(fault, place));
   };
 
   const ask = async (statement, from, signal, took) => {
@@ -68,14 +69,14 @@ export function wireSQL() {
     try {
       content = parse(body);
     } catch {
-      content = { error: { code: String(answer.status), message: answer.ok ? "The answer is not whole: Tarn ended it early." : `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" } };
+      content = { error: { code: String(answer.status), message: answer.ok ? say("The answer is not whole: Tarn ended it early.") : say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") } };
     }
     if (content.error) {
       refused(content.error, statement, from, took);
       return;
     }
     const n = content.rows.length;
-    show(`${n} ${n === 1 ? "row" : "rows"} in ${content.stats?.ms === undefined ? took() : content.stats.ms + " ms"}`, tableOf(content));
+    show(many(n, "%s row in %s", "%s rows in %s", content.stats?.ms === undefined ? took() : count(content.stats.ms) + " ms"), tableOf(content));
     const snapshots = snapshotsOf(content.stats?.snapshots);
     if (snapshots) $("status").append(snapshots);
   };
@@ -83,25 +84,25 @@ export function wireSQL() {
   const run = async () => {
     const { statement, from } = chosenText();
     if (statement.trim() === "") {
-      show("", faultOf({ code: "invalid", message: "There is no statement.", hint: "write one, or choose a node of the flow" }, ""));
+      show("", faultOf({ code: "invalid", message: say("There is no statement."), hint: say("write one, or choose a node of the flow") }, ""));
       return;
     }
     running?.abort();
     const mine = running = new AbortController();
     const began = performance.now();
-    const took = () => { const ms = performance.now() - began; return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`; };
+    const took = () => { const ms = performance.now() - began; return ms < 1000 ? `${Math.round(ms)} ms` : `${decimal(ms / 1000, 1)} s`; };
     repaint();
     $("cancel").hidden = false;
     $("answer").setAttribute("aria-busy", "true");
-    $("status").textContent = "running…";
-    $("cancel").textContent = "Cancel";
-    const tick = setInterval(() => { $("cancel").textContent = `Cancel, ${took()}`; }, tickMillis);
+    $("status").textContent = say("running…");
+    $("cancel").textContent = say("Cancel");
+    const tick = setInterval(() => { $("cancel").textContent = say("Cancel, %s", took()); }, tickMillis);
     try {
       await ask(statement, from, mine.signal, took);
     } catch (e) {
       if (running !== mine) return; // another run has taken its place
-      if (e.name === "AbortError") show(`canceled after ${took()}`, Object.assign(document.createElement("p"), { className: "nothing", textContent: "Canceled. Tarn stopped reading." }));
-      else refused({ code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" }, statement, from, took);
+      if (e.name === "AbortError") show(say("canceled after %s", took()), Object.assign(document.createElement("p"), { className: "nothing", textContent: say("Canceled. Tarn stopped reading.") }));
+      else refused({ code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") }, statement, from, took);
     } finally {
       clearInterval(tick);
       if (running === mine) {

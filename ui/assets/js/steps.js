@@ -1,6 +1,7 @@
 // The steps of a pipeline as EXPLAIN tells them, drawn as a graph: a column for each step from the
 // topics on, lines between. Text from data is only ever set as text.
 import { el, rowsOf, svgOf } from "./ask.js";
+import { many, say } from "./say.js";
 
 
 const kinds = { in: "read", op: "keep", table: "write" };
@@ -23,13 +24,13 @@ function node(s) {
   const li = el("li", "step step-" + kindOf(s.step));
   li.dataset.step = s.step;
   const head = li.appendChild(el("p", "step-head"));
-  head.append(el("b", "", { read: "Input", keep: "State", write: "Output" }[kindOf(s.step)]), " ", el("code", "", s.step));
-  if (s.reads.length) head.append(el("span", "dim", " reads " + s.reads.join(", ")));
+  head.append(el("b", "", { read: say("Input"), keep: say("State"), write: say("Output") }[kindOf(s.step)]), " ", el("code", "", s.step));
+  if (s.reads.length) head.append(el("span", "dim", " " + say("reads %s", s.reads.join(", "))));
   li.append(el("p", "step-what", s.what));
   if (s.columns) {
     const more = li.appendChild(el("details"));
     const names = s.columns.split(", ");
-    more.append(el("summary", "dim", names.length === 1 ? "1 column" : `${names.length} columns`));
+    more.append(el("summary", "dim", many(names.length, "%s column", "%s columns")));
     more.append(el("p", "mono step-columns", s.columns));
   }
   return li;
@@ -64,7 +65,7 @@ function lines(box, svg, steps) {
 /** The graph of an EXPLAIN's answer. */
 export function stepsOf(answer) {
   const steps = rowsOf(answer).map((r) => ({ step: String(r.step), what: String(r.what ?? ""), columns: r.columns ?? "", reads: r.reads ? String(r.reads).split(", ") : [] }));
-  if (steps.length === 0) return el("p", "nothing", "No steps.");
+  if (steps.length === 0) return el("p", "nothing", say("No steps."));
   const count = ranked(steps);
   const box = el("div", "graph-steps");
   const svg = svgOf("svg");

@@ -1,19 +1,20 @@
 // The ticks of a pipeline: a bar for each, and what they were. Text from data is only ever set as text.
 import { el, rowsOf, svgOf } from "./ask.js";
 import { tableOf } from "./answer.js";
+import { count, decimal, say } from "./say.js";
 
 const barsMax = 60;
 const height = 56;
 const step = 12;
 
-const number = (n) => new Intl.NumberFormat("en", { maximumFractionDigits: 1 }).format(n);
+const number = (n) => (Number.isInteger(n) ? count(n) : decimal(n, 1));
 
 /** The picture of an answer of system.ticks, the newest first, with its table below. */
 export function ticksOf(answer) {
   const rows = rowsOf(answer).slice(0, barsMax).reverse();
   const box = el("div", "ticks");
   if (rows.length === 0) {
-    box.append(el("p", "nothing", "No tick yet: they are told when the table is committed, and land some seconds later."));
+    box.append(el("p", "nothing", say("No tick yet: they are told when the table is committed, and land some seconds later.")));
     return box;
   }
   const most = Math.max(1, ...rows.map((r) => Number(r.rows)));
@@ -31,9 +32,9 @@ export function ticksOf(answer) {
     if (Number(r.dead) > 0 || Number(r.late) > 0) bar.setAttribute("class", "some");
     svg.append(bar);
   });
-  box.append(svg, el("p", "dim", `${number(sum)} rows in the last ${rows.length}, ${number(most)} at most in one; the slowest took ${number(slowest)} ms a tick`));
+  box.append(svg, el("p", "dim", say("%s rows in the last %s, %s at most in one; the slowest took %s ms a tick", number(sum), rows.length, number(most), number(slowest))));
   const more = box.appendChild(el("details"));
   more.id = "ticks-table";
-  more.append(el("summary", "", "As a table"), tableOf(answer));
+  more.append(el("summary", "", say("As a table")), tableOf(answer));
   return box;
 }

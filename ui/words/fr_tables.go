@@ -1,0 +1,55 @@
+package words
+
+var frenchTables = map[string]string{
+	"Tables · Tarn": "Tables · Tarn",
+	"The tables of the lake and their upkeep": "Les tables du lac et leur entretien",
+	"Tables of the lake":                      "Tables du lac",
+	"Find tables by name":                     "Chercher des tables par leur nom",
+	"The catalog did not answer: %s":          "Le catalogue n’a pas répondu\u00a0: %s",
+	"The manifests could not be read: %s":     "Les manifestes n’ont pas pu être lus\u00a0: %s",
+	"figures are missing or older than the rest; the page asks again by itself": "des chiffres manquent ou sont plus anciens que le reste\u00a0; la page redemande d’elle-même",
+
+	// Key figures.
+	"Tarn's own among them":           "celles de Tarn comprises",
+	"below 16\u202fMiB each":          "de moins de 16\u202fMio chacun",
+	"of the rows in files":            "des lignes des fichiers",
+	"%s of the rows in files":         "%s des lignes des fichiers",
+	"files that no snapshot names":    "fichiers qu’aucun snapshot ne nomme",
+	"%s file that no snapshot names":  "%s fichier qu’aucun snapshot ne nomme",
+	"%s files that no snapshot names": "%s fichiers qu’aucun snapshot ne nomme",
+	"table needs something":           "table à entretenir",
+	"tables need something":           "tables à entretenir",
+
+	// The list.
+	"upkeep's figures are of":                                                 "les chiffres de l’entretien sont de",
+	"UTC, read once a minute":                                                 "UTC, lus une fois par minute",
+	"reading the manifests for upkeep's figures…":                             "lecture des manifestes pour les chiffres de l’entretien…",
+	"Reading the catalog. The tables appear by themselves.":                   "Lecture du catalogue. Les tables apparaissent d’elles-mêmes.",
+	"The tables appear when the catalog answers.":                             "Les tables apparaîtront quand le catalogue répondra.",
+	"No table has “%s” in its name.":                                          "Aucune table n’a «\u00a0%s\u00a0» dans son nom.",
+	"The first %d of %d: find by name or sort for others; /api/lake has all.": "Les %d premières sur %d\u00a0: cherchez par nom ou triez pour les autres\u00a0; /api/lake les donne toutes.",
+	"by layer and name, those in trouble first":                               "par couche et nom, celles en difficulté d’abord",
+	"rows of the current snapshot":                                            "lignes du snapshot courant",
+	"of its data files":                                                       "de ses fichiers de données",
+	"data files of the current snapshot":                                      "fichiers de données du snapshot courant",
+	"Small":                                                                   "Petits",
+	"data files below 16 MiB":                                                 "fichiers de données de moins de 16 Mio",
+	"Deleted":                                                                 "Supprimé",
+	"share of the rows in files that deletes take out":                        "part des lignes des fichiers que des suppressions retirent",
+	"that are kept":                                                           "qui sont gardés",
+	"files that no kept snapshot names":                                       "fichiers qu’aucun snapshot gardé ne nomme",
+	"what upkeep would do next, and why":                                      "ce que l’entretien ferait ensuite, et pourquoi",
+	"due for %s":                                                              "attendu depuis %s",
+	"Tarn does this upkeep by itself; choose a table for the statements that do it at once": "Tarn fait cet entretien de lui-même\u00a0; choisissez une table pour les instructions qui le font tout de suite",
+
+	// One table.
+	"Filled by pipeline":          "Remplie par le pipeline",
+	"The statement of %s":         "L’instruction de %s",
+	"Copy the statement of %s":    "Copier l’instruction de %s",
+	"Written by":                  "Écrite par",
+	"Delete files":                "Fichiers de suppressions",
+	"Statements of upkeep for %s": "Instructions d’entretien de %s",
+	"recommended":                 "conseillé",
+	"Show it in the flow":         "La montrer dans le flux",
+	"With DRY RUN behind it, a statement only tells what it would do.": "Suivie de DRY RUN, une instruction dit seulement ce qu’elle ferait.",
+}
