@@ -55,8 +55,12 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 			}
 		}
 	}
+	quick, err := w.quick(staged.Metadata())
+	if err != nil {
+		return nil, err
+	}
 	var out []iceberg.DataFile
-	for df, err := range icetable.WriteRecords(ctx, staged.Table, schema, batches, icetable.WithMaxWriteWorkers(1)) {
+	for df, err := range icetable.WriteRecords(ctx, quick, schema, batches, icetable.WithMaxWriteWorkers(1)) {
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +71,27 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 		out = append(out, df)
 	}
 	return out, nil
+}
+
+// The compression of a commit's files, unless the table says another.
+const (
+	propCompressionLevel = "write.parquet.compression-level"
+	commitCompression    = "1"
+)
+
+// quick is the table for the files of a commit, which are compressed with little effort: upkeep writes small ones
+// anew, with more.
+func (w *work) quick(meta icetable.Metadata) (*icetable.Table, error) {
+	if _, set := meta.Properties()[propCompressionLevel]; !set {
+		var err error
+		meta, err = icetable.UpdateTableMetadata(meta, []icetable.Update{
+			icetable.NewSetPropertiesUpdate(iceberg.Properties{propCompressionLevel: commitCompression}),
+		}, w.base.location)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return icetable.New(w.handle.name(), meta, w.base.location, fixedIO(w.io), nil), nil
 }
 
 // verbatim names a data file as every engine finds it: the library's writer escapes
