@@ -95,6 +95,7 @@ type State struct {
 	Progress Progress
 	filled   map[string]bool // relations that may have rows
 	pruned   int64           // the outbox has no epochs up to this one
+	waiting  []waiting       // the outbox, where it is no table
 }
 
 // Open opens a pipeline's state, or begins one. A fault with ErrUnusable where the file is of no use.
@@ -197,6 +198,7 @@ func (s *State) unusable(err error, fresh bool) error {
 
 // Close closes the file.
 func (s *State) Close() error {
+	s.forget(func(int64) bool { return true })
 	var errs []error
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())

@@ -52,6 +52,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	defer func() {
 		if err != nil {
 			s.filled = filled // what this tick left in the relations is gone
+			s.forget(func(epoch int64) bool { return epoch > s.Progress.Epoch })
 			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
@@ -65,8 +66,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 		return 0, err
 	}
 	if s.any(s.plan.Reads) {
-		emitted, err = s.conn.Always(ctx, "INSERT INTO "+outboxTable+" SELECT ?::BIGINT, * FROM ("+s.plan.Output+")", t.Progress.Epoch)
-		if err != nil {
+		if emitted, err = s.emit(ctx, t.Progress.Epoch); err != nil {
 			return 0, fmt.Errorf("make the rows of the result: %w", err)
 		}
 	}
@@ -85,6 +85,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 		return 0, err
 	}
 	s.pruned = max(s.pruned, t.Pruned)
+	s.forget(func(epoch int64) bool { return epoch <= s.pruned })
 	fault.PointOf("pipeline.ticked", s.o.Name)
 	return emitted, nil
 }
@@ -224,54 +225,6 @@ func (s *State) late(ctx context.Context, query string, into *[]LateRow) error {
 		}
 		return nil
 	})
-}
-
-// Outbox tells the highest epoch that has rows in the outbox above one, and is at most rowsMax rows
-// away or holds one epoch alone; 0 where there are none.
-func (s *State) Outbox(ctx context.Context, above int64, rowsMax int64) (epoch int64, err error) {
-	err = s.conn.QueryRowContext(ctx, fmt.Sprintf(`SELECT coalesce(max(e) FILTER (WHERE n <= %d OR first), 0) FROM (
-		SELECT e, sum(c) OVER (ORDER BY e) AS n, row_number() OVER (ORDER BY e) = 1 AS first FROM (SELECT %s AS e, count(*) AS c FROM %s WHERE %s > %d GROUP BY 1))`,
-		rowsMax, epochColumn, outboxTable, epochColumn, above)).Scan(&epoch)
-	return epoch, err
-}
-
-// Rows reads the outbox's rows of the epochs above from, up to and with to, and for a changelog the keys
-// that they touch: of each key its row after the last epoch, if it has one.
-func (s *State) Rows(ctx context.Context, from, to int64, each func(arrow.RecordBatch) error, keys func(arrow.RecordBatch) error) error {
-	where := fmt.Sprintf(" WHERE %s > %d AND %s <= %d", epochColumn, from, epochColumn, to)
-	var columns []string
-	for _, c := range s.plan.Columns {
-		columns = append(columns, c.Name)
-	}
-	if s.plan.Append {
-		return s.query(ctx, "SELECT "+duck.List(columns)+" FROM "+outboxTable+where, each)
-	}
-	key := duck.List(s.plan.Key)
-	if err := s.query(ctx, "SELECT DISTINCT "+key+" FROM "+outboxTable+where, keys); err != nil {
-		return err
-	}
-	return s.query(ctx, fmt.Sprintf("SELECT %s FROM (SELECT *, max(%s) OVER (PARTITION BY %s) AS _last FROM %s%s) WHERE %s = _last AND %s > 0",
-		duck.List(columns), epochColumn, key, outboxTable, where, epochColumn, duck.Ident(operator.Weight)), each)
-}
-
-// Prune takes committed epochs out of the outbox at once.
-func (s *State) Prune(ctx context.Context, epoch int64) (err error) {
-	if err := s.exec(ctx, "BEGIN"); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = s.exec(context.WithoutCancel(ctx), "ROLLBACK")
-		}
-	}()
-	if err := s.exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s <= %d", outboxTable, epochColumn, epoch)); err != nil {
-		return err
-	}
-	s.Progress.Published = max(s.Progress.Published, epoch)
-	if err := s.save(ctx); err != nil {
-		return err
-	}
-	return s.exec(ctx, "COMMIT")
 }
 
 // Size counts the rows of the operators' state.
