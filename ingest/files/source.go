@@ -36,6 +36,8 @@ type reader struct {
 	ready   *step        // the plan, read
 	parquet *parquetFile // that is read in steps
 	gone    time.Time
+	logged  bool // the topic holds records of this source
+	told    bool // that there is nothing to read
 	closed  bool
 
 	mu       sync.Mutex
@@ -75,7 +77,7 @@ func open(ctx context.Context, c source.Config, env source.Env, saved source.Pos
 			return nil, err
 		}
 	}
-	return &reader{s: s, env: env, p: p, schema: schema, calm: map[int64]calm{}}, nil
+	return &reader{s: s, env: env, p: p, schema: schema, calm: map[int64]calm{}, logged: logged.Place != ""}, nil
 }
 
 // Next returns the records of the plan with the next plan; while there is no plan it looks for one.
@@ -99,6 +101,9 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 			if r.ready != nil {
 				return source.Batch{Mark: r.p.save()}, nil
 			}
+			if !r.told {
+				return r.nothing(), nil
+			}
 			if err := wait(ctx, r.s.poll); err != nil {
 				return source.Batch{}, err
 			}
@@ -106,8 +111,19 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 	}
 }
 
+// nothing is a batch without records: whoever waits for files does no longer start.
+func (r *reader) nothing() source.Batch {
+	r.told = true
+	b := source.Batch{Mark: r.p.save()}
+	if r.logged {
+		b.Topics = []source.TopicBatch{{Topic: r.s.topic, Schema: r.schema, Incarnation: r.p.Incarnation, PlainPlace: r.p.place()}}
+	}
+	return b
+}
+
 // give hands the plan's records out, and plans on.
 func (r *reader) give(ctx context.Context) source.Batch {
+	r.told = true
 	step := r.ready
 	var b source.Batch
 	schema := r.schema
