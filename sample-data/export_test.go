@@ -7,3 +7,16 @@ func (t *Truth) Pass(steps int, faults Faults) {
 		t.see(t.world.advance(), true)
 	}
 }
+
+// MakeDatabase is the database of a port after steps, without those in between.
+func MakeDatabase(path string, steps int, faults Faults) error {
+	w, err := found(DefaultSeed)
+	if err != nil {
+		return err
+	}
+	w.faults = faults
+	for range steps {
+		w.advance()
+	}
+	return makeDatabase(path, w)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	sampledata "tarn/sample-data"
 )
@@ -66,5 +67,41 @@ func TestRunNeverMakesADatabase(t *testing.T) {
 	err := sampledata.Run(t.Context(), dir, sampledata.Options{Steps: 1})
 	if err == nil {
 		t.Error("Run wrote to a database that was not there")
+	}
+}
+
+// TestRunGoesOnWhenRowsAreChanged: the database is everybody's. What somebody inserts or deletes is taken as it is.
+func TestRunGoesOnWhenRowsAreChanged(t *testing.T) {
+	dir, dbPath := prepare(t)
+	db := openDB(t, escape(dbPath))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- sampledata.Run(ctx, dir, sampledata.Options{Speed: 15000}) }()
+	// goesOn waits for fifty steps more.
+	goesOn := func() {
+		t.Helper()
+		for begun := number(t, db, "PRAGMA user_version"); number(t, db, "PRAGMA user_version") < begun+50; {
+			select {
+			case err := <-done:
+				t.Fatalf("Run ended: %v", err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	goesOn()
+	for _, change := range []string{
+		"INSERT INTO moves (call_id, container, kind, crane, weight_kg, moved_at) SELECT id, 'TRNU0000000', 'shift', 'A', 1, eta FROM calls LIMIT 1",
+		"DELETE FROM calls WHERE status = 'berthed'", // this connection does not ask for foreign keys
+		"DELETE FROM truck_visits",
+		"UPDATE containers SET in_at = 'yesterday'",
+	} {
+		if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 5000; "+change); err != nil {
+			t.Fatal(err)
+		}
+		goesOn()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -193,10 +193,12 @@ func TestRunGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-func TestRunKeepsTheDatabaseSoundAndSmall(t *testing.T) {
-	dir, dbPath := prepare(t)
-	run(t, dir, 4000)
-	db := openDB(t, escape(dbPath))
+func TestTheDatabaseStaysSoundAndSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "port.db")
+	if err := sampledata.MakeDatabase(path, 6000, sampledata.AllFaults[:3]); err != nil {
+		t.Fatal(err)
+	}
+	db := openDB(t, escape(path))
 	for _, c := range []struct {
 		name, query string
 		min, max    int64
