@@ -2,10 +2,12 @@ package files_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"tarn/embedded/meta"
+	"tarn/ingest/source"
 )
 
 func rename(t *testing.T, from, to string) {
@@ -170,4 +172,20 @@ func TestWhatIsNoRecordIsADeadLetter(t *testing.T) {
 	if len(got) != 3 || got[0] != "a.jsonl:2=[1]: no JSON object" || !strings.HasPrefix(got[1], `a.jsonl:4={"a":: want a value`) || !strings.HasPrefix(got[2], "a.jsonl:5=xxx") || !strings.Contains(got[2], "more than 4194304 bytes") {
 		t.Fatalf("got %.300q", got)
 	}
+}
+
+// TestWhoWaitsForFilesIsNotStarting: also where there is nothing new, and then it tells which topic it fills.
+func TestWhoWaitsForFilesIsNotStarting(t *testing.T) {
+	r := newRig(t, "tail", "true")
+	status := func() any { return r.runner.Status() }
+	r.await(func() bool { s := r.runner.Status(); return s.State == source.Streaming && len(s.Topics) == 0 }, status)
+	write(t, r.path("gate.log"), "{\"n\":1}\n")
+	r.until(`gate.log:1={"n":1}`)
+	r.stop()
+	r.start()
+	r.await(func() bool {
+		s := r.runner.Status()
+		return s.State == source.Streaming && slices.Equal(s.Topics, []string{"gate"})
+	}, status)
+	r.until(`gate.log:1={"n":1}`)
 }
