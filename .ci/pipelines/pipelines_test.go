@@ -519,4 +519,10 @@ func TestShown(t *testing.T) {
 	}
 	s.until("SHOW SOURCES", "bid|bid|json|ts - 4s|dead_letter|global|gold.sums, gold.w")
 	s.refused("EXPLAIN PIPELINE sum", "there is no pipeline sum", "did you mean sums?")
+	for statement, column := range map[string]int{"EXPLAIN INSERT INTO x SELECT wrong FROM bid": 30, " EXPLAIN CREATE PIPELINE y x": 28} {
+		_, err := s.run(statement)
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Column != column {
+			s.Errorf("%s: %v stands at %+v", statement, err, f)
+		}
+	}
 }

@@ -306,16 +306,21 @@ func (p *Pipelines) explain(ctx context.Context, _ guard.Principal, statement st
 		return pipeline.Answer{}, err
 	}
 	in.Take("EXPLAIN")
-	rest := in.Rest()
-	c, err := sqltext.ParseContinuous(rest)
+	at, rest := in.Offset(), in.Rest()
+	a, err := p.explainRest(ctx, rest)
+	return a, sqltext.Shifted(err, statement, at)
+}
+
+func (p *Pipelines) explainRest(ctx context.Context, statement string) (pipeline.Answer, error) {
+	c, err := sqltext.ParseContinuous(statement)
 	if err != nil {
 		return pipeline.Answer{}, err
 	}
-	job, err := p.prepare(ctx, c, rest)
+	job, err := p.prepare(ctx, c, statement)
 	if err != nil {
 		return pipeline.Answer{}, err
 	}
-	into, err := target(c.Into, rest)
+	into, err := target(c.Into, statement)
 	return explained(job, into), err
 }
 
