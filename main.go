@@ -211,7 +211,7 @@ func (h *house) gateOptions() engine.Options {
 func (h *house) uiPart(sample bool) life.Part {
 	return life.Made("ui", func() life.Part {
 		page := ui.New(ui.Options{
-			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Topics: h.Bus.Stats, Topic: h.Bus.Topic,
+			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
 			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
 			Catalog: h.lake.Catalog(), Ports: h.Ports, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
 		})

@@ -26,6 +26,7 @@ import (
 	"tarn/ui/home"
 	"tarn/ui/live"
 	"tarn/ui/pipelines"
+	"tarn/ui/sources"
 	"tarn/ui/tables"
 	"tarn/ui/topics"
 	"tarn/ui/words"
@@ -50,6 +51,7 @@ const (
 type Options struct {
 	Parts     func() []life.Status
 	Sources   func() []source.Status
+	Kinds     []source.Kind // of connectors, for the form
 	Topics    func() []bus.PartitionStats
 	Topic     func(name string) (*bus.Topic, error) // is read by many; nil shows no records
 	Landings  func() []pipeline.Landing
@@ -81,11 +83,12 @@ type seen struct {
 	tables    tables.State
 	topics    topics.State
 	pipelines pipelines.State
+	sources   sources.State
 	shape     string // of all pages
 }
 
-func newSeen(h home.State, t tables.State, p topics.State, l pipelines.State) *seen {
-	return &seen{h, t, p, l, h.Shape() + "." + t.Shape() + "." + p.Shape() + "." + l.Shape()}
+func newSeen(h home.State, t tables.State, p topics.State, l pipelines.State, c sources.State) *seen {
+	return &seen{h, t, p, l, c, h.Shape() + "." + t.Shape() + "." + p.Shape() + "." + l.Shape() + "." + c.Shape()}
 }
 
 // New returns a UI that has seen nothing yet.
@@ -98,7 +101,7 @@ func New(o Options) *UI {
 	for _, l := range words.Languages {
 		u.hubs[l.Language] = live.NewHub(files.Hash())
 	}
-	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{})))
+	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{}), sources.Look(sources.Input{Kinds: o.Kinds})))
 	u.lake.Store(&home.Lake{})
 	u.care.Store(&home.Care{})
 	return u
@@ -145,7 +148,8 @@ func (u *UI) sample() {
 	now := newSeen(atHome,
 		tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}),
 		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}),
-		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}))
+		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}),
+		sources.Look(sources.Input{Home: atHome, Sources: in.Sources, Landings: in.Landings, Kinds: u.o.Kinds}))
 	u.seen.Store(now)
 	for l, hub := range u.hubs {
 		if hub.Clients() > 0 {
@@ -160,6 +164,7 @@ func (u *UI) publish(now *seen, l words.Language) {
 	maps.Copy(values, now.tables.Values(l))
 	maps.Copy(values, now.topics.Values(l))
 	maps.Copy(values, now.pipelines.Values(l))
+	maps.Copy(values, now.sources.Values(l))
 	u.hubs[l].Publish(now.shape, values)
 }
 
@@ -293,7 +298,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	u.care.Store(&next)
 }
 
-// Handler serves the pages /, /topics, /pipelines, /lake and /sql, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
+// Handler serves the pages /, /sources, /topics, /pipelines, /lake and /sql, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -303,6 +308,10 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /topics", u.topicsPage)
 	mux.HandleFunc("GET /api/topics", u.topicsTwin)
 	mux.HandleFunc("GET /api/topics/{topic}/records", u.recordsTwin)
+	mux.HandleFunc("GET /sources", u.sourcesPage)
+	mux.HandleFunc("GET /sources/{name}", u.sourcePage)
+	mux.HandleFunc("GET /api/sources", u.sourcesTwin)
+	mux.HandleFunc("GET /api/sources/{name}", u.sourceTwin)
 	mux.HandleFunc("GET /pipelines", u.pipelinesPage)
 	mux.HandleFunc("GET /pipelines/{name}", u.pipelinePage)
 	mux.HandleFunc("GET /api/pipelines", u.pipelinesTwin)

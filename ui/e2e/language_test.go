@@ -44,6 +44,7 @@ func TestTheLanguageIsSwitchedAndKept(t *testing.T) {
 var frenchPages = map[string]string{
 	"home": "", "lake": "lake?table=silver.moves", "topics": "topics", "records": "topics?topic=port.main.moves",
 	"pipelines": "pipelines?find=gold", "pipeline": "pipelines/gold.moves_per_minute?edit=1",
+	"sources": "sources?new=1", "source": "sources/port",
 }
 
 func TestFrenchIsAccessibleAndFits(t *testing.T) {

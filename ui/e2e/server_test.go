@@ -46,7 +46,7 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16)}
 	log := slog.New(slog.DiscardHandler)
 	u := ui.New(ui.Options{
-		Parts: feed.Parts, Sources: feed.Sources, Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
+		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
 		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log,
 	})
 	mux := http.NewServeMux()

@@ -169,3 +169,17 @@ func HostileNames(now time.Time) *Feed {
 	f.AddView("gold", Hostile, "silver."+Hostile, "silver."+strings.ToUpper(Hostile))
 	return f
 }
+
+// Kinds are two sorts of connectors.
+func Kinds() []source.Kind {
+	return []source.Kind{
+		{Class: "io.tarn.sqlite.SqliteConnector", Name: "sqlite", Title: "SQLite", Fields: []source.Field{
+			{Key: "database.path", Required: true, Doc: "the database file; a relative path starts at the project folder"},
+			{Key: "topic.prefix", Required: true, Doc: "topics are named <prefix>.main.<table>"},
+			{Key: "snapshot.mode", Default: "initial", Doc: "initial (a table's first time), always (at every start), when_needed (as initial), no_data (only changes from now on)"},
+		}},
+		{Class: "io.tarn.files.FilesConnector", Name: "files", Title: "Files of a directory", Fields: []source.Field{
+			{Key: "files.path", Required: true, Doc: "the directory"}, {Key: "topic", Required: true, Doc: "the topic that the records go to"},
+		}},
+	}
+}

@@ -64,7 +64,10 @@ var (
 	sqlWindow = window{
 		words.Plain("SQL"), "/sql", "/api/sql", words.Plain("SQL · Tarn"), words.Say("Statements over the lake"), "js/query.js", []string{"css/sql.css", "css/query.css"},
 	}
-	windows = []window{homeWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow}
+	sourcesWindow = window{
+		words.Say("Sources"), "/sources", "/api/sources", words.Say("Sources · Tarn"), words.Say("The sources and what ails them"), "js/list.js", []string{"css/lake.css", "css/pipelines.css", "css/sources.css"},
+	}
+	windows = []window{homeWindow, sourcesWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow}
 )
 
 // Page is what the templates of Home show.

@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"tarn/ingest/source"
+	"tarn/ui/uitest"
+)
+
+func TestThePagesOfSources(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "sources")
+	const line = `document.querySelector(".sources-list tbody tr")`
+	b.until(line + `?.cells[1].textContent === "streaming"`)
+	before := eval[string](b, line+`.cells[4].textContent`)
+	b.until(line + fmt.Sprintf(`.cells[4].textContent !== %q`, before)) // its rows move
+	b.follow(`.sources-list .name`)
+	b.arrives(`location.pathname === "/sources/port" && document.querySelectorAll(".source-topics tbody tr").length === 4 && document.querySelectorAll("#dead .aside tbody tr").length === 2`)
+	if got := eval[string](b, `[...document.querySelector(".source-topics tbody tr").querySelectorAll("a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/topics?topic=port.main.calls /lake?table=bronze.port_main_calls /lake?table=silver.calls" {
+		t.Errorf("links: %s", got)
+	}
+	s.feed.Lock()
+	src := &s.feed.SourcesNow[0]
+	src.State, src.Lag.Snapshot, src.Findings = "snapshot", "chunk 3 of moves", []source.Finding{{Table: "log", Message: "the table has no key: it gets no mirror", Hint: "add a PRIMARY KEY"}}
+	s.feed.Unlock()
+	b.until(`document.querySelector(".snapshot b")?.textContent === "chunk 3 of moves" && document.querySelector(".findings").textContent.includes("add a PRIMARY KEY")`)
+	s.feed.Lock()
+	src.Lag.Snapshot = "chunk 4 of moves"
+	s.feed.Unlock()
+	b.until(`document.querySelector(".snapshot b")?.textContent === "chunk 4 of moves"`)
+	b.clean()
+}
+
+func TestASourceIsAddedByAForm(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "sources")
+	b.follow(`a.main`)
+	b.arrives(`document.getElementById("add-file")?.textContent === "connectors/sqlite.json"`)
+	b.until(`document.getElementById("add-missing").textContent === "Still to say: database.path, topic.prefix."`)
+	b.follow(`.add .switch a[href*="kind=files"]`)
+	b.arrives(`document.getElementById("add-file")?.textContent === "connectors/files.json"`)
+	for id, text := range map[string]string{"add-name": "the gate's", "add-0": "in <box>", "add-1": "gate"} {
+		eval[bool](b, fmt.Sprintf(`((f) => { f.focus(); f.select(); return true; })(document.getElementById(%q))`, id))
+		b.do(chromedp.KeyEvent(text))
+	}
+	b.until(`document.getElementById("add-missing").textContent === ""`)
+	want := `{"name":"the gate's","config":{"connector.class":"io.tarn.files.FilesConnector","files.path":"in <box>","topic":"gate"}}`
+	if got := eval[string](b, `document.getElementById("add-file").textContent + " " + JSON.stringify(JSON.parse(document.getElementById("add-json").textContent))`); got != "connectors/the_gate_s.json "+want {
+		t.Errorf("%s", got)
+	}
+	b.clean()
+}
+
+// sourceLooks are the states of the pages of sources, by address.
+func sourceLooks() map[string]pageLook {
+	port, trouble, hostile := uitest.Port(time.Now()), uitest.Port(time.Now()), uitest.HostileNames(time.Now())
+	trouble.Trouble()
+	snapshot := uitest.Port(time.Now())
+	snapshot.SourcesNow[0].State, snapshot.SourcesNow[0].Lag.Snapshot = "snapshot", "chunk 3 of moves"
+	return map[string]pageLook{
+		"list":         {trouble, "sources"},
+		"list-empty":   {&uitest.Feed{}, "sources"},
+		"list-hostile": {hostile, "sources"},
+		"new":          {port, "sources?new=1"},
+		"one":          {snapshot, "sources/port"},
+		"one-trouble":  {trouble, "sources/port"},
+		"one-missing":  {port, "sources/nothing"},
+		"one-hostile":  {hostile, "sources/" + escaped(uitest.Hostile)},
+	}
+}

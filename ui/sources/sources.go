@@ -1,0 +1,223 @@
+// Package sources is what the pages of sources know: each connector with what it says of itself from moment
+// to moment, and the keys of those that there are, for the form that makes a connector's file. It draws
+// nothing and changes nothing; its State is also the JSON twin.
+package sources
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"tarn/ingest/source"
+	"tarn/stream/pipeline"
+	"tarn/ui/home"
+	"tarn/ui/words"
+)
+
+// Input is one look.
+type Input struct {
+	Home     home.State
+	Sources  []source.Status
+	Landings []pipeline.Landing
+	Kinds    []source.Kind
+}
+
+// State is all sources at one moment.
+type State struct {
+	At      time.Time `json:"at"`
+	Sources []Source  `json:"sources"` // by name
+	Kinds   []Kind    `json:"kinds"`   // that may be added
+}
+
+// Source is one connector. Counters are since start.
+type Source struct {
+	Node     home.Node `json:"-"` // in the picture of Home, whose values move
+	Name     string    `json:"name"`
+	Kind     string    `json:"kind"`
+	Title    string    `json:"title"`
+	State    string    `json:"state"`
+	Snapshot string    `json:"snapshot,omitempty"` // how far the first snapshot is; empty when it streams
+	Paused   bool      `json:"paused"`
+
+	Level     home.Level `json:"level"`
+	Error     string     `json:"error,omitempty"`
+	Hint      string     `json:"hint,omitempty"`
+	Findings  []Finding  `json:"findings"`
+	Topics    []Topic    `json:"topics"`
+	Rows      int64      `json:"rows"`
+	Waiting   *int64     `json:"waiting,omitempty"` // changes that the source has and the log has not
+	LagMillis int64      `json:"lag_ms"`
+	Dead      int64      `json:"dead"` // letters of its topics
+	Position  string     `json:"position,omitempty"`
+	Since     time.Time  `json:"since"`
+}
+
+// Finding is what is to know of a source.
+type Finding struct {
+	Table   string `json:"table,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Fatal   bool   `json:"fatal,omitempty"`
+}
+
+// Topic is one that a source fills.
+type Topic struct {
+	Name   string `json:"name"`
+	Bronze string `json:"bronze,omitempty"`
+	Silver string `json:"silver,omitempty"`
+	Rows   int64  `json:"rows"` // landed since start
+	Lag    int64  `json:"lag_records"`
+	Dead   int64  `json:"dead"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Kind is a sort of connector with the keys of its file.
+type Kind struct {
+	Class  string  `json:"class"`
+	Name   string  `json:"name"`
+	Title  string  `json:"title"`
+	Fields []Field `json:"fields"`
+}
+
+// Field is one key.
+type Field struct {
+	Key      string `json:"key"`
+	Default  string `json:"default,omitempty"`
+	Required bool   `json:"required,omitempty"`
+	Doc      string `json:"doc"`
+}
+
+// Look makes a state of what is known.
+func Look(in Input) State {
+	s := State{At: in.Home.At, Sources: make([]Source, 0, len(in.Sources)), Kinds: make([]Kind, len(in.Kinds))}
+	titles := map[string]string{}
+	for i, k := range in.Kinds {
+		s.Kinds[i] = Kind{k.Class, k.Name, k.Title, make([]Field, len(k.Fields))}
+		titles[k.Name] = k.Title
+		for j, f := range k.Fields {
+			s.Kinds[i].Fields[j] = Field{f.Key, f.Default, f.Required, f.Doc}
+		}
+	}
+	nodes := map[string]home.Node{}
+	for _, n := range in.Home.Nodes {
+		if n.Kind == home.Source {
+			nodes[n.Name] = n
+		}
+	}
+	landed := map[string]pipeline.Landing{}
+	for _, l := range in.Landings {
+		landed[l.Topic] = l
+	}
+	for _, one := range in.Sources {
+		s.Sources = append(s.Sources, look(one, nodes[one.Name], titles[one.Kind], landed))
+	}
+	return s
+}
+
+func look(from source.Status, n home.Node, title string, landed map[string]pipeline.Landing) Source {
+	out := Source{
+		Node: n, Name: from.Name, Kind: from.Kind, Title: title, State: from.State, Snapshot: from.Lag.Snapshot, Paused: from.State == "paused", Level: n.Level,
+		Error: from.Error, Hint: from.Hint, Findings: []Finding{}, Topics: []Topic{}, Rows: from.Rows, LagMillis: from.Lag.Millis, Position: pretty(from.Position), Since: from.Since,
+	}
+	if from.Lag.Events >= 0 {
+		out.Waiting = new(from.Lag.Events)
+	}
+	for _, f := range from.Findings {
+		out.Findings = append(out.Findings, Finding{f.Table, f.Message, f.Hint, f.Fatal})
+	}
+	for _, name := range from.Topics {
+		t := Topic{Name: name}
+		if l, ok := landed[name]; ok {
+			t.Bronze, t.Rows, t.Lag, t.Dead, t.Error = l.Bronze.String(), l.BronzeRows, l.LagRecords, l.DeadLetters, l.Error
+			if l.Silver.Name != "" {
+				t.Silver = l.Silver.String()
+			}
+		}
+		out.Dead += t.Dead
+		out.Topics = append(out.Topics, t)
+	}
+	return out
+}
+
+// pretty puts a position that is JSON onto lines.
+func pretty(text string) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(text), "", "  "); err != nil {
+		return text
+	}
+	return b.String()
+}
+
+// Find returns the sources that have text in their name, their kind, or that of a topic, in any case.
+func (s State) Find(text string) []Source {
+	text = strings.ToLower(text)
+	out := []Source{}
+	for _, one := range s.Sources {
+		names := one.Name + "\x00" + one.Kind
+		for _, t := range one.Topics {
+			names += "\x00" + t.Name
+		}
+		if strings.Contains(strings.ToLower(names), text) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// Source returns the source of a name.
+func (s State) Source(name string) (Source, bool) {
+	for _, one := range s.Sources {
+		if one.Name == name {
+			return one, true
+		}
+	}
+	return Source{}, false
+}
+
+// Owned are the topics that sources fill.
+func (s State) Owned() map[string]bool {
+	out := map[string]bool{}
+	for _, one := range s.Sources {
+		for _, t := range one.Topics {
+			out[t.Name] = true
+		}
+	}
+	return out
+}
+
+// Shape names all that is no value: while it stays, only values move.
+func (s State) Shape() string {
+	type line struct {
+		Name, Kind, State, Error, Hint string
+		Findings                       []Finding
+		Topics                         []string
+		Dead, Snapshot                 bool
+	}
+	lines := make([]line, len(s.Sources))
+	for i, one := range s.Sources {
+		lines[i] = line{Name: one.Name, Kind: one.Kind, State: one.State, Error: one.Error, Hint: one.Hint, Findings: one.Findings, Dead: one.Dead > 0, Snapshot: one.Snapshot != ""}
+		for _, t := range one.Topics {
+			lines[i].Topics = append(lines[i].Topics, t.Name, t.Bronze, t.Silver, t.Error)
+		}
+	}
+	return home.Hash(lines)
+}
+
+// Values are the texts that move, in a language, by the names that the page gives them; home has more of the same sources.
+func (s State) Values(l words.Language) map[string]string {
+	out := map[string]string{}
+	for _, one := range s.Sources {
+		key := one.Node.Key
+		out[key+".snap"], out[key+".dead"] = one.Snapshot, words.Count(one.Dead).In(l)
+		for _, t := range one.Topics {
+			out[t.key()+"rows"], out[t.key()+"lag"], out[t.key()+"dead"] = words.Count(t.Rows).In(l), words.Count(t.Lag).In(l), words.Count(t.Dead).In(l)
+		}
+	}
+	return out
+}
+
+func (t Topic) key() string { return "s." + t.Name + "." }
+
+// Value is the name of one of a topic's values.
+func (t Topic) Value(of string) string { return t.key() + of }
