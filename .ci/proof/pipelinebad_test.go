@@ -14,6 +14,9 @@ import (
 	"tarn/embedded/duck"
 )
 
+// stateShare is what a single pipeline's state may take of the least memory.
+const stateShare = 32 << 20
+
 // equalOnce waits until two queries have the same rows, each as often.
 func equalOnce(t *testing.T, p *proof.Process, got, want string) {
 	t.Helper()
@@ -61,6 +64,44 @@ func crashed(t *testing.T, p *proof.Process) {
 	case <-time.After(5 * time.Minute):
 		p.Kill()
 		t.Fatal("it did not come to where it was to crash")
+	}
+}
+
+// TestPipelineLargeState has a state of several times what pipelines may have of the least memory, and a commit of more keys than the
+// lake may have memory for, killed in the midst of both: the state goes to the disk, the keys are looked up some at a time, and the table is the
+// batch answer.
+func TestPipelineLargeState(t *testing.T) {
+	const events, least = 240_000, 384
+	h := pipelineHouse(t, `
+CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, url VARCHAR, extra VARCHAR, "dateTime" TIMESTAMP(3)) WITH (connector = 'kafka', topic = 'bid');
+CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || url || extra AS k, price, count(*) AS n, count(DISTINCT bidder) AS bidders FROM bid GROUP BY md5(url) || md5(extra) || url || extra, price;
+`, events, stateSeed)
+	h.Args = []string{"--listen", "auto", "--set", fmt.Sprintf("memory=%dMB", least)}
+	for _, point := range []string{"pipeline.applied@gold.every:6", "pipeline.publishing@gold.every:2"} {
+		p, err := h.Start("TARN_CRASH="+point, "TARN_LANDING_COMMIT_INTERVAL=30s") // so that a commit has all the rows that one may have
+		must(t, err)
+		crashed(t, p)
+	}
+	p, err := h.Up(t.Context())
+	must(t, err)
+	defer p.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), proof.QuietWithin)
+	defer cancel()
+	bids := int64(events / 50 * 46)
+	var n []int64
+	err = proof.Until(ctx, func() (_ bool, err error) {
+		n, err = p.Numbers(ctx, "SELECT sum(n)::BIGINT, count(*), count(DISTINCT (k, price)), sum(bidders)::BIGINT, sum(strlen(k))::BIGINT FROM gold.every")
+		if err == nil && n[0] == bids && n[1] == n[2] && n[3] >= n[1] {
+			return true, nil
+		}
+		return false, errors.Join(err, fmt.Errorf("%d rows of %d", n, bids))
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, h.Tail())
+	}
+	t.Logf("%d keys of %d MB, peak %.0f MB of %d", n[1], n[4]>>20, p.Status("VmHWM"), least)
+	if n[4] < stateShare {
+		t.Errorf("the keys alone have %d MB, which is not more than a pipeline may have of the memory", n[4]>>20)
 	}
 }
 

@@ -4,6 +4,7 @@ package iceberg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -66,17 +67,30 @@ type lookup struct {
 	hits  map[string]*roaring.Bitmap
 }
 
-// byKeys joins the keys, which are null-safe: a null key is a key like another.
+// byKeys looks keys up by as many at a time as the memory has room for.
 func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 	cols, batches, err := l.keyed(keys)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, b := range batches {
-			b.Release()
+	for _, portion := range portions(batches, l.work.handle.store.duckBytes()/portionShare) {
+		if err == nil {
+			err = l.join(ctx, cols, portion)
 		}
-	}()
+		release(portion)
+	}
+	release(batches)
+	return err
+}
+
+func release(batches []arrow.RecordBatch) {
+	for _, b := range batches {
+		b.Release()
+	}
+}
+
+// join joins the keys, which are null-safe: a null key is a key like another.
+func (l *lookup) join(ctx context.Context, cols []table.Column, batches []arrow.RecordBatch) (err error) {
 	paths := mayHold(l.files.live(), cols[0], batches)
 	if numbers, _, known := sortedKeys(cols[0].Type, batches); known && oneNumber(cols) {
 		if paths, err = l.cachedHits(ctx, paths, cols[0], numbers); err != nil {
@@ -86,6 +100,16 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 	if len(paths) == 0 {
 		return nil
 	}
+	joins := l.work.handle.store.joins
+	select {
+	case joins <- struct{}{}:
+		defer func() { <-joins }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { // also of a join that failed: the connection is another one's next
+		err = errors.Join(err, l.conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+keysTable))
+	}()
 	if err := l.conn.Load(ctx, keysTable, batches[0].Schema(), batches); err != nil {
 		return err
 	}
@@ -98,11 +122,7 @@ func (l *lookup) byKeys(ctx context.Context, keys []arrow.RecordBatch) error {
 		typ, _ := duck.TypeOf(c.Type)
 		on = append(on, fmt.Sprintf("f.k%d %s k.k%d::%s", i, equal, i, typ))
 	}
-	err = l.collect(ctx, paths, "SELECT f.fi, f.pos FROM ("+scan(paths, cols)+") f SEMI JOIN "+keysTable+" k ON "+strings.Join(on, " AND "))
-	if err != nil {
-		return err
-	}
-	return l.conn.Exec(ctx, "DROP TABLE "+keysTable)
+	return l.collect(ctx, paths, "SELECT f.fi, f.pos FROM ("+scan(paths, cols)+") f SEMI JOIN "+keysTable+" k ON "+strings.Join(on, " AND "))
 }
 
 func (l *lookup) below(ctx context.Context, b table.Below) error {

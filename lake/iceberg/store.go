@@ -48,7 +48,7 @@ type Options struct {
 	Log         *slog.Logger
 	Metrics     prometheus.Registerer
 	MemoryBytes int64  // of the keys in memory, and of the DuckDB that looks others up
-	Threads     int    // of that DuckDB
+	Threads     int    // of that DuckDB, at most
 	TempDir     string // where it may spill; "" = nowhere
 	// Committed is told of each commit after it is on disk, in the order of a table's
 	// commits; it must not commit to the table itself. nil: nobody is told.
@@ -68,6 +68,7 @@ type Store struct {
 	leases  leases
 	upkeep  upkeep
 	keys    keyCache
+	joins   chan struct{} // has one for each join of keys that runs: of so many their memory is
 	steady  life.Steady
 	sweeper *sweeper
 
@@ -136,7 +137,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.Disk.SyncDir(s.Dir); err != nil {
 		return err
 	}
-	s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: s.MemoryBytes - s.keys.limit, Threads: s.Threads, TempDir: s.TempDir})
+	memory := s.duckBytes()
+	s.joins = make(chan struct{}, max(1, memory/joinBytes))
+	s.duck, err = duck.Open(ctx, duck.Options{MemoryBytes: memory, Threads: int(max(1, min(int64(s.Threads), memory/threadBytes))), TempDir: s.TempDir})
 	if err != nil {
 		return err
 	}
@@ -163,6 +166,9 @@ func (s *Store) loadAll(ctx context.Context) error {
 	}
 	return nil
 }
+
+// duckBytes is the memory that the keys in memory leave to DuckDB.
+func (s *Store) duckBytes() int64 { return s.MemoryBytes - s.keys.limit }
 
 // Close closes the catalog and the DuckDB instance. Commits must have returned.
 func (s *Store) Close() error {
