@@ -23,7 +23,6 @@ import (
 	"tarn/stream/clock"
 	"tarn/stream/decode"
 	"tarn/stream/own"
-	"tarn/stream/pipeline"
 	"tarn/stream/plan"
 	"tarn/stream/reader"
 	"tarn/stream/state"
@@ -303,7 +302,7 @@ func (c *scan) timed(partition int32, part *state.Part, r *record.Record, mark, 
 		c.kept[[2]int64{int64(partition), r.Offset}] = r.Value
 	}
 	if at > r.Timestamp*1000+aheadMax.Microseconds() {
-		c.s.update(func(st *pipeline.Status) { st.Ahead++ })
+		c.s.counts.ahead++
 		return
 	}
 	if !part.Seen || at > part.Highest {
@@ -322,7 +321,7 @@ func (c *scan) unreadable(partition int32, r *record.Record, why error) error {
 		one := *r
 		c.s.letters[c.number] = append(c.s.letters[c.number], own.Letter{Partition: partition, Record: &one, Why: why.Error()})
 	}
-	c.s.update(func(st *pipeline.Status) { st.Dead++ })
+	c.s.counts.dead++
 	return nil
 }
 
@@ -405,6 +404,6 @@ func (s *session) tellLate(ctx context.Context, rows []state.LateRow) error {
 			return fmt.Errorf("append to %s: %w", own.Late, err)
 		}
 	}
-	s.update(func(st *pipeline.Status) { st.Late += int64(len(rows)) })
+	s.counts.late += int64(len(rows))
 	return nil
 }

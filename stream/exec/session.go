@@ -47,7 +47,21 @@ type session struct {
 	unpublished int64 // rows in the outbox that the table has not
 	published   time.Time
 	letters     map[int][]own.Letter // by scan
+	counts      counts               // of what is read again, were the session to end now
 	pasts       map[int]*reader.Past // by scan: what its log has no more; nil where that has all
+}
+
+// counts are what a pipeline counts of records.
+type counts struct{ rows, emitted, late, dead, ahead int64 }
+
+// count tells of what is durable now.
+func (s *session) count(st *pipeline.Status) {
+	st.Rows += s.counts.rows
+	st.Emitted += s.counts.emitted
+	st.Late += s.counts.late
+	st.Dead += s.counts.dead
+	st.Ahead += s.counts.ahead
+	s.counts = counts{}
 }
 
 // Holder is the name by which retention knows what a scan of a pipeline has read.
@@ -332,10 +346,13 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	default:
 		s.interval = max(s.interval/2, tickMin)
 	}
+	s.counts.rows += int64(rows)
+	s.counts.emitted += emitted
 	mark, holder := s.watermark()
 	s.update(func(st *pipeline.Status) {
-		st.Rows += int64(rows)
-		st.Emitted += emitted
+		if s.keeps() {
+			s.count(st)
+		}
 		st.Ticks++
 		st.TicksTime += took
 		st.Epoch, st.TickTime, st.Holder = s.state.Progress.Epoch, took, holder
@@ -415,6 +432,11 @@ func (s *session) commit(ctx context.Context, to int64) error {
 	if to >= s.state.Progress.Epoch {
 		s.unpublished = 0
 	}
-	s.update(func(st *pipeline.Status) { st.CommittedAt = s.o.Clock.Now() })
+	s.update(func(st *pipeline.Status) {
+		if !s.keeps() {
+			s.count(st)
+		}
+		st.CommittedAt = s.o.Clock.Now()
+	})
 	return err
 }

@@ -13,7 +13,6 @@ import (
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/stream/own"
-	"tarn/stream/pipeline"
 	"tarn/stream/state"
 )
 
@@ -128,6 +127,6 @@ func (c *scan) uncomputed(ctx context.Context, bad []own.Letter) error {
 			return fmt.Errorf("tell of %d records that cannot be computed with: %w", len(bad), err)
 		}
 	}
-	c.s.update(func(st *pipeline.Status) { st.Dead += int64(len(bad)) })
+	c.s.counts.dead += int64(len(bad))
 	return nil
 }
