@@ -1,10 +1,12 @@
 package proof_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,7 +76,7 @@ func TestPipelineLargeState(t *testing.T) {
 	const events, least = 240_000, 384
 	h := pipelineHouse(t, `
 CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, url VARCHAR, extra VARCHAR, "dateTime" TIMESTAMP(3)) WITH (connector = 'kafka', topic = 'bid');
-CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || url || extra AS k, price, count(*) AS n, count(DISTINCT bidder) AS bidders FROM bid GROUP BY md5(url) || md5(extra) || url || extra, price;
+CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || md5(url || extra) || url || extra AS k, price, count(*) AS n, count(DISTINCT bidder) AS bidders FROM bid GROUP BY md5(url) || md5(extra) || md5(url || extra) || url || extra, price;
 `, events, stateSeed)
 	h.Args = []string{"--listen", "auto", "--set", fmt.Sprintf("memory=%dMB", least)}
 	for _, point := range []string{"pipeline.applied@gold.every:6", "pipeline.publishing@gold.every:2"} {
@@ -102,6 +104,11 @@ CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || url || extra 
 	t.Logf("%d keys of %d MB, peak %.0f MB of %d", n[1], n[4]>>20, p.Status("VmHWM"), least)
 	if n[4] < stateShare {
 		t.Errorf("the keys alone have %d MB, which is not more than a pipeline may have of the memory", n[4]>>20)
+	}
+	log, err := os.ReadFile(h.Log)
+	must(t, err)
+	if at := bytes.Index(log, []byte("the lake's part of the memory")); at >= 0 {
+		t.Errorf("a commit failed: %.300s", log[at:])
 	}
 }
 
