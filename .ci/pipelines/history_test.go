@@ -16,6 +16,10 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
 	"tarn/embedded/record/schemas"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/stream/decode"
+	"tarn/stream/history"
 )
 
 // landed makes a topic that lands.
@@ -308,6 +312,51 @@ func TestHistoryIsAsTheLogWas(t *testing.T) {
 	equal("SELECT * FROM gold.wins1")
 	equal(`SELECT "partition", "offset", window_start, watermark FROM system.late WHERE pipeline = 'wins1'`)
 	s.until(`SELECT count(*) FROM (SELECT "partition", "offset", error, count(*) AS n FROM system.dead_letter GROUP BY ALL) WHERE n <> 6`, "0")
+}
+
+// TestHistoryWhileItsTableIsWrittenAnew: between two portions of a reading the table is compacted and its snapshots expire; each record comes
+// once, as it was.
+func TestHistoryWhileItsTableIsWrittenAnew(t *testing.T) {
+	const records, bytes = 24, 900_000 // several portions
+	s := newSite(t)
+	s.landed("large", 1)
+	value := func(i int) string {
+		return fmt.Sprintf(`{"k":%d,"what":"%s"}`, i, strings.Repeat(string(rune('a'+i)), bytes))
+	}
+	for i := range records {
+		s.put("large", 0, value(i))
+		s.until("SELECT count(*) FROM bronze.large", fmt.Sprint(i+1)) // a commit each, so that there is something to compact
+	}
+	topic, err := s.bus.Topic("large")
+	s.must(err)
+	h, err := history.Open(s.ctx, s.lake.Tables(), history.Source{Topic: topic, Columns: []decode.Column{{Name: "k", Type: record.Long}, {Name: "what", Type: record.String}}})
+	s.must(err)
+	spans := history.Spans{{0, records}}
+	s.must(h.Check(s.ctx, spans))
+	next, portions, compacted := int64(0), 0, int64(0)
+	s.must(h.Read(s.ctx, spans, func(_ int32, list []record.Record, to int64) error {
+		for _, r := range list {
+			if r.Offset != next || string(r.Value) != value(int(next)) {
+				t.Errorf("offset %d: %.40s, want offset %d", r.Offset, r.Value, next)
+			}
+			next = r.Offset + 1
+		}
+		if portions++; to >= records {
+			return nil
+		}
+		for _, order := range []catalog.Order{{Action: catalog.Compact}, {Action: catalog.ExpireSnapshots, Retention: time.Nanosecond}, {Action: catalog.RemoveOrphanFiles}} {
+			done, err := s.lake.Upkeep().Execute(s.ctx, table.Ident{Namespace: "bronze", Name: "large"}, order)
+			s.must(err)
+			if order.Action == catalog.Compact {
+				compacted += done.FilesRemoved - done.FilesAdded
+			}
+		}
+		s.put("large", 0, value(0)) // which lands in the midst, and is not of the span
+		return nil
+	}))
+	if next != records || portions < 2 || compacted == 0 {
+		t.Errorf("%d of %d records in %d portions; %d files fewer by compaction", next, records, portions, compacted)
+	}
 }
 
 // one is the answer of a query of one row.
