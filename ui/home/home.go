@@ -183,6 +183,7 @@ type Door struct {
 	Name    string     `json:"name"`
 	Address string     `json:"address"`
 	Speaks  words.Text `json:"speaks"`
+	Connect []string   `json:"connect"` // what a client is given, or a shell, to come in here
 }
 
 // Example is a statement to begin with.

@@ -3,6 +3,7 @@ package home
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -171,7 +172,7 @@ func spoken(door string) words.Text {
 func doors(ports map[string]string) []Door {
 	out := make([]Door, 0, len(ports))
 	for name, address := range ports {
-		out = append(out, Door{Name: name, Address: address, Speaks: spoken(name)})
+		out = append(out, Door{Name: name, Address: address, Speaks: spoken(name), Connect: connect(name, address)})
 	}
 	slices.SortFunc(out, func(a, b Door) int {
 		if a.Name == "http" || b.Name == "http" {
@@ -180,6 +181,25 @@ func doors(ports map[string]string) []Door {
 		return cmp.Compare(a.Name, b.Name)
 	})
 	return out
+}
+
+// connect is what connects to a door. On loopback any user is let in; database and catalog are lake.
+func connect(door, address string) []string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return []string{}
+	}
+	switch door {
+	case "http":
+		return []string{"http://" + address, "curl -sS http://" + address + "/api/sql --data-raw 'SELECT 1'"}
+	case "kafka":
+		return []string{"bootstrap.servers=" + address}
+	case "postgres":
+		return []string{"psql -h " + host + " -p " + port + " -U lake lake", "postgresql://lake@" + address + "/lake"}
+	case "trino":
+		return []string{"trino --server http://" + address + " --catalog lake", "jdbc:trino://" + address + "/lake"}
+	}
+	return []string{address}
 }
 
 func rank(door string) int {

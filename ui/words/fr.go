@@ -45,6 +45,13 @@ var frenchShared = map[string]string{
 	"OK":                  "OK",
 	"The sample port and its application, started by --sample": "Le port d’exemple et son application, lancés par --sample",
 
+	// The palette.
+	"Go to…":                          "Aller à…",
+	"Go to a page, a topic, a table…": "Aller à une page, un topic, une table…",
+	"What to go to, or to do":         "Où aller, ou que faire",
+	"A page, a topic, a table, what connects to a door…": "Une page, un topic, une table, de quoi se connecter…",
+	"What there is": "Ce qu’il y a",
+
 	// Copying.
 	"Copy":            "Copier",
 	"Copy %s":         "Copier %s",

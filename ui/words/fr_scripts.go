@@ -13,6 +13,20 @@ var frenchScripts = map[string]string{
 	"%s record":   "%s enregistrement",
 	"%s records":  "%s enregistrements",
 
+	// The palette.
+	"page":                            "page",
+	"setting":                         "réglage",
+	"source":                          "source",
+	"topic":                           "topic",
+	"table":                           "table",
+	"view":                            "vue",
+	"pipeline":                        "pipeline",
+	"copy, %s":                        "copier, %s",
+	"Nothing has these letters.":      "Rien n’a ces lettres.",
+	"%s line":                         "%s ligne",
+	"%s lines":                        "%s lignes",
+	"and %s more: write more letters": "et %s de plus\u00a0: écrivez d’autres lettres",
+
 	// SQL and its answers.
 	"Result":                 "Résultat",
 	"No rows.":               "Aucune ligne.",

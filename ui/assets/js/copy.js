@@ -4,7 +4,8 @@ import { say } from "./say.js";
 
 const saidMillis = 1_200;
 
-async function copy(text) {
+/** Copies; false where the browser does not let it. */
+export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -12,7 +13,7 @@ async function copy(text) {
     const area = document.createElement("textarea");
     area.value = text;
     area.className = "unseen";
-    document.body.append(area);
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
@@ -23,7 +24,7 @@ async function copy(text) {
 /** Copies, and says so on the button. */
 export async function copyFrom(button, text) {
   button.dataset.said ??= button.textContent;
-  const done = await copy(text);
+  const done = await copyText(text);
   button.textContent = done ? say("Copied") : say("Not allowed");
   setTimeout(() => { button.textContent = button.dataset.said; }, saidMillis);
 }

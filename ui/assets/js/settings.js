@@ -43,6 +43,10 @@
     query.delete("lang");
     history.replaceState(null, "", location.pathname + (query.size ? "?" + query : "") + location.hash);
   }
+  document.addEventListener("tarn:theme", (e) => {
+    keep("theme", e.detail === "auto" ? "" : e.detail);
+    show();
+  });
   document.addEventListener("DOMContentLoaded", show);
   document.addEventListener("tarn:refreshed", show);
   matchMedia("(max-width: 760px)").addEventListener("change", show);
