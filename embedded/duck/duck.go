@@ -112,6 +112,8 @@ type Conn struct {
 	*dbsql.Conn
 	instance *Instance
 	always   map[string]*dbsql.Stmt // of Always, by text
+	remade   bool                   // since the last BEGIN something was made anew
+	stale    bool                   // what Always has was planned before that
 	feeds    map[string]*feed       // of Fill, by table
 }
 
@@ -126,23 +128,24 @@ func (in *Instance) Conn(ctx context.Context) (*Conn, error) {
 
 // Close ends the connection.
 func (c *Conn) Close() error {
-	var errs []error
-	for _, s := range c.always {
-		errs = append(errs, s.Close())
-	}
-	errs = append(errs, c.unfeed(), c.Conn.Close())
-	return errors.Join(errs...)
+	return errors.Join(c.forget(), c.unfeed(), c.Conn.Close())
 }
 
 // Exec runs a statement without rows.
 func (c *Conn) Exec(ctx context.Context, stmt string, args ...any) error {
 	_, err := c.ExecContext(ctx, stmt, args...)
+	c.remade = c.remade || strings.HasPrefix(stmt, "CREATE ")
 	return err
 }
 
 // Always is Exec for a text that is run again and again: it is planned once, and anew where what
-// it names was made anew. Not for CREATE … AS, which DuckDB can run but once. Each text is kept until Close.
+// it names was made anew by Exec. Not for CREATE … AS, which DuckDB can run but once. Each text is kept until Close.
 func (c *Conn) Always(ctx context.Context, stmt string, args ...any) (rows int64, err error) {
+	if stmt == "BEGIN" {
+		if err := c.settle(); err != nil {
+			return 0, err
+		}
+	}
 	s := c.always[stmt]
 	if s == nil {
 		if s, err = c.PrepareContext(ctx, stmt); err != nil {
@@ -158,6 +161,29 @@ func (c *Conn) Always(ctx context.Context, stmt string, args ...any) (rows int64
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// settle forgets the plans of statements that DuckDB had to plan anew: from then on it would do so each time that one is run.
+// While something is made anew in each transaction it would have to anyway.
+func (c *Conn) settle() error {
+	if c.remade {
+		c.remade, c.stale = false, true
+		return nil
+	}
+	if !c.stale {
+		return nil
+	}
+	c.stale = false
+	return c.forget()
+}
+
+func (c *Conn) forget() error {
+	var errs []error
+	for _, s := range c.always {
+		errs = append(errs, s.Close())
+	}
+	c.always = nil
+	return errors.Join(errs...)
 }
 
 // Arrow runs a query and returns its rows as Arrow batches. The reader is valid until it is
