@@ -102,6 +102,14 @@ func (c *Clocks) follow(ctx context.Context) error {
 	return nil
 }
 
+// settle finds out whether an append that failed is in the topic all the same. c.mu is held.
+func (c *Clocks) settle(ctx context.Context) error {
+	if !c.doubt {
+		return nil
+	}
+	return c.follow(ctx)
+}
+
 type line struct {
 	At        string  `json:"at"`
 	Source    string  `json:"source"`
@@ -180,10 +188,8 @@ func (c *Clocks) Use(ctx context.Context, d Decision, next int64, idle bool) err
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := part{d.Source, d.Partition}
-	if c.doubt {
-		if err := c.follow(ctx); err != nil {
-			return err
-		}
+	if err := c.settle(ctx); err != nil {
+		return err
 	}
 	for c.used[key] < next {
 		at, gap := c.gap(key, d.Offset, next, idle)
@@ -234,6 +240,9 @@ func (c *Clocks) At(source string, partition int32, from, to int64) []Decision {
 func (c *Clocks) Close(ctx context.Context, without []Decision) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
 	var news []Decision
 	for _, d := range without {
 		idle := false
@@ -245,9 +254,10 @@ func (c *Clocks) Close(ctx context.Context, without []Decision) error {
 		if !idle {
 			return ErrPassed
 		}
-		if d.Mark > c.highest(d.Source) {
-			news = append(news, d) // one of a source is enough
-			c.closed[d.Source] = d.Mark
+		// One of a source is enough. The source's own is raised when it is durable.
+		told := slices.ContainsFunc(news, func(n Decision) bool { return n.Source == d.Source && n.Mark >= d.Mark })
+		if !told && d.Mark > c.highest(d.Source) {
+			news = append(news, d)
 		}
 	}
 	return c.append(ctx, news)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"tarn/embedded/bus"
@@ -16,7 +17,9 @@ import (
 )
 
 // topic is tarn.clock on a bus of its own.
-func topic(t *testing.T) own.Topic {
+func topic(t *testing.T) own.Topic { return topicOn(t, disk.Local) }
+
+func topicOn(t *testing.T, fs *disk.FS) own.Topic {
 	t.Helper()
 	dir := t.TempDir()
 	m, err := meta.Open(t.Context(), filepath.Join(dir, "meta.db"))
@@ -24,7 +27,7 @@ func topic(t *testing.T) own.Topic {
 		t.Fatal(err)
 	}
 	b, err := bus.Open(t.Context(), bus.Options{
-		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20, Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20, Meta: m, Disk: fs, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,5 +104,42 @@ func TestClosedOutlivesTheProcess(t *testing.T) {
 	must(t, c.Use(t.Context(), other, 6, true))
 	if got := open(t, on, "d").At("other", 1, 0, 9); len(got) != 1 || got[0].Mark != clock.None {
 		t.Errorf("decisions %+v", got)
+	}
+}
+
+// TestAClosingThatIsNotDurableIsNone holds that a partition comes back no earlier than windows were closed without it also where
+// the first try was told nobody: the disk was full, or another partition had come back.
+func TestAClosingThatIsNotDurableIsNone(t *testing.T) {
+	other := idle(5, 800)
+	other.Partition = 2
+	for name, c := range map[string]struct {
+		full  bool
+		tried []clock.Decision
+	}{
+		"full disk":                       {true, []clock.Decision{idle(5, 800)}},
+		"another one is active meanwhile": {false, []clock.Decision{idle(5, 800), other}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var full atomic.Bool
+			on := topicOn(t, &disk.FS{Hook: func(op, _ string) error {
+				if op == "free" && full.Load() {
+					return errors.New("planted")
+				}
+				return nil
+			}})
+			clocks := open(t, on, "a")
+			must(t, clocks.Decide(t.Context(), []clock.Decision{idle(5, clock.None)}))
+			full.Store(c.full)
+			if err := clocks.Close(t.Context(), c.tried); err == nil {
+				t.Fatal("windows are closed")
+			}
+			full.Store(false)
+			must(t, clocks.Close(t.Context(), []clock.Decision{idle(5, 800)}))
+			clocks = open(t, on, "b")
+			must(t, clocks.Use(t.Context(), clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: 5, Mark: clock.None}, 6, true))
+			if got := clocks.At("s", 1, 0, 9); len(got) != 2 || got[1].Kind != clock.Active || got[1].Mark != 800 {
+				t.Errorf("decisions %+v", got)
+			}
+		})
 	}
 }
