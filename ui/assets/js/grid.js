@@ -121,8 +121,8 @@ export function gridOf(rows, { label, onColumn, onCell, onRow }) {
     }
   };
 
-  const fill = (slot, i, first) => {
-    const y = Math.round(i * rowPixels - top() + box.scrollTop);
+  const fill = (slot, i, first, shift) => {
+    const y = Math.round(i * rowPixels + shift);
     if (slot.y !== y) slot.row.style.top = `${slot.y = y}px`;
     if (slot.i === i) return;
     slot.i = i;
@@ -139,38 +139,48 @@ export function gridOf(rows, { label, onColumn, onCell, onRow }) {
     });
   };
 
+  let marked; // the element of the active cell
   const markActive = (first, from) => {
-    for (const cell of box.querySelectorAll(".active")) {
-      cell.classList.remove("active");
-      if (cell.id === `${id}-active`) cell.removeAttribute("id");
-    }
     const cell = active.row === -1 ? document.getElementById(`${id}-head-${active.column}`) : pool[active.row - from]?.cells[active.column - first];
+    if (cell === marked) return;
+    marked?.classList.remove("active");
+    if (marked?.id === `${id}-active`) marked.removeAttribute("id");
+    marked = cell;
     cell?.classList.add("active");
     if (cell && !cell.id) cell.id = `${id}-active`;
     if (cell) box.setAttribute("aria-activedescendant", cell.id);
     else box.removeAttribute("aria-activedescendant");
   };
 
+  // Everything is read before anything is written: a browser lays out anew in between.
+  let set = "";
   const draw = () => {
     waiting = 0;
     if (!touched && measured < sampled && rows.count > measured) {
       measured = Math.min(sampled, rows.count);
       widths = widthsOf(rows);
+      lefts = [];
     }
-    place();
-    body.style.height = `${Math.min(tall(), heightMax)}px`;
-    box.setAttribute("aria-rowcount", rows.count + 1);
+    const now = `${rows.count} ${widths}`;
+    if (now !== set) {
+      set = now;
+      place();
+      body.style.height = `${Math.min(tall(), heightMax)}px`;
+      box.setAttribute("aria-rowcount", rows.count + 1);
+    }
     const [first, last] = shownColumns();
-    const from = Math.max(0, Math.floor(top() / rowPixels) - spare);
-    const to = Math.min(rows.count, Math.ceil((top() + view()) / rowPixels) + spare);
+    const at = top();
+    const shift = box.scrollTop - at;
+    const from = Math.max(0, Math.floor(at / rowPixels) - spare);
+    const to = Math.min(rows.count, Math.ceil((at + view()) / rowPixels) + spare);
     make(first, last, to - from);
     // A row that stays in the window keeps its elements.
     const fresh = pool.filter((s) => s.i < from || s.i >= to);
-    const at = new Map(pool.filter((s) => s.i >= from && s.i < to).map((s) => [s.i, s]));
+    const kept = new Map(pool.filter((s) => s.i >= from && s.i < to).map((s) => [s.i, s]));
     pool = [];
     for (let i = from; i < to; i++) {
-      const slot = at.get(i) ?? fresh.pop();
-      fill(slot, i, first);
+      const slot = kept.get(i) ?? fresh.pop();
+      fill(slot, i, first, shift);
       pool.push(slot);
     }
     markActive(first, from);

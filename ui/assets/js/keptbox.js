@@ -64,7 +64,11 @@ export function wireKept({ text, choose, note }) {
     $("name").value = "";
     naming.showModal();
   });
-  $("name").addEventListener("keydown", (e) => { if (e.key === "Enter") keep(); });
+  $("name").addEventListener("keydown", (e) => {
+    if (e.key !== "Enter") return;
+    e.preventDefault(); // or the button that has the focus next is pressed
+    keep();
+  });
   $("name-save").addEventListener("click", () => keep());
   $("name-close").addEventListener("click", () => naming.close());
   function keep() {

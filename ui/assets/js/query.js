@@ -27,6 +27,7 @@ const fromAddress = () => new URLSearchParams(location.hash.slice(1));
 
 let running = null; // {abort, answers}
 let exporting = null;
+let typed = 0; // the timer that waits for the end of typing
 
 wirePage();
 
@@ -69,15 +70,12 @@ const results = wireResults({
   chosen: tools,
 });
 
-let noted = 0;
 function note(text, bad = false) {
-  clearTimeout(noted);
   $("note").textContent = text;
   $("note").classList.toggle("bad", bad);
 }
 
 // The address follows what is typed and chosen.
-let typed = 0;
 function changed() {
   try { sessionStorage.setItem(keptText, editor.text()); } catch { /* storage is off */ }
   clearTimeout(typed);
