@@ -170,6 +170,9 @@ func (h *house) sqlOpened(s *sql.SQL) {
 	for _, c := range h.stream.Commands() {
 		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
 	}
+	for _, c := range h.ingest.Commands() {
+		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
+	}
 }
 
 func (h *house) ingestPart() life.Part {

@@ -59,6 +59,9 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 			if err := source.End(ctx, g.o.Meta, name); err != nil {
 				return err
 			}
+			if err := g.forgetPause(ctx, name); err != nil {
+				return err
+			}
 			delete(g.absent, name)
 			g.o.Log.Info("connector ended", "source", name)
 		}

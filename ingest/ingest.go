@@ -66,7 +66,10 @@ type Ingest struct {
 	clearAt   time.Time      // when what ended connectors left is tried again
 	clearWait time.Duration
 
+	asks chan chan struct{} // to halt or start connectors at once; closed when it is done
+
 	mu      sync.Mutex
+	paused  map[string]bool   // by connector name
 	entries map[string]*entry // by file name
 }
 
@@ -79,6 +82,7 @@ type entry struct {
 	runner *source.Runner // nil when it does not run
 	cancel context.CancelFunc
 	done   chan struct{}
+	halted bool // paused: the runner has stopped, or never began
 }
 
 // New returns the room; Run opens its doors.
@@ -96,7 +100,7 @@ func newOn(o Options, log source.Log) *Ingest {
 	if o.Mount != nil {
 		o.Mount("/ingest/{topic}", door)
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, every: lookEvery}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan chan struct{}), every: lookEvery}
 }
 
 // Name is the part's name.
@@ -113,6 +117,9 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 	clear(g.entries)
 	g.mu.Unlock()
 	g.absent, g.clearAt, g.clearWait = map[string]int{}, time.Time{}, clearAgain
+	if err := g.readPaused(ctx); err != nil {
+		return err
+	}
 	g.look(ctx)
 	ready()
 	tick := time.NewTicker(g.every)
@@ -123,6 +130,9 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 			return nil
 		case <-tick.C:
 			g.look(ctx)
+		case done := <-g.asks:
+			g.halt(ctx)
+			close(done)
 		}
 	}
 }
@@ -203,7 +213,7 @@ func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[s
 			e.conn.config.Name = c.config.Name
 		}
 		if old != nil && old.runner != nil {
-			e.runner, e.cancel, e.done, e.conn = old.runner, old.cancel, old.done, old.conn
+			e.runner, e.cancel, e.done, e.conn, e.halted = old.runner, old.cancel, old.done, old.conn, old.halted
 		}
 		g.put(file, e)
 		return
@@ -218,6 +228,9 @@ func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[s
 func (g *Ingest) project() string { return filepath.Dir(filepath.Clean(g.o.Dir)) }
 
 func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
+	if g.isPaused(c.config.Name) {
+		return g.held(text, c)
+	}
 	e := &entry{text: text, conn: c, since: g.o.Clock.Now(), done: make(chan struct{})}
 	for _, f := range c.kind.Check(ctx, c.config) {
 		if f.Fatal {
@@ -226,10 +239,7 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 			return e
 		}
 	}
-	e.runner = source.NewRunner(source.Options{
-		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
-		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
-	})
+	e.runner = g.newRunner(c)
 	var own context.Context
 	own, e.cancel = context.WithCancel(ctx)
 	go func() {
@@ -321,9 +331,12 @@ func (g *Ingest) Statuses() []source.Status {
 		if e.runner != nil {
 			s = e.runner.Status()
 		}
+		if e.halted {
+			s.State, s.Error, s.Hint = source.Paused, "", ""
+		}
 		if e.fault != nil {
 			s.Error, s.Hint = e.fault.Error(), fault.HintOf(e.fault)
-			if e.runner != nil {
+			if e.runner != nil && !e.halted {
 				s.Error = fmt.Sprintf("the file as it was goes on running: %s", s.Error)
 			}
 		}

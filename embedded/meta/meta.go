@@ -32,6 +32,7 @@ const (
 	Sources   Bucket = "sources"    // ingest/source: source name -> identity JSON
 	Leavings  Bucket = "leavings"   // ingest/source: what ended sources left in their databases, JSON
 	Wishes    Bucket = "wishes"     // ingest/source: source id/table -> why a new snapshot is asked for
+	Paused    Bucket = "paused"     // ingest: names of connectors that are paused
 	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
 	IDs       Bucket = "ids"        // counters: name -> next number
 	Landing   Bucket = "landing"    // stream/landing: findings and names claimed

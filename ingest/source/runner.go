@@ -37,6 +37,7 @@ const (
 	Retrying     = "retrying"
 	Failed       = "failed"
 	Stopped      = "stopped"
+	Paused       = "paused"
 )
 
 // Options of a runner.

@@ -33,6 +33,12 @@ func TestThePagesOfSources(t *testing.T) {
 	src.Lag.Snapshot = "chunk 4 of moves"
 	s.feed.Unlock()
 	b.until(`document.querySelector(".snapshot b")?.textContent === "chunk 4 of moves"`)
+	b.follow(`[data-run="PAUSE CONNECTOR port"]`)
+	b.until(`document.getElementById("said").textContent === "Done: PAUSE CONNECTOR port"`)
+	s.feed.Lock()
+	src.State, src.Lag.Snapshot = source.Paused, ""
+	s.feed.Unlock()
+	b.until(`document.querySelector('[data-run="RESUME CONNECTOR port"]') && !document.querySelector(".snapshot")`)
 	b.clean()
 }
 

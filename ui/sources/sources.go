@@ -117,7 +117,7 @@ func Look(in Input) State {
 
 func look(from source.Status, n home.Node, title string, landed map[string]pipeline.Landing) Source {
 	out := Source{
-		Node: n, Name: from.Name, Kind: from.Kind, Title: title, State: from.State, Snapshot: from.Lag.Snapshot, Paused: from.State == "paused", Level: n.Level,
+		Node: n, Name: from.Name, Kind: from.Kind, Title: title, State: from.State, Snapshot: from.Lag.Snapshot, Paused: from.State == source.Paused, Level: n.Level,
 		Error: from.Error, Hint: from.Hint, Findings: []Finding{}, Topics: []Topic{}, Rows: from.Rows, LagMillis: from.Lag.Millis, Position: pretty(from.Position), Since: from.Since,
 	}
 	if from.Lag.Events >= 0 {

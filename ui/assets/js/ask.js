@@ -1,5 +1,5 @@
 // One statement and its answer: through /api/sql, as any client asks.
-import { faultOf, parse } from "./answer.js";
+import { el, faultOf, parse } from "./answer.js";
 import { say } from "./say.js";
 
 /** @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>} */
@@ -20,7 +20,7 @@ export async function ask(statement) {
   }
 }
 
-export { el } from "./answer.js";
+export { el };
 
 /** The rows of an answer by the names of its columns. */
 export const rowsOf = (answer) => answer.rows.map((r) => Object.fromEntries(answer.columns.map((c, i) => [c.name, r[i]])));
@@ -36,3 +36,13 @@ export async function fillBox(box, statement, show) {
 
 /** An element of SVG, in the namespace of the page's own pictures. */
 export const svgOf = (name) => document.createElementNS(document.querySelector("svg").namespaceURI, name);
+
+/** Runs a statement that somebody pressed for, and says what came of it. */
+export async function runFrom(button, statement, said) {
+  button.disabled = true;
+  said.replaceChildren(statement + " …");
+  const answer = await ask(statement);
+  button.disabled = false;
+  said.replaceChildren(answer.error ? faultOf(answer.error, "") : el("p", "done", say("Done: %s", statement)));
+  return !answer.error;
+}

@@ -1,7 +1,6 @@
 // One pipeline, and the writing of pipelines. Whatever changes something is a statement, and goes
 // through /api/sql after somebody pressed for it. Text from data is only ever set as text.
-import { faultOf } from "./answer.js";
-import { ask, el, fillBox } from "./ask.js";
+import { fillBox, runFrom } from "./ask.js";
 import { asideOf } from "./aside.js";
 import { paint } from "./paint.js";
 import { wirePage } from "./page.js";
@@ -41,18 +40,10 @@ setInterval(() => {
 }, ticksMillis);
 
 // Statements that somebody presses for.
-async function run(button, statement, said) {
-  button.disabled = true;
-  said.replaceChildren(statement + " …");
-  const answer = await ask(statement);
-  button.disabled = false;
-  said.replaceChildren(answer.error ? faultOf(answer.error, "") : el("p", "done", say("Done: %s", statement)));
-  return !answer.error;
-}
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (!button) return;
-  if (button.dataset.run) run(button, button.dataset.run, $("said"));
+  if (button.dataset.run) runFrom(button, button.dataset.run, $("said"));
   else if (button.dataset.again) read(button.dataset.again);
   else if (button.dataset.ask === "drop") askDrop();
 });
@@ -80,6 +71,6 @@ if (drop) {
   $("drop-table").addEventListener("change", judge);
   $("drop-no").addEventListener("click", () => drop.close());
   $("drop-yes").addEventListener("click", async (e) => {
-    if (await run(e.currentTarget, dropSQL(), $("drop-said"))) location.assign("/pipelines");
+    if (await runFrom(e.currentTarget, dropSQL(), $("drop-said"))) location.assign("/pipelines");
   });
 }

@@ -1,5 +1,5 @@
 // One source, and the form that makes the file of another. Text from data is only ever set as text.
-import { el, fillBox } from "./ask.js";
+import { el, fillBox, runFrom } from "./ask.js";
 import { asideOf } from "./aside.js";
 import { copyFrom } from "./copy.js";
 import { wirePage } from "./page.js";
@@ -26,7 +26,11 @@ function step(row) {
 const dead = document.querySelector("[data-dead]");
 const readDead = () => fillBox(dead, dead.dataset.dead, (a) => asideOf(a, columns, say("None. What cannot be read is shown here, with the reason."), step));
 if (dead) readDead();
-document.addEventListener("click", (e) => { if (e.target.closest('[data-again="dead"]')) readDead(); });
+document.addEventListener("click", (e) => {
+  const button = e.target.closest("button");
+  if (button?.dataset.again) readDead();
+  else if (button?.dataset.run) runFrom(button, button.dataset.run, $("said"));
+});
 
 // The form: what it makes is shown as it is typed.
 const form = document.querySelector(".form");

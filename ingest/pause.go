@@ -1,0 +1,179 @@
+package ingest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/meta"
+	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
+	"tarn/ingest/source"
+)
+
+// Answer is what a command answers: a tag alone.
+type Answer string
+
+// Result takes it apart.
+func (a Answer) Result() (tag string, columns []record.Column, rows [][]any) {
+	return string(a), nil, nil
+}
+
+// Command is a statement that the room runs. Verbs are its first words.
+type Command struct {
+	Verbs []string
+	Run   func(ctx context.Context, who guard.Principal, statement string) (Answer, error)
+}
+
+// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name. A paused connector is one that is not started, now and after
+// each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays there meanwhile.
+func (g *Ingest) Commands() []Command {
+	return []Command{{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}}
+}
+
+func (g *Ingest) command(ctx context.Context, who guard.Principal, statement string) (Answer, error) {
+	in, err := sqltext.NewReader(statement)
+	if err != nil {
+		return "", err
+	}
+	paused := in.Take("PAUSE")
+	if !paused {
+		in.Take("RESUME")
+	}
+	in.Take("CONNECTOR")
+	at := in.Offset()
+	parts, err := in.Name()
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return "", err
+	}
+	name := strings.Join(parts, ".")
+	if g.o.Guard != nil && !g.o.Guard.Decide(who, guard.Alter, guard.Resource{Kind: guard.Source, Path: []string{name}}).Allow {
+		return "", fault.Newf(fault.Denied, "ask for a grant", "you may not alter the source %s", name)
+	}
+	if f := g.unknown(name); f != nil {
+		return "", sqltext.At(f, statement, at)
+	}
+	if err := g.pause(ctx, name, paused); err != nil {
+		return "", err
+	}
+	if paused {
+		return "PAUSE CONNECTOR", nil
+	}
+	return "RESUME CONNECTOR", nil
+}
+
+// unknown refuses a name that no connector has.
+func (g *Ingest) unknown(name string) *fault.Error {
+	var names []string
+	for _, s := range g.Statuses() {
+		if s.Name == name {
+			return nil
+		}
+		names = append(names, s.Name)
+	}
+	hint := "see FROM system.sources"
+	if near := sqltext.Nearest(name, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fault.Newf(fault.NotFound, hint, "there is no connector %s", name)
+}
+
+// pause notes whether a connector is paused, and returns when it has stopped or started.
+func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
+	e := meta.Entry{Bucket: meta.Paused, Key: name}
+	if paused {
+		e.Value = []byte("paused")
+	}
+	if err := g.o.Meta.Put(ctx, e); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	if paused {
+		g.paused[name] = true
+	} else {
+		delete(g.paused, name)
+	}
+	g.mu.Unlock()
+	done := make(chan struct{})
+	select {
+	case g.asks <- done:
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "pause or resume connector "+name, "it is noted, and done when the connectors run again")
+	}
+	<-done
+	return nil
+}
+
+// readPaused reads which connectors are paused.
+func (g *Ingest) readPaused(ctx context.Context) error {
+	list, err := g.o.Meta.List(ctx, meta.Paused)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.paused)
+	for _, e := range list {
+		g.paused[e.Key] = true
+	}
+	return nil
+}
+
+// halt stops the connectors that are paused and starts those that are no longer. It is Run's goroutine that calls it.
+func (g *Ingest) halt(ctx context.Context) {
+	g.mu.Lock()
+	entries, paused := maps.Clone(g.entries), maps.Clone(g.paused)
+	g.mu.Unlock()
+	for _, file := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[file]
+		switch name := e.conn.config.Name; {
+		case e.runner == nil || e.halted == paused[name]:
+		case paused[name]:
+			e.stop()
+			halted := *e
+			halted.halted = true
+			g.put(file, &halted)
+			g.o.Log.Info("connector paused", "source", name, "file", file)
+		default:
+			started := g.start(ctx, e.text, e.conn)
+			if e.fault != nil { // its file has changed to what is not understood
+				started.fault = e.fault
+			}
+			g.put(file, started)
+		}
+	}
+}
+
+// forgetPause lets a connector of the same name that comes later start.
+func (g *Ingest) forgetPause(ctx context.Context, name string) error {
+	g.mu.Lock()
+	delete(g.paused, name)
+	g.mu.Unlock()
+	return g.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Paused, Key: name})
+}
+
+// held is the entry of a connector that is paused when its file is read.
+func (g *Ingest) held(text string, c connector) *entry {
+	done := make(chan struct{})
+	close(done)
+	return &entry{text: text, conn: c, since: g.o.Clock.Now(), runner: g.newRunner(c), cancel: func() {}, done: done, halted: true}
+}
+
+func (g *Ingest) isPaused(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.paused[name]
+}
+
+func (g *Ingest) newRunner(c connector) *source.Runner {
+	return source.NewRunner(source.Options{
+		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
+		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
+	})
+}

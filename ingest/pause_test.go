@@ -1,0 +1,74 @@
+package ingest_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/ingest/source"
+)
+
+// say runs a statement of the room.
+func (h *house) say(statement string) error {
+	_, err := h.room.Commands()[0].Run(h.t.Context(), guard.Principal{User: "tarn"}, statement)
+	return err
+}
+
+// TestPause: a paused connector reads nothing, also after a restart of Tarn, and goes on where it stood with each change once.
+func TestPause(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("my-port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("my-port.main.calls") == "r" })
+	const topic = "my-port.main.calls"
+	if err := h.say(`PAUSE CONNECTOR "my-port"`); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.status("my-port"); s.State != source.Paused || s.Error != "" {
+		t.Fatalf("%+v", s)
+	}
+	h.database("port.db", "INSERT INTO calls VALUES (2, 'b')", "UPDATE calls SET v = 'c' WHERE id = 2")
+	h.stop()
+	h.start()
+	if s := h.status("my-port"); s.State != source.Paused || h.ops(topic) != "r" {
+		t.Fatalf("after a restart: %+v, %s", s, h.ops(topic))
+	}
+	h.write("port.json", connector("my-port", "../port.db")+"\n") // a file that changes does not start it
+	if err := h.say(`PAUSE CONNECTOR "my-port"`); err != nil || h.ops(topic) != "r" {
+		t.Fatalf("paused twice: %v, %s", err, h.ops(topic))
+	}
+	if err := h.say(`RESUME CONNECTOR "my-port"`); err != nil {
+		t.Fatal(err)
+	}
+	h.until("what came meanwhile", func() bool { return h.ops(topic) == "rcu" })
+	h.until("streaming", func() bool { return h.status("my-port").State == source.Streaming })
+	for statement, column := range map[string]int{"PAUSE CONNECTOR port": 17, "RESUME CONNECTOR": 17, "PAUSE CONNECTOR port now": 22} {
+		var f *fault.Error
+		if err := h.say(statement); !errors.As(err, &f) || f.Column != column {
+			t.Errorf("%s: %v at %+v", statement, err, f)
+		}
+	}
+}
+
+// TestAPauseEndsWithItsConnector: another of its name, after its file was gone for good, starts.
+func TestAPauseEndsWithItsConnector(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	if err := h.say("PAUSE CONNECTOR port"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("its end", func() bool {
+		return len(h.room.Statuses()) == 0 && h.count("port.db", `SELECT count(*) FROM sqlite_schema WHERE name LIKE '\_tarn\_%' ESCAPE '\'`) == 0
+	})
+	h.write("port.json", connector("port", "../port.db"))
+	h.until("the snapshot of the next", func() bool { return h.ops("port.main.calls") == "rr" })
+}
