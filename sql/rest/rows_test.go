@@ -77,3 +77,15 @@ func TestParquetIsReadByDuckDB(t *testing.T) {
 		t.Error("a file that was cut looks whole")
 	}
 }
+
+// TestTheProfileOfAColumnIsAnswered: what the page SQL asks of a statement's columns, which may have one name twice.
+func TestTheProfileOfAColumnIsAnswered(t *testing.T) {
+	h := newHouse(t, guard.Open{})
+	from := "(\nWITH r AS (SELECT range FROM range(1000)) SELECT range AS n, 'x' || range % 3 AS n, TIMESTAMP '2026-01-01' + INTERVAL 1 SECOND * range AS at FROM r ORDER BY n -- all\n) AS answer("
+	number, text, at := from+"c, c1, c2)", from+"c0, c, c2)", from+"c0, c1, c)"
+	h.want("SELECT count(*), count(c), count(DISTINCT c), min(c)::VARCHAR, max(c)::VARCHAR, avg(c)::DOUBLE, stddev_samp(c)::DOUBLE, median(c)::DOUBLE FROM "+number, "1000,1000,1000,0,999,499.5,288.81943609574927,499.5")
+	h.want("SELECT c::VARCHAR, count(*) AS n FROM "+text+" WHERE c IS NOT NULL GROUP BY c ORDER BY n DESC, c LIMIT 2", "x0,334", "x1,333")
+	h.want("SELECT min(v), max(v) FROM (SELECT epoch(c::TIMESTAMP) AS v FROM "+at+") WHERE isfinite(v)", "1.7672256e+09,1.767226599e+09")
+	h.want("SELECT least(23, floor((v - lo) / (hi - lo) * 24))::INTEGER AS bin, count(*) AS n FROM (SELECT c::DOUBLE AS v FROM "+number+"), (SELECT 0::DOUBLE AS lo, 999::DOUBLE AS hi) WHERE isfinite(v) AND v BETWEEN lo AND hi GROUP BY bin ORDER BY bin LIMIT 2", "0,42", "1,42")
+	h.want("SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position LIMIT 0")
+}

@@ -100,7 +100,7 @@ func TestSQLPageRunsAMillionRows(t *testing.T) {
 	b.statement("SELECT * FROM million")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
 	b.until(gridShown)
-	b.until(`document.getElementById("status").textContent.startsWith("1,000,000 rows in 813 ms")`)
+	b.until(`document.getElementById("status").textContent.startsWith("1\u202f000\u202f000 rows in 813 ms")`)
 	b.shot("sql-page-million")
 	if n := eval[int](b, `document.querySelectorAll(".grid *").length`); n > 800 {
 		t.Errorf("%d elements hold the rows of one window", n)
@@ -127,7 +127,7 @@ func TestSQLPageRunsStatementsAndSaysWhatFailed(t *testing.T) {
 	b.visit(s.url + "sql")
 	b.statement("CREATE VIEW gold.v AS SELECT ';' -- one; two\n;\nSELECT many; SELECT port,\n  wrong\nFROM silver.calls;\nSELECT never")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
-	b.until(`document.querySelector("#answer .fault")?.textContent.includes("line 2, column 3")`)
+	b.until(`document.querySelector("#answer .fault")?.textContent.includes("line 4, column 3")`)
 	if got := strings.Join(s.statements(), "|"); got != "CREATE VIEW gold.v AS SELECT ';' -- one; two|SELECT many|SELECT port,\n  wrong\nFROM silver.calls" {
 		t.Errorf("asked %q", got)
 	}
@@ -136,19 +136,19 @@ func TestSQLPageRunsStatementsAndSaysWhatFailed(t *testing.T) {
 	}
 	b.shot("sql-page-fault")
 	b.do(chromedp.Focus(`#tabs [aria-selected="true"]`), chromedp.KeyEvent(kb.ArrowLeft))
-	b.until(`document.getElementById("status").textContent.startsWith("1,500 rows") && document.activeElement.ariaSelected === "true" && document.querySelector(".grid-row")`)
+	b.until(`document.getElementById("status").textContent.startsWith("1\u202f500 rows") && document.activeElement.ariaSelected === "true" && document.querySelector(".grid-row")`)
 	b.do(chromedp.KeyEvent(kb.ArrowLeft))
-	b.until(`document.getElementById("answer").textContent === "Done: CREATE VIEW."`)
+	b.until(`document.getElementById("answer").textContent === "Done: CREATE VIEW"`)
 	b.do(chromedp.Click("#explain"))
 	b.statement("SELECT status, count(*) FROM silver.calls GROUP BY status")
 	b.do(chromedp.Click("#explain"))
 	b.until(`document.querySelectorAll(".plan li").length === 3 && document.querySelector(".plan li").textContent.includes("about 12 rows")`)
 	b.statement("SELECT breaks off")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
-	b.until(`document.querySelector("#answer .fault") && document.getElementById("status").textContent.includes("3,000 rows had come") && document.querySelector(".grid-row")`)
+	b.until(`document.querySelector("#answer .fault") && document.getElementById("status").textContent.includes("there are 3\u202f000 rows") && document.querySelector(".grid-row")`)
 	b.statement("SELECT * FROM endless")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
-	b.until(`document.getElementById("status").textContent.startsWith("the first 1,000,000 rows") && document.getElementById("status").textContent.includes("an export has all")`)
+	b.until(`document.getElementById("status").textContent.startsWith("the first 1\u202f000\u202f000 rows") && document.getElementById("status").textContent.includes("an export has all")`)
 	b.clean("400 (Bad Request)")
 }
 
@@ -253,7 +253,7 @@ func TestSQLPageKeepsHostileTextAsText(t *testing.T) {
 		}
 	}
 	b.do(chromedp.Click(".grid-column"))
-	b.until(`document.querySelector(".profile")?.textContent.includes("1,000,000")`)
+	b.until(`document.querySelector(".profile")?.textContent.includes("1\u202f000\u202f000")`)
 	b.until(`document.querySelector(".top-values")?.textContent.includes("onerror")`)
 	b.do(chromedp.Click("#open-history"))
 	b.until(`document.querySelector(".kept-text")?.textContent.includes("onerror")`)
@@ -266,22 +266,20 @@ func TestSQLPageKeepsHostileTextAsText(t *testing.T) {
 	b.clean()
 }
 
-// TestSQLPageAccessible holds the states of the page against WCAG 2.2 A and AA in both themes, and against three widths.
+// TestSQLPageAccessible holds the states of the page against WCAG 2.2 A and AA in both themes, one of them in French,
+// and against three widths.
 func TestSQLPageAccessible(t *testing.T) {
 	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
-	for _, theme := range []string{"dark", "light"} {
+	for theme, path := range map[string]string{"dark": "sql", "light": "sql?lang=fr"} {
 		b := open(t)
 		b.prefers(theme)
-		b.visit(s.url + "sql")
+		b.visit(s.url + path)
 		look := func(name string) {
 			t.Helper()
 			b.shot("sql-page-" + name + "-" + theme)
-			if theme == "light" {
-				return
-			}
 			for _, width := range []int64{390, 800, 1280} {
 				b.do(chromedp.EmulateViewport(width, 900))
-				b.shot(fmt.Sprintf("sql-page-%s-%d", name, width))
+				b.shot(fmt.Sprintf("sql-page-%s-%s-%d", name, theme, width))
 				b.fits(name, width)
 			}
 		}

@@ -2,8 +2,8 @@
 // own colours; what it leaves out it says.
 import { el, isNumber } from "./answer.js";
 import { svgOf } from "./ask.js";
-import { counted } from "./request.js";
 import { textOf } from "./grid.js";
+import { many, say } from "./say.js";
 import { isTime, numberOf, short, shortTime, ticksOf } from "./scale.js";
 
 const rowsMax = 200_000; // that are looked at
@@ -66,8 +66,8 @@ export function chartControls(box, answer, changed) {
     return wrap;
   };
   box.replaceChildren(
-    field("kind", "Chart", kinds.map((k) => [k, k])), field("x", "across", names.map((n) => [n, n])),
-    field("y", "up", measures(answer.rows).map((n) => [n, n])), field("by", "a colour for each", [["", "nothing"], ...names.map((n) => [n, n])]),
+    field("kind", say("Chart"), [["line", say("line")], ["bar", say("bars")], ["scatter", say("points")]]), field("x", say("across"), names.map((n) => [n, n])),
+    field("y", say("up"), measures(answer.rows).map((n) => [n, n])), field("by", say("a colour for each"), [["", say("nothing")], ...names.map((n) => [n, n])]),
   );
 }
 
@@ -85,8 +85,8 @@ function points(rows, chart) {
     if (Number.isFinite(value.y) && Number.isFinite(value.x)) out.push(value);
   }
   const left = [];
-  if (rows.count > most) left.push(`of the first ${counted(most, "row", "rows")}`);
-  if (most - out.length > 0) left.push(`${counted(most - out.length, "row", "rows")} without a value left out`);
+  if (rows.count > most) left.push(many(most, "of the first %s row", "of the first %s rows"));
+  if (most - out.length > 0) left.push(many(most - out.length, "%s row without a value left out", "%s rows without a value left out"));
   return { all: out, numeric, time: isTime(type), left };
 }
 
@@ -98,7 +98,7 @@ function series(all, left) {
     by.get(p.by).push(p);
   }
   const list = [...by].map(([name, of]) => ({ name, of })).sort((a, b) => b.of.length - a.of.length);
-  if (list.length > seriesMax) left.push(`${seriesMax} of ${list.length} colours`);
+  if (list.length > seriesMax) left.push(say("%s of %s colours", seriesMax, list.length));
   return list.slice(0, seriesMax);
 }
 
@@ -177,7 +177,7 @@ function drawLines(picture, list, time, ordered) {
 function drawPoints(picture, list, time, left) {
   const most = Math.ceil(pointsMax / list.length);
   for (const s of list) {
-    if (s.of.length > most) left.push(`every ${Math.round(s.of.length / most)}th point${s.name ? " of " + s.name : ""}`);
+    if (s.of.length > most) left.push(say("one point of %s%s", Math.round(s.of.length / most), s.name && ` (${s.name})`));
     s.of = thinned(s.of, most);
   }
   const all = list.flatMap((s) => s.of);
@@ -191,10 +191,12 @@ function drawPoints(picture, list, time, left) {
   return { ...f, marks: all };
 }
 
-function drawBars(picture, list, left) {
+function drawBars(picture, list, left, time) {
+  const [from, to] = time ? extent(list.flatMap((s) => s.of), (p) => p.x) : [0, 0];
+  if (time) for (const p of list.flatMap((s) => s.of)) p.text = shortTime(p.x, to - from);
   const names = [...new Set(list.flatMap((s) => s.of.map((p) => p.text)))];
   const shown = names.slice(0, barsMax);
-  if (names.length > barsMax) left.push(`the first ${barsMax} of ${names.length} bars`);
+  if (names.length > barsMax) left.push(say("the first %s of %s bars", barsMax, names.length));
   const place = new Map(shown.map((n, i) => [n, i]));
   let summed = false;
   const sums = list.map((s) => {
@@ -206,7 +208,7 @@ function drawBars(picture, list, left) {
     }
     return { name: s.name, by };
   });
-  if (summed) left.push("rows of the same bar are added");
+  if (summed) left.push(say("rows of the same bar are added"));
   const [lowY, highY] = around(extent(sums.flatMap((s) => [...s.by.values(), 0]), (v) => v));
   const f = frame(picture, { lowX: 0, highX: shown.length, lowY, highY, bars: true });
   const step = (f.right - size.left) / shown.length;
@@ -234,17 +236,17 @@ export function chartOf(answer) {
   const { all, numeric, time, left } = points(answer.rows, chart);
   const box = el("figure", "chart");
   if (all.length === 0) {
-    box.append(el("p", "nothing", `There is nothing to draw: no row has a number in ${chart.y}${numeric ? ` and a value in ${chart.x}` : ""}.`));
+    box.append(el("p", "nothing", say("There is nothing to draw: no row has a number in %s and a value in %s.", chart.y, chart.x)));
     return box;
   }
   const list = series(all, left);
   const picture = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img" });
   let drawn;
-  if (chart.kind === "bar") drawn = drawBars(picture, list, left);
+  if (chart.kind === "bar") drawn = drawBars(picture, list, left, time);
   else if (chart.kind === "line") drawn = drawLines(picture, list, time, numeric);
   else drawn = drawPoints(picture, list, time, left);
   const [low, high] = extent(drawn.marks, (p) => p.y);
-  const words = `${chart.kind === "bar" ? "Bars" : chart.kind === "line" ? "A line" : "Points"} of ${chart.y} over ${chart.x}: ${counted(drawn.marks.length, "value", "values")} from ${short(low)} to ${short(high)}`;
+  const words = say("%s over %s: %s from %s to %s", chart.y, chart.x, many(drawn.marks.length, "%s value", "%s values"), short(low), short(high));
   picture.setAttribute("aria-label", words);
   picture.append(svg("text", { x: (size.left + drawn.right) / 2, y: size.height - 6, class: "name" }, chart.x));
   const head = el("p", "chart-head");

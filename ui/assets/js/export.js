@@ -1,6 +1,7 @@
 // Exporting an answer: the statement runs again, and its bytes go from the network to the browser's store
 // of files without passing through the page's memory.
 import { ask, halved, Refused } from "./request.js";
+import { say } from "./say.js";
 
 /** The formats, by what the page calls them. */
 export const formats = {
@@ -34,7 +35,7 @@ export async function fetchFile(statement, format, signal, told) {
     blob = await new Response(answer.body.pipeThrough(counter), { headers: { "Content-Type": format.type } }).blob();
   } catch (e) {
     if (e.name === "AbortError" || signal.aborted) throw e;
-    throw new Refused({ ...halved, hint: "an answer has no more rows than sql.result_rows_max in tarn.yaml: ask in parts, or raise it" });
+    throw new Refused({ ...halved, hint: say("an answer has no more rows than sql.result_rows_max in tarn.yaml: ask in parts, or raise it") });
   }
   const error = format.lines && await errorIn(blob);
   if (error) throw new Refused(error);

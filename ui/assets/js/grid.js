@@ -1,10 +1,12 @@
 // A grid over rows that may be a million: only what is in the window has elements. The keyboard moves an
 // active cell; a column's head and a cell are opened by Enter or by the mouse.
 import { el, isNumber } from "./answer.js";
+import { say } from "./say.js";
 
 const rowPixels = 26;
 const headPixels = 44;
 const heightMax = 12_000_000; // browsers cut an element above some 17 to 33 million pixels
+const barPixels = 16; // of a scroll bar
 const spare = 6; // rows beyond the window
 const charPixels = 7.3;
 const widthMin = 64;
@@ -104,7 +106,7 @@ export function gridOf(rows, { label, onColumn, onCell, onRow }) {
         const { name, type } = rows.columns[c];
         const cell = cellAt(head, c, "grid-column", "columnheader");
         cell.id = `${id}-head-${c}`;
-        cell.title = `${name}, ${type}: press for its profile`;
+        cell.title = say("%s, %s: press for its profile", name, type);
         cell.append(el("span", "", name), el("small", "", type), el("i", "grid-width"));
       }
       body.replaceChildren();
@@ -166,6 +168,7 @@ export function gridOf(rows, { label, onColumn, onCell, onRow }) {
       set = now;
       place();
       body.style.height = `${Math.min(tall(), heightMax)}px`;
+      box.style.height = `${Math.min(tall(), heightMax) + headPixels + barPixels}px`; // at most what the style allows
       box.setAttribute("aria-rowcount", rows.count + 1);
     }
     const [first, last] = shownColumns();

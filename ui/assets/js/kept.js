@@ -1,5 +1,7 @@
 // What was run and what was saved, in this browser alone.
 
+import { say } from "./say.js";
+
 const historyMax = 100;
 const savedMax = 100;
 const textMax = 20_000; // characters of one statement
@@ -45,8 +47,8 @@ export const savedList = () => load(saved);
 /** @returns {string} why it is not saved, or "" */
 export function save(name, text) {
   const others = load(saved).filter((e) => e.name !== name);
-  if (text.length > textMax) return `a statement of more than ${textMax} characters is not kept`;
-  if (others.length >= savedMax) return `${savedMax} statements are saved already: delete one`;
-  return store(saved, [{ name, text, at: Date.now() }, ...others], savedMax) ? "" : "this browser keeps nothing for the page";
+  if (text.length > textMax) return say("Not saved: more than %s characters are not kept.", textMax);
+  if (others.length >= savedMax) return say("Not saved: there are %s already. Delete one.", savedMax);
+  return store(saved, [{ name, text, at: Date.now() }, ...others], savedMax) ? "" : say("Not saved: this browser keeps nothing for the page.");
 }
 export const unsave = (name) => store(saved, load(saved).filter((e) => e.name !== name), savedMax);

@@ -1,7 +1,8 @@
 // The box of what was run and what was saved.
 import { el } from "./answer.js";
-import { counted, inWords } from "./request.js";
 import { forget, historyList, save, savedList, unsave } from "./kept.js";
+import { inWords } from "./request.js";
+import { many, say } from "./say.js";
 
 const $ = (id) => document.getElementById(id);
 const lineChars = 300;
@@ -11,7 +12,7 @@ export function wireKept({ text, choose, note }) {
   const box = $("kept");
   let list = "history";
 
-  const facts = (e) => (list === "saved" ? "" : `${new Date(e.at).toLocaleString()} · ` + (e.error ? `refused: ${e.error}` : `${counted(e.rows ?? 0, "row", "rows")} in ${inWords(e.ms ?? 0)}`));
+  const facts = (e) => (list === "saved" ? "" : `${new Date(e.at).toLocaleString(document.documentElement.lang)} · ` + (e.error ? say("refused: %s", e.error) : many(e.rows ?? 0, "%s row in %s", "%s rows in %s", inWords(e.ms ?? 0))));
   const item = (e) => {
     const li = el("li");
     const pick = el("button", "kept-text");
@@ -22,9 +23,9 @@ export function wireKept({ text, choose, note }) {
     pick.onclick = () => { box.close(); choose(e.text); };
     li.append(pick);
     if (e.name) {
-      const remove = el("button", "quiet", "Delete");
+      const remove = el("button", "quiet", say("Delete"));
       remove.type = "button";
-      remove.setAttribute("aria-label", `Delete ${e.name}`);
+      remove.setAttribute("aria-label", say("Delete %s", e.name));
       remove.onclick = () => { unsave(e.name); draw(); };
       li.append(remove);
     }
@@ -36,7 +37,7 @@ export function wireKept({ text, choose, note }) {
     const want = $("kept-find").value.toLowerCase();
     const all = list === "saved" ? savedList() : historyList();
     const found = all.filter((e) => `${e.name ?? ""} ${e.text}`.toLowerCase().includes(want));
-    const nothing = all.length > 0 ? "None holds that." : list === "saved" ? "Nothing is saved yet: Save keeps what the editor holds." : "Nothing has run yet.";
+    const nothing = all.length > 0 ? say("None holds that.") : list === "saved" ? say("Nothing is saved yet: Save keeps what the editor holds.") : say("Nothing has run yet.");
     $("kept-list").replaceChildren(...(found.length > 0 ? found.map(item) : [el("li", "nothing", nothing)]));
   };
   const show = (which) => {
@@ -60,7 +61,7 @@ export function wireKept({ text, choose, note }) {
 
   const naming = $("naming");
   $("save").addEventListener("click", () => {
-    if (!text().trim()) { note("There is nothing to save.", true); return; }
+    if (!text().trim()) { note(say("There is nothing to save."), true); return; }
     $("name").value = "";
     naming.showModal();
   });
@@ -76,6 +77,6 @@ export function wireKept({ text, choose, note }) {
     if (!name) { $("name").focus(); return; }
     const why = save(name, text());
     naming.close();
-    note(why ? `Not saved: ${why}.` : `Saved as ${name}, in this browser.`, Boolean(why));
+    note(why || say("Saved as %s, in this browser.", name), Boolean(why));
   }
 }

@@ -1,9 +1,10 @@
 // Beside the grid: the profile of a column, which is asked for when somebody opens it, the whole of a
 // value, or a row.
 import { el, faultOf, isNumber } from "./answer.js";
-import { askAll, counted, Refused } from "./request.js";
 import { copyFrom } from "./copy.js";
 import { textOf } from "./grid.js";
+import { askAll, Refused } from "./request.js";
+import { count, decimal, many, say } from "./say.js";
 import { isTime, short } from "./scale.js";
 import { isQuery } from "./statements.js";
 
@@ -43,19 +44,20 @@ async function profile(answer, column, signal) {
   return out;
 }
 
-const share = (n, all) => (all > 0 ? `${short(n)} (${(n / all * 100).toFixed(n > 0 && n < all / 100 ? 2 : 0)} %)` : "0");
+const share = (n, all) => (all > 0 ? `${count(n)} (${decimal(n / all * 100, n > 0 && n < all / 100 ? 2 : 0)} %)` : "0");
+const exact = (v) => v.toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 7 });
 
 function factsOf(p) {
   const list = el("dl", "profile");
   const fact = (label, value) => { if (value !== null && value !== undefined && value !== "") { const d = el("div"); d.append(el("dt", "", label), el("dd", "mono", String(value))); list.append(d); } };
-  fact("rows", Number(p.all).toLocaleString("en"));
-  fact("nulls", share(p.nulls, p.all));
-  fact("distinct", p.distinct === null ? "" : share(p.distinct, p.all));
-  fact("least", p.low);
-  fact("most", p.high);
-  if (typeof p.mean === "number") fact("mean", short(p.mean));
-  if (typeof p.median === "number") fact("median", short(p.median));
-  if (typeof p.deviation === "number") fact("deviation", short(p.deviation));
+  fact(say("rows"), count(p.all));
+  fact(say("nulls"), share(p.nulls, p.all));
+  fact(say("distinct"), p.distinct === null ? "" : share(p.distinct, p.all));
+  fact(say("least"), p.low);
+  fact(say("most"), p.high);
+  if (typeof p.mean === "number") fact(say("mean"), exact(p.mean));
+  if (typeof p.median === "number") fact(say("median"), exact(p.median));
+  if (typeof p.deviation === "number") fact(say("deviation"), exact(p.deviation));
   return list;
 }
 
@@ -64,11 +66,11 @@ function barsOf(histogram, low, high) {
   const most = Math.max(...histogram);
   const bars = box.appendChild(el("div", "bins"));
   bars.setAttribute("role", "img");
-  bars.setAttribute("aria-label", `How ${counted(histogram.reduce((a, b) => a + b, 0), "value is", "values are")} spread from ${low} to ${high}`);
+  bars.setAttribute("aria-label", say("How the values are spread from %s to %s", low, high));
   for (const n of histogram) {
     const bar = bars.appendChild(el("i"));
     bar.style.height = `${n === 0 ? 0 : Math.max(2, n / most * 100)}%`;
-    bar.title = counted(n, "row", "rows");
+    bar.title = many(n, "%s row", "%s rows");
   }
   const caption = box.appendChild(el("figcaption", "mono dim"));
   caption.append(el("span", "", low), el("span", "", high));
@@ -128,10 +130,10 @@ export function wirePanel() {
     async column(answer, c) {
       const { name, type } = answer.rows.columns[c];
       if (!isQuery(answer.statement)) {
-        show(name, type, el("p", "nothing", "Only the columns of a query have a profile."));
+        show(name, type, el("p", "nothing", say("Only the columns of a query have a profile.")));
         return;
       }
-      show(name, type, el("p", "nothing", "Counting…"));
+      show(name, type, el("p", "nothing", say("Counting…")));
       const mine = asking = new AbortController();
       let nodes;
       try {
@@ -139,7 +141,7 @@ export function wirePanel() {
         nodes = [factsOf(p)];
         if (p.histogram) nodes.push(barsOf(p.histogram, isTime(type) ? p.low : short(Number(p.edges[0])), isTime(type) ? p.high : short(Number(p.edges[1]))));
         if (p.top) nodes.push(topOf(p.top, p.all));
-        if (!answer.rows.cut && answer.state === "done" && p.all !== answer.rows.count) nodes.push(el("p", "dim", "Its tables have moved on since the answer: this is of now."));
+        if (!answer.rows.cut && answer.state === "done" && p.all !== answer.rows.count) nodes.push(el("p", "dim", say("Its tables have moved on since the answer: this is of now.")));
       } catch (e) {
         if (mine.signal.aborted) return;
         if (!(e instanceof Refused)) throw e;
@@ -149,10 +151,10 @@ export function wirePanel() {
     },
     cell(answer, row, c) {
       const value = answer.rows.row(row)?.[c];
-      const copy = el("button", "", "Copy");
+      const copy = el("button", "", say("Copy"));
       copy.type = "button";
       copy.onclick = () => copyFrom(copy, textOf(value));
-      show(`${answer.rows.columns[c].name}, row ${(row + 1).toLocaleString("en")}`, answer.rows.columns[c].type, valueBox(value), copy);
+      show(say("%s, row %s", answer.rows.columns[c].name, count(row + 1)), answer.rows.columns[c].type, valueBox(value), copy);
     },
     row(answer, row) {
       const values = answer.rows.row(row) ?? [];
@@ -163,7 +165,7 @@ export function wirePanel() {
         dd.append(valueBox(values[i]));
         d.append(el("dt", "", c.name), dd);
       });
-      show(`Row ${(row + 1).toLocaleString("en")}`, "", list);
+      show(say("Row %s", count(row + 1)), "", list);
     },
   };
 }

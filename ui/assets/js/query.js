@@ -1,6 +1,5 @@
 // The page SQL: an editor, its runs and what they answered. The address holds the statement and the
 // chart; a link never runs what it brings. Text from data is only ever set as text.
-import { askAll, counted, inWords, Refused, sized } from "./request.js";
 import { chartControls, chartOf, chartable } from "./chart.js";
 import { copyFrom } from "./copy.js";
 import { openEditor } from "./code.js";
@@ -9,8 +8,10 @@ import { wireKept } from "./keptbox.js";
 import { remember } from "./kept.js";
 import { wirePage } from "./page.js";
 import { wirePanel } from "./panel.js";
+import { askAll, inWords, Refused, sized } from "./request.js";
 import { wireResults } from "./results.js";
 import { Answer, runAll } from "./run.js";
+import { count, say } from "./say.js";
 import { isQuery, offsetOf, statementsOf, verbOf } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
@@ -57,9 +58,9 @@ function firstText() {
   }
 }
 
-const editor = openEditor($("editor"), { text: firstText(), label: "SQL statements", onRun: () => run(), onChange: changed, columns, functions: calls });
+const editor = openEditor($("editor"), { text: firstText(), label: say("SQL statements"), onRun: () => run(), onChange: changed, columns, functions: calls });
 $("text").remove();
-if (fromAddress().has("q")) note("From a link: read it, then run it.");
+if (fromAddress().has("q")) note(say("From a link: read it, then run it."));
 
 const panel = wirePanel();
 const results = wireResults({
@@ -99,14 +100,18 @@ addEventListener("hashchange", () => {
   const linked = fromAddress().get("q");
   if (linked === null || linked === editor.text()) return;
   editor.set(linked);
-  note("From a link: read it, then run it.");
+  note(say("From a link: read it, then run it."));
 });
 
 // Running.
 function wanted() {
   const chosen = editor.chosen();
-  const text = chosen?.text ?? editor.text();
-  return statementsOf(text).map((s) => ({ text: s.text, from: s.from + (chosen?.from ?? 0) }));
+  const all = editor.text();
+  return statementsOf(chosen?.text ?? all).map((s) => {
+    const from = s.from + (chosen?.from ?? 0);
+    const above = all.slice(0, from).split("\n");
+    return { text: s.text, from, above: [above.at(-1), above.length - 1] };
+  });
 }
 
 /** The statement that the caret is in, or the one before it. */
@@ -117,8 +122,8 @@ function current() {
 }
 
 async function run(statements = wanted()) {
-  if (statements.length === 0) { note("There is no statement.", true); return; }
-  if (statements.length > statementsMax) { note(`${statements.length} statements are more than the ${statementsMax} of one run.`, true); return; }
+  if (statements.length === 0) { note(say("There is no statement."), true); return; }
+  if (statements.length > statementsMax) { note(say("%s statements are more than the %s of one run.", statements.length, statementsMax), true); return; }
   running?.abort.abort();
   panel.close();
   note("");
@@ -154,7 +159,7 @@ function showPlace({ statement, from, fault }) {
 
 function busy(on) {
   $("cancel").hidden = !on;
-  $("run").textContent = on ? "Run anew" : "Run";
+  $("run").textContent = on ? say("Run anew") : say("Run");
 }
 function cancel() {
   running?.abort.abort();
@@ -163,9 +168,9 @@ function cancel() {
 
 function explain() {
   const one = current();
-  if (!one) { note("There is no statement.", true); return; }
+  if (!one) { note(say("There is no statement."), true); return; }
   const words = verbOf(one.text) === "EXPLAIN" ? "" : "EXPLAIN ";
-  run([{ text: words + one.text, from: one.from - words.length }]);
+  run([{ text: words + one.text, from: one.from - words.length, above: [one.above[0].slice(words.length), one.above[1]] }]);
 }
 
 // What can be done with the chosen answer.
@@ -193,15 +198,15 @@ async function exportAs(name) {
   const mine = exporting = new AbortController();
   const began = performance.now();
   $("cancel").hidden = false;
-  note(`${name}: asking…`);
+  note(say("%s: asking…", name));
   try {
-    const blob = await fetchFile(answer.statement, formats[name], mine.signal, (bytes) => { if (exporting === mine) note(`${name}: ${sized(bytes)} so far…`); });
+    const blob = await fetchFile(answer.statement, formats[name], mine.signal, (bytes) => { if (exporting === mine) note(say("%s: %s so far…", name, sized(bytes))); });
     download(blob, `tarn-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${formats[name].end}`);
-    note(`${name}: ${sized(blob.size)} in ${inWords(performance.now() - began)}`);
+    note(say("%s: %s in %s", name, sized(blob.size), inWords(performance.now() - began)));
   } catch (e) {
     if (exporting !== mine) return;
     const fault = e instanceof Refused ? e.fault : null;
-    note(mine.signal.aborted ? `${name}: canceled` : `${name}: ${fault?.message ?? "it did not come whole"}${fault?.hint ? "; " + fault.hint : ""}`, !mine.signal.aborted);
+    note(mine.signal.aborted ? say("%s: canceled", name) : `${name}: ${fault?.message ?? say("it did not come whole")}${fault?.hint ? "; " + fault.hint : ""}`, !mine.signal.aborted);
   } finally {
     if (exporting === mine) {
       exporting = null;
@@ -222,7 +227,7 @@ $("explain").addEventListener("click", explain);
 $("share").addEventListener("click", (e) => {
   const path = address();
   if (path) copyFrom(e.currentTarget, location.origin + path);
-  else note(`More than ${counted(linkMax, "character", "characters")} do not fit a link.`, true);
+  else note(say("More than %s characters do not fit a link.", count(linkMax)), true);
 });
 $("copy-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `tarn sql ${quoted(current()?.text ?? "")}`));
 $("copy-curl").addEventListener("click", (e) => copyFrom(e.currentTarget, `curl -sS ${location.origin}/api/sql -H 'Accept: text/csv' --data-raw ${quoted(current()?.text ?? "")}`));

@@ -1,5 +1,6 @@
 // Asking /api/sql, as any client does.
 import { parse } from "./answer.js";
+import { decimal, say } from "./say.js";
 
 /** What kept an answer from coming: {code, message, hint, line, column}. */
 export class Refused extends Error {
@@ -9,8 +10,8 @@ export class Refused extends Error {
   }
 }
 
-export const unreachable = { code: "unavailable", message: "Tarn does not answer.", hint: "is it running? start it with tarn up" };
-export const halved = { code: "unavailable", message: "The answer is not whole: it ended early.", hint: "run it again; Tarn's log says why" };
+export const unreachable = { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") };
+export const halved = { code: "unavailable", message: say("The answer is not whole: Tarn ended it early."), hint: say("see its log") };
 
 /** The answer as it comes; a refusal is thrown. */
 export async function ask(statement, accept, signal) {
@@ -27,7 +28,7 @@ export async function ask(statement, accept, signal) {
   try {
     fault = parse(text).error;
   } catch { /* not Tarn's words */ }
-  throw new Refused(fault ?? { code: String(answer.status), message: `Tarn answered ${answer.status} ${answer.statusText}`, hint: "see its log" });
+  throw new Refused(fault ?? { code: String(answer.status), message: say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") });
 }
 
 /** A small answer, whole. */
@@ -45,6 +46,5 @@ export async function askAll(statement, signal) {
 }
 
 /** How long something took, in words. */
-export const inWords = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`);
-export const counted = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-export const sized = (bytes) => (bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / (1 << 20)).toFixed(1)} MB`);
+export const inWords = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${decimal(ms / 1000, 1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`);
+export const sized = (bytes) => (bytes < 1024 ? `${bytes} B` : bytes < 1 << 20 ? `${decimal(bytes / 1024, 1)} KB` : `${decimal(bytes / (1 << 20), 1)} MB`);

@@ -1,7 +1,8 @@
 // What a run has answered: a tab for each statement, and of the chosen one its grid, its chart or its plan.
 import { el, faultOf, snapshotsOf } from "./answer.js";
-import { counted, inWords } from "./request.js";
 import { gridOf } from "./grid.js";
+import { inWords } from "./request.js";
+import { many, say } from "./say.js";
 import { verbOf } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,15 +18,17 @@ const marks = { waiting: "·", running: "…", done: "", failed: "!", canceled: 
 /** What there is to say of an answer. */
 export function said(answer) {
   const { rows, state } = answer;
-  const many = counted(rows.count, "row", "rows");
+  const rowsOf = many(rows.count, "%s row", "%s rows");
+  const took = inWords(answer.took);
   switch (state) {
-    case "waiting": return "waits for its turn";
-    case "running": return rows.columns ? `${many} so far, ${inWords(answer.took)}` : `running, ${inWords(answer.took)}`;
-    case "canceled": return `canceled after ${inWords(answer.took)}` + (rows.count > 0 ? `: ${many} had come` : "");
-    case "failed": return `refused after ${inWords(answer.took)}` + (rows.count > 0 ? `: ${many} had come` : "");
+    case "waiting": return say("waits for its turn");
+    case "running": return rows.columns ? say("%s so far, %s", rowsOf, took) : say("running, %s", took);
+    case "canceled": return say("canceled after %s", took) + (rows.count > 0 ? say("; there are %s", rowsOf) : "");
+    case "failed": return say("refused after %s", took) + (rows.count > 0 ? say("; there are %s", rowsOf) : "");
   }
-  if (rows.cut) return `the first ${many}, ${inWords(answer.took)}: ${{ rows: "a page shows no more; an export has all", bytes: "the page's memory holds no more; an export has all", answer: rows.error?.hint || "an answer has no more" }[rows.cut]}`;
-  return `${many} in ${rows.stats?.ms === undefined ? inWords(answer.took) : inWords(rows.stats.ms)}`;
+  const why = { rows: say("a page shows no more; an export has all"), bytes: say("the page's memory holds no more; an export has all"), answer: rows.error?.hint };
+  if (rows.cut) return say("the first %s, %s: %s", rowsOf, took, why[rows.cut]);
+  return many(rows.count, "%s row in %s", "%s rows in %s", rows.stats?.ms === undefined ? took : inWords(rows.stats.ms));
 }
 
 function planOf(rows) {
@@ -39,7 +42,7 @@ function planOf(rows) {
     item.append(el("b", "mono", name.replaceAll("_", " ").toLowerCase()));
     for (const fact of facts) {
       const rowsOf = fact.match(/^estimated cardinality (.*)$/);
-      item.append(rowsOf ? el("small", "dim", `about ${counted(Number(rowsOf[1]), "row", "rows")}`) : el("span", "mono", fact));
+      item.append(rowsOf ? el("small", "dim", say("about %s", many(Number(rowsOf[1]), "%s row", "%s rows"))) : el("span", "mono", fact));
     }
   }
   return list;
@@ -87,18 +90,18 @@ export function wireResults(told) {
     shown = now;
     grid = null;
     const nodes = [];
-    if (fault) nodes.push(faultOf(fault, fault.line ? `line ${fault.line}, column ${fault.column || 1}` : ""));
+    if (fault) nodes.push(faultOf(fault, fault.line ? say("line %s, column %s", ...chosen.placed(fault)) : ""));
     if (isPlan) nodes.push(planOf(rows));
-    else if (isStatus) nodes.push(el("p", "nothing", `Done: ${rows.row(0)[0]}.`));
-    else if (rows.columns && rows.count === 0 && state !== "running") nodes.push(el("p", "nothing", `No rows. The columns are ${rows.columns.map((c) => `${c.name} ${c.type}`).join(", ")}.`));
+    else if (isStatus) nodes.push(el("p", "nothing", say("Done: %s", rows.row(0)[0])));
+    else if (rows.columns && rows.count === 0 && state !== "running") nodes.push(el("p", "nothing", say("No rows. The columns are %s.", rows.columns.map((c) => `${c.name} ${c.type}`).join(", "))));
     else if (rows.columns && view === "chart") nodes.push(told.chartOf(chosen));
     else if (rows.columns && rows.count > 0) {
       const mine = chosen;
-      grid = gridOf(rows, { label: "Result", onColumn: (c) => told.onColumn(mine, c), onCell: (r, c) => told.onCell(mine, r, c), onRow: (r) => told.onRow(mine, r) });
+      grid = gridOf(rows, { label: say("Result"), onColumn: (c) => told.onColumn(mine, c), onCell: (r, c) => told.onCell(mine, r, c), onRow: (r) => told.onRow(mine, r) });
       nodes.push(grid.element);
     } else if (state === "running") nodes.push(waitingFor());
-    else if (state === "canceled") nodes.push(el("p", "nothing", "Canceled. Tarn stopped reading."));
-    else if (state === "waiting") nodes.push(el("p", "nothing", "It has not run: one before it has not ended well."));
+    else if (state === "canceled") nodes.push(el("p", "nothing", say("Canceled. Tarn stopped reading.")));
+    else if (state === "waiting") nodes.push(el("p", "nothing", say("It has not run: one before it has not ended well.")));
     $("answer").replaceChildren(...nodes);
   };
 

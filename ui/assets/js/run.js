@@ -21,6 +21,13 @@ export class Answer {
   constructor(statement) {
     this.statement = statement.text;
     this.from = statement.from;
+    this.above = statement.above ?? ["", 0]; // the line that it begins in, up to there, and how many are above
+  }
+
+  /** The line and the column of a fault in all that the editor held. */
+  placed({ line, column }) {
+    const [before, lines] = this.above;
+    return [line + lines, (column || 1) + (line === 1 ? [...before].length : 0)];
   }
 
   get took() { return this.began ? (this.ended || performance.now()) - this.began : 0; }
