@@ -111,11 +111,14 @@ func (w *world) pass(g *gate, way, plate string, status int) {
 // smear is what goes wrong with the cameras.
 func (w *world) smear() {
 	if w.faults.has(Duplicates) {
-		for i := len(w.out.lines) - 1; i >= 0; i-- {
+		var lines []gateLine
+		for _, l := range w.out.lines {
+			lines = append(lines, l)
 			if w.chance(0.05) {
-				w.out.lines = slices.Insert(w.out.lines, i, w.out.lines[i])
+				lines = append(lines, l)
 			}
 		}
+		w.out.lines = lines
 	}
 	if w.faults.has(PoisonRows) && w.step%brokenEvery == 0 {
 		w.out.lines = append(w.out.lines, gateLine{broken: fmt.Sprintf("anpr/3.2: camera %d: no answer", w.step)})

@@ -64,6 +64,9 @@ func (s *site) open(ctx context.Context) (*world, error) {
 		w, err = load(ctx, s.db, s.o.Seed)
 		return err
 	})
+	if err != nil && !mayPass(err) {
+		return nil, fmt.Errorf("the database is not one that this sample has made; move %s away: %w", s.dir, err)
+	}
 	return w, err
 }
 

@@ -3,6 +3,7 @@ package sampledata_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,5 +104,16 @@ func TestRunGoesOnWhenRowsAreChanged(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRunTellsOfADatabaseThatIsNotItsOwn: it says what to do, and writes nothing.
+func TestRunTellsOfADatabaseThatIsNotItsOwn(t *testing.T) {
+	dir, dbPath := prepare(t)
+	if _, err := openDB(t, escape(dbPath)).ExecContext(t.Context(), "DROP TABLE customs_holds"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sampledata.Run(t.Context(), dir, sampledata.Options{Steps: 1}); err == nil || !strings.Contains(err.Error(), "move "+dir+" away") {
+		t.Errorf("Run says %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package sampledata
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -69,8 +70,12 @@ func (w *world) store(no, way, port string, at time.Time) *container {
 		tareKg   int64
 		setpoint degrees
 	}{
-		{"22G1", 2230, degrees{}}, {"42G1", 3740, degrees{}}, {"45G1", 3900, degrees{}}, {"22T1", 3600, degrees{}},
-		{"45R1", 4640, degrees{-18, true}}, {"45R1", 4640, degrees{2, true}},
+		{"22G1", 2230, degrees{}},
+		{"42G1", 3740, degrees{}},
+		{"45G1", 3900, degrees{}},
+		{"22T1", 3600, degrees{}},
+		{"45R1", 4640, degrees{-18, true}},
+		{"45R1", 4640, degrees{2, true}},
 	}
 	kind := kinds[w.rng.IntN(4)]
 	if w.chance(0.04) {
@@ -151,7 +156,7 @@ func (w *world) seal() {
 }
 
 func (w *world) knowSeals() {
-	w.containers.columns = append(containerColumns[:len(containerColumns):len(containerColumns)], sealColumn)
+	w.containers.columns = append(slices.Clip(containerColumns), sealColumn)
 }
 
 // forget removes the oldest of what is over, so that the database stays small for as long as the sample runs.
