@@ -113,6 +113,7 @@ func load(ctx context.Context, db *dbsql.DB, seed uint64) (*world, error) {
 			fill(ctx, tx, w.holds, func() *hold { return &hold{} }),
 		)
 	})
+	w.countLifts()
 	return w, err
 }
 

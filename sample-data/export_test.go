@@ -20,3 +20,6 @@ func MakeDatabase(path string, steps int, faults Faults) error {
 	}
 	return makeDatabase(path, w)
 }
+
+// YoungTruth is the book of a port on its first morning.
+func YoungTruth() (*Truth, error) { return truthAfter(DefaultSeed, 0) }

@@ -68,11 +68,12 @@ func (w *world) berthProductivity() (rows []string) {
 		calls, alongside, moves int64
 		timed, seconds          int64 // moves of the calls that have a time, and that time
 	}
-	last := map[int64]string{}
+	done, last := map[int64]int64{}, map[int64]string{}
 	for _, m := range w.moves.rows {
+		done[m.callID]++
 		last[m.callID] = max(last[m.callID], m.movedAt)
 	}
-	done, berths := w.done(), map[string]*work{}
+	berths := map[string]*work{}
 	for _, c := range w.calls.rows {
 		if c.berth == "" {
 			continue

@@ -92,20 +92,17 @@ func (m *move) fields() []any {
 	return []any{&m.id, &m.callID, &m.container, &m.kind, &m.crane, &m.weightKg, &m.movedAt}
 }
 
-// done is how many moves each call has.
-func (w *world) done() map[int64]int64 {
-	out := map[int64]int64{}
+// countLifts counts the moves of each call, as a world that was loaded has them.
+func (w *world) countLifts() {
 	for _, m := range w.moves.rows {
-		out[m.callID]++
+		w.lifted[m.callID]++
 	}
-	return out
 }
 
 // depart closes the calls that have all their moves.
 func (w *world) depart() {
-	done := w.done()
 	for _, c := range w.calls.rows {
-		if c.status == berthed && c.movesPlanned <= done[c.id] {
+		if c.status == berthed && c.movesPlanned <= w.lifted[c.id] {
 			w.calls.set(c, func() { c.status, c.departedAt = departed, text(stamp(w.now)) })
 		}
 	}
@@ -134,28 +131,25 @@ func (w *world) berth() {
 
 // work lets every crane at every berth lift a container, or not yet. In a storm none does.
 func (w *world) work() {
-	done := w.done()
 	for _, c := range w.calls.rows {
 		if c.status != berthed || w.wind(c.port) > windMax {
 			continue
 		}
-		n := done[c.id]
-		for crane := int64(0); crane < c.cranes && n < c.movesPlanned; crane++ {
+		for crane := int64(0); crane < c.cranes && w.lifted[c.id] < c.movesPlanned; crane++ {
 			if w.chance(float64(stepTime) / float64(timePerLift)) {
-				w.lift(c, fmt.Sprintf("%s-%c", c.berth, 'A'+crane), n)
-				n++
+				w.lift(c, fmt.Sprintf("%s-%c", c.berth, 'A'+crane))
 			}
 		}
 	}
 }
 
 // lift is one move: first all that comes off the vessel, then all that goes on. The crane tells its sensors' gateway.
-func (w *world) lift(c *call, crane string, done int64) {
+func (w *world) lift(c *call, crane string) {
 	at := w.moment()
 	kind, box := "shift", w.draw() // out of the way of another
 	switch ready := w.loadable(c.port); {
 	case w.chance(0.03):
-	case done < c.movesPlanned/2:
+	case w.lifted[c.id] < c.movesPlanned/2:
 		kind = "discharge"
 		w.land(box, c.port, at)
 	case ready != nil:
@@ -164,6 +158,7 @@ func (w *world) lift(c *call, crane string, done int64) {
 	}
 	m := &move{w.moves.next(), c.id, box, kind, crane, int64(2200 + w.rng.IntN(28300)), stamp(at)}
 	w.moves.add(m)
+	w.lifted[c.id]++
 	w.read(reading{Kind: "lift", Port: c.port, ID: crane, at: at, Value: float64(m.weightKg), Lift: m.id})
 }
 
@@ -183,6 +178,7 @@ func (w *world) correct() {
 	}
 	if c := w.calls.find(func(c *call) bool { return c.id == m.callID }); c != nil && c.status == berthed {
 		w.moves.remove(func(one *move) bool { return one == m })
+		w.lifted[c.id]--
 	}
 }
 

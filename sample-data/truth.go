@@ -27,7 +27,9 @@ type Truth struct {
 }
 
 // NewTruth is the book of a port that Prepare has just made.
-func NewTruth(seed uint64) (*Truth, error) {
+func NewTruth(seed uint64) (*Truth, error) { return truthAfter(seed, warmUpSteps) }
+
+func truthAfter(seed uint64, steps int) (*Truth, error) {
 	w, err := found(seed)
 	if err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func NewTruth(seed uint64) (*Truth, error) {
 		reefers: windows[reeferWindow]{size: 10 * time.Minute}, traffic: windows[trafficWindow]{size: 15 * time.Minute},
 		expected: map[string]*expectedDay{},
 	}
-	for range warmUpSteps {
+	for range steps {
 		h := w.advance()
 		t.seeFiles(h)
 	}

@@ -24,6 +24,15 @@ func newTruth(t *testing.T) *sampledata.Truth {
 	return truth
 }
 
+func youngTruth(t *testing.T) *sampledata.Truth {
+	t.Helper()
+	truth, err := sampledata.YoungTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return truth
+}
+
 // figures are the answers by question.
 func figures(truth *sampledata.Truth) map[string]string {
 	out := map[string]string{}
@@ -35,8 +44,8 @@ func figures(truth *sampledata.Truth) map[string]string {
 
 // TestEachFaultChangesAFigure: what a switch does can be seen, and what a run without it gives is the same each time.
 func TestEachFaultChangesAFigure(t *testing.T) {
-	const steps = 400
-	healthy := newTruth(t)
+	const steps = 600
+	healthy := youngTruth(t)
 	healthy.Pass(steps, nil)
 	want := figures(healthy)
 	for fault, shows := range map[sampledata.Fault][]string{
@@ -47,7 +56,7 @@ func TestEachFaultChangesAFigure(t *testing.T) {
 		sampledata.WindStop:     {"gold.wind", "gold.crane_moves_per_minute", "silver.moves"},
 	} {
 		t.Run(string(fault), func(t *testing.T) {
-			truth := newTruth(t)
+			truth := youngTruth(t)
 			truth.Pass(steps, sampledata.Faults{fault})
 			got := figures(truth)
 			for _, name := range shows {
@@ -57,7 +66,7 @@ func TestEachFaultChangesAFigure(t *testing.T) {
 			}
 		})
 	}
-	again := newTruth(t)
+	again := youngTruth(t)
 	again.Pass(steps, nil)
 	for name, text := range figures(again) {
 		if text != want[name] {
@@ -87,7 +96,7 @@ func TestTheBookIsWhatTheSystemsHave(t *testing.T) {
 		post, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
-		if requests++; requests%7 == 3 { // it is posted again
+		if requests++; requests%50 == 3 { // it is posted again
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}

@@ -33,6 +33,8 @@ type world struct {
 	visits     *table[*visit]
 	holds      *table[*hold]
 
+	lifted map[int64]int64 // moves of each call
+
 	held []heldReading // by a gateway without network
 
 	// Of the step that is being taken.
@@ -56,7 +58,7 @@ func newWorld(seed uint64) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{seed: seed, services: services}
+	w := &world{seed: seed, services: services, lifted: map[int64]int64{}}
 	noted := &w.out.changes
 	w.ports = &table[*port]{name: "ports", columns: portColumns, noted: noted}
 	w.vessels = &table[*vessel]{name: "vessels", columns: vesselColumns, noted: noted}

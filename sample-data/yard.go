@@ -11,6 +11,7 @@ const (
 	yardAtFirst = 300  // containers of each terminal on the first morning
 	keepLeft    = 1500 // containers kept after they left
 	keepHolds   = 300  // holds kept after they were lifted
+	forgetEvery = 40   // steps
 )
 
 // The ways of a container through the port.
@@ -161,6 +162,9 @@ func (w *world) knowSeals() {
 
 // forget removes the oldest of what is over, so that the database stays small for as long as the sample runs.
 func (w *world) forget() {
+	if w.step%forgetEvery != 0 {
+		return
+	}
 	over := w.calls.count(func(c *call) bool { return c.status == departed }) - keepDeparted
 	for ; over > 0; over-- {
 		var oldest *call
@@ -171,6 +175,7 @@ func (w *world) forget() {
 		}
 		w.moves.remove(func(m *move) bool { return m.callID == oldest.id })
 		w.calls.remove(func(c *call) bool { return c == oldest })
+		delete(w.lifted, oldest.id)
 	}
 	forgetFirst(w.visits, keepVisits, func(v *visit) bool { return v.outAt != "" })
 	forgetFirst(w.holds, keepHolds, func(h *hold) bool { return h.releasedAt != "" })
