@@ -4,15 +4,22 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"tarn/ui/uitest"
 )
 
+// bareAt is a column that has to be in quotes: AT is a word of SQL.
+var bareAt = regexp.MustCompile(`(^|[ ,])at([ ,]|$)`)
+
 // answerOfPipelines answers what the pages of pipelines and sources ask of /api/sql; false for anything else.
 func answerOfPipelines(w http.ResponseWriter, text string) bool {
 	hostile := strings.Contains(text, "onerror")
 	switch {
+	case strings.Contains(text, "FROM system.") && bareAt.MatchString(text):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"syntax","message":"syntax error at or near \"DESC\"","hint":"if at is the name of a column, write it in double quotes: \"at\"","line":1,"column":1}}`)
 	case strings.HasPrefix(text, "EXPLAIN") && strings.Contains(text, "wrong"):
 		w.WriteHeader(http.StatusBadRequest)
 		line, column := 1+strings.Count(text[:strings.Index(text, "wrong")], "\n"), strings.Index(text, "wrong")-strings.LastIndex(text[:strings.Index(text, "wrong")], "\n")

@@ -42,6 +42,7 @@ func TestThePagesOfPipelines(t *testing.T) {
 	b.follow(`.pipelines-list .name`)
 	b.arrives(`location.pathname === "/pipelines/gold.moves_per_minute" && document.querySelectorAll(".steps .step").length === 4 && document.querySelectorAll(".steps .edge").length === 3`)
 	b.until(`document.querySelectorAll(".ticks rect").length === 40`)
+	b.until(`document.querySelector("#late .aside a")`)
 	if got := eval[string](b, `document.querySelector("#late .aside a").getAttribute("href")`); got != "/topics?topic=port.main.moves&partition=1&from=119" {
 		t.Errorf("a late row leads to %s", got)
 	}

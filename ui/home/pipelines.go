@@ -50,7 +50,7 @@ func (s *Sampler) pipeline(g *graph, p pipeline.Status) {
 		Key: key("pipeline", p.ID+p.Name), Name: p.Name, Into: p.Into.String(), Node: n.Key, Reads: Reads(p), Error: p.Error, Hint: p.Hint,
 		Rows: p.Rows, Emitted: p.Emitted, Late: p.Late, Dead: p.Dead, Ahead: p.Ahead,
 		StateRows: p.StateRows, Statement: p.Statement,
-		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY at DESC\nLIMIT %d", Literal(p.Name), newestRows),
+		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT %d", Literal(p.Name), newestRows),
 		DeadQuery: deadQuery(p),
 	}
 	line.Level, line.Word = PipelineLevel(p)
@@ -131,7 +131,7 @@ func deadQuery(p pipeline.Status) string {
 			topics = append(topics, name)
 		}
 	}
-	return fmt.Sprintf("SELECT *\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY at DESC\nLIMIT %d", cmp.Or(strings.Join(topics, ", "), "''"), newestRows)
+	return fmt.Sprintf("SELECT *\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT %d", cmp.Or(strings.Join(topics, ", "), "''"), newestRows)
 }
 
 // PipelineLevel is how well a pipeline is, and the word for it.

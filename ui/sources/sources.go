@@ -154,11 +154,11 @@ func (s State) Find(text string) []Source {
 	text = strings.ToLower(text)
 	out := []Source{}
 	for _, one := range s.Sources {
-		names := one.Name + "\x00" + one.Kind
+		names := []string{one.Name, one.Kind}
 		for _, t := range one.Topics {
-			names += "\x00" + t.Name
+			names = append(names, t.Name)
 		}
-		if strings.Contains(strings.ToLower(names), text) {
+		if strings.Contains(strings.ToLower(strings.Join(names, "\x00")), text) {
 			out = append(out, one)
 		}
 	}

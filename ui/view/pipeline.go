@@ -120,11 +120,11 @@ func (p PipelinePage) quotedName() string { return pipelines.Quoted(p.Name) }
 func (p PipelinePage) explainSQL() string { return "EXPLAIN PIPELINE " + p.quotedName() }
 
 func (p PipelinePage) ticksSQL() string {
-	return fmt.Sprintf("SELECT at, epoch, ticks, rows, emitted, late, dead, tick_ms, watermark, lag\nFROM system.ticks\nWHERE pipeline = %s\nORDER BY at DESC\nLIMIT 60", home.Literal(p.Name))
+	return fmt.Sprintf("SELECT \"at\", epoch, ticks, rows, emitted, late, dead, tick_ms, watermark, lag\nFROM system.ticks\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 60", home.Literal(p.Name))
 }
 
 func (p PipelinePage) lateSQL() string {
-	return fmt.Sprintf("SELECT topic, partition, \"offset\", at, window_start, window_end, watermark, value\nFROM system.late\nWHERE pipeline = %s\nORDER BY at DESC\nLIMIT 50", home.Literal(p.Name))
+	return fmt.Sprintf("SELECT topic, partition, \"offset\", \"at\", window_start, window_end, watermark, value\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 50", home.Literal(p.Name))
 }
 
 func (p PipelinePage) deadSQL() string { return deadOf(p.Topics) }
@@ -138,7 +138,7 @@ func deadOf(topics []string) string {
 	if len(names) == 0 {
 		names = []string{"''"}
 	}
-	return fmt.Sprintf("SELECT topic, partition, \"offset\", at, error, key, value\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY at DESC\nLIMIT 50", strings.Join(names, ", "))
+	return fmt.Sprintf("SELECT topic, partition, \"offset\", \"at\", error, key, value\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT 50", strings.Join(names, ", "))
 }
 
 // firstText is what the editor begins with.

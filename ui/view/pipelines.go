@@ -7,7 +7,7 @@ const pipelineColumns = 10
 
 const (
 	pipelinesQuery = "SELECT * FROM system.pipelines"
-	ticksQuery     = "SELECT *\nFROM system.ticks\nORDER BY at DESC\nLIMIT 20"
+	ticksQuery     = "SELECT *\nFROM system.ticks\nORDER BY \"at\" DESC\nLIMIT 20"
 )
 
 // layerOf is the layer of a table's name.
