@@ -25,6 +25,7 @@ import (
 	"tarn/embedded/record"
 	"tarn/embedded/record/schemas"
 	"tarn/lake"
+	"tarn/lake/table"
 	"tarn/sql/engine"
 	"tarn/sql/system"
 	"tarn/stream/command"
@@ -48,6 +49,24 @@ type site struct {
 	part *command.Pipelines
 	gate *engine.Gate
 	stop func()
+
+	renames func() error // asked before a table of a pipeline gets another name; nil lets all pass
+}
+
+// renaming are tables whose names change only where a test lets them.
+type renaming struct {
+	table.Tables
+	s *site
+}
+
+// Rename is as in table.Tables.
+func (r renaming) Rename(ctx context.Context, from, to table.Ident) error {
+	if r.s.renames != nil {
+		if err := r.s.renames(); err != nil {
+			return err
+		}
+	}
+	return r.Tables.Rename(ctx, from, to)
 }
 
 func newSite(t *testing.T) *site {
@@ -81,7 +100,7 @@ func (s *site) start() {
 	state, store := filepath.Join(s.dir, "state"), schemas.New(s.meta)
 	s.must(os.MkdirAll(state, 0o700))
 	s.part = command.New(command.Options{
-		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: s.lake.Tables(), Guard: guard.Open{}, Dir: state,
+		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: renaming{s.lake.Tables(), s}, Guard: guard.Open{}, Dir: state,
 		CommitInterval: 50 * time.Millisecond, MemoryBytes: 1 << 30, Pulse: 20 * time.Millisecond, Clock: clock, Log: log,
 	})
 	lands := landing.New(landing.Options{

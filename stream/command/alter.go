@@ -232,10 +232,12 @@ func (p *Pipelines) replace(ctx context.Context, d pipeline.Definition) error {
 	p.stop(d.ID)
 	p.stop(old.ID)
 	if err := p.exchange(ctx, old, d); err != nil {
-		p.mu.Lock()
-		p.start(old)
-		p.start(d)
-		p.mu.Unlock()
+		if !p.exchanged(ctx, old, d) { // else startAgain ends what was begun, for neither would find its table
+			p.mu.Lock()
+			p.start(old)
+			p.start(d)
+			p.mu.Unlock()
+		}
 		return err
 	}
 	d.Name, d.Into, d.Replaces, d.Paused = old.Name, old.Into, "", old.Paused
@@ -254,6 +256,16 @@ func (p *Pipelines) replace(ctx context.Context, d pipeline.Definition) error {
 	p.unhold(old)
 	p.o.Log.Info("pipeline was made anew", "pipeline", d.Name)
 	return state.Remove(p.statePath(old))
+}
+
+// exchanged tells whether the new table has the old one's name, or may have it.
+func (p *Pipelines) exchanged(ctx context.Context, old, d pipeline.Definition) bool {
+	t, err := p.o.Tables.Open(ctx, old.Into)
+	if err != nil {
+		return !errors.Is(err, table.ErrNotFound)
+	}
+	owner, _ := t.Property(table.PropOwner)
+	return owner == d.ID
 }
 
 // exchange gives the new table the old one's name, and the old one <name>__old.
