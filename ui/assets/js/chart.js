@@ -10,14 +10,22 @@ const rowsMax = 200_000; // that are looked at
 const pointsMax = 4_000; // of scattered points; more are thinned out
 const barsMax = 60;
 const seriesMax = 8;
+const sampled = 500; // rows that tell whether a column has few values
 const labelChars = 14;
-const size = { width: 960, height: 400, left: 64, right: 16, top: 14, bottom: 46 };
+const size = { width: 960, height: 400, left: 64, right: 32, top: 14, bottom: 46 };
 
 const kinds = ["line", "bar", "scatter"];
 const measures = (rows) => rows.columns.filter((c) => isNumber(c.type)).map((c) => c.name);
 
 /** Whether there is something to draw. */
 export const chartable = (rows) => measures(rows).length > 0;
+
+const few = (rows, column) => {
+  const at = rows.columns.indexOf(column);
+  const seen = new Set();
+  for (let i = 0; i < Math.min(rows.count, sampled) && seen.size <= seriesMax; i++) seen.add(textOf(rows.row(i)[at]));
+  return seen.size <= seriesMax;
+};
 
 /** What is drawn at first: over time a line, over names bars, over numbers points. */
 function first(rows) {
@@ -27,7 +35,7 @@ function first(rows) {
   const numbers = measures(rows);
   const x = time ?? name ?? columns[0];
   const y = numbers.find((n) => n !== x.name) ?? numbers[0];
-  return { kind: time ? "line" : name ? "bar" : numbers.length > 1 ? "scatter" : "bar", x: x.name, y, by: time && name ? name.name : "" };
+  return { kind: time ? "line" : name ? "bar" : numbers.length > 1 ? "scatter" : "bar", x: x.name, y, by: time && name && few(rows, name) ? name.name : "" };
 }
 
 /** What is drawn, of what was asked for and of what there is. */
@@ -141,7 +149,7 @@ function frame(picture, { lowX, highX, lowY, highY, time, bars }) {
     picture.append(svg("path", { d: `M${size.left} ${y}H${right}`, class: v === 0 ? "axis" : "rule" }), svg("text", { x: size.left - 8, y: Number(y) + 4, class: "up" }, short(v)));
   }
   if (!bars) {
-    for (const v of ticksOf(lowX, highX, 8, time)) {
+    for (const v of ticksOf(lowX, highX, Math.max(2, Math.floor(size.width / 120)), time)) {
       const x = atX(v).toFixed(1);
       picture.append(svg("path", { d: `M${x} ${bottom}v5`, class: "axis" }), svg("text", { x, y: bottom + 18, class: "across" }, time ? shortTime(v, highX - lowX) : short(v)));
     }
@@ -233,6 +241,9 @@ function drawBars(picture, list, left, time) {
 /** The chart of an answer. */
 export function chartOf(answer) {
   const chart = chosen(answer);
+  // Drawn as wide as it is shown, so that its words have their size.
+  size.width = Math.max(320, (document.getElementById("answer")?.clientWidth ?? 0) - 24);
+  size.height = size.width < 600 ? 280 : 400;
   const { all, numeric, time, left } = points(answer.rows, chart);
   const box = el("figure", "chart");
   if (all.length === 0) {

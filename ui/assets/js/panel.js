@@ -32,6 +32,7 @@ async function profile(answer, column, signal) {
   if (filled === 0 || !comparable(type)) return out;
   if (!number && !time || distinct <= topMax) {
     out.top = (await askAll(`SELECT c::VARCHAR, count(*) AS n FROM ${from} WHERE c IS NOT NULL GROUP BY c ORDER BY n DESC, c LIMIT ${topMax}`, signal)).rows;
+    if (out.top[0][1] === 1 && filled > topMax) out.top = null; // each is there once: none comes before the others
     return out;
   }
   const value = number ? "c::DOUBLE" : "epoch(c::TIMESTAMP)";
