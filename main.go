@@ -216,7 +216,7 @@ func (h *house) uiPart(sample bool) life.Part {
 		page := ui.New(ui.Options{
 			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
 			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
-			Catalog: h.lake.Catalog(), Ports: h.Ports, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
+			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
 		})
 		h.Front.Mount("/", page.Handler())
 		return page

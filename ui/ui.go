@@ -17,12 +17,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tarn/embedded"
 	"tarn/embedded/bus"
 	"tarn/embedded/life"
+	"tarn/embedded/telemetry"
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
 	"tarn/stream/pipeline"
 	"tarn/ui/assets"
+	"tarn/ui/health"
 	"tarn/ui/home"
 	"tarn/ui/live"
 	"tarn/ui/pipelines"
@@ -58,6 +61,8 @@ type Options struct {
 	Pipelines func() []pipeline.Status
 	Catalog   catalog.Catalog
 	Ports     func() map[string]string
+	Usage     func(context.Context) embedded.Usage // may take its time
+	Lines     func(above uint64, level slog.Level) []telemetry.Line
 	Version   string
 	Sample    bool
 	Clock     life.Clock
@@ -74,7 +79,8 @@ type UI struct {
 	lake    atomic.Pointer[home.Lake]
 	care    atomic.Pointer[home.Care]
 	readers chan struct{} // of records, at once
-	asked   atomic.Int64  // when the page of tables was asked for last, in Unix nanoseconds
+	usage   usage
+	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
 }
 
 // seen is what the last look made for the pages.
@@ -84,11 +90,12 @@ type seen struct {
 	topics    topics.State
 	pipelines pipelines.State
 	sources   sources.State
+	health    health.State
 	shape     string // of all pages
 }
 
-func newSeen(h home.State, t tables.State, p topics.State, l pipelines.State, c sources.State) *seen {
-	return &seen{h, t, p, l, c, h.Shape() + "." + t.Shape() + "." + p.Shape() + "." + l.Shape() + "." + c.Shape()}
+func newSeen(h home.State, t tables.State, p topics.State, l pipelines.State, c sources.State, s health.State) *seen {
+	return &seen{h, t, p, l, c, s, h.Shape() + "." + t.Shape() + "." + p.Shape() + "." + l.Shape() + "." + c.Shape()}
 }
 
 // New returns a UI that has seen nothing yet.
@@ -101,7 +108,7 @@ func New(o Options) *UI {
 	for _, l := range words.Languages {
 		u.hubs[l.Language] = live.NewHub(files.Hash())
 	}
-	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{}), sources.Look(sources.Input{Kinds: o.Kinds})))
+	u.seen.Store(newSeen(home.Starting(o.Version, o.Sample), tables.Look(tables.Input{}), topics.Look(topics.Input{}), pipelines.Look(pipelines.Input{}), sources.Look(sources.Input{Kinds: o.Kinds}), health.Look(home.State{}, nil)))
 	u.lake.Store(&home.Lake{})
 	u.care.Store(&home.Care{})
 	return u
@@ -149,7 +156,8 @@ func (u *UI) sample() {
 		tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}),
 		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}),
 		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}),
-		sources.Look(sources.Input{Home: atHome, Sources: in.Sources, Landings: in.Landings, Kinds: u.o.Kinds}))
+		sources.Look(sources.Input{Home: atHome, Sources: in.Sources, Landings: in.Landings, Kinds: u.o.Kinds}),
+		health.Look(atHome, in.Parts))
 	u.seen.Store(now)
 	for l, hub := range u.hubs {
 		if hub.Clients() > 0 {
@@ -165,6 +173,7 @@ func (u *UI) publish(now *seen, l words.Language) {
 	maps.Copy(values, now.topics.Values(l))
 	maps.Copy(values, now.pipelines.Values(l))
 	maps.Copy(values, now.sources.Values(l))
+	maps.Copy(values, now.health.Values(l))
 	u.hubs[l].Publish(now.shape, values)
 }
 
@@ -321,6 +330,9 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /sql", u.sqlPage)
 	mux.HandleFunc("GET /api/sql", u.sqlTwin)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)
+	mux.HandleFunc("GET /status", u.healthPage)
+	mux.HandleFunc("GET /status/log", u.logPart)
+	mux.HandleFunc("GET /api/status", u.healthTwin)
 	mux.HandleFunc("GET /api/live", u.stream)
 	mux.Handle("GET /assets/", u.files)
 	return secure(mux)

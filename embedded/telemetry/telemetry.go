@@ -1,5 +1,5 @@
 // Package telemetry is how Tarn tells what it does: one logger that writes for a
-// person on stderr and for later in DATA/logs, and one registry of metrics. It decides
+// person on stderr, for later in DATA/logs and the last of it in memory, and one registry of metrics. It decides
 // nothing.
 package telemetry
 
@@ -24,13 +24,14 @@ type Telemetry struct {
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
 	file    *logFile
+	lines   *lines
 }
 
 // New logs to w as text from level on. Call ToFile when there is a data folder.
 func New(w io.Writer, level slog.Level) *Telemetry {
-	t := &Telemetry{Metrics: prometheus.NewRegistry(), file: &logFile{}}
+	t := &Telemetry{Metrics: prometheus.NewRegistry(), file: &logFile{}, lines: &lines{}}
 	o := &slog.HandlerOptions{Level: level}
-	t.Log = slog.New(slog.NewMultiHandler(slog.NewTextHandler(w, o), slog.NewJSONHandler(t.file, o)))
+	t.Log = slog.New(slog.NewMultiHandler(slog.NewTextHandler(w, o), slog.NewJSONHandler(t.file, o), &lineHandler{lines: t.lines, level: level}))
 	t.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return t
 }

@@ -17,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"tarn/embedded"
 	"tarn/embedded/door"
 	"tarn/embedded/life"
+	"tarn/embedded/telemetry"
 	"tarn/ui"
 	"tarn/ui/uitest"
 )
@@ -29,6 +31,7 @@ type site struct {
 	addr string
 	url  string
 	stop func()
+	tel  *telemetry.Telemetry // whose log the page shows
 
 	mu     sync.Mutex
 	asked  []string // statements of /api/sql
@@ -43,11 +46,11 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16)}
+	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16), tel: telemetry.New(io.Discard, slog.LevelInfo)}
 	log := slog.New(slog.DiscardHandler)
 	u := ui.New(ui.Options{
 		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
-		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log,
+		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log, Usage: used, Lines: s.tel.Lines,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", s.counted(u.Handler()))
@@ -60,6 +63,15 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	s.stop = sync.OnceFunc(func() { cancel(); all.Wait() })
 	t.Cleanup(s.stop)
 	return s
+}
+
+// used is what a Tarn takes of a machine.
+func used(context.Context) embedded.Usage {
+	return embedded.Usage{
+		DiskFree: 1_800_000_000, DiskReserve: 1_000_000_000, Data: "/srv/port/a-rather-long-name-of-a-folder/tarn-data", Memory: 4 << 30, Process: 1 << 30, GoInUse: 310_000_000,
+		Folders: []embedded.Folder{{Name: "lake", Bytes: 9_120_000_000, Files: 4210}, {Name: "bus", Bytes: 812_000_000, Files: 64}, {Name: "meta.db", Bytes: 412_000, Files: 1}},
+		Shares:  []embedded.Share{{Name: "go", Bytes: 1_400_000_000}, {Name: "query", Bytes: 1_300_000_000}, {Name: "lake", Bytes: 1_000_000_000}, {Name: "pipelines", Bytes: 170_000_000}},
+	}
 }
 
 // counted counts the streams that are open.

@@ -67,7 +67,10 @@ var (
 	sourcesWindow = window{
 		words.Say("Sources"), "/sources", "/api/sources", words.Say("Sources · Tarn"), words.Say("The sources and what ails them"), "js/list.js", []string{"css/lake.css", "css/pipelines.css", "css/sources.css"},
 	}
-	windows = []window{homeWindow, sourcesWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow}
+	healthWindow = window{
+		words.Say("Health"), "/status", "/api/status", words.Say("Health · Tarn"), words.Say("Tarn's own state: parts, doors, disk, memory, log"), "js/health.js", []string{"css/health.css"},
+	}
+	windows = []window{homeWindow, sourcesWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow, healthWindow}
 )
 
 // Page is what the templates of Home show.

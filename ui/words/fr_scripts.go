@@ -8,7 +8,7 @@ var frenchScripts = map[string]string{
 	"Tarn does not answer. The figures are of %s UTC. Trying again…": "Tarn ne répond pas. Les chiffres sont de %s UTC. Nouvel essai…",
 	"Copied":      "Copié",
 	"Not allowed": "Interdit",
-	"Pause":       "Pause",
+	"Pause":       "Suspendre",
 	"Live tail":   "Suivre en direct",
 	"%s record":   "%s enregistrement",
 	"%s records":  "%s enregistrements",
