@@ -38,8 +38,6 @@ function node(s) {
 
 function lines(box, svg, steps) {
   const at = box.getBoundingClientRect();
-  svg.setAttribute("width", box.scrollWidth);
-  svg.setAttribute("height", box.scrollHeight);
   const place = (name) => {
     const e = [...box.querySelectorAll(".step")].find((n) => n.dataset.step === name);
     if (!e) return null;
