@@ -41,14 +41,14 @@ func TestALateRowWithoutAWatermark(t *testing.T) {
 	schema := arrow.NewSchema(fields, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	for i, f := range b.Fields() {
-		switch name := fields[i].Name; {
-		case name == "ts":
+		switch fields[i].Name {
+		case "ts":
 			f.(*array.TimestampBuilder).Append(arrow.Timestamp(7 * second))
-		case name == operator.Scanned, name == operator.Partition:
+		case operator.Scanned, operator.Partition:
 			f.(*array.Int32Builder).Append(0)
-		case name == operator.Flushed:
+		case operator.Flushed:
 			f.(*array.Int64Builder).Append(60 * second)
-		case name == operator.Mark:
+		case operator.Mark:
 			f.(*array.Int64Builder).Append(-1) // beneath the null
 			f.(*array.Int64Builder).SetNull(0)
 		default:
