@@ -4,6 +4,7 @@
 package pipelines_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,8 @@ type site struct {
 	gate *engine.Gate
 	stop func()
 
-	renames func() error // asked before a table of a pipeline gets another name; nil lets all pass
+	renames func() error  // asked before a table of a pipeline gets another name; nil lets all pass
+	commits time.Duration // between two commits of a pipeline; 0 = 50 ms
 }
 
 // renaming are tables whose names change only where a test lets them.
@@ -101,7 +103,7 @@ func (s *site) start() {
 	s.must(os.MkdirAll(state, 0o700))
 	s.part = command.New(command.Options{
 		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: renaming{s.lake.Tables(), s}, Guard: guard.Open{}, Dir: state,
-		CommitInterval: 50 * time.Millisecond, MemoryBytes: 1 << 30, Pulse: 20 * time.Millisecond, Clock: clock, Log: log,
+		CommitInterval: cmp.Or(s.commits, 50*time.Millisecond), MemoryBytes: 1 << 30, Pulse: 20 * time.Millisecond, Clock: clock, Log: log,
 	})
 	lands := landing.New(landing.Options{
 		Bus: s.bus, Schemas: store, Tables: s.lake.Tables(), CommitInterval: 50 * time.Millisecond, MemoryBytes: 64 << 20, Clock: clock, Log: log,

@@ -135,3 +135,11 @@ func (f *feed) Record() arrow.RecordBatch      { return f.current }
 func (f *feed) Err() error                     { return nil }
 func (f *feed) Retain()                        {}
 func (f *feed) Release()                       {}
+
+// Bytes is how much memory a batch has, about.
+func Bytes(b arrow.RecordBatch) (bytes int64) {
+	for _, c := range b.Columns() {
+		bytes += int64(c.Data().SizeInBytes()) //nolint:gosec // it is in memory
+	}
+	return bytes
+}

@@ -323,7 +323,7 @@ func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
 		if err := s.tick(work); err != nil {
 			return err
 		}
-		if s.published.IsZero() || time.Since(s.published) >= s.o.CommitInterval || s.unpublished >= commitRowsMax {
+		if s.published.IsZero() || time.Since(s.published) >= s.o.CommitInterval || s.unpublished >= commitRowsMax || s.state.Full() {
 			if err := s.publish(work); err != nil {
 				return err
 			}

@@ -13,10 +13,14 @@ import (
 	"tarn/stream/operator"
 )
 
+// waitingMax bounds the bytes of a loose outbox, which DuckDB's limit knows nothing of.
+const waitingMax = 16 << 20
+
 // waiting are the rows of an epoch that the table has not.
 type waiting struct {
 	epoch   int64
 	rows    int64
+	bytes   int64
 	batches []arrow.RecordBatch
 }
 
@@ -33,6 +37,7 @@ func (s *State) emit(ctx context.Context, epoch int64) (emitted int64, err error
 	err = s.query(ctx, "SELECT "+s.columns()+" FROM ("+s.plan.Output+")", func(b arrow.RecordBatch) error {
 		b.Retain()
 		made.rows += b.NumRows()
+		made.bytes += duck.Bytes(b)
 		made.batches = append(made.batches, b)
 		return nil
 	})
@@ -40,6 +45,15 @@ func (s *State) emit(ctx context.Context, epoch int64) (emitted int64, err error
 		s.waiting = append(s.waiting, made)
 	}
 	return made.rows, err
+}
+
+// Full tells whether the outbox takes memory that it should not have: its rows are to be committed and pruned.
+func (s *State) Full() bool {
+	var bytes int64
+	for _, w := range s.waiting {
+		bytes += w.bytes
+	}
+	return bytes >= waitingMax
 }
 
 // forget takes epochs out of the loose outbox.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -29,17 +30,7 @@ func TestOutbox(t *testing.T) {
 }
 
 func outbox(t *testing.T, path string) {
-	p, err := plan.New(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = p.Close() }()
-	of := &plan.Source{Name: "s", Columns: []plan.Column{{Name: "k", Type: record.Long}, {Name: "v", Type: record.String}}}
-	made, err := p.Plan(t.Context(), plan.Request{Body: "SELECT v || '!' AS w, CAST(v AS INT) AS n, k FROM s WHERE k > 0"},
-		func(context.Context, sqltext.Table) (*plan.Source, error) { return of, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := planned(t, "SELECT v || '!' AS w, CAST(v AS INT) AS n, k FROM s WHERE k > 0")
 	s, err := state.Open(t.Context(), state.Options{Name: "p", MemoryBytes: 64 << 20, Path: path}, made)
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +88,56 @@ func outbox(t *testing.T, path string) {
 	}
 	tell(0, 5, "4!4/1", "5!5/2", "7!7/1")
 	upTo(0, 2, 4)
+}
+
+// An outbox in memory says when it has many bytes, be they few rows, until they are pruned; a tick that failed leaves none.
+func TestOutboxBytes(t *testing.T) {
+	made := planned(t, "SELECT v || '!' AS w, CAST(left(v, 1) AS INT) AS n, k FROM s")
+	s, err := state.Open(t.Context(), state.Options{Name: "p", MemoryBytes: 64 << 20}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	tick := func(value string) error {
+		values := slices.Repeat([]string{strings.Repeat(value, 100_000)}, 42)
+		_, err := s.Apply(t.Context(), state.Tick{Rows: map[string]state.Rows{"in0": texts(made.Scans[0], values)}, Progress: s.Progress.Clone()})
+		return err
+	}
+	for range 2 {
+		for n := range 4 {
+			if s.Full() {
+				t.Errorf("full after %d ticks", n)
+			}
+			if err := tick("x"); !duck.Refused(err) {
+				t.Fatalf("a text as a number: %v", err)
+			}
+			if err := tick("1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !s.Full() {
+			t.Error("not full after 4 ticks")
+		}
+		if err := s.Prune(t.Context(), s.Progress.Epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// planned is the plan of a SELECT over s, which has k and v.
+func planned(t *testing.T, body string) *plan.Plan {
+	t.Helper()
+	p, err := plan.New(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	of := &plan.Source{Name: "s", Columns: []plan.Column{{Name: "k", Type: record.Long}, {Name: "v", Type: record.String}}}
+	made, err := p.Plan(t.Context(), plan.Request{Body: body}, func(context.Context, sqltext.Table) (*plan.Source, error) { return of, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 // texts are rows whose k is their place.
