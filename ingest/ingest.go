@@ -231,15 +231,18 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	if g.isPaused(c.config.Name) {
 		return g.held(text, c)
 	}
-	e := &entry{text: text, conn: c, since: g.o.Clock.Now(), done: make(chan struct{})}
 	for _, f := range c.kind.Check(ctx, c.config) {
 		if f.Fatal {
-			e.fault = fault.New(fault.Invalid, f.Message, f.Hint)
 			g.o.Log.Error("connector does not start", "source", c.config.Name, "error", f.Message, "hint", f.Hint)
-			return e
+			return &entry{text: text, conn: c, since: g.o.Clock.Now(), fault: fault.New(fault.Invalid, f.Message, f.Hint)}
 		}
 	}
-	e.runner = g.newRunner(c)
+	return g.run(ctx, text, c)
+}
+
+// run starts a connector unchecked.
+func (g *Ingest) run(ctx context.Context, text string, c connector) *entry {
+	e := &entry{text: text, conn: c, since: g.o.Clock.Now(), runner: g.newRunner(c), done: make(chan struct{})}
 	var own context.Context
 	own, e.cancel = context.WithCancel(ctx)
 	go func() {

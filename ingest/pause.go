@@ -141,7 +141,8 @@ func (g *Ingest) halt(ctx context.Context) {
 			g.put(file, &halted)
 			g.o.Log.Info("connector paused", "source", name, "file", file)
 		default:
-			started := g.start(ctx, e.text, e.conn)
+			// Unchecked, as a connector that was never paused would go on: what is wrong now its runner says, and tries again.
+			started := g.run(ctx, e.text, e.conn)
 			if e.fault != nil { // its file has changed to what is not understood
 				started.fault = e.fault
 			}

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"tarn/embedded/fault"
@@ -37,8 +38,20 @@ func TestPause(t *testing.T) {
 		t.Fatalf("after a restart: %+v, %s", s, h.ops(topic))
 	}
 	h.write("port.json", connector("my-port", "../port.db")+"\n") // a file that changes does not start it
+	h.looks(2)
 	if err := h.say(`PAUSE CONNECTOR "my-port"`); err != nil || h.ops(topic) != "r" {
 		t.Fatalf("paused twice: %v, %s", err, h.ops(topic))
+	}
+	// Resumed while its database is away, as in a restore, it waits for it; said again, RESUME changes nothing.
+	if err := errors.Join(os.Rename(h.path("port.db"), h.path("aside.db")), os.Mkdir(h.path("port.db"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.say(`RESUME CONNECTOR "my-port"`); err != nil {
+		t.Fatal(err)
+	}
+	h.until("a folder told of", func() bool { return strings.Contains(h.status("my-port").Error, "it is a folder") })
+	if err := errors.Join(os.Remove(h.path("port.db")), os.Rename(h.path("aside.db"), h.path("port.db"))); err != nil {
+		t.Fatal(err)
 	}
 	if err := h.say(`RESUME CONNECTOR "my-port"`); err != nil {
 		t.Fatal(err)
