@@ -123,7 +123,7 @@ func TestARepeatGetsInWhenTheFirstTryDied(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			f := &faults{}
 			h := open(t, f.options)
-			p := h.partition("t", bus.TopicConfig{Source: "s"})
+			p := h.partition("tarn.t", bus.TopicConfig{})
 			f.plan(kind)
 			first := make(chan error, 1)
 			go func() { _, err := p.Append(context.Background(), placed("s/i/0001")); first <- err }()
@@ -145,7 +145,7 @@ func TestARepeatGetsInWhenTheFirstTryDied(t *testing.T) {
 			}
 			h.insist(p, placed("s/i/0002"))
 			h.restart()
-			if got := fmt.Sprint(h.read(h.partition("t", bus.TopicConfig{}), 0, 1)); got != "[0:x 1:x]" {
+			if got := fmt.Sprint(h.read(h.partition("tarn.t", bus.TopicConfig{}), 0, 1)); got != "[0:x 1:x]" {
 				t.Fatalf("got %s", got)
 			}
 		})

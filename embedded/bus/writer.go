@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -355,10 +356,11 @@ func (w *writer) take(m *message, r *request) {
 	}
 }
 
-// repeats tells whether an append to a source's topic starts at or below a place that is in
-// the log or on its way: its source was started anew while an earlier try was in flight.
+// repeats tells whether an append starts at or below a place that is in the log or on its way:
+// its source was started anew while an earlier try was in flight. Only topics that a source or
+// Tarn itself fills are judged: elsewhere anybody may send a header of that name.
 func (w *writer) repeats(passages map[string]passage) bool {
-	if w.p.topic.Config().Source == "" {
+	if w.p.topic.Config().Source == "" && !strings.HasPrefix(w.p.topic.name, ownPrefix) {
 		return false
 	}
 	for source, passage := range passages {

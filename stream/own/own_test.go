@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"tarn/embedded/record"
 	"tarn/stream/own"
@@ -40,5 +41,26 @@ func TestAppendLeavesOutWhatIsThere(t *testing.T) {
 		if got := late.Partition.Next() - before; got != c.more {
 			t.Errorf("%v: %d were appended, want %d", c.places, got, c.more)
 		}
+	}
+}
+
+// TestTwoWhoAppendTheSameAreOne: a pipeline that was resumed appends what its stop cut off, and what may be on
+// its way still; neither is refused, nor anything doubled.
+func TestTwoWhoAppendTheSameAreOne(t *testing.T) {
+	ctx := context.WithoutCancel(t.Context())
+	topics, _ := ownTopics(t)
+	letter := []own.Letter{{Record: &record.Record{Offset: 7, Value: []byte("x")}, Why: "planted"}}
+	const tries = 8
+	done := make(chan error)
+	for range tries {
+		go func() { done <- topics.Letters(ctx, "t", "r", "i", letter, time.UnixMilli(1)) }()
+	}
+	for range tries {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := topics[own.DeadLetter].Partition.Next(); got != 1 {
+		t.Errorf("the dead letter is there %d times", got)
 	}
 }
