@@ -56,10 +56,11 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 			g.drop(file)
 			g.o.Log.Info("connector stopped: its file is gone", "source", name, "file", file)
 		case n >= endLooks && !unclear:
-			if err := source.End(ctx, g.o.Meta, name); err != nil {
+			// In this order: nothing finds the pause of a connector that has ended.
+			if err := g.forgetPause(ctx, name); err != nil {
 				return err
 			}
-			if err := g.forgetPause(ctx, name); err != nil {
+			if err := source.End(ctx, g.o.Meta, name); err != nil {
 				return err
 			}
 			delete(g.absent, name)

@@ -153,10 +153,13 @@ func (g *Ingest) halt(ctx context.Context) {
 
 // forgetPause lets a connector of the same name that comes later start.
 func (g *Ingest) forgetPause(ctx context.Context, name string) error {
+	if err := g.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Paused, Key: name}); err != nil {
+		return err
+	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	delete(g.paused, name)
-	g.mu.Unlock()
-	return g.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Paused, Key: name})
+	return nil
 }
 
 // held is the entry of a connector that is paused when its file is read.

@@ -8,6 +8,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/meta"
 	"tarn/ingest/source"
 )
 
@@ -84,4 +85,27 @@ func TestAPauseEndsWithItsConnector(t *testing.T) {
 	})
 	h.write("port.json", connector("port", "../port.db"))
 	h.until("the snapshot of the next", func() bool { return h.ops("port.main.calls") == "rr" })
+}
+
+// TestAPauseEndsBeforeItsConnector: what keeps the pause from being forgotten keeps the connector from ending, so that no
+// pause is left for another of its name.
+func TestAPauseEndsBeforeItsConnector(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("streaming", func() bool { return h.status("port").State == source.Streaming })
+	if err := h.say("PAUSE CONNECTOR port"); err != nil {
+		t.Fatal(err)
+	}
+	h.database("meta.db", "CREATE TRIGGER broken BEFORE DELETE ON kv WHEN old.bucket = 'paused' BEGIN SELECT RAISE(ABORT, 'broken'); END")
+	if err := os.Remove(h.path("project/connectors/port.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.looks(40) // more than a connector is waited for
+	h.database("meta.db", "DROP TRIGGER broken")
+	h.until("its end", func() bool {
+		list, err := h.meta.List(t.Context(), meta.Paused)
+		return err == nil && len(list) == 0
+	})
 }
