@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,6 +42,10 @@ func (s *site) page(w http.ResponseWriter, r *http.Request, text string) bool {
 		answer(w, []string{"c", "n"}, []string{"VARCHAR", "BIGINT"}, [][]any{{uitest.Hostile, 600_000}, {"", 200_000}})
 	case strings.Contains(text, "exported") && accept != rowsType:
 		_, _ = fmt.Fprintf(w, "bytes of %s\x00\xff", accept)
+	case strings.Contains(text, "AS exact"):
+		answer(w, []string{"third", "long", "text", "lines"}, []string{"DOUBLE", "UBIGINT", "VARCHAR", "VARCHAR"}, [][]any{
+			{json.RawMessage("0.3333333333333333"), json.RawMessage("12345678901234567890"), digits, strings.Repeat("\n", 4_000_000)},
+		})
 	case strings.Contains(text, "million"):
 		million(w, 1_000_000, "")
 	case strings.Contains(text, "endless"):
@@ -54,6 +59,9 @@ func (s *site) page(w http.ResponseWriter, r *http.Request, text string) bool {
 	}
 	return true
 }
+
+// digits is a text that holds what a number is made of, and what ends a text.
+const digits = `1234567890123456789 \ 0.3333333333333333 "12345678901234567890"\`
 
 func cranes() (rows [][]any) {
 	for i := range 60 {
@@ -150,6 +158,28 @@ func TestSQLPageRunsStatementsAndSaysWhatFailed(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
 	b.until(`document.getElementById("status").textContent.startsWith("the first 1\u202f000\u202f000 rows") && document.getElementById("status").textContent.includes("an export has all")`)
 	b.clean("400 (Bad Request)")
+}
+
+// TestSQLPageShowsNumbersAsTheyAre, and so does the box of Home: no digit is changed, and a text of millions of lines is one.
+func TestSQLPageShowsNumbersAsTheyAre(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	want := "0.3333333333333333|12345678901234567890|" + digits
+	b.visit(s.url + "sql")
+	b.statement("SELECT 1 AS exact")
+	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
+	b.until(gridShown)
+	if got := eval[string](b, `[...document.querySelectorAll('[aria-rowindex="2"] .grid-cell')].slice(0, 3).map((e) => e.textContent).join("|")`); got != want {
+		t.Errorf("the grid shows %q", got)
+	}
+	b.visit(s.url)
+	b.typed("SELECT 1 AS exact")
+	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
+	b.until(resultShown)
+	if got := eval[string](b, `[...document.querySelectorAll(".rows tbody td")].slice(0, 3).map((e) => e.textContent).join("|")`); got != want {
+		t.Errorf("the box shows %q", got)
+	}
+	b.clean()
 }
 
 func TestSQLPageCancelsAndTellsOfTheNetwork(t *testing.T) {

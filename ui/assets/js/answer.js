@@ -6,10 +6,19 @@ const firstRows = 200;
 const moreRows = 500;
 const cellChars = 2_000;
 
-// A whole number that JavaScript would round is put into quotes before it is parsed: 64-bit
-// values and snapshot ids are shown as they are.
-const stringOrLong = /"(?:[^"\\]|\\.)*"|(-?\d{16,})(?![\d.eE])/g;
-export const parse = (text) => JSON.parse(text.replace(stringOrLong, (all, long) => (long ? `"${long}"` : all)));
+// A whole number that JavaScript would round is put into quotes before it is parsed: 64-bit values and
+// snapshot ids are shown as they are. Texts are gone through in pieces: one pattern for a whole text runs
+// out of stack where it has millions of escapes.
+const piece = /(?:\\.[^"\\]*){1,999}|"|-?\d[\d.eE+-]{15,}/g;
+const rounded = /^-?\d{16,}$/;
+export function parse(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  let inText = false;
+  return JSON.parse(text.replace(piece, (p) => {
+    if (p === '"') inText = !inText;
+    return !inText && rounded.test(p) ? `"${p}"` : p;
+  }));
+}
 
 const numeric = /^(?!interval)(u?(tiny|small|big|huge)?int|u?int|long|float|double|decimal|numeric|real)/i;
 export const isNumber = (type) => numeric.test(type) && !type.includes("[");

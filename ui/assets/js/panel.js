@@ -92,7 +92,7 @@ function topOf(top, all) {
 function pretty(value) {
   const text = textOf(value);
   if (typeof value === "object" && value !== null) return JSON.stringify(value, null, 2);
-  if (!/^\s*[[{]/.test(text)) return text;
+  if (!/^\s*[[{]/.test(text) || /[^.\d]\d{16}/.test(text)) return text; // a long number would be rounded
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
