@@ -181,7 +181,7 @@ func (p *Pipelines) topic(d sqltext.Stream, statement string) error {
 	for _, t := range p.o.Bus.Topics() {
 		all = append(all, t.Name())
 	}
-	hint := "see FROM system.topics"
+	hint := "a topic is made by a source, or by POST /ingest/" + o.Value + "; see FROM system.topics"
 	if near := sqltext.Nearest(o.Value, all); near != "" {
 		hint = "did you mean " + near + "?"
 	}

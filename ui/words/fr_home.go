@@ -94,7 +94,7 @@ var frenchHome = map[string]string{
 	"No pipeline yet. This makes one:":                                  "Pas encore de pipeline. Ceci en crée un\u00a0:",
 	"Put into SQL":                                                      "Mettre dans SQL",
 	"%s fills %s":                                                       "%s remplit %s",
-	"Show the late rows of %s":                                          "Montrer les lignes en retard de %s",
+	"Show the late rows of %s":                                          "Montrer les lignes tardives de %s",
 	"Show the dead letters that %s left":                                "Montrer les rejets de %s",
 
 	// The SQL box.

@@ -21,9 +21,9 @@ var frenchPipelines = map[string]string{
 	"Alter":                      "Modifier",
 	"Alter %s":                   "Modifier %s",
 	"Drop…":                      "Supprimer…",
-	"records not taken yet":      "enregistrements pas encore pris",
-	"Late rows":                  "Lignes en retard",
-	"too late for their windows": "trop tard pour leurs fenêtres",
+	"records not taken yet":      "pas encore lus",
+	"Late rows":                  "Lignes tardives",
+	"too late for their windows": "trop tardives",
 	"Dead letters":               "Rejets",
 	"could not be read":          "n’ont pas pu être lus",
 	"rows that are kept":         "lignes gardées",
@@ -41,7 +41,7 @@ var frenchPipelines = map[string]string{
 	"the newest 60 lines of system.ticks; a line is what one commit of it took": "les 60 dernières lignes de system.ticks\u00a0; une ligne est ce qu’une de ses validations a pris",
 	"came after their window had closed, and are in no answer":                  "arrivées après la fermeture de leur fenêtre, elles ne sont dans aucune réponse",
 	"Dead letters of its topics":                                                "Rejets de ses topics",
-	"records that could not be read, by it or by whoever else reads them":       "enregistrements que ni lui ni d’autres lecteurs n’ont pu lire",
+	"records that could not be read, by it or by whoever else reads them":       "enregistrements que lui ou un autre lecteur n’a pas pu lire",
 
 	// Dropping it.
 	"Drop": "Supprimer",
