@@ -3,6 +3,7 @@ package bus_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,26 @@ func (h *house) change(value string, f func(data []byte, at int) []byte) (path s
 	}
 	h.t.Fatalf("%s is in no file", value)
 	return ""
+}
+
+// TestAnUncleanStopIsOneLineOfTheLog and no warning: the server reads anew what its index lacks.
+func TestAnUncleanStopIsOneLineOfTheLog(t *testing.T) {
+	var said bytes.Buffer
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	h.append(p, batch("a"))
+	h.restart() // the index is written
+	h.append(h.partition("t", bus.TopicConfig{}), batch("b"))
+	h.crash()
+	h.set = func(o *bus.Options) { o.Log = slog.New(slog.NewTextHandler(&said, nil)) }
+	h.open()
+	if got := h.read(h.partition("t", bus.TopicConfig{}), 0, 1<<20); len(got) != 2 {
+		t.Errorf("read %q", got)
+	}
+	h.close()
+	if got := said.String(); strings.Contains(got, "WARN") || strings.Count(got, "the log was checked after an unclean stop\" partitions=1") != 1 {
+		t.Errorf("it says\n%s", got)
+	}
 }
 
 // TestDamageCostsItsMessageAlone: after a crash the server reads its files anew, and cuts each

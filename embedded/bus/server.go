@@ -83,13 +83,17 @@ func startServer(o Options, failed bool) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded server: %w", err)
 	}
-	ns.SetLogger(serverLog{o.Log}, false, false)
+	log := &serverLog{log: o.Log}
+	ns.SetLogger(log, false, false)
 	ns.Start()
 	gone := make(chan struct{})
 	s := &session{ns: ns, password: password, found: found, gone: gone, leave: sync.OnceFunc(func() { close(gone) }), lanes: map[int]*lane{}}
 	if err := s.ready(); err != nil {
 		s.stop()
 		return nil, err
+	}
+	if n := log.outdated.Load(); n > 0 {
+		o.Log.Info("the log was checked after an unclean stop", "partitions", n)
 	}
 	return s, nil
 }
@@ -251,23 +255,33 @@ func (c *cursor) close() {
 }
 
 // serverLog passes the server's warnings on.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) Noticef(string, ...any) {}
-func (l serverLog) Debugf(string, ...any)  {}
-func (l serverLog) Tracef(string, ...any)  {}
-func (l serverLog) Warnf(format string, v ...any) {
-	if strings.HasPrefix(format, "Plaintext passwords") || strings.HasPrefix(format, "Maximum payloads") {
-		return // ours is random and never leaves the process; joined messages need the size
-	}
-	l.log.Warn("embedded server warns", "text", fmt.Sprintf(format, v...))
+type serverLog struct {
+	log      *slog.Logger
+	outdated atomic.Int64 // partitions whose index is older than their messages
 }
 
-func (l serverLog) Errorf(format string, v ...any) {
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}
+func (l *serverLog) Warnf(format string, v ...any) {
+	switch {
+	case strings.HasPrefix(format, "Plaintext passwords"), strings.HasPrefix(format, "Maximum payloads"):
+		return // ours is random and never leaves the process; joined messages need the size
+	case strings.Contains(format, "] Stream state outdated, "):
+		l.outdated.Add(1)
+		l.log.Debug("embedded server warns", "text", fmt.Sprintf(format, v...))
+	case strings.Contains(format, "] Recovering stream state from index errored: ") && strings.HasSuffix(fmt.Sprint(v...), "prior state file"):
+		l.log.Debug("embedded server warns", "text", fmt.Sprintf(format, v...)) // follows the other
+	default:
+		l.log.Warn("embedded server warns", "text", fmt.Sprintf(format, v...))
+	}
+}
+
+func (l *serverLog) Errorf(format string, v ...any) {
 	l.log.Error("embedded server error", "text", fmt.Sprintf(format, v...))
 }
 
-func (l serverLog) Fatalf(format string, v ...any) {
+func (l *serverLog) Fatalf(format string, v ...any) {
 	l.log.Error("embedded server failed", "text", fmt.Sprintf(format, v...))
 }
 
