@@ -200,6 +200,8 @@ func named(name, dir string, err error) error {
 			"free some disk space, so that more than disk.reserve is free; it goes on by itself")
 	case full != nil:
 		return fault.Wrap(err, fault.NoSpace, "the disk of "+dir+" takes no writes of pipeline "+name, fault.HintOf(full))
+	case duck.OutOfMemory(err) && errors.Is(err, errCommit):
+		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" cannot commit, for the lake needs more memory than its share", "raise memory, a setting (see `tarn config`); nothing is lost, and it is tried again")
 	case duck.OutOfMemory(err):
 		return fault.Wrap(err, fault.TooLarge, "pipeline "+name+" needs more memory than pipelines may have", "raise memory, or let windows or a filter bound what the pipeline keeps; nothing is lost, and it is tried again")
 	case duck.Refused(err):

@@ -392,6 +392,9 @@ func (s *session) publish(ctx context.Context) error {
 	return nil
 }
 
+// errCommit begins the errors of the lake, whose memory is not that of pipelines.
+var errCommit = errors.New("commit")
+
 // commit puts the epochs up to one into the table.
 func (s *session) commit(ctx context.Context, to int64) error {
 	change := table.Change{Owner: s.ID, Properties: map[string]string{s.epochProperty(): fmt.Sprint(to)}}
@@ -422,7 +425,7 @@ func (s *session) commit(ctx context.Context, to int64) error {
 	}
 	fault.PointOf("pipeline.publishing", s.Name)
 	if _, err := s.table.Commit(ctx, change); err != nil {
-		return fmt.Errorf("commit %s: %w", s.Into, err)
+		return fmt.Errorf("%w %s: %w", errCommit, s.Into, err)
 	}
 	fault.PointOf("pipeline.published", s.Name)
 	s.committed = to
