@@ -34,6 +34,7 @@ func TestCSV(t *testing.T) {
 	}) {
 		t.Fatalf("got %q", got)
 	}
+	r.await(func() bool { return r.runner.Status().Dead == 3 }, func() any { return r.runner.Status() })
 }
 
 // TestCSVThatGrows: nothing but the names, then half a row, then the rest of it.

@@ -82,12 +82,35 @@ func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
 	pause := newPauses()
 	for {
 		err := r.o.Dead(ctx, b.Topic, r.id, b.Incarnation, b.Dead)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			r.countDead(b)
+			return nil
+		}
+		if ctx.Err() != nil {
 			return err
 		}
 		r.set(Retrying, err)
 		pause.wait(ctx)
 	}
+}
+
+// countDead counts the letters of a batch, but those that were counted before its records
+// were refused, and read again.
+func (r *Runner) countDead(b *TopicBatch) {
+	last, n := r.buried[b.Topic], 0
+	for i := range b.Dead {
+		if last.Incarnation != b.Incarnation || b.Dead[i].Place > last.Place {
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	r.buried[b.Topic] = record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: b.Dead[len(b.Dead)-1].Place}
+	r.o.Metrics.dead.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(n))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Dead += int64(n)
 }
 
 // refused tells what an append's error means: nil to try again, after asking the log anew

@@ -64,7 +64,8 @@ type Runner struct {
 	o        Options
 	id       string
 	position Position
-	parts    map[string]*part // by topic
+	parts    map[string]*part      // by topic
+	buried   map[string]record.Pos // the last dead letter that was counted, by topic
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
 	resnapshot  map[string]string
@@ -91,7 +92,7 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, generations: map[string]int64{}, resnapshot: map[string]string{}, wished: map[string]bool{}, skip: map[string]Finding{},
+		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, generations: map[string]int64{}, resnapshot: map[string]string{}, wished: map[string]bool{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
 }

@@ -220,6 +220,7 @@ type Status struct {
 	Position string
 	Lag      Lag
 	Rows     int64 // changes appended since start
+	Dead     int64 // dead letters of its own since start: what it could make no record of
 	Error    string
 	Hint     string
 	Findings []Finding

@@ -48,7 +48,7 @@ type Source struct {
 	Rows      int64      `json:"rows"`
 	Waiting   *int64     `json:"waiting,omitempty"` // changes that the source has and the log has not
 	LagMillis int64      `json:"lag_ms"`
-	Dead      int64      `json:"dead"` // letters of its topics
+	Dead      int64      `json:"dead"` // letters of its own and of its topics
 	Position  string     `json:"position,omitempty"`
 	Since     time.Time  `json:"since"`
 }
@@ -126,6 +126,7 @@ func look(from source.Status, n home.Node, title string, landed map[string]pipel
 	for _, f := range from.Findings {
 		out.Findings = append(out.Findings, Finding{f.Table, f.Message, f.Hint, f.Fatal})
 	}
+	out.Dead = from.Dead
 	for _, name := range from.Topics {
 		t := Topic{Name: name}
 		if l, ok := landed[name]; ok {
