@@ -61,7 +61,7 @@ type Clocks struct {
 	n       int64
 	process string
 	next    int64               // of the topic: what is before it is known
-	doubt   bool                // an append failed, and may be in the topic all the same
+	doubt   []own.Out           // of an append that failed, and may get into the topic all the same
 	known   map[part][]Decision // in order of their offsets, at one offset as they were made
 	used    map[part]int64      // the offset up to which records were used
 	told    map[string]int64    // by source: the highest mark of the kind Told
@@ -98,16 +98,25 @@ func (c *Clocks) follow(ctx context.Context) error {
 		}
 		c.next = got.Next
 	}
-	c.doubt = false
 	return nil
 }
 
-// settle finds out whether an append that failed is in the topic all the same. c.mu is held.
+// settle makes what is in doubt durable, then known: an append that failed may be on its way still, so that
+// only its places in the topic tell that it comes no later. c.mu is held.
 func (c *Clocks) settle(ctx context.Context) error {
-	if !c.doubt {
+	if len(c.doubt) == 0 {
 		return nil
 	}
-	return c.follow(ctx)
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	if err := c.topic.Append(ctx, "clock", c.process, c.doubt); err != nil {
+		return err
+	}
+	if err := c.follow(ctx); err != nil {
+		return err
+	}
+	c.doubt = nil
+	return nil
 }
 
 type line struct {
@@ -268,6 +277,9 @@ func (c *Clocks) Close(ctx context.Context, without []Decision) error {
 func (c *Clocks) Decide(ctx context.Context, list []Decision) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
 	for _, d := range list {
 		if c.used[part{d.Source, d.Partition}] > d.Offset {
 			return ErrPassed
@@ -276,7 +288,8 @@ func (c *Clocks) Decide(ctx context.Context, list []Decision) error {
 	return c.append(ctx, list)
 }
 
-// append makes decisions durable, then known. c.mu is held.
+// append makes decisions durable, then known. Those that it could not are in doubt, also where the pipeline that
+// decides ends: nobody uses records before they are settled. c.mu is held, and nothing in doubt.
 func (c *Clocks) append(ctx context.Context, list []Decision) error {
 	var outs []own.Out
 	now := c.clock.Now()
@@ -298,15 +311,6 @@ func (c *Clocks) append(ctx context.Context, list []Decision) error {
 		c.n++
 		outs = append(outs, own.Out{Place: record.Hex16(c.n), Record: record.Record{Timestamp: now.UnixMilli(), Value: value}})
 	}
-	if len(outs) == 0 {
-		return nil
-	}
-	// Also while the pipeline that decides ends: the others go on, and must not pass what may be in the topic.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendLimit)
-	defer cancel()
-	if err := c.topic.Append(ctx, "clock", c.process, outs); err != nil {
-		c.doubt = true
-		return err
-	}
-	return c.follow(ctx)
+	c.doubt = outs
+	return c.settle(ctx)
 }

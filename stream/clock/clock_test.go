@@ -1,16 +1,19 @@
 package clock_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/disk"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
+	"tarn/embedded/record"
 	"tarn/embedded/record/schemas"
 	"tarn/stream/clock"
 	"tarn/stream/own"
@@ -141,5 +144,56 @@ func TestAClosingThatIsNotDurableIsNone(t *testing.T) {
 				t.Errorf("decisions %+v", got)
 			}
 		})
+	}
+}
+
+// TestADecisionOnItsWayIsKnownBeforeRecordsAreUsed holds that whoever reads on applies a decision which the log took so late that its
+// maker was told of a failure: so does whoever reads the partition again.
+func TestADecisionOnItsWayIsKnownBeforeRecordsAreUsed(t *testing.T) {
+	var hung atomic.Bool
+	asked, answers := make(chan struct{}), make(chan struct{})
+	on := topicOn(t, &disk.FS{Hook: func(op, _ string) error {
+		if op == "free" && hung.Load() {
+			asked <- struct{}{}
+			<-answers
+		}
+		return nil
+	}})
+	live := open(t, on, "a")
+	flush := clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: 5, Kind: clock.Flush, Mark: 800}
+	records := clock.Decision{Source: "s", Topic: "t", Partition: 1, Offset: 5, Mark: clock.None}
+	over, end := context.WithCancel(t.Context())
+	decided := make(chan error, 1)
+	hung.Store(true)
+	go func() { decided <- live.Decide(over, []clock.Decision{flush}) }()
+	<-asked
+	// The writer meets these as soon as it has sent the decision, and hangs before it hears that this is stored.
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 64 {
+		_, _ = on.Partition.Append(gone, record.Encode([]record.Record{{Value: []byte("x")}}))
+	}
+	answers <- struct{}{}
+	<-asked
+	end()
+	if err := <-decided; err == nil {
+		t.Fatal("it is decided")
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := live.Use(short, records, 9, false); err == nil {
+		t.Error("records are used while a decision about them is on its way")
+	}
+	hung.Store(false)
+	answers <- struct{}{}
+	must(t, live.Use(t.Context(), records, 9, false))
+	if got := live.At("s", 1, 5, 9); len(got) != 1 || got[0] != flush {
+		t.Errorf("who reads on applies %+v", got)
+	}
+	if got := open(t, on, "b").At("s", 1, 5, 9); len(got) != 1 || got[0] != flush {
+		t.Errorf("who reads again applies %+v", got)
+	}
+	if n := on.Partition.Next(); n != 1 {
+		t.Errorf("the decision is there %d times", n)
 	}
 }
