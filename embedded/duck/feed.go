@@ -17,8 +17,9 @@ const feedCatalog = "tarn_arrow"
 // What Fill puts into a table that is there. Above, and after so many, the table is made anew: taking
 // rows out of it costs by the row, and leaves room behind.
 const (
-	feedRowsMax = 2_000
-	feedHeldMax = 20_000
+	feedRowsMax  = 2_000
+	feedHeldMax  = 20_000
+	feedBytesMax = 4 << 20
 )
 
 // feed is an Arrow stream behind one view that is read once for each Fill.
@@ -28,6 +29,7 @@ type feed struct {
 	batches []arrow.RecordBatch // to be read
 	current arrow.RecordBatch
 	held    int64 // rows that the table has had since it was made; 0 before
+	bytes   int64 // of them
 	release func()
 }
 
@@ -38,16 +40,17 @@ func (c *Conn) Fill(ctx context.Context, table string, batches []arrow.RecordBat
 	if f == nil {
 		return fmt.Errorf("load %s: it has no feed", table)
 	}
-	var rows int64
+	var rows, bytes int64
 	for _, b := range batches {
 		rows += b.NumRows()
+		bytes += Bytes(b)
 	}
 	f.batches = batches
 	defer func() { f.batches, f.current = nil, nil }() // nothing is left for the next time
 	from := " SELECT * FROM " + feedCatalog + "." + Ident(f.view)
-	if f.held == 0 || rows > feedRowsMax || f.held+rows > feedHeldMax {
+	if f.held == 0 || rows > feedRowsMax || f.held+rows > feedHeldMax || f.bytes+bytes > feedBytesMax {
 		err = c.Exec(ctx, "CREATE OR REPLACE TEMP TABLE "+Ident(table)+" AS"+from)
-		f.held = 0
+		f.held, f.bytes = 0, 0
 	} else if _, err = c.Always(ctx, "DELETE FROM "+Ident(table)); err == nil {
 		_, err = c.Always(ctx, "INSERT INTO "+Ident(table)+from)
 	}
@@ -56,6 +59,7 @@ func (c *Conn) Fill(ctx context.Context, table string, batches []arrow.RecordBat
 		return fmt.Errorf("load %s: %w", table, err)
 	}
 	f.held += max(rows, 1)
+	f.bytes += bytes
 	return nil
 }
 

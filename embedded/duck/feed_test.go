@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -107,5 +108,36 @@ func TestFillAgain(t *testing.T) {
 	var rows, views int
 	if err := conn.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM sums), (SELECT count(*) FROM duckdb_views() WHERE NOT internal)").Scan(&rows, &views); err != nil || rows != 14 || views != 0 {
 		t.Errorf("the file has %d rows and %d views: %v", rows, views, err)
+	}
+}
+
+// A table that is filled again and again with few large rows has the room of a few times, and not of all since it was made.
+func TestFillLarge(t *testing.T) {
+	ctx := t.Context()
+	in, err := duck.Open(ctx, duck.Options{Threads: 1, MemoryBytes: 32 << 20, Sandbox: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	conn, err := in.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.BinaryTypes.String}}, nil)
+	if err := conn.Feed(ctx, "t", schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []struct{ rows, bytes int }{{400, 10_000}, {1900, 2_000}, {20, 50_000}} {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for range size.rows {
+			b.Field(0).(*array.StringBuilder).Append(strings.Repeat("x", size.bytes))
+		}
+		batch := b.NewRecordBatch()
+		for n := range 60 {
+			if err := conn.Fill(ctx, "t", []arrow.RecordBatch{batch}); err != nil {
+				t.Fatalf("%d rows of %d bytes, time %d: %v", size.rows, size.bytes, n, err)
+			}
+		}
 	}
 }
