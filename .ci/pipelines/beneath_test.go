@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"tarn/embedded/record"
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
 )
@@ -144,6 +145,24 @@ func TestATableIsDroppedBeneathAPipeline(t *testing.T) {
 	s.exec("ALTER PIPELINE gold.plain REBUILD")
 	s.keys(4)
 	s.until(countPlain, "4|4")
+}
+
+// TestATableRequiresAColumnThatAPipelineHasNot: the pipeline says so, for as long as it does.
+func TestATableRequiresAColumnThatAPipelineHasNot(t *testing.T) {
+	s := pipelines(t)
+	s.keys(2)
+	s.until(countPlain, "2|2")
+	s.exec("PAUSE PIPELINE plain")
+	ident, id := table.Ident{Namespace: "gold", Name: "plain"}, s.id("gold.plain")
+	s.must(s.lake.Tables().Drop(s.ctx, ident, id))
+	_, err := s.lake.Tables().Ensure(s.ctx, table.Spec{Ident: ident, Properties: map[string]string{table.PropOwner: id}, Columns: []table.Column{
+		{Name: "k", Type: record.Long}, {Name: "v", Type: record.Long}, {Name: "must", Type: record.Long, Required: true},
+	}})
+	s.must(err)
+	s.exec("RESUME PIPELINE plain")
+	s.wait(func() (bool, string) {
+		return strings.Contains(s.pipelines(), `error "the pipeline has no column must, which the table requires"`), s.pipelines()
+	})
 }
 
 // TestAStateIsDamagedBeforeItsTableHasAnything: what only the state had is made again of the log, where that still has all of it;

@@ -406,11 +406,15 @@ func (s *session) commit(ctx context.Context, to int64) error {
 	columns := s.table.Columns()
 	err := s.state.Rows(ctx, s.committed, to, func(b arrow.RecordBatch) error {
 		shaped, err := shape(b, columns, false)
-		change.Rows = append(change.Rows, shaped)
+		if err == nil {
+			change.Rows = append(change.Rows, shaped)
+		}
 		return err
 	}, func(b arrow.RecordBatch) error {
 		shaped, err := shape(b, columns, true)
-		change.Keys = append(change.Keys, shaped)
+		if err == nil {
+			change.Keys = append(change.Keys, shaped)
+		}
 		return err
 	})
 	if err != nil {
