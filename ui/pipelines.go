@@ -45,8 +45,19 @@ func noPipeline(name string) *fault.Error {
 	return fault.Newf(fault.NotFound, "see /pipelines for those that there are; it may have been dropped", "there is no pipeline %s", name)
 }
 
+// takersMax is how many scripts are taken apart at once.
+const takersMax = 4
+
 // statements takes a script apart for its writer; it runs nothing.
 func (u *UI) statements(w http.ResponseWriter, r *http.Request) {
+	select {
+	case u.takers <- struct{}{}:
+		defer func() { <-u.takers }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		door.Refuse(w, http.StatusServiceUnavailable, fault.Newf(fault.Unavailable, "try again in a second", "%d scripts are being taken apart already", takersMax))
+		return
+	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, pipelines.ScriptBytesMax))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		door.Refuse(w, http.StatusRequestEntityTooLarge, fault.Newf(fault.TooLarge, "write it in parts", "the script has more than %d bytes", pipelines.ScriptBytesMax))

@@ -79,6 +79,7 @@ type UI struct {
 	lake    atomic.Pointer[home.Lake]
 	care    atomic.Pointer[home.Care]
 	readers chan struct{} // of records, at once
+	takers  chan struct{} // of scripts, at once
 	usage   usage
 	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
 }
@@ -104,7 +105,7 @@ func New(o Options) *UI {
 	if err != nil {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
-	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax)}
+	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax), takers: make(chan struct{}, takersMax)}
 	for _, l := range words.Languages {
 		u.hubs[l.Language] = live.NewHub(files.Hash())
 	}

@@ -178,8 +178,11 @@ func pipelineList(list []Pipeline) []Pipeline {
 	return out
 }
 
-// FirstPipeline is a statement that makes a pipeline of what there is.
-func FirstPipeline(nodes []Node) string {
+// FirstPipeline is a statement that makes a pipeline of what there is; of the sample one that tells something.
+func FirstPipeline(nodes []Node, sample bool) string {
+	if sample && slices.ContainsFunc(nodes, func(n Node) bool { return n.Name == "silver.calls" }) {
+		return "CREATE MATERIALIZED VIEW gold.calls_by_status AS\nSELECT status, count(*) AS calls\nFROM silver.calls GROUP BY status"
+	}
 	from, name := "silver.orders", "orders"
 	if i := slices.IndexFunc(nodes, func(n Node) bool { return n.Kind == Silver && !n.View && n.Pipeline == "" }); i >= 0 {
 		id := table.ParseIdent(nodes[i].Name)

@@ -125,6 +125,12 @@ func TestWithoutAPipelineThereIsTheStatementThatMakesOne(t *testing.T) {
 	if want := "CREATE MATERIALIZED VIEW gold.calls_count AS SELECT 'calls' AS what, count(*) AS n FROM silver.calls GROUP BY 1"; s.FirstPipeline != want {
 		t.Errorf("%q", s.FirstPipeline)
 	}
+	if got, want := home.FirstPipeline(s.Nodes, true), "CREATE MATERIALIZED VIEW gold.calls_by_status AS\nSELECT status, count(*) AS calls\nFROM silver.calls GROUP BY status"; got != want {
+		t.Errorf("of the sample: %q", got)
+	}
+	if got := home.FirstPipeline(nil, true); !strings.Contains(got, "silver.orders") {
+		t.Errorf("of a sample without tables: %q", got)
+	}
 	if s := newWatch(withPipelines).look(); s.FirstPipeline != "" {
 		t.Errorf("%q beside those that run", s.FirstPipeline)
 	}

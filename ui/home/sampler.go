@@ -50,7 +50,7 @@ func (s *Sampler) Sample(in Input) State {
 	st.Figures = figures(in, g, st, rowsIn)
 	st.Examples = examples(st.Nodes)
 	if len(st.Pipelines) == 0 {
-		st.FirstPipeline = FirstPipeline(st.Nodes)
+		st.FirstPipeline = FirstPipeline(st.Nodes, st.Sample)
 	}
 	s.windows.sweep()
 	return st

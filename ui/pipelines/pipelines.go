@@ -47,7 +47,7 @@ func Look(in Input) State {
 	for _, p := range in.Pipelines {
 		byName[p.Name] = p
 	}
-	s := State{At: in.Home.At, Pipelines: make([]Pipeline, 0, len(in.Home.Pipelines)), First: home.FirstPipeline(in.Home.Nodes)}
+	s := State{At: in.Home.At, Pipelines: make([]Pipeline, 0, len(in.Home.Pipelines)), First: home.FirstPipeline(in.Home.Nodes, in.Home.Sample)}
 	for _, line := range in.Home.Pipelines {
 		p := byName[line.Name]
 		one := Pipeline{

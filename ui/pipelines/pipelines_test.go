@@ -91,6 +91,12 @@ func TestAScriptIsTakenApart(t *testing.T) {
 	if f := list[5].Fault; f == nil || f.Line != 4 || f.Message == "" {
 		t.Errorf("%+v", list[5].Fault)
 	}
+	for depth, want := range map[int]bool{400: false, 501: true, 100_000: true} {
+		list, _ := s.Read("CREATE MATERIALIZED VIEW v AS SELECT " + strings.Repeat("(", depth) + "1" + strings.Repeat(")", depth) + " AS x FROM y")
+		if f := list[0].Fault; (f != nil) != want || want && (f.Code != "too_large" || f.Line != 1 || f.Column == 0) {
+			t.Errorf("%d deep: %+v", depth, f)
+		}
+	}
 	if _, fault := s.Read("SELECT 'open"); fault == nil || fault.Line != 1 {
 		t.Errorf("%+v", fault)
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	ScriptBytesMax = 256 << 10
 	statementsMax  = 100
+	depthMax       = 500 // of brackets in brackets, as of expressions in the engine: parsers recurse
 )
 
 // Statement is one statement of a script with what its writer may ask before it runs: nothing is run here.
@@ -68,6 +69,10 @@ func (s State) Read(script string) ([]Statement, *Fault) {
 func (s State) read(script string, one sqltext.Statement) Statement {
 	from := units(script[:one.Offset])
 	out := Statement{Text: one.Text, From: from, To: from + units(one.Text)}
+	if at := deep(one.Text); at >= 0 {
+		out.Fault = faultOf(sqltext.At(fault.Newf(fault.TooLarge, "split it, for example by views", "the statement is nested more than %d deep", depthMax), one.Text, at), script, one.Offset)
+		return out
+	}
 	switch head := strings.Join(sqltext.Verbs(one.Text, 2), " "); head {
 	case "CREATE SOURCE", "CREATE TABLE":
 		out.Verb = "CREATE SOURCE"
@@ -81,6 +86,27 @@ func (s State) read(script string, one sqltext.Statement) Statement {
 		out.continuous(script, one, s)
 	}
 	return out
+}
+
+// deep is where a statement is nested too deeply to be parsed; -1 where it is not.
+func deep(text string) int {
+	tokens, _ := sqltext.Lex(text) // which Split has read without a fault
+	depth := 0
+	for _, t := range tokens {
+		if t.Kind != sqltext.Symbol {
+			continue
+		}
+		switch t.Text {
+		case "(", "[", "{":
+			depth++
+		case ")", "]", "}":
+			depth--
+		}
+		if depth > depthMax {
+			return t.Offset
+		}
+	}
+	return -1
 }
 
 func (s *Statement) continuous(script string, one sqltext.Statement, known State) {

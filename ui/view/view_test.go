@@ -187,7 +187,7 @@ func TestStates(t *testing.T) {
 		"starting":  {home.Starting("1", false), []string{"Tarn is starting", "SELECT * FROM system.tables"}},
 		"empty":     {state(&uitest.Feed{}), []string{"No data is moving yet", "tarn up --sample", "io.tarn.sqlite.SqliteConnector"}},
 		"pipelines": {state(pipes), []string{"gold.by_berth", "there is no such topic", "it is waited for", "counters are since start"}},
-		"port":      {state(uitest.Port(time.Now())), []string{"No pipeline yet", "CREATE MATERIALIZED VIEW gold.calls_count", "gold.berth_productivity", "127.0.0.1:7700", "sample", "All parts ready"}},
+		"port":      {state(uitest.Port(time.Now())), []string{"No pipeline yet", "CREATE MATERIALIZED VIEW gold.calls_by_status", "gold.berth_productivity", "127.0.0.1:7700", "sample", "All parts ready"}},
 	} {
 		doc, _ := draw(t, c.state)
 		for _, part := range c.has {
