@@ -46,6 +46,8 @@ func (s *site) page(w http.ResponseWriter, r *http.Request, text string) bool {
 		answer(w, []string{"third", "long", "text", "lines"}, []string{"DOUBLE", "UBIGINT", "VARCHAR", "VARCHAR"}, [][]any{
 			{json.RawMessage("0.3333333333333333"), json.RawMessage("12345678901234567890"), digits, strings.Repeat("\n", 4_000_000)},
 		})
+	case strings.Contains(text, "malformed"):
+		_, _ = io.WriteString(w, `{"columns":[{"name":"n","type":"BIGINT"}]}`+"\n[1,}]\n"+`{"stats":{"rows":1,"ms":1,"snapshots":{}}}`+"\n")
 	case strings.Contains(text, "million"):
 		million(w, 1_000_000, "")
 	case strings.Contains(text, "endless"):
@@ -179,6 +181,33 @@ func TestSQLPageShowsNumbersAsTheyAre(t *testing.T) {
 	if got := eval[string](b, `[...document.querySelectorAll(".rows tbody td")].slice(0, 3).map((e) => e.textContent).join("|")`); got != want {
 		t.Errorf("the box shows %q", got)
 	}
+	b.clean()
+}
+
+func TestSQLPageSaysWhatItCannotShow(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "sql")
+	b.statement("SELECT malformed")
+	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
+	b.until(`document.querySelector("#answer .fault")?.textContent.includes("cannot be shown") && document.getElementById("cancel").hidden && !document.getElementById("exports").hidden`)
+	b.statement("SELECT many")
+	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
+	b.until(gridShown)
+	b.clean()
+}
+
+// TestSQLPageBegins with sentences that write statements; on a phone Run is the first thing to press.
+func TestSQLPageBegins(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "sql")
+	b.do(chromedp.EmulateViewport(390, 844))
+	if first := eval[string](b, `[...document.querySelectorAll(".query > header button")].map((e) => [e.getBoundingClientRect(), e]).sort(([a], [b]) => a.top - b.top || a.left - b.left)[0][1].id`); first != "run" {
+		t.Errorf("%s is before Run", first)
+	}
+	eval[bool](b, `([...document.querySelectorAll("#begin .chip")].find((e) => e.textContent === "what upkeep would do").click(), true)`)
+	b.until(editorText + `.includes("system.health")`)
 	b.clean()
 }
 

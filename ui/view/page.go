@@ -242,8 +242,19 @@ func firstQuery(s home.State) string {
 	return s.Examples[0].SQL
 }
 
-// sqlExamples are statements that any Tarn answers.
-var sqlExamples = []string{"SHOW TABLES", "SELECT * FROM system.tables", "SELECT * FROM system.topics"}
+// sqlExamples are statements that any Tarn answers, one without data too.
+var sqlExamples = []struct {
+	title words.Text
+	sql   string
+}{
+	{words.Say("tables and views"), "SHOW TABLES"},
+	{words.Say("newest snapshot of each table"), "SELECT layer, name, rows, snapshot_id, committed_at\nFROM system.tables\nORDER BY committed_at DESC"},
+	{words.Say("what upkeep would do"), "SELECT layer, name, action, reason\nFROM system.health\nWHERE action IS NOT NULL"},
+	{words.Say("small files and deletes of each table"), "SELECT layer, name, files, small_files, delete_files, deleted_rows, bytes\nFROM system.health\nORDER BY small_files DESC"},
+	{words.Say("size of each topic"), "SELECT name, sum(next_offset - log_start) AS records, sum(bytes) AS bytes\nFROM system.topics\nGROUP BY name\nORDER BY bytes DESC"},
+	{words.Say("state of each source"), "SELECT name, kind, state, lag_ms, rows, error, hint\nFROM system.sources"},
+	{words.Say("parts of Tarn"), "SELECT *\nFROM system.parts"},
+}
 
 // The words of the empty page.
 const (

@@ -136,11 +136,16 @@ async function run(statements = wanted()) {
   busy(true);
   const tick = setInterval(results.refresh, tickMillis);
   const began = performance.now();
-  await runAll(mine.answers, mine.abort.signal, (answer) => { if (running === mine) results.changed(answer); });
-  clearInterval(tick);
-  if (running !== mine) return;
-  running = null;
-  busy(false);
+  try {
+    await runAll(mine.answers, mine.abort.signal, (answer) => { if (running === mine) results.changed(answer); });
+    if (running !== mine) return; // another run has taken its place
+  } finally {
+    clearInterval(tick);
+    if (running === mine) {
+      running = null;
+      busy(false);
+    }
+  }
   results.refresh();
   const failed = mine.answers.find((a) => a.state === "failed");
   if (failed) showPlace(failed);

@@ -7,6 +7,7 @@ import { verbOf } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
 const titleChars = 40;
+const messageChars = 300;
 
 const titleOf = (statement) => {
   const line = statement.replace(/\s+/g, " ");
@@ -81,6 +82,16 @@ export function wireResults(told) {
   };
 
   const body = () => {
+    try {
+      draw();
+    } catch (e) {
+      grid = null;
+      const fault = { code: "internal", message: say("This answer cannot be shown: %s", String(e.message).slice(0, messageChars)), hint: say("export it: a file holds all of it") };
+      $("answer").replaceChildren(faultOf(fault, ""));
+    }
+  };
+
+  const draw = () => {
     const { rows, state, fault, view } = chosen;
     const isPlan = state === "done" && verbOf(chosen.statement) === "EXPLAIN" && rows.columns.length === 1;
     const isStatus = state === "done" && rows.count === 1 && rows.columns.length === 1 && rows.columns[0].name === "status";
