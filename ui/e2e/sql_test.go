@@ -184,6 +184,35 @@ func TestSQLPageShowsNumbersAsTheyAre(t *testing.T) {
 	b.clean()
 }
 
+func TestSQLPageAsksBeforeALinkTakesAway(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	link := s.url + "sql#" + url.Values{"q": {"SELECT 1;\n/* a /* b */ SELECT */ DROP TABLE gold.x; CREATE VIEW gold.v AS SELECT 1"}}.Encode()
+	b.visit(link)
+	b.until(`document.getElementById("note").textContent === "From a link: 3 statements. It changes things: DROP TABLE, CREATE VIEW. Read it, then run it."`)
+	b.do(chromedp.Click("#run"))
+	b.until(`document.getElementById("sure").open && document.activeElement.id === "sure-no" && document.getElementById("sure-text").textContent.endsWith("DROP TABLE gold.x")`)
+	b.accessible()
+	b.shot("sql-page-sure")
+	b.do(chromedp.Click("#sure-no"))
+	if got := s.statements(); len(got) != 0 {
+		t.Errorf("asked %q", got)
+	}
+	b.do(chromedp.Click("#run"), chromedp.Click("#sure-yes"))
+	b.until(`document.querySelectorAll(".tab-done").length === 3`)
+	b.do(chromedp.Click("#run"))
+	b.until(`!document.getElementById("sure").open && document.querySelectorAll(".tab-done").length === 3`)
+	b.do(chromedp.Navigate("about:blank"))
+	b.visit(link)
+	b.statement("DROP TABLE gold.y")
+	b.do(chromedp.Click("#run"))
+	b.until(`document.getElementById("answer").ariaBusy === "false"`)
+	if got := s.statements(); got[len(got)-1] != "DROP TABLE gold.y" {
+		t.Errorf("asked %q", got)
+	}
+	b.clean()
+}
+
 func TestSQLPageSaysWhatItCannotShow(t *testing.T) {
 	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
 	b := open(t)

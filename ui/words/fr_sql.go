@@ -37,6 +37,10 @@ var frenchSQL = map[string]string{
 	"Find statements":          "Chercher des instructions",
 	"Forget all":               "Tout oublier",
 	"Kept in this browser alone: the last 100 that ran, and 100 that are saved.": "Gardées dans ce navigateur seul\u00a0: les 100 dernières exécutées, et 100 enregistrées.",
-	"Save the statement": "Enregistrer l’instruction",
-	"Not now":            "Pas maintenant",
+	"Save the statement":           "Enregistrer l’instruction",
+	"Not now":                      "Pas maintenant",
+	"Run what a link has brought?": "Exécuter ce qu’un lien a apporté\u202f?",
+	"Nobody has edited it here, and these take away or change what is there:": "Personne ne l’a modifié ici, et ces instructions enlèvent ou changent ce qui existe\u00a0:",
+	"Statements that change things":                                           "Instructions qui changent quelque chose",
+	"Run them":                                                                "Les exécuter",
 }

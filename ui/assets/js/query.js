@@ -11,8 +11,8 @@ import { wirePanel } from "./panel.js";
 import { askAll, inWords, Refused, sized } from "./request.js";
 import { wireResults } from "./results.js";
 import { Answer, runAll } from "./run.js";
-import { count, say } from "./say.js";
-import { isQuery, offsetOf, statementsOf, verbOf } from "./statements.js";
+import { count, many, say } from "./say.js";
+import { changeOf, isQuery, offsetOf, statementsOf, takesAway, verbOf } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
 const statementsMax = 50; // of one run
@@ -22,6 +22,7 @@ const tickMillis = 200;
 const catalogMillis = 60_000;
 const columnsMax = 20_000;
 const keptText = "tarn.sql";
+const changesNamed = 6;
 
 const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 const fromAddress = () => new URLSearchParams(location.hash.slice(1));
@@ -48,19 +49,28 @@ function columns() {
 let functions;
 const calls = () => (functions ??= fetch("/api/sql").then((r) => r.json()).then((a) => a.functions).catch(() => { functions = undefined; return []; }));
 
-function firstText() {
-  const linked = fromAddress().get("q");
-  if (linked !== null) return linked;
+function keptBefore() {
   try {
-    return sessionStorage.getItem(keptText) ?? $("text").value;
+    return sessionStorage.getItem(keptText);
   } catch {
-    return $("text").value; // storage is off
+    return null; // storage is off
   }
+}
+const firstText = () => fromAddress().get("q") ?? keptBefore() ?? $("text").value;
+
+/** Says what a link has brought. */
+function fromLink() {
+  linkedText = editor.text();
+  const all = statementsOf(linkedText);
+  const changes = [...new Set(all.map((s) => changeOf(s.text)).filter(Boolean))];
+  const said = many(all.length, "From a link: %s statement.", "From a link: %s statements.");
+  note(`${said} ${changes.length > 0 ? say("It changes things: %s.", changes.slice(0, changesNamed).join(", ") + (changes.length > changesNamed ? ", …" : "")) : say("It only reads.")} ${say("Read it, then run it.")}`, changes.length > 0);
 }
 
 const editor = openEditor($("editor"), { text: firstText(), label: say("SQL statements"), onRun: () => run(), onChange: changed, columns, functions: calls });
 $("text").remove();
-if (fromAddress().has("q")) note(say("From a link: read it, then run it."));
+let linkedText = null; // as a link brought it, until somebody edits it or lets it run
+if (fromAddress().has("q") && keptBefore() !== editor.text()) fromLink();
 
 const panel = wirePanel();
 const results = wireResults({
@@ -78,6 +88,8 @@ function note(text, bad = false) {
 
 // The address follows what is typed and chosen.
 function changed() {
+  if (editor.text() === linkedText) return;
+  linkedText = null;
   try { sessionStorage.setItem(keptText, editor.text()); } catch { /* storage is off */ }
   clearTimeout(typed);
   typed = setTimeout(keepAddress, typedMillis);
@@ -99,8 +111,9 @@ function keepAddress() {
 addEventListener("hashchange", () => {
   const linked = fromAddress().get("q");
   if (linked === null || linked === editor.text()) return;
+  linkedText = linked;
   editor.set(linked);
-  note(say("From a link: read it, then run it."));
+  fromLink();
 });
 
 // Running.
@@ -124,6 +137,8 @@ function current() {
 async function run(statements = wanted()) {
   if (statements.length === 0) { note(say("There is no statement."), true); return; }
   if (statements.length > statementsMax) { note(say("%s statements are more than the %s of one run.", statements.length, statementsMax), true); return; }
+  const away = linkedText === null ? [] : statements.filter((s) => takesAway(s.text));
+  if (away.length > 0) { askFirst(away, statements); return; }
   running?.abort.abort();
   panel.close();
   note("");
@@ -152,6 +167,18 @@ async function run(statements = wanted()) {
   const rows = mine.answers.reduce((n, a) => n + a.rows.count, 0);
   remember({ text: statements.map((s) => s.text).join(";\n"), at: Date.now(), ms: Math.round(performance.now() - began), rows, error: failed?.fault.message.slice(0, 200) ?? "" });
 }
+
+/** Asks once before what a link has brought takes anything away. */
+function askFirst(away, statements) {
+  $("sure-text").textContent = away.map((s) => s.text).join(";\n");
+  $("sure-yes").onclick = () => {
+    $("sure").close();
+    linkedText = null;
+    run(statements);
+  };
+  $("sure").showModal();
+}
+$("sure-no").addEventListener("click", () => $("sure").close());
 
 /** Marks where a statement is wrong, if its text is still there. */
 function showPlace({ statement, from, fault }) {

@@ -45,14 +45,30 @@ export function statementsOf(text) {
   return out;
 }
 
-const words = /--[^\n]*|\/\*[^]*?\*\/|[(\s]+|(\w+)/y;
+const words = /--[^\n]*|(\/\*)|[(\s]+|(\w+)/y;
+
+/** The first words of a statement, in upper case: as many as there are, if it begins with words. */
+function wordsOf(statement, most) {
+  const out = [];
+  words.lastIndex = 0;
+  for (let m; out.length < most && (m = words.exec(statement)); ) {
+    if (m[1]) words.lastIndex = behindComment(statement, words.lastIndex);
+    else if (m[2]) out.push(m[2].toUpperCase());
+  }
+  return out;
+}
 
 /** The first word of a statement, in upper case. */
-export function verbOf(statement) {
-  words.lastIndex = 0;
-  for (let m; (m = words.exec(statement)); ) if (m[1]) return m[1].toUpperCase();
-  return "";
-}
+export const verbOf = (statement) => wordsOf(statement, 1)[0] ?? "";
+
+const reads = new Set(["SELECT", "FROM", "WITH", "VALUES", "TABLE", "PIVOT", "UNPIVOT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "SUMMARIZE"]);
+const adds = new Set(["CREATE", "INSERT", "PAUSE", "RESUME"]); // what another statement ends
+
+/** What a statement changes, in its first two words; "" for one that reads. */
+export const changeOf = (statement) => (reads.has(verbOf(statement)) ? "" : wordsOf(statement, 2).join(" ") || "?");
+
+/** Whether a statement takes away or replaces something, as far as its first words tell. */
+export const takesAway = (statement) => changeOf(statement) !== "" && (!adds.has(verbOf(statement)) || changeOf(statement) === "CREATE OR");
 
 /** Whether a statement may stand in a FROM, in brackets. */
 export const isQuery = (statement) => ["SELECT", "FROM", "WITH", "VALUES", "TABLE", "PIVOT", "UNPIVOT"].includes(verbOf(statement));
