@@ -56,8 +56,8 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 			g.drop(file)
 			g.o.Log.Info("connector stopped: its file is gone", "source", name, "file", file)
 		case n >= endLooks && !unclear:
-			// In this order: nothing finds the pause of a connector that has ended.
-			if err := g.forgetPause(ctx, name); err != nil {
+			// In this order: nothing finds the pause of a connector that has ended, and one of its name that comes later starts.
+			if err := g.notePause(ctx, name, false); err != nil {
 				return err
 			}
 			if err := source.End(ctx, g.o.Meta, name); err != nil {

@@ -68,6 +68,8 @@ type Ingest struct {
 
 	asks chan chan struct{} // to halt or start connectors at once; closed when it is done
 
+	noting sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
+
 	mu      sync.Mutex
 	paused  map[string]bool   // by connector name
 	entries map[string]*entry // by file name

@@ -86,20 +86,9 @@ func (g *Ingest) unknown(name string) *fault.Error {
 
 // pause notes whether a connector is paused, and returns when it has stopped or started.
 func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
-	e := meta.Entry{Bucket: meta.Paused, Key: name}
-	if paused {
-		e.Value = []byte("paused")
-	}
-	if err := g.o.Meta.Put(ctx, e); err != nil {
+	if err := g.notePause(ctx, name, paused); err != nil {
 		return err
 	}
-	g.mu.Lock()
-	if paused {
-		g.paused[name] = true
-	} else {
-		delete(g.paused, name)
-	}
-	g.mu.Unlock()
 	done := make(chan struct{})
 	select {
 	case g.asks <- done:
@@ -110,8 +99,31 @@ func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
 	return nil
 }
 
+// notePause notes in meta, and with it in paused, whether a connector is paused: the two never differ.
+func (g *Ingest) notePause(ctx context.Context, name string, paused bool) error {
+	g.noting.Lock()
+	defer g.noting.Unlock()
+	e := meta.Entry{Bucket: meta.Paused, Key: name}
+	if paused {
+		e.Value = []byte("paused")
+	}
+	if err := g.o.Meta.Put(ctx, e); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if paused {
+		g.paused[name] = true
+	} else {
+		delete(g.paused, name)
+	}
+	return nil
+}
+
 // readPaused reads which connectors are paused.
 func (g *Ingest) readPaused(ctx context.Context) error {
+	g.noting.Lock()
+	defer g.noting.Unlock()
 	list, err := g.o.Meta.List(ctx, meta.Paused)
 	if err != nil {
 		return err
@@ -149,17 +161,6 @@ func (g *Ingest) halt(ctx context.Context) {
 			g.put(file, started)
 		}
 	}
-}
-
-// forgetPause lets a connector of the same name that comes later start.
-func (g *Ingest) forgetPause(ctx context.Context, name string) error {
-	if err := g.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Paused, Key: name}); err != nil {
-		return err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.paused, name)
-	return nil
 }
 
 // held is the entry of a connector that is paused when its file is read.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"tarn/embedded/fault"
@@ -108,4 +110,37 @@ func TestAPauseEndsBeforeItsConnector(t *testing.T) {
 		list, err := h.meta.List(t.Context(), meta.Paused)
 		return err == nil && len(list) == 0
 	})
+}
+
+// TestPauseAndResumeAtOnce: said together, they leave a connector as meta notes it, and so as it is after a restart.
+func TestPauseAndResumeAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.write("port.json", connector("port", "../away.db"))
+	h.start()
+	var over atomic.Bool
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer over.Store(true)
+	for range 2 { // who looks on delays who writes
+		readers.Go(func() {
+			for !over.Load() {
+				h.room.Statuses()
+			}
+		})
+	}
+	for i := range 20 {
+		var all sync.WaitGroup
+		for n := range 8 {
+			all.Go(func() {
+				if err := h.say([]string{"PAUSE CONNECTOR port", "RESUME CONNECTOR port"}[n%2]); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		_, err := h.meta.Get(t.Context(), meta.Paused, "port")
+		if noted, state := err == nil, h.status("port").State; noted != (state == source.Paused) {
+			t.Fatalf("try %d: paused in meta is %v, and the state is %s", i, noted, state)
+		}
+	}
 }
