@@ -211,12 +211,20 @@ func (h *house) gateOptions() engine.Options {
 	}
 }
 
+// projectPath is the project's folder for somebody who is in another.
+func (h *house) projectPath() string {
+	if path, err := filepath.Abs(h.project); err == nil && h.project != "" {
+		return path
+	}
+	return h.project
+}
+
 func (h *house) uiPart(sample bool) life.Part {
 	return life.Made("ui", func() life.Part {
 		page := ui.New(ui.Options{
 			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
 			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
-			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Sample: sample, Clock: h.Clock, Log: h.Log,
+			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Project: h.projectPath(), Sample: sample, Clock: h.Clock, Log: h.Log,
 		})
 		h.Front.Mount("/", page.Handler())
 		return page

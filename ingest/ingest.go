@@ -373,7 +373,7 @@ func (g *Ingest) Report() []life.Status {
 	return out
 }
 
-// Check reads the connectors of a folder and looks at their sources, for `tarn check`. It
+// Check reads the connectors of a folder and looks at their sources. It
 // changes nothing.
 func Check(ctx context.Context, dir string) []source.Finding {
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {

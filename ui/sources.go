@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 
 	"tarn/embedded/door"
@@ -11,7 +12,9 @@ import (
 func (u *UI) sourcesPage(w http.ResponseWriter, r *http.Request) {
 	now, q := u.seen.Load(), r.URL.Query()
 	ask := view.SourcesQuery{Find: q.Get("find"), New: q.Get("new") == "1", Kind: q.Get("kind")}
-	u.draw(w, r, view.Sources(view.NewSourcesPage(u.frame(now), now.sources, ask, r.Host)))
+	page := view.NewSourcesPage(u.frame(now), now.sources, ask, r.Host)
+	page.Project = cmp.Or(u.o.Project, ".")
+	u.draw(w, r, view.Sources(page))
 }
 
 func (u *UI) sourcesTwin(w http.ResponseWriter, _ *http.Request) { u.twin(w, u.seen.Load().sources) }

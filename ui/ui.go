@@ -64,6 +64,7 @@ type Options struct {
 	Usage     func(context.Context) embedded.Usage // may take its time
 	Lines     func(above uint64, level slog.Level) []telemetry.Line
 	Version   string
+	Project   string // its folder
 	Sample    bool
 	Clock     life.Clock
 	Log       *slog.Logger

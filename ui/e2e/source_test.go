@@ -48,14 +48,14 @@ func TestASourceIsAddedByAForm(t *testing.T) {
 	b.visit(s.url + "sources")
 	b.follow(`a.main`)
 	b.arrives(`document.getElementById("add-file")?.textContent === "connectors/sqlite.json"`)
-	b.until(`document.getElementById("add-missing").textContent === "Still to say: database.path, topic.prefix."`)
+	b.until(`document.getElementById("add-missing").textContent === "Still to say: database.path, topic.prefix." && document.getElementById("add-copy").disabled && document.getElementById("add-cli").disabled`)
 	b.follow(`.add .switch a[href*="kind=files"]`)
 	b.arrives(`document.getElementById("add-file")?.textContent === "connectors/files.json"`)
 	for id, text := range map[string]string{"add-name": "the gate's", "add-0": "in <box>", "add-1": "gate"} {
 		eval[bool](b, fmt.Sprintf(`((f) => { f.focus(); f.select(); return true; })(document.getElementById(%q))`, id))
 		b.do(chromedp.KeyEvent(text))
 	}
-	b.until(`document.getElementById("add-missing").textContent === ""`)
+	b.until(`document.getElementById("add-missing").textContent === "" && !document.getElementById("add-copy").disabled && !document.getElementById("add-cli").disabled`)
 	want := `{"name":"the gate's","config":{"connector.class":"io.tarn.files.FilesConnector","files.path":"in <box>","topic":"gate"}}`
 	if got := eval[string](b, `document.getElementById("add-file").textContent + " " + JSON.stringify(JSON.parse(document.getElementById("add-json").textContent))`); got != "connectors/the_gate_s.json "+want {
 		t.Errorf("%s", got)

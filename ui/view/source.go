@@ -1,6 +1,7 @@
 package view
 
 import (
+	"encoding/json"
 	"net/url"
 
 	"tarn/embedded/fault"
@@ -31,6 +32,18 @@ type SourcesPage struct {
 	Rows  []sources.Source // what of Found the page has room for
 	Found int
 	Host  string
+	// Project is the project's folder.
+	Project string
+}
+
+// names are those of all sources, for a form that makes another.
+func (p SourcesPage) names() string {
+	names := make([]string, len(p.State.Sources))
+	for i, s := range p.State.Sources {
+		names[i] = s.Name
+	}
+	text, _ := json.Marshal(names) // strings always are JSON
+	return string(text)
 }
 
 // NewSourcesPage finds the sources of a state.

@@ -183,8 +183,9 @@ var frenchScripts = map[string]string{
 	"Copy the value": "Copier la valeur",
 	"Mend the line in a new file of the directory: it is read as any other.": "Corrigez la ligne dans un nouveau fichier du répertoire\u00a0: il est lu comme les autres.",
 	"Mend the row in the source: its next change comes by itself.":           "Corrigez la ligne dans la source\u00a0: son prochain changement arrive de lui-même.",
-	"Still to say: %s.":    "Reste à dire\u00a0: %s.",
-	"A name has no slash.": "Un nom n’a pas de barre oblique.",
+	"Still to say: %s.":               "Reste à dire\u00a0: %s.",
+	"A name has no slash.":            "Un nom n’a pas de barre oblique.",
+	"There is a source of that name.": "Il y a déjà une source de ce nom.",
 }
 
 // frenchStates are the words for the states of things, as the rooms name them.

@@ -45,11 +45,13 @@ function draw() {
   $("add-file").replaceChildren(`connectors/${name.replace(/[^\w.-]/g, "_") || "name"}.json`);
   $("add-json").textContent = file();
   const missing = [...form.querySelectorAll("input")].filter((i) => i.required && !i.value.trim()).map((i) => i.dataset.key ?? "name");
-  $("add-missing").textContent = missing.length ? say("Still to say: %s.", missing.join(", ")) : /[/\n]/.test(name) ? say("A name has no slash.") : "";
+  const taken = JSON.parse(form.dataset.names).includes(name);
+  $("add-missing").textContent = missing.length ? say("Still to say: %s.", missing.join(", ")) : /[/\n]/.test(name) ? say("A name has no slash.") : taken ? say("There is a source of that name.") : "";
+  for (const id of ["add-copy", "add-cli"]) $(id).disabled = missing.length > 0;
 }
 if (form) {
   form.addEventListener("input", draw);
   $("add-copy").addEventListener("click", (e) => copyFrom(e.currentTarget, file()));
-  $("add-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `mkdir -p connectors && printf %s ${quoted(file())} > ${quoted($("add-file").textContent)} && tarn check`));
+  $("add-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `cd ${quoted(form.dataset.project)} && mkdir -p connectors && (set -C; printf %s ${quoted(file())} > ${quoted($("add-file").textContent)})`));
   draw();
 }
