@@ -72,7 +72,7 @@ func (l *problemList) care(c Care) {
 	for _, name := range slices.Sorted(maps.Keys(c.Tables)) {
 		h := c.Tables[name]
 		if h.Action == "" {
-			l.add(Problem{Note, words.Say("table %s", name), words.Plain(h.Reason), words.Text{}})
+			l.add(Problem{Note, words.Say("table %s", name), words.Plain(h.Reason), words.Text{}, ""})
 		}
 		if _, long := c.Due(name); long {
 			overdue = append(overdue, name)
@@ -83,7 +83,7 @@ func (l *problemList) care(c Care) {
 		longest, _ := c.Due(overdue[0])
 		l.add(Problem{
 			Warn, words.Say("tables"), words.Say("%s tables have waited for upkeep, one of them for %s", words.Count(int64(len(overdue))), words.Millis(longest.Milliseconds())),
-			words.Say("the page Tables says for what"),
+			words.Say("the page Tables says for what"), "",
 		})
 		return
 	}
@@ -92,7 +92,7 @@ func (l *problemList) care(c Care) {
 		long, _ := c.Due(name)
 		l.add(Problem{
 			Warn, words.Say("table %s", name), words.Say("%s has been due for %s: %s", h.Action, words.Millis(long.Milliseconds()), reason(h)),
-			words.Say("%s does it now", Execute(h.Ident, h.Action)),
+			words.Say("%s does it now", Execute(h.Ident, h.Action)), "",
 		})
 	}
 }

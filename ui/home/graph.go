@@ -121,6 +121,7 @@ func (s *Sampler) source(g *graph, src source.Status) {
 	}
 	n.Facts = facts(fact("State", words.State(cmp.Or(src.Lag.Snapshot, src.State))), fact("Kind", words.Plain(src.Kind)), fact("Changes since start", words.Count(src.Rows)),
 		fact("Waiting", words.Optional(n.LagRecords, words.Count)), fact("Behind", words.Optional(n.BehindMillis, words.Millis)), fact("Since", words.Stamp(src.Since)),
+		fact("Set aside", nonzero(src.Dead)),
 		fact("Error", words.Plain(src.Error)), fact("Hint", words.Plain(src.Hint)), fact("Position", words.Plain(src.Position)))
 	g.add(n)
 	for _, topic := range src.Topics {

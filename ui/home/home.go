@@ -165,6 +165,7 @@ type Problem struct {
 	Where   words.Text `json:"where"`
 	Message words.Text `json:"message"`
 	Hint    words.Text `json:"hint,omitzero"`
+	To      string     `json:"to,omitempty"` // the page that shows it
 }
 
 // Part is a part of Tarn with its state.

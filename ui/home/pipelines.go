@@ -3,6 +3,7 @@ package home
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (s *Sampler) pipeline(g *graph, p pipeline.Status) {
 		Rows: p.Rows, Emitted: p.Emitted, Late: p.Late, Dead: p.Dead, Ahead: p.Ahead,
 		StateRows: p.StateRows, Statement: p.Statement,
 		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT %d", Literal(p.Name), newestRows),
-		DeadQuery: deadQuery(p),
+		DeadQuery: deadQuery(topicsOf(p)),
 	}
 	line.Level, line.Word = PipelineLevel(p)
 	if p.State == pipeline.Running { // one that rests does not know what waits
@@ -123,16 +124,26 @@ func Reads(p pipeline.Status) []string {
 	return out
 }
 
-// deadQuery shows the dead letters of the topics that a pipeline reads.
-func deadQuery(p pipeline.Status) string {
+func topicsOf(p pipeline.Status) []string {
 	var topics []string
 	for _, r := range p.Reads {
-		if name := Literal(r.Topic); !slices.Contains(topics, name) {
-			topics = append(topics, name)
+		if !slices.Contains(topics, r.Topic) {
+			topics = append(topics, r.Topic)
 		}
 	}
-	return fmt.Sprintf("SELECT *\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT %d", cmp.Or(strings.Join(topics, ", "), "''"), newestRows)
+	return topics
 }
+
+// deadQuery shows the dead letters of topics.
+func deadQuery(topics []string) string {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = Literal(t)
+	}
+	return fmt.Sprintf("SELECT *\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT %d", cmp.Or(strings.Join(names, ", "), "''"), newestRows)
+}
+
+func inPipelines(name string) string { return "/pipelines/" + url.PathEscape(name) }
 
 // PipelineLevel is how well a pipeline is, and the word for it.
 func PipelineLevel(p pipeline.Status) (Level, string) {
@@ -154,15 +165,15 @@ func PipelineLevel(p pipeline.Status) (Level, string) {
 func (l *problemList) pipeline(p pipeline.Status) {
 	where := words.Say("pipeline %s", p.Name)
 	level, _ := PipelineLevel(p)
-	l.add(Problem{worse(level, Warn), where, words.Plain(p.Error), words.Plain(p.Hint)})
+	l.add(Problem{worse(level, Warn), where, words.Plain(p.Error), words.Plain(p.Hint), ""})
 	if p.Dead > 0 {
-		l.add(Problem{Warn, where, words.Many(p.Dead, "%s record could not be read by %s", "%s records could not be read by %s", p.Name), words.Plain(oneLine(deadQuery(p)))})
+		l.add(Problem{Warn, where, words.Many(p.Dead, "%s record could not be read by %s", "%s records could not be read by %s", p.Name), words.Plain(oneLine(deadQuery(topicsOf(p)))), inPipelines(p.Name) + "#dead"})
 	}
 	if p.Late > 0 {
-		l.add(Problem{Note, where, words.Many(p.Late, "%s row of %s came too late for its window", "%s rows of %s came too late for their windows", p.Name), words.Plain("SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name))})
+		l.add(Problem{Note, where, words.Many(p.Late, "%s row of %s came too late for its window", "%s rows of %s came too late for their windows", p.Name), words.Plain("SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name)), inPipelines(p.Name) + "#late"})
 	}
 	if p.Ahead > 0 {
-		l.add(Problem{Note, where, words.Many(p.Ahead, "%s row of %s has a time so far ahead that it moved no watermark", "%s rows of %s have times so far ahead that they moved no watermark", p.Name), words.Say("look at the clock of what writes them")})
+		l.add(Problem{Note, where, words.Many(p.Ahead, "%s row of %s has a time so far ahead that it moved no watermark", "%s rows of %s have times so far ahead that they moved no watermark", p.Name), words.Say("look at the clock of what writes them"), ""})
 	}
 }
 
@@ -197,8 +208,14 @@ func (p Pipeline) RateText() words.Text { return words.Rate(p.Rate) }
 // WatermarkText is how far time has come.
 func (p Pipeline) WatermarkText() words.Text { return words.Optional(p.Watermark, words.Stamp) }
 
-// BehindText is how far the watermark is behind the clock.
-func (p Pipeline) BehindText() words.Text { return words.Optional(p.BehindMillis, words.Millis) }
+// BehindText is how far the watermark is behind the clock. Where that is more than a day, the data
+// have a clock of their own, and it is the watermark's day.
+func (p Pipeline) BehindText() words.Text {
+	if p.BehindMillis != nil && *p.BehindMillis > (24*time.Hour).Milliseconds() {
+		return words.Plain(p.Watermark.UTC().Format(time.DateOnly))
+	}
+	return words.Optional(p.BehindMillis, words.Millis)
+}
 
 // LagText is the number of records that wait.
 func (p Pipeline) LagText() words.Text { return words.Optional(p.LagRecords, words.Count) }

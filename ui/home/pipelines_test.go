@@ -145,6 +145,26 @@ func TestAPipelineThatIsMadeAnewIsCatchingUp(t *testing.T) {
 	}
 }
 
+// TestDataWithAClockOfTheirOwn: the distance of old events to now tells nothing.
+func TestDataWithAClockOfTheirOwn(t *testing.T) {
+	w := newWatch(withPipelines)
+	w.feed.PipelinesNow[0].Watermark = w.clock.Now().Add(-25 * time.Hour)
+	if got := line(t, w.look(), w.feed.PipelinesNow[0].Name).BehindText().String(); got != "2026-06-30" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestASourcesOwnDeadLettersAreANote(t *testing.T) {
+	w := newWatch(uitest.Port)
+	w.feed.SourcesNow[0].Dead = 3
+	s := w.look()
+	if !slices.ContainsFunc(s.Problems, func(p home.Problem) bool {
+		return p.Level == home.Note && p.Message.String() == "3 records of port could not be read and were set aside" && p.To == "/sources/port#dead"
+	}) {
+		t.Errorf("%+v", s.Problems)
+	}
+}
+
 func TestManyPipelinesAreAllListed(t *testing.T) {
 	w := newWatch(uitest.Port)
 	for i := range 200 {

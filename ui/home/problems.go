@@ -2,6 +2,7 @@ package home
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 
 	"tarn/embedded/life"
@@ -34,7 +35,7 @@ func (l *problemList) addPart(p life.Status) {
 		level = Bad
 	}
 	if !l.seen[p.Error] {
-		l.add(Problem{level, words.Plain(p.Name), words.Plain(p.Error), words.Plain(p.Hint)})
+		l.add(Problem{level, words.Plain(p.Name), words.Plain(p.Error), words.Plain(p.Hint), ""})
 	}
 }
 
@@ -45,14 +46,14 @@ func problems(in Input) []Problem {
 	}
 	for _, t := range in.Landings {
 		where := words.Say("landing of %s", t.Topic)
-		l.add(Problem{worse(landingLevel(t.State), Warn), where, words.Plain(t.Error), words.Plain(t.Hint)})
+		l.add(Problem{worse(landingLevel(t.State), Warn), where, words.Plain(t.Error), words.Plain(t.Hint), ""})
 		for _, f := range t.Findings {
-			l.add(Problem{Note, where, words.Plain(f), words.Text{}})
+			l.add(Problem{Note, where, words.Plain(f), words.Text{}, ""})
 		}
 		if t.DeadLetters > 0 {
 			l.add(Problem{
 				Warn, where, words.Many(t.DeadLetters, "%s record of %s could not be read and was set aside", "%s records of %s could not be read and were set aside", t.Topic),
-				words.Plain("SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic)),
+				words.Plain("SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic)), "",
 			})
 		}
 	}
@@ -60,14 +61,14 @@ func problems(in Input) []Problem {
 		l.pipeline(p)
 	}
 	for _, t := range in.Topics {
-		l.add(Problem{Warn, words.Say("topic %s", t.Topic), words.Plain(t.Finding), words.Text{}})
+		l.add(Problem{Warn, words.Say("topic %s", t.Topic), words.Plain(t.Finding), words.Text{}, ""})
 	}
 	for _, p := range in.Parts {
 		l.addPart(p)
 	}
 	l.care(in.Care)
 	if in.Lake.Err != nil {
-		l.add(Problem{Warn, words.Say("lake"), words.Say("The catalog did not answer: %s", in.Lake.Err.Error()), words.Say("the figures of tables are older than the rest")})
+		l.add(Problem{Warn, words.Say("lake"), words.Say("The catalog did not answer: %s", in.Lake.Err.Error()), words.Say("the figures of tables are older than the rest"), ""})
 	}
 	slices.SortStableFunc(l.list, func(a, b Problem) int { return cmp.Compare(weight(b.Level), weight(a.Level)) })
 	return l.list
@@ -75,17 +76,23 @@ func problems(in Input) []Problem {
 
 func (l *problemList) source(s source.Status) {
 	where := words.Say("source %s", s.Name)
-	l.add(Problem{worse(sourceLevel(s.State), Warn), where, words.Plain(s.Error), words.Plain(s.Hint)})
+	l.add(Problem{worse(sourceLevel(s.State), Warn), where, words.Plain(s.Error), words.Plain(s.Hint), ""})
 	for _, f := range s.Findings {
 		level := Note
 		if f.Fatal {
 			level = Bad
 		}
 		if f.Table != "" {
-			l.add(Problem{level, words.Say("source %s, table %s", s.Name, f.Table), words.Plain(f.Message), words.Plain(f.Hint)})
+			l.add(Problem{level, words.Say("source %s, table %s", s.Name, f.Table), words.Plain(f.Message), words.Plain(f.Hint), ""})
 		} else {
-			l.add(Problem{level, where, words.Plain(f.Message), words.Plain(f.Hint)})
+			l.add(Problem{level, where, words.Plain(f.Message), words.Plain(f.Hint), ""})
 		}
+	}
+	if s.Dead > 0 {
+		l.add(Problem{
+			Note, where, words.Many(s.Dead, "%s record of %s could not be read and was set aside", "%s records of %s could not be read and were set aside", s.Name),
+			words.Plain(oneLine(deadQuery(s.Topics))), "/sources/" + url.PathEscape(s.Name) + "#dead",
+		})
 	}
 }
 

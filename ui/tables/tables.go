@@ -172,6 +172,9 @@ func (t *Table) cared(c home.Care) {
 	if !ok {
 		return
 	}
+	if t.Files != nil { // of now, what upkeep counts of up to a minute ago
+		h.SmallFiles = min(h.SmallFiles, *t.Files)
+	}
 	t.SmallFiles, t.DeleteFiles, t.Deleted, t.DeleteRatio = new(h.SmallFiles), new(h.DeleteFiles), new(h.Deleted), new(h.DeleteRatio())
 	t.Snapshots, t.OrphanFiles, t.OrphanBytes = new(h.Snapshots), new(h.OrphanFiles), new(h.OrphanBytes)
 	t.Action, t.Why, t.Word = string(h.Action), h.Reason, "nothing to do"

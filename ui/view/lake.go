@@ -71,10 +71,10 @@ var columnHeads = []columnHead{
 	{tables.ByRows, words.Say("Rows"), words.Say("rows of the current snapshot")},
 	{tables.ByBytes, words.Say("Size"), words.Say("of its data files")},
 	{tables.ByFiles, words.Say("Files"), words.Say("data files of the current snapshot")},
-	{tables.BySmall, words.Say("Small"), words.Say("data files below 16 MiB")},
-	{tables.ByDeleted, words.Say("Deleted"), words.Say("share of the rows in files that deletes take out")},
+	{tables.BySmall, words.Say("Small"), words.Say("data files below 16 MiB, as of upkeep's last look")},
+	{tables.ByDeleted, words.Say("Deleted"), words.Say("share of the rows in files that deletes take out, as of upkeep's last look")},
 	{tables.BySnapshots, words.Say("Snapshots"), words.Say("that are kept")},
-	{tables.ByOrphans, words.Say("Orphans"), words.Say("files that no kept snapshot names")},
+	{tables.ByOrphans, words.Say("Orphans"), words.Say("files that no kept snapshot names, as of upkeep's last look")},
 }
 
 func (l LakePage) sort(by string) string {
