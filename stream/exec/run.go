@@ -112,6 +112,7 @@ type Run struct {
 	told    told       // of its goroutine, as is sized
 	sized   sized
 	careful bool // of its goroutine, too: its SELECT could not compute with a record, see sift
+	scarce  bool // of its goroutine, too: a tick lacked memory, so that none is more than one from now on
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -166,6 +167,7 @@ func (r *Run) run(stop, work context.Context) {
 	for {
 		before := r.Status().Epoch
 		err := named(r.Name, r.o.Dir, life.Guarded(r.log, func() error { return r.session(stop, work) }))
+		r.scarce = r.scarce || duck.OutOfMemory(err)
 		if errors.Is(err, errCareful) && !r.careful {
 			r.careful = true
 			continue
@@ -240,7 +242,8 @@ func (r *Run) session(stop, work context.Context) (err error) {
 	if s.table, err = r.openTable(work); err != nil {
 		return err
 	}
-	o := state.Options{Name: r.Name, MemoryBytes: r.memory()}
+	s.memory = r.memory()
+	o := state.Options{Name: r.Name, MemoryBytes: s.memory}
 	if r.keeps() {
 		o.Path, o.TempDir = r.statePath(), filepath.Join(r.o.Dir, r.ID+".tmp")
 	}

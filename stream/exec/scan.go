@@ -149,7 +149,6 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 			return failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
 				"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, part.Next, b.Base()-1)}
 		}
-		s.bytes += len(b)
 		if err := c.collect(ctx, f.Partition, part, b, &decisions); err != nil {
 			return err
 		}
@@ -185,9 +184,6 @@ func (c *scan) collect(ctx context.Context, partition int32, part *state.Part, b
 
 // past takes records that the log has no more.
 func (c *scan) past(ctx context.Context, f reader.Fetch, part *state.Part, decisions *[]clock.Decision) error {
-	for i := range f.Past {
-		c.s.bytes += len(f.Past[i].Value)
-	}
 	if err := c.rows(f.Partition, part, f.Past, decisions); err != nil || f.Ended == 0 {
 		return err
 	}
@@ -205,6 +201,7 @@ func (c *scan) rows(partition int32, part *state.Part, records []record.Record, 
 			continue
 		}
 		c.s.apply(c, part, decisions, r.Offset)
+		c.s.bytes += len(r.Value) // as it was before its batch was compressed
 		if err := c.record(partition, part, r); err != nil {
 			return err
 		}

@@ -28,9 +28,10 @@ import (
 // session is a run between two errors: the open state, the table, and the tick in hand.
 type session struct {
 	*Run
-	plan  *plan.Plan
-	table table.Table
-	state *state.State
+	plan   *plan.Plan
+	table  table.Table
+	state  *state.State
+	memory int64 // that the state was opened with, be the share of now what it is
 
 	scans    []*scan
 	next     state.Progress // after the tick in hand
@@ -272,10 +273,10 @@ func (s *session) full() bool {
 // times is how much more than tickRowsMax and tickBytesMax a tick takes: more only where there is much to read, and
 // where there is memory for it.
 func (s *session) times() int {
-	if s.fulls < tickFulls {
+	if s.fulls < tickFulls || s.scarce {
 		return 1
 	}
-	return max(1, min(tickTimes, tickTimesAll/max(1, s.share()), int(s.memory()/tickMemory)))
+	return max(1, min(tickTimes, tickTimesAll/max(1, s.share()), int(s.memory/tickMemory)))
 }
 
 // waiting tells whether there is something to tick or to commit.
