@@ -102,6 +102,17 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	}
 }
 
+func TestATableThatIsNotThereIsSaid(t *testing.T) {
+	url, _ := run(t, uitest.Port(time.Now()))
+	waitFor(t, "it is said", func() bool {
+		_, body := get(t, url+"/lake?table=nope.x")
+		return strings.Contains(body, "there is no table nope.x")
+	})
+	if _, body := get(t, url+"/lake?table=silver.calls"); strings.Contains(body, "there is no table") {
+		t.Error("one that is there is missed")
+	}
+}
+
 func TestTwin(t *testing.T) {
 	url, _ := run(t, uitest.Port(time.Now()))
 	waitFor(t, "the catalog is in", func() bool {

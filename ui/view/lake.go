@@ -2,6 +2,7 @@ package view
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"tarn/ui/home"
@@ -75,6 +76,11 @@ var columnHeads = []columnHead{
 	{tables.ByDeleted, words.Say("Deleted"), words.Say("share of the rows in files that deletes take out, as of upkeep's last look")},
 	{tables.BySnapshots, words.Say("Snapshots"), words.Say("that are kept")},
 	{tables.ByOrphans, words.Say("Orphans"), words.Say("files that no kept snapshot names, as of upkeep's last look")},
+}
+
+// missing tells that the table that is asked for is not there.
+func (l LakePage) missing() bool {
+	return l.State.Ready && l.Query.Table != "" && !slices.ContainsFunc(l.State.Tables, func(t tables.Table) bool { return t.Name == l.Query.Table })
 }
 
 func (l LakePage) sort(by string) string {

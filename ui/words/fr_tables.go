@@ -26,6 +26,8 @@ var frenchTables = map[string]string{
 	"reading the manifests for upkeep's figures…":                             "lecture des manifestes pour les chiffres de l’entretien…",
 	"Reading the catalog. The tables appear by themselves.":                   "Lecture du catalogue. Les tables apparaissent d’elles-mêmes.",
 	"The tables appear when the catalog answers.":                             "Les tables apparaîtront quand le catalogue répondra.",
+	"there is no table %s":                                                    "il n’y a pas de table %s",
+	"see those that there are; it may have been dropped":                      "voyez celles qu’il y a\u00a0; elle a peut-être été supprimée",
 	"No table has “%s” in its name.":                                          "Aucune table n’a «\u00a0%s\u00a0» dans son nom.",
 	"The first %d of %d: find by name or sort for others; /api/lake has all.": "Les %d premières sur %d\u00a0: cherchez par nom ou triez pour les autres\u00a0; /api/lake les donne toutes.",
 	"by layer and name, those in trouble first":                               "par couche et nom, celles en difficulté d’abord",
