@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -111,6 +112,29 @@ func TestALogIsFollowedThroughRotation(t *testing.T) {
 }
 
 // TestAnInodeThatIsUsedAgainIsAnotherFile: with the same bytes too.
+// What is left of a log when it is rotated is read before what its successor has, also while Tarn runs.
+func TestARotatedLogIsReadBeforeItsSuccessor(t *testing.T) {
+	r := newRig(t, "tail", "true", "files.include", "gate.log*")
+	n := 0
+	line := func() {
+		n++
+		write(t, r.path("gate.log"), fmt.Sprintf("{\"n\":%d}\n", n))
+	}
+	line()
+	for round := range 12 {
+		r.await(func() bool { return len(r.values()) == n }, func() any { return r.values() })
+		line()
+		rename(t, r.path("gate.log"), r.path(fmt.Sprintf("gate.log.%d", 12-round)))
+		line()
+	}
+	r.await(func() bool { return len(r.values()) == n }, func() any { return r.values() })
+	for i, v := range r.values() {
+		if !strings.HasSuffix(v, fmt.Sprintf(`={"n":%d}`, i+1)) {
+			t.Fatalf("record %d is %s", i+1, v)
+		}
+	}
+}
+
 func TestAnInodeThatIsUsedAgainIsAnotherFile(t *testing.T) {
 	r := newRig(t)
 	write(t, r.path("a.jsonl"), "{\"alarm\":1}\n")

@@ -47,8 +47,9 @@ type reader struct {
 
 // target is a file with something to read.
 type target struct {
-	e    *entry
-	last bool // nothing more will come
+	e         *entry
+	last      bool // nothing more will come
+	succeeded bool // a log that was rotated
 }
 
 func open(ctx context.Context, c source.Config, env source.Env, saved source.Position) (*reader, error) {
@@ -191,6 +192,12 @@ func (r *reader) look(root *os.Root) error {
 	}
 	now := time.Now()
 	seen := map[int64]calm{}
+	numbers := map[string]int64{}
+	for _, e := range entries {
+		if e.file != nil {
+			numbers[e.name] = e.file.Number
+		}
+	}
 	for _, e := range entries {
 		f := e.file
 		if f == nil || e.size == f.Bytes && f.Line >= f.Rows {
@@ -206,7 +213,7 @@ func (r *reader) look(root *os.Root) error {
 		seen[f.Number] = c
 		quiet := now.Sub(c.since)
 		if r.s.tail || quiet >= r.s.quiet {
-			r.pending = append(r.pending, target{e, quiet >= quietTimes*r.s.quiet})
+			r.pending = append(r.pending, target{e, quiet >= quietTimes*r.s.quiet, r.s.tail && succeeded(e, numbers)})
 		}
 	}
 	r.calm = seen
@@ -214,12 +221,29 @@ func (r *reader) look(root *os.Root) error {
 	return nil
 }
 
-// order puts the targets in the order of their files; in a directory of logs that grow, those behind
-// the one that was read last come first.
+// succeeded tells whether a log was rotated: a newer file has the name that its own begins with. What is left of it
+// was written before all that the newer one has.
+func succeeded(e *entry, numbers map[string]int64) bool {
+	for i, c := range e.name {
+		if (c == '.' || c == '-') && numbers[e.name[:i]] > e.file.Number {
+			return true
+		}
+	}
+	return false
+}
+
+// order puts the targets in the order of their files; in a directory of logs that grow, those that were rotated
+// come first, then those behind the one that was read last.
 func (r *reader) order() {
 	slices.SortFunc(r.pending, func(a, b target) int {
+		if a.succeeded != b.succeeded {
+			if a.succeeded {
+				return -1
+			}
+			return 1
+		}
 		first, second := a.e.file.Number, b.e.file.Number
-		if r.s.tail && first > r.turn != (second > r.turn) {
+		if r.s.tail && !a.succeeded && first > r.turn != (second > r.turn) {
 			first, second = second, first
 		}
 		return int(min(max(first-second, -1), 1))
