@@ -109,3 +109,11 @@ export function snapshotsOf(snapshots) {
   for (const name of names) list.append(el("li", "mono", say("%s at %s", name, snapshots[name])));
   return box;
 }
+
+/** The offset of a line and a column, both from 1, in text; -1 for none. */
+export function offsetOf(text, line, column) {
+  const lines = text.split("\n");
+  if (!line || line > lines.length) return -1;
+  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
+  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
+}

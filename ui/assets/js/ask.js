@@ -2,21 +2,31 @@
 import { el, faultOf, parse } from "./answer.js";
 import { say } from "./say.js";
 
+export const unreachable = { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") };
+
+/** The fault of an answer that is not Tarn's words. */
+export const wordless = (answer) => ({ code: String(answer.status), message: say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") });
+
+/** Sends a statement, and reads all of its answer; throws where there is none. */
+export async function post(statement, signal) {
+  const answer = await fetch("/api/sql", {
+    method: "POST", body: statement, signal,
+    headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
+  });
+  const body = await answer.text();
+  try {
+    return parse(body);
+  } catch {
+    return { error: answer.ok ? { ...wordless(answer), message: say("The answer is not whole: Tarn ended it early.") } : wordless(answer) };
+  }
+}
+
 /** @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>} */
 export async function ask(statement) {
   try {
-    const answer = await fetch("/api/sql", {
-      method: "POST", body: statement,
-      headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
-    });
-    const body = await answer.text();
-    try {
-      return parse(body);
-    } catch {
-      return { error: { code: String(answer.status), message: answer.ok ? say("The answer is not whole: Tarn ended it early.") : say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") } };
-    }
+    return await post(statement);
   } catch {
-    return { error: { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") } };
+    return { error: unreachable };
   }
 }
 

@@ -28,3 +28,6 @@ export async function copyFrom(button, text) {
   button.textContent = done ? say("Copied") : say("Not allowed");
   setTimeout(() => { button.textContent = button.dataset.said; }, saidMillis);
 }
+
+/** A text as one word of a shell. */
+export const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";

@@ -1,22 +1,13 @@
 // Where pipelines are written: Check tells of each statement what it would do and shows some rows of
 // its SELECT; Apply runs them in order. Faults are marked at their place.
-import { faultOf, tableOf } from "./answer.js";
-import { ask, el } from "./ask.js";
-import { copyFrom } from "./copy.js";
+import { faultOf, offsetOf, tableOf } from "./answer.js";
+import { ask, el, unreachable } from "./ask.js";
+import { copyFrom, quoted } from "./copy.js";
 import { paint } from "./paint.js";
 import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 
 const keptText = "tarn.write." + location.pathname;
-const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
-
-/** The offset of a line and a column, both from 1, in text; -1 for none. */
-function offsetOf(text, line, column) {
-  const lines = text.split("\n");
-  if (!line || line > lines.length) return -1;
-  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
-  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
-}
 
 /** The line and the column of an offset. */
 function placeOf(text, at) {
@@ -57,7 +48,7 @@ export function wireEditor() {
       const content = await answer.json();
       return content.error ? { fault: content.error } : content;
     } catch {
-      return { fault: { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") } };
+      return { fault: unreachable };
     }
   };
 

@@ -1,7 +1,8 @@
 // The page SQL: an editor, its runs and what they answered. The address holds the statement and the
 // chart; a link never runs what it brings. Text from data is only ever set as text.
+import { offsetOf } from "./answer.js";
 import { chartControls, chartOf, chartable } from "./chart.js";
-import { copyFrom } from "./copy.js";
+import { copyFrom, quoted } from "./copy.js";
 import { openEditor } from "./code.js";
 import { download, fetchFile, formats } from "./export.js";
 import { wireKept } from "./keptbox.js";
@@ -12,7 +13,7 @@ import { askAll, inWords, Refused, sized } from "./request.js";
 import { wireResults } from "./results.js";
 import { Answer, runAll } from "./run.js";
 import { count, many, say } from "./say.js";
-import { changeOf, isQuery, offsetOf, statementsOf, takesAway, verbOf } from "./statements.js";
+import { changeOf, isQuery, statementsOf, takesAway, verbOf } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
 const statementsMax = 50; // of one run
@@ -24,7 +25,6 @@ const columnsMax = 20_000;
 const keptText = "tarn.sql";
 const changesNamed = 6;
 
-const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 const fromAddress = () => new URLSearchParams(location.hash.slice(1));
 
 let running = null; // {abort, answers}

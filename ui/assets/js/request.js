@@ -1,5 +1,6 @@
 // Asking /api/sql, as any client does.
 import { parse } from "./answer.js";
+import { unreachable, wordless } from "./ask.js";
 import { decimal, say } from "./say.js";
 
 /** What kept an answer from coming: {code, message, hint, line, column}. */
@@ -10,7 +11,6 @@ export class Refused extends Error {
   }
 }
 
-export const unreachable = { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") };
 export const halved = { code: "unavailable", message: say("The answer is not whole: Tarn ended it early."), hint: say("see its log") };
 
 /** The answer as it comes; a refusal is thrown. */
@@ -28,7 +28,7 @@ export async function ask(statement, accept, signal) {
   try {
     fault = parse(text).error;
   } catch { /* not Tarn's words */ }
-  throw new Refused(fault ?? { code: String(answer.status), message: say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") });
+  throw new Refused(fault ?? wordless(answer));
 }
 
 /** A small answer, whole. */

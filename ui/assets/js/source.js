@@ -1,7 +1,7 @@
 // One source, and the form that makes the file of another. Text from data is only ever set as text.
 import { el, fillBox, runFrom } from "./ask.js";
 import { asideOf } from "./aside.js";
-import { copyFrom } from "./copy.js";
+import { copyFrom, quoted } from "./copy.js";
 import { wirePage } from "./page.js";
 import { say } from "./say.js";
 
@@ -34,7 +34,6 @@ document.addEventListener("click", (e) => {
 
 // The form: what it makes is shown as it is typed.
 const form = document.querySelector(".form");
-const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 function file() {
   const config = { "connector.class": form.dataset.class };
   for (const input of form.querySelectorAll("[data-key]")) if (input.value.trim()) config[input.dataset.key] = input.value.trim();

@@ -1,21 +1,12 @@
 // The box that runs SQL: it posts to /api/sql as any client does.
-import { faultOf, parse, snapshotsOf, tableOf } from "./answer.js";
-import { copyFrom } from "./copy.js";
+import { faultOf, offsetOf, snapshotsOf, tableOf } from "./answer.js";
+import { post, unreachable } from "./ask.js";
+import { copyFrom, quoted } from "./copy.js";
 import { paint } from "./paint.js";
 import { count, decimal, many, say } from "./say.js";
 
 const tickMillis = 500;
 const keptText = "tarn.sql";
-
-const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
-
-/** The offset of a line and a column, both from 1, in text. */
-export function offsetOf(text, line, column) {
-  const lines = text.split("\n");
-  if (!line || line > lines.length) return -1;
-  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
-  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
-}
 
 /** @returns {{set: (text: string) => void, run: () => void}} */
 export function wireSQL() {
@@ -60,17 +51,7 @@ export function wireSQL() {
   };
 
   const ask = async (statement, from, signal, took) => {
-    const answer = await fetch("/api/sql", {
-      method: "POST", body: statement, signal,
-      headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
-    });
-    const body = await answer.text();
-    let content;
-    try {
-      content = parse(body);
-    } catch {
-      content = { error: { code: String(answer.status), message: answer.ok ? say("The answer is not whole: Tarn ended it early.") : say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") } };
-    }
+    const content = await post(statement, signal);
     if (content.error) {
       refused(content.error, statement, from, took);
       return;
@@ -102,7 +83,7 @@ export function wireSQL() {
     } catch (e) {
       if (running !== mine) return; // another run has taken its place
       if (e.name === "AbortError") show(say("canceled after %s", took()), Object.assign(document.createElement("p"), { className: "nothing", textContent: say("Canceled. Tarn stopped reading.") }));
-      else refused({ code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") }, statement, from, took);
+      else refused(unreachable, statement, from, took);
     } finally {
       clearInterval(tick);
       if (running === mine) {

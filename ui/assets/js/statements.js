@@ -72,11 +72,3 @@ export const takesAway = (statement) => changeOf(statement) !== "" && (!adds.has
 
 /** Whether a statement may stand in a FROM, in brackets. */
 export const isQuery = (statement) => ["SELECT", "FROM", "WITH", "VALUES", "TABLE", "PIVOT", "UNPIVOT"].includes(verbOf(statement));
-
-/** The offset of a line and a column, both from 1, in text. */
-export function offsetOf(text, line, column) {
-  const lines = text.split("\n");
-  if (!line || line > lines.length) return -1;
-  const before = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
-  return before + [...lines[line - 1]].slice(0, Math.max(0, (column || 1) - 1)).join("").length;
-}
