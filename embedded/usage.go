@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"os"
@@ -90,10 +91,7 @@ func folders(ctx context.Context, dir string) []Folder {
 		out = append(out, *f)
 	}
 	slices.SortFunc(out, func(a, b Folder) int {
-		if a.Bytes != b.Bytes {
-			return int(max(-1, min(1, b.Bytes-a.Bytes)))
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }

@@ -8,9 +8,6 @@ import (
 	"tarn/embedded/record"
 )
 
-// ownPrefix begins the names of the topics that only Tarn writes.
-const ownPrefix = "tarn."
-
 // places is the last place of each source in a partition.
 type places map[string]record.Pos
 

@@ -360,7 +360,7 @@ func (w *writer) take(m *message, r *request) {
 // its source was started anew while an earlier try was in flight. Only topics that a source or
 // Tarn itself fills are judged: elsewhere anybody may send a header of that name.
 func (w *writer) repeats(passages map[string]passage) bool {
-	if w.p.topic.Config().Source == "" && !strings.HasPrefix(w.p.topic.name, ownPrefix) {
+	if w.p.topic.Config().Source == "" && !strings.HasPrefix(w.p.topic.name, record.OwnPrefix) {
 		return false
 	}
 	for source, passage := range passages {

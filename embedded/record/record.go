@@ -45,6 +45,9 @@ const (
 // HeaderRequest is the key of the request whose records the batch holds, on its first record.
 const HeaderRequest = "tarn.request"
 
+// OwnPrefix begins the names of the topics that only Tarn writes.
+const OwnPrefix = "tarn."
+
 // Pos says where a record came from: rule 5 of DESIGN.md. Place grows within a
 // topic for one source and incarnation, and compares as bytes: numbers in it are 16
 // hex digits.

@@ -25,6 +25,8 @@ type Line struct {
 	Part    string    `json:"part,omitempty"`
 	Message string    `json:"message"`
 	Facts   string    `json:"facts,omitempty"` // key=value …
+
+	level slog.Level
 }
 
 // Lines are the last lines above a number, those of at least a level, the oldest first. The log keeps 500.
@@ -32,8 +34,8 @@ func (t *Telemetry) Lines(above uint64, level slog.Level) []Line {
 	t.lines.mu.Lock()
 	defer t.lines.mu.Unlock()
 	out := []Line{}
-	for i, l := range t.lines.kept {
-		if l.Number > above && t.lines.levels[i] >= level {
+	for _, l := range t.lines.kept {
+		if l.Number > above && l.level >= level {
 			out = append(out, l)
 		}
 	}
@@ -42,10 +44,9 @@ func (t *Telemetry) Lines(above uint64, level slog.Level) []Line {
 
 // lines are the last lines of the log.
 type lines struct {
-	mu     sync.Mutex
-	last   uint64
-	kept   []Line
-	levels []slog.Level
+	mu   sync.Mutex
+	last uint64
+	kept []Line
 }
 
 // lineHandler keeps what it is told in lines.
@@ -75,7 +76,7 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 }
 
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
-	line := Line{At: r.Time.UTC(), Level: strings.ToLower(r.Level.String()), Message: short(r.Message)}
+	line := Line{At: r.Time.UTC(), Level: strings.ToLower(r.Level.String()), Message: short(r.Message), level: r.Level}
 	var facts strings.Builder
 	add := func(a slog.Attr) bool {
 		value := a.Value.Resolve().String()
@@ -102,10 +103,8 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	defer l.mu.Unlock()
 	l.last++
 	line.Number = l.last
-	l.kept, l.levels = append(l.kept, line), append(l.levels, r.Level)
-	if over := len(l.kept) - linesMax; over > 0 {
-		l.kept, l.levels = slices.Delete(l.kept, 0, over), slices.Delete(l.levels, 0, over)
-	}
+	l.kept = append(l.kept, line)
+	l.kept = slices.Delete(l.kept, 0, max(0, len(l.kept)-linesMax))
 	return nil
 }
 

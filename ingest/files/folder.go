@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -251,7 +252,7 @@ func (m *matcher) register(entries []*entry, wanted func(name string) bool) {
 			fresh = append(fresh, e)
 		}
 	}
-	slices.SortStableFunc(fresh, func(a, b *entry) int { return int(min(max(a.modified-b.modified, -1), 1)) })
+	slices.SortStableFunc(fresh, func(a, b *entry) int { return cmp.Compare(a.modified, b.modified) })
 	for _, e := range fresh {
 		m.p.Last++
 		f := &file{Number: m.p.Last, Name: e.name, Device: e.device, Inode: e.inode}

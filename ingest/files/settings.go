@@ -54,7 +54,7 @@ func readSettings(c source.Config) (s settings, err error) {
 	if s.dir == "" {
 		return s, invalid(keyPath, "write the path of the directory into it", "is missing")
 	}
-	if !topicName.MatchString(s.topic) || strings.HasPrefix(strings.ToLower(s.topic), "tarn.") {
+	if !topicName.MatchString(s.topic) || strings.HasPrefix(strings.ToLower(s.topic), record.OwnPrefix) {
 		return s, invalid(keyTopic, "use letters, digits, '.', '_' and '-', and another beginning than tarn.", "is %q", s.topic)
 	}
 	for pattern := range strings.SplitSeq(c.Get(keyInclude, "*"), ",") {

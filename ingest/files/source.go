@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -246,7 +247,7 @@ func (r *reader) order() {
 		if r.s.tail && !a.succeeded && first > r.turn != (second > r.turn) {
 			first, second = second, first
 		}
-		return int(min(max(first-second, -1), 1))
+		return cmp.Compare(first, second)
 	})
 }
 

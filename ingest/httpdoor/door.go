@@ -23,6 +23,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
+	"tarn/embedded/record"
 	"tarn/ingest/rows"
 )
 
@@ -46,9 +47,6 @@ const (
 
 // door is the name of this door, as in ports.json.
 const door = "http"
-
-// internalPrefix is that of Tarn's own topics.
-const internalPrefix = "tarn."
 
 // format is a way to cut a body.
 type format struct {
@@ -247,7 +245,7 @@ func (d *Door) allowed(r *http.Request, topic string) error {
 			return fault.Newf(fault.Denied, "ask for the right to it", "user %s may not %s topic %s", who.User, action, topic)
 		}
 	}
-	if strings.HasPrefix(strings.ToLower(topic), internalPrefix) {
+	if strings.HasPrefix(strings.ToLower(topic), record.OwnPrefix) {
 		return fault.Newf(fault.Denied, "choose a name that does not begin with tarn.", "topic %s is Tarn's own", topic)
 	}
 	return nil

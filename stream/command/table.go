@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/embedded/record"
 	"tarn/lake/table"
 	"tarn/stream/landing"
 )
@@ -43,7 +44,7 @@ func (p *Pipelines) landed(id table.Ident, topic string) error {
 	if _, err := p.o.Bus.Topic(topic); errors.Is(err, bus.ErrNoTopic) {
 		return nil
 	}
-	if strings.HasPrefix(topic, "tarn.") {
+	if strings.HasPrefix(topic, record.OwnPrefix) {
 		return fault.Newf(fault.Denied, "leave it: its old snapshots go by themselves", "%s is Tarn's own table", id)
 	}
 	what := "is the mirror"

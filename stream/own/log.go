@@ -87,7 +87,7 @@ func (l *Log) append(ctx context.Context, to Topic, first entry, log *slog.Logge
 			more = false
 		}
 	}
-	if err := to.Append(ctx, strings.TrimPrefix(l.topic, "tarn."), l.process, list); err != nil && ctx.Err() == nil {
+	if err := to.Append(ctx, strings.TrimPrefix(l.topic, record.OwnPrefix), l.process, list); err != nil && ctx.Err() == nil {
 		l.dropped.Add(int64(len(list)))
 		log.Warn("records not told", "topic", l.topic, "error", err.Error())
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/record"
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -63,7 +64,7 @@ func (s *Sampler) graph(in Input) *graph {
 		s.topic(g, parts)
 	}
 	for _, l := range in.Landings {
-		if !strings.HasPrefix(l.Topic, internalPrefix) {
+		if !strings.HasPrefix(l.Topic, record.OwnPrefix) {
 			s.landing(g, l)
 		}
 	}
@@ -129,15 +130,13 @@ func (s *Sampler) source(g *graph, src source.Status) {
 	}
 }
 
-// internalPrefix begins the names of Tarn's own topics. They and their tables, in the
+// byTopic leaves Tarn's own topics out. They and their tables, in the
 // namespace system, stay off the picture and out of its figures: it is of the user's data.
-const internalPrefix = "tarn."
-
 func byTopic(lines []bus.PartitionStats) [][]bus.PartitionStats {
 	var out [][]bus.PartitionStats
 	at := map[string]int{}
 	for _, p := range lines {
-		if strings.HasPrefix(p.Topic, internalPrefix) {
+		if strings.HasPrefix(p.Topic, record.OwnPrefix) {
 			continue
 		}
 		i, ok := at[p.Topic]
