@@ -34,10 +34,35 @@ type entry struct {
 	trouble       bool  // it cannot be read now
 }
 
+// inode is what a file is while it is there, whatever its name.
+type inode struct{ device, number uint64 }
+
+func (e *entry) id() inode { return inode{e.device, e.inode} }
+
 var errChanged = errors.New("the file is another one now")
 
-// list reads the directory. What is no regular file is left out, and so are links.
-func list(root *os.Root) ([]*entry, error) {
+// listings bounds how often a directory is read until two readings agree.
+const listings = 5
+
+// list reads the directory until it has the same files twice: while a log is rotated, one reading may have its
+// successor and not itself. A directory that never holds still is taken as it was read last.
+func list(root *os.Root, wanted func(name string) bool) (entries []*entry, err error) {
+	for range listings {
+		before := entries
+		if entries, err = listOnce(root, wanted); err != nil {
+			return nil, err
+		}
+		same := func(a, b *entry) bool { return a.name == b.name && a.id() == b.id() }
+		if before != nil && slices.EqualFunc(before, entries, same) {
+			break
+		}
+	}
+	return entries, nil
+}
+
+// listOnce reads the directory, in order of name. What is no regular file is left out, and so are links; of a file
+// with several names, the first that is wanted counts.
+func listOnce(root *os.Root, wanted func(name string) bool) ([]*entry, error) {
 	d, err := root.Open(".")
 	if err != nil {
 		return nil, err
@@ -48,7 +73,7 @@ func list(root *os.Root) ([]*entry, error) {
 		return nil, err
 	}
 	slices.Sort(names)
-	var out []*entry
+	out, named := []*entry{}, map[inode]*entry{}
 	for _, name := range names {
 		info, err := root.Lstat(name)
 		if err != nil {
@@ -57,8 +82,15 @@ func list(root *os.Root) ([]*entry, error) {
 			}
 			return nil, err
 		}
-		if e := entryOf(name, info); e != nil {
+		e := entryOf(name, info)
+		if e == nil {
+			continue
+		}
+		if first := named[e.id()]; first == nil {
+			named[e.id()] = e
 			out = append(out, e)
+		} else if !wanted(first.name) && wanted(name) {
+			first.name = name
 		}
 	}
 	return out, nil
@@ -162,7 +194,6 @@ func (m *matcher) holds(e *entry, f *file) bool {
 // that were read are there still. What is left is new, if it is wanted.
 func (m *matcher) match(entries []*entry, wanted func(name string) bool) {
 	m.claimed = map[*file]bool{}
-	type inode struct{ device, inode uint64 }
 	inodes, names := map[inode]*file{}, map[string]*file{}
 	for _, f := range m.p.Files {
 		if f.Inode != 0 {
@@ -171,7 +202,7 @@ func (m *matcher) match(entries []*entry, wanted func(name string) bool) {
 		names[f.Name] = f
 	}
 	for _, e := range entries {
-		f := inodes[inode{e.device, e.inode}]
+		f := inodes[e.id()]
 		if f == nil {
 			continue
 		}

@@ -111,7 +111,6 @@ func TestALogIsFollowedThroughRotation(t *testing.T) {
 	}
 }
 
-// TestAnInodeThatIsUsedAgainIsAnotherFile: with the same bytes too.
 // What is left of a log when it is rotated is read before what its successor has, also while Tarn runs.
 func TestARotatedLogIsReadBeforeItsSuccessor(t *testing.T) {
 	r := newRig(t, "tail", "true", "files.include", "gate.log*")
@@ -135,6 +134,21 @@ func TestARotatedLogIsReadBeforeItsSuccessor(t *testing.T) {
 	}
 }
 
+// TestAFileWithTwoNamesIsRead once, also what it grows by.
+func TestAFileWithTwoNamesIsRead(t *testing.T) {
+	r := newRig(t, "tail", "true", "files.include", "gate.log*")
+	write(t, r.path("a.part"), "{\"n\":1}\n")
+	for _, name := range []string{"gate.log", "gate.log-too"} {
+		if err := os.Link(r.path("a.part"), r.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until(`gate.log:1={"n":1}`)
+	write(t, r.path("gate.log-too"), "{\"n\":2}\n")
+	r.until(`gate.log:1={"n":1}`, `gate.log:2={"n":2}`)
+}
+
+// TestAnInodeThatIsUsedAgainIsAnotherFile: with the same bytes too.
 func TestAnInodeThatIsUsedAgainIsAnotherFile(t *testing.T) {
 	r := newRig(t)
 	write(t, r.path("a.jsonl"), "{\"alarm\":1}\n")

@@ -181,7 +181,7 @@ func (r *reader) plan(ctx context.Context) error {
 
 // look finds the files with something to read.
 func (r *reader) look(root *os.Root) error {
-	entries, err := list(root)
+	entries, err := list(root, r.s.wanted)
 	if err != nil {
 		return unread(err, r.s.dir)
 	}

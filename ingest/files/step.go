@@ -225,7 +225,7 @@ func (r *reader) readAgain(ctx context.Context, root *os.Root, want piece, s *st
 	if f == nil {
 		return false, nil
 	}
-	entries, err := list(root)
+	entries, err := list(root, r.s.wanted)
 	if err != nil {
 		return false, unread(err, r.s.dir)
 	}
