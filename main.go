@@ -190,12 +190,12 @@ func (h *house) ingestPart() life.Part {
 }
 
 // dead hands what a source found to be no record to the room behind it.
-func (h *house) dead(ctx context.Context, topic, sourceID, incarnation string, letters []source.Dead) error {
+func (h *house) dead(ctx context.Context, of source.Burial, letters []source.Dead) error {
 	finds := make([]stream.Find, len(letters))
 	for i, d := range letters {
 		finds[i] = stream.Find{Place: d.Place, Where: d.Key, Value: d.Value, Why: d.Why}
 	}
-	return h.stream.Found(ctx, topic, sourceID, incarnation, finds)
+	return h.stream.Found(ctx, of.Topic, of.SourceID, of.Source, of.Incarnation, finds)
 }
 
 func (h *house) gateOptions() engine.Options {
@@ -206,6 +206,7 @@ func (h *house) gateOptions() engine.Options {
 		System: []engine.SystemTable{
 			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
 			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
+			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
 		},
 	}

@@ -112,9 +112,9 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 		switch {
 		case slices.Contains(known, key):
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
-			out = append(out, source.Finding{Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
+			out = append(out, source.Finding{Key: key, Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
 		default:
-			out = append(out, source.Finding{Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
+			out = append(out, source.Finding{Key: key, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}
 	}
 	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })

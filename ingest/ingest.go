@@ -32,6 +32,13 @@ import (
 // lookEvery is the time between two looks at the connectors folder.
 const lookEvery = 2 * time.Second
 
+// A connector that could not start is tried again after againFirst, which doubles up to againMax: rights on a database, or
+// what is in the place of its file, may change without a word to Tarn.
+const (
+	againFirst = 2 * time.Second
+	againMax   = time.Minute
+)
+
 // connectorsMax bounds how many connectors one Tarn runs.
 const connectorsMax = 1000
 
@@ -50,7 +57,7 @@ type Options struct {
 	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
 	AckDelay time.Duration
 	// Dead appends what a source found to be no record to the dead letters, each once by its place.
-	Dead func(ctx context.Context, topic, sourceID, incarnation string, letters []source.Dead) error
+	Dead func(ctx context.Context, of source.Burial, letters []source.Dead) error
 }
 
 // Ingest runs a source for each connector file. It is a life.Part and a life.Reporter.
@@ -66,7 +73,7 @@ type Ingest struct {
 	clearAt   time.Time      // when what ended connectors left is tried again
 	clearWait time.Duration
 
-	asks chan chan struct{} // to halt or start connectors at once; closed when it is done
+	asks chan ask
 
 	noting sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
 
@@ -85,6 +92,11 @@ type entry struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	halted bool // paused: the runner has stopped, or never began
+
+	// One whose check kept it from starting is tried again from a moment on, which comes later each time.
+	unstarted bool
+	next      time.Time
+	wait      time.Duration
 }
 
 // New returns the room; Run opens its doors.
@@ -102,7 +114,7 @@ func newOn(o Options, log source.Log) *Ingest {
 	if o.Mount != nil {
 		o.Mount("/ingest/{topic}", door)
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan chan struct{}), every: lookEvery}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan ask), every: lookEvery}
 }
 
 // Name is the part's name.
@@ -132,9 +144,12 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 			return nil
 		case <-tick.C:
 			g.look(ctx)
-		case done := <-g.asks:
-			g.halt(ctx)
-			close(done)
+		case a := <-g.asks:
+			if a.look {
+				g.look(ctx)
+			}
+			g.halt(ctx, a.again)
+			close(a.done)
 		}
 	}
 }
@@ -163,6 +178,9 @@ func (g *Ingest) look(ctx context.Context) {
 			text = []byte(err.Error())
 		}
 		if e := g.entry(file); e != nil && e.text == string(text) {
+			if e.due(g.o.Clock.Now()) {
+				g.retry(ctx, file, e)
+			}
 			continue
 		}
 		g.change(ctx, file, path, string(text), seen)
@@ -223,7 +241,11 @@ func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[s
 	if old != nil {
 		old.stop()
 	}
-	g.put(file, g.start(ctx, text, c))
+	e := g.start(ctx, text, c)
+	if e.unstarted {
+		g.o.Log.Error("connector does not start", "source", c.config.Name, "error", e.fault.Error(), "hint", fault.HintOf(e.fault))
+	}
+	g.put(file, e)
 }
 
 // project is the folder that the connectors folder lies in.
@@ -235,11 +257,39 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	}
 	for _, f := range c.kind.Check(ctx, c.config) {
 		if f.Fatal {
-			g.o.Log.Error("connector does not start", "source", c.config.Name, "error", f.Message, "hint", f.Hint)
-			return &entry{text: text, conn: c, since: g.o.Clock.Now(), fault: fault.New(fault.Invalid, f.Message, f.Hint)}
+			return g.unstarted(text, c, fault.New(fault.Invalid, f.Message, f.Hint))
 		}
 	}
 	return g.run(ctx, text, c)
+}
+
+func (g *Ingest) unstarted(text string, c connector, why *fault.Error) *entry {
+	now := g.o.Clock.Now()
+	e := &entry{text: text, conn: c, since: now, fault: why, unstarted: true, wait: againFirst}
+	e.next = now.Add(e.wait)
+	return e
+}
+
+// due tells whether a connector that could not start is to be tried again: no later than it ever waits, when the clock was set
+// back meanwhile.
+func (e *entry) due(now time.Time) bool {
+	wait := e.next.Sub(now)
+	return e.unstarted && (wait <= 0 || wait > againMax)
+}
+
+// retry tries to start a connector that could not.
+func (g *Ingest) retry(ctx context.Context, file string, was *entry) {
+	e := g.start(ctx, was.text, was.conn)
+	if e.unstarted {
+		e.wait = min(2*was.wait, againMax)
+		e.next = g.o.Clock.Now().Add(e.wait)
+		if e.fault.Error() == was.fault.Error() {
+			e.since = was.since
+		} else {
+			g.o.Log.Error("connector does not start", "source", e.conn.config.Name, "error", e.fault.Error(), "hint", fault.HintOf(e.fault))
+		}
+	}
+	g.put(file, e)
 }
 
 // run starts a connector unchecked.

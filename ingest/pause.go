@@ -14,12 +14,16 @@ import (
 	"tarn/ingest/source"
 )
 
-// Answer is what a command answers: a tag alone.
-type Answer string
+// Answer is what a command answers: a tag, and for CREATE CONNECTOR the file with what was found.
+type Answer struct {
+	tag     string
+	columns []record.Column
+	rows    [][]any
+}
 
 // Result takes it apart.
 func (a Answer) Result() (tag string, columns []record.Column, rows [][]any) {
-	return string(a), nil, nil
+	return a.tag, a.columns, a.rows
 }
 
 // Command is a statement that the room runs. Verbs are its first words.
@@ -28,16 +32,17 @@ type Command struct {
 	Run   func(ctx context.Context, who guard.Principal, statement string) (Answer, error)
 }
 
-// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name. A paused connector is one that is not started, now and after
-// each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays there meanwhile.
+// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name, and CREATE CONNECTOR. A paused connector is one that is not
+// started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
+// there meanwhile. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
-	return []Command{{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}}
+	return []Command{{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}, {[]string{"CREATE CONNECTOR"}, g.create}}
 }
 
 func (g *Ingest) command(ctx context.Context, who guard.Principal, statement string) (Answer, error) {
 	in, err := sqltext.NewReader(statement)
 	if err != nil {
-		return "", err
+		return Answer{}, err
 	}
 	paused := in.Take("PAUSE")
 	if !paused {
@@ -50,22 +55,22 @@ func (g *Ingest) command(ctx context.Context, who guard.Principal, statement str
 		err = in.Done()
 	}
 	if err != nil {
-		return "", err
+		return Answer{}, err
 	}
 	name := strings.Join(parts, ".")
 	if g.o.Guard != nil && !g.o.Guard.Decide(who, guard.Alter, guard.Resource{Kind: guard.Source, Path: []string{name}}).Allow {
-		return "", fault.Newf(fault.Denied, "ask for a grant", "you may not alter the source %s", name)
+		return Answer{}, fault.Newf(fault.Denied, "ask for a grant", "you may not alter the source %s", name)
 	}
 	if f := g.unknown(name); f != nil {
-		return "", sqltext.At(f, statement, at)
+		return Answer{}, sqltext.At(f, statement, at)
 	}
 	if err := g.pause(ctx, name, paused); err != nil {
-		return "", err
+		return Answer{}, err
 	}
 	if paused {
-		return "PAUSE CONNECTOR", nil
+		return Answer{tag: "PAUSE CONNECTOR"}, nil
 	}
-	return "RESUME CONNECTOR", nil
+	return Answer{tag: "RESUME CONNECTOR"}, nil
 }
 
 // unknown refuses a name that no connector has.
@@ -89,13 +94,28 @@ func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
 	if err := g.notePause(ctx, name, paused); err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	select {
-	case g.asks <- done:
-	case <-ctx.Done():
-		return fault.Wrap(ctx.Err(), fault.Unavailable, "pause or resume connector "+name, "it is noted, and done when the connectors run again")
+	if err := g.ask(ctx, ask{again: name}); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "pause or resume connector "+name, "it is noted, and done when the connectors run again")
 	}
-	<-done
+	return nil
+}
+
+// ask is something that Run's goroutine is to do at once.
+type ask struct {
+	look  bool   // at the folder
+	again string // the connector that is tried again if it could not start
+	done  chan struct{}
+}
+
+// ask returns when it is done.
+func (g *Ingest) ask(ctx context.Context, a ask) error {
+	a.done = make(chan struct{})
+	select {
+	case g.asks <- a:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-a.done
 	return nil
 }
 
@@ -137,14 +157,19 @@ func (g *Ingest) readPaused(ctx context.Context) error {
 	return nil
 }
 
-// halt stops the connectors that are paused and starts those that are no longer. It is Run's goroutine that calls it.
-func (g *Ingest) halt(ctx context.Context) {
+// halt stops the connectors that are paused and starts those that are no longer, and again, if it could not start. It is
+// Run's goroutine that calls it.
+func (g *Ingest) halt(ctx context.Context, again string) {
 	g.mu.Lock()
 	entries, paused := maps.Clone(g.entries), maps.Clone(g.paused)
 	g.mu.Unlock()
 	for _, file := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[file]
 		switch name := e.conn.config.Name; {
+		case e.unstarted && paused[name]:
+			g.put(file, g.held(e.text, e.conn))
+		case e.unstarted && name == again:
+			g.retry(ctx, file, e)
 		case e.runner == nil || e.halted == paused[name]:
 		case paused[name]:
 			e.stop()

@@ -23,6 +23,7 @@ import (
 	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
+	"tarn/stream/replay"
 )
 
 // Options of the room. The engines belong to the caller, who closes them after Run.
@@ -46,6 +47,7 @@ type Stream struct {
 	o         Options
 	landing   *landing.Landing
 	pipelines *command.Pipelines
+	replays   *replay.Replays
 }
 
 // New returns a stream that has not started.
@@ -60,19 +62,20 @@ func New(o Options) *Stream {
 			Bus: o.Bus, Meta: o.Meta, Schemas: o.Schemas, Tables: o.Tables, Guard: o.Guard, Dir: o.StateDir, CommitInterval: o.CommitInterval,
 			MemoryBytes: o.StateBytes, Clock: o.Clock, Log: o.Log.With("part", "pipelines"), Metrics: o.Metrics,
 		}),
+		replay.New(replay.Options{Bus: o.Bus, Meta: o.Meta, Guard: o.Guard, Clock: o.Clock}),
 	}
 }
 
 // Find is a piece of a source that became no record.
 type Find = own.Find
 
-// Found appends what a source found to be no record of a topic to the dead letters, each once by its place.
-func (s *Stream) Found(ctx context.Context, topic, source, incarnation string, finds []Find) error {
+// Found appends what a source, by its id and its name, found to be no record of a topic to the dead letters, each once by its place.
+func (s *Stream) Found(ctx context.Context, topic, source, name, incarnation string, finds []Find) error {
 	topics, err := own.Create(ctx, s.o.Bus, s.o.Schemas)
 	if err != nil {
 		return err
 	}
-	return topics.Found(ctx, topic, source, incarnation, finds, s.o.Clock.Now())
+	return topics.Found(ctx, topic, source, name, incarnation, finds, s.o.Clock.Now())
 }
 
 // Name is the part's name.
@@ -94,8 +97,16 @@ func (s *Stream) Committed(c table.Committed) { s.landing.Committed(c) }
 // Pipelines is the part that runs pipelines.
 func (s *Stream) Pipelines() life.Part { return s.pipelines }
 
-// Commands are the statements that make, show and end pipelines.
-func (s *Stream) Commands() []pipeline.Command { return s.pipelines.Commands() }
+// Commands are the statements that make, show and end pipelines, and the one that sends a dead letter again.
+func (s *Stream) Commands() []pipeline.Command {
+	return append(s.pipelines.Commands(), s.replays.Command())
+}
+
+// ReplayColumns are the columns of ReplayRows.
+const ReplayColumns = replay.Columns
+
+// ReplayRows are the rows of system.replays.
+func (s *Stream) ReplayRows(ctx context.Context) ([][]any, error) { return s.replays.Rows(ctx) }
 
 // DropTable drops a table that nobody fills and no pipeline reads.
 func (s *Stream) DropTable(ctx context.Context, id table.Ident) error {

@@ -33,6 +33,7 @@ import (
 	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
+	"tarn/stream/replay"
 )
 
 // patience bounds every wait: not a claim of speed, but the end of a hang.
@@ -108,12 +109,13 @@ func (s *site) start() {
 	lands := landing.New(landing.Options{
 		Bus: s.bus, Schemas: store, Tables: s.lake.Tables(), CommitInterval: 50 * time.Millisecond, MemoryBytes: 64 << 20, Clock: clock, Log: log,
 	})
+	replays := replay.New(replay.Options{Bus: s.bus, Meta: s.meta, Guard: guard.Open{}, Clock: clock})
 	s.gate, err = engine.New(s.ctx, engine.Options{
 		Catalog: s.lake.Catalog(), Guard: guard.Open{}, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
-		System: []engine.SystemTable{system.Table("pipelines", command.StatusColumns, s.part.StatusRows)}, Clock: clock, Log: log,
+		System: []engine.SystemTable{system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Table("replays", replay.Columns, replays.Rows)}, Clock: clock, Log: log,
 	})
 	s.must(err)
-	for _, c := range s.part.Commands() {
+	for _, c := range append(s.part.Commands(), replays.Command()) {
 		s.gate.Register(engine.Answering(c.Verbs, c.Run))
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -265,6 +267,17 @@ func TestPipelinesCompute(t *testing.T) {
 	s.start()
 	s.put("bid", 1, `{"auction":2,"price":5}`)
 	s.until("SELECT auction, s FROM gold.sums ORDER BY 1", "1|5", "2|9")
+
+	// The letter says who refused it, and is sent again as what it should have been: the pipeline takes it.
+	s.until("SELECT letter, reader, value FROM system.dead_letter", "0|pipeline gold.sums|junk")
+	for _, repeated := range []string{"false", "true"} {
+		got, err := s.run(`REPLAY DEAD LETTER 0 AS '{"auction":3,"price":7}'`)
+		if err != nil || len(got) != 1 || got[0] != "0|bid|1|3|"+repeated {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	s.until("SELECT auction, s FROM gold.sums ORDER BY 1", "1|5", "2|9", "3|7")
+	s.until(`SELECT d.error IS NULL, r.edited, r.partition, r."offset" FROM system.dead_letter AS d LEFT JOIN system.replays AS r ON r.letter = d.letter`, "false|true|1|3")
 }
 
 // refused holds what a statement is refused with: a piece of the message and of the hint.

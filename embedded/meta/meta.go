@@ -33,6 +33,7 @@ const (
 	Leavings  Bucket = "leavings"   // ingest/source: what ended sources left in their databases, JSON
 	Wishes    Bucket = "wishes"     // ingest/source: source id/table -> why a new snapshot is asked for
 	Paused    Bucket = "paused"     // ingest: names of connectors that are paused
+	Replays   Bucket = "replays"    // stream/replay: number of a dead letter -> what was sent again, JSON
 	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
 	IDs       Bucket = "ids"        // counters: name -> next number
 	Landing   Bucket = "landing"    // stream/landing: findings and names claimed

@@ -45,6 +45,9 @@ const (
 // HeaderRequest is the key of the request whose records the batch holds, on its first record.
 const HeaderRequest = "tarn.request"
 
+// HeaderLetter is the number of the dead letter that a record was sent again for.
+const HeaderLetter = "tarn.letter"
+
 // OwnPrefix begins the names of the topics that only Tarn writes.
 const OwnPrefix = "tarn."
 

@@ -94,10 +94,10 @@ func (r *rig) schema() *record.Schema {
 	return schema
 }
 
-func (r *rig) bury(_ context.Context, topic, _, incarnation string, letters []source.Dead) error {
+func (r *rig) bury(_ context.Context, of source.Burial, letters []source.Dead) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if topic != "gate" || incarnation == "" {
+	if of.Topic != "gate" || of.Incarnation == "" {
 		return errors.New("no topic or incarnation")
 	}
 	for _, d := range letters {

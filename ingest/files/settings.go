@@ -48,7 +48,7 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 func readSettings(c source.Config) (s settings, err error) {
 	invalid := func(key, hint, format string, args ...any) error {
-		return fault.Newf(fault.Invalid, hint, "connector %s: %s "+format, append([]any{c.Name, key}, args...)...)
+		return source.NewMisset(c, key, hint, format, args...)
 	}
 	s = settings{dir: c.Path(keyPath), topic: c.Keys[keyTopic]}
 	if s.dir == "" {
@@ -165,12 +165,12 @@ func (s *settings) wanted(name string) bool {
 func check(_ context.Context, c source.Config) []source.Finding {
 	s, err := readSettings(c)
 	if err != nil {
-		return []source.Finding{{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}
+		return []source.Finding{source.FindingOf(err, true, "")}
 	}
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		err = unread(err, s.dir)
-		return []source.Finding{{Message: err.Error(), Hint: fault.HintOf(err)}}
+		return []source.Finding{source.FindingOf(err, false, keyPath)}
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() && s.wanted(e.Name()) {

@@ -81,7 +81,7 @@ func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
 	}
 	pause := newPauses()
 	for {
-		err := r.o.Dead(ctx, b.Topic, r.id, b.Incarnation, b.Dead)
+		err := r.o.Dead(ctx, Burial{b.Topic, r.id, r.o.Config.Name, b.Incarnation}, b.Dead)
 		if err == nil {
 			r.countDead(b)
 			return nil

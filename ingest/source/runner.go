@@ -54,7 +54,7 @@ type Options struct {
 	// AckDelay holds acknowledgments back: with bus.fsync interval two intervals (rule 3).
 	AckDelay time.Duration
 	// Dead appends dead letters of a topic, each once by its place; nil where there are none.
-	Dead func(ctx context.Context, topic, sourceID, incarnation string, letters []Dead) error
+	Dead func(ctx context.Context, of Burial, letters []Dead) error
 }
 
 // Runner runs one connector: opens it where it stood, publishes what it reads, saves its

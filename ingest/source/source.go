@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tarn/embedded/fault"
 	"tarn/embedded/record"
 )
 
@@ -49,8 +50,34 @@ type Field struct {
 type Finding struct {
 	Fatal   bool
 	Table   string // "" for the whole source
+	Key     string // of the configuration, that it is about; "" for none
 	Message string
 	Hint    string
+}
+
+// Misset is the error of a key of a configuration.
+type Misset struct {
+	Key   string
+	Fault *fault.Error
+}
+
+func (m Misset) Error() string { return m.Fault.Error() }
+
+// Unwrap returns the fault.
+func (m Misset) Unwrap() error { return m.Fault }
+
+// NewMisset returns the error of a key whose value a connector cannot take.
+func NewMisset(c Config, key, hint, format string, args ...any) error {
+	return Misset{key, fault.Newf(fault.Invalid, hint, "connector %s: %s "+format, append([]any{c.Name, key}, args...)...)}
+}
+
+// FindingOf is what a check says of an error: fallback is the key that it is about where it names none.
+func FindingOf(err error, fatal bool, fallback string) Finding {
+	f := Finding{Fatal: fatal, Key: fallback, Message: err.Error(), Hint: fault.HintOf(err)}
+	if m, ok := errors.AsType[Misset](err); ok {
+		f.Key = m.Key
+	}
+	return f
 }
 
 // Table is one table of a source database.
@@ -142,6 +169,9 @@ type Dead struct {
 	Value []byte
 	Why   string
 }
+
+// Burial says whose dead letters there are: the topic that they are kept from, and the source with its own log.
+type Burial struct{ Topic, SourceID, Source, Incarnation string }
 
 // TopicBatch is what one append to one topic will hold. A snapshot chunk is one
 // TopicBatch of at most ChunkBytesMax when rendered, in the log whole or not at all.

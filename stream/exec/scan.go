@@ -348,11 +348,14 @@ func (c *scan) ended(ctx context.Context, generation int64) error {
 	return c.s.tick(ctx)
 }
 
+// who is the pipeline in what it refuses.
+func (s *session) who() string { return "pipeline " + s.Name }
+
 // tellDead appends the records that could not be read, before the offsets move.
 func (s *session) tellDead(ctx context.Context) error {
 	for number, letters := range s.letters {
 		c := s.scans[number]
-		if err := s.o.Own.Letters(ctx, c.topic.Name(), Holder(s.ID, number), c.topic.Config().ID, letters, s.o.Clock.Now()); err != nil {
+		if err := s.o.Own.Letters(ctx, c.topic.Name(), Holder(s.ID, number), s.who(), c.topic.Config().ID, letters, s.o.Clock.Now()); err != nil {
 			return err
 		}
 		delete(s.letters, number)

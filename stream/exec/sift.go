@@ -122,7 +122,7 @@ func (c *scan) uncomputed(ctx context.Context, bad []own.Letter) error {
 	case "skip":
 	default:
 		// A reader of its own: the places of what could not be read are others.
-		err := c.s.o.Own.Letters(ctx, c.topic.Name(), Holder(c.s.ID, c.number)+":computed", c.topic.Config().ID, bad, c.s.o.Clock.Now())
+		err := c.s.o.Own.Letters(ctx, c.topic.Name(), Holder(c.s.ID, c.number)+":computed", c.s.who(), c.topic.Config().ID, bad, c.s.o.Clock.Now())
 		if err != nil {
 			return fmt.Errorf("tell of %d records that cannot be computed with: %w", len(bad), err)
 		}

@@ -61,6 +61,9 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 	got := map[string]string{}
 	for _, row := range r.lake.rows("system.dead_letter") {
 		got[fmt.Sprint(row["offset"])] += row["error"].(string)
+		if row["letter"] == nil || row["reader"] != "landing in bronze" && row["reader"] != "landing in silver" {
+			t.Fatalf("who refused it, and its number: %v", row)
+		}
 		if row["topic"] != "port.main.calls" || row["at"] == nil || row["partition"] != int64(0) {
 			t.Fatalf("%v", row)
 		}
@@ -78,6 +81,24 @@ func TestWhatCannotBeDecodedGoesToTheDeadLettersOnce(t *testing.T) {
 	}
 	if len(r.lake.rows("bronze.port_main_calls")) != 4 || len(r.lake.rows("silver.calls")) != 1 {
 		t.Fatalf("%v %v", r.lake.rows("bronze.port_main_calls"), r.lake.rows("silver.calls"))
+	}
+}
+
+// TestDeadLettersOfAVersionBefore: their table gets the columns that it lacks, and its rows stay.
+func TestDeadLettersOfAVersionBefore(t *testing.T) {
+	r := newRig(t)
+	s := newSource(t, r, "port.main.calls", calls())
+	r.run()
+	s.append(t, record.Encode([]record.Record{{Value: []byte("junk"), Headers: s.headers()}}))
+	rows := func() []map[string]any { return r.lake.rows("system.dead_letter") }
+	r.wait(t, func() bool { return len(rows()) == 1 }, func() any { return rows() })
+	r.halt()
+	r.lake.forget("system.dead_letter", "letter", "reader")
+	r.run()
+	s.append(t, record.Encode([]record.Record{{Value: []byte("junk again"), Headers: s.headers()}}))
+	r.wait(t, func() bool { return len(rows()) == 2 }, func() any { return rows() })
+	if old, fresh := rows()[0], rows()[1]; old["letter"] != nil || old["reader"] != nil || fresh["letter"] != int64(1) || fresh["reader"] != "landing in bronze" || old["value"] != "junk" {
+		t.Fatalf("%v\n%v", old, fresh)
 	}
 }
 

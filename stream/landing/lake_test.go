@@ -86,6 +86,18 @@ func (l *lake) rows(name string) []map[string]any {
 	return slices.Clone(t.rows)
 }
 
+// forget takes columns out of a table, as if a version before had made it.
+func (l *lake) forget(name string, columns ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.tables[table.ParseIdent(name)]
+	t.cols = slices.DeleteFunc(t.cols, func(c table.Column) bool { return slices.Contains(columns, c.Name) })
+	for i := range t.rows {
+		t.rows[i] = maps.Clone(t.rows[i])
+		maps.DeleteFunc(t.rows[i], func(c string, _ any) bool { return slices.Contains(columns, c) })
+	}
+}
+
 // commits counts a table's commits.
 func (l *lake) commits(name string) int64 {
 	l.mu.Lock()

@@ -16,5 +16,5 @@ func (l *Landing) deadLetters(ctx context.Context, w *way, letters []own.Letter)
 	}
 	w.log.Warn("records go to the dead letters", "records", len(letters),
 		"partition", letters[0].Partition, "offset", letters[0].Record.Offset, "error", letters[0].Why)
-	return l.own.Letters(ctx, w.key.topic, w.key.reader, w.config.ID, letters, l.o.Clock.Now())
+	return l.own.Letters(ctx, w.key.topic, w.key.reader, "landing in "+w.key.reader, w.config.ID, letters, l.o.Clock.Now())
 }

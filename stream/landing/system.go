@@ -36,8 +36,14 @@ func (s *systemSink) open(ctx context.Context) (table.Table, error) {
 	for _, c := range schema.Columns {
 		spec.Columns = append(spec.Columns, table.Column{Name: c.Name, Type: c.Type})
 	}
+	if name := own.Number(s.w.key.topic); name != "" {
+		spec.Columns = append(spec.Columns, table.Column{Name: name, Type: record.Long})
+	}
 	t, err := claim(ctx, s.w.l.o.Tables, spec, s.w.key.topic, "tarn.table")
 	if err != nil {
+		return nil, err
+	}
+	if err := grow(ctx, t, spec.Columns); err != nil {
 		return nil, err
 	}
 	arrowSchema, err := pick(t, spec.Columns)
@@ -47,6 +53,24 @@ func (s *systemSink) open(ctx context.Context) (table.Table, error) {
 	s.table, s.cols, s.cells = t, spec.Columns, make([]record.Value, len(spec.Columns))
 	s.build = array.NewRecordBuilder(memory.DefaultAllocator, arrowSchema)
 	return t, nil
+}
+
+// grow gives a table that another version made the columns that it lacks.
+func grow(ctx context.Context, t table.Table, wanted []table.Column) error {
+	var adds []table.Column
+	have := t.Columns()
+	for _, c := range wanted {
+		if columnNamed(have, c.Name) < 0 {
+			adds = append(adds, c)
+		}
+	}
+	if len(adds) == 0 {
+		return nil
+	}
+	if _, err := t.Commit(ctx, table.Change{AddColumns: adds, Owner: Reader}); err != nil {
+		return fmt.Errorf("give %s its new columns: %w", t.Ident(), err)
+	}
+	return nil
 }
 
 func (s *systemSink) add(ctx context.Context, _ *feed, r *record.Record) error {
@@ -93,6 +117,9 @@ func (s *systemSink) read(ctx context.Context, r *record.Record) error {
 			return refusal("column " + s.cols[at].Name + " is of another type")
 		}
 		s.cells[at] = cell
+	}
+	if at := columnNamed(s.cols, own.Number(s.w.key.topic)); at >= 0 {
+		s.cells[at] = integer(r.Offset)
 	}
 	return nil
 }

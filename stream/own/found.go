@@ -16,8 +16,8 @@ type Find struct {
 	Why   string
 }
 
-// Found appends finds of a source to tarn.dead_letter, each once by its place. They have no offset.
-func (t Topics) Found(ctx context.Context, topic, source, incarnation string, finds []Find, at time.Time) error {
+// Found appends finds of a source to tarn.dead_letter, each once by its place. They have no offset. by is the source's name.
+func (t Topics) Found(ctx context.Context, topic, source, by, incarnation string, finds []Find, at time.Time) error {
 	var list []Out
 	for _, f := range finds {
 		value, err := JSON(struct {
@@ -26,7 +26,8 @@ func (t Topics) Found(ctx context.Context, topic, source, incarnation string, fi
 			Error string  `json:"error"`
 			Key   *string `json:"key"`
 			Value *string `json:"value"`
-		}{topic, at.Format(time.RFC3339Nano), cut(f.Why, letterBytesMax/8), Text(cut(f.Where, letterBytesMax/8)), Text(cut(f.Value, letterBytesMax/2))})
+			By    string  `json:"reader"`
+		}{topic, at.Format(time.RFC3339Nano), cut(f.Why, letterBytesMax/8), Text(cut(f.Where, letterBytesMax/8)), Text(cut(f.Value, letterBytesMax/2)), "source " + by})
 		if err != nil {
 			return err
 		}

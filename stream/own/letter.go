@@ -14,6 +14,9 @@ import (
 // error says so.
 const letterBytesMax = 8 << 20
 
+// CutWords are in the error of a letter that does not carry all of its record.
+const CutWords = "is cut; it is whole in the topic"
+
 // Letter is a record that could not be taken, and why.
 type Letter struct {
 	Partition int32
@@ -23,11 +26,11 @@ type Letter struct {
 
 // Letters appends letters of one topic to tarn.dead_letter, before the reader's offset moves. A
 // record's source is its topic, partition and reader, its place the offset, so that a crash between
-// the two does not double it. Those of one partition are in the order of their offsets.
-func (t Topics) Letters(ctx context.Context, topic, reader, incarnation string, letters []Letter, at time.Time) error {
+// the two does not double it. Those of one partition are in the order of their offsets. by is who refused them, for a person.
+func (t Topics) Letters(ctx context.Context, topic, reader, by, incarnation string, letters []Letter, at time.Time) error {
 	parts := map[int32][]Out{}
 	for _, d := range letters {
-		value, err := d.render(topic, at)
+		value, err := d.render(topic, by, at)
 		if err != nil {
 			return err
 		}
@@ -42,7 +45,7 @@ func (t Topics) Letters(ctx context.Context, topic, reader, incarnation string, 
 	return nil
 }
 
-func (d *Letter) render(topic string, at time.Time) ([]byte, error) {
+func (d *Letter) render(topic, by string, at time.Time) ([]byte, error) {
 	type header struct {
 		Key   string  `json:"key"`
 		Value *string `json:"value"`
@@ -66,11 +69,12 @@ func (d *Letter) render(topic string, at time.Time) ([]byte, error) {
 			Key       *string `json:"key"`
 			Value     *string `json:"value"`
 			Headers   string  `json:"headers"`
-		}{topic, d.Partition, d.Record.Offset, at.Format(time.RFC3339Nano), why, Text(key), Text(value), string(headerText)})
+			Reader    string  `json:"reader"`
+		}{topic, d.Partition, d.Record.Offset, at.Format(time.RFC3339Nano), why, Text(key), Text(value), string(headerText), by})
 		if err != nil || len(out) <= letterBytesMax {
 			return out, err
 		}
-		why = fmt.Sprintf("%s (the record of %d bytes is cut; it is whole in the topic)", cut(d.Why, letterBytesMax/8), len(d.Record.Key)+len(d.Record.Value))
+		why = fmt.Sprintf("%s (the record of %d bytes %s)", cut(d.Why, letterBytesMax/8), len(d.Record.Key)+len(d.Record.Value), CutWords)
 		switch longest := max(len(key), len(value), len(headerText)); longest {
 		case len(value):
 			value = value[:longest/2]

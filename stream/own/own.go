@@ -35,26 +35,27 @@ func columns(names []string, types []record.Type) (out []record.Column) {
 	return out
 }
 
-// kinds are the topics' tables and columns.
+// kinds are the topics' tables and columns. number is the column that tells a record's own offset, where the table has one.
 var kinds = map[string]struct {
 	table   string
+	number  string
 	columns []record.Column
 }{
-	DeadLetter: {"dead_letter", columns(
-		[]string{"topic", "partition", "offset", "at", "error", "key", "value", "headers"},
-		[]record.Type{record.String, record.Int, record.Long, record.TimestampTZ, record.String, record.String, record.String, record.String})},
-	Commits: {"commits", columns(
+	DeadLetter: {"dead_letter", "letter", columns(
+		[]string{"topic", "partition", "offset", "at", "error", "key", "value", "headers", "reader"},
+		[]record.Type{record.String, record.Int, record.Long, record.TimestampTZ, record.String, record.String, record.String, record.String, record.String})},
+	Commits: {"commits", "", columns(
 		[]string{"at", "table", "table_id", "snapshot_id", "operation", "added_rows", "deleted_rows", "added_files", "ms"},
 		[]record.Type{record.TimestampTZ, record.String, record.String, record.Long, record.String, record.Long, record.Long, record.Long, record.Long})},
-	Late: {"late", columns(
+	Late: {"late", "", columns(
 		[]string{"pipeline", "topic", "partition", "offset", "at", "window_start", "window_end", "watermark", "value"},
 		[]record.Type{record.String, record.String, record.Int, record.Long, record.TimestampTZ, record.TimestampTZ, record.TimestampTZ, record.TimestampTZ, record.String})},
-	Ticks: {"ticks", columns(
+	Ticks: {"ticks", "", columns(
 		[]string{"at", "pipeline", "epoch", "ticks", "rows", "emitted", "late", "dead", "tick_ms", "watermark", "lag"},
 		[]record.Type{
 			record.TimestampTZ, record.String, record.Long, record.Long, record.Long, record.Long, record.Long, record.Long, record.Double, record.TimestampTZ, record.Long,
 		})},
-	Clock: {"clock", columns(
+	Clock: {"clock", "", columns(
 		[]string{"at", "source", "topic", "partition", "offset", "kind", "watermark", "mark"},
 		[]record.Type{record.TimestampTZ, record.String, record.String, record.Int, record.Long, record.String, record.TimestampTZ, record.Long})},
 }
@@ -64,6 +65,10 @@ func Schema(topic string) record.Schema {
 	k := kinds[topic]
 	return record.Schema{Source: "tarn", Database: "tarn", Schema: table.SystemNamespace, Table: k.table, Columns: k.columns}
 }
+
+// Number is the column in which a topic's table has the offset that each of its records has in the topic itself; "" where it
+// has none.
+func Number(topic string) string { return kinds[topic].number }
 
 // Is tells whether a topic is one of them.
 func Is(topic string) bool { return kinds[topic].table != "" }
@@ -86,12 +91,21 @@ func Create(ctx context.Context, b *bus.Bus, store *schemas.Store) (Topics, erro
 			return nil, err
 		}
 		config := bus.TopicConfig{Partitions: 1, Land: true}
-		if name == Clock {
-			config.Retention, config.RetentionBytes = -1, -1 // a replay repeats each decision
+		switch name {
+		case Clock:
+			config.Retention, config.RetentionBytes = -1, -1 // a reading of history repeats each decision
+		case DeadLetter:
+			config.Retention = -1 // what is in the log may be sent again, and its bytes are bounded
 		}
 		t, err := b.CreateTopic(ctx, name, config)
 		if err != nil {
 			return nil, fmt.Errorf("create topic %s: %w", name, err)
+		}
+		if was := t.Config(); was.Retention != config.Retention { // another version made it
+			was.Retention = config.Retention
+			if err := b.AlterTopic(ctx, name, was); err != nil {
+				return nil, fmt.Errorf("keep topic %s: %w", name, err)
+			}
 		}
 		all[name] = Topic{t.Partitions()[0], strconv.AppendInt(nil, id, 10)}
 	}

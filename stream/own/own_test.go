@@ -53,7 +53,7 @@ func TestTwoWhoAppendTheSameAreOne(t *testing.T) {
 	const tries = 8
 	done := make(chan error)
 	for range tries {
-		go func() { done <- topics.Letters(ctx, "t", "r", "i", letter, time.UnixMilli(1)) }()
+		go func() { done <- topics.Letters(ctx, "t", "r", "pipeline p", "i", letter, time.UnixMilli(1)) }()
 	}
 	for range tries {
 		if err := <-done; err != nil {

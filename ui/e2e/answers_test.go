@@ -52,10 +52,19 @@ func answerOfPipelines(w http.ResponseWriter, text string) bool {
 		if hostile {
 			value = uitest.Hostile
 		}
-		answer(w, []string{"topic", "partition", "offset", "at", "error", "key", "value"}, []string{"VARCHAR", "INTEGER", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{
-			{"port.main.moves", 0, 118, "2026-07-01 12:04:31+00", "column moved_at: \"not a time\" is no timestamp", nil, value},
-			{"gate", nil, nil, "2026-07-01 12:04:32+00", "line 12 is no JSON object", "gate-2026.log:12", value},
+		names := []string{"topic", "partition", "offset", "at", "error", "key", "value", "reader", "letter", "replayed", "to_partition", "to_offset"}
+		types := []string{"VARCHAR", "INTEGER", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "VARCHAR", "INTEGER", "BIGINT"}
+		answer(w, names, types, [][]any{
+			{"port.main.moves", 0, 118, "2026-07-01 12:04:31+00", "column moved_at: \"not a time\" is no timestamp", nil, value, "pipeline gold.moves_per_minute", 7, nil, nil, nil},
+			{"gate", nil, nil, "2026-07-01 12:04:32+00", "line 12 is no JSON object", "gate-2026.log:12", value, "source gate", 8, nil, nil, nil},
+			{"gate", nil, nil, "2026-07-01 12:04:30+00", "line 11 is no JSON object", "gate-2026.log:11", value, "source gate", 6, "2026-07-01 12:04:31+00", 0, 204},
+			{"gate", nil, nil, "2026-06-30 12:04:30+00", "line 3 is no JSON object", "gate-2026.log:3", value, nil, nil, nil, nil, nil}, // of a version before
 		})
+	case strings.HasPrefix(text, "REPLAY") && strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"the value is no JSON object: it does not begin with {","hint":"write the record that it should be","line":1,"column":24}}`)
+	case strings.HasPrefix(text, "REPLAY"):
+		answer(w, []string{"letter", "topic", "partition", "offset", "repeated"}, []string{"BIGINT", "VARCHAR", "INTEGER", "BIGINT", "BOOLEAN"}, [][]any{{8, "gate", 0, 205, false}})
 	case strings.HasPrefix(text, "PAUSE"), strings.HasPrefix(text, "RESUME"), strings.HasPrefix(text, "DROP"), strings.HasPrefix(text, "CREATE"), strings.HasPrefix(text, "ALTER"):
 		_, _ = io.WriteString(w, `{"columns":[],"rows":[],"stats":{"rows":0,"ms":3}}`)
 	default:

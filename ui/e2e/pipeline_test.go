@@ -46,7 +46,7 @@ func TestThePagesOfPipelines(t *testing.T) {
 	if got := eval[string](b, `document.querySelector("#late .aside a").getAttribute("href")`); got != "/topics?topic=port.main.moves&partition=1&from=119" {
 		t.Errorf("a late row leads to %s", got)
 	}
-	b.until(`document.querySelectorAll("#dead .aside tbody tr").length === 2`)
+	b.until(`document.querySelectorAll("#dead .aside tbody tr").length === 4 && document.querySelectorAll("#dead [data-letter]").length === 2`)
 	if got := eval[string](b, `[...document.querySelectorAll(".lines a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/lake?table=gold.moves_per_minute /topics?topic=port.main.moves /topics?partition=0&topic=port.main.moves" {
 		t.Errorf("links: %s", got)
 	}

@@ -2,10 +2,13 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"tarn/ingest/source"
 	"tarn/ui/uitest"
@@ -20,7 +23,8 @@ func TestThePagesOfSources(t *testing.T) {
 	before := eval[string](b, line+`.cells[4].textContent`)
 	b.until(line + fmt.Sprintf(`.cells[4].textContent !== %q`, before)) // its rows move
 	b.follow(`.sources-list .name`)
-	b.arrives(`location.pathname === "/sources/port" && document.querySelectorAll(".source-topics tbody tr").length === 4 && document.querySelectorAll("#dead .aside tbody tr").length === 2`)
+	b.arrives(`location.pathname === "/sources/port" && document.querySelectorAll(".source-topics tbody tr").length === 4 && document.querySelectorAll("#dead .aside tbody tr").length === 4`)
+	sendAgain(s, b)
 	if got := eval[string](b, `[...document.querySelector(".source-topics tbody tr").querySelectorAll("a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/topics?topic=port.main.calls /lake?table=bronze.port_main_calls /lake?table=silver.calls" {
 		t.Errorf("links: %s", got)
 	}
@@ -39,7 +43,33 @@ func TestThePagesOfSources(t *testing.T) {
 	src.State, src.Lag.Snapshot = source.Paused, ""
 	s.feed.Unlock()
 	b.until(`document.querySelector('[data-run="RESUME CONNECTOR port"]') && !document.querySelector(".snapshot")`)
-	b.clean()
+	b.clean("400 (Bad Request)")
+}
+
+// sendAgain sends a letter again that a source found: what is no object is refused, and what was typed stays.
+func sendAgain(s *site, b *tab) {
+	b.t.Helper()
+	if got := eval[string](b, `[...document.querySelectorAll("#dead .aside tbody tr")].map((r) => [...r.querySelectorAll(".next > :not([data-copy])")].map((e) => e.textContent).join("/")).join("|")`); got !=
+		"Mend the row in the source: its next change comes by itself.|Mend the line in a new file of the directory: it is read as any other./Send again…|Sent again: /gate 0/204|Mend the line in a new file of the directory: it is read as any other." {
+		b.t.Errorf("what may be done with the letters: %s", got)
+	}
+	b.do(chromedp.Focus(`[data-letter="8"]`), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.getElementById("replay").open && document.activeElement.id === "replay-value" && document.getElementById("replay-sql").textContent === "REPLAY DEAD LETTER 8"`)
+	b.shot("source-replay")
+	for _, text := range []string{"wrong", `{"gate": "it's"}`} {
+		eval[bool](b, `(document.getElementById("replay-value").select(), true)`)
+		b.insert(text)
+		b.until(fmt.Sprintf(`document.getElementById("replay-sql").textContent === %q`, "REPLAY DEAD LETTER 8 AS '"+strings.ReplaceAll(text, "'", "''")+"'"))
+		b.do(chromedp.Click("#replay-yes"))
+		if text == "wrong" {
+			b.until(`document.querySelector("#replay-said .fault")?.textContent.includes("no JSON object") && document.getElementById("replay").open`)
+		}
+	}
+	b.until(`!document.getElementById("replay").open && document.getElementById("said").textContent === "Sent again: gate 0/205" && document.activeElement.matches(".aside")`)
+	asked := s.statements()
+	if n := slices.Index(asked, `REPLAY DEAD LETTER 8 AS '{"gate": "it''s"}'`); n < 0 || !strings.Contains(asked[len(asked)-1], "FROM system.dead_letter") {
+		b.t.Errorf("asked %q", asked)
+	}
 }
 
 func TestASourceIsAddedByAForm(t *testing.T) {

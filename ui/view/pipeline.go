@@ -129,7 +129,7 @@ func (p PipelinePage) lateSQL() string {
 
 func (p PipelinePage) deadSQL() string { return deadOf(p.Topics) }
 
-// deadOf shows the dead letters of topics.
+// deadOf shows the dead letters of topics, and where those went that were sent again.
 func deadOf(topics []string) string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
@@ -138,7 +138,8 @@ func deadOf(topics []string) string {
 	if len(names) == 0 {
 		names = []string{"''"}
 	}
-	return fmt.Sprintf("SELECT topic, partition, \"offset\", \"at\", error, key, value\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT 50", strings.Join(names, ", "))
+	return fmt.Sprintf("SELECT d.topic, d.partition, d.\"offset\", d.\"at\", d.error, d.key, d.value, d.reader, d.letter, r.\"at\" AS replayed, r.partition AS to_partition, r.\"offset\" AS to_offset\n"+
+		"FROM system.dead_letter AS d LEFT JOIN system.replays AS r ON r.letter = d.letter\nWHERE d.topic IN (%s)\nORDER BY d.\"at\" DESC\nLIMIT 50", strings.Join(names, ", "))
 }
 
 // firstText is what the editor begins with.

@@ -41,6 +41,13 @@ var frenchSources = map[string]string{
 	"pieces of it that became no row, with what to do":                                      "ce qui n’est pas devenu une ligne, et que faire",
 	"to change it, change its file in the folder connectors; to end it, take the file away": "pour la changer, changez son fichier dans le dossier connectors\u00a0; pour la terminer, enlevez-le",
 
+	// Sending a dead letter again.
+	"Send again": "Renvoyer",
+	"It goes to the end of its topic as a new record, which every reader takes: also one that had taken the first. A letter is sent once, and stays here, marked.": "Il va à la fin de son topic comme un nouvel enregistrement, que prend chaque lecteur\u00a0: aussi celui qui avait pris le premier. Un rejet est renvoyé une fois, et reste ici, marqué.",
+	"It never was a record: write the JSON object that it should have become.":                                                                                     "Ce n’a jamais été un enregistrement\u00a0: écrivez l’objet JSON qu’il aurait dû devenir.",
+	"The record":    "L’enregistrement",
+	"Send it again": "Le renvoyer",
+
 	// Adding one.
 	"of the source, and of its file; required": "de la source, et de son fichier\u00a0; obligatoire",
 	"required":                             "obligatoire",

@@ -48,7 +48,7 @@ var dropColumn = source.Finding{
 func check(ctx context.Context, c source.Config) []source.Finding {
 	s, tables, err := look(ctx, c)
 	if err != nil {
-		return []source.Finding{{Fatal: fault.CodeOf(err) == fault.Invalid, Message: err.Error(), Hint: fault.HintOf(err)}}
+		return []source.Finding{source.FindingOf(err, fault.CodeOf(err) == fault.Invalid, keyPath)}
 	}
 	return append(findingsOf(tables, &s), dropColumn)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"tarn/embedded/fault"
 	"tarn/ingest/source"
 )
 
@@ -40,7 +39,7 @@ type settings struct {
 func readSettings(c source.Config) (settings, error) {
 	s := settings{path: c.Path(keyPath), prefix: c.Keys[keyPrefix], mode: c.Get(keySnapshot, modeInitial)}
 	invalid := func(key, hint, format string, args ...any) error {
-		return fault.Newf(fault.Invalid, hint, "connector %s: %s "+format, append([]any{c.Name, key}, args...)...)
+		return source.NewMisset(c, key, hint, format, args...)
 	}
 	if s.path == "" {
 		return s, invalid(keyPath, "write the path of the SQLite file into it", "is missing")

@@ -4,6 +4,7 @@ import { fillBox, runFrom } from "./ask.js";
 import { asideOf } from "./aside.js";
 import { paint } from "./paint.js";
 import { wirePage } from "./page.js";
+import { wireLetters } from "./replay.js";
 import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 import { ticksOf } from "./ticks.js";
@@ -20,13 +21,14 @@ repaint();
 document.addEventListener("tarn:refreshed", repaint);
 
 const late = [[say("At"), "at"], [say("Window"), "window_start"], [say("to"), "window_end"], [say("Watermark then"), "watermark"], [say("Value"), "value", "mono cut"]];
-const dead = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Key"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];
+const dead = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Refused by"), "reader", "wrap"], [say("Key"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];
 const boxes = {
   steps: [document.querySelector("[data-steps]"), stepsOf],
   ticks: [document.querySelector("[data-ticks]"), ticksOf],
   late: [document.querySelector("[data-late]"), (a) => asideOf(a, late, say("None. What comes too late for its window is shown here."))],
-  dead: [document.querySelector("[data-dead]"), (a) => asideOf(a, dead, say("None. What cannot be read is shown here, with the reason."))],
 };
+const letters = document.querySelector("[data-dead]");
+const readLetters = letters && wireLetters(letters, dead, () => "", () => false);
 async function read(name) {
   const [box, show] = boxes[name];
   if (!box) return;
@@ -34,7 +36,7 @@ async function read(name) {
   await fillBox(box, box.dataset[name], show);
   if (open) box.querySelector("details")?.setAttribute("open", "");
 }
-(async () => { for (const name of Object.keys(boxes)) await read(name); })(); // one query at a time
+(async () => { for (const name of Object.keys(boxes)) await read(name); await readLetters?.(); })(); // one query at a time
 setInterval(() => {
   if (!document.hidden && document.documentElement.dataset.live === "live") read("ticks");
 }, ticksMillis);
@@ -44,6 +46,7 @@ document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (!button) return;
   if (button.dataset.run) runFrom(button, button.dataset.run, $("said"));
+  else if (button.dataset.again === "dead") readLetters();
   else if (button.dataset.again) read(button.dataset.again);
   else if (button.dataset.ask === "drop") askDrop();
 });

@@ -1,31 +1,21 @@
 // One source, and the form that makes the file of another. Text from data is only ever set as text.
-import { el, fillBox, runFrom } from "./ask.js";
-import { asideOf } from "./aside.js";
+import { runFrom } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
 import { wirePage } from "./page.js";
+import { found, wireLetters } from "./replay.js";
 import { say } from "./say.js";
 
 const $ = (id) => document.getElementById(id);
 
 wirePage();
 
-// Dead letters, each with the next step: which is the source's, for what it fills takes no record of another.
-const columns = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Where"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];
-function step(row) {
-  const td = el("td", "wrap");
-  const files = row.offset === null || row.offset === undefined;
-  td.append(el("span", "hint", files ? say("Mend the line in a new file of the directory: it is read as any other.") : say("Mend the row in the source: its next change comes by itself.")));
-  if (row.value !== null && row.value !== undefined) {
-    const copy = td.appendChild(el("button", "quiet", say("Copy")));
-    copy.type = "button";
-    copy.dataset.copy = String(row.value);
-    copy.setAttribute("aria-label", say("Copy the value"));
-  }
-  return td;
-}
+// Dead letters: of a database only the source's own next change mends a row, for what it fills takes no record of another.
+const columns = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Refused by"), "reader", "wrap"], [say("Where"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];
 const dead = document.querySelector("[data-dead]");
-const readDead = () => fillBox(dead, dead.dataset.dead, (a) => asideOf(a, columns, say("None. What cannot be read is shown here, with the reason."), step));
-if (dead) readDead();
+const files = dead?.dataset.kind === "files";
+const hint = (row) => (found(row) ? say("Mend the line in a new file of the directory: it is read as any other.") : files ? "" : say("Mend the row in the source: its next change comes by itself."));
+const readDead = dead && wireLetters(dead, columns, hint, (row) => !files && !found(row));
+readDead?.();
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (button?.dataset.again) readDead();
