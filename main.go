@@ -167,7 +167,7 @@ func (h *house) streamPart() life.Part {
 // sqlOpened gives the Gate the statements that the rooms before it run.
 func (h *house) sqlOpened(s *sql.SQL) {
 	h.sql = s
-	for _, c := range h.stream.Commands() {
+	for _, c := range append(h.stream.Commands(), h.stream.RowCommand(s.Gate.Whole)) {
 		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
 	}
 	for _, c := range h.ingest.Commands() {

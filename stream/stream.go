@@ -23,6 +23,7 @@ import (
 	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
+	"tarn/stream/provenance"
 	"tarn/stream/replay"
 )
 
@@ -107,6 +108,11 @@ const ReplayColumns = replay.Columns
 
 // ReplayRows are the rows of system.replays.
 func (s *Stream) ReplayRows(ctx context.Context) ([][]any, error) { return s.replays.Rows(ctx) }
+
+// RowCommand is the statement that tells where a row comes from; ask runs its queries.
+func (s *Stream) RowCommand(ask provenance.Ask) pipeline.Command {
+	return provenance.New(provenance.Options{Pipelines: s.pipelines, Tables: s.o.Tables, Bus: s.o.Bus, Guard: s.o.Guard, Ask: ask}).Command()
+}
 
 // DropTable drops a table that nobody fills and no pipeline reads.
 func (s *Stream) DropTable(ctx context.Context, id table.Ident) error {

@@ -33,6 +33,7 @@ import (
 	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
+	"tarn/stream/provenance"
 	"tarn/stream/replay"
 )
 
@@ -52,6 +53,7 @@ type site struct {
 	gate *engine.Gate
 	stop func()
 
+	guard   guard.Guard   // nil: all may do all
 	renames func() error  // asked before a table of a pipeline gets another name; nil lets all pass
 	commits time.Duration // between two commits of a pipeline; 0 = 50 ms
 }
@@ -90,6 +92,7 @@ func (s *site) must(err error) {
 func (s *site) start() {
 	s.Helper()
 	log, clock := slog.New(slog.DiscardHandler), life.SystemClock{}
+	keeper := cmp.Or(s.guard, guard.Guard(guard.Open{}))
 	var err error
 	s.meta, err = meta.Open(s.ctx, filepath.Join(s.dir, "meta.db"))
 	s.must(err)
@@ -103,7 +106,7 @@ func (s *site) start() {
 	state, store := filepath.Join(s.dir, "state"), schemas.New(s.meta)
 	s.must(os.MkdirAll(state, 0o700))
 	s.part = command.New(command.Options{
-		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: renaming{s.lake.Tables(), s}, Guard: guard.Open{}, Dir: state,
+		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: renaming{s.lake.Tables(), s}, Guard: keeper, Dir: state,
 		CommitInterval: cmp.Or(s.commits, 50*time.Millisecond), MemoryBytes: 1 << 30, Pulse: 20 * time.Millisecond, Clock: clock, Log: log,
 	})
 	lands := landing.New(landing.Options{
@@ -111,11 +114,12 @@ func (s *site) start() {
 	})
 	replays := replay.New(replay.Options{Bus: s.bus, Meta: s.meta, Guard: guard.Open{}, Clock: clock})
 	s.gate, err = engine.New(s.ctx, engine.Options{
-		Catalog: s.lake.Catalog(), Guard: guard.Open{}, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
+		Catalog: s.lake.Catalog(), Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
 		System: []engine.SystemTable{system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Table("replays", replay.Columns, replays.Rows)}, Clock: clock, Log: log,
 	})
 	s.must(err)
-	for _, c := range append(s.part.Commands(), replays.Command()) {
+	row := provenance.New(provenance.Options{Pipelines: s.part, Tables: s.lake.Tables(), Bus: s.bus, Guard: keeper, Ask: s.gate.Whole})
+	for _, c := range append(s.part.Commands(), replays.Command(), row.Command()) {
 		s.gate.Register(engine.Answering(c.Verbs, c.Run))
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -133,8 +137,10 @@ func (s *site) start() {
 }
 
 // run runs a statement, and returns its rows as text, columns parted by a bar.
-func (s *site) run(statement string) ([]string, error) {
-	r, err := s.gate.Run(s.ctx, engine.Request{Text: statement, Principal: guard.Principal{User: "tarn"}})
+func (s *site) run(statement string) ([]string, error) { return s.runAs("tarn", statement) }
+
+func (s *site) runAs(user, statement string) ([]string, error) {
+	r, err := s.gate.Run(s.ctx, engine.Request{Text: statement, Principal: guard.Principal{User: user}})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -98,4 +99,44 @@ func Answering[A Answer](verbs []string, run func(ctx context.Context, who guard
 		}
 		return Rows(tag, of, rows)
 	}}
+}
+
+// Whole runs a statement and reads all of its answer, for a command that asks the lake as its principal: values
+// as of a SystemTable, what is of another type as text, and the snapshots that were read.
+func (g *Gate) Whole(ctx context.Context, who guard.Principal, text string) (rows [][]any, snapshots map[string]int64, err error) {
+	r, err := g.Run(ctx, Request{Text: text, Principal: who})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	for r.Reader.Next() {
+		b := r.Reader.RecordBatch()
+		for i := range int(b.NumRows()) {
+			row := make([]any, b.NumCols())
+			for n := range row {
+				row[n] = valueAt(b.Column(n), i)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, r.Snapshots, r.Reader.Err()
+}
+
+func valueAt(column arrow.Array, row int) any {
+	if column.IsNull(row) {
+		return nil
+	}
+	switch c := column.(type) {
+	case *array.Boolean:
+		return c.Value(row)
+	case *array.Int32:
+		return int64(c.Value(row))
+	case *array.Int64:
+		return c.Value(row)
+	case *array.Float64:
+		return c.Value(row)
+	case *array.String:
+		return strings.Clone(c.Value(row)) // the batch goes
+	}
+	return strings.Clone(column.ValueStr(row))
 }

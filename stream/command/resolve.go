@@ -230,13 +230,16 @@ func said(d pipeline.Definition) (sqltext.Continuous, error) {
 	return c, err
 }
 
+// request is what a statement asks to be planned. In Flink, and so in INSERT and CREATE PIPELINE, windows emit when they
+// close; in RisingWave, and so in a materialized view, that has to be said.
+func request(c sqltext.Continuous) plan.Request {
+	return plan.Request{Body: c.Body, Columns: c.Columns, Key: c.Key, OnClose: c.OnClose || c.Verb == "INSERT" || c.Verb == "CREATE PIPELINE", MustClose: c.OnClose}
+}
+
 // prepare plans a statement. Faults have places in it.
 func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement string) (exec.Job, error) {
 	n := &names{p, map[string]exec.Input{}}
-	// In Flink, and so in INSERT and CREATE PIPELINE, windows emit when they close; in RisingWave, and so
-	// in a materialized view, that has to be said.
-	r := plan.Request{Body: c.Body, Columns: c.Columns, Key: c.Key, OnClose: c.OnClose || c.Verb == "INSERT" || c.Verb == "CREATE PIPELINE", MustClose: c.OnClose}
-	made, err := p.plan(ctx, r, n.resolve)
+	made, err := p.plan(ctx, request(c), n.resolve)
 	if err != nil {
 		return exec.Job{}, sqltext.Shifted(err, statement, c.Offset)
 	}
