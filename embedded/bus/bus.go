@@ -144,7 +144,7 @@ type Bus struct {
 type seams struct {
 	publish    func(*nats.Conn, *nats.Msg) error
 	free       func(dir string) (uint64, error)
-	ackTimeout time.Duration
+	ackTimeout func(subject string) time.Duration
 	metaLag    time.Duration
 }
 
@@ -183,8 +183,8 @@ func (o *Options) defaults() {
 	if o.seams.free == nil {
 		o.seams.free = o.Disk.Free
 	}
-	if o.seams.ackTimeout == 0 {
-		o.seams.ackTimeout = ackTimeout
+	if o.seams.ackTimeout == nil {
+		o.seams.ackTimeout = func(string) time.Duration { return ackTimeout }
 	}
 	if o.seams.metaLag == 0 {
 		o.seams.metaLag = metaLag

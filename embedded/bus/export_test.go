@@ -17,7 +17,13 @@ func (o *Options) WithPublish(f Publish) { o.seams.publish = f }
 func (o *Options) WithFree(f func(string) (uint64, error)) { o.seams.free = f }
 
 // WithAckTimeout sets how long an acknowledgment may take.
-func (o *Options) WithAckTimeout(d time.Duration) { o.seams.ackTimeout = d }
+func (o *Options) WithAckTimeout(d time.Duration) {
+	o.WithAckTimeouts(func(string) time.Duration { return d })
+}
+
+// WithAckTimeouts sets how long an acknowledgment of a partition's subject may take from now on. A test
+// that plants what is never answered shortens the time for that alone: on a slow machine all else is slow.
+func (o *Options) WithAckTimeouts(of func(subject string) time.Duration) { o.seams.ackTimeout = of }
 
 // WithMetaLag sets by how much meta may be behind a log and still be this log's.
 func (o *Options) WithMetaLag(d time.Duration) { o.seams.metaLag = d }

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -27,19 +28,36 @@ const (
 
 var errPlanted = errors.New("planted")
 
+// shortTimeout is the time for an acknowledgment that a planted mishap keeps from coming; what nothing was
+// planted for may take its time, on a slow machine too.
+const shortTimeout = 100 * time.Millisecond
+
 // faults stands between the writers and the server.
 type faults struct {
-	mu     sync.Mutex
-	next   []mishap
-	stuck  *nats.Conn
-	held   []func() error
-	queued []*nats.Msg
-	hits   map[mishap]int
+	short time.Duration // the time for what is never answered; shortTimeout if 0
+
+	mu      sync.Mutex
+	unheard bool // what was published last is never answered
+	next    []mishap
+	stuck   *nats.Conn
+	held    []func() error
+	queued  []*nats.Msg
+	hits    map[mishap]int
 }
 
 func (f *faults) options(o *bus.Options) {
 	o.WithPublish(f.publish)
-	o.WithAckTimeout(500 * time.Millisecond)
+	o.WithAckTimeouts(f.timeout)
+}
+
+// timeout is how long an acknowledgment may take now.
+func (f *faults) timeout(string) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unheard {
+		return cmp.Or(f.short, shortTimeout)
+	}
+	return waitLimit
 }
 
 // plan sets what befalls the next publishes.
@@ -94,6 +112,7 @@ func (f *faults) publish(nc *nats.Conn, m *nats.Msg) error {
 		f.stuck = nc
 	}
 	deaf := f.stuck == nc
+	f.unheard = deaf || kind == lost || kind == muted || kind == slow || f.unheard && m.Header.Get("Tb") != ""
 	f.mu.Unlock()
 	if deaf {
 		return nil

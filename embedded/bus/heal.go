@@ -105,7 +105,7 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	}
 	// A store that has failed answers barriers and drops what it is to store.
 	if !w.session.lost() && !w.session.stuck.Load() {
-		if w.restarts >= restartsMax && w.p.bus.prompt() {
+		if w.restarts >= restartsMax && w.p.bus.prompt(w.p) {
 			return errNotHealed
 		}
 		w.restarts++
@@ -170,7 +170,7 @@ func misfit(code uint16) bool {
 // barrier sends a publish that must fail behind all that were sent: its answer says
 // that the stream has dealt with each of them.
 func (w *writer) barrier(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout)
+	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout(w.p.subject))
 	defer cancel()
 	reply := w.reply()
 	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject, Reply: reply, Header: nats.Header{

@@ -40,8 +40,8 @@ type walk struct {
 }
 
 const (
-	modelTopic      = "model.t"
-	modelAckTimeout = 100 * time.Millisecond
+	modelTopic   = "model.t"
+	modelTimeout = 20 * time.Millisecond // of what is never answered
 )
 
 func (w *walk) open() {
@@ -262,11 +262,10 @@ func TestPartitionLogAgainstItsModel(t *testing.T) {
 	}
 	dir, lives := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
-		f := &faults{}
+		f := &faults{short: modelTimeout}
 		lives++
 		h := &house{t: t, dir: filepath.Join(dir, strconv.Itoa(lives)), set: func(o *bus.Options) {
 			f.options(o)
-			o.WithAckTimeout(modelAckTimeout)
 			o.CacheBytes = 300
 		}}
 		h.open()

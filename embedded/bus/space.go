@@ -28,9 +28,9 @@ func (b *Bus) roomAbove(keep uint64, n int64) error {
 		"free some disk space or lower disk.reserve; writing goes on by itself")
 }
 
-// prompt tells whether the disk takes a file well within the time of an acknowledgment: what
-// a slow disk delays is no fault of one partition.
-func (b *Bus) prompt() bool {
+// prompt tells whether the disk takes a file well within the time of an acknowledgment to a
+// partition: what a slow disk delays is no fault of one partition.
+func (b *Bus) prompt(p *Partition) bool {
 	start := time.Now()
-	return b.o.Disk.Try(b.o.Dir) == nil && time.Since(start) < b.o.seams.ackTimeout/2
+	return b.o.Disk.Try(b.o.Dir) == nil && time.Since(start) < b.o.seams.ackTimeout(p.subject)/2
 }

@@ -221,7 +221,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		}
 		wait := noTimeoutPending
 		if len(w.inFlight) > 0 {
-			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout))
+			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout(w.p.subject)))
 			if stop == nil {
 				wait = min(wait, time.Until(stopBy))
 			}
