@@ -119,6 +119,7 @@ type Run struct {
 
 	mu     sync.Mutex
 	status pipeline.Status
+	taken  taken // as the session said last
 }
 
 // Start runs a pipeline until ctx ends or Stop is called; what is in flight is finished within
@@ -144,11 +145,15 @@ func (r *Run) Stop() {
 	<-r.done
 }
 
-// Status tells of the pipeline.
+// Status tells of the pipeline. Its lag is that of now, and not of the last look at the log.
 func (r *Run) Status() pipeline.Status {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status
+	status, taken := r.status, r.taken
+	r.mu.Unlock()
+	if status.State == pipeline.Running {
+		status.LagRecords = taken.lag()
+	}
+	return status
 }
 
 func (r *Run) update(change func(*pipeline.Status)) {

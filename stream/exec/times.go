@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tarn/embedded/bus"
 	"tarn/stream/clock"
 	"tarn/stream/operator"
 	"tarn/stream/pipeline"
@@ -340,16 +341,40 @@ func (s *session) look(c *scan, found *stillness) {
 
 // lag counts what is durable and not yet taken.
 func (s *session) lag() {
-	lag, historic := s.behind()+int64(s.rows), false
+	taken, historic := taken{inHand: int64(s.rows)}, false
 	for _, c := range s.scans {
 		for _, p := range c.topic.Partitions() {
-			historic = historic || s.historic(c.number, p, c.part(p.Number()))
+			part := c.part(p.Number())
+			historic = historic || s.historic(c.number, p, part)
+			taken.parts = append(taken.parts, takenPart{p, part.Next})
 		}
 	}
+	lag := taken.lag()
 	s.update(func(st *pipeline.Status) {
+		s.taken = taken
 		st.LagRecords = lag
 		st.Caught = !historic && lag < tickRowsMax && s.state.Progress.Epoch > 0 || lag == 0
 	})
+}
+
+// taken is up to where a pipeline has read its partitions, and how many rows of that wait for their tick.
+type taken struct {
+	parts  []takenPart
+	inHand int64
+}
+
+type takenPart struct {
+	log  *bus.Partition
+	next int64
+}
+
+// lag counts what is durable now and not yet taken.
+func (t taken) lag() int64 {
+	lag := t.inHand
+	for _, p := range t.parts {
+		lag += max(0, p.log.Stable()-p.next)
+	}
+	return lag
 }
 
 // behind counts what is durable and not in the tick in hand.
