@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait of a script: not a claim of speed, but the end of a hang.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tarn": main})

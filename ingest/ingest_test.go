@@ -24,6 +24,9 @@ import (
 	"tarn/ingest/source"
 )
 
+// patience bounds every wait, on a machine that is slow and busy: not a claim of speed, but the end of a hang.
+const patience = 2 * time.Minute
+
 // house is a bus, a project folder and the room.
 type house struct {
 	t      *testing.T
@@ -124,7 +127,7 @@ func (h *house) stop() {
 
 func (h *house) until(what string, ok func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}

@@ -36,7 +36,7 @@ func newCage(t testing.TB) *cage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cage{parser: parser, limit: 20 * time.Second}
+	c := &cage{parser: parser, limit: 2 * time.Minute}
 	if c.conn, err = in.Conn(context.Background()); err != nil {
 		t.Fatal(err)
 	}

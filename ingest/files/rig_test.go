@@ -22,7 +22,7 @@ import (
 	"tarn/ingest/source/sourcetest"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // rig runs the source over a directory, with a log and a meta that outlive it.
 type rig struct {

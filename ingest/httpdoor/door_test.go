@@ -123,7 +123,7 @@ func (h *house) values(topic string) []string {
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 2*time.Minute)
 	defer cancel()
 	var out []string
 	for _, p := range t.Partitions() {

@@ -22,6 +22,9 @@ import (
 	"tarn/ingest/source/sourcetest"
 )
 
+// patience bounds every wait, on a machine that is slow and busy: not a claim of speed, but the end of a hang.
+const patience = 2 * time.Minute
+
 // script is a source that gives the batches it was told to give.
 type script struct {
 	mu      sync.Mutex
@@ -108,7 +111,7 @@ func (s *stage) run(ackDelay time.Duration) {
 
 func (s *stage) until(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if ok() {
 			return
 		}

@@ -97,6 +97,9 @@ func TestCanceled(t *testing.T) {
 	<-e.left
 }
 
+// patience bounds every wait, on a machine that is slow and busy: not a claim of speed, but the end of a hang.
+const patience = 2 * time.Minute
+
 // screen keeps what a prompt shows.
 type screen struct {
 	mu  sync.Mutex
@@ -111,7 +114,7 @@ func (s *screen) Write(p []byte) (int, error) {
 
 func (s *screen) await(t *testing.T, part string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		s.mu.Lock()
 		shown := s.all.String()
 		_, rest, found := strings.Cut(shown, part)
@@ -126,6 +129,7 @@ func (s *screen) await(t *testing.T, part string) {
 		if time.Now().After(end) {
 			t.Fatalf("no %q in %q", part, shown)
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait for a condition.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 type tb interface {
 	Helper()

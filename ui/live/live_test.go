@@ -15,6 +15,9 @@ import (
 	"tarn/ui/live"
 )
 
+// patience bounds every wait, on a machine that is slow and busy: not a claim of speed, but the end of a hang.
+const patience = 2 * time.Minute
+
 // client reads a hub's stream.
 type client struct {
 	lines *bufio.Scanner
@@ -23,7 +26,7 @@ type client struct {
 
 func listen(t *testing.T, url string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +68,7 @@ func serve(t *testing.T, h *live.Hub) string {
 
 func waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still not so: %s", what)
 		}

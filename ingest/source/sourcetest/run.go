@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait for a condition.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // Subject is a source under test, with one keyed table that nobody has captured yet and
 // that holds some rows.
