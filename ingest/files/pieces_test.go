@@ -26,7 +26,8 @@ func TestHowAFileGrowsChangesNothing(t *testing.T) {
 		keys := []string{"format", "csv", "tail", "true", "columns", "a:string,b:string"}
 
 		once := newRig(t, keys...)
-		write(t, once.path("a.csv"), text.String())
+		write(t, once.path("a.part"), text.String()) // seen when it is whole
+		rename(t, once.path("a.part"), once.path("a.csv"))
 		ended := func(r *rig) func() bool {
 			return func() bool {
 				v := r.values()

@@ -105,6 +105,7 @@ func (r *rig) transaction(t *rapid.T) {
 // TestHistoriesFoldToTheDatabase runs random histories by a connection of its own, while
 // the source is stopped, started, crashed before and after an append, and refused.
 func TestHistoriesFoldToTheDatabase(t *testing.T) {
+	t.Parallel()
 	base := disktest.Memory(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(base, "") //nolint:usetesting // one folder for each history

@@ -112,6 +112,7 @@ func TestAnotherConnectorDoesNotTakeTopicsOver(t *testing.T) {
 // TestAMetaPutBackFromBeforeLosesAndDoublesNothing: with older positions, identities and
 // generations than the log.
 func TestAMetaPutBackFromBeforeLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	base, turn := disktest.Memory(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		turn++

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait for a condition.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // rig is a database with an application's connection to it, and a runner that captures it.
 type rig struct {

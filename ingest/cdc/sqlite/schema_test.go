@@ -30,6 +30,7 @@ func running(t *testing.T, ddl ...string) *rig {
 }
 
 func TestTheSchemaChangesInMidStream(t *testing.T) {
+	t.Parallel()
 	change := []string{"UPDATE calls SET teu = teu + 1", "INSERT INTO calls (id, berth) VALUES (9, 'Z')"}
 	for name, statements := range map[string][]string{
 		"add a column":             {"ALTER TABLE calls ADD COLUMN note TEXT DEFAULT 'n'"},
@@ -113,6 +114,7 @@ func (r *rig) text(topic string) string {
 }
 
 func TestADatabaseIsPutBackFromABackup(t *testing.T) {
+	t.Parallel()
 	for name, back := range map[string]func(r *rig, backup []byte){
 		"over the file": func(r *rig, backup []byte) {
 			r.exec("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -372,6 +374,7 @@ func TestALineThatNobodyOfOursWroteIsNotTaken(t *testing.T) {
 
 // TestABacklogOfManyTablesGoesInSeveralLooks: more waits than one look takes.
 func TestABacklogOfManyTablesGoesInSeveralLooks(t *testing.T) {
+	t.Parallel()
 	var ddl, names []string
 	for i := range 12 {
 		names = append(names, fmt.Sprintf("t%d", i))

@@ -15,6 +15,7 @@ import (
 // crashing before and after every chunk: each row is in the log once as a row of the
 // snapshot, and the fold equals the table.
 func TestASnapshotInChunksUnderWrites(t *testing.T) {
+	t.Parallel()
 	for _, journal := range []string{"delete", "wal"} {
 		for name, ddl := range map[string]string{
 			"a number": "CREATE TABLE wide (id INTEGER PRIMARY KEY, v TEXT)",
@@ -215,6 +216,7 @@ func TestARecordThatIsTooLargeQuarantinesItsTable(t *testing.T) {
 // TestASnapshotLetsOtherTablesGoOn has a table that changes by more lines at a time than are left
 // for a rest to prune, while the table before it is in its snapshot.
 func TestASnapshotLetsOtherTablesGoOn(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)", "CREATE TABLE b (id INTEGER PRIMARY KEY, v TEXT)",
 		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO a SELECT i, printf('%.*c', 20000, 'x') FROM n`)
 	defer r.close()
