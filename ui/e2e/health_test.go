@@ -26,14 +26,14 @@ func TestHealthTellsOfTarnItself(t *testing.T) {
 	}
 	s.tel.Log.Error("disk full", "part", "bus")
 	b.until(logLines + ` === 3 && document.querySelector("#lines .line b").textContent === "disk full"`)
-	b.do(chromedp.Click("#tail"))
+	b.press("#tail")
 	b.until(`document.getElementById("tail").textContent === "Live tail"`)
 	s.tel.Log.Info("unseen for now")
 	eval[bool](b, `new Promise((done) => setTimeout(() => done(true), 1500))`) // longer than the tail asks
 	if got := eval[int](b, logLines); got != 3 {
 		t.Errorf("%d lines after the pause", got)
 	}
-	b.do(chromedp.Click("#tail"))
+	b.press("#tail")
 	b.until(logLines + ` === 4`)
 	b.follow(`#log a[href="/status?level=warn"]`)
 	b.arrives(logLines + ` === 2 && document.querySelector('#log [aria-current="true"]').textContent === "warnings and errors"`)

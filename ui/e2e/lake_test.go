@@ -31,7 +31,7 @@ func TestTablesAreSortedFoundAndOpened(t *testing.T) {
 	before := eval[string](b, row+`.textContent`)
 	b.until(row + `.textContent !== ` + fmt.Sprintf("%q", before)) // its rows move
 
-	b.do(chromedp.Click(`[data-go="sort:orphans"]`))
+	b.press(`[data-go="sort:orphans"]`)
 	b.until(firstName + ` === "silver.moves" && location.search === "?sort=orphans"`)
 	if got := eval[string](b, `document.querySelector('th[aria-sort="descending"]').textContent + document.activeElement.dataset.go`); got != "Orphanssort:orphans" {
 		t.Errorf("sorted, and focus, are at %q", got)
@@ -46,7 +46,8 @@ func TestTablesAreSortedFoundAndOpened(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.Escape)) // a search field's own key
 	b.until(`document.querySelectorAll(".list tbody tr").length === 8`)
 
-	b.do(chromedp.Focus(`[data-go="open:silver.calls"]`), chromedp.KeyEvent(kb.Enter))
+	b.focus(`[data-go="open:silver.calls"]`)
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.querySelectorAll(".orders li").length === 3 && document.activeElement.getAttribute("aria-expanded") === "true"`)
 	for i, want := range []string{"ALTER TABLE silver.calls EXECUTE compact", "tarn sql 'ALTER TABLE silver.calls EXECUTE compact'"} {
 		if got := eval[string](b, fmt.Sprintf(`document.querySelectorAll(".orders [data-copy]")[%d].dataset.copy`, i)); got != want {
@@ -58,7 +59,7 @@ func TestTablesAreSortedFoundAndOpened(t *testing.T) {
 	b.do(chromedp.Navigate("about:blank"))
 	b.visit(s.url + "lake?table=silver.moves&sort=rows")
 	b.until(`document.querySelector(".orders .pill")?.closest("li").textContent.includes("EXECUTE compact")`)
-	b.do(chromedp.Click(`nav a[href="/"]`))
+	b.press(`nav a[href="/"]`)
 	b.until(`document.querySelectorAll(".node").length === 15`)
 	b.clean()
 }
@@ -118,15 +119,15 @@ func TestTablesAccessibleInBothThemes(t *testing.T) {
 func TestTablesDoNotScrollSideways(t *testing.T) {
 	for name, feed := range lakeLooks {
 		s := serve(t, feed(), "127.0.0.1:0")
+		b := open(t)
+		b.prefers("dark")
+		b.visit(s.url + "lake?table=silver.moves")
+		b.until(`document.querySelector(".list, .lake .empty")`)
 		for _, width := range []int64{390, 800, 1280} {
-			b := open(t)
-			b.prefers("dark")
 			b.do(chromedp.EmulateViewport(width, 844))
-			b.visit(s.url + "lake?table=silver.moves")
-			b.until(`document.querySelector(".list, .lake .empty")`)
 			b.fits(name, width)
 			b.shot(fmt.Sprintf("lake-%s-%d", name, width))
-			b.clean()
 		}
+		b.clean()
 	}
 }

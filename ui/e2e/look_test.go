@@ -53,13 +53,14 @@ func TestAccessibleInBothThemes(t *testing.T) {
 				b.visit(s.url)
 				if name != "empty" {
 					b.until(`document.querySelector('[aria-label^="view gold."]')`)
-					b.do(chromedp.Focus(`[aria-label^="silver silver.calls"]`), chromedp.KeyEvent("\r"))
+					b.focus(`[aria-label^="silver silver.calls"]`)
+					b.do(chromedp.KeyEvent("\r"))
 					b.until(resultShown)
 				}
 				b.shot(name + "-" + theme)
 				b.accessible()
 				if name != "empty" {
-					b.do(chromedp.Click(`button[data-flow="table"]`))
+					b.press(`button[data-flow="table"]`)
 					b.shot(name + "-table-" + theme)
 					b.accessible()
 				}
@@ -99,18 +100,18 @@ func (b *tab) fits(name string, width int64) {
 func TestNoSidewaysScroll(t *testing.T) {
 	for name, feed := range map[string]*uitest.Feed{"port": looks["port"](), "trouble": looks["trouble"](), "pipelines": looks["many-pipelines"](), "hostile": uitest.HostileNames(time.Now()), "empty": {}} {
 		s := serve(t, feed, "127.0.0.1:0")
+		b := open(t)
+		b.prefers("dark")
+		b.visit(s.url)
+		b.press("#run")
+		b.until(resultShown)
 		for _, width := range []int64{390, 800, 1280} {
-			b := open(t)
-			b.prefers("dark")
 			b.do(chromedp.EmulateViewport(width, 844))
-			b.visit(s.url)
-			b.do(chromedp.Click("#run"))
-			b.until(resultShown)
 			b.fits(name, width)
 			if width == 390 || name == "trouble" || name == "pipelines" {
 				b.shot(name + "-" + map[int64]string{390: "narrow", 800: "middle", 1280: "wide"}[width])
 			}
-			b.clean()
 		}
+		b.clean()
 	}
 }

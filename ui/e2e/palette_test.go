@@ -43,7 +43,7 @@ func TestThePaletteGoesEverywhere(t *testing.T) {
 	b.arrives(`document.documentElement.lang === "fr"`)
 	pick("accueil", "Accueil")
 	b.arrives(`location.pathname === "/"`)
-	b.do(chromedp.Click("#palette-open"))
+	b.press("#palette-open")
 	b.until(chosen + ` === "Accueil"`)
 	b.do(chromedp.KeyEvent(kb.ArrowUp))
 	b.until(`document.activeElement.getAttribute("aria-activedescendant") === document.getElementById("palette-list").lastElementChild.id`)
@@ -65,7 +65,7 @@ func TestThePaletteIsBoundedAccessibleAndShowsTextAsText(t *testing.T) {
 		b.prefers(theme)
 		b.visit(s.url + "?lang=" + []string{"en", "fr"}[i])
 		b.until(`document.querySelectorAll(".flow-table tbody tr").length > 100`) // the catalog is read
-		b.do(chromedp.Click("#palette-open"))
+		b.press("#palette-open")
 		b.until(`document.querySelectorAll("#palette-list li").length === 40`)
 		b.do(chromedp.KeyEvent("<img"))
 		b.until(fmt.Sprintf(`%s?.includes(%q)`, chosen, uitest.Hostile))

@@ -64,7 +64,8 @@ func TestADropAsksForTheName(t *testing.T) {
 	b := open(t)
 	b.visit(s.url + "pipelines/gold.by_berth")
 	b.until(`document.querySelectorAll("#dead .aside tbody tr").length`)
-	b.do(chromedp.Focus(`[data-ask="drop"]`), chromedp.KeyEvent(kb.Enter))
+	b.focus(`[data-ask="drop"]`)
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.getElementById("drop").open && document.activeElement.id === "drop-name"`)
 	b.do(chromedp.KeyEvent("gold.by_bert"), chromedp.KeyEvent(kb.Enter))
 	if eval[bool](b, `!document.getElementById("drop-yes").disabled`) {
@@ -74,10 +75,12 @@ func TestADropAsksForTheName(t *testing.T) {
 	b.accessible()
 	b.do(chromedp.KeyEvent(kb.Escape))
 	b.until(`!document.getElementById("drop").open`)
-	b.do(chromedp.Focus(`[data-ask="drop"]`), chromedp.KeyEvent(kb.Enter))
+	b.focus(`[data-ask="drop"]`)
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.activeElement.id === "drop-name"`)
 	eval[bool](b, `(document.getElementById("drop-table").click(), true)`)
-	b.do(chromedp.Focus("#drop-name"), chromedp.KeyEvent("gold.by_berth"), chromedp.KeyEvent(kb.Enter))
+	b.focus("#drop-name")
+	b.do(chromedp.KeyEvent("gold.by_berth"), chromedp.KeyEvent(kb.Enter))
 	b.arrives(`location.pathname === "/pipelines"`)
 	asked := s.statements()
 	if n := slices.IndexFunc(asked, func(text string) bool { return strings.HasPrefix(text, "DROP") }); n < 0 || asked[n] != "DROP MATERIALIZED VIEW gold.by_berth" {
@@ -102,10 +105,10 @@ func TestPipelinesAreWritten(t *testing.T) {
 		t.Error("a check has run a statement")
 	}
 	b.typed("CREATE SOURCE (")
-	b.do(chromedp.Click("#check"))
+	b.press("#check")
 	b.until(`document.querySelector(".checked .fault") && document.getElementById("status").textContent === "1 of 1 refused"`)
 	b.typed("CREATE MATERIALIZED VIEW sums AS SELECT berth FROM silver.calls")
-	b.do(chromedp.Click("#check"))
+	b.press("#check")
 	b.until(`document.querySelectorAll(".checked .step").length === 4 && document.querySelectorAll(".checked .sample tbody tr").length === 20`)
 	b.until(`document.getElementById("status").textContent === "it can be applied"`)
 	asked := s.statements()
@@ -113,7 +116,7 @@ func TestPipelinesAreWritten(t *testing.T) {
 		t.Errorf("asked %s", got)
 	}
 	b.shot("pipeline-written")
-	b.do(chromedp.Click("#apply"))
+	b.press("#apply")
 	b.until(`document.querySelector(".checked .done a")?.getAttribute("href") === "/pipelines/gold.sums" && document.getElementById("status").textContent === "applied"`)
 	asked = s.statements()
 	if got := asked[len(asked)-1]; got != "CREATE MATERIALIZED VIEW sums AS SELECT berth FROM silver.calls" {

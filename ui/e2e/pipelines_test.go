@@ -62,7 +62,8 @@ func TestThePipelinesWorkFromTheKeyboard(t *testing.T) {
 		b.until(fmt.Sprintf(`document.getElementById("facts").textContent.includes(%q)`, part))
 	}
 	b.shot("pipeline-facts")
-	b.do(chromedp.Focus("#facts-close"), chromedp.KeyEvent(kb.Enter))
+	b.focus("#facts-close")
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until(`document.activeElement.closest(".pipe-list") && document.activeElement.textContent === "gold.moves_per_minute"`)
 	late := row("gold.moves_per_minute") + `.querySelector(".cause")`
 	eval[bool](b, `(`+late+`.focus(), true)`)
@@ -76,7 +77,7 @@ func TestTheFirstPipelineIsPutIntoTheBoxAndNotRun(t *testing.T) {
 	b := open(t)
 	b.visit(s.url)
 	b.until(`document.querySelector("[data-fill]")`)
-	b.do(chromedp.Click("[data-fill]"))
+	b.press("[data-fill]")
 	b.until(`document.activeElement.id === "text" && document.activeElement.value.startsWith("CREATE MATERIALIZED VIEW gold.")`)
 	if got := s.statements(); len(got) != 0 {
 		t.Errorf("asked %q", got)

@@ -167,6 +167,16 @@ func (s *site) statements() []string {
 	return append([]string(nil), s.asked...)
 }
 
+// until waits for what /api/sql was asked.
+func (s *site) until(t *testing.T, holds func(asked []string) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(waitLimit); !holds(s.statements()); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("asked %q", s.statements())
+		}
+	}
+}
+
 // TestLook serves the page for a person to look at, when TARN_UI_LOOK names an address:
 // TARN_UI_LOOK=127.0.0.1:7799 go test ./ui/e2e -run TestLook -timeout 0.
 func TestLook(t *testing.T) {

@@ -119,7 +119,8 @@ func TestSQLPageRunsAMillionRows(t *testing.T) {
 	b.until(`document.querySelector(".grid").textContent.includes("row 999999") && document.querySelector('[aria-rowindex="1000001"]')`)
 	eval[bool](b, `(document.querySelector(".grid").scrollTop /= 2, true)`)
 	b.until(`Math.abs(` + firstRow + ` - 500000) < 100`)
-	b.do(chromedp.Focus(".grid"), chromedp.KeyEvent(kb.Home, ctrl))
+	b.focus(".grid")
+	b.do(chromedp.KeyEvent(kb.Home, ctrl))
 	b.until(firstRow + ` === 0`)
 	b.do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.Enter))
 	b.until(`document.getElementById("panel-body").textContent.includes("row 1") && document.getElementById("panel-name").textContent === "name, row 2"`)
@@ -145,13 +146,14 @@ func TestSQLPageRunsStatementsAndSaysWhatFailed(t *testing.T) {
 		t.Errorf("%q is marked", marked)
 	}
 	b.shot("sql-page-fault")
-	b.do(chromedp.Focus(`#tabs [aria-selected="true"]`), chromedp.KeyEvent(kb.ArrowLeft))
+	b.focus(`#tabs [aria-selected="true"]`)
+	b.do(chromedp.KeyEvent(kb.ArrowLeft))
 	b.until(`document.getElementById("status").textContent.startsWith("1\u202f500 rows") && document.activeElement.ariaSelected === "true" && document.querySelector(".grid-row")`)
 	b.do(chromedp.KeyEvent(kb.ArrowLeft))
 	b.until(`document.getElementById("answer").textContent === "Done: CREATE VIEW"`)
-	b.do(chromedp.Click("#explain"))
+	b.press("#explain")
 	b.statement("SELECT status, count(*) FROM silver.calls GROUP BY status")
-	b.do(chromedp.Click("#explain"))
+	b.press("#explain")
 	b.until(`document.querySelectorAll(".plan li").length === 3 && document.querySelector(".plan li").textContent.includes("about 12 rows")`)
 	b.statement("SELECT breaks off")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
@@ -190,22 +192,24 @@ func TestSQLPageAsksBeforeALinkTakesAway(t *testing.T) {
 	link := s.url + "sql#" + url.Values{"q": {"SELECT 1;\n/* a /* b */ SELECT */ DROP TABLE gold.x; CREATE VIEW gold.v AS SELECT 1"}}.Encode()
 	b.visit(link)
 	b.until(`document.getElementById("note").textContent === "From a link: 3 statements. It changes things: DROP TABLE, CREATE VIEW. Read it, then run it."`)
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(`document.getElementById("sure").open && document.activeElement.id === "sure-no" && document.getElementById("sure-text").textContent.endsWith("DROP TABLE gold.x")`)
 	b.accessible()
 	b.shot("sql-page-sure")
-	b.do(chromedp.Click("#sure-no"))
+	b.press("#sure-no")
 	if got := s.statements(); len(got) != 0 {
 		t.Errorf("asked %q", got)
 	}
-	b.do(chromedp.Click("#run"), chromedp.Click("#sure-yes"))
+	b.press("#run")
+	b.press("#sure-yes")
 	b.until(`document.querySelectorAll(".tab-done").length === 3`)
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(`!document.getElementById("sure").open && document.querySelectorAll(".tab-done").length === 3`)
+	s.until(t, func(asked []string) bool { return len(asked) == 6 }) // of both runs, before the page goes
 	b.do(chromedp.Navigate("about:blank"))
 	b.visit(link)
 	b.statement("DROP TABLE gold.y")
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(`document.getElementById("answer").ariaBusy === "false"`)
 	if got := s.statements(); got[len(got)-1] != "DROP TABLE gold.y" {
 		t.Errorf("asked %q", got)
@@ -259,7 +263,7 @@ func TestSQLPageCancelsAndTellsOfTheNetwork(t *testing.T) {
 	}
 	b.clean()
 	s.stop()
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(`document.querySelector("#answer .fault")?.textContent.includes("tarn up")`)
 }
 
@@ -271,7 +275,7 @@ func TestSQLPageLinksAndKeeps(t *testing.T) {
 	b.statement("SELECT 'é & #' AS \"per minute\"")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
 	b.until(gridShown)
-	b.do(chromedp.Click(`[data-view="chart"]`))
+	b.press(`[data-view="chart"]`)
 	b.until(`document.querySelector(".chart svg") && document.querySelectorAll(".chart .line").length === 3`)
 	b.shot("sql-page-line")
 	for _, kind := range []string{"scatter", "bar"} {
@@ -288,17 +292,18 @@ func TestSQLPageLinksAndKeeps(t *testing.T) {
 	if len(s.statements()) != asked || !eval[bool](b, `document.getElementById("results").hidden`) {
 		t.Error("a link ran a statement")
 	}
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(`document.querySelector(".chart .bar")`)
-	b.do(chromedp.Click("#save"))
+	b.press("#save")
 	b.insert("per minute")
-	b.do(chromedp.Click("#name-save"))
+	b.press("#name-save")
 	b.until(`document.getElementById("note").textContent === "Saved as per minute, in this browser."`)
 	b.statement("SELECT 2")
-	b.do(chromedp.Click("#open-history"))
+	b.press("#open-history")
 	b.until(`document.querySelectorAll("#kept-list li").length === 1 && document.activeElement.id === "kept-find"`)
 	b.shot("sql-page-history")
-	b.do(chromedp.Click(`[data-list="saved"]`), chromedp.Click(".kept-text"))
+	b.press(`[data-list="saved"]`)
+	b.press(".kept-text")
 	b.until(`!document.getElementById("kept").open && ` + editorText + `.includes("per minute")`)
 	b.clean()
 }
@@ -314,7 +319,7 @@ func TestSQLPageExportsBytesAsTheyAre(t *testing.T) {
 	for end, want := range map[string][2]string{
 		"csv": {"CSV", "text/csv"}, "jsonl": {"JSON", "application/x-ndjson"}, "parquet": {"Parquet", "application/vnd.apache.parquet"}, "arrows": {"Arrow", "application/vnd.apache.arrow.stream"},
 	} {
-		b.do(chromedp.Click(fmt.Sprintf(`[data-export=%q]`, want[0])))
+		b.press(fmt.Sprintf(`[data-export=%q]`, want[0]))
 		b.until(fmt.Sprintf(`files[%q]`, end))
 		hex := eval[string](b, fmt.Sprintf(`files[%q].arrayBuffer().then((b) => [...new Uint8Array(b)].map((n) => n.toString(16).padStart(2, "0")).join(""))`, end))
 		if hex != fmt.Sprintf("%x", "bytes of "+want[1]+"\x00\xff") {
@@ -331,7 +336,7 @@ func TestSQLPageKeepsHostileTextAsText(t *testing.T) {
 	s := serve(t, uitest.HostileNames(time.Now()), "127.0.0.1:0")
 	b := open(t)
 	b.visit(s.url + "sql#" + url.Values{"q": {"SELECT hostile -- " + uitest.Hostile}}.Encode())
-	b.do(chromedp.Click("#run"))
+	b.press("#run")
 	b.until(gridShown)
 	for what, js := range map[string]string{
 		"a column's name": `document.querySelector(".grid-column span").textContent === %q`, "a value": `document.querySelector('[aria-rowindex="2"] .grid-cell').textContent === %q`,
@@ -340,12 +345,12 @@ func TestSQLPageKeepsHostileTextAsText(t *testing.T) {
 			t.Errorf("%s is not shown as it is", what)
 		}
 	}
-	b.do(chromedp.Click(".grid-column"))
+	b.press(".grid-column")
 	b.until(`document.querySelector(".profile")?.textContent.includes("1\u202f000\u202f000")`)
 	b.until(`document.querySelector(".top-values")?.textContent.includes("onerror")`)
-	b.do(chromedp.Click("#open-history"))
+	b.press("#open-history")
 	b.until(`document.querySelector(".kept-text")?.textContent.includes("onerror")`)
-	b.do(chromedp.Click("#kept-close"))
+	b.press("#kept-close")
 	b.statement("SELECT gold.")
 	b.until(`document.getElementById("editor").shadowRoot.querySelector(".cm-tooltip-autocomplete")?.textContent.includes("onerror")`)
 	if got := eval[string](b, `document.title + document.querySelectorAll("main img, main script, main iframe").length + document.getElementById("editor").shadowRoot.querySelectorAll("img:not(.cm-widgetBuffer), script").length`); got != "SQL · Tarn00" {
@@ -377,7 +382,8 @@ func TestSQLPageAccessible(t *testing.T) {
 		b.until(gridShown + ` && document.querySelectorAll(".tab").length === 2`)
 		eval[bool](b, `(document.querySelector(".tab").click(), true)`)
 		b.until(`document.querySelector(".snapshots") && document.querySelector(".grid-column")`)
-		b.do(chromedp.Focus(".grid"), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter))
+		b.focus(".grid")
+		b.do(chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.Enter))
 		b.until(`document.querySelector(".bins, .top-values")`)
 		b.accessible()
 		look("profile")

@@ -54,7 +54,8 @@ func TestTopicsAreBrowsed(t *testing.T) {
 	b.arrives(recordsShown + ` === 50 && location.search === "?topic=port.main.moves"`)
 	b.arrives(firstLine + `.startsWith('create {"move_id":119,')`)
 
-	b.do(chromedp.Focus(`#records .name`), chromedp.KeyEvent(kb.Enter))
+	b.focus(`#records .name`)
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.arrives(`document.querySelector("#records .name").getAttribute("aria-expanded") === "true" && document.querySelector("#records .more pre").textContent.includes("119")`)
 	if got := eval[string](b, `[...document.querySelectorAll("#records tbody:first-of-type .part b")].map((e) => e.textContent).join()`); got != "Key,Value,Header trace" {
 		t.Errorf("parts of a record: %s", got)
@@ -89,7 +90,7 @@ func (b *tab) follow(link string) {
 // arrives waits for another page, whose scripts run.
 func (b *tab) arrives(js string) {
 	b.t.Helper()
-	b.until(`document.documentElement?.dataset.live === "live" && ` + js)
+	b.until(`document.readyState === "complete" && document.documentElement.dataset.live === "live" && ` + js)
 }
 
 // fill types over what a field holds, and enters it.
@@ -105,7 +106,7 @@ func TestATailGoesOnAndItsPauseKeepsRows(t *testing.T) {
 	b := open(t)
 	b.visit(s.url + "topics?topic=port.main.calls")
 	b.until(`!document.getElementById("none").hidden`)
-	b.do(chromedp.Click("#tail"))
+	b.press("#tail")
 	b.until(`document.getElementById("tail").textContent === "Pause" && document.getElementById("from").disabled && location.search.includes("tail=1")`)
 	write := func(i int) {
 		feed.Log.Append("port.main.calls", 0, record.Record{Timestamp: time.Now().UnixMilli(), Value: fmt.Append(nil, "call ", i)})
@@ -119,14 +120,14 @@ func TestATailGoesOnAndItsPauseKeepsRows(t *testing.T) {
 	if got := eval[string](b, `[...document.querySelectorAll("#records .line")].map((e) => e.textContent.trim()).join()`); got != "call 10,call 9,call 8,call 7,call 6,call 5,call 4,call 3,call 2,call 1,call 0" {
 		t.Errorf("the tail shows %s", got)
 	}
-	b.do(chromedp.Click("#tail"))
+	b.press("#tail")
 	b.until(`!document.getElementById("from").disabled && !location.search.includes("tail")`)
 	write(11)
 	eval[bool](b, `new Promise((done) => setTimeout(() => done(true), 1500))`) // longer than the tail asks
 	if got := eval[int](b, recordsShown); got != 11 {
 		t.Errorf("%d rows after the pause", got)
 	}
-	b.do(chromedp.Click("#tail"))
+	b.press("#tail")
 	b.until(firstLine + ` === "call 11" && ` + recordsShown + ` === 12`)
 	b.clean()
 }
@@ -184,16 +185,16 @@ func TestTopicsAccessibleInBothThemes(t *testing.T) {
 func TestTopicsDoNotScrollSideways(t *testing.T) {
 	for name, look := range topicLooks(t) {
 		s := serve(t, look.feed, "127.0.0.1:0")
+		b := open(t)
+		b.prefers("dark")
+		b.visit(s.url + look.path)
+		b.until(`document.querySelector(".list, .log, .empty, .fault")`)
+		eval[bool](b, `(document.querySelector("#records .name")?.click(), true)`)
 		for _, width := range []int64{390, 800, 1280} {
-			b := open(t)
-			b.prefers("dark")
 			b.do(chromedp.EmulateViewport(width, 844))
-			b.visit(s.url + look.path)
-			b.until(`document.querySelector(".list, .log, .empty, .fault")`)
-			eval[bool](b, `(document.querySelector("#records .name")?.click(), true)`)
 			b.fits(name, width)
 			b.shot(fmt.Sprintf("topics-%s-%d", name, width))
-			b.clean()
 		}
+		b.clean()
 	}
 }
