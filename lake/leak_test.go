@@ -14,6 +14,7 @@ import (
 // TestCommitsLeaveNothingBehind: once snapshots are thinned, the heap does not grow with the
 // number of commits.
 func TestCommitsLeaveNothingBehind(t *testing.T) {
+	unraced(t)
 	h := open(t, memoryDir(t), disk.Local)
 	tab := h.ensure(orders, orderColumns)
 	heap := func() float64 {

@@ -251,6 +251,15 @@ type bench struct {
 // looks for races, and takes three times as long: it meets fewer, and make test takes all of them without it.
 type some struct{ from, every int64 }
 
+// unraced leaves a test in which one goroutine commits again and again to the run without the race detector, which has nothing to find
+// there and takes twenty times as long. make test does both runs.
+func unraced(t *testing.T) {
+	t.Helper()
+	if raced && !*deep {
+		t.Skip("make test runs it without the race detector")
+	}
+}
+
 func someOf(every int64) some {
 	if raced {
 		every *= 4
@@ -394,6 +403,9 @@ func TestEveryFailedOperation(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
+			if d.wide {
+				unraced(t)
+			}
 			b := newBench(t, d)
 			for _, w := range ways {
 				every := int64(1)
@@ -589,6 +601,9 @@ func TestKilledAtEveryOperation(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
+			if d.wide {
+				unraced(t)
+			}
 			b := newBench(t, d)
 			h, in := b.open()
 			copies := filepath.Join(memoryDir(t), "killed")
@@ -667,6 +682,9 @@ func TestKilledProcess(t *testing.T) {
 	for _, d := range deeds() {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
+			if d.wide {
+				unraced(t)
+			}
 			b := newBench(t, d)
 			was, s := b.before, d.some(17)
 			for n := s.from; ; n += s.every {
