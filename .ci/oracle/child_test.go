@@ -39,7 +39,7 @@ const (
 	// still is how long nothing moves before a run ends. One that ends too early is run once more.
 	still = time.Second
 	// patience bounds a run; it paces nothing.
-	patience = 90 * time.Second
+	patience = 4 * time.Minute
 )
 
 // Answer is what a world came to.

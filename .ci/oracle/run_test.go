@@ -91,7 +91,7 @@ func killed(err error) bool {
 
 // check runs a world in a folder of its own and compares. keep leaves the folder of one that failed.
 func (w *World) check(ctx context.Context, keep bool) (v *Verdict) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
 	v = &Verdict{Killed: map[string]int{}}
 	dir, err := os.MkdirTemp("", "tarn-oracle-")

@@ -16,13 +16,13 @@ import (
 
 // good is a scene with a house that is up and has caught up: what must go on whatever
 // else is wrong.
-func good(t *testing.T, mode string) (*proof.Scene, *proof.Process) {
+func good(t *testing.T, mode string, env ...string) (*proof.Scene, *proof.Process) {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := proof.NewScene(t.Context(), binary(t), dir, filepath.Join(dir, "data"), filepath.Join(dir, "source.db"), mode)
 	must(t, err)
 	t.Cleanup(s.Abandon)
-	p := up(t, s.House)
+	p := up(t, s.House, env...)
 	must(t, s.Quiet(t.Context(), p, s.Database, -1))
 	return s, p
 }
@@ -40,7 +40,7 @@ func goesOn(t *testing.T, s *proof.Scene, p *proof.Process) {
 // tells waits until /health or system.sources says all of the words, and a hint.
 func tells(t *testing.T, p *proof.Process, words ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), proof.QuietWithin)
 	defer cancel()
 	said := ""
 	err := proof.Until(ctx, func() (bool, error) {
@@ -98,7 +98,7 @@ func TestBadInputDatabases(t *testing.T) {
 // wants waits until a query answers as wanted.
 func wants(t *testing.T, p *proof.Process, query, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), proof.QuietWithin)
 	defer cancel()
 	err := proof.Until(ctx, func() (bool, error) {
 		a, err := p.SQL(ctx, query)
@@ -176,7 +176,7 @@ func TestBadInputDamage(t *testing.T) {
 
 // TestBadInputSQL sends what a stranger might.
 func TestBadInputSQL(t *testing.T) {
-	s, p := good(t, "WAL")
+	s, p := good(t, "WAL", "TARN_MEMORY=1GB") // so that much memory is soon too much
 	for name, text := range map[string]string{
 		"file":            "SELECT * FROM read_csv('/etc/passwd')",
 		"file by name":    "SELECT * FROM '/etc/passwd'",
@@ -199,7 +199,7 @@ func TestBadInputSQL(t *testing.T) {
 		"unknown table":   "SELECT * FROM silver.nope",
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), proof.SQLWithin)
 			defer cancel()
 			_, err := p.SQL(ctx, text)
 			r := new(proof.Refusal)

@@ -21,8 +21,8 @@ import (
 const (
 	smallMB     = 1024
 	reserve     = 64 << 20
-	toldWithin  = 20 * time.Second // from a full disk to /health that says so
-	wellWithin  = 60 * time.Second // from room to /health that is well
+	toldWithin  = 3 * time.Minute // from a full disk to /health that says so
+	wellWithin  = 6 * time.Minute // from room to /health that is well
 	heldFullMax = 3 * time.Second
 )
 

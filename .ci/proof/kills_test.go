@@ -26,7 +26,7 @@ func points(hasty bool) []string {
 // Within these a running Tarn under load must come to an armed point, and a kill at
 // random falls.
 const (
-	pointWithin = 3 * time.Minute
+	pointWithin = 6 * time.Minute
 	killWithin  = 2500 * time.Millisecond
 )
 
@@ -216,7 +216,7 @@ func restored(t *testing.T, running bool) {
 	must(t, proof.CopyDatabase(s.Database, copied))
 	write()
 	if !running {
-		_, err = p.Stop(10 * time.Second)
+		_, err = p.Stop(stopWithin)
 		must(t, err)
 	}
 	must(t, proof.CopyDatabase(copied, s.Database))

@@ -26,8 +26,9 @@ const (
 	exitInterrupted = 130
 )
 
-// stopWithin is the promise of Ctrl-C, with a second for the machine.
-const stopWithin = 6 * time.Second
+// stopWithin is the promise of Ctrl-C, which is five seconds, with some for a machine that is slow and busy: package life holds
+// the five by a clock of its own.
+const stopWithin = 15 * time.Second
 
 // plain is a house without a source.
 func plain(t *testing.T) *proof.House {
@@ -122,7 +123,7 @@ func TestLifeInterrupt(t *testing.T) {
 	}{
 		"Ctrl-C":       {[]os.Signal{os.Interrupt}, exitInterrupted, stopWithin},
 		"terminate":    {[]os.Signal{syscall.SIGTERM}, exitOK, stopWithin},
-		"Ctrl-C twice": {[]os.Signal{os.Interrupt, os.Interrupt}, exitInterrupted, 2 * time.Second},
+		"Ctrl-C twice": {[]os.Signal{os.Interrupt, os.Interrupt}, exitInterrupted, 4 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

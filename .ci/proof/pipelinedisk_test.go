@@ -113,7 +113,7 @@ func onceEach(t *testing.T, p *proof.Process) {
 	t.Helper()
 	const auctions, people = stateEvents / 50 * 3, stateEvents / 50
 	var n []int64
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), proof.QuietWithin)
 	defer cancel()
 	err := proof.Until(ctx, func() (_ bool, err error) {
 		n, err = p.Numbers(ctx, `SELECT (SELECT sum(n)::BIGINT FROM gold.ended), (SELECT count(*) FROM gold.ended), (SELECT count(DISTINCT window_end) FROM gold.ended),

@@ -151,7 +151,7 @@ func (w *Writer) look(ctx context.Context) error {
 }
 
 // busyWithin is how long somebody else may keep the database from a writer.
-const busyWithin = 30 * time.Second
+const busyWithin = 3 * time.Minute
 
 // patiently repeats a statement while others hold the database.
 func (w *Writer) patiently(ctx context.Context, statement string) error {
