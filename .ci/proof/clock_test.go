@@ -18,6 +18,7 @@ import (
 // under orders of upkeep, and nothing is let go before its time has really passed: no record, no
 // snapshot, no file.
 func TestClock(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	k := newClocked(t)
 	k.up()
 	must(t, k.scene.Write())

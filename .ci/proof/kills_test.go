@@ -190,6 +190,7 @@ func settle(t *testing.T, s *proof.Scene, read ...*readers) {
 // TestRestoredDatabase puts a database back from a copy: a new snapshot makes the mirrors
 // equal again, and bronze keeps what there was.
 func TestRestoredDatabase(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for _, running := range []bool{false, true} {
 		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) { restored(t, running) })
 	}

@@ -115,6 +115,7 @@ CREATE MATERIALIZED VIEW every AS SELECT md5(url) || md5(extra) || md5(url || ex
 // TestPipelineClock sets the clock of a Tarn an hour ahead and back, and back again, while a topic gets a row now and again: no source is
 // taken for quiet before its time, so that no row comes too late, and each is in its window once.
 func TestPipelineClock(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	path, err := proof.BuildClocked(t.Context(), buildDir)
 	must(t, err)
 	h := plain(t)

@@ -103,6 +103,7 @@ func (r *readers) finish() {
 // TestLongReaders reads snapshots for a minute, with PyIceberg and by Tarn's own SQL, while the
 // tables are written, compacted, expired and swept without a pause.
 func TestLongReaders(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	interpreter := python(t)
 	s, p := busy(t)
 	must(t, proof.Until(t.Context(), func() (bool, error) { return s.Listed() > 500, nil }))

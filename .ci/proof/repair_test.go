@@ -71,6 +71,7 @@ func cut(t *testing.T, path string) {
 // TestRepair damages a stopped Tarn and mends it. Meanwhile its source goes on, and in the end
 // all is as if nothing had been.
 func TestRepair(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s, p := good(t, "WAL")
 	goesOn(t, s, p)
 	stop := func() {

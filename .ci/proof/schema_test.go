@@ -54,6 +54,7 @@ func (a *altered) othersGoOn() {
 }
 
 func TestBadInputAlteredTables(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for _, mode := range []string{"WAL", "DELETE"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Run("add a column", func(t *testing.T) {
