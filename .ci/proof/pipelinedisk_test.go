@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	proof "tarn/.ci/proof"
 	"tarn/embedded/peertest"
