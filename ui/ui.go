@@ -309,7 +309,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 	u.care.Store(&next)
 }
 
-// Handler serves the pages /, /sources, /topics, /pipelines, /lake and /sql, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
+// Handler serves the pages /, /sources, /topics, /pipelines, /lake, /row and /sql, their twins under /api/, /api/live and /assets/…. Who may come in (Host, Origin)
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -329,6 +329,8 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /api/pipelines/{name}", u.pipelineTwin)
 	mux.HandleFunc("POST /api/pipelines/statements", u.statements)
 	mux.HandleFunc("GET /lake", u.lakePage)
+	mux.HandleFunc("GET /row", u.rowPage)
+	mux.HandleFunc("GET /api/row", u.rowTwin)
 	mux.HandleFunc("GET /sql", u.sqlPage)
 	mux.HandleFunc("GET /api/sql", u.sqlTwin)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)

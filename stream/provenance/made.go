@@ -244,7 +244,10 @@ func (t *tracer) judge(r *relation, rows [][]any) (out []event) {
 	default:
 		note += "; computed again from them it is the same"
 	}
-	if late > 0 {
+	switch {
+	case late == 1:
+		note += "; 1 came too late, and is not in it"
+	case late > 1:
 		note += fmt.Sprintf("; %d came too late, and are not in it", late)
 	}
 	if n+late > int64(len(rows)) {

@@ -20,6 +20,10 @@ func answerOfPipelines(w http.ResponseWriter, text string) bool {
 	case strings.Contains(text, "FROM system.") && bareAt.MatchString(text):
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":{"code":"syntax","message":"syntax error at or near \"DESC\"","hint":"if at is the name of a column, write it in double quotes: \"at\"","line":1,"column":1}}`)
+	case strings.HasPrefix(text, "DESCRIBE silver.calls"):
+		answer(w, []string{"column_name", "column_type", "null", "key"}, []string{"VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{{"call_id", "BIGINT", "NO", "PRI"}, {"port", "VARCHAR", "YES", nil}})
+	case strings.HasPrefix(text, "EXPLAIN ROW OF"):
+		answerOfRow(w, text)
 	case strings.HasPrefix(text, "EXPLAIN") && strings.Contains(text, "wrong"):
 		w.WriteHeader(http.StatusBadRequest)
 		line, column := 1+strings.Count(text[:strings.Index(text, "wrong")], "\n"), strings.Index(text, "wrong")-strings.LastIndex(text[:strings.Index(text, "wrong")], "\n")

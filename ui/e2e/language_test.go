@@ -45,7 +45,7 @@ func TestTheLanguageIsSwitchedAndKept(t *testing.T) {
 var frenchPages = map[string]string{
 	"home": "", "lake": "lake?table=silver.moves", "topics": "topics", "records": "topics?topic=port.main.moves",
 	"pipelines": "pipelines?find=gold", "pipeline": "pipelines/gold.moves_per_minute?edit=1",
-	"sources": "sources?new=1", "source": "sources/port",
+	"sources": "sources?new=1", "source": "sources/port", "row": "row?of=gold.by_berth&where=berth+%3D+%27TM-4%27",
 }
 
 func TestFrenchIsAccessibleAndFits(t *testing.T) {
@@ -57,7 +57,7 @@ func TestFrenchIsAccessibleAndFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
 			b.visit(s.url + path + map[bool]string{true: "?", false: "&"}[!strings.Contains(path, "?")] + "lang=fr")
-			b.until(`document.querySelector(".pipe-list, .list, .log, .write")`)
+			b.until(`document.querySelector(".pipe-list, .list, .log, .write, ol.row-steps")`)
 			for i, width := range []int64{390, 800, 1280} {
 				b.prefers([]string{"dark", "light"}[i%2])
 				b.do(chromedp.EmulateViewport(width, 844))

@@ -58,6 +58,9 @@ func pageLooks() map[string]pageLook {
 	for name, look := range sourceLooks() {
 		out["sources-"+name] = look
 	}
+	for name, look := range rowLooks() {
+		out["row-"+name] = look
+	}
 	for name, look := range pipelineLooks() {
 		out["pipelines-"+name] = look
 	}

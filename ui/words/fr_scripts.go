@@ -27,6 +27,17 @@ var frenchScripts = map[string]string{
 	"%s lines":                        "%s lignes",
 	"and %s more: write more letters": "et %s de plus\u00a0: écrivez d’autres lettres",
 
+	// Where a row comes from.
+	"Gold":                     "Gold",
+	"Silver":                   "Silver",
+	"Bronze":                   "Bronze",
+	"Topic":                    "Topic",
+	"event %s":                 "événement %s",
+	"partition %s, offset %s":  "partition %s, offset %s",
+	"Walking back…":            "Remontée en cours…",
+	"Where does it come from?": "D’où vient-elle\u202f?",
+	"Say which row: a condition that is true of it alone.": "Dites quelle ligne\u00a0: une condition vraie d’elle seule.",
+
 	// SQL and its answers.
 	"Result":                 "Résultat",
 	"No rows.":               "Aucune ligne.",

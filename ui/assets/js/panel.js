@@ -3,6 +3,7 @@
 import { el, faultOf, isNumber } from "./answer.js";
 import { copyFrom } from "./copy.js";
 import { textOf } from "./grid.js";
+import { addressOf, tableOf } from "./origin.js";
 import { askAll, Refused } from "./request.js";
 import { count, decimal, many, say } from "./say.js";
 import { isTime, short } from "./scale.js";
@@ -107,6 +108,23 @@ function valueBox(value) {
   return box;
 }
 
+// The way from a row to the page that tells where it comes from.
+function wayBack(of, columns, values) {
+  const button = el("button", "", say("Where does it come from?"));
+  button.type = "button";
+  button.onclick = async () => {
+    button.disabled = true;
+    try {
+      location.assign(await addressOf(of, columns, values));
+    } catch (e) {
+      if (!(e instanceof Refused)) throw e;
+      button.replaceWith(faultOf(e.fault));
+    }
+    button.disabled = false;
+  };
+  return button;
+}
+
 export function wirePanel() {
   let asking = null;
   const show = (name, type, ...nodes) => {
@@ -166,7 +184,8 @@ export function wirePanel() {
         dd.append(valueBox(values[i]));
         d.append(el("dt", "", c.name), dd);
       });
-      show(say("Row %s", count(row + 1)), "", list);
+      const of = tableOf(answer.statement);
+      show(say("Row %s", count(row + 1)), "", ...(of ? [wayBack(of, answer.rows.columns, values)] : []), list);
     },
   };
 }
