@@ -423,27 +423,41 @@ func (g *Ingest) Report() []life.Status {
 	return out
 }
 
+// Found is what Check found, with the file that it is about; none where it is the folder.
+type Found struct {
+	File string
+	source.Finding
+}
+
 // Check reads the connectors of a folder and looks at their sources. It
 // changes nothing.
-func Check(ctx context.Context, dir string) []source.Finding {
+func Check(ctx context.Context, dir string) []Found {
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
 		dir = abs
 	}
 	paths, err := connectorFiles(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return []source.Finding{{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}
+		return []Found{fatal("", err)}
 	}
-	var out []source.Finding
+	var out []Found
+	files := map[string]string{} // by connector name
 	for _, path := range paths {
 		c, err := readConnector(path, filepath.Dir(filepath.Clean(dir)))
+		if other, taken := files[c.config.Name]; err == nil && taken {
+			err = fault.Newf(fault.Conflict, "give each connector a name of its own", "the name %s is that of %s", c.config.Name, other)
+		}
 		if err != nil {
-			out = append(out, source.Finding{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)})
+			out = append(out, fatal(filepath.Base(path), err))
 			continue
 		}
+		files[c.config.Name] = c.file
 		for _, f := range append(c.findings, c.kind.Check(ctx, c.config)...) {
-			f.Message = c.file + ": " + f.Message
-			out = append(out, f)
+			out = append(out, Found{c.file, f})
 		}
 	}
 	return out
+}
+
+func fatal(file string, err error) Found {
+	return Found{file, source.Finding{Fatal: true, Message: err.Error(), Hint: fault.HintOf(err)}}
 }

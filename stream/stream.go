@@ -129,3 +129,8 @@ const PipelineColumns = command.StatusColumns
 func (s *Stream) PipelineRows(ctx context.Context) ([][]any, error) {
 	return s.pipelines.StatusRows(ctx)
 }
+
+// Rehearse looks at statements that declare sources and make pipelines without a Tarn that runs; see command.Rehearse.
+func Rehearse(ctx context.Context, statements []string) []error {
+	return command.Rehearse(ctx, statements)
+}

@@ -553,8 +553,9 @@ func TestLatePolicy(t *testing.T) {
 func TestShown(t *testing.T) {
 	s := newSite(t)
 	s.topic("bid", 1)
+	const source = "CREATE SOURCE bid (auction BIGINT, price BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '4' SECOND) WITH (connector = 'kafka', topic = 'bid', late_policy = 'global')"
 	s.exec(
-		"CREATE SOURCE bid (auction BIGINT, price BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '4' SECOND) WITH (connector = 'kafka', topic = 'bid', late_policy = 'global')",
+		source,
 		"CREATE MATERIALIZED VIEW sums AS SELECT auction, sum(price) AS s FROM bid GROUP BY auction",
 		"INSERT INTO gold.w SELECT max(price) AS most, window_end FROM TUMBLE(bid, ts, INTERVAL '10' SECOND) GROUP BY window_end",
 	)
@@ -564,7 +565,7 @@ func TestShown(t *testing.T) {
 	if err != nil || len(rows) != 3 || rows[0] != "in0|read topic bid as json; watermark ts - 4s|price long, ts timestamp|(null)" {
 		t.Errorf("%q, %v", rows, err)
 	}
-	s.until("SHOW SOURCES", "bid|bid|json|ts - 4s|dead_letter|global|gold.sums, gold.w")
+	s.until("SHOW SOURCES", "bid|bid|json|ts - 4s|dead_letter|global|gold.sums, gold.w|"+source)
 	s.refused("EXPLAIN PIPELINE sum", "there is no pipeline sum", "did you mean sums?")
 	for statement, column := range map[string]int{"EXPLAIN INSERT INTO x SELECT wrong FROM bid": 30, " EXPLAIN CREATE PIPELINE y x": 28} {
 		_, err := s.run(statement)

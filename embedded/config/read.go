@@ -104,17 +104,30 @@ func keyOf(variable string) string {
 	return strings.Replace(plain, "_", ".", 1)
 }
 
+// Check reads the settings file of a project and tells all that is wrong with it, each a fault with its line.
+func Check(project string) []error {
+	c := Default()
+	return c.readAll(filepath.Join(project, File))
+}
+
 func (c *Config) readFile(path string) error {
+	if all := c.readAll(path); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+func (c *Config) readAll(path string) []error {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "read "+path, "check that the project folder can be read")
+		return []error{fault.Wrap(err, fault.Invalid, "read "+path, "check that the project folder can be read")}
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(content, &doc); err != nil {
-		return fault.Wrap(err, fault.Invalid, "read "+path, "it must be YAML, such as `bus.fsync: always`")
+		return []error{fault.Wrap(err, fault.Invalid, "read "+path, "it must be YAML, such as `bus.fsync: always`")}
 	}
 	if len(doc.Content) == 0 {
 		return nil
@@ -123,30 +136,36 @@ func (c *Config) readFile(path string) error {
 }
 
 // readNode takes `bus: {fsync: always}` and `bus.fsync: always` alike.
-func (c *Config) readNode(prefix string, n *yaml.Node, path string) error {
+func (c *Config) readNode(prefix string, n *yaml.Node, path string) (all []error) {
 	if n.Kind != yaml.MappingNode {
-		return fault.Newf(fault.Invalid, "write one `key: value` a line", "%s:%d: settings expected", path, n.Line)
+		return []error{lined(fault.Newf(fault.Invalid, "write one `key: value` a line", "%s:%d: settings expected", path, n.Line), n)}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := prefix+n.Content[i].Value, n.Content[i+1]
 		switch value.Kind {
 		case yaml.MappingNode:
-			if err := c.readNode(key+".", value, path); err != nil {
-				return err
-			}
+			all = append(all, c.readNode(key+".", value, path)...)
 		case yaml.ScalarNode, yaml.SequenceNode:
 			items := []string{value.Value}
 			for j, item := range value.Content {
 				items = append(items[:j], item.Value)
 			}
 			if err := c.apply(key, strings.Join(items, ","), fmt.Sprintf("%s:%d", path, value.Line)); err != nil {
-				return err
+				all = append(all, lined(err, value))
 			}
 		default:
-			return fault.Newf(fault.Invalid, "write the value out", "%s:%d: %s has no plain value", path, value.Line, key)
+			all = append(all, lined(fault.Newf(fault.Invalid, "write the value out", "%s:%d: %s has no plain value", path, value.Line, key), value))
 		}
 	}
-	return nil
+	return all
+}
+
+// lined notes a node's line on a fault.
+func lined(err error, n *yaml.Node) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		f.Line = n.Line
+	}
+	return err
 }
 
 func (c *Config) apply(key, value, origin string) error {

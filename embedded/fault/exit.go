@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"tarn/embedded/terminal"
 )
 
 // ErrInterrupted is the cause of a stop by Ctrl-C.
@@ -34,9 +36,10 @@ func Tell(w io.Writer, err, cause error) int {
 		}
 		return ExitOK
 	}
-	_, _ = fmt.Fprintf(w, "tarn: %v\n", err)
+	paint := terminal.PaintOn(w)
+	_, _ = fmt.Fprintf(w, "%s %v\n", paint.Red("tarn:"), err)
 	if hint := HintOf(err); hint != "" {
-		_, _ = fmt.Fprintf(w, "hint: %s\n", hint)
+		_, _ = fmt.Fprintf(w, "%s %s\n", paint.Yellow("hint:"), hint)
 	}
 	if errors.Is(err, ErrFindings) {
 		return ExitFindings

@@ -88,24 +88,11 @@ type Rewritten struct {
 // Syntax, Denied, Invalid, TooLarge, or what resolve said. With rowsMax above 0 the statement
 // answers at most so many rows unless it has a LIMIT of its own.
 func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
-	tokens, err := Lex(source)
+	w, root, err := p.begin(ctx, source)
 	if err != nil {
 		return Rewritten{}, err
 	}
-	if outgrows(tokens) {
-		return Rewritten{}, errOutgrows()
-	}
-	if source, err = spelled(source, tokens); err != nil {
-		return Rewritten{}, err
-	}
-	root, err := p.parse(ctx, source)
-	if err != nil {
-		return Rewritten{}, err
-	}
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
 	var all []*relation
-	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
-	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
 	w.resolve = func(t Table) (*relation, error) {
 		answer, err := resolve(t)
 		if err != nil {
@@ -138,9 +125,46 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 	if err := p.verify(ctx, out.Text, all); err != nil {
 		return Rewritten{}, err
 	}
-	out.Text = substitute(out.Text, strings.ToLower(source), all)
+	out.Text = substitute(out.Text, strings.ToLower(w.source), all)
 	out.Tables = names(all)
 	return out, nil
+}
+
+// Check walks one SELECT as Rewrite does, with every table let through: what it refuses is wrong whatever
+// tables there are.
+func (p *Parser) Check(ctx context.Context, source string) error {
+	w, root, err := p.begin(ctx, source)
+	if err != nil {
+		return err
+	}
+	w.resolve = func(Table) (*relation, error) { return &relation{}, nil }
+	if err := w.members(root, statementShape, nil); err != nil {
+		return err
+	}
+	_, err = w.weigh(root)
+	return err
+}
+
+// begin parses one SELECT for a walk, which has yet to be told how it resolves names.
+func (p *Parser) begin(ctx context.Context, source string) (*walker, *tree, error) {
+	tokens, err := Lex(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	if outgrows(tokens) {
+		return nil, nil, errOutgrows()
+	}
+	if source, err = spelled(source, tokens); err != nil {
+		return nil, nil, err
+	}
+	root, err := p.parse(ctx, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
+	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
+	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
+	return w, root, nil
 }
 
 func (p *Parser) take(ctx context.Context) (*parserConn, error) {

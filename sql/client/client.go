@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/terminal"
 )
 
 // The bounds of the client.
@@ -30,6 +31,10 @@ type Options struct {
 	Data   string // the data folder of the running Tarn
 	Format string // table, csv, json or arrow
 	Out    io.Writer
+	// Bar counts what was written, where Out is no terminal; nil for none.
+	Bar *terminal.Bar
+	// History keeps what was typed at the prompt, in the file of this path; "" for this prompt alone.
+	History string
 }
 
 var accepts = map[string]string{
@@ -71,39 +76,120 @@ func (c *Client) Run(ctx context.Context, statement string) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Line > 0 {
+		told := *f
+		told.Message = fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Message)
+		return &told
+	}
 	return err
 }
 
-func (c *Client) send(ctx context.Context, statement string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(statement))
+func (c *Client) send(ctx context.Context, statement string) (err error) {
+	body, err := c.post(ctx, statement, accepts[c.o.Format])
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "call "+c.url, "write the address as http://127.0.0.1:7700")
+		return err
 	}
-	req.Header.Set("Accept", accepts[c.o.Format])
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "call "+c.url, "is it running? start it with `tarn up`")
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-		if err != nil {
-			return fmt.Errorf("read answer: %w", err)
-		}
-		return refused(resp.Status, body)
-	}
+	defer func() { err = errors.Join(err, body.Close()) }()
 	switch c.o.Format {
 	case "table":
-		return c.table(resp.Body)
+		return c.table(body)
 	case "json":
-		return c.lines(resp.Body)
+		return c.lines(body)
 	default:
-		_, err = io.Copy(c.o.Out, resp.Body)
+		_, err = io.Copy(c.out(), body)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return fault.New(fault.Unavailable, "the answer is not whole: the server ended it early", "take --format json, which tells the reason")
 		}
 		return err
 	}
+}
+
+// post sends a statement; the caller closes the answer.
+func (c *Client) post(ctx context.Context, statement, accept string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(statement))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "call "+c.url, "write the address as http://127.0.0.1:7700")
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "call "+c.url, "is it running? start it with `tarn up`")
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return nil, refused(resp.Status, body)
+}
+
+// Record is a row by the names of its columns. Numbers are json.Number, null is nil.
+type Record map[string]any
+
+// Text is a value as text; "" for null.
+func (r Record) Text(column string) string {
+	if r[column] == nil {
+		return ""
+	}
+	return fmt.Sprint(r[column])
+}
+
+// Int is a whole number; 0 for null and what is none.
+func (r Record) Int(column string) int64 {
+	if n, ok := r[column].(json.Number); ok {
+		i, _ := n.Int64() // else 0
+		return i
+	}
+	return 0
+}
+
+// Records runs one statement and returns its rows. Errors are as Run's; where they have a place it is in Line and Column alone.
+func (c *Client) Records(ctx context.Context, statement string) (_ []Record, err error) {
+	body, err := c.post(ctx, statement, accepts["table"])
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	a, err := read(body)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Record, len(a.Rows))
+	for i, row := range a.Rows {
+		out[i] = Record{}
+		for n := range min(len(row), len(a.Columns)) {
+			out[i][a.Columns[n].Name] = row[n]
+		}
+	}
+	return out, nil
+}
+
+// out is where answers go that are not drawn.
+func (c *Client) out() io.Writer {
+	if c.o.Bar == nil {
+		return c.o.Out
+	}
+	return &counter{out: c.o.Out, bar: c.o.Bar}
+}
+
+// counter tells a bar how much went through.
+type counter struct {
+	out   io.Writer
+	bar   *terminal.Bar
+	bytes int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.out.Write(p)
+	c.bytes += int64(n)
+	c.bar.Set("KB written", c.bytes>>10, 0)
+	return n, err
 }
 
 // failure is the error object of /api/sql.
@@ -126,11 +212,7 @@ func refused(status string, body []byte) error {
 }
 
 func (f *failure) fault() error {
-	message := f.Error.Message
-	if f.Error.Line > 0 {
-		message = fmt.Sprintf("line %d, column %d: %s", f.Error.Line, f.Error.Column, message)
-	}
-	return &fault.Error{Code: f.Error.Code, Message: message, Hint: f.Error.Hint, Line: f.Error.Line, Column: f.Error.Column}
+	return &fault.Error{Code: f.Error.Code, Message: f.Error.Message, Hint: f.Error.Hint, Line: f.Error.Line, Column: f.Error.Column}
 }
 
 // lines copies JSON lines. An error in mid-answer is the last line, an object with the
@@ -139,9 +221,10 @@ func (c *Client) lines(r io.Reader) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, lineBytesMax)
 	var held []byte
+	out := c.out()
 	for in.Scan() {
 		if held != nil {
-			if _, err := fmt.Fprintf(c.o.Out, "%s\n", held); err != nil {
+			if _, err := fmt.Fprintf(out, "%s\n", held); err != nil {
 				return err
 			}
 		}
@@ -157,30 +240,39 @@ func (c *Client) lines(r io.Reader) error {
 	if bytes.HasPrefix(held, []byte(`{"error":{"code":`)) && json.Unmarshal(held, &f) == nil && f.Error != nil && f.Error.Message != "" {
 		return f.fault()
 	}
-	_, err := fmt.Fprintf(c.o.Out, "%s\n", held)
+	_, err := fmt.Fprintf(out, "%s\n", held)
 	return err
 }
 
 // table reads a whole answer and draws it.
 func (c *Client) table(r io.Reader) error {
-	body, err := io.ReadAll(io.LimitReader(r, tableBytesMax+1))
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // which may follow an error in the answer
-		return fmt.Errorf("read answer: %w", err)
-	}
-	if len(body) > tableBytesMax {
-		return fault.New(fault.TooLarge, "the answer is too large for a table", "add a LIMIT, or take --format csv")
-	}
-	var a answer
-	in := json.NewDecoder(bytes.NewReader(body))
-	in.UseNumber()
-	if err := in.Decode(&a); err != nil {
-		return errors.New("the answer is not whole: the server ended it early; see its log")
-	}
-	if a.Error != nil {
-		return a.fault()
+	a, err := read(r)
+	if err != nil {
+		return err
 	}
 	if c.upright {
 		return a.stand(c.o.Out)
 	}
 	return a.draw(c.o.Out)
+}
+
+// read reads a whole answer.
+func read(r io.Reader) (*answer, error) {
+	body, err := io.ReadAll(io.LimitReader(r, tableBytesMax+1))
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // which may follow an error in the answer
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if len(body) > tableBytesMax {
+		return nil, fault.New(fault.TooLarge, "the answer is too large for a table", "add a LIMIT, or take --format csv")
+	}
+	a := &answer{}
+	in := json.NewDecoder(bytes.NewReader(body))
+	in.UseNumber()
+	if err := in.Decode(a); err != nil {
+		return nil, errors.New("the answer is not whole: the server ended it early; see its log")
+	}
+	if a.Error != nil {
+		return nil, a.fault()
+	}
+	return a, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"tarn/embedded/config"
+	"tarn/embedded/terminal"
 )
 
 // Query is `tarn sql`. The tags are kong's.
@@ -17,9 +19,24 @@ type Query struct {
 	Statement []string `arg:"" optional:"" help:"The statement."`
 }
 
+// Help is what --help says below the line of usage.
+func (Query) Help() string {
+	return `Several statements are run one after the other. Without one it reads stdin, and on a terminal it prompts: with a history, with Tab for names, and with \d, \d TABLE and \? as in psql.
+
+    tarn sql 'FROM gold.truck_turn_time LIMIT 5'
+    tarn sql --format csv 'FROM silver.calls' > calls.csv
+    tarn sql < sql/berths.sql
+    tarn sql '\d silver.calls'`
+}
+
 // Run sends the statements, or what stdin holds.
 func (q *Query) Run(ctx context.Context, f *config.Flags, out io.Writer) error {
-	c, err := connect(f, Options{URL: q.URL, Format: q.Format, Out: out})
+	o := Options{URL: q.URL, Format: q.Format, Out: out, History: historyPath()}
+	if q.Format != "table" && !terminal.Is(out) {
+		o.Bar = terminal.NewBar(os.Stderr)
+		defer o.Bar.Clear()
+	}
+	c, err := Connect(f, o)
 	if err != nil {
 		return err
 	}
@@ -29,26 +46,20 @@ func (q *Query) Run(ctx context.Context, f *config.Flags, out io.Writer) error {
 	return c.Script(ctx, strings.TrimSpace(q.Command+" "+strings.Join(q.Statement, " ")))
 }
 
-// List is `tarn topics`, `tarn tables`, `tarn sources`: a system table by its name.
-type List struct {
-	JSON bool   `name:"json" help:"One JSON object a line."`
-	URL  string `help:"Address of the Tarn." placeholder:"URL"`
-}
-
-// Run shows the system table of a name.
-func (l *List) Run(ctx context.Context, f *config.Flags, name string, out io.Writer) error {
-	format := "table"
-	if l.JSON {
-		format = "json"
+// historyPath is where the prompt's history is kept; "" where there is no home.
+func historyPath() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "tarn", "history")
 	}
-	c, err := connect(f, Options{URL: l.URL, Format: format, Out: out})
+	home, err := os.UserHomeDir()
 	if err != nil {
-		return err
+		return ""
 	}
-	return c.Run(ctx, "SELECT * FROM system."+name)
+	return filepath.Join(home, ".local", "state", "tarn", "history")
 }
 
-func connect(f *config.Flags, o Options) (*Client, error) {
+// Connect finds the running Tarn of the flags.
+func Connect(f *config.Flags, o Options) (*Client, error) {
 	cfg, err := f.Read()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"tarn/embedded/terminal"
 )
 
 const (
@@ -21,8 +23,9 @@ const (
 // listen for it while a statement runs. One goroutine uses it.
 type keyboard struct {
 	in    *os.File
-	ahead []byte // typed while a statement ran
-	gone  bool   // Ctrl-C while a line was edited: what stands there is not wanted
+	paint terminal.Paint // of what is shown beside answers
+	ahead []byte         // typed while a statement ran
+	gone  bool           // Ctrl-C while a line was edited: what stands there is not wanted
 }
 
 // Read reads keys for the line that is being edited.

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/term"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/terminal"
 )
 
 // statementBytesMax bounds a statement read from stdin: /api/sql takes no larger one.
@@ -34,7 +34,7 @@ func (c *Client) Input(ctx context.Context, in *os.File) error {
 }
 
 // prompt reads statements, each ended by a semicolon, until Ctrl-D. The arrow keys walk
-// the history; Tab completes keywords and tables.
+// the history; Tab completes keywords, tables and columns.
 func (c *Client) prompt(ctx context.Context, in *os.File) error {
 	fd := int(in.Fd()) //nolint:gosec // a descriptor fits
 	before, err := term.MakeRaw(fd)
@@ -42,7 +42,7 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 		return fmt.Errorf("open the terminal: %w", err)
 	}
 	defer func() { _ = term.Restore(fd, before) }()
-	keys := &keyboard{in: in}
+	keys := &keyboard{in: in, paint: terminal.PaintOn(c.o.Out)}
 	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
@@ -50,11 +50,18 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 	if w, h, err := term.GetSize(fd); err == nil {
 		_ = t.SetSize(w, h)
 	}
-	words := c.words(ctx)
-	t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) { return complete(words, line, pos, key) }
+	var statement strings.Builder
+	words := &completer{c: c}
+	t.History = openHistory(c.o.History)
+	t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
+		if key != '\t' {
+			return "", 0, false
+		}
+		line, pos = complete(words.words(ctx, statement.String()+line), line, pos, t)
+		return line, pos, true
+	}
 	c.o.Out = t
 	_, _ = io.WriteString(t, "\\? shows what can be typed, \\q leaves\n")
-	var statement strings.Builder
 	for ctx.Err() == nil {
 		line, err := t.ReadLine()
 		if errors.Is(err, io.EOF) {
@@ -84,6 +91,7 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 			c.upright = !c.upright
 		default:
 			c.answer(ctx, t, keys, text)
+			words.changed(text)
 		}
 	}
 	return ctx.Err()
@@ -106,49 +114,9 @@ func (c *Client) answer(ctx context.Context, t io.Writer, keys *keyboard, text s
 	case stopped:
 		_, _ = io.WriteString(t, "canceled\n")
 	case err != nil:
-		_, _ = fmt.Fprintf(t, "error: %v\n", err)
+		_, _ = fmt.Fprintf(t, "%s %v\n", keys.paint.Red("error:"), err)
 		if hint := fault.HintOf(err); hint != "" {
-			_, _ = fmt.Fprintf(t, "hint: %s\n", hint)
+			_, _ = fmt.Fprintf(t, "%s %s\n", keys.paint.Yellow("hint:"), hint)
 		}
 	}
-}
-
-var keywords = []string{
-	"SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "JOIN", "SHOW TABLES", "DESCRIBE",
-	"CREATE VIEW", "DROP VIEW", "EXPLAIN", "WITH", "HAVING", "AT (VERSION =>",
-}
-
-// words are what Tab completes: keywords, and the names of the tables there are now.
-func (c *Client) words(ctx context.Context) []string {
-	var names strings.Builder
-	ask := Client{url: c.url, o: Options{Format: "csv", Out: &names}}
-	out := slices.Clone(keywords)
-	if ask.Run(ctx, "SELECT table_schema || '.' || table_name FROM information_schema.tables") == nil {
-		for i, line := range strings.Split(strings.TrimSpace(names.String()), "\n") {
-			if i > 0 {
-				out = append(out, strings.Trim(strings.TrimSpace(line), `"`))
-			}
-		}
-	}
-	return out
-}
-
-func complete(words []string, line string, pos int, key rune) (string, int, bool) {
-	if key != '\t' {
-		return "", 0, false
-	}
-	start := strings.LastIndexAny(line[:pos], " (,\t") + 1
-	part := line[start:pos]
-	if part == "" {
-		return line, pos, true
-	}
-	for _, w := range words {
-		if len(w) > len(part) && strings.EqualFold(w[:len(part)], part) {
-			if pos == len(line) {
-				w += " "
-			}
-			return line[:start] + w + line[pos:], start + len(w), true
-		}
-	}
-	return line, pos, true
 }

@@ -107,16 +107,7 @@ func (p *Project) read(path string) *file {
 		return f
 	}
 	f.changed, f.size = info.ModTime(), info.Size()
-	if f.size > fileBytesMax {
-		f.err = fault.Newf(fault.TooLarge, "split it", "%s has more than %d bytes", filepath.Base(path), fileBytesMax)
-		return f
-	}
-	content, err := os.ReadFile(path)
-	if err == nil {
-		f.text = string(content)
-		f.pending, err = sqltext.Split(f.text)
-	}
-	f.err = err
+	f.text, f.pending, f.err = readFile(path)
 	return f
 }
 

@@ -191,7 +191,7 @@ func instant(t time.Time) any {
 
 // StatusColumns are the columns of system.pipelines.
 const StatusColumns = "name string, id string, into string, reads string, state string, owner string, rows long, emitted long, lag long, watermark timestamptz, holder string, " +
-	"late long, dead long, ahead long, ticks long, epoch long, state_rows long, tick_ms double, committed_at timestamptz, created_at timestamptz, error string, hint string, statement string"
+	"late long, dead long, ahead long, ticks long, epoch long, state_rows long, tick_ms double, committed_at timestamptz, created_at timestamptz, error string, hint string, statement string, head string, replaces string, caught_up boolean"
 
 // StatusRows are the rows of system.pipelines.
 func (p *Pipelines) StatusRows(context.Context) (rows [][]any, _ error) {
@@ -199,7 +199,7 @@ func (p *Pipelines) StatusRows(context.Context) (rows [][]any, _ error) {
 		rows = append(rows, []any{
 			s.Name, s.ID, s.Into.String(), text(reads(s.Definition)), s.State, s.Owner, s.Rows, s.Emitted, s.LagRecords, instant(s.Watermark), text(s.Holder),
 			s.Late, s.Dead, s.Ahead, s.Ticks, s.Epoch, counted(s.StateRows), float64(s.TickTime.Microseconds()) / 1000, instant(s.CommittedAt), instant(s.CreatedAt),
-			text(s.Error), text(s.Hint), s.Statement,
+			text(s.Error), text(s.Hint), s.Statement, text(s.Head), text(s.Replaces), s.Caught,
 		})
 	}
 	return rows, nil
@@ -224,7 +224,7 @@ func counted(n *int64) any {
 }
 
 func (p *Pipelines) showSources() pipeline.Answer {
-	a := pipeline.Answer{Tag: "SHOW SOURCES", Columns: columns("name string, topic string, format string, watermark string, on_error string, late_policy string, read_by string")}
+	a := pipeline.Answer{Tag: "SHOW SOURCES", Columns: columns("name string, topic string, format string, watermark string, on_error string, late_policy string, read_by string, statement string")}
 	p.mu.Lock()
 	streams := slices.Collect(maps.Values(p.streams))
 	p.mu.Unlock()
@@ -237,7 +237,7 @@ func (p *Pipelines) showSources() pipeline.Answer {
 		option := func(name, otherwise string) string { return cmp.Or(s.declared.Options[name].Value, otherwise) }
 		a.Rows = append(a.Rows, []any{
 			s.Name, option("topic", ""), option("format", string(exec.JSON)), mark, option("on_error", "dead_letter"), option("late_policy", "partition"),
-			text(strings.Join(p.readers(s.Name), ", ")),
+			text(strings.Join(p.readers(s.Name), ", ")), s.Statement,
 		})
 	}
 	return a

@@ -221,13 +221,7 @@ func (p *Pipelines) job(ctx context.Context, d pipeline.Definition) (exec.Job, e
 
 // said is a pipeline's statement; of one that was altered, the new body behind the old head.
 func said(d pipeline.Definition) (sqltext.Continuous, error) {
-	c, err := sqltext.ParseContinuous(d.Statement)
-	if err != nil || d.Head == "" || c.Verb != "ALTER PIPELINE" {
-		return c, err
-	}
-	head, err := sqltext.ParseContinuous(d.Head)
-	c.Verb, c.Key, c.Options = head.Verb, head.Key, head.Options
-	return c, err
+	return sqltext.Said(d.Statement, d.Head)
 }
 
 // request is what a statement asks to be planned. In Flink, and so in INSERT and CREATE PIPELINE, windows emit when they

@@ -5,9 +5,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -73,7 +70,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	count := len(p.streams)
 	p.mu.Unlock()
 	switch {
-	case exists && (declared.IfNotExists || same(old.Statement, statement)):
+	case exists && (declared.IfNotExists || sqltext.Same(old.Statement, statement)):
 		return tag("CREATE SOURCE"), nil
 	case exists:
 		return none, sqltext.At(fault.Newf(fault.Exists, "DROP SOURCE "+name+" first, or give this one another name", "there is a source %s already, declared otherwise", name), statement, declared.Name.Offset)
@@ -84,18 +81,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	}
 	d := pipeline.Stream{ID: uuid.NewString(), Name: name, Statement: statement, Owner: who.User, CreatedAt: p.o.Clock.Now()}
 	s := stream{d, declared}
-	if _, err := (&names{p, map[string]exec.Input{}}).stream(s); err != nil {
-		return none, err
-	}
-	for _, c := range declared.Columns {
-		if plan.Reserved(c.Name) {
-			return none, sqltext.At(fault.Newf(fault.Invalid, "a source cannot have it: have whoever writes the topic call it otherwise", "the column name %s is one of Tarn's own", c.Name), statement, c.Offset)
-		}
-	}
-	if len(declared.Key) > 0 && declared.Options["format"].Value != string(exec.Debezium) {
-		return none, sqltext.At(fault.New(fault.Invalid, "a source of plain JSON has no key: its records are rows, not changes", "leave PRIMARY KEY out, or write format = 'debezium-json'"), statement, declared.Name.Offset)
-	}
-	if err := p.timeColumn(s, statement); err != nil {
+	if err := p.sound(s, statement); err != nil {
 		return none, err
 	}
 	if err := p.topic(declared, statement); err != nil {
@@ -114,33 +100,29 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 	return tag("CREATE SOURCE"), nil
 }
 
-// same tells whether two statements are one, but for blanks and comments.
-func same(a, b string) bool {
-	x, errX := sqltext.Lex(a)
-	y, errY := sqltext.Lex(b)
-	return errX == nil && errY == nil && slices.EqualFunc(x, y, func(a, b sqltext.Token) bool { return a.Text == b.Text })
+// sound refuses a declaration that no pipeline could read by.
+func (p *Pipelines) sound(s stream, statement string) error {
+	if _, err := (&names{p, map[string]exec.Input{}}).stream(s); err != nil {
+		return err
+	}
+	for _, c := range s.declared.Columns {
+		if plan.Reserved(c.Name) {
+			return sqltext.At(fault.Newf(fault.Invalid, "a source cannot have it: have whoever writes the topic call it otherwise", "the column name %s is one of Tarn's own", c.Name), statement, c.Offset)
+		}
+	}
+	if len(s.declared.Key) > 0 && s.declared.Options["format"].Value != string(exec.Debezium) {
+		return sqltext.At(fault.New(fault.Invalid, "a source of plain JSON has no key: its records are rows, not changes", "leave PRIMARY KEY out, or write format = 'debezium-json'"), statement, s.declared.Name.Offset)
+	}
+	return p.timeColumn(s, statement)
 }
 
-// meant is what a pipeline does, however it was said: two that do the same are equal. One that was altered is as if it had
-// been made so.
+// meant is what a pipeline does, however it was said: two that do the same are equal.
 func meant(d pipeline.Definition) string {
 	c, err := said(d)
 	if err != nil {
 		return d.Statement
 	}
-	tokens, err := sqltext.Lex(c.Body)
-	if err != nil {
-		return d.Statement
-	}
-	var body []string
-	for _, t := range tokens {
-		body = append(body, t.Text)
-	}
-	var options []string
-	for _, name := range slices.Sorted(maps.Keys(c.Options)) {
-		options = append(options, name+"="+c.Options[name].Value)
-	}
-	return fmt.Sprintf("%q", []any{c.Verb, d.Into, c.Columns, c.Key, options, c.OnClose, body})
+	return d.Into.String() + c.Meaning()
 }
 
 // meansMirror tells whether a pipeline reads a mirror by its bare name, which a source of that name would take.

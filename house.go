@@ -1,0 +1,130 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+
+	"tarn/embedded"
+	"tarn/embedded/life"
+	"tarn/ingest"
+	"tarn/ingest/source"
+	"tarn/lake"
+	"tarn/lake/table"
+	"tarn/sql"
+	"tarn/sql/engine"
+	"tarn/sql/system"
+	"tarn/stream"
+	"tarn/ui"
+)
+
+// house is the rooms on their floor: each field is set by the part that opens it, before
+// the parts after it start.
+type house struct {
+	*embedded.Floor
+	project string
+
+	lake   *lake.Lake
+	stream *stream.Stream
+	ingest *ingest.Ingest
+	sql    *sql.SQL
+}
+
+func (h *house) lakePart() life.Part {
+	return life.Opened("lake", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		h.lake, err = lake.Open(ctx, lake.Options{
+			Dir: h.Dir.Path("lake"), Disk: h.Disk, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+			MemoryBytes: h.Config.Shares().Lake, Threads: 2, TempDir: h.Dir.Path("state"), Committed: h.committed,
+			Upkeep: true, DiskReserve: uint64(h.Config.DiskReserve), //nolint:gosec // not negative
+		})
+		return func(context.Context) error { return h.lake.Close() }, err
+	}, func() []life.Status { return h.lake.Report() })
+}
+
+// committed hands what the lake knows to the room before it in the way.
+func (h *house) committed(c table.Committed) {
+	if h.stream != nil {
+		h.stream.Committed(c)
+	}
+}
+
+func (h *house) streamPart() life.Part {
+	return life.Made("landing", func() life.Part {
+		h.stream = stream.New(stream.Options{
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Tables: h.lake.Tables(), CommitInterval: h.Config.LandingInterval,
+			MemoryBytes: h.Config.Shares().Landing, StateDir: h.Dir.Path("state"), StateBytes: h.Config.Shares().Pipelines,
+			Guard: h.Guard, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+		})
+		return h.stream
+	})
+}
+
+// sqlOpened gives the Gate the statements that the rooms before it run.
+func (h *house) sqlOpened(s *sql.SQL) {
+	h.sql = s
+	for _, c := range append(h.stream.Commands(), h.stream.RowCommand(s.Gate.Whole)) {
+		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
+	}
+	for _, c := range h.ingest.Commands() {
+		s.Gate.Register(engine.Answering(c.Verbs, c.Run))
+	}
+}
+
+func (h *house) ingestPart() life.Part {
+	return life.Made("ingest", func() life.Part {
+		folder := ""
+		if h.project != "" {
+			folder = filepath.Join(h.project, "connectors")
+		}
+		h.ingest = ingest.New(ingest.Options{
+			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
+			AckDelay: h.AckDelay(), Dead: h.dead, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
+		})
+		return h.ingest
+	})
+}
+
+// dead hands what a source found to be no record to the room behind it.
+func (h *house) dead(ctx context.Context, of source.Burial, letters []source.Dead) error {
+	finds := make([]stream.Find, len(letters))
+	for i, d := range letters {
+		finds[i] = stream.Find{Place: d.Place, Where: d.Key, Value: d.Value, Why: d.Why}
+	}
+	return h.stream.Found(ctx, of.Topic, of.SourceID, of.Source, of.Incarnation, finds)
+}
+
+func (h *house) gateOptions() engine.Options {
+	return engine.Options{
+		Catalog: h.lake.Catalog(), Upkeep: h.lake.Upkeep(), Guard: h.Guard, Drop: h.stream.DropTable, Folders: []string{h.Dir.Path("lake", "warehouse")},
+		MemoryBytes: h.Config.Shares().Query, Threads: runtime.GOMAXPROCS(0), TempDir: h.Dir.Path("state"),
+		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
+		System: []engine.SystemTable{
+			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
+			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
+			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
+			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
+		},
+	}
+}
+
+// projectPath is the project's folder for somebody who is in another.
+func (h *house) projectPath() string {
+	if path, err := filepath.Abs(h.project); err == nil && h.project != "" {
+		return path
+	}
+	return h.project
+}
+
+func (h *house) uiPart(sample bool) life.Part {
+	return life.Made("ui", func() life.Part {
+		page := ui.New(ui.Options{
+			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
+			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
+			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Project: h.projectPath(), Sample: sample, Clock: h.Clock, Log: h.Log,
+		})
+		h.Front.Mount("/", page.Handler())
+		return page
+	})
+}
