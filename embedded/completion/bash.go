@@ -42,7 +42,10 @@ func (p program) bash() string {
 		"@program", p.name, "@valued", strings.TrimPrefix(valued.String(), "|"), "@folders", strings.TrimPrefix(folders.String(), "|"),
 		"@cases", cases.String(), "@flags", flags.String(), "@global", strings.Join(words(p.flags), " "),
 		"@commands", strings.Join(names, " "), "@default", byDefault,
-	).Replace(`# bash completion of @program
+	).Replace(bashScript)
+}
+
+const bashScript = `# bash completion of @program
 _@program() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= words i
   if [[ $cur == = ]]; then
@@ -77,5 +80,4 @@ _@program() {
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _@program @program
-`)
-}
+`

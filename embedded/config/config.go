@@ -59,7 +59,10 @@ func (c *Config) IsSet(key string) bool { return c.Origin(key) != "default" }
 
 // Line is one setting for `tarn config` and docs/config.md.
 type Line struct {
-	Key, Value, Origin, Doc string
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+	Doc    string `json:"doc"`
 }
 
 // Lines lists every setting in the order of the documentation.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -30,13 +31,29 @@ func (f *Flags) Read(more ...Flag) (Config, error) {
 }
 
 // Show is `tarn config`: each setting in force and where it came from.
-type Show struct{}
+type Show struct {
+	JSON bool `name:"json" help:"Answer as JSON, with what each setting is for."`
+}
+
+// Help is what --help says below the line of usage.
+func (Show) Help() string {
+	return `A setting comes from its default, tarn.yaml, a variable TARN_… or a flag; the last of them wins.
+
+    tarn config
+    TARN_LOG_LEVEL=debug tarn config
+    tarn config --set memory=2GB`
+}
 
 // Run writes the settings.
-func (*Show) Run(f *Flags, out io.Writer) error {
+func (s *Show) Run(f *Flags, out io.Writer) error {
 	c, err := f.Read()
 	if err != nil {
 		return err
+	}
+	if s.JSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(c.Lines())
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, l := range c.Lines() {

@@ -47,7 +47,7 @@ func (c *Client) prompt(ctx context.Context, in *os.File) error {
 		io.Reader
 		io.Writer
 	}{keys, c.o.Out}, "tarn> ")
-	if w, h, err := term.GetSize(fd); err == nil {
+	if w, h, err := term.GetSize(fd); err == nil && w > 0 {
 		_ = t.SetSize(w, h)
 	}
 	var statement strings.Builder

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,10 @@ func newEcho(t *testing.T) *echo {
 			e.slow <- struct{}{}
 			<-r.Context().Done()
 			e.left <- struct{}{}
+		case strings.HasPrefix(statement, "SELECT table_schema"):
+			_, _ = io.WriteString(w, `{"columns":[{"name":"name","type":"VARCHAR"}],"rows":[["silver.calls"],["silver.cranes"]],"stats":{"rows":2,"ms":1,"snapshots":{}}}`)
+		case statement == "DESCRIBE silver.calls":
+			_, _ = io.WriteString(w, `{"columns":[{"name":"column_name","type":"VARCHAR"}],"rows":[["berthed_at"],["id"]],"stats":{"rows":2,"ms":1,"snapshots":{}}}`)
 		case strings.Contains(statement, "wrong"):
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"error":{"code":"syntax","message":"bad","hint":"mend it","line":2,"column":3}}`)
@@ -187,5 +192,37 @@ func TestPrompt(t *testing.T) {
 	press("\\q\r")
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTab completes keywords in the writer's case, tables, and columns of those that the statement names; what was
+// typed is there again in the next prompt.
+func TestTab(t *testing.T) {
+	e := newEcho(t)
+	kept := filepath.Join(t.TempDir(), "state", "history")
+	for _, pressed := range [][2]string{
+		{"sel\t1 from sil\t\ta\t where ber\t;\r", "select 1 from silver.calls  where berthed_at ;"},
+		{"\x1b[A\x1b[A\r", "select 1 from silver.calls  where berthed_at ;"},
+	} {
+		keys, tty := terminal(t)
+		var s screen
+		c, err := client.New(client.Options{URL: e.URL, Format: "table", Out: &s, History: kept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- c.Input(t.Context(), tty) }()
+		s.await(t, `\q leaves`)
+		if _, err := keys.WriteString(pressed[0]); err != nil {
+			t.Fatal(err)
+		}
+		s.await(t, "said\r\n")
+		s.await(t, pressed[1])
+		if _, err := keys.WriteString("\\q\r"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -112,10 +112,11 @@ func (c *Checked) summary(failed int) string {
 	line := fmt.Sprintf("%s in %s, %s: %s, %s", count(c.Statements, "statement"), count(c.Files, "file"), count(c.Connectors, "connector"),
 		count(failed, "error"), count(len(c.Findings)-failed, "warning"))
 	switch {
+	case c.Unchecked == 0:
 	case !c.Online:
-		line += fmt.Sprintf("\nno Tarn was asked: what %s of tables and mirrors could not be looked up", count(c.Unchecked, "statement")+" name")
-	case c.Unchecked > 0:
-		line += fmt.Sprintf("\n%s read what the project itself brings, and were looked at as far as that goes", count(c.Unchecked, "statement"))
+		line += "\nno Tarn was asked: the tables that are named in " + count(c.Unchecked, "statement") + " were not looked up"
+	default:
+		line += "\nthe tables that the project itself is to bring, in " + count(c.Unchecked, "statement") + ", were not looked up"
 	}
 	return line
 }
