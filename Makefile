@@ -30,7 +30,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build test test-fast lint format generate bench bench-lake bench-stream nexmark fuzz oracle proof soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page nexmark fuzz oracle proof soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,9 @@ run: ## build and run with the sample port; the page is at http://127.0.0.1:7700
 
 build: ## bin/tarn, stripped
 	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/tarn .
+
+dist: build ## bin/dist: a tarball with the program, its notices and docs, and its checksum
+	.ci/dist $(VERSION)
 
 test: ## every test, with the race detector; what takes fewer steps under it, once more without
 	go test $(TAGS) $(RACE) -timeout 40m ./... ./.ci/pipelines
@@ -59,6 +62,12 @@ format: ## rewrite the code as lint wants it
 generate: ## rewrite the generated code
 	$(TEMPL) generate -path ui
 
+docs: ## rewrite docs/commands, and the tables of docs/config.md and docs/ports.md
+	go run $(TAGS) . docs docs
+
+pictures: build ## take README's pictures anew, of the sample in a browser
+	.ci/pictures docs/pictures
+
 bench: ## measure; prints key=value
 	.ci/bench/run
 
@@ -67,6 +76,9 @@ bench-lake: ## measure the lake under years of commits; prints key=value
 
 bench-stream: ## measure pipelines beside Flink, over N events; prints key=value
 	TARN_BENCH_EVENTS=$(N) .ci/bench/run stream
+
+bench-page: ## measure the page in a browser: its first row of gold, weight, cost, frames; prints key=value
+	.ci/bench/run page
 
 nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
 	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)

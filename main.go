@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tarn/docs"
 	"tarn/embedded"
 	"tarn/embedded/completion"
 	"tarn/embedded/config"
@@ -50,6 +51,7 @@ type cli struct {
 	Config     config.Show          `cmd:"" help:"Show each setting in force and where it came from."`
 	Completion completion.Command   `cmd:"" help:"Write a script that completes the command line in a shell."`
 	Version    config.ShowVersion   `cmd:"" help:"Show the version."`
+	Docs       docs.Command         `cmd:"" hidden:"" help:"Write the reference pages of docs/."`
 }
 
 func main() {

@@ -33,7 +33,9 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			return nil
+			docs, err := filepath.Abs("docs")
+			e.Setenv("DOCS", docs)
+			return err
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "sqlite3" {

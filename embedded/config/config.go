@@ -5,6 +5,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -57,19 +58,22 @@ func (c *Config) Origin(key string) string {
 // IsSet tells whether the user gave a setting.
 func (c *Config) IsSet(key string) bool { return c.Origin(key) != "default" }
 
-// Line is one setting for `tarn config` and docs/config.md.
+// Line is one setting for `tarn config` and docs/config.md: Takes says what values it may have,
+// Variable is its name in the environment.
 type Line struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
-	Doc    string `json:"doc"`
+	Key      string `json:"key"`
+	Value    string `json:"value"`
+	Origin   string `json:"origin"`
+	Doc      string `json:"doc"`
+	Takes    string `json:"takes"`
+	Variable string `json:"variable"`
 }
 
 // Lines lists every setting in the order of the documentation.
 func (c *Config) Lines() []Line {
 	out := make([]Line, len(settings))
 	for i, s := range settings {
-		out[i] = Line{s.key, s.get(c), c.Origin(s.key), s.doc}
+		out[i] = Line{s.key, s.get(c), c.Origin(s.key), s.doc, s.takes, "TARN_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))}
 	}
 	return out
 }

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// setting is one key: how it is read, shown and documented.
+// setting is one key: how it is documented, read and shown. takes says what values there are.
 type setting struct {
-	key, doc string
-	set      func(c *Config, v string) error
-	get      func(c *Config) string
+	key, doc, takes string
+	set             func(c *Config, v string) error
+	get             func(c *Config) string
 }
 
 // The bounds of settings.
@@ -24,17 +24,17 @@ const (
 )
 
 var settings = []setting{
-	text("data", "data folder", func(c *Config) *string { return &c.Data }),
-	text("project", "project folder; by default `.` when it holds tarn.yaml, and DATA/sample/project with `--sample`", func(c *Config) *string { return &c.Project }),
+	text("data", "data folder", "a folder", func(c *Config) *string { return &c.Data }),
+	text("project", "project folder; by default `.` when it holds tarn.yaml, and DATA/sample/project with `--sample`", "a folder", func(c *Config) *string { return &c.Project }),
 	choice("listen", "`auto` takes free ports for every door", func(c *Config) *string { return &c.Listen }, "", "auto"),
-	bytesSize("memory", "memory that all parts share; at least 384MB, by default half of the machine or cgroup", memoryBytesMin, func(c *Config) *int64 { return &c.Memory }),
+	bytesSize("memory", "memory that all parts share; by default half of the machine or cgroup", memoryBytesMin, func(c *Config) *int64 { return &c.Memory }),
 	bytesSize("disk.reserve", "free disk below which doors, sources and the bus stop", 0, func(c *Config) *int64 { return &c.DiskReserve }),
 	choice("bus.fsync", "`always` acknowledges after fsync; `interval` after write, synced each bus.sync_interval", func(c *Config) *string { return &c.BusFsync }, "always", "interval"),
 	duration("bus.sync_interval", "how often `bus.fsync: interval` syncs", 100*time.Millisecond, time.Minute, func(c *Config) *time.Duration { return &c.BusSyncInterval }),
 	duration("landing.commit_interval", "how often landing commits a table that has new rows", 50*time.Millisecond, time.Hour, func(c *Config) *time.Duration { return &c.LandingInterval }),
 	duration("sql.timeout", "longest time of one statement", time.Millisecond, 24*time.Hour, func(c *Config) *time.Duration { return &c.SQLTimeout }),
 	{
-		"sql.result_rows_max", "most rows that one answer may have",
+		"sql.result_rows_max", "most rows that one answer may have", fmt.Sprintf("a number from 1 to %d", resultRowsMaxLimit),
 		func(c *Config, v string) error {
 			n, err := strconv.ParseInt(v, 10, 64)
 			if err != nil || n < 1 || n > resultRowsMaxLimit {
@@ -46,7 +46,7 @@ var settings = []setting{
 		func(c *Config) string { return strconv.FormatInt(c.SQLResultRowsMax, 10) },
 	},
 	{
-		"http.listen", "address of the page, /api, /metrics; loopback only until there is a login",
+		"http.listen", "address of the page, /api, /metrics; loopback only until there is a login", "`host:port`",
 		func(c *Config, v string) error {
 			if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
 				return fmt.Errorf("want host:port, such as 127.0.0.1:7700")
@@ -57,7 +57,7 @@ var settings = []setting{
 		func(c *Config) string { return c.HTTPListen },
 	},
 	{
-		"http.hosts", "further names, by comma, by which the page may be called",
+		"http.hosts", "further names, by comma, by which the page may be called", "names",
 		func(c *Config, v string) error {
 			c.HTTPHosts = nil
 			for h := range strings.SplitSeq(v, ",") {
@@ -70,7 +70,7 @@ var settings = []setting{
 		func(c *Config) string { return strings.Join(c.HTTPHosts, ",") },
 	},
 	{
-		"log.level", "`debug`, `info`, `warn` or `error`",
+		"log.level", "how much is logged", "`debug`, `info`, `warn` or `error`",
 		func(c *Config, v string) error {
 			if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
 				return fmt.Errorf("want debug, info, warn or error")
@@ -81,18 +81,19 @@ var settings = []setting{
 	},
 }
 
-func text(key, doc string, at func(*Config) *string) setting {
+func text(key, doc, takes string, at func(*Config) *string) setting {
 	return setting{
-		key, doc,
+		key, doc, takes,
 		func(c *Config, v string) error { *at(c) = v; return nil },
 		func(c *Config) string { return *at(c) },
 	}
 }
 
 func choice(key, doc string, at func(*Config) *string, values ...string) setting {
-	return setting{key, doc, func(c *Config, v string) error {
+	said := strings.TrimPrefix(strings.Join(values, " or "), " or ") // an empty one goes without saying
+	return setting{key, doc, "`" + strings.ReplaceAll(said, " or ", "` or `") + "`", func(c *Config, v string) error {
 		if !slices.Contains(values, v) {
-			return fmt.Errorf("want %s", strings.Join(values[max(0, len(values)-2):], " or "))
+			return fmt.Errorf("want %s", said)
 		}
 		*at(c) = v
 		return nil
@@ -100,18 +101,23 @@ func choice(key, doc string, at func(*Config) *string, values ...string) setting
 }
 
 func duration(key, doc string, least, most time.Duration, at func(*Config) *time.Duration) setting {
-	return setting{key, doc, func(c *Config, v string) error {
+	takes := fmt.Sprintf("a time from %s to %s", short(least), short(most))
+	return setting{key, doc, takes, func(c *Config, v string) error {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < least || d > most {
 			return fmt.Errorf("want a time with its unit, such as 2s, from %s to %s", least, most)
 		}
 		*at(c) = d
 		return nil
-	}, func(c *Config) string { return at(c).String() }}
+	}, func(c *Config) string { return short(*at(c)) }}
 }
 
 func bytesSize(key, doc string, least int64, at func(*Config) *int64) setting {
-	return setting{key, doc, func(c *Config, v string) error {
+	takes := "a size"
+	if least > 0 {
+		takes += " of at least " + FormatBytes(least)
+	}
+	return setting{key, doc, takes, func(c *Config, v string) error {
 		n, err := ParseBytes(v)
 		if err != nil {
 			return err
@@ -122,6 +128,18 @@ func bytesSize(key, doc string, least int64, at func(*Config) *int64) setting {
 		*at(c) = n
 		return nil
 	}, func(c *Config) string { return FormatBytes(*at(c)) }}
+}
+
+// short is a time as people write it: 5m, where Go writes 5m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 var units = []struct {

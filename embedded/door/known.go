@@ -1,0 +1,49 @@
+package door
+
+// Known is a door of this version: what docs/ports.md tells of it.
+type Known struct {
+	Name     string // as in ports.json
+	Setting  string // which holds its address
+	Protocol string
+	Says     string
+	Paths    []Path // of a door that speaks HTTP
+}
+
+// Path is what a door answers under a pattern of http.ServeMux.
+type Path struct {
+	Pattern string
+	Says    string
+}
+
+// Doors are all doors, in the order of the documentation. A path that is not here, or no longer
+// there, fails the tests of docs.
+var Doors = []Known{{
+	Name: "http", Setting: "http.listen", Protocol: "HTTP/1.1",
+	Says: "The page, and all that programs ask.",
+	Paths: []Path{
+		{"POST /api/sql", "one statement, see [sql.md](sql.md)"},
+		{"POST /ingest/{topic}", "records as JSON, JSON lines or CSV, see [ingest.md](ingest.md)"},
+		{"GET /ready", "200 once every part is ready, else 503"},
+		{"GET /health", "always 200: each part with its state, lag, error and hint"},
+		{"GET /metrics", "Prometheus' text format"},
+		{"GET /{$}", "the page, Home"},
+		{"GET /sources", "the page of sources; `/sources/{name}` one of them"},
+		{"GET /topics", "the page of topics, with their records"},
+		{"GET /pipelines", "the page of pipelines; `/pipelines/{name}` one of them"},
+		{"GET /lake", "the page of tables"},
+		{"GET /sql", "the page where SQL is written"},
+		{"GET /status", "the page Health"},
+		{"GET /api/home", "what Home shows, as JSON"},
+		{"GET /api/sources", "what the page of sources shows"},
+		{"GET /api/sources/{name}", "what the page of one source shows"},
+		{"GET /api/topics", "what the page of topics shows"},
+		{"GET /api/topics/{topic}/records", "records: `from` (`latest`, `earliest`, an offset, a time, an answer's `newer` or `older`), `partition`, `find`, `limit`"},
+		{"GET /api/pipelines", "what the page of pipelines shows"},
+		{"GET /api/pipelines/{name}", "what the page of one pipeline shows"},
+		{"POST /api/pipelines/statements", "a script, taken apart into its statements"},
+		{"GET /api/lake", "what the page of tables shows"},
+		{"GET /api/sql", "the functions that a statement may call"},
+		{"GET /api/status", "what the page Health shows"},
+		{"GET /api/live", "changes of all pages, as an event stream"},
+	},
+}}
