@@ -32,7 +32,7 @@ type bench struct {
 func main() {
 	proof.BecomeWriter()
 	if len(os.Args) < 3 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART]")
+		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART|page|page-PART]")
 		os.Exit(2)
 	}
 	b := &bench{os.Args[1], os.Args[2], os.Stdout}
@@ -43,6 +43,7 @@ func main() {
 		"commits": {b.manyCommits}, "upserts": {b.upserts}, "scan": {b.lakeScan}, "compact": {b.compactRSS}, "upkeep": {b.upkeepShare},
 	}
 	maps.Copy(all, b.streamParts())
+	maps.Copy(all, b.pageParts())
 	part := append(os.Args, "all")[3]
 	if all[part] == nil {
 		_, _ = fmt.Fprintf(os.Stderr, "bench: no part %s; there are %s\n", part, strings.Join(slices.Sorted(maps.Keys(all)), " "))

@@ -142,6 +142,9 @@ func (p *Process) Get(ctx context.Context, path string) (status int, body []byte
 	return resp.StatusCode, b.Bytes(), err
 }
 
+// URL is the address of a path of the HTTP door, once it is ready.
+func (p *Process) URL(path string) string { return p.base + path }
+
 // PID is the process's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
