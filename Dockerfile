@@ -3,7 +3,8 @@
 #
 # Tarn listens on loopback alone, for it has no login and no TLS yet; inside a network
 # of the container's own nothing could reach it. So the container shares the host's
-# network, and the page is at http://127.0.0.1:7700 of the host.
+# network, and the page is at http://127.0.0.1:7700 of the host. docs/container.md says
+# how to map a port, behind a proxy that has both.
 
 FROM golang:1.26-trixie AS build
 WORKDIR /src
@@ -18,7 +19,7 @@ RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nolo
  && install -d -o tarn -g tarn -m 0750 /data
 COPY --from=build /src/bin/tarn /usr/local/bin/tarn
 COPY --from=build /src/LICENSE /src/NOTICE /src/bin/licenses /usr/share/doc/tarn/
-USER tarn
+USER 10001:10001
 ENV TARN_DATA=/data
 VOLUME /data
 WORKDIR /data

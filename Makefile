@@ -38,8 +38,10 @@ help: ## list the targets
 run: ## build and run with the sample port; the page is at http://127.0.0.1:7700
 	go run $(TAGS) . up --sample
 
+# The linker finds libstdc++ as an archive alone, so that of libraries the program needs glibc and no other.
 build: ## bin/tarn, stripped
-	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/tarn .
+	@mkdir -p bin/static && ln -sf "$$($$(go env CC) -print-file-name=libstdc++.a)" bin/static/
+	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS) -buildid= -extldflags "-static-libgcc -L$(CURDIR)/bin/static"' -o bin/tarn .
 
 dist: build ## bin/dist: a tarball with the program, its notices and docs, and its checksum
 	.ci/dist $(VERSION)
