@@ -102,6 +102,7 @@ func (h *house) gateOptions() engine.Options {
 		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
 		System: []engine.SystemTable{
 			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
+			system.Snapshots(h.lake.Catalog()), system.Schemas(h.lake.Catalog()),
 			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
 			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),

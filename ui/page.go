@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -60,17 +59,6 @@ func (u *UI) factsPart(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u.draw(w, r, view.Facts(&nodes[i]))
-}
-
-func (u *UI) lakePage(w http.ResponseWriter, r *http.Request) {
-	u.asked.Store(time.Now().UnixNano())
-	now, q := u.seen.Load(), r.URL.Query()
-	u.draw(w, r, view.Lake(view.NewLakePage(u.frame(now), now.tables, view.LakeQuery{Find: q.Get("find"), Sort: q.Get("sort"), Table: q.Get("table")})))
-}
-
-func (u *UI) lakeTwin(w http.ResponseWriter, _ *http.Request) {
-	u.asked.Store(time.Now().UnixNano())
-	u.twin(w, u.seen.Load().tables)
 }
 
 func (u *UI) draw(w http.ResponseWriter, r *http.Request, page templ.Component) {

@@ -81,6 +81,7 @@ type UI struct {
 	care    atomic.Pointer[home.Care]
 	readers chan struct{} // of records, at once
 	takers  chan struct{} // of scripts, at once
+	lookers chan struct{} // at one table each, at once
 	usage   usage
 	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
 }
@@ -106,7 +107,7 @@ func New(o Options) *UI {
 	if err != nil {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
-	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax), takers: make(chan struct{}, takersMax)}
+	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax), takers: make(chan struct{}, takersMax), lookers: make(chan struct{}, lookersMax)}
 	for _, l := range words.Languages {
 		u.hubs[l.Language] = live.NewHub(files.Hash())
 	}
@@ -331,6 +332,8 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /lake", u.lakePage)
 	mux.HandleFunc("GET /row", u.rowPage)
 	mux.HandleFunc("GET /api/row", u.rowTwin)
+	mux.HandleFunc("GET /lake/{name}", u.tablePage)
+	mux.HandleFunc("GET /api/lake/{name}", u.tableTwin)
 	mux.HandleFunc("GET /sql", u.sqlPage)
 	mux.HandleFunc("GET /api/sql", u.sqlTwin)
 	mux.HandleFunc("GET /api/lake", u.lakeTwin)

@@ -117,7 +117,11 @@ func (s *site) start() {
 	replays := replay.New(replay.Options{Bus: s.bus, Meta: s.meta, Guard: guard.Open{}, Clock: clock})
 	s.gate, err = engine.New(s.ctx, engine.Options{
 		Catalog: s.lake.Catalog(), Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
-		System: []engine.SystemTable{system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Table("replays", replay.Columns, replays.Rows)}, Clock: clock, Log: log,
+		System: []engine.SystemTable{
+			system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Tables(s.lake.Catalog()), system.Files(s.lake.Catalog()),
+			system.Snapshots(s.lake.Catalog()), system.Schemas(s.lake.Catalog()), system.Table("replays", replay.Columns, replays.Rows),
+		},
+		Clock: clock, Log: log,
 	})
 	s.must(err)
 	row := provenance.New(provenance.Options{Pipelines: s.part, Tables: s.lake.Tables(), Bus: s.bus, Guard: keeper, Ask: s.gate.Whole})

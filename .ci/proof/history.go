@@ -90,7 +90,7 @@ func (h *History) add(table, path string) error {
 
 // LookAtFiles adds the files of rows that p's tables have now.
 func (h *History) LookAtFiles(ctx context.Context, p *Process) error {
-	a, err := p.SQL(ctx, "SELECT path FROM system.files")
+	a, err := p.SQL(ctx, "SELECT path FROM system.files WHERE content = 'data'")
 	if err != nil {
 		return err
 	}

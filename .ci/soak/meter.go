@@ -150,7 +150,7 @@ func (m *meter) quantile(now map[string]float64, name string, q float64) float64
 // tables reads how many files the tables have, all together and the one with the most.
 func (m *meter) tables(ctx context.Context, v map[string]float64) error {
 	a, err := m.live.SQL(ctx, `SELECT sum(n), max(n), sum(t.files) - sum(n), max(t.files - n), sum(t.bytes) / 1e6
-		FROM system.tables t JOIN (SELECT table_id, count(*) AS n FROM system.files GROUP BY 1) f ON f.table_id = t.id`)
+		FROM system.tables t JOIN (SELECT table_id, count(*) AS n FROM system.files WHERE content = 'data' GROUP BY 1) f ON f.table_id = t.id`)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,7 @@ type FileStats struct {
 	TableID string
 	File
 	Deleted int64 // rows of the file that deletes take out; -1 where unknown
+	Deletes bool  // it is a file of position deletes, and its Rows count positions
 }
 
 // Health is what upkeep would look at in a table: its current files, its snapshots, and what
@@ -161,7 +162,10 @@ type Catalog interface {
 	CreateView(ctx context.Context, v View, replace bool) error
 	DropView(ctx context.Context, id table.Ident) error
 	Stats(ctx context.Context) ([]Stats, error)
-	Files(ctx context.Context) ([]FileStats, error)
+	// Files are those of the current snapshots of some tables, or of all. A named table that cannot be read is an error,
+	// table.ErrNotFound among them; of all, it is passed over. So it is with Histories, which come in order of name.
+	Files(ctx context.Context, only ...table.Ident) ([]FileStats, error)
+	Histories(ctx context.Context, only ...table.Ident) ([]History, error)
 	// Health reads the manifests of all snapshots and the folders of all tables.
 	Health(ctx context.Context) ([]Health, error)
 }

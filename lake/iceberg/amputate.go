@@ -9,6 +9,8 @@ import (
 
 	"github.com/apache/iceberg-go"
 	icetable "github.com/apache/iceberg-go/table"
+
+	"tarn/lake/catalog"
 )
 
 // drop keeps all of a table but the data files that are damaged, for what was in them cannot
@@ -58,7 +60,7 @@ func (w *ward) without(ctx context.Context, p *patient, x *examiner, lost []iceb
 	if err != nil {
 		return err
 	}
-	updates := append(noted(p.base.meta, s.updates, w.steady.Mark()), forgetting(ids)...)
+	updates := append(noted(p.base.meta, s.updates, w.steady.Mark(), catalog.ByRepair), forgetting(ids)...)
 	meta, err := icetable.UpdateTableMetadata(p.base.meta, updates, w.root.URI(p.base.path))
 	if err != nil {
 		return err

@@ -235,13 +235,13 @@ func (w *work) nextFiles(added []iceberg.DataFile, deletes iceberg.DataFile, hit
 		}
 		files = append(files, newDataFile(path, df))
 	}
-	deleteFile := ""
+	var gone *deleteFile
 	if deletes != nil {
 		path, err := w.io.root.Path(deletes.FilePath())
 		if err != nil {
 			return nil
 		}
-		deleteFile = path
+		gone = new(newDeleteFile(path, deletes))
 	}
-	return before.with(files, deleteFile, hits)
+	return before.with(files, gone, hits)
 }

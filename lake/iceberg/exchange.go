@@ -80,7 +80,7 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 	}
 	next := stays
 	if remaining != nil {
-		next.deletes = []string{w.path(remaining)}
+		next.deletes = []deleteFile{newDeleteFile(w.path(remaining), remaining)}
 	}
 	told := &table.Committed{Table: w.handle.Ident(), Operation: string(icetable.OpReplace), System: w.handle.Ident().Namespace == table.SystemNamespace}
 	if r.added != nil {
@@ -93,7 +93,7 @@ func (w *work) replace(ctx context.Context, r *rewrite) (*table.Committed, *file
 			if err != nil {
 				return nil, nil, err
 			}
-			next = next.with(nil, w.path(deletes), hits)
+			next = next.with(nil, new(newDeleteFile(w.path(deletes), deletes)), hits)
 		}
 	}
 	if _, err = tx.Commit(ctx); w.landed == nil {
@@ -114,8 +114,8 @@ func (w *work) exchanged(rewrite *icetable.RewriteFiles, r *rewrite, files *file
 		}
 		rewrite.DeleteFile(df)
 	}
-	for _, path := range files.deletes { // the library looks up all but the name
-		b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), iceberg.EntryContentPosDeletes, w.io.root.URI(path),
+	for _, d := range files.deletes { // the library looks up all but the name
+		b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), iceberg.EntryContentPosDeletes, w.io.root.URI(d.path),
 			iceberg.ParquetFile, nil, nil, nil, 1, 1)
 		if err != nil {
 			return err

@@ -26,27 +26,33 @@ type dataFile struct {
 	lower, upper map[int][]byte
 }
 
+// deleteFile is one Parquet file of deleted positions.
+type deleteFile struct {
+	path        string
+	rows, bytes int64
+}
+
 // fileSet is what makes one snapshot: its data files in one order, its delete files,
 // and which rows those take out. It never changes.
 type fileSet struct {
 	data    []dataFile
-	deletes []string
+	deletes []deleteFile
 	// gone holds, by path of a data file, the positions that are deleted. A position is below 2^32:
 	// a Parquet file of more rows is refused when it is read.
 	gone map[string]*roaring.Bitmap
 }
 
 // with is the set after a commit that added files and deleted positions.
-func (f *fileSet) with(added []dataFile, deleteFile string, hits map[string]*roaring.Bitmap) *fileSet {
+func (f *fileSet) with(added []dataFile, deletes *deleteFile, hits map[string]*roaring.Bitmap) *fileSet {
 	next := &fileSet{
 		data:    slices.Concat(f.data, added),
 		deletes: f.deletes,
 		gone:    f.gone,
 	}
-	if deleteFile == "" {
+	if deletes == nil {
 		return next
 	}
-	next.deletes = append(slices.Clip(f.deletes), deleteFile)
+	next.deletes = append(slices.Clip(f.deletes), *deletes)
 	next.gone = maps.Clone(f.gone)
 	for path, positions := range hits {
 		if old := next.gone[path]; old != nil {
@@ -135,7 +141,7 @@ func (f *fileSet) add(s *Store, df iceberg.DataFile) error {
 		return err
 	}
 	if df.ContentType() == iceberg.EntryContentPosDeletes {
-		f.deletes = append(f.deletes, path)
+		f.deletes = append(f.deletes, newDeleteFile(path, df))
 		return nil
 	}
 	f.data = append(f.data, newDataFile(path, df))
@@ -149,6 +155,19 @@ func newDataFile(path string, df iceberg.DataFile) dataFile {
 	}
 }
 
+func newDeleteFile(path string, df iceberg.DataFile) deleteFile {
+	return deleteFile{path: path, rows: df.Count(), bytes: df.FileSizeBytes()}
+}
+
+// deletePaths are the native paths of the delete files.
+func (f *fileSet) deletePaths() []string {
+	out := make([]string, len(f.deletes))
+	for i, d := range f.deletes {
+		out[i] = d.path
+	}
+	return out
+}
+
 // readDeletes fills gone from the delete files.
 func (s *Store) readDeletes(ctx context.Context, f *fileSet) error {
 	conn, err := s.duck.Conn(ctx)
@@ -156,7 +175,7 @@ func (s *Store) readDeletes(ctx context.Context, f *fileSet) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	reader, err := conn.Arrow(ctx, "SELECT file_path::VARCHAR, pos::BIGINT FROM read_parquet("+fileList(f.deletes)+")")
+	reader, err := conn.Arrow(ctx, "SELECT file_path::VARCHAR, pos::BIGINT FROM read_parquet("+fileList(f.deletePaths())+")")
 	if err != nil {
 		return fmt.Errorf("read delete files: %w", f.suspect(err))
 	}
@@ -181,8 +200,8 @@ func (f *fileSet) suspect(err error) error {
 		return nil
 	}
 	files := slices.Clone(f.data)
-	for _, path := range f.deletes {
-		files = append(files, dataFile{path: path, bytes: -1})
+	for _, d := range f.deletes {
+		files = append(files, dataFile{path: d.path, bytes: -1})
 	}
 	return suspect(err, files...)
 }

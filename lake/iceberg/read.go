@@ -4,7 +4,6 @@ package iceberg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +49,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	}
 	scan := &catalog.Scan{
 		Ident: id, TableID: st.id(), Columns: st.columnsAt(snap, at),
-		Files: files.scanned(), Deletes: files.deletes, PathPrefix: s.root.Prefix(),
+		Files: files.scanned(), Deletes: files.deletePaths(), PathPrefix: s.root.Prefix(),
 	}
 	if snap != nil {
 		scan.SnapshotID, scan.CommittedAt = snap.SnapshotID, time.UnixMilli(snap.TimestampMs).UTC()
@@ -220,20 +219,19 @@ func (s *Store) Stats(ctx context.Context) ([]catalog.Stats, error) {
 	return out, err
 }
 
-// Files implements catalog.Catalog. A table whose files cannot be read is passed over.
-func (s *Store) Files(ctx context.Context) ([]catalog.FileStats, error) {
+// Files implements catalog.Catalog.
+func (s *Store) Files(ctx context.Context, only ...table.Ident) ([]catalog.FileStats, error) {
 	var out []catalog.FileStats
-	err := s.each(ctx, func(id table.Ident, st *state) error {
+	err := s.some(ctx, only, func(id table.Ident, st *state) error {
 		files, err := st.fileSet(ctx, s)
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
 		if err != nil {
-			s.setDamage(id, s.damagedBy(id, err))
-			return nil
+			return s.unread(id, only, err)
 		}
 		for i, d := range files.data {
 			out = append(out, catalog.FileStats{TableID: st.id(), File: files.described(d), Deleted: files.deleted(i)})
+		}
+		for _, d := range files.deletes {
+			out = append(out, catalog.FileStats{TableID: st.id(), File: catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes}, Deletes: true})
 		}
 		return nil
 	})

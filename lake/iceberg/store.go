@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apache/iceberg-go"
 	icecatalog "github.com/apache/iceberg-go/catalog"
@@ -305,6 +306,7 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 		icetable.MetadataDeleteAfterCommitEnabledKey: "true",
 		icetable.MetadataPreviousVersionsMaxKey:      "10",
 		icetable.ManifestMergeEnabledKey:             "true",
+		table.PropSchema + "0":                       s.Clock.Now().UTC().Format(time.RFC3339Nano),
 	}
 	if keys := keyProperty(spec.Columns); keys != "" {
 		props[propKeys] = keys

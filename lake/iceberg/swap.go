@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,8 @@ import (
 	icetable "github.com/apache/iceberg-go/table"
 
 	"tarn/embedded/fault"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
 )
 
 // work is the catalog that the library commits to: it compares with the very state that
@@ -64,10 +67,20 @@ func (w *work) prepare(ctx context.Context, reqs []icetable.Requirement, updates
 		// The library writes one with each rewrite, which would be wrong after the next new column.
 		updates = append(updates, icetable.NewRemovePropertiesUpdate([]string{icetable.DefaultNameMappingKey}))
 	}
-	updates = noted(w.base.meta, updates, w.handle.store.steady.Mark())
+	by := ""
+	if w.replaces {
+		by = catalog.ByUpkeep
+	}
+	updates = noted(w.base.meta, updates, w.handle.store.steady.Mark(), by)
 	meta, err := icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location)
 	if err != nil {
 		return nil, "", err
+	}
+	if dated := dates(w.base.meta, meta, w.handle.store.Clock.Now()); dated != nil {
+		updates = append(updates, dated)
+		if meta, err = icetable.UpdateTableMetadata(w.base.meta, updates, w.base.location); err != nil {
+			return nil, "", err
+		}
 	}
 	shorter, err := w.mergeManifests(meta, updates)
 	if err == nil && shorter != nil {
@@ -90,16 +103,26 @@ func (w *work) prepare(ctx context.Context, reqs []icetable.Requirement, updates
 	return meta, location, nil
 }
 
-// noted is the updates with, in each snapshot, the mark of when it is made, and how far its rows go in the
-// log. The table's property counts (rule 8); this is for whoever goes back to the snapshot. The snapshots are
-// copies: the library's own point into its transaction, which metadata in memory would keep, and through it
-// all states before.
-func noted(base icetable.Metadata, updates []icetable.Update, mark string) []icetable.Update {
-	offsets := offsetsIn(base.Properties())
+// noted is the updates with, in each snapshot, the mark of when it is made, by whom if not by the owner, the epoch of
+// its pipeline, and how far its rows go in the log. The table's property counts (rule 8); this is for whoever looks
+// at the snapshot, or goes back to it. The snapshots are copies: the library's own point into its transaction, which
+// metadata in memory would keep, and through it all states before.
+func noted(base icetable.Metadata, updates []icetable.Update, mark, by string) []icetable.Update {
+	facts := offsetsIn(base.Properties())
+	for key, value := range map[string]string{markKey: mark, byKey: by} {
+		if value != "" {
+			facts[key] = value
+		}
+	}
 	set, add := icetable.NewSetPropertiesUpdate(nil), icetable.NewAddSnapshotUpdate(nil)
 	for _, u := range updates {
 		if s, ok := as(u, set); ok {
-			maps.Copy(offsets, offsetsIn(s.Updates))
+			maps.Copy(facts, offsetsIn(s.Updates))
+			for key, value := range s.Updates {
+				if strings.HasPrefix(key, table.PropEpoch) {
+					facts[epochKey] = value
+				}
+			}
 		}
 	}
 	out := slices.Clone(updates)
@@ -107,10 +130,7 @@ func noted(base icetable.Metadata, updates []icetable.Update, mark string) []ice
 		if a, ok := as(u, add); ok {
 			snap := copied(*a.Snapshot)
 			if snap.Summary != nil {
-				maps.Copy(snap.Summary.Properties, offsets)
-				if mark != "" {
-					snap.Summary.Properties[markKey] = mark
-				}
+				maps.Copy(snap.Summary.Properties, facts)
 			}
 			out[i] = icetable.NewAddSnapshotUpdate(&snap)
 		}

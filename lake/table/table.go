@@ -50,6 +50,8 @@ type Column struct {
 const (
 	PropOwner   = "tarn.owner"    // who alone may write: "landing", or a pipeline's uuid
 	PropOffsets = "tarn.offsets." // + reader: record.Offsets as JSON (rule 8)
+	PropEpoch   = "tarn.epoch."   // + a pipeline's uuid and sink: the last epoch that is in the table
+	PropSchema  = "tarn.schema."  // + a schema's id: when it came, in RFC 3339
 	PropName    = "tarn.name"     // the table's name, where it is not its folder's
 	PropTopic   = "tarn.topic"    // the topic that fills the table
 	PropSource  = "tarn.source"   // the source table that a mirror claims: source id/schema.table

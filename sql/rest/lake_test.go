@@ -112,9 +112,12 @@ func (s *shelf) DropView(_ context.Context, id table.Ident) error {
 	return nil
 }
 
-func (s *shelf) Stats(context.Context) ([]catalog.Stats, error)     { return nil, nil }
-func (s *shelf) Files(context.Context) ([]catalog.FileStats, error) { return nil, nil }
-func (s *shelf) Health(context.Context) ([]catalog.Health, error)   { return s.health, nil }
+func (s *shelf) Stats(context.Context) ([]catalog.Stats, error)                     { return nil, nil }
+func (s *shelf) Files(context.Context, ...table.Ident) ([]catalog.FileStats, error) { return nil, nil }
+func (s *shelf) Histories(context.Context, ...table.Ident) ([]catalog.History, error) {
+	return nil, nil
+}
+func (s *shelf) Health(context.Context) ([]catalog.Health, error) { return s.health, nil }
 
 // house is a Gate with its door, over one warehouse.
 type house struct {

@@ -11,6 +11,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
+	"tarn/lake/table"
 	"tarn/sql/engine"
 )
 
@@ -59,17 +60,69 @@ func Tables(c catalog.Catalog) engine.SystemTable {
 		})
 }
 
-// Files is system.files: the data files of the current snapshots. Paths are shown by their
+// Files is system.files: the files of the current snapshots, of rows and of deletes. Paths are shown by their
 // last part, for the folders of the server are nobody's business.
 func Files(c catalog.Catalog) engine.SystemTable {
-	return Table("files", "table_id string, path string, rows long, bytes long, deleted long",
+	return Table("files", "table_id string, path string, rows long, bytes long, deleted long, content string",
 		func(ctx context.Context) (rows [][]any, _ error) {
 			files, err := c.Files(ctx)
 			for _, f := range files {
-				rows = append(rows, []any{f.TableID, f.Path[strings.LastIndexByte(f.Path, '/')+1:], f.Rows, f.Bytes, f.Deleted})
+				content, deleted := "data", any(f.Deleted)
+				if f.Deletes {
+					content, deleted = "deletes", nil
+				}
+				rows = append(rows, []any{f.TableID, f.Path[strings.LastIndexByte(f.Path, '/')+1:], f.Rows, f.Bytes, deleted, content})
 			}
 			return rows, err
 		})
+}
+
+// Snapshots is system.snapshots: those that are kept.
+func Snapshots(c catalog.Catalog) engine.SystemTable {
+	return Table("snapshots", "layer string, name string, snapshot_id long, parent_id long, committed_at timestamptz, operation string, made_by string, epoch long, "+
+		"schema_id long, added_rows long, deleted_rows long, rows long, added_files long, removed_files long, files long, delete_files long, bytes long, "+
+		"thinned long, is_current boolean, tags string",
+		func(ctx context.Context) (rows [][]any, _ error) {
+			list, err := c.Histories(ctx)
+			for _, h := range list {
+				for _, s := range h.Snapshots {
+					rows = append(rows, []any{
+						h.Namespace, h.Name, s.ID, number(s.ParentID, 0), Time(s.CommittedAt), Text(s.Operation), Text(s.By), number(s.Epoch, 0),
+						int64(s.SchemaID), number(s.AddedRows, -1), number(s.DeletedRows, -1), number(s.Rows, -1), number(s.AddedFiles, -1), number(s.RemovedFiles, -1),
+						number(s.Files, -1), number(s.DeleteFiles, -1), number(s.Bytes, -1), s.Thinned, s.Current, Text(strings.Join(s.Tags, ", ")),
+					})
+				}
+			}
+			return rows, err
+		})
+}
+
+// Schemas is system.schemas: a row for each thing that a table's schema changed, from its first one on.
+func Schemas(c catalog.Catalog) engine.SystemTable {
+	return Table("schemas", "layer string, name string, schema_id long, since timestamptz, change string, column_name string, data_type string, before string, field_id long",
+		func(ctx context.Context) (rows [][]any, _ error) {
+			list, err := c.Histories(ctx)
+			for _, h := range list {
+				var before []table.Column
+				for _, s := range h.Schemas {
+					for _, one := range catalog.Changes(before, s.Columns) {
+						rows = append(rows, []any{
+							h.Namespace, h.Name, int64(s.ID), Time(s.At), one.Change, one.Column, string(one.Type), Text(one.Before), int64(one.FieldID),
+						})
+					}
+					before = s.Columns
+				}
+			}
+			return rows, err
+		})
+}
+
+// number is one, or null where it is what stands for none.
+func number(n, none int64) any {
+	if n == none {
+		return nil
+	}
+	return n
 }
 
 // Health is system.health: what makes a table slow or large, and what upkeep does next.

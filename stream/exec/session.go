@@ -78,7 +78,7 @@ func StartKey(topic string, partition int32, latest bool) string {
 }
 
 // epochProperty is the table's property that holds the epoch of its last commit.
-func (r *Run) epochProperty() string { return "tarn.epoch." + r.ID + ".table" }
+func (r *Run) epochProperty() string { return table.PropEpoch + r.ID + ".table" }
 
 // openTable opens the pipeline's table or makes it, and takes it.
 func (r *Run) openTable(ctx context.Context) (table.Table, error) {

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ const (
 	firstName = `document.querySelector(".list tbody .name").textContent`
 )
 
-func TestTablesAreSortedFoundAndOpened(t *testing.T) {
+func TestTablesAreSortedAndFound(t *testing.T) {
 	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
 	b := open(t)
 	b.visit(s.url + "lake")
@@ -31,6 +32,9 @@ func TestTablesAreSortedFoundAndOpened(t *testing.T) {
 	before := eval[string](b, row+`.textContent`)
 	b.until(row + `.textContent !== ` + fmt.Sprintf("%q", before)) // its rows move
 
+	if got := eval[string](b, row+`.querySelector('[data-v$=".commit"]').textContent`); !regexp.MustCompile(`^\d\d:\d\d:\d\d$`).MatchString(got) {
+		t.Errorf("it was committed at %q", got)
+	}
 	b.press(`[data-go="sort:orphans"]`)
 	b.until(firstName + ` === "silver.moves" && location.search === "?sort=orphans"`)
 	if got := eval[string](b, `document.querySelector('th[aria-sort="descending"]').textContent + document.activeElement.dataset.go`); got != "Orphanssort:orphans" {
@@ -46,19 +50,11 @@ func TestTablesAreSortedFoundAndOpened(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.Escape)) // a search field's own key
 	b.until(`document.querySelectorAll(".list tbody tr").length === 8`)
 
-	b.focus(`[data-go="open:silver.calls"]`)
+	b.focus(`.list a[title="silver.calls"]`)
 	b.do(chromedp.KeyEvent(kb.Enter))
-	b.until(`document.querySelectorAll(".orders li").length === 3 && document.activeElement.getAttribute("aria-expanded") === "true"`)
-	for i, want := range []string{"ALTER TABLE silver.calls EXECUTE compact", "tarn sql 'ALTER TABLE silver.calls EXECUTE compact'"} {
-		if got := eval[string](b, fmt.Sprintf(`document.querySelectorAll(".orders [data-copy]")[%d].dataset.copy`, i)); got != want {
-			t.Errorf("what is copied is %q", got)
-		}
-	}
-	eval[bool](b, `(history.back(), true)`)
-	b.until(`!document.querySelector(".orders") && location.search === "?sort=orphans"`)
-	b.do(chromedp.Navigate("about:blank"))
-	b.visit(s.url + "lake?table=silver.moves&sort=rows")
-	b.until(`document.querySelector(".orders .pill")?.closest("li").textContent.includes("EXECUTE compact")`)
+	b.arrives(`location.pathname === "/lake/silver.calls" && document.querySelectorAll(".columns-list tbody tr").length === 6`)
+	b.do(chromedp.NavigateBack())
+	b.arrives(`location.search === "?sort=orphans" && ` + firstName + ` === "silver.moves"`)
 	b.press(`nav a[href="/"]`)
 	b.until(`document.querySelectorAll(".node").length === 15`)
 	b.clean()
@@ -96,7 +92,7 @@ func TestTablesAccessibleInBothThemes(t *testing.T) {
 			t.Run(name+" "+theme, func(t *testing.T) {
 				b := open(t)
 				b.prefers(theme)
-				b.visit(s.url + "lake?table=silver.calls")
+				b.visit(s.url + "lake")
 				switch name {
 				case "empty":
 					b.until(`document.querySelector(".lake .empty")`)
@@ -121,7 +117,7 @@ func TestTablesDoNotScrollSideways(t *testing.T) {
 		s := serve(t, feed(), "127.0.0.1:0")
 		b := open(t)
 		b.prefers("dark")
-		b.visit(s.url + "lake?table=silver.moves")
+		b.visit(s.url + "lake")
 		b.until(`document.querySelector(".list, .lake .empty")`)
 		for _, width := range []int64{390, 800, 1280} {
 			b.do(chromedp.EmulateViewport(width, 844))

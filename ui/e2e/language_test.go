@@ -43,8 +43,8 @@ func TestTheLanguageIsSwitchedAndKept(t *testing.T) {
 
 // frenchPages are pages whose French is looked at; each path is of the feed's port with pipelines.
 var frenchPages = map[string]string{
-	"home": "", "lake": "lake?table=silver.moves", "topics": "topics", "records": "topics?topic=port.main.moves",
-	"pipelines": "pipelines?find=gold", "pipeline": "pipelines/gold.moves_per_minute?edit=1",
+	"home": "", "lake": "lake", "topics": "topics", "records": "topics?topic=port.main.moves",
+	"table": "lake/silver.moves?show=snapshots", "pipelines": "pipelines?find=gold", "pipeline": "pipelines/gold.moves_per_minute?edit=1",
 	"sources": "sources?new=1", "source": "sources/port", "row": "row?of=gold.by_berth&where=berth+%3D+%27TM-4%27",
 }
 

@@ -22,7 +22,7 @@ func escaped(name string) string { return url.PathEscape(name) }
 // settled is when a page has read what it shows.
 const settled = `document.querySelector("main .card, main .empty") && ![...document.querySelectorAll("main .nothing")].some((e) => e.textContent === "Reading…") && !document.querySelector('[aria-busy="true"]')`
 
-// TestPagesLookRight holds the pages of pipelines and sources, in each of their states, against the rules of WCAG 2.2 A and AA in both
+// TestPagesLookRight holds the pages of pipelines, sources and a table, in each of their states, against the rules of WCAG 2.2 A and AA in both
 // themes, each name to be no more than text, and that nothing is cut off at three widths.
 func TestPagesLookRight(t *testing.T) {
 	for name, look := range pageLooks() {
@@ -60,6 +60,9 @@ func pageLooks() map[string]pageLook {
 	}
 	for name, look := range rowLooks() {
 		out["row-"+name] = look
+	}
+	for name, look := range tableLooks() {
+		out["tables-"+name] = look
 	}
 	for name, look := range pipelineLooks() {
 		out["pipelines-"+name] = look

@@ -34,7 +34,7 @@ func TestThePaletteGoesEverywhere(t *testing.T) {
 	pick("curl", "curl -sS http://127.0.0.1:7700/api/sql --data-raw 'SELECT 1'")
 	b.until(`window.copied.length === 1 && window.copied[0].startsWith("curl ")`)
 	pick("slvmvs", "silver.moves")
-	b.arrives(`location.pathname + location.search === "/lake?table=silver.moves"`)
+	b.arrives(`location.pathname === "/lake/silver.moves"`)
 	pick("main.calls", "port.main.calls")
 	b.arrives(`location.pathname + location.search === "/topics?topic=port.main.calls"`)
 	pick("pipeline gold.by", "gold.by_berth")

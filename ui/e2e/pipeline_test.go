@@ -47,7 +47,7 @@ func TestThePagesOfPipelines(t *testing.T) {
 		t.Errorf("a late row leads to %s", got)
 	}
 	b.until(`document.querySelectorAll("#dead .aside tbody tr").length === 4 && document.querySelectorAll("#dead [data-letter]").length === 2`)
-	if got := eval[string](b, `[...document.querySelectorAll(".lines a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/lake?table=gold.moves_per_minute /topics?topic=port.main.moves /topics?partition=0&topic=port.main.moves" {
+	if got := eval[string](b, `[...document.querySelectorAll(".lines a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/lake/gold.moves_per_minute /topics?topic=port.main.moves /topics?partition=0&topic=port.main.moves" {
 		t.Errorf("links: %s", got)
 	}
 	b.follow(`[data-run^="PAUSE"]`)

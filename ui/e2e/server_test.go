@@ -110,7 +110,7 @@ func (s *site) sql(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 	}
 	w.Header().Set("Content-Type", r.Header.Get("Accept"))
-	if s.page(w, r, text) || answerOfPipelines(w, text) {
+	if s.page(w, r, text) || answerOfTables(w, text) || answerOfPipelines(w, text) {
 		return
 	}
 	switch {

@@ -25,7 +25,7 @@ func TestThePagesOfSources(t *testing.T) {
 	b.follow(`.sources-list .name`)
 	b.arrives(`location.pathname === "/sources/port" && document.querySelectorAll(".source-topics tbody tr").length === 4 && document.querySelectorAll("#dead .aside tbody tr").length === 4`)
 	sendAgain(s, b)
-	if got := eval[string](b, `[...document.querySelector(".source-topics tbody tr").querySelectorAll("a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/topics?topic=port.main.calls /lake?table=bronze.port_main_calls /lake?table=silver.calls" {
+	if got := eval[string](b, `[...document.querySelector(".source-topics tbody tr").querySelectorAll("a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/topics?topic=port.main.calls /lake/bronze.port_main_calls /lake/silver.calls" {
 		t.Errorf("links: %s", got)
 	}
 	s.feed.Lock()

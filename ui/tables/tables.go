@@ -67,6 +67,8 @@ type Table struct {
 	Pipeline   *Pipeline   `json:"pipeline,omitempty"` // that fills it
 	Action     string      `json:"action,omitempty"`
 	Statements []Statement `json:"statements"`
+
+	at time.Time // the moment that it is of
 }
 
 // Pipeline is what fills a table.
@@ -130,6 +132,9 @@ func Look(in Input) State {
 		one.damaged(p)
 		s.Tables = append(s.Tables, one)
 	}
+	for i := range s.Tables {
+		s.Tables[i].at = in.Now
+	}
 	slices.SortFunc(s.Tables, func(a, b Table) int {
 		return cmp.Or(cmp.Compare(rank(a.Layer), rank(b.Layer)), cmp.Compare(a.Name, b.Name))
 	})
@@ -165,6 +170,9 @@ func newTable(t catalog.Stats) Table {
 	}
 	return out
 }
+
+// Ident is the table's name in its two parts.
+func (t Table) Ident() table.Ident { return table.ParseIdent(t.Name) }
 
 // cared adds what upkeep counts, if it has looked.
 func (t *Table) cared(c home.Care) {

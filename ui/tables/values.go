@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"tarn/ui/home"
 	"tarn/ui/words"
@@ -35,12 +36,22 @@ func (s State) CaredText() string {
 func (t Table) Texts() map[string]words.Text {
 	return map[string]words.Text{
 		"rows": t.RowsText(), "files": t.FilesText(), "small": t.SmallText(), "bytes": t.BytesText(),
-		"deleted": t.DeletedText(), "snapshots": t.SnapshotsText(), "orphans": t.OrphansText(), "why": t.WhyText(),
+		"deleted": t.DeletedText(), "snapshots": t.SnapshotsText(), "orphans": t.OrphansText(), "why": t.WhyText(), "commit": t.CommitText(),
 	}
 }
 
 // RowsText is the number of rows, as the page shows it; so are the texts below.
 func (t Table) RowsText() words.Text { return words.Optional(t.Rows, words.Count) }
+
+// CommitText is when the last commit was: the time of today's, the day of others. It moves with commits alone.
+func (t Table) CommitText() words.Text {
+	return words.Optional(t.CommittedAt, func(at time.Time) words.Text {
+		if at.UTC().Format(time.DateOnly) == t.at.UTC().Format(time.DateOnly) {
+			return words.Clock(at)
+		}
+		return words.Plain(at.UTC().Format(time.DateOnly))
+	})
+}
 
 // FilesText is the number of data files.
 func (t Table) FilesText() words.Text { return words.Optional(t.Files, words.Count) }
@@ -70,14 +81,7 @@ func (t Table) WhyText() words.Text {
 
 // Facts are what the page shows of a chosen table beside its cells.
 func (t Table) Facts() []home.Fact {
-	owner := words.State(cmp.Or(t.Owner, home.Unknown))
-	if t.Pipeline != nil {
-		owner = words.Say("pipeline %s", t.Pipeline.Name)
-	}
 	return []home.Fact{
-		{Label: words.Say("Snapshot"), Value: words.Plain(cmp.Or(t.SnapshotID, home.Unknown))},
-		{Label: words.Say("Committed"), Value: words.Optional(t.CommittedAt, words.Stamp)},
-		{Label: words.Say("Written by"), Value: owner},
 		{Label: words.Say("Deleted rows"), Value: words.Optional(t.Deleted, words.Count)},
 		{Label: words.Say("Delete files"), Value: words.Optional(t.DeleteFiles, words.Count)},
 		{Label: words.Say("Orphan files"), Value: words.Optional(t.OrphanFiles, words.Count)},
@@ -116,6 +120,7 @@ const (
 	ByDeleted   = "deleted"
 	BySnapshots = "snapshots"
 	ByOrphans   = "orphans"
+	ByCommit    = "committed"
 	ByCare      = "upkeep"
 )
 
@@ -131,6 +136,12 @@ func (s State) List(find, by string) []Table {
 		ByDeleted:   func(t Table) float64 { return number(t.DeleteRatio) },
 		BySnapshots: func(t Table) float64 { return number(t.Snapshots) },
 		ByOrphans:   func(t Table) float64 { return number(t.OrphanBytes) },
+		ByCommit: func(t Table) float64 {
+			if t.CommittedAt == nil {
+				return -1
+			}
+			return float64(t.CommittedAt.UnixMilli())
+		},
 		ByCare: func(t Table) float64 {
 			return float64(slices.Index([]home.Level{home.OK, home.Note, home.Warn, home.Bad}, t.Level))
 		},

@@ -53,7 +53,9 @@ type Feed struct {
 	CatalogRead  int // looks at the catalog
 	HealthNow    []catalog.Health
 	HealthErr    error
-	HealthRead   int // looks at the manifests
+	HealthRead   int                        // looks at the manifests
+	PastNow      map[string]catalog.History // of tables that have another than the usual
+	PastErr      error
 	Log          *Log
 }
 

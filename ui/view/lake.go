@@ -2,7 +2,6 @@ package view
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"tarn/ui/home"
@@ -12,15 +11,14 @@ import (
 
 // LakeQuery is what the address of the page of tables holds.
 type LakeQuery struct {
-	Find  string // a part of names
-	Sort  string
-	Table string // the one whose facts are open
+	Find string // a part of names
+	Sort string
 }
 
 // path is the page's address with a query.
 func (q LakeQuery) path() string {
 	values := url.Values{}
-	for name, value := range map[string]string{"find": q.Find, "sort": q.Sort, "table": q.Table} {
+	for name, value := range map[string]string{"find": q.Find, "sort": q.Sort} {
 		if value != "" {
 			values.Set(name, value)
 		}
@@ -38,15 +36,6 @@ func (q LakeQuery) sorted(by string) string {
 	return q.path()
 }
 
-// toggled opens a table's facts, or closes them.
-func (q LakeQuery) toggled(name string) string {
-	if q.Table == name {
-		name = ""
-	}
-	q.Table = name
-	return q.path()
-}
-
 // LakePage is what the templates of the page of tables show.
 type LakePage struct {
 	Frame
@@ -54,12 +43,13 @@ type LakePage struct {
 	Query LakeQuery
 	Rows  []tables.Table // what of Found the page has room for
 	Found int
+	Host  string
 }
 
 // NewLakePage finds and orders the tables of a state.
-func NewLakePage(f Frame, s tables.State, q LakeQuery) LakePage {
+func NewLakePage(f Frame, s tables.State, q LakeQuery, host string) LakePage {
 	found := s.List(q.Find, q.Sort)
-	return LakePage{Frame: f, State: s, Query: q, Rows: found[:min(len(found), tableRowsMax)], Found: len(found)}
+	return LakePage{Frame: f, State: s, Query: q, Rows: found[:min(len(found), tableRowsMax)], Found: len(found), Host: host}
 }
 
 // columnHead is the head of a column of numbers.
@@ -71,16 +61,12 @@ type columnHead struct {
 var columnHeads = []columnHead{
 	{tables.ByRows, words.Say("Rows"), words.Say("rows of the current snapshot")},
 	{tables.ByBytes, words.Say("Size"), words.Say("of its data files")},
+	{tables.ByCommit, words.Say("Committed"), words.Say("the time of its last commit, in UTC; its day where that is not today")},
 	{tables.ByFiles, words.Say("Files"), words.Say("data files of the current snapshot")},
 	{tables.BySmall, words.Say("Small"), words.Say("data files below 16 MiB, as of upkeep's last look")},
 	{tables.ByDeleted, words.Say("Deleted"), words.Say("share of the rows in files that deletes take out, as of upkeep's last look")},
 	{tables.BySnapshots, words.Say("Snapshots"), words.Say("that are kept")},
 	{tables.ByOrphans, words.Say("Orphans"), words.Say("files that no kept snapshot names, as of upkeep's last look")},
-}
-
-// missing tells that the table that is asked for is not there.
-func (l LakePage) missing() bool {
-	return l.State.Ready && l.Query.Table != "" && !slices.ContainsFunc(l.State.Tables, func(t tables.Table) bool { return t.Name == l.Query.Table })
 }
 
 func (l LakePage) sort(by string) string {
@@ -100,6 +86,7 @@ func cells(t tables.Table) []cell {
 	return []cell{
 		{key + "rows", t.RowsText()},
 		{key + "bytes", t.BytesText()},
+		{key + "commit", t.CommitText()},
 		{key + "files", t.FilesText()},
 		{key + "small", t.SmallText()},
 		{key + "deleted", t.DeletedText()},

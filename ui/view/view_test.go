@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 	"golang.org/x/net/html"
 
+	"tarn/embedded/fault"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/ui/home"
@@ -42,7 +43,19 @@ func draw(t *testing.T, s home.State) (*html.Node, string) {
 // lake renders and parses the page of tables.
 func lake(t *testing.T, s tables.State, q view.LakeQuery) (*html.Node, string) {
 	t.Helper()
-	return render(t, view.Lake(view.NewLakePage(frame(home.Starting("1", false)), s, q)))
+	return render(t, view.Lake(view.NewLakePage(frame(home.Starting("1", false)), s, q, "here:1")))
+}
+
+// one renders and parses a part of the page of one table, as a feed tells of it.
+func one(t *testing.T, s tables.State, feed *uitest.Feed, q view.TableQuery) (*html.Node, string) {
+	t.Helper()
+	known, _ := s.Find(q.Name)
+	past, err := feed.Catalog().Histories(t.Context(), table.ParseIdent(q.Name))
+	if err != nil {
+		return render(t, view.Table(view.NewTablePage(frame(home.Starting("1", false)), s, tables.Detail{Table: known}, q, "here:1", fault.New(fault.CodeOf(err), err.Error(), ""))))
+	}
+	files, _ := feed.Catalog().Files(t.Context(), table.ParseIdent(q.Name))
+	return render(t, view.Table(view.NewTablePage(frame(home.Starting("1", false)), s, known.Detail(past[0], files, q.From, q.To), q, "here:1", nil)))
 }
 
 func frame(s home.State) view.Frame {
@@ -103,7 +116,7 @@ func TestWhatIsDrawnIsWhatIsSent(t *testing.T) {
 		values func(words.Language) map[string]string
 	}{
 		"home": {view.Home(view.NewPage(frame(s), s)), s.Values},
-		"lake": {view.Lake(view.NewLakePage(frame(home.Starting("1", false)), u, view.LakeQuery{Table: "silver.moves"})), u.Values},
+		"lake": {view.Lake(view.NewLakePage(frame(home.Starting("1", false)), u, view.LakeQuery{}, "here:1")), u.Values},
 	} {
 		for _, l := range words.Languages {
 			t.Run(page+" "+l.Name, func(t *testing.T) {
@@ -148,8 +161,14 @@ func drawnIsSent(t *testing.T, doc *html.Node, values map[string]string) {
 func TestHostileTextStaysText(t *testing.T) {
 	hostileStaysText(t, func() (*html.Node, string) { return draw(t, state(uitest.HostileNames(time.Now()))) })
 	hostileStaysText(t, func() (*html.Node, string) {
-		return lake(t, looked(uitest.HostileNames(time.Now())), view.LakeQuery{Find: "<IMG", Table: "silver." + uitest.Hostile, Sort: uitest.Hostile})
+		return lake(t, looked(uitest.HostileNames(time.Now())), view.LakeQuery{Find: "<IMG", Sort: uitest.Hostile})
 	})
+	for _, show := range []string{view.ShowSchema, view.ShowSnapshots, view.ShowFiles, view.ShowRows, view.ShowUpkeep, uitest.Hostile} {
+		hostileStaysText(t, func() (*html.Node, string) {
+			feed := uitest.HostileNames(time.Now())
+			return one(t, looked(feed), feed, view.TableQuery{Name: "silver." + uitest.Hostile, Show: show, From: uitest.Hostile, To: uitest.Hostile})
+		})
+	}
 }
 
 func hostileStaysText(t *testing.T, draw func() (*html.Node, string)) {
@@ -215,42 +234,22 @@ func TestThousandsOfTablesStayDrawable(t *testing.T) {
 
 func TestTablesAreListed(t *testing.T) {
 	full := looked(uitest.Port(time.Now()))
-	damaged, piped := uitest.Port(time.Now()), uitest.Port(time.Now())
+	damaged := uitest.Port(time.Now())
 	damaged.Damage()
-	piped.AddPipelines(time.Now())
 	for name, c := range map[string]struct {
 		state    tables.State
 		query    view.LakeQuery
 		has, not []string
 	}{
-		"starting": {tables.Look(tables.Input{}), view.LakeQuery{}, []string{"Reading the catalog"}, []string{"No data"}},
-		"empty":    {looked(&uitest.Feed{}), view.LakeQuery{}, []string{"No data is moving yet", "tarn up --sample"}, nil},
-		"not cared": {
-			tables.Look(tables.Input{Lake: home.Lake{Known: true, Stats: uitest.Port(time.Now()).StatsNow}}),
-			view.LakeQuery{Table: "silver.calls"},
-			[]string{"reading the manifests", "silver.calls", "ALTER TABLE silver.calls EXECUTE compact"},
-			[]string{"nothing to do", "recommended"},
-		},
-		"port": {
-			full,
-			view.LakeQuery{Table: "silver.moves"},
-			[]string{"nothing to do", "20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2\u202fMB"},
-			[]string{"damaged"},
-		},
-		"filled by a pipeline": {
-			looked(piped),
-			view.LakeQuery{Table: "gold.vessels_of_flag"},
-			[]string{"Filled by pipeline gold.vessels_of_flag waiting from silver.vessels", "there is no such topic", "SELECT flag, count(*) AS n", "pipeline gold.vessels_of_flag"},
-			[]string{"id of"},
-		},
-		"found":      {full, view.LakeQuery{Find: "Vessel"}, []string{"silver.vessels", "bronze.port_main_vessels"}, []string{"silver.calls"}},
-		"not found":  {full, view.LakeQuery{Find: "<nothing>"}, []string{"No table has “<nothing>” in its name"}, []string{"silver.calls"}},
-		"not opened": {full, view.LakeQuery{Table: "silver.nothing"}, []string{"silver.calls"}, []string{"ALTER TABLE"}},
+		"starting":  {tables.Look(tables.Input{}), view.LakeQuery{}, []string{"Reading the catalog"}, []string{"No data"}},
+		"empty":     {looked(&uitest.Feed{}), view.LakeQuery{}, []string{"No data is moving yet", "tarn up --sample"}, nil},
+		"found":     {full, view.LakeQuery{Find: "Vessel"}, []string{"silver.vessels", "bronze.port_main_vessels"}, []string{"silver.calls"}},
+		"not found": {full, view.LakeQuery{Find: "<nothing>"}, []string{"No table has “<nothing>” in its name"}, []string{"silver.calls"}},
 		"damaged": {
 			looked(damaged),
-			view.LakeQuery{Table: "silver.ports"},
-			[]string{"damaged", "it ends after 4096", "put the file back", "waits", "its orphans are left where they are"},
-			[]string{"ALTER TABLE"},
+			view.LakeQuery{},
+			[]string{"damaged", "it ends after 4096", "waits", "its orphans are left where they are"},
+			[]string{"put the file back"},
 		},
 	} {
 		doc, _ := lake(t, c.state, c.query)
@@ -261,6 +260,72 @@ func TestTablesAreListed(t *testing.T) {
 		}
 		for _, part := range c.not {
 			if strings.Contains(text(doc), part) {
+				t.Errorf("%s: %q is on the page", name, part)
+			}
+		}
+	}
+}
+
+func TestATableIsShown(t *testing.T) {
+	port, damaged, piped := uitest.Port(time.Now()), uitest.Port(time.Now()), uitest.Port(time.Now())
+	damaged.Damage()
+	piped.AddPipelines(time.Now())
+	const first, last = "8471236109345671990", "8471236109345672001"
+	for name, c := range map[string]struct {
+		feed     *uitest.Feed
+		state    tables.State
+		query    view.TableQuery
+		has, not []string
+	}{
+		"not cared": {
+			port, tables.Look(tables.Input{Lake: home.Lake{Known: true, Stats: port.StatsNow}}),
+			view.TableQuery{Name: "silver.calls", Show: view.ShowUpkeep},
+			[]string{"reading the manifests", "silver.calls", "ALTER TABLE silver.calls EXECUTE compact"},
+			[]string{"nothing to do", "recommended"},
+		},
+		"upkeep": {
+			port, looked(port), view.TableQuery{Name: "silver.moves", Show: view.ShowUpkeep},
+			[]string{"20% of its rows are deleted", "ALTER TABLE silver.moves EXECUTE remove_orphan_files", "recommended", "48.2 MB"},
+			[]string{"damaged"},
+		},
+		"filled by a pipeline": {
+			piped, looked(piped), view.TableQuery{Name: "gold.vessels_of_flag", Show: view.ShowSnapshots},
+			[]string{"Filled by pipeline gold.vessels_of_flag waiting from silver.vessels", "there is no such topic", "SELECT flag, count(*) AS n", "gold.vessels_of_flag, epoch 1 211"},
+			[]string{"id of"},
+		},
+		"damaged": {
+			damaged, looked(damaged), view.TableQuery{Name: "silver.ports", Show: view.ShowUpkeep},
+			[]string{"damaged", "it ends after 4096", "put the file back"},
+			[]string{"ALTER TABLE"},
+		},
+		"schema": {
+			port, looked(port), view.TableQuery{Name: "silver.calls"},
+			[]string{"6 columns of schema 2", "renamed state to status", "added reefers_on, decimal(6,2)", "2026-07-01 11:00:00", "berth may be null", "widened moves from int to long", "nobody noted when", "the first one, of 4 columns"},
+			[]string{"Compare"},
+		},
+		"snapshots": {
+			port, looked(port), view.TableQuery{Name: "silver.calls", Show: view.ShowSnapshots},
+			[]string{"37 snapshots thinned out", "before-the-storm", "replace", "upkeep", "+4 800", "Choose two"},
+			nil,
+		},
+		"compared": {
+			port, looked(port), view.TableQuery{Name: "silver.calls", Show: view.ShowSnapshots, From: first, To: last},
+			[]string{"renamed state to status", "by their key call_id", "Reading…"},
+			[]string{"Choose two"},
+		},
+		"not kept":   {port, looked(port), view.TableQuery{Name: "silver.calls", Show: view.ShowSnapshots, From: "12", To: last}, []string{"snapshot 12 is not kept"}, []string{"Reading…"}},
+		"none older": {port, looked(port), view.TableQuery{Name: "silver.calls", Show: view.ShowSnapshots, To: first}, []string{"there is none before it"}, []string{"Reading…"}},
+		"files":      {port, looked(port), view.TableQuery{Name: "silver.calls", Show: view.ShowFiles}, []string{"9 data files, 7 of them small, 3 of deletes", "00000-calls.parquet"}, nil},
+	} {
+		doc, _ := one(t, c.state, c.feed, c.query)
+		said := strings.Join(strings.Fields(text(doc)), " ")
+		for _, part := range c.has {
+			if !strings.Contains(said, part) {
+				t.Errorf("%s: %q is not on the page: %s", name, part, said)
+			}
+		}
+		for _, part := range c.not {
+			if strings.Contains(said, part) {
 				t.Errorf("%s: %q is on the page", name, part)
 			}
 		}

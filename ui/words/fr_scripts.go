@@ -203,6 +203,22 @@ var frenchScripts = map[string]string{
 	"Still to say: %s.":               "Reste à dire\u00a0: %s.",
 	"A name has no slash.":            "Un nom n’a pas de barre oblique.",
 	"There is a source of that name.": "Il y a déjà une source de ce nom.",
+
+	// A table's page.
+	"Reading…":               "Lecture…",
+	"Change":                 "Changement",
+	"added":                  "ajoutée",
+	"removed":                "partie",
+	"changed":                "changée",
+	"No row differs.":        "Aucune ligne ne diffère.",
+	"Rows that differ":       "Lignes qui diffèrent",
+	"%s row added":           "%s ligne ajoutée",
+	"%s rows added":          "%s lignes ajoutées",
+	"%s row removed":         "%s ligne partie",
+	"%s rows removed":        "%s lignes parties",
+	"%s row changed":         "%s ligne changée",
+	"%s rows changed":        "%s lignes changées",
+	"the first %s are shown": "les %s premières sont montrées",
 }
 
 // frenchStates are the words for the states of things, as the rooms name them.
@@ -245,4 +261,6 @@ var frenchStates = map[string]string{
 	"delete":   "suppression",
 	"read":     "lecture",
 	"truncate": "vidage",
+	"upkeep":   "entretien",
+	"repair":   "réparation",
 }

@@ -22,7 +22,7 @@ const query = (path, values) => path + "?" + new URLSearchParams(values);
 const places = {
   source: (n) => "/sources/" + encodeURIComponent(n.name),
   topic: (n) => query("/topics", { topic: n.name }),
-  table: (n) => (n.view ? "/#" + new URLSearchParams({ show: n.name }) : query("/lake", { table: n.name })),
+  table: (n) => (n.view ? "/#" + new URLSearchParams({ show: n.name }) : "/lake/" + encodeURIComponent(n.name)),
 };
 const kinds = { source: say("source"), topic: say("topic"), table: say("table"), view: say("view"), pipeline: say("pipeline") };
 
