@@ -41,6 +41,9 @@ func (e *entry) id() inode { return inode{e.device, e.inode} }
 
 var errChanged = errors.New("the file is another one now")
 
+// errMoved tells that an entry has another name since the look, or is gone: it may be the file all the same.
+var errMoved = errors.New("the file was moved since the look")
+
 // listings bounds how often a directory is read until two readings agree.
 const listings = 5
 
@@ -157,7 +160,7 @@ func (e *entry) holds(root *os.Root, f *file) (bool, error) {
 	}
 	r, err := e.open(root)
 	if errors.Is(err, errChanged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
-		return false, nil
+		return false, errMoved
 	}
 	if err != nil {
 		return false, err
@@ -180,11 +183,14 @@ type matcher struct {
 	trouble func(name string, err error)
 }
 
-// holds tells whether an entry has what was read of a file. One that cannot be read is left for the next look.
+// holds tells whether an entry has what was read of a file. One that cannot be read, or was moved since, is left for
+// the next look: taken for another file, it would be read twice.
 func (m *matcher) holds(e *entry, f *file) bool {
 	ok, err := e.holds(m.root, f)
 	if err != nil {
-		m.trouble(e.name, err)
+		if !errors.Is(err, errMoved) {
+			m.trouble(e.name, err)
+		}
 		e.trouble, m.claimed[f] = true, true
 	}
 	return ok && err == nil

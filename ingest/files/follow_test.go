@@ -105,7 +105,10 @@ func TestALogIsFollowedThroughRotation(t *testing.T) {
 	}
 	rename(t, r.path("elsewhere"), r.path("gate.log"))
 	write(t, r.path("gate.log"), "{\"n\":8}\n")
-	r.await(func() bool { return strings.HasSuffix(r.values()[len(r.values())-1], `:2={"n":8}`) }, func() any { return r.values() })
+	r.await(func() bool {
+		got := r.values()
+		return strings.HasSuffix(got[len(got)-1], `:2={"n":8}`)
+	}, func() any { return r.values() })
 	if len(r.values()) != len(want)+2 {
 		t.Fatalf("got %q", r.values())
 	}
