@@ -6,6 +6,7 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"tarn/embedded"
 	"tarn/embedded/life"
@@ -13,6 +14,7 @@ import (
 	"tarn/ingest/source"
 	"tarn/lake"
 	"tarn/lake/table"
+	sampledata "tarn/sample-data"
 	"tarn/sql"
 	"tarn/sql/engine"
 	"tarn/sql/system"
@@ -25,6 +27,7 @@ import (
 type house struct {
 	*embedded.Floor
 	project string
+	started time.Time
 
 	lake   *lake.Lake
 	stream *stream.Stream
@@ -118,13 +121,21 @@ func (h *house) projectPath() string {
 	return h.project
 }
 
-func (h *house) uiPart(sample bool) life.Part {
+func (h *house) uiPart(up *up) life.Part {
 	return life.Made("ui", func() life.Part {
-		page := ui.New(ui.Options{
+		o := ui.Options{
 			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
 			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
-			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Project: h.projectPath(), Sample: sample, Clock: h.Clock, Log: h.Log,
-		})
+			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Project: h.projectPath(), Sample: up.Sample, Clock: h.Clock, Log: h.Log,
+			Lab: ui.Lab{Gate: h.sql.Gate.Run, Guard: h.Guard, Started: h.started},
+		}
+		if up.Sample {
+			folder := h.Dir.Path("sample")
+			o.Lab.Database = filepath.Join(folder, sampledata.DatabaseName)
+			o.Lab.Faults = func() (map[string]bool, error) { return up.Faults.Switches(folder) }
+			o.Lab.Switch = func(name string, on bool) error { return up.Faults.Switch(folder, name, on) }
+		}
+		page := ui.New(o)
 		h.Front.Mount("/", page.Handler())
 		return page
 	})

@@ -103,11 +103,11 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	h := &house{Floor: f, project: cfg.Project}
+	h := &house{Floor: f, project: cfg.Project, started: f.Clock.Now()}
 	parts := []life.Part{
 		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }),
 		h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(),
-		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u.Sample),
+		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u),
 	}
 	if u.Sample {
 		part, err := h.samplePart(u)

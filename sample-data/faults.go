@@ -54,6 +54,24 @@ func SwitchFault(dir string, fault Fault, on bool) error {
 	return os.Rename(path+".new", path)
 }
 
+// Switches are all faults of the sample in the folder dir, and which are on; those of f are, whatever its file says.
+func (f Faults) Switches(dir string) (map[string]bool, error) {
+	on, err := readFaults(dir)
+	out := make(map[string]bool, len(AllFaults))
+	for _, fault := range AllFaults {
+		out[string(fault)] = on.has(fault) || f.has(fault)
+	}
+	return out, err
+}
+
+// Switch writes a fault as on or off into the file of the sample's folder dir. Those of f stay on.
+func (f Faults) Switch(dir, name string, on bool) error {
+	if !on && f.has(Fault(name)) {
+		return fmt.Errorf("%s is on for as long as this Tarn runs: it was started with --sample-fault %s", name, name)
+	}
+	return SwitchFault(dir, Fault(name), on)
+}
+
 func faultsText(on Faults) string {
 	var out strings.Builder
 	out.WriteString(faultsHead)

@@ -1,6 +1,6 @@
 // Package ui is the room of windows: one live page over all the others. It reads what
-// the rooms say of themselves and draws it; it changes nothing, and runs SQL only through
-// /api/sql, as anybody else does.
+// the rooms say of themselves and draws it; it changes nothing but the sample's switches, and runs
+// SQL only through /api/sql or, for the checks of Lab, the Gate, as anybody else does.
 //
 // In: functions that answer at once, and the catalog. Out: the page, its JSON twin and one
 // stream of changes. It promises that nothing that came from data becomes HTML, and that
@@ -63,6 +63,7 @@ type Options struct {
 	Ports     func() map[string]string
 	Usage     func(context.Context) embedded.Usage // may take its time
 	Lines     func(above uint64, level slog.Level) []telemetry.Line
+	Lab       Lab
 	Version   string
 	Project   string // its folder
 	Sample    bool
@@ -72,6 +73,7 @@ type Options struct {
 
 // UI is the page and its sampler. Serve Handler, and run it as a part.
 type UI struct {
+	tour    tour // of Lab
 	o       Options
 	files   *assets.Assets
 	hubs    map[words.Language]*live.Hub // each sends its texts
@@ -314,6 +316,7 @@ func (u *UI) lookAtCare(ctx context.Context) {
 // is checked by the door that it hangs in.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
+	u.mountLab(mux)
 	mux.HandleFunc("GET /{$}", u.homePage)
 	mux.HandleFunc("GET /api/home", u.homeTwin)
 	mux.HandleFunc("GET /facts", u.factsPart)

@@ -33,6 +33,7 @@ var Doors = []Known{{
 		{"GET /lake", "the page of tables"},
 		{"GET /sql", "the page where SQL is written"},
 		{"GET /status", "the page Health"},
+		{"GET /lab", "the page Lab: the tour in nine steps"},
 		{"GET /api/home", "what Home shows, as JSON"},
 		{"GET /api/sources", "what the page of sources shows"},
 		{"GET /api/sources/{name}", "what the page of one source shows"},
@@ -44,6 +45,9 @@ var Doors = []Known{{
 		{"GET /api/lake", "what the page of tables shows"},
 		{"GET /api/sql", "the functions that a statement may call"},
 		{"GET /api/status", "what the page Health shows"},
+		{"GET /api/lab", "the tour: `topic` and `pipeline` say over what"},
+		{"GET /api/lab/{step}", "a step, with what its check finds"},
+		{"POST /api/lab/faults/{name}", "switches a fault of the sample: the body is `on` or `off`"},
 		{"GET /api/live", "changes of all pages, as an event stream"},
 	},
 }}

@@ -46,6 +46,7 @@ var frenchPages = map[string]string{
 	"home": "", "lake": "lake", "topics": "topics", "records": "topics?topic=port.main.moves",
 	"table": "lake/silver.moves?show=snapshots", "pipelines": "pipelines?find=gold", "pipeline": "pipelines/gold.moves_per_minute?edit=1",
 	"sources": "sources?new=1", "source": "sources/port", "row": "row?of=gold.by_berth&where=berth+%3D+%27TM-4%27",
+	"lab": "lab?step=8", "lab-silver": "lab?step=4",
 }
 
 func TestFrenchIsAccessibleAndFits(t *testing.T) {
@@ -57,7 +58,7 @@ func TestFrenchIsAccessibleAndFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
 			b.visit(s.url + path + map[bool]string{true: "?", false: "&"}[!strings.Contains(path, "?")] + "lang=fr")
-			b.until(`document.querySelector(".pipe-list, .list, .log, .write, ol.row-steps")`)
+			b.until(`document.querySelector(".pipe-list, .list, .log, .write, ol.row-steps, .tour")`)
 			for i, width := range []int64{390, 800, 1280} {
 				b.prefers([]string{"dark", "light"}[i%2])
 				b.do(chromedp.EmulateViewport(width, 844))

@@ -55,6 +55,9 @@ func TestPagesLookRight(t *testing.T) {
 // pageLooks are all of them.
 func pageLooks() map[string]pageLook {
 	out := map[string]pageLook{}
+	for name, look := range labLooks() {
+		out["lab-"+name] = look
+	}
 	for name, look := range sourceLooks() {
 		out["sources-"+name] = look
 	}

@@ -37,6 +37,7 @@ type site struct {
 	asked  []string // statements of /api/sql
 	hangup chan struct{}
 	open   atomic.Int64 // streams
+	house  labHouse
 }
 
 // serve starts a page over a feed; rows flow in while it runs.
@@ -49,12 +50,14 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16), tel: telemetry.New(io.Discard, slog.LevelInfo)}
 	log := slog.New(slog.DiscardHandler)
 	u := ui.New(ui.Options{
+		Lab: s.house.lab(),
 		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
 		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log, Usage: used, Lines: s.tel.Lines,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", s.counted(u.Handler()))
 	mux.HandleFunc("POST /api/sql", s.sql)
+	mux.HandleFunc("POST /ingest/lab", s.house.post)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { _ = u.Run(ctx, func() {}) })

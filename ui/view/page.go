@@ -70,7 +70,7 @@ var (
 	healthWindow = window{
 		words.Say("Health"), "/status", "/api/status", words.Say("Health · Tarn"), words.Say("Tarn's own state: parts, doors, disk, memory, log"), "js/health.js", []string{"css/health.css"},
 	}
-	windows = []window{homeWindow, sourcesWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow, healthWindow}
+	windows = []window{homeWindow, sourcesWindow, topicsWindow, pipelinesWindow, lakeWindow, sqlWindow, healthWindow, labWindow}
 )
 
 // Page is what the templates of Home show.

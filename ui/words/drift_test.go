@@ -106,7 +106,7 @@ func TestEveryTextHasFrench(t *testing.T) {
 
 // TestEachTextIsInOneMap, so that nobody changes one of two.
 func TestEachTextIsInOneMap(t *testing.T) {
-	if n := len(frenchShared) + len(frenchHome) + len(frenchTables) + len(frenchTopics) + len(frenchPipelines) + len(frenchSources) + len(frenchSQL) + len(frenchRow) + len(frenchHealth); n != len(french) {
+	if n := len(frenchShared) + len(frenchHome) + len(frenchTables) + len(frenchTopics) + len(frenchPipelines) + len(frenchSources) + len(frenchSQL) + len(frenchRow) + len(frenchHealth) + len(frenchLab); n != len(french) {
 		t.Errorf("%d texts in all maps, %d different ones", n, len(french))
 	}
 }

@@ -4,7 +4,7 @@ import "maps"
 
 // french holds each text by its English: one map for what all pages share, one for each page.
 // A text that two pages say is in the map of one.
-var french = all(frenchShared, frenchHome, frenchTables, frenchTopics, frenchPipelines, frenchSources, frenchSQL, frenchRow, frenchHealth)
+var french = all(frenchShared, frenchHome, frenchTables, frenchTopics, frenchPipelines, frenchSources, frenchSQL, frenchRow, frenchHealth, frenchLab)
 
 func all(parts ...map[string]string) map[string]string {
 	out := map[string]string{}
