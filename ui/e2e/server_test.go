@@ -50,7 +50,7 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	s := &site{feed: feed, addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/", hangup: make(chan struct{}, 16), tel: telemetry.New(io.Discard, slog.LevelInfo)}
 	log := slog.New(slog.DiscardHandler)
 	u := ui.New(ui.Options{
-		Lab: s.house.lab(),
+		Lab:   s.house.lab(),
 		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
 		Ports: feed.Ports, Version: "0.1.0-test", Sample: true, Clock: life.SystemClock{}, Log: log, Usage: used, Lines: s.tel.Lines,
 	})
