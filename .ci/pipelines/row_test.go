@@ -113,7 +113,8 @@ func TestWhereARowComesFrom(t *testing.T) {
 		"CREATE MATERIALIZED VIEW unheard AS SELECT count(*) AS n FROM quiet",
 		"CREATE MATERIALIZED VIEW berths AS SELECT berth, count(*) AS n FROM silver.calls GROUP BY berth",
 		"CREATE VIEW gold.over AS SELECT who AS name, sum(n) AS n FROM gold.hot WHERE window_end <= TIMESTAMP '2026-01-01 00:00:20' GROUP BY who",
-		"CREATE VIEW gold.joined AS SELECT h.who, h.window_end, h.n, s.total FROM gold.hot AS h JOIN gold.sums AS s ON lower(h.who) = s.k",
+		"CREATE VIEW gold.joined AS WITH windows AS (SELECT * FROM gold.hot) SELECT h.who, h.window_end, h.n, s.total, c.berth FROM windows AS h LEFT JOIN gold.sums AS s ON lower(h.who) = s.k LEFT JOIN silver.calls AS c ON c.id = 2 AND h.who = 'A' ORDER BY h.who",
+		"CREATE VIEW gold.top AS SELECT k FROM gold.sums ORDER BY n DESC LIMIT 1",
 	)
 	bids := s.fillBids()
 	s.caughtUp()
@@ -212,7 +213,12 @@ func (s *site) ofShapes(bids []bid) {
 	if got, _ := s.events("gold.bare WHERE n = 2", "groups have this very row"); len(got) < 4 {
 		s.Errorf("gold.bare is made of %v", got)
 	}
-	made("gold.joined WHERE who = 'B' AND window_end = TIMESTAMP '2026-01-01 00:00:50'", "joins tables", nil)
+	// Of each side that has a row in it, the one that has none adds none.
+	made("gold.joined WHERE who = 'B' AND window_end = TIMESTAMP '2026-01-01 00:00:50'", sameAgain, places(bids, func(b bid) bool { return b.k == "b" }))
+	if got, _ := s.events("gold.joined WHERE who = 'A' AND window_end = TIMESTAMP '2026-01-01 00:00:15'", sameAgain); len(got) != 1+len(places(bids, func(b bid) bool { return b.k == "a" })) {
+		s.Errorf("gold.joined is made of %v", got)
+	}
+	made("gold.top WHERE true", "cannot use ORDER BY", nil)
 	made("gold.unheard WHERE n = 0", "topic quiet does not land", nil)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tarn/embedded/bus"
@@ -36,8 +37,11 @@ func (l leaf) table() table.Ident {
 
 // leafOf makes a relation of a leaf's columns, which are expressions over its table with their names.
 func (t *tracer) leafOf(l leaf, columns, names []string, partition, condition string) *relation {
-	number := len(t.leaves)
-	t.leaves = append(t.leaves, l)
+	number := slices.Index(t.leaves, l)
+	if number < 0 {
+		number = len(t.leaves)
+		t.leaves = append(t.leaves, l)
+	}
 	items := make([]string, len(columns))
 	for i := range columns {
 		items[i] = columns[i] + " AS " + duck.Ident(names[i])

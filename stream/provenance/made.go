@@ -63,9 +63,9 @@ func (t *tracer) view(ctx context.Context, body string) (*relation, error) {
 		return nil, lost("views stand more than %d deep", depthMax)
 	}
 	defer func() { t.depth-- }()
-	q, err := t.parser.Query(ctx, body)
+	q, err := t.parser.Query(ctx, unordered(body))
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return nil, lost("the view's SELECT is walked back only where a pipeline could have it (%s)", f.Message)
+		return nil, lost("the view's SELECT is walked back only where a pipeline could have it, but for joins (%s)", f.Message)
 	}
 	if err != nil {
 		return nil, err

@@ -137,8 +137,14 @@ func (p *Provenance) run(ctx context.Context, who guard.Principal, text string) 
 		return none, err
 	}
 	columns := []record.Column{
-		{Name: "step", Type: record.Long}, {Name: "layer", Type: record.String}, {Name: "name", Type: record.String}, {Name: "partition", Type: record.Long},
-		{Name: "offset", Type: record.Long}, {Name: "key", Type: record.String}, {Name: "value", Type: record.String}, {Name: "note", Type: record.String},
+		{Name: "step", Type: record.Long},
+		{Name: "layer", Type: record.String},
+		{Name: "name", Type: record.String},
+		{Name: "partition", Type: record.Long},
+		{Name: "offset", Type: record.Long},
+		{Name: "key", Type: record.String},
+		{Name: "value", Type: record.String},
+		{Name: "note", Type: record.String},
 	}
 	return pipeline.Answer{Tag: "EXPLAIN ROW", Columns: columns, Rows: t.rows}, nil
 }

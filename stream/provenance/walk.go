@@ -40,21 +40,17 @@ func (t *tracer) walk(ctx context.Context, s scope, q *sqltext.Query) (*relation
 	if q.From == nil {
 		return nil, lost("it reads no table")
 	}
-	from, err := t.from(ctx, s, q.From)
-	if err != nil {
+	one := &selection{t: t, q: q}
+	var err error
+	if one.source, err = t.sources(ctx, s, q.From, one); err != nil {
 		return nil, err
 	}
-	alias := q.From.SourceName()
-	if alias == "" {
-		alias = "_a0"
-	}
-	one := &selection{t: t, q: q, from: from, alias: alias}
 	if err := one.render(ctx); err != nil {
 		return nil, err
 	}
 	for _, item := range q.Items {
 		if item.Expr != nil && len(item.Expr.Calls()) > 0 || len(q.Group) > 0 || q.Having != nil {
-			return one.grouped(), nil
+			return one.groups(), nil
 		}
 	}
 	return one.linear(), nil
@@ -70,7 +66,7 @@ func (t *tracer) from(ctx context.Context, s scope, f *sqltext.From) (r *relatio
 	case f.Window != nil:
 		r, err = t.windowed(ctx, s, f.Window)
 	default:
-		return nil, lost("it joins tables, and which rows of each belong together is not walked back")
+		return nil, lost("it reads what is no table")
 	}
 	if err != nil {
 		return nil, err
@@ -101,165 +97,10 @@ func (t *tracer) windowed(ctx context.Context, s scope, w *sqltext.Window) (*rel
 		out.rows, out.trace = t.with(text(of.rows)), t.with(text(of.trace))
 		return &out, nil
 	}
-	items := "w." + strings.Join(duck.Idents(out.columns), ", w.")
-	for _, h := range hidden {
-		if h != lateColumn {
-			items += ", w." + duck.Ident(h)
-		}
-	}
+	carried := slices.DeleteFunc(slices.Clone(hidden), func(h string) bool { return h == lateColumn })
+	items := "w." + strings.Join(duck.Idents(append(carried, out.columns...)), ", w.")
 	out.trace = t.with(fmt.Sprintf(`SELECT %s, l."_o" IS NOT NULL AS %s FROM (%s) AS w LEFT JOIN %s AS l ON w."_s" = l."_s" AND w."_p" = l."_p" AND w."_o" = l."_o"`+
 		` AND epoch_us(w."window_start") = l."_ws" AND epoch_us(w."window_end") = l."_we"`, items, duck.Ident(lateColumn), text(of.trace), late))
 	out.rows = t.with("SELECT " + duck.List(out.columns) + " FROM " + out.trace + " WHERE NOT " + duck.Ident(lateColumn))
 	return &out, nil
-}
-
-// selection is a SELECT over a relation.
-type selection struct {
-	t     *tracer
-	q     *sqltext.Query
-	from  *relation
-	alias string
-
-	items []item
-	where string
-	keys  []string // the expressions of GROUP BY
-	plain []string // the columns of the relation that they are; "" for what is no plain column
-	after string   // HAVING
-}
-
-// item is a column of a SELECT; column is that of the relation that it is, if it is one and no more.
-type item struct{ text, name, column string }
-
-// render puts the SELECT's expressions into words.
-func (s *selection) render(ctx context.Context) (err error) {
-	text := func(e *sqltext.Expr, before string) (out string) {
-		if e == nil || err != nil {
-			return ""
-		}
-		out, err = s.t.parser.SQL(ctx, e, nil)
-		return before + out
-	}
-	for _, i := range s.q.Items {
-		if i.Star {
-			for _, c := range s.from.columns {
-				if !slices.ContainsFunc(i.Exclude, func(x string) bool { return strings.EqualFold(x, c) }) {
-					s.items = append(s.items, item{duck.Ident(s.alias) + "." + duck.Ident(c), c, c})
-				}
-			}
-			continue
-		}
-		s.items = append(s.items, item{text(i.Expr, ""), i.Name, s.plainColumn(i.Expr)})
-	}
-	s.where, s.after = text(s.q.Where, " WHERE "), text(s.q.Having, " HAVING ")
-	for _, g := range s.q.Group {
-		s.keys, s.plain = append(s.keys, text(g, "")), append(s.plain, s.plainColumn(g))
-	}
-	return err
-}
-
-func (s *selection) plainColumn(e *sqltext.Expr) string {
-	if ref, ok := e.Column(); ok {
-		return s.from.column(ref.Name)
-	}
-	return ""
-}
-
-// list are the items; with a relation's name before each they are columns of it.
-func (s *selection) list(of string) []string {
-	out := make([]string, len(s.items))
-	for n, i := range s.items {
-		if out[n] = i.text + " AS " + duck.Ident(i.name); of != "" {
-			out[n] = of + "." + duck.Ident(i.name)
-		}
-	}
-	return out
-}
-
-func (s *selection) names() []string {
-	out := make([]string, len(s.items))
-	for n, i := range s.items {
-		out[n] = i.name
-	}
-	return out
-}
-
-// source is the FROM over the rows or the trace.
-func (s *selection) source(of string) string {
-	return " FROM " + of + " AS " + duck.Ident(s.alias) + s.where
-}
-
-// linear is a SELECT that makes one row of each.
-func (s *selection) linear() *relation {
-	out := &relation{columns: s.names(), grouped: s.from.grouped || s.q.Distinct, single: s.from.single, leaves: s.from.leaves}
-	list, distinct := strings.Join(s.list(""), ", "), "SELECT "
-	if s.q.Distinct {
-		distinct, out.single = "SELECT DISTINCT ", false
-	}
-	carried := list
-	for _, h := range hidden {
-		carried += ", " + duck.Ident(s.alias) + "." + duck.Ident(h)
-	}
-	out.rows, out.trace = s.t.with(distinct+list+s.source(s.from.rows)), s.t.with("SELECT "+carried+s.source(s.from.trace))
-	for _, k := range s.from.key {
-		at := slices.IndexFunc(s.items, func(i item) bool { return i.column == k })
-		if at < 0 {
-			out.key = nil
-			break
-		}
-		out.key = append(out.key, s.items[at].name)
-	}
-	return out
-}
-
-// grouped is a SELECT with GROUP BY or aggregates: the answers of the groups, and beside each of them the events with its keys.
-func (s *selection) grouped() *relation {
-	out := &relation{columns: s.names(), grouped: true, single: len(s.keys) == 0, leaves: s.from.leaves}
-	var named, on []string
-	for i, k := range s.keys {
-		name := duck.Ident(fmt.Sprintf("_k%d", i))
-		named = append(named, k+" AS "+name)
-		on = append(on, "g."+name+" IS NOT DISTINCT FROM e."+name)
-	}
-	by := ""
-	if len(s.keys) > 0 {
-		by = " GROUP BY " + strings.Join(s.keys, ", ")
-	}
-	groups := s.t.with("SELECT " + strings.Join(append(s.list(""), named...), ", ") + s.source(s.from.rows) + by + s.after)
-	events := slices.Clone(named)
-	for _, h := range hidden {
-		events = append(events, duck.Ident(s.alias)+"."+duck.Ident(h))
-	}
-	traced := s.t.with("SELECT " + strings.Join(events, ", ") + s.source(s.from.trace))
-	list := s.list("g")
-	for _, h := range hidden {
-		if h != groupColumn {
-			list = append(list, "e."+duck.Ident(h))
-		}
-	}
-	group, condition := "''", " ON true"
-	if len(s.keys) > 0 {
-		var keys []string
-		for i := range s.keys {
-			keys = append(keys, fmt.Sprintf(`g."_k%d"::VARCHAR`, i))
-		}
-		group, condition = "to_json(list_value("+strings.Join(keys, ", ")+"))::VARCHAR", " ON "+strings.Join(on, " AND ")
-	}
-	out.rows = s.t.with("SELECT " + duck.List(out.columns) + " FROM " + groups)
-	out.trace = s.t.with("SELECT " + strings.Join(append(list, group+" AS "+duck.Ident(groupColumn)), ", ") + " FROM " + groups + " AS g JOIN " + traced + " AS e" + condition)
-	out.key = s.groupKey()
-	return out
-}
-
-// groupKey are the output's columns that tell the groups apart; nil where one of the keys is not in the output.
-func (s *selection) groupKey() (out []string) {
-	for n := range s.keys {
-		at := slices.IndexFunc(s.items, func(i item) bool { return s.plain[n] != "" && i.column == s.plain[n] || i.text == s.keys[n] })
-		if at < 0 {
-			return nil
-		}
-		if name := s.items[at].name; !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
 }

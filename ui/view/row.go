@@ -36,6 +36,7 @@ func (r RowPage) window() window {
 	}
 	return window{
 		words.Say("Where a row comes from"), "/row", twin, words.Say("Where a row comes from · Tarn"), words.Say("The events that a row is made of"),
-		"js/row.js", []string{"css/row.css"},
+		"js/row.js",
+		[]string{"css/row.css"},
 	}
 }
