@@ -185,7 +185,7 @@ func (b *tab) until(js string) {
 			last = why
 		}
 	}
-	at := eval[string](b, `location.href + " " + document.querySelector("main")?.innerText.slice(0, 500)`)
+	at := eval[string](b, `location.href + " " + document.getElementById("live")?.dataset.state + " " + document.querySelector("main")?.innerText.slice(0, 500)`)
 	b.t.Fatalf("still not true: %s\nit is %s\nat %s\nthe console: %v", js, last, at, b.errors)
 }
 

@@ -23,9 +23,7 @@ func TestThePageIsLiveAndNumbersMove(t *testing.T) {
 	b.until(`/\d\srows\/s/.test(` + node + `)`)
 	before := eval[string](b, `document.querySelector('[data-v="f.in"]').textContent + document.querySelector("time").textContent`)
 	b.until(fmt.Sprintf(`document.querySelector('[data-v="f.in"]').textContent + document.querySelector("time").textContent !== %q`, before))
-	if !eval[bool](b, `document.querySelectorAll("path.flow-1, path.flow-2, path.flow-3").length > 8`) {
-		t.Error("no edge moves")
-	}
+	b.until(`document.querySelectorAll("path.flow-1, path.flow-2, path.flow-3").length > 8`) // edges move
 	s.feed.Lock()
 	s.feed.AddTopic("port.main.berths", "port_main_berths", "berths", 5, time.Now())
 	s.feed.AddView("gold", "calm_berths", "silver.berths")
@@ -46,8 +44,10 @@ func TestOneStreamForAllTabs(t *testing.T) {
 	if n := eval[int](b, `fetch("/api/home").then((r) => r.json()).then((s) => s.nodes.length)`); n == 0 {
 		t.Error("no connection is left to fetch with")
 	}
-	if n := s.streams(); n != 1 {
-		t.Errorf("%d streams for %d tabs", n, tabs+1)
+	for deadline := time.Now().Add(waitLimit); s.streams() != 1; time.Sleep(10 * time.Millisecond) { // one that has broken off is counted for a while
+		if time.Now().After(deadline) {
+			t.Fatalf("%d streams for %d tabs", s.streams(), tabs+1)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 // The page's end of the stream: through the shared worker, or by itself.
 import { openStream } from "./stream.js";
 
+const workerMillis = 20_000; // longer than a worker takes to say that Tarn does not answer
 const language = document.documentElement.lang;
 const address = "/api/live?lang=" + language;
 
@@ -17,9 +18,18 @@ export function follow(told) {
   const shared = (url) => {
     const worker = new SharedWorker(url, { type: "module", name: "tarn-live-" + language });
     let heard = false;
-    worker.onerror = () => { if (!heard) alone(); heard = true; };
+    const bye = () => worker.port.postMessage("bye");
+    const silent = () => { // it did not start: the page does without it
+      if (heard) return;
+      heard = true;
+      bye();
+      worker.port.onmessage = null;
+      alone();
+    };
+    const silence = setTimeout(silent, workerMillis);
+    worker.onerror = silent;
     worker.port.onmessage = (e) => { heard = true; told(e.data); };
-    stop = () => worker.port.postMessage("bye");
+    stop = () => { clearTimeout(silence); bye(); };
   };
   let start = alone;
   if (self.SharedWorker) {
