@@ -70,6 +70,9 @@ func (t *tab) until(js string) error {
 	defer cancel()
 	return proof.Until(ctx, func() (bool, error) {
 		v, err := tell[bool](t, "!!("+js+")")
-		return v, errors.Join(err, fmt.Errorf("not yet: %s", js))
+		if v {
+			return true, nil
+		}
+		return false, errors.Join(err, fmt.Errorf("not yet: %s", js))
 	})
 }
