@@ -55,7 +55,7 @@ func TestSnapshotsAreComparedByTheGate(t *testing.T) {
 	s := newSite(t)
 	odd := `odd "%d" name`
 	cols := []table.Column{
-		{Name: "id", Type: record.Long, Required: true, Key: true}, {Name: odd, Type: record.String, Key: true}, {Name: "_there", Type: record.Int}, {Name: "x", Type: record.Double},
+		{Name: "id", Type: record.Long, Required: true, Key: true}, {Name: odd, Type: record.String, Key: true}, {Name: "_there", Type: record.Int}, {Name: "order", Type: record.Double},
 		{Name: "_offset", Type: record.Long},
 	}
 	id := table.Ident{Namespace: "silver", Name: "calls"}
@@ -68,7 +68,7 @@ func TestSnapshotsAreComparedByTheGate(t *testing.T) {
 		return snap
 	}
 	row := func(id, key, there, x, offset string) string {
-		return `{"id":` + id + `,"odd \"%d\" name":` + key + `,"_there":` + there + `,"x":` + x + `,"_offset":` + offset + `}`
+		return `{"id":` + id + `,"odd \"%d\" name":` + key + `,"_there":` + there + `,"order":` + x + `,"_offset":` + offset + `}`
 	}
 	keys := cols[:2]
 	first := commit(tab, table.Change{Rows: s.batch(cols, row("1", `"a"`, "1", "1.5", "1"), row("1", "null", "2", "null", "2"), row("2", `"b"`, "3", "0", "3"), row("3", `"c"`, "4", "0", "4"))})
@@ -81,7 +81,7 @@ func TestSnapshotsAreComparedByTheGate(t *testing.T) {
 	s.want("counts", counts, "1|1|2")
 	slices.Sort(rows)
 	s.want("rows", rows, "added|4|d|(null)|5|(null)|0", "changed|1|(null)|2|2|(null)|7", "changed|1|a|1|1|1.5|2.5", "removed|3|c|4|(null)|0|(null)")
-	s.want("columns", append(append(d.Keys, d.Columns...), d.Left...), "id", odd, "_there", "x", "_offset")
+	s.want("columns", append(append(d.Keys, d.Columns...), d.Left...), "id", odd, "_there", "order", "_offset")
 	if len(d.Schema) != 2 || d.Schema[0].Change != "widened" || d.Schema[1].Column != "late" {
 		t.Errorf("schema: %+v", d.Schema)
 	}
@@ -89,11 +89,11 @@ func TestSnapshotsAreComparedByTheGate(t *testing.T) {
 		t.Errorf("the same: %q, %q", counts, rows)
 	}
 
-	id.Namespace, cols = "gold", []table.Column{{Name: "n", Type: record.Int}, {Name: "x", Type: record.Double}}
+	id.Namespace, cols = "gold", []table.Column{{Name: "at", Type: record.Int}, {Name: "order", Type: record.Double}}
 	plain, err := s.lake.Tables().Ensure(s.ctx, table.Spec{Ident: id, Columns: cols})
 	s.must(err)
-	first = commit(plain, table.Change{Rows: s.batch(cols, `{"n":1,"x":null}`, `{"n":1,"x":null}`)})
-	last = commit(plain, table.Change{Rows: s.batch(cols, `{"n":1,"x":null}`, `{"n":2,"x":3}`)})
+	first = commit(plain, table.Change{Rows: s.batch(cols, `{"at":1,"order":null}`, `{"at":1,"order":null}`)})
+	last = commit(plain, table.Change{Rows: s.batch(cols, `{"at":1,"order":null}`, `{"at":2,"order":3}`)})
 	counts, rows, _ = s.compared(id, first, last)
 	s.want("counts of whole rows", counts, "2|0|0")
 	slices.Sort(rows)

@@ -8,7 +8,6 @@ import (
 
 	"tarn/lake/catalog"
 	"tarn/lake/table"
-	"tarn/ui/home"
 )
 
 // The bounds of a comparison.
@@ -133,11 +132,14 @@ func there(lists ...[]table.Column) string {
 	return name
 }
 
+// column is a column's name in quotes, for it may be any word of SQL: at, order, table.
+func column(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
 // byKey compares rows of the same key.
 func (d *Diff) byKey(id table.Ident, all []pair, mark string) {
 	var keys, values, on, differ []string
 	for _, p := range all {
-		was, is, name := "b."+home.Quoted(p.was), "a."+home.Quoted(p.is), home.Quoted(p.is)
+		was, is, name := "b."+column(p.was), "a."+column(p.is), column(p.is)
 		switch {
 		case p.key && p.loose:
 			on = append(on, was+" IS NOT DISTINCT FROM "+is)
@@ -145,7 +147,7 @@ func (d *Diff) byKey(id table.Ident, all []pair, mark string) {
 			on = append(on, was+" = "+is)
 		default:
 			differ = append(differ, is+" IS DISTINCT FROM "+was)
-			values = append(values, was+" AS "+home.Quoted(p.is+" before"), is+" AS "+name)
+			values = append(values, was+" AS "+column(p.is+" before"), is+" AS "+name)
 			continue
 		}
 		keys = append(keys, "coalesce("+is+", "+was+") AS "+name)
@@ -167,7 +169,7 @@ func (d *Diff) byKey(id table.Ident, all []pair, mark string) {
 func (d *Diff) byRow(id table.Ident, all []pair) {
 	var was, is []string
 	for _, p := range all {
-		was, is = append(was, home.Quoted(p.was)+" AS "+home.Quoted(p.is)), append(is, home.Quoted(p.is))
+		was, is = append(was, column(p.was)+" AS "+column(p.is)), append(is, column(p.is))
 	}
 	earlier := fmt.Sprintf("SELECT %s FROM %s", strings.Join(was, ", "), at(id, d.From.ID))
 	later := fmt.Sprintf("SELECT %s FROM %s", strings.Join(is, ", "), at(id, d.To.ID))

@@ -96,6 +96,11 @@ func (p TablePage) missing() bool {
 	return p.Fault != nil && p.Fault.Code == fault.NotFound && p.ID == ""
 }
 
+// told tells that the head of the page says already why there is no more.
+func (p TablePage) told() bool {
+	return p.Fault != nil && p.Level == home.Bad && p.Fault.Message == p.Why
+}
+
 func (p TablePage) part(show string) string {
 	if show == ShowSchema {
 		show = ""
