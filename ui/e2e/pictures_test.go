@@ -33,7 +33,6 @@ var pictures = []picture{
 		until: `document.getElementById("editor").shadowRoot?.querySelector(".cm-content")`, do: `document.getElementById("run").click()`,
 		then: `document.getElementById("answer").ariaBusy === "false" && document.querySelector(".chart .line")`,
 	},
-	{name: "pipelines", path: "pipelines", width: 1280, height: 620, until: settled + ` && document.querySelectorAll(".pipe-list tbody tr").length >= 6`},
 }
 
 // TestPictures takes README's pictures of a Tarn that runs, in both themes: make pictures.
