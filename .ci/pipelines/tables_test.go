@@ -55,7 +55,10 @@ func TestSnapshotsAreComparedByTheGate(t *testing.T) {
 	s := newSite(t)
 	odd := `odd "%d" name`
 	cols := []table.Column{
-		{Name: "id", Type: record.Long, Required: true, Key: true}, {Name: odd, Type: record.String, Key: true}, {Name: "_there", Type: record.Int}, {Name: "order", Type: record.Double},
+		{Name: "id", Type: record.Long, Required: true, Key: true},
+		{Name: odd, Type: record.String, Key: true},
+		{Name: "_there", Type: record.Int},
+		{Name: "order", Type: record.Double},
 		{Name: "_offset", Type: record.Long},
 	}
 	id := table.Ident{Namespace: "silver", Name: "calls"}

@@ -112,8 +112,10 @@ func (s *shelf) DropView(_ context.Context, id table.Ident) error {
 	return nil
 }
 
-func (s *shelf) Stats(context.Context) ([]catalog.Stats, error)                     { return nil, nil }
+func (s *shelf) Stats(context.Context) ([]catalog.Stats, error) { return nil, nil }
+
 func (s *shelf) Files(context.Context, ...table.Ident) ([]catalog.FileStats, error) { return nil, nil }
+
 func (s *shelf) Histories(context.Context, ...table.Ident) ([]catalog.History, error) {
 	return nil, nil
 }

@@ -52,7 +52,9 @@ func rowSteps(w http.ResponseWriter, rows [][]any) {
 	answer(w, []string{"step", "layer", "name", "partition", "offset", "key", "value", "note"}, []string{"BIGINT", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR"}, rows)
 }
 
-func rowPath(of, where string) string { return "row?" + url.Values{"of": {of}, "where": {where}}.Encode() }
+func rowPath(of, where string) string {
+	return "row?" + url.Values{"of": {of}, "where": {where}}.Encode()
+}
 
 // rowLooks are the states of the page of a row, by address.
 func rowLooks() map[string]pageLook {
