@@ -23,7 +23,7 @@ import (
 // that none fits has to end well. Gold fills within a minute, so each is said until its answer is right.
 var answers = []struct{ in, want string }{
 	{"SELECT name FROM silver.ports", `(?m)^ *Tanger *$`},
-	{"sqlite3", ``}, // which says nothing
+	{"sqlite3", ``},            // which says nothing
 	{"system.dead_letter", ``}, // nothing has gone wrong
 	{"system.late", ``},
 	{"CREATE MATERIALIZED VIEW", ``},
