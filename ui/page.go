@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tarn/embedded/door"
+	"tarn/embedded/fault"
 	"tarn/ui/home"
 	"tarn/ui/view"
 	"tarn/ui/words"
@@ -61,10 +62,29 @@ func (u *UI) factsPart(w http.ResponseWriter, r *http.Request) {
 	u.draw(w, r, view.Facts(&nodes[i]))
 }
 
+// missing is why an address is none.
+func missing(r *http.Request) *fault.Error {
+	return fault.Newf(fault.NotFound, "the page / leads to all others", "there is no page %s", r.URL.EscapedPath())
+}
+
+func (u *UI) missingPage(w http.ResponseWriter, r *http.Request) {
+	page := view.MissingPage{Frame: u.frame(u.seen.Load()), Path: r.URL.EscapedPath(), Fault: missing(r)}
+	u.drawAs(w, r, http.StatusNotFound, view.Missing(page))
+}
+
+func (u *UI) missingTwin(w http.ResponseWriter, r *http.Request) {
+	door.Refuse(w, http.StatusNotFound, missing(r))
+}
+
 func (u *UI) draw(w http.ResponseWriter, r *http.Request, page templ.Component) {
+	u.drawAs(w, r, http.StatusOK, page)
+}
+
+func (u *UI) drawAs(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
 	words.Keep(w, r)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	if err := page.Render(r.Context(), w); err != nil {
 		u.o.Log.Debug("page not sent", "error", err)
 	}

@@ -13,7 +13,7 @@ func (u *UI) sourcesPage(w http.ResponseWriter, r *http.Request) {
 	now, q := u.seen.Load(), r.URL.Query()
 	ask := view.SourcesQuery{Find: q.Get("find"), New: q.Get("new") == "1", Kind: q.Get("kind")}
 	page := view.NewSourcesPage(u.frame(now), now.sources, ask, r.Host)
-	page.Project = cmp.Or(u.o.Project, ".")
+	page.Project, page.Writes = cmp.Or(u.o.Project, "."), u.o.Project != ""
 	u.draw(w, r, view.Sources(page))
 }
 

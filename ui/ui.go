@@ -345,5 +345,7 @@ func (u *UI) Handler() http.Handler {
 	mux.HandleFunc("GET /api/status", u.healthTwin)
 	mux.HandleFunc("GET /api/live", u.stream)
 	mux.Handle("GET /assets/", u.files)
+	mux.HandleFunc("GET /", u.missingPage)
+	mux.HandleFunc("GET /api/", u.missingTwin)
 	return secure(mux)
 }

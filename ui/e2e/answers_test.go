@@ -69,6 +69,11 @@ func answerOfPipelines(w http.ResponseWriter, text string) bool {
 		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"the value is no JSON object: it does not begin with {","hint":"write the record that it should be","line":1,"column":24}}`)
 	case strings.HasPrefix(text, "REPLAY"):
 		answer(w, []string{"letter", "topic", "partition", "offset", "repeated"}, []string{"BIGINT", "VARCHAR", "INTEGER", "BIGINT", "BOOLEAN"}, [][]any{{8, "gate", 0, 205, false}})
+	case strings.HasPrefix(text, "CREATE CONNECTOR") && strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"topic is wrong","hint":"use letters","line":4,"column":13}}`)
+	case strings.HasPrefix(text, "CREATE CONNECTOR"):
+		answer(w, []string{"file", "finding"}, []string{"VARCHAR", "VARCHAR"}, [][]any{{"connectors/the_gate_s.json", "directory in <box> has no file to read yet"}})
 	case strings.HasPrefix(text, "PAUSE"), strings.HasPrefix(text, "RESUME"), strings.HasPrefix(text, "DROP"), strings.HasPrefix(text, "CREATE"), strings.HasPrefix(text, "ALTER"):
 		_, _ = io.WriteString(w, `{"columns":[],"rows":[],"stats":{"rows":0,"ms":3}}`)
 	default:

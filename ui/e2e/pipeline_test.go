@@ -93,21 +93,21 @@ func TestPipelinesAreWritten(t *testing.T) {
 	s := serve(t, withPipelines(), "127.0.0.1:0")
 	b := open(t)
 	b.visit(s.url + "pipelines?new=1")
-	b.until(`document.getElementById("text")?.value.startsWith("CREATE MATERIALIZED VIEW gold.")`)
-	b.typed("-- é 🚢\nCREATE SOURCE bid (price BIGINT) WITH (connector = 'kafka', topic = 'bid');\n\nINSERT INTO gold.sums\nSELECT wrong FROM bid")
+	b.until(`document.getElementById("editor")?.shadowRoot && ` + editorText + `.startsWith("CREATE MATERIALIZED VIEW gold.")`)
+	b.statement("-- é 🚢\nCREATE SOURCE bid (price BIGINT) WITH (connector = 'kafka', topic = 'bid');\n\nINSERT INTO gold.sums\nSELECT wrong FROM bid")
 	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
 	b.until(`document.getElementById("status").textContent === "1 of 2 refused"`)
-	if got := eval[string](b, `document.querySelector(".checked .place").textContent + "|" + document.querySelector(".t-wrong").textContent + "|" + document.getElementById("text").value.slice(document.getElementById("text").selectionStart)`); got != "line 5, column 8|wrong|wrong FROM bid" {
+	if got := eval[string](b, `document.querySelector(".checked .place").textContent + "|" + document.getElementById("editor").shadowRoot.querySelector(".cm-wrong").textContent + "|" + document.activeElement.id`); got != "line 5, column 8|wrong|editor" {
 		t.Errorf("the fault stands at %s", got)
 	}
 	b.clean("400 (Bad Request)")
 	if n := slices.IndexFunc(s.statements(), func(text string) bool { return strings.HasPrefix(text, "CREATE") }); n >= 0 {
 		t.Error("a check has run a statement")
 	}
-	b.typed("CREATE SOURCE (")
+	b.statement("CREATE SOURCE (")
 	b.press("#check")
 	b.until(`document.querySelector(".checked .fault") && document.getElementById("status").textContent === "1 of 1 refused"`)
-	b.typed("CREATE MATERIALIZED VIEW sums AS SELECT berth FROM silver.calls")
+	b.statement("CREATE MATERIALIZED VIEW sums AS SELECT berth FROM silver.calls")
 	b.press("#check")
 	b.until(`document.querySelectorAll(".checked .step").length === 4 && document.querySelectorAll(".checked .sample tbody tr").length === 20`)
 	b.until(`document.getElementById("status").textContent === "it can be applied"`)
@@ -123,7 +123,7 @@ func TestPipelinesAreWritten(t *testing.T) {
 		t.Errorf("applied %q", got)
 	}
 	b.visit(s.url + "pipelines/gold.by_berth?edit=1")
-	b.until(`document.getElementById("text")?.value === "ALTER PIPELINE gold.by_berth AS\nSELECT berth, status, count(*) AS n\nFROM silver.calls\nGROUP BY berth, status"`)
+	b.until(`document.getElementById("editor")?.shadowRoot && ` + editorText + ` === "ALTER PIPELINE gold.by_berth AS\nSELECT berth, status, count(*) AS n\nFROM silver.calls\nGROUP BY berth, status"`)
 	b.clean("400 (Bad Request)")
 }
 

@@ -55,12 +55,16 @@ func sendAgain(s *site, b *tab) {
 	}
 	b.do(chromedp.Focus(`[data-letter="8"]`), chromedp.KeyEvent(kb.Enter))
 	b.until(`document.getElementById("replay").open && document.activeElement.id === "replay-value" && document.getElementById("replay-sql").textContent === "REPLAY DEAD LETTER 8"`)
-	b.shot("source-replay")
+	for _, theme := range []string{"dark", "light"} {
+		b.prefers(theme)
+		b.shot("source-replay-" + theme)
+		b.accessible()
+	}
 	for _, text := range []string{"wrong", `{"gate": "it's"}`} {
 		eval[bool](b, `(document.getElementById("replay-value").select(), true)`)
 		b.insert(text)
 		b.until(fmt.Sprintf(`document.getElementById("replay-sql").textContent === %q`, "REPLAY DEAD LETTER 8 AS '"+strings.ReplaceAll(text, "'", "''")+"'"))
-		b.do(chromedp.Click("#replay-yes"))
+		b.press("#replay-yes")
 		if text == "wrong" {
 			b.until(`document.querySelector("#replay-said .fault")?.textContent.includes("no JSON object") && document.getElementById("replay").open`)
 		}
@@ -90,7 +94,23 @@ func TestASourceIsAddedByAForm(t *testing.T) {
 	if got := eval[string](b, `document.getElementById("add-file").textContent + " " + JSON.stringify(JSON.parse(document.getElementById("add-json").textContent))`); got != "connectors/the_gate_s.json "+want {
 		t.Errorf("%s", got)
 	}
-	b.clean()
+	b.press("#add-make")
+	b.until(`document.getElementById("add-said").textContent === "Written: connectors/the_gate_s.json. Show the gate'sdirectory in <box> has no file to read yet"`)
+	if got := eval[string](b, `document.querySelector("#add-said a").getAttribute("href")`); got != "/sources/the%20gate's" {
+		t.Errorf("the link to it: %s", got)
+	}
+	eval[bool](b, `((f) => { f.focus(); f.select(); return true; })(document.getElementById("add-1"))`)
+	b.do(chromedp.KeyEvent("wrong"), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.activeElement.id === "add-1" && document.getElementById("add-1-wrong")?.textContent === "topic is wrong (use letters)" && document.activeElement.ariaInvalid === "true"`)
+	b.shot("source-form-wrong")
+	b.accessible()
+	b.do(chromedp.KeyEvent("x"))
+	b.until(`!document.getElementById("add-1-wrong") && !document.getElementById("add-1").hasAttribute("aria-invalid")`)
+	asked := s.statements()
+	if got := asked[0]; got != "CREATE CONNECTOR \"the gate's\" WITH (\n  'connector.class' = 'io.tarn.files.FilesConnector',\n  'files.path' = 'in <box>',\n  'topic' = 'gate'\n)" {
+		t.Errorf("asked %s", got)
+	}
+	b.clean("400 (Bad Request)")
 }
 
 // sourceLooks are the states of the pages of sources, by address.

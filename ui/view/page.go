@@ -228,6 +228,19 @@ func kindOf(l home.Level) words.Text {
 	return words.Say("warning")
 }
 
+// pageOf is the address of a node's page; "" for one that has none.
+func pageOf(n home.Node) string {
+	switch {
+	case n.View:
+		return ""
+	case n.Kind == home.Source:
+		return inSources(n.Name)
+	case n.Kind == home.Topic:
+		return inTopics(n.Name)
+	}
+	return inLake(n.Name)
+}
+
 func layer(n home.Node) words.Text {
 	if n.View {
 		return words.State("view")

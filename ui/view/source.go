@@ -32,8 +32,9 @@ type SourcesPage struct {
 	Rows  []sources.Source // what of Found the page has room for
 	Found int
 	Host  string
-	// Project is the project's folder.
+	// Project is the project's folder; Writes tells that there is one, into which Tarn writes.
 	Project string
+	Writes  bool
 }
 
 // names are those of all sources, for a form that makes another.

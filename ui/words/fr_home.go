@@ -1,6 +1,13 @@
 package words
 
 var frenchHome = map[string]string{
+	"Open its page":                                   "Ouvrir sa page",
+	"Open its pipeline":                               "Ouvrir son pipeline",
+	"Open the page of %s":                             "Ouvrir la page de %s",
+	"There is no such page":                           "Il n’y a pas de telle page",
+	"These there are:":                                "Voici celles qu’il y a\u00a0:",
+	"No such page · Tarn":                             "Pas de telle page · Tarn",
+	"An address that is none":                         "Une adresse qui n’en est pas une",
 	"Tarn: data on its way":                           "Tarn\u00a0: les données en chemin",
 	"Data on its way: sources, topics, tables, views": "Les données en chemin\u00a0: sources, topics, tables, vues",
 

@@ -53,7 +53,33 @@ var frenchSources = map[string]string{
 	"required":                             "obligatoire",
 	"Save this in the project’s folder as": "Enregistrez ceci dans le dossier du projet sous",
 	"A running Tarn looks there every two seconds: the source appears below by itself, with what is wrong, if something is.": "Tarn y regarde toutes les deux secondes\u00a0: la source apparaît d’elle-même ci-dessous, avec ce qui ne va pas, s’il y a lieu.",
-	"The connector's file":         "Le fichier du connecteur",
-	"Copy the file":                "Copier le fichier",
-	"This Tarn has no connectors.": "Ce Tarn n’a pas de connecteurs.",
+	"Tarn writes this into the project’s folder, after it has looked at the keys, as":                                        "Tarn écrit ceci dans le dossier du projet, après avoir regardé les clés, sous",
+	"The source then appears below.": "La source apparaît alors ci-dessous.",
+	"Write the file":                 "Écrire le fichier",
+	"The connector's file":           "Le fichier du connecteur",
+	"Copy the file":                  "Copier le fichier",
+	"This Tarn has no connectors.":   "Ce Tarn n’a pas de connecteurs.",
+}
+
+// frenchKinds are the titles of connectors and what they say of their keys.
+var frenchKinds = map[string]string{
+	"SQLite, any journal mode, by triggers":                           "SQLite, tout mode de journal, par déclencheurs",
+	"the database file; a relative path starts at the project folder": "le fichier de la base\u00a0; un chemin relatif part du dossier du projet",
+	"topics are named <prefix>.main.<table>":                          "les topics se nomment <prefix>.main.<table>",
+	"the tables to capture: anchored regular expressions, separated by commas, with or without main. before the name; all tables by default": "les tables à capturer\u00a0: des expressions rationnelles ancrées, séparées par des virgules, avec ou sans main. devant le nom\u00a0; toutes par défaut",
+	"the tables to leave out, written in the same way":                                                                      "les tables à laisser, écrites de même",
+	"initial (a table's first time), always (at every start), when_needed (as initial), no_data (only changes from now on)": "initial (la première fois d’une table), always (à chaque démarrage), when_needed (comme initial), no_data (seulement les changements à venir)",
+	"milliseconds between two looks at the database":                                                                        "millisecondes entre deux regards sur la base",
+
+	"Files of a directory: JSON lines, CSV, logs, Parquet":        "Fichiers d’un répertoire\u00a0: lignes JSON, CSV, journaux, Parquet",
+	"the directory; a relative path starts at the project folder": "le répertoire\u00a0; un chemin relatif part du dossier du projet",
+	"the topic that the records go to":                            "le topic où vont les enregistrements",
+	"the files to read: patterns such as `gate-*.log`, separated by commas; names that begin with a dot, or end in .tmp, .part, .crdownload, .filepart, .swp or ~, are never read":       "les fichiers à lire\u00a0: des motifs tels que `gate-*.log`, séparés par des virgules\u00a0; les noms qui commencent par un point, ou finissent par .tmp, .part, .crdownload, .filepart, .swp ou ~, ne sont jamais lus",
+	"jsonl (one object a line), csv (the first row names the columns), combined (the access logs of Apache and nginx), regex (pattern takes each line apart), parquet":                   "jsonl (un objet par ligne), csv (la première ligne nomme les colonnes), combined (les journaux d’accès d’Apache et nginx), regex (pattern découpe chaque ligne), parquet",
+	"types of columns, as in `teu:long, eta:timestamp, fee:decimal(10,2)`; beside them boolean, int, double, string, date and uuid. Others are found out: in CSV by a file's first rows": "types de colonnes, comme dans `teu:long, eta:timestamp, fee:decimal(10,2)`\u00a0; aussi boolean, int, double, string, date et uuid. Les autres sont trouvés\u00a0: en CSV par les premières lignes d’un fichier",
+	"of CSV: one character, or tab": "de CSV\u00a0: un caractère, ou tab",
+	"of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns":                        "de regex\u00a0: une expression rationnelle (RE2) pour une ligne entière, dont les groupes nommés, `(?P<gate>\\S+)`, deviennent des colonnes",
+	"true: a file is read as it grows, line by line; false: once nobody has written to it for quiet.ms":                                       "true\u00a0: un fichier est lu à mesure qu’il croît, ligne par ligne\u00a0; false\u00a0: quand personne n’y a écrit depuis quiet.ms",
+	"milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is": "millisecondes sans écriture après lesquelles un fichier passe pour écrit\u00a0; après dix fois plus, une dernière ligne sans fin est prise telle quelle",
+	"milliseconds between two looks at the directory":                                                                                         "millisecondes entre deux regards sur le répertoire",
 }

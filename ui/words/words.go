@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -72,6 +73,19 @@ func Plain(text string) Text {
 	}
 	return Text{func(Language) string { return text }}
 }
+
+// Kind is what a sort of connector says of itself or of one of its keys; one that is not known is said as it is.
+func Kind(text string) Text {
+	return Text{func(l Language) string {
+		if said, ok := frenchKinds[text]; ok && l == French {
+			return said
+		}
+		return text
+	}}
+}
+
+// Kinds are the texts that Kind has in French.
+func Kinds() map[string]string { return maps.Clone(frenchKinds) }
 
 // State is the word for the state of a thing; one that is not known is said as it is.
 func State(name string) Text {

@@ -39,6 +39,8 @@ const theme = EditorView.theme({
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--accent-soft)", outline: "1px solid var(--accent)" },
   "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "var(--bad-bg)" },
   ".cm-wrong": { textDecoration: "underline wavy var(--bad) 1.5px", textUnderlineOffset: "3px", backgroundColor: "var(--bad-bg)", borderRadius: "2px" },
+  ".cm-unseen": { unicodeBidi: "isolate", direction: "ltr", backgroundColor: "var(--bad-bg)", borderRadius: "2px" },
+  ".cm-unseen::before": { content: "attr(data-mark)", fontSize: ".75em", color: "var(--bad)" },
   ".cm-tooltip": { border: "1px solid var(--line-2)", borderRadius: "var(--r-1)", backgroundColor: "var(--bg-1)", color: "var(--fg-1)", boxShadow: "0 6px 24px #0004" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--font-mono)", fontSize: "var(--t-12)", maxHeight: "240px" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "3px 10px 3px 6px", lineHeight: "1.5" },
@@ -58,6 +60,18 @@ const marks = StateField.define({
     }
     return tr.docChanged ? Decoration.none : now;
   },
+  provide: (f) => EditorView.decorations.from(f),
+});
+
+// Marks that turn the direction of a text, or are not seen at all, are shown: else a statement reads as another than it is.
+const unseen = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const unseenIn = (doc) => Decoration.set([...doc.toString().matchAll(unseen)].map((m) => {
+  const code = "U+" + m[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return Decoration.mark({ class: "cm-unseen", attributes: { "data-mark": code } }).range(m.index, m.index + 1);
+}));
+const shown = StateField.define({
+  create: (state) => unseenIn(state.doc),
+  update: (now, tr) => (tr.docChanged ? unseenIn(tr.newDoc) : now),
   provide: (f) => EditorView.decorations.from(f),
 });
 
@@ -129,7 +143,7 @@ export function openEditor(parent, { text = "", label = "SQL", onRun, onChange, 
       Prec.highest(keymap.of([{ key: "Mod-Enter", run: (v) => { closeCompletion(v); onRun?.(); return true; } }])),
       lineNumbers(), history(), drawSelection(), highlightActiveLine(), bracketMatching(), closeBrackets(), indentUnit.of("  "), EditorState.tabSize.of(2),
       sql({ dialect: duckdb }), duckdb.language.data.of({ autocomplete: complete }), autocompletion({ icons: false, maxRenderedOptions: 80 }),
-      syntaxHighlighting(colours), theme, marks, EditorView.lineWrapping,
+      syntaxHighlighting(colours), theme, marks, shown, EditorView.lineWrapping,
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
       EditorView.domEventHandlers({ beforeinput: typedOver }),

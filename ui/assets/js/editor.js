@@ -2,8 +2,9 @@
 // its SELECT; Apply runs them in order. Faults are marked at their place.
 import { faultOf, offsetOf, tableOf } from "./answer.js";
 import { ask, el, unreachable } from "./ask.js";
+import { openEditor } from "./code.js";
+import { columns, functions } from "./complete.js";
 import { copyFrom, quoted } from "./copy.js";
-import { paint } from "./paint.js";
 import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 
@@ -18,22 +19,19 @@ function placeOf(text, at) {
 
 export function wireEditor() {
   const $ = (id) => document.getElementById(id);
-  const text = $("text");
+  const first = $("text").value;
   let turn = 0;
 
-  const keep = () => { try { sessionStorage.setItem(keptText, text.value); } catch { /* storage is off */ } };
+  const keep = () => { try { sessionStorage.setItem(keptText, editor.text()); } catch { /* storage is off */ } };
   const forget = () => { try { sessionStorage.removeItem(keptText); } catch { /* storage is off */ } };
-  try { text.value = sessionStorage.getItem(keptText) ?? text.value; } catch { /* storage is off */ }
-  const repaint = (wrong) => paint($("paint"), text.value, wrong);
+  const kept = () => { try { return sessionStorage.getItem(keptText); } catch { return null; /* storage is off */ } };
+  const editor = openEditor($("editor"), { text: kept() ?? first, label: $("text").ariaLabel, onRun: () => check(), onChange: keep, columns, functions });
 
-  // A fault with its place in the script, marked there; move puts the cursor there, too.
-  const shown = (fault, at, script, move) => {
-    if (at >= 0 && text.value === script) {
-      repaint(at);
-      if (move) {
-        text.focus();
-        text.setSelectionRange(at, at);
-      }
+  // A fault with its place in the script; mark shows it there, too.
+  const shown = (fault, at, script, mark) => {
+    if (mark && at >= 0 && editor.text() === script) {
+      editor.mark(Math.min(at, script.length - 1), at + (/^[\p{L}\p{N}_$]+/u.exec(script.slice(at))?.[0].length ?? 1));
+      editor.focus();
     }
     return faultOf(fault, at >= 0 ? placeOf(script, at) : "");
   };
@@ -55,8 +53,7 @@ export function wireEditor() {
   // begin reads the script; null where there is nothing to go on with.
   const begin = async () => {
     const mine = ++turn;
-    const script = text.value;
-    repaint();
+    const script = editor.text();
     $("status").textContent = say("reading…");
     const { statements, fault } = await takeApart(script);
     if (mine !== turn) return null;
@@ -152,22 +149,13 @@ export function wireEditor() {
     if (mine === turn) $("status").textContent = say("applied");
   };
 
-  text.addEventListener("input", () => { keep(); repaint(); });
-  text.addEventListener("keydown", (e) => {
-    if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey)) return;
-    e.preventDefault();
-    check();
-  });
   $("check").addEventListener("click", check);
   $("apply").addEventListener("click", apply);
   $("first").addEventListener("click", () => {
-    text.focus();
-    text.select();
-    if (!document.execCommand("insertText", false, text.dataset.first)) text.value = text.dataset.first;
+    editor.set(first);
+    editor.focus();
     forget();
-    repaint();
   });
-  $("copy-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `tarn sql ${quoted(text.value)}`));
-  $("copy-curl").addEventListener("click", (e) => copyFrom(e.currentTarget, `curl -sS ${location.origin}/api/sql --data-raw ${quoted(text.value)}`));
-  repaint();
+  $("copy-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `tarn sql ${quoted(editor.text())}`));
+  $("copy-curl").addEventListener("click", (e) => copyFrom(e.currentTarget, `curl -sS ${location.origin}/api/sql --data-raw ${quoted(editor.text())}`));
 }

@@ -123,5 +123,10 @@ export function wirePage() {
     if (el) copyFrom(el, el.dataset.copy);
   });
   index();
+  // What is cut off of the navigation comes into sight: the page that this is, and whatever has the focus.
+  const inSight = (link) => link?.scrollIntoView({ inline: "center", block: "nearest", behavior: "instant" });
+  const nav = document.querySelector(".top nav");
+  nav.addEventListener("focusin", (e) => inSight(e.target));
+  inSight(nav.querySelector("[aria-current]"));
   return { load };
 }

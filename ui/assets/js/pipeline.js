@@ -8,13 +8,12 @@ import { wireLetters } from "./replay.js";
 import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 import { ticksOf } from "./ticks.js";
-import { wireEditor } from "./editor.js";
 
 const $ = (id) => document.getElementById(id);
 const ticksMillis = 10_000;
 
 wirePage();
-if ($("text")) wireEditor();
+if ($("editor")) import("./editor.js").then((m) => m.wireEditor()); // its parts are large
 
 const repaint = () => { for (const e of document.querySelectorAll("[data-paint]")) paint(e, e.textContent); };
 repaint();

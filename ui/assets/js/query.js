@@ -4,6 +4,7 @@ import { offsetOf } from "./answer.js";
 import { chartControls, chartOf, chartable } from "./chart.js";
 import { copyFrom, quoted } from "./copy.js";
 import { openEditor } from "./code.js";
+import { columns, functions } from "./complete.js";
 import { download, fetchFile, formats } from "./export.js";
 import { wireKept } from "./keptbox.js";
 import { remember } from "./kept.js";
@@ -20,8 +21,6 @@ const statementsMax = 50; // of one run
 const linkMax = 32_000; // characters of a statement in the address
 const typedMillis = 300;
 const tickMillis = 200;
-const catalogMillis = 60_000;
-const columnsMax = 20_000;
 const keptText = "tarn.sql";
 const changesNamed = 6;
 
@@ -32,22 +31,6 @@ let exporting = null;
 let typed = 0; // the timer that waits for the end of typing
 
 wirePage();
-
-// What completion knows: asked for when somebody first completes, and again when it is old.
-let catalog = Promise.resolve([]);
-let catalogAt = -Infinity;
-function columns() {
-  if (performance.now() - catalogAt > catalogMillis) {
-    catalogAt = performance.now();
-    const asked = askAll(`SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position LIMIT ${columnsMax}`)
-      .then((a) => a.rows.map(([schema, table, name, type]) => ({ schema, table, name, type })));
-    const before = catalog;
-    catalog = asked.catch(() => { catalogAt = -Infinity; return before; });
-  }
-  return catalog;
-}
-let functions;
-const calls = () => (functions ??= fetch("/api/sql").then((r) => r.json()).then((a) => a.functions).catch(() => { functions = undefined; return []; }));
 
 function keptBefore() {
   try {
@@ -67,7 +50,7 @@ function fromLink() {
   note(`${said} ${changes.length > 0 ? say("It changes things: %s.", changes.slice(0, changesNamed).join(", ") + (changes.length > changesNamed ? ", …" : "")) : say("It only reads.")} ${say("Read it, then run it.")}`, changes.length > 0);
 }
 
-const editor = openEditor($("editor"), { text: firstText(), label: say("SQL statements"), onRun: () => run(), onChange: changed, columns, functions: calls });
+const editor = openEditor($("editor"), { text: firstText(), label: say("SQL statements"), onRun: () => run(), onChange: changed, columns, functions });
 $("text").remove();
 let linkedText = null; // as a link brought it, until somebody edits it or lets it run
 if (fromAddress().has("q") && keptBefore() !== editor.text()) fromLink();

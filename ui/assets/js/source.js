@@ -1,5 +1,6 @@
 // One source, and the form that makes the file of another. Text from data is only ever set as text.
-import { runFrom } from "./ask.js";
+import { faultOf } from "./answer.js";
+import { ask, el, rowsOf, runFrom } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
 import { wirePage } from "./page.js";
 import { found, wireLetters } from "./replay.js";
@@ -22,25 +23,70 @@ document.addEventListener("click", (e) => {
   else if (button?.dataset.run) runFrom(button, button.dataset.run, $("said"));
 });
 
-// The form: what it makes is shown as it is typed.
+// The form: what it makes is shown as it is typed, and written when somebody presses for it. The statement
+// has a line for each key, so that the line of a fault tells its field.
 const form = document.querySelector(".form");
+const literal = (text) => `'${text.replaceAll("'", "''")}'`;
+const filled = () => [...form.querySelectorAll("[data-key]")].filter((input) => input.value.trim());
+const nameOf = () => $("add-name").value.trim();
 function file() {
   const config = { "connector.class": form.dataset.class };
-  for (const input of form.querySelectorAll("[data-key]")) if (input.value.trim()) config[input.dataset.key] = input.value.trim();
-  return JSON.stringify({ name: $("add-name").value.trim(), config }, null, 2) + "\n";
+  for (const input of filled()) config[input.dataset.key] = input.value.trim();
+  return JSON.stringify({ name: nameOf(), config }, null, 2) + "\n";
+}
+function statement() {
+  const keys = [["connector.class", form.dataset.class], ...filled().map((input) => [input.dataset.key, input.value.trim()])];
+  return `CREATE CONNECTOR "${nameOf().replaceAll('"', '""')}" WITH (\n${keys.map(([k, v]) => `  ${literal(k)} = ${literal(v)}`).join(",\n")}\n)`;
 }
 function draw() {
-  const name = $("add-name").value.trim();
-  $("add-file").replaceChildren(`connectors/${name.replace(/[^\w.-]/g, "_") || "name"}.json`);
+  const name = nameOf();
+  $("add-file").replaceChildren(`connectors/${name.replace(/[^\w.-]/gu, "_") || "name"}.json`);
   $("add-json").textContent = file();
   const missing = [...form.querySelectorAll("input")].filter((i) => i.required && !i.value.trim()).map((i) => i.dataset.key ?? "name");
   const taken = JSON.parse(form.dataset.names).includes(name);
   $("add-missing").textContent = missing.length ? say("Still to say: %s.", missing.join(", ")) : /[/\n]/.test(name) ? say("A name has no slash.") : taken ? say("There is a source of that name.") : "";
-  for (const id of ["add-copy", "add-cli"]) $(id).disabled = missing.length > 0;
+  for (const id of ["add-copy", "add-cli", "add-sql", "add-make"]) if ($(id)) $(id).disabled = missing.length > 0;
+}
+
+// What is wrong is said beside its field, and in the footer where it is of none.
+function forget(input) {
+  input.removeAttribute("aria-invalid");
+  input.setAttribute("aria-describedby", `${input.id}-doc`);
+  $(`${input.id}-wrong`)?.remove();
+}
+function wrong(fault) {
+  const input = fault.line === 1 ? $("add-name") : filled()[fault.line - 3];
+  if (!input) return faultOf(fault, "");
+  const text = el("small", "wrong", fault.hint ? `${fault.message} (${fault.hint})` : fault.message);
+  text.id = `${input.id}-wrong`;
+  input.after(text);
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-describedby", `${text.id} ${input.id}-doc`);
+  input.focus();
+  return el("p", "hint", say("Nothing was written: see %s.", input.dataset.key ?? "name"));
+}
+async function make() {
+  $("add-make").disabled = true;
+  for (const input of form.querySelectorAll("input")) forget(input);
+  $("add-said").replaceChildren(say("Writing…"));
+  const answer = await ask(statement());
+  $("add-make").disabled = false;
+  if (answer.error) {
+    $("add-said").replaceChildren(wrong(answer.error));
+    return;
+  }
+  const found = rowsOf(answer);
+  const done = el("p", "done", say("Written: %s.", found[0].file) + " ");
+  const a = done.appendChild(el("a", "", say("Show %s", nameOf())));
+  a.href = "/sources/" + encodeURIComponent(nameOf());
+  $("add-said").replaceChildren(done, ...found.filter((f) => f.finding).map((f) => el("p", "hint", f.finding)));
 }
 if (form) {
-  form.addEventListener("input", draw);
+  form.addEventListener("input", (e) => { forget(e.target); draw(); });
   $("add-copy").addEventListener("click", (e) => copyFrom(e.currentTarget, file()));
+  $("add-sql").addEventListener("click", (e) => copyFrom(e.currentTarget, statement()));
   $("add-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `cd ${quoted(form.dataset.project)} && mkdir -p connectors && (set -C; printf %s ${quoted(file())} > ${quoted($("add-file").textContent)})`));
+  $("add-make")?.addEventListener("click", make);
+  form.addEventListener("keydown", (e) => { if (e.key === "Enter" && $("add-make") && !$("add-make").disabled) make(); });
   draw();
 }
