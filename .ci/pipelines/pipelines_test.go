@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +57,9 @@ type site struct {
 	guard   guard.Guard   // nil: all may do all
 	renames func() error  // asked before a table of a pipeline gets another name; nil lets all pass
 	commits time.Duration // between two commits of a pipeline; 0 = 50 ms
+	pulse   time.Duration // between two looks for idle partitions; 0 = 20 ms
+	memory  int64         // of all pipelines' states; 0 = 1 GiB
+	log     io.Writer     // of pipelines; nil for none
 }
 
 // renaming are tables whose names change only where a test lets them.
@@ -107,9 +111,13 @@ func (s *site) start() {
 	s.must(err)
 	state, store := filepath.Join(s.dir, "state"), schemas.New(s.meta)
 	s.must(os.MkdirAll(state, 0o700))
+	told := log
+	if s.log != nil {
+		told = slog.New(slog.NewTextHandler(s.log, nil))
+	}
 	s.part = command.New(command.Options{
 		Bus: s.bus, Meta: s.meta, Schemas: store, Tables: renaming{s.lake.Tables(), s}, Guard: keeper, Dir: state,
-		CommitInterval: cmp.Or(s.commits, 50*time.Millisecond), MemoryBytes: 1 << 30, Pulse: 20 * time.Millisecond, Clock: clock, Log: log,
+		CommitInterval: cmp.Or(s.commits, 50*time.Millisecond), MemoryBytes: cmp.Or(s.memory, 1<<30), Pulse: cmp.Or(s.pulse, 20*time.Millisecond), Clock: clock, Log: told,
 	})
 	lands := landing.New(landing.Options{
 		Bus: s.bus, Schemas: store, Tables: s.lake.Tables(), CommitInterval: 50 * time.Millisecond, MemoryBytes: 64 << 20, Clock: clock, Log: log,
@@ -290,6 +298,21 @@ func TestPipelinesCompute(t *testing.T) {
 	}
 	s.until("SELECT auction, s FROM gold.sums ORDER BY 1", "1|5", "2|9", "3|7")
 	s.until(`SELECT d.error IS NULL, r.edited, r.partition, r."offset" FROM system.dead_letter AS d LEFT JOIN system.replays AS r ON r.letter = d.letter`, "false|true|1|3")
+}
+
+// TestLagGoesAtOnce: what a pipeline has taken is no lag any more, and not only from the next beat on.
+func TestLagGoesAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.stop()
+	s.pulse = time.Hour
+	s.start()
+	s.topic("bid", 1)
+	s.put("bid", 0, `{"auction":1}`)
+	s.exec("CREATE SOURCE bid (auction BIGINT) WITH (connector = 'kafka', topic = 'bid')", "CREATE MATERIALIZED VIEW sums AS SELECT auction, count(*) AS n FROM bid GROUP BY auction")
+	s.wait(func() (bool, string) {
+		all := s.part.Statuses()
+		return len(all) == 1 && all[0].Rows == 1 && all[0].LagRecords == 0, s.pipelines()
+	})
 }
 
 // refused holds what a statement is refused with: a piece of the message and of the hint.

@@ -22,6 +22,12 @@ const (
 	feedBytesMax = 4 << 20
 )
 
+// A table of more than BlockRows rows has at least BlockBytes for each of its columns.
+const (
+	BlockRows  = 2048
+	BlockBytes = 256 << 10
+)
+
 // feed is an Arrow stream behind one view that is read once for each Fill.
 type feed struct {
 	schema  *arrow.Schema
@@ -48,7 +54,11 @@ func (c *Conn) Fill(ctx context.Context, table string, batches []arrow.RecordBat
 	f.batches = batches
 	defer func() { f.batches, f.current = nil, nil }() // nothing is left for the next time
 	from := " SELECT * FROM " + feedCatalog + "." + Ident(f.view)
-	if f.held == 0 || rows > feedRowsMax || f.held+rows > feedHeldMax || f.bytes+bytes > feedBytesMax {
+	heldMax := int64(feedHeldMax)
+	if f.schema.NumFields()*BlockBytes > feedBytesMax {
+		heldMax = BlockRows
+	}
+	if f.held == 0 || rows > feedRowsMax || f.held+rows > heldMax || f.bytes+bytes > feedBytesMax {
 		err = c.Exec(ctx, "CREATE OR REPLACE TEMP TABLE "+Ident(table)+" AS"+from)
 		f.held, f.bytes = 0, 0
 	} else if _, err = c.Always(ctx, "DELETE FROM "+Ident(table)); err == nil {

@@ -36,11 +36,13 @@ import (
 // The bounds of a tick and of a commit.
 const (
 	tickRowsMax    = 20_000
-	tickBytesMax   = 4 << 20
-	tickTimes      = 4        // as much has a tick of a pipeline that is far behind: a row costs half as much in it
-	tickTimesAll   = 16       // as much have all pipelines' ticks together, where each has more than once
-	tickMemory     = 16 << 20 // of the state's, for each time
-	tickFulls      = 4        // full ticks, one behind the other, tell that a pipeline is far behind
+	tickBytesMax   = 4 << 20            // of records, or of their columns where those are wider
+	wideRowsMax    = duck.BlockRows / 2 // for has(2)
+	tickTimes      = 4                  // as much has a tick of a pipeline that is far behind: a row costs half as much in it
+	tickTimesAll   = 16                 // as much have all pipelines' ticks together, where each has more than once
+	tickMemory     = 16 << 20           // of the state's, for each time
+	scarceMax      = 7                  // lacks of memory make ticks smaller: the first one ends tickTimes, each other one halves them
+	tickFulls      = 4                  // full ticks, one behind the other, tell that a pipeline is far behind
 	tickMin        = 50 * time.Millisecond
 	tickMax        = 5 * time.Second
 	tickBehind     = time.Second // so long a tick waits to be full, while there is that much to read
@@ -112,7 +114,7 @@ type Run struct {
 	told    told       // of its goroutine, as is sized
 	sized   sized
 	careful bool // of its goroutine, too: its SELECT could not compute with a record, see sift
-	scarce  bool // of its goroutine, too: a tick lacked memory, so that none is more than one from now on
+	scarce  int  // of its goroutine, too: how often a tick lacked memory, for which all are smaller from then on
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -172,7 +174,9 @@ func (r *Run) run(stop, work context.Context) {
 	for {
 		before := r.Status().Epoch
 		err := named(r.Name, r.o.Dir, life.Guarded(r.log, func() error { return r.session(stop, work) }))
-		r.scarce = r.scarce || duck.OutOfMemory(err)
+		if duck.OutOfMemory(err) {
+			r.scarce = min(r.scarce+1, scarceMax)
+		}
 		if errors.Is(err, errCareful) && !r.careful {
 			r.careful = true
 			continue
@@ -243,7 +247,7 @@ func (r *Run) session(stop, work context.Context) (err error) {
 		}
 		r.update(func(s *pipeline.Status) { s.Stateful = r.keeps() })
 	}
-	s := &session{Run: r, plan: r.job.Plan, pasts: map[int]*reader.Past{}}
+	s := &session{Run: r, plan: r.job.Plan, pasts: map[int]*reader.Past{}, times: 1}
 	if s.table, err = r.openTable(work); err != nil {
 		return err
 	}
@@ -330,13 +334,20 @@ func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
 				continue
 			}
 		}
-		if err := s.tick(work); err != nil {
+		if err := s.advance(work); err != nil {
 			return err
 		}
-		if s.published.IsZero() || time.Since(s.published) >= s.o.CommitInterval || s.unpublished >= commitRowsMax || s.state.Full() {
-			if err := s.publish(work); err != nil {
-				return err
-			}
-		}
+		s.lag() // who waits for it sees it go at once, and not at the next beat
 	}
+}
+
+// advance ends the tick in hand, and commits what is due.
+func (s *session) advance(ctx context.Context) error {
+	if err := s.tick(ctx); err != nil {
+		return err
+	}
+	if s.published.IsZero() || time.Since(s.published) >= s.o.CommitInterval || s.unpublished >= commitRowsMax || s.state.Full() {
+		return s.publish(ctx)
+	}
+	return nil
 }

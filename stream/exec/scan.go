@@ -51,6 +51,7 @@ type scan struct {
 	keys    []int // the columns of a changelog's key
 	time    int   // the column with the watermark, -1 for none
 	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
+	width   int   // bytes that a row has at least, whatever its record leaves out: of its columns or of those of the result
 	quiet   []time.Time
 	// What is used again: the records of a batch, and how many rows the last tick had.
 	records []record.Record
@@ -74,6 +75,14 @@ func newScan(s *session, number int, topic *bus.Topic) *scan {
 	c.decode = decode.New(columns)
 	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, schemaOf(c.of.Hidden()))
 	c.schema = schemaOf(c.of.Columns, c.of.Hidden())
+	made := 0
+	for _, column := range s.plan.Columns {
+		made += widthOf(table.ArrowType(column.Type))
+	}
+	for _, f := range c.schema.Fields() {
+		c.width += widthOf(f.Type)
+	}
+	c.width = max(c.width, made)
 	for _, op := range s.plan.Operators {
 		if w := op.Windows(); w != nil {
 			c.longest = max(c.longest, w.Size.Microseconds())
@@ -95,6 +104,14 @@ func schemaOf(lists ...[]plan.Column) *arrow.Schema {
 		}
 	}
 	return arrow.NewSchema(fields, nil)
+}
+
+// widthOf is how many bytes DuckDB has for a value of a type, without its text.
+func widthOf(t arrow.DataType) int {
+	if fixed, ok := t.(arrow.FixedWidthDataType); ok {
+		return (fixed.BitWidth() + 7) / 8
+	}
+	return 16
 }
 
 func (c *scan) relation() string { return c.of.Relation }
@@ -145,11 +162,14 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 		if b.Next() <= part.Next {
 			continue
 		}
+		if err := c.cut(ctx, f, part, &decisions, 1); err != nil {
+			return err
+		}
 		if b.Base() > part.Next {
 			return failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
 				"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, part.Next, b.Base()-1)}
 		}
-		if err := c.collect(ctx, f.Partition, part, b, &decisions); err != nil {
+		if err := c.collect(ctx, f, part, b, &decisions); err != nil {
 			return err
 		}
 		part.Next = b.Next()
@@ -164,8 +184,22 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 	return nil
 }
 
+// cut ends the tick in the midst of a fetch where it has so many times what one may have: a fetch may hold much more,
+// be its records compressed or narrower than their columns.
+func (c *scan) cut(ctx context.Context, f reader.Fetch, part *state.Part, decisions *[]clock.Decision, times int) error {
+	if !c.s.has(times) {
+		return nil
+	}
+	c.s.moved = true // what came in this very fetch, too
+	if err := c.s.advance(ctx); err != nil {
+		return err
+	}
+	*decisions = c.decisions(f.Partition, part.Next, f.Next)
+	return nil
+}
+
 // collect takes the records of a batch.
-func (c *scan) collect(ctx context.Context, partition int32, part *state.Part, b record.Batch, decisions *[]clock.Decision) error {
+func (c *scan) collect(ctx context.Context, f reader.Fetch, part *state.Part, b record.Batch, decisions *[]clock.Decision) error {
 	if b.Control() {
 		return c.mark(ctx, b)
 	}
@@ -179,19 +213,20 @@ func (c *scan) collect(ctx context.Context, partition int32, part *state.Part, b
 			c.records = records
 		}
 	}()
-	return c.rows(partition, part, records, decisions)
+	return c.rows(ctx, f, part, records, decisions)
 }
 
 // past takes records that the log has no more.
 func (c *scan) past(ctx context.Context, f reader.Fetch, part *state.Part, decisions *[]clock.Decision) error {
-	if err := c.rows(f.Partition, part, f.Past, decisions); err != nil || f.Ended == 0 {
+	if err := c.rows(ctx, f, part, f.Past, decisions); err != nil || f.Ended == 0 {
 		return err
 	}
 	return c.ended(ctx, f.Ended)
 }
 
-// rows decodes records into the tick's rows.
-func (c *scan) rows(partition int32, part *state.Part, records []record.Record, decisions *[]clock.Decision) error {
+// rows decodes records into the tick's rows. Those of one batch are in one tick, unless they are too many.
+func (c *scan) rows(ctx context.Context, f reader.Fetch, part *state.Part, records []record.Record, decisions *[]clock.Decision) error {
+	const times = 2
 	if c.decode.Rows() == 0 {
 		c.hidden.Reserve(c.reserve)
 	}
@@ -201,8 +236,12 @@ func (c *scan) rows(partition int32, part *state.Part, records []record.Record, 
 			continue
 		}
 		c.s.apply(c, part, decisions, r.Offset)
-		c.s.bytes += len(r.Value) // as it was before its batch was compressed
-		if err := c.record(partition, part, r); err != nil {
+		c.s.bytes += max(len(r.Value), c.width) // as it was before its batch was compressed
+		if err := c.record(f.Partition, part, r); err != nil {
+			return err
+		}
+		part.Next = r.Offset + 1
+		if err := c.cut(ctx, f, part, decisions, times); err != nil {
 			return err
 		}
 	}

@@ -43,6 +43,8 @@ type session struct {
 	lastTick time.Time
 	interval time.Duration // between two ticks, as long as they cost
 	fulls    int           // ticks that had all that one may have, up to the last
+	times    int           // how often tickRowsMax and tickBytesMax the tick in hand takes
+	wide     bool          // the rows of scans have so many columns that blocks of them all would be most of the memory
 
 	committed   int64 // the epoch that the table has
 	unpublished int64 // rows in the outbox that the table has not
@@ -187,6 +189,11 @@ func (s *session) topic(name string) (*bus.Topic, error) {
 // open begins to read each partition where the state stands.
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin
+	columns := 0
+	for _, scan := range s.plan.Scans {
+		columns += len(scan.Columns) + len(scan.Hidden())
+	}
+	s.wide = 2*int64(columns)*duck.BlockBytes > s.memory/4*3 // those of the tick before are there until it is done
 	var feeds []reader.Feed
 	var pasts []reader.Past
 	for i := range s.job.Inputs {
@@ -266,14 +273,18 @@ func (s *session) filling() bool {
 }
 
 // full tells whether the tick in hand takes no more.
-func (s *session) full() bool {
-	return s.rows >= s.rowsMax() || s.bytes >= tickBytesMax*s.times()
+func (s *session) full() bool { return s.has(1) }
+
+// has tells whether the tick in hand has so many times what one may have.
+func (s *session) has(times int) bool {
+	less := max(0, s.scarce-1)
+	return s.rows >= times*s.rowsMax()>>less || s.bytes >= times*tickBytesMax*s.times>>less
 }
 
-// times is how much more than tickRowsMax and tickBytesMax a tick takes: more only where there is much to read, and
+// more is how often tickRowsMax and tickBytesMax the next tick takes: more than once only where there is much to read, and
 // where there is memory for it.
-func (s *session) times() int {
-	if s.fulls < tickFulls || s.scarce {
+func (s *session) more() int {
+	if s.fulls < tickFulls || s.scarce > 0 {
 		return 1
 	}
 	return max(1, min(tickTimes, tickTimesAll/max(1, s.share()), int(s.memory/tickMemory)))
@@ -339,6 +350,7 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	if s.fulls++; !full && rows < tickRowsMax {
 		s.fulls = 0
 	}
+	s.times = s.more()
 	switch cost := took * 100 / tickCPUPercent; {
 	case full: // a full tick waits for nothing
 		s.interval = tickMin

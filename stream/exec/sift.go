@@ -25,10 +25,13 @@ const carefulRowsMax = 2_000
 
 // rowsMax is of a tick.
 func (s *session) rowsMax() int {
-	if s.careful {
+	switch {
+	case s.careful:
 		return carefulRowsMax
+	case s.wide:
+		return wideRowsMax
 	}
-	return tickRowsMax * s.times()
+	return tickRowsMax * s.times
 }
 
 // sift takes the records out of a tick with which the SELECT cannot compute, and does with them what on_error says. Which
