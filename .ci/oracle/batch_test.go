@@ -125,9 +125,9 @@ func (s *Source) windowed(w *Window, rows []seen, c clocked) (out []inWindow, hi
 		slide = size
 	}
 	highest = never
-	top, flushed, at := map[int32]int64{}, map[int32]int64{}, map[int32]int{}
+	top, told, flushed, at := map[int32]int64{}, map[int32]int64{}, map[int32]int64{}, map[int32]int{}
 	for p := range s.Partitions {
-		top[p], flushed[p] = never, never
+		top[p], told[p], flushed[p] = never, never, never
 	}
 	delay := s.Delay.Microseconds()
 	for _, r := range rows {
@@ -139,6 +139,14 @@ func (s *Source) windowed(w *Window, rows []seen, c clocked) (out []inWindow, hi
 				top[p] = max(top[p], mark+delay)
 			case "flush":
 				flushed[p] = max(flushed[p], mark)
+			case "mark":
+				told[p] = max(told[p], mark)
+			}
+		}
+		passed := told[p] // by the watermark of which it is late
+		if !s.Global {
+			if passed = top[p]; passed != never {
+				passed -= delay
 			}
 		}
 		cell := r.rec.Cells["ts"]
@@ -150,7 +158,7 @@ func (s *Source) windowed(w *Window, rows []seen, c clocked) (out []inWindow, hi
 			first -= slide
 		}
 		for begin := first; begin+size > cell.Micros; begin -= slide {
-			late := top[p] != never && begin+size <= top[p]-delay || flushed[p] != never && begin <= flushed[p]
+			late := passed != never && begin+size <= passed || flushed[p] != never && begin <= flushed[p]
 			out = append(out, inWindow{r, begin, begin + size, late})
 		}
 		if cell.Micros <= r.rec.Stamp*1000+time.Hour.Microseconds() {
@@ -170,6 +178,7 @@ type wanted struct {
 	dead      map[string]int // "topic partition offset"
 	nulls     bool
 	deletes   bool
+	poisoned  bool // some record could not be computed with
 	text      string
 }
 
@@ -219,7 +228,11 @@ func (w *World) tables(ctx context.Context, conn *duck.Conn, c *Case, a *Answer,
 			rows := s.rows(used)
 			out.note(s, used, told)
 			if sources = append(sources, s); c.Window == nil {
-				if err := s.load(ctx, conn, fmt.Sprintf("src%d", len(sources)-1), rows); err != nil {
+				name := fmt.Sprintf("src%d", len(sources)-1)
+				if err := s.load(ctx, conn, name, rows); err != nil {
+					return err
+				}
+				if err := out.poison(ctx, conn, c, s, name); err != nil {
 					return err
 				}
 				continue
@@ -280,6 +293,9 @@ func (w *wanted) note(s *Source, used []string, told map[string]bool) {
 			w.deletes = w.deletes || r.Gone
 			switch {
 			case r.bad(append(used, s.Key...)):
+				if s.Skip {
+					continue
+				}
 				w.dead[fmt.Sprintf("%s %d %d", s.Name, p, o)]++
 			case !r.None:
 				for _, name := range used {
@@ -324,9 +340,33 @@ func (s *Source) values(r *Rec) (out []string) {
 func (s *Source) load(ctx context.Context, conn *duck.Conn, name string, rows []seen) error {
 	var list []string
 	for _, r := range rows {
-		list = append(list, "("+strings.Join(s.values(r.rec), ", ")+")")
+		list = append(list, fmt.Sprintf("(%s, %d, %d)", strings.Join(s.values(r.rec), ", "), r.partition, r.offset))
 	}
-	return fill(ctx, conn, name, strings.Join(s.declaredColumns(), ", "), list)
+	return fill(ctx, conn, name, strings.Join(append(s.declaredColumns(), "_p INTEGER", "_o BIGINT"), ", "), list)
+}
+
+// poison takes the rows out with which the case cannot compute.
+func (w *wanted) poison(ctx context.Context, conn *duck.Conn, c *Case, s *Source, name string) error {
+	if c.Poison == "" {
+		return nil
+	}
+	where := fmt.Sprintf(" FROM %s WHERE TRY(%s) IS NULL", name, bare(c.Poison))
+	for _, column := range columnsOf(c.Poison) {
+		where += " AND " + column + " IS NOT NULL"
+	}
+	if c.Where != "" {
+		where += " AND (" + bare(c.Where) + ")"
+	}
+	rows, err := texts(ctx, conn, "SELECT _p, _o"+where)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if w.poisoned = true; !s.Skip {
+			w.dead[fmt.Sprintf("%s %s %s", s.Name, *row[0], *row[1])]++
+		}
+	}
+	return conn.Exec(ctx, "DELETE"+where)
 }
 
 func (s *Source) loadWindows(ctx context.Context, conn *duck.Conn, name string, rows []inWindow, flushed int64) error {

@@ -52,7 +52,7 @@ type Answer struct {
 	Statuses []string
 	Failed   string            // a pipeline that does not run, and why
 	Stopped  map[string]string // by case: a value with which it cannot compute
-	IDs      map[string]string // of the pipelines, by case
+	IDs      map[string]string // of the pipelines, by case, as of the end
 }
 
 // Rows are rows as text, nil for null.
@@ -71,9 +71,9 @@ type Decision struct {
 	Watermark time.Time `json:"watermark"`
 }
 
-// Late is a record of tarn.late.
+// Late is a record of tarn.late; who tells it is in a header.
 type Late struct {
-	Pipeline  string    `json:"pipeline"`
+	Reader    string    `json:"reader"`
 	Topic     string    `json:"topic"`
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
@@ -101,6 +101,7 @@ type house struct {
 	landing *landing.Landing // nil without mirrors
 	part    *command.Pipelines
 	topics  []*bus.Topic
+	partly  bool // later runs append the rest of the log
 }
 
 // child is the process that is killed: it makes what is not there yet, appends what the log has not,
@@ -110,12 +111,12 @@ func child(dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	h := &house{dir: dir}
 	if n, err := strconv.Atoi(os.Getenv(childSteps)); err == nil {
-		w.Steps = w.Steps[:n]
+		w.Steps, h.partly = w.Steps[:n], true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	h := &house{dir: dir}
 	defer func() { err = errors.Join(err, h.close()) }()
 	if err := h.open(ctx, w); err != nil {
 		return err
@@ -160,7 +161,7 @@ func (h *house) open(ctx context.Context, w *World) (err error) {
 		}
 		h.topics = append(h.topics, t)
 	}
-	if slices.ContainsFunc(w.Sources, func(s *Source) bool { return s.Mirror }) {
+	if slices.ContainsFunc(w.Sources, func(s *Source) bool { return s.Mirror || len(s.Cut) > 0 }) {
 		h.landing = landing.New(landing.Options{
 			Bus: h.bus, Schemas: schemas.New(h.meta), Tables: h.lake.Tables(), CommitInterval: 200 * time.Millisecond, MemoryBytes: 64 << 20, Clock: life.SystemClock{}, Log: log,
 		})
@@ -225,21 +226,48 @@ func (h *house) fill(ctx context.Context, w *World, a *Answer) error {
 			}
 			continue
 		}
+		if err := h.cut(ctx, s, h.topics[i]); err != nil {
+			return err
+		}
 		if err := h.execute(ctx, s.Declared); err != nil {
 			a.Refused = fmt.Sprintf("%s: %v", s.Declared, err)
 			return nil
 		}
 	}
 	for _, c := range w.Cases {
+		if h.altered(c) {
+			continue // it is no longer what its first statement says
+		}
 		if err := h.execute(ctx, c.Statement); err != nil {
 			a.Refused = fmt.Sprintf("%s: %v", c.Statement, err)
 			return nil
 		}
 	}
-	if err := h.append(ctx, w); err != nil {
+	if err := h.append(ctx, w, a); err != nil || a.Refused != "" {
 		return err
 	}
 	return h.settle(ctx, a)
+}
+
+// altered tells whether a case's pipeline was made anew, or is being made so.
+func (h *house) altered(c *Case) bool {
+	return slices.ContainsFunc(h.part.Statuses(), func(s pipeline.Status) bool {
+		return s.Head != "" && (s.Into.Name == c.Name || strings.HasPrefix(s.Into.Name, c.Name+"__"))
+	})
+}
+
+// alter alters what is to be altered before a step.
+func (h *house) alter(ctx context.Context, w *World, a *Answer, step int) {
+	for _, c := range w.Cases {
+		last := step == len(w.Steps) && !h.partly
+		if c.Altered == "" || h.altered(c) || c.At > step && !last {
+			continue
+		}
+		if err := h.execute(ctx, c.Altered); err != nil {
+			a.Refused = fmt.Sprintf("%s: %v", c.Altered, err)
+			return
+		}
+	}
 }
 
 func (h *house) execute(ctx context.Context, statement string) error {
@@ -265,7 +293,7 @@ func (h *house) settle(ctx context.Context, a *Answer) error {
 			if s.State == pipeline.Failed {
 				continue // the cases tell whether it may
 			}
-			if s.State != pipeline.Running || s.LagRecords > 0 {
+			if s.State != pipeline.Running || s.LagRecords > 0 || s.Replaces != "" {
 				since = time.Now()
 			}
 		}
@@ -303,13 +331,21 @@ func (h *house) tell(ctx context.Context, w *World, a *Answer) error {
 	if err := each(ctx, h.bus, own.Clock, func(r record.Record) error { return add(&a.Clock, r) }); err != nil {
 		return err
 	}
-	if err := each(ctx, h.bus, own.Late, func(r record.Record) error { return add(&a.Late, r) }); err != nil {
+	reader := func(r record.Record) string {
+		pos, _ := r.Header(record.HeaderPos)
+		return string(pos)
+	}
+	err = each(ctx, h.bus, own.Late, func(r record.Record) error {
+		err := add(&a.Late, r)
+		a.Late[len(a.Late)-1].Reader = reader(r)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return each(ctx, h.bus, own.DeadLetter, func(r record.Record) error {
 		err := add(&a.Dead, r)
-		pos, _ := r.Header(record.HeaderPos)
-		a.Dead[len(a.Dead)-1].Reader = string(pos)
+		a.Dead[len(a.Dead)-1].Reader = reader(r)
 		return err
 	})
 }

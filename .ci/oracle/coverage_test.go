@@ -12,7 +12,7 @@ import (
 // coverage counts what cases of an operator met.
 type coverage map[string]*met
 
-type met struct{ cases, late, null, deleted, killed, empty int }
+type met struct{ cases, late, null, deleted, dead, killed, empty int }
 
 // operators are those of a case.
 func (c *Case) operators() (out []string) {
@@ -50,6 +50,36 @@ func (c *Case) operators() (out []string) {
 	return out
 }
 
+// The ways in which cases differ beside their operators.
+const (
+	ofMirror = "of a mirror"
+	global   = "late by the whole source, closed"
+	skipped  = "unreadable records skipped"
+	poisoned = "records not computed with"
+	historic = "begins in history"
+	altered  = "altered while it runs"
+)
+
+// always are met in every run that is large enough.
+var always = []string{ofMirror, global, skipped, poisoned, historic, altered}
+
+// ways are those of a case.
+func (w *World) ways(c *Case, want *wanted) (out []string) {
+	of := func(is func(s *Source) bool) bool {
+		return slices.ContainsFunc(c.Legs, func(l Leg) bool { return is(w.Sources[l.Source]) })
+	}
+	for name, yes := range map[string]bool{
+		ofMirror: of(func(s *Source) bool { return s.Mirror }), global: c.Close && of(func(s *Source) bool { return s.Global }),
+		skipped: of(func(s *Source) bool { return s.Skip }), poisoned: want.poisoned,
+		historic: of(func(s *Source) bool { return slices.ContainsFunc(s.Cut, func(n int) bool { return n > 0 }) }), altered: c.Altered != "",
+	} {
+		if yes {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 func (c coverage) note(w *World, v *Verdict) {
 	for _, one := range w.Cases {
 		want := v.Wants[one.Name]
@@ -57,9 +87,7 @@ func (c coverage) note(w *World, v *Verdict) {
 			continue
 		}
 		names := append(one.operators(), "all")
-		if slices.ContainsFunc(one.Legs, func(l Leg) bool { return w.Sources[l.Source].Mirror }) {
-			names = append(names, "mirror")
-		}
+		names = append(names, w.ways(one, want)...)
 		for _, name := range names {
 			m := c[name]
 			if m == nil {
@@ -67,7 +95,7 @@ func (c coverage) note(w *World, v *Verdict) {
 				c[name] = m
 			}
 			m.cases++
-			for at, yes := range map[*int]bool{&m.late: len(want.late) > 0, &m.null: want.nulls, &m.deleted: want.deletes, &m.killed: v.Killed[one.Name] > 0, &m.empty: len(want.rows) == 0} {
+			for at, yes := range map[*int]bool{&m.late: len(want.late) > 0, &m.null: want.nulls, &m.deleted: want.deletes, &m.dead: len(want.dead) > 0, &m.killed: v.Killed[one.Name] > 0, &m.empty: len(want.rows) == 0} {
 				if yes {
 					*at++
 				}
@@ -80,7 +108,7 @@ func (c coverage) print(t *testing.T) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		m := c[name]
-		t.Logf("%-22s cases %4d, with late rows %4d, nulls %4d, deletes %4d, killed %4d, empty %3d", name, m.cases, m.late, m.null, m.deleted, m.killed, m.empty)
+		t.Logf("%-22s cases %4d, with late rows %4d, nulls %4d, deletes %4d, dead letters %4d, killed %4d, empty %3d", name, m.cases, m.late, m.null, m.deleted, m.dead, m.killed, m.empty)
 	}
 }
 
@@ -89,10 +117,23 @@ const least = 10
 
 func (c coverage) check(t *testing.T) {
 	t.Helper()
+	for _, name := range always {
+		m := c[name]
+		if m == nil || m.cases < least || name == poisoned && m.dead < least {
+			t.Errorf("%s: too little was met: %+v", name, m)
+		}
+	}
+	if all := c["all"]; all.dead < least {
+		t.Errorf("too few dead letters were met: %+v", *all)
+	}
 	for name, m := range c {
 		closes := strings.Contains(name, "closed")
-		changes := !closes
-		if m.null < least || m.killed < *flagKilled || closes && m.late < least || changes && m.deleted < least {
+		changes := !closes && name != poisoned && name != historic && name != skipped // those are of logs where rows stay
+		killed := *flagKilled
+		if slices.Contains(always, name) {
+			killed = 1 // kills are chosen by operators
+		}
+		if m.null < least || m.killed < killed || closes && m.late < least || changes && m.deleted < least {
 			t.Errorf("%s: too little was met: %+v", name, *m)
 		}
 	}

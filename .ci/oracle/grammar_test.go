@@ -15,6 +15,9 @@ import (
 type Case struct {
 	Name, Kind string
 	Statement  string
+	Altered    string `json:",omitempty"` // an ALTER PIPELINE, by which it becomes what the parts below say
+	At         int    `json:",omitempty"` // before which step that is said
+	Poison     string `json:",omitempty"` // an expression of an item with which not every record can be computed
 
 	Legs   []Leg // more than one are a UNION ALL
 	Window *Window
@@ -132,8 +135,39 @@ func (c *Case) print(r chance, sources []*Source) {
 	for _, part := range c.parts() {
 		bodies = append(bodies, part.body(r, sources))
 	}
-	c.Statement = c.around(r, strings.Join(bodies, " UNION ALL "))
+	c.Statement, c.Altered = c.around(r, strings.Join(bodies, " UNION ALL ")), ""
 }
+
+// alter makes it a pipeline that begins with another SELECT, or with the same, and is made anew while it runs.
+func (c *Case) alter(r chance, sources []*Source) {
+	if r.percent(30) || len(c.Also) > 0 {
+		c.Altered = "ALTER PIPELINE " + c.pipeline() + " REBUILD"
+		return
+	}
+	first := *c
+	if first.Where = pick(r, conditions...); c.Group && c.Outer == nil {
+		first.Items = c.Items[:1]
+	}
+	body := c.body(r, sources)
+	if c.Altered = "ALTER PIPELINE " + c.pipeline() + " AS " + body; strings.HasSuffix(c.Statement, onClose) {
+		c.Altered += onClose
+	}
+	// The head stays, as it says when windows are told.
+	head, _, _ := strings.Cut(c.Statement, " AS ")
+	if begins := "INSERT INTO gold." + c.Name + " "; strings.HasPrefix(c.Statement, begins) {
+		head = begins
+	} else {
+		head += " AS "
+	}
+	tail := ""
+	if strings.HasSuffix(c.Statement, onClose) {
+		tail = onClose
+	}
+	c.Statement = head + first.body(r, sources) + tail
+}
+
+// onClose ends the statement of a pipeline whose windows are told when they close.
+const onClose = " EMIT ON WINDOW CLOSE"
 
 // body is the SELECT.
 func (c *Case) body(r chance, sources []*Source) string {
@@ -201,7 +235,7 @@ func (c *Case) around(r chance, body string) string {
 		}
 	}
 	if c.Close {
-		body += " EMIT ON WINDOW CLOSE"
+		body += onClose
 	}
 	return "CREATE MATERIALIZED VIEW " + into + " AS " + body
 }

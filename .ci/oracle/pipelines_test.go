@@ -34,10 +34,12 @@ var groupings = []Item{
 // merged are aggregates that partial answers can be put together of; whole are those that need the rows, over a
 // changelog at least.
 var (
-	merged  = []string{"count(*)", "count({a})", "sum({a})", "sum({b})", "sum({d})", "avg({a})", "avg({d})", "count({s})", "sum({a} + 1)", "sum({m})", "count({e})", "count(*) FILTER (WHERE {t})", "sum({b}) FILTER (WHERE {a} > 0)"}
-	highs   = []string{"min({a})", "max({b})", "min({s})", "max({d})", "max({ts})", "min({f})", "bool_and({t})", "bool_or({t})", "sum({f})", "avg({f})", "avg({ts})", "max({k}) FILTER (WHERE {a} < 50)"}
-	whole   = []string{"median({a})", "median({f})", "count(DISTINCT {k})", "count(DISTINCT {a})", "sum(DISTINCT {a})", "median({d})", "count(DISTINCT {s}) FILTER (WHERE {t})", "avg(DISTINCT {b})"}
-	floats  = []string{"sum({f})", "avg({f})", "sum({m})", "avg({m})", "max({e})", "min({e})"}
+	merged = []string{"count(*)", "count({a})", "sum({a})", "sum({b})", "sum({d})", "avg({a})", "avg({d})", "count({s})", "sum({a} + 1)", "sum({m})", "count({e})", "count(*) FILTER (WHERE {t})", "sum({b}) FILTER (WHERE {a} > 0)"}
+	highs  = []string{"min({a})", "max({b})", "min({s})", "max({d})", "max({ts})", "min({f})", "bool_and({t})", "bool_or({t})", "sum({f})", "avg({f})", "avg({ts})", "max({k}) FILTER (WHERE {a} < 50)"}
+	whole  = []string{"median({a})", "median({f})", "count(DISTINCT {k})", "count(DISTINCT {a})", "sum(DISTINCT {a})", "median({d})", "count(DISTINCT {s}) FILTER (WHERE {t})", "avg(DISTINCT {b})"}
+	floats = []string{"sum({f})", "avg({f})", "sum({m})", "avg({m})", "max({e})", "min({e})"}
+	// poisons are expressions with which some records cannot be computed, and the others not to null.
+	poisons = []string{"CAST(CAST({b} AS SMALLINT) AS INTEGER)", "CAST(CAST({a} AS TINYINT) AS INTEGER)", "CAST(CAST({f} AS SMALLINT) AS INTEGER)", "{b} * 9223372036854775"}
 	havings = []string{"count(*) > 1", "sum({a}) > 0", "count(*) % 2 = 1", "max({a}) > 20"}
 )
 
@@ -161,6 +163,14 @@ func (m maker) make(kind string, number int) *Case {
 	}
 	if !ok {
 		return nil
+	}
+	if (kind == "project" || kind == "group" || kind == "everything") && m.percent(40) {
+		c.Poison = pick(m.chance, poisons...)
+		one := Item{c.Poison, "y"}
+		if c.Group {
+			one.Expr = "max(" + c.Poison + ")"
+		}
+		c.Items = append(c.Items, one)
 	}
 	c.print(m.chance, m.sources)
 	return c

@@ -24,10 +24,11 @@ func (s *Source) topic() bus.TopicConfig {
 	if s.Mirror {
 		c.Land, c.Keyed, c.Source = true, true, source
 	}
+	c.Land = c.Land || len(s.Cut) > 0
 	return c
 }
 
-// schema is that of a mirror's table.
+// schema is that of a mirror's table, or of a topic that lands: bronze takes its types from it.
 func (s *Source) schema() record.Schema {
 	out := record.Schema{Source: source, Database: "oracle", Schema: "main", Table: s.Name}
 	for _, c := range s.Columns {
@@ -36,7 +37,9 @@ func (s *Source) schema() record.Schema {
 			typ = "TIMESTAMP WITH TIME ZONE"
 		}
 		one := record.Column{Name: c.Name, Nullable: true}
-		one.Type, _, _ = duck.Stored(typ)
+		if one.Type, _, _ = duck.Stored(typ); !s.Mirror && c.Name == "ts" {
+			one.Type = record.String // as it was said
+		}
 		for i, key := range s.Key {
 			if key == c.Name {
 				one.Key, one.Nullable = i+1, false
@@ -48,9 +51,10 @@ func (s *Source) schema() record.Schema {
 }
 
 // append goes on where the log ends.
-func (h *house) append(ctx context.Context, w *World) error {
+func (h *house) append(ctx context.Context, w *World, a *Answer) error {
 	done := map[[2]int]int{}
-	for _, s := range w.Steps {
+	for i, s := range w.Steps {
+		h.alter(ctx, w, a, i)
 		at := [2]int{s.Source, int(s.Partition)}
 		from := done[at]
 		done[at] += s.Count
@@ -69,6 +73,7 @@ func (h *house) append(ctx context.Context, w *World) error {
 			return ctx.Err()
 		}
 	}
+	h.alter(ctx, w, a, len(w.Steps))
 	return nil
 }
 
@@ -82,7 +87,7 @@ func bytesOf(s *string) []byte {
 // put appends records of a partition, from one offset to another, as one batch; a mark is a batch of its own.
 func (h *house) put(ctx context.Context, s *Source, p *bus.Partition, from, to int) error {
 	var schema int64
-	if s.Mirror {
+	if s.Mirror || len(s.Cut) > 0 {
 		var err error
 		if schema, err = schemas.New(h.meta).Put(ctx, s.schema()); err != nil {
 			return err
@@ -106,6 +111,8 @@ func (h *house) put(ctx context.Context, s *Source, p *bus.Partition, from, to i
 				{Key: record.HeaderSchema, Value: strconv.AppendInt(nil, schema, 10)},
 				{Key: record.HeaderGen, Value: strconv.AppendInt(nil, r.Gen, 10)},
 			}
+		} else if len(s.Cut) > 0 {
+			one.Headers = []record.Header{{Key: record.HeaderSchema, Value: strconv.AppendInt(nil, schema, 10)}}
 		}
 		list = append(list, one)
 	}
@@ -114,6 +121,34 @@ func (h *house) put(ctx context.Context, s *Source, p *bus.Partition, from, to i
 	}
 	_, err := p.Append(ctx, all)
 	return err
+}
+
+// cut appends what retention takes of a source's log, with some behind it, and waits until it is gone.
+func (h *house) cut(ctx context.Context, s *Source, t *bus.Topic) error {
+	for i, n := range s.Cut {
+		if i >= len(s.Records) {
+			break
+		}
+		p, all := t.Partitions()[i], len(s.Records[i])
+		for _, to := range []int{min(n, all), min(n+5, all)} {
+			if have := int(p.Next()); have < to {
+				if err := h.put(ctx, s, p, have, to); err != nil {
+					return err
+				}
+			}
+		}
+		for p.LogStart() < int64(min(n, all)) { // landing lets it go
+			if err := p.Trim(ctx, int64(min(n, all))); err != nil {
+				return err
+			}
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
 }
 
 // ahead appends what is in a mirror's log before the pipelines are made, and waits until the mirror is there.

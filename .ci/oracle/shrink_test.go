@@ -266,7 +266,19 @@ func (w *World) simpler() (out []*World) {
 		}
 		out = append(out, &one)
 	}
+	if whole := *w; slices.ContainsFunc(w.Sources, func(s *Source) bool { return len(s.Cut) > 0 }) {
+		whole.Sources = nil
+		for _, s := range w.Sources {
+			one := *s
+			one.Cut = nil
+			whole.Sources = append(whole.Sources, &one)
+		}
+		out = append(out, &whole)
+	}
 	c := w.Cases[0]
+	if c.Altered != "" {
+		less(func(*Case) {}) // it is said at once
+	}
 	if c.Where != "" {
 		less(func(c *Case) { c.Where = "" })
 	}

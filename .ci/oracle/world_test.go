@@ -36,6 +36,9 @@ type Source struct {
 	Key            []string // of a changelog of change events
 	Mirror         bool     `json:",omitempty"` // it is read as a table of silver, which landing keeps
 	Ahead          int      `json:",omitempty"` // how many of a mirror's records are there before the pipelines
+	Global         bool     `json:",omitempty"` // late_policy 'global'
+	Skip           bool     `json:",omitempty"` // on_error 'skip'
+	Cut            []int    `json:",omitempty"` // by partition: how many records retention takes before the pipelines are there
 	Delay          time.Duration
 	Columns        []Column
 	Records        [][]Rec // by partition, in order of offsets
@@ -167,6 +170,9 @@ func newWorld(seed uint64, wanted []string) *World {
 		} else {
 			w.Sources = append(w.Sources, r.source(name, typ, keyed, records))
 		}
+		if !keyed && r.percent(25) {
+			r.landed(w.Sources[i])
+		}
 		if keyed {
 			m.logs = append(m.logs, i)
 		} else {
@@ -178,6 +184,12 @@ func newWorld(seed uint64, wanted []string) *World {
 		w.Cases = append(w.Cases, m.make(kind, i))
 	}
 	w.Steps = r.steps(w.Sources)
+	for _, c := range w.Cases {
+		if r.percent(15) && !w.huge(c) { // one that stops for a value is never made anew
+			c.alter(r, w.Sources)
+			c.At = r.IntN(len(w.Steps) + 1)
+		}
+	}
 	w.Kills = r.kills(w.Cases)
 	return w
 }
