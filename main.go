@@ -93,6 +93,15 @@ type up struct {
 	Listen string            `help:"auto takes free ports for every door." placeholder:"auto"`
 }
 
+// Help is what --help says below the line of usage.
+func (*up) Help() string {
+	return `Starts everything on this machine's loopback alone, and prints the address of the page. Ctrl-C stops it.
+
+    tarn up --sample
+    tarn up --project shop --data /var/lib/shop
+    tarn up --set memory=2GB`
+}
+
 func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error {
 	cfg, err := flags.Read(config.Flag{Key: "listen", Value: u.Listen})
 	if err != nil {

@@ -8,14 +8,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/terminal"
 )
 
 // Order is what a user asks for.
 type Order struct {
 	Yes  bool // do it; else nothing in the folder changes
 	Deep bool // decode every file, also those that look whole
+	// Progress is told how many of all things were looked at, and which is now; nil for nobody.
+	Progress func(what string, done, all int64)
+}
+
+// At tells of progress where somebody listens.
+func (o Order) At(what string, done, all int) {
+	if o.Progress != nil {
+		o.Progress(what, int64(done), int64(all))
+	}
 }
 
 // Damage is one file that is not what it was.
@@ -46,19 +57,32 @@ type Command struct {
 	JSON bool `name:"json" help:"Answer as JSON."`
 }
 
+// Help is what --help says below the line of usage.
+func (Command) Help() string {
+	return `Stop Tarn first. Without --yes it only tells what it found, what it would do and what would be lost by it.
+
+    tarn repair
+    tarn repair --deep
+    tarn repair --yes
+
+It ends with 0 when all is whole, or was mended, and with 5 when something is left to mend.`
+}
+
 // Run asks each part in turn and tells what they found. The error is fault.ErrFindings when
 // something is left to do.
 func (c *Command) Run(ctx context.Context, out io.Writer, parts ...Part) error {
 	all := []Finding{}
 	var failed error
+	bar := terminal.NewBar(os.Stderr)
 	for _, part := range parts {
-		found, err := part(ctx, Order{Yes: c.Yes, Deep: c.Deep})
+		found, err := part(ctx, Order{Yes: c.Yes, Deep: c.Deep, Progress: bar.Set})
 		all = append(all, found...)
 		if err != nil {
 			failed = err
 			break // what follows may rest on it
 		}
 	}
+	bar.Clear()
 	if err := c.tell(out, all); err != nil {
 		return err
 	}

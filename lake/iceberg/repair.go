@@ -74,7 +74,8 @@ func Repair(ctx context.Context, o RepairOptions) (found []repair.Finding, err e
 			w.lines[filepath.Dir(filepath.Dir(path))]++
 		}
 	}
-	for _, e := range entries {
+	for i, e := range entries {
+		o.At("tables: "+e.id.String(), i, len(entries))
 		one, err := w.entry(ctx, e)
 		if err != nil {
 			return found, fmt.Errorf("%s: %w", e.id, lacking(err))

@@ -1,6 +1,8 @@
 // Package project applies the statements of a project folder, sql/*.sql, to a running
 // Tarn: at the start, and again when a file changes. A statement whose tables are not there
-// yet, as on the first start, is tried again until they are. It runs nothing itself.
+// yet, as on the first start, is tried again until they are. Beside it are `tarn check`, which says what is wrong
+// in a folder, and `tarn apply`, which compares it with a running Tarn and does what is left. It runs no statement
+// itself.
 package project
 
 import (
