@@ -32,13 +32,8 @@ func judgeTopic(a []Rows, topic string) Found {
 	return Found{Done: true, Text: words.Many(kept, "The log has %[1]s record of %[2]s; the next offset is %[3]s.", "The log has %[1]s records of %[2]s; the next offset is %[3]s.", topic, words.Count(appended))}
 }
 
-// nothingIn says that a thing has no rows, or that there is none.
-func nothingIn(name string) words.Text {
-	if name == "" || name == "." {
-		return words.Say("There is no topic yet.")
-	}
-	return words.Say("%s has nothing yet.", name)
-}
+// nothingIn says that a thing has no rows.
+func nothingIn(name string) words.Text { return words.Say("%s has nothing yet.", name) }
 
 func judgeBronze(a []Rows, name string) Found {
 	rows := a[0].number(0)

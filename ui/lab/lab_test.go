@@ -125,6 +125,9 @@ func TestTheSubjectIsTheFirstThatSuits(t *testing.T) {
 	if _, err := step(t, empty, "past").Check(t.Context(), answers(nil)); err != nil || len(step(t, empty, "bronze").Asks) != 0 {
 		t.Errorf("an empty house is asked of its tables: %v", err)
 	}
+	if got, err := step(t, lab.Look(wrong), "topic").Check(t.Context(), answers(nil)); err != nil || got.Text.String() != "There is no topic or table nothing here." || step(t, lab.Look(wrong), "topic").Do[0].Text != "SHOW TABLES" {
+		t.Errorf("a name of nothing: %q %v", got.Text, err)
+	}
 }
 
 func TestEachCheckSaysWhatItFinds(t *testing.T) {

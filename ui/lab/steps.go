@@ -16,10 +16,8 @@ func (h *house) steps() []Step {
 	list := []Step{h.sourceStep(), h.topicStep(), h.bronzeStep(), h.silverStep(), h.pipelineStep(), h.goldStep(), h.pastStep(), h.faultStep(), h.killStep()}
 	for i := range list {
 		list[i].Number = i + 1
-		if h.topic == "" && slices.Contains([]string{"bronze", "past"}, list[i].ID) { // of no table there is nothing to ask
-			list[i].Asks, list[i].judge = nil, func([]Rows) Found {
-				return Found{Text: nothingIn(""), Next: words.Say("Go back to the first step, which says what to start.")}
-			}
+		if h.topic == "" && slices.Contains([]string{"topic", "bronze", "past"}, list[i].ID) { // of no table there is nothing to ask
+			list[i].Asks, list[i].judge = nil, func([]Rows) Found { return h.nothing() }
 		}
 	}
 	return list
@@ -195,10 +193,21 @@ func (h *house) killStep() Step {
 	}
 }
 
+// nothing is what a step finds that is over no topic.
+func (h *house) nothing() Found {
+	if h.Topic != "" {
+		return Found{Text: words.Say("There is no topic or table %s here.", h.Topic), Next: words.Say("Choose one beside the steps.")}
+	}
+	return Found{Text: words.Say("There is no topic yet."), Next: words.Say("Go back to the first step, which says what to start.")}
+}
+
 // needs is an act over what the tour is over, or where there is nothing yet what to start.
 func (h *house) needs(act Act) []Act {
 	if h.topic != "" {
 		return []Act{act}
+	}
+	if h.Topic != "" {
+		return []Act{{SQL, words.Say("See what there is."), "SHOW TABLES"}}
 	}
 	return []Act{{Post, words.Say("There is no topic yet: post a record, or go back to the first step."), `{"said": "hello", "n": 1}`}}
 }

@@ -58,6 +58,10 @@ var frenchLab = map[string]string{
 	"There is no topic yet: post a record, or go back to the first step.": "Il n’y a pas encore de topic\u00a0: envoyez un enregistrement, ou revenez à la première étape.",
 	"Go back to the first step, which says what to start.":                "Revenez à la première étape, qui dit quoi lancer.",
 
+	"There is no topic or table %s here.": "Il n’y a pas de topic ni de table %s ici.",
+	"Choose one beside the steps.":        "Choisissez-en un à côté des étapes.",
+	"See what there is.":                  "Voyez ce qu’il y a.",
+
 	// 3. Bronze.
 	"Bronze keeps every event": "Bronze garde chaque événement",
 	"Every record of a topic is a row of an Iceberg table, with its offset. Its rows and the offsets that they came from are one commit, so that no restart loses or doubles one.": "Chaque enregistrement d’un topic est une ligne d’une table Iceberg, avec son offset. Ses lignes et les offsets d’où elles viennent sont une seule validation\u00a0: aucun redémarrage n’en perd ni n’en double une.",
