@@ -53,7 +53,10 @@ func (r *Replays) command(ctx context.Context, who guard.Principal, statement st
 		offset = sent.Offset
 	}
 	return pipeline.Answer{Tag: "REPLAY DEAD LETTER", Columns: []record.Column{
-		{Name: "letter", Type: record.Long}, {Name: "topic", Type: record.String}, {Name: "partition", Type: record.Int},
-		{Name: "offset", Type: record.Long, Nullable: true}, {Name: "repeated", Type: record.Boolean},
+		{Name: "letter", Type: record.Long},
+		{Name: "topic", Type: record.String},
+		{Name: "partition", Type: record.Int},
+		{Name: "offset", Type: record.Long, Nullable: true},
+		{Name: "repeated", Type: record.Boolean},
 	}, Rows: [][]any{{number, sent.Topic, int64(sent.Partition), offset, sent.Repeated}}}, nil
 }

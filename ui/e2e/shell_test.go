@@ -62,7 +62,7 @@ func TestTheNavigationOfAPhone(t *testing.T) {
 		b.shot("nav-400-" + theme)
 	}
 	b.do(chromedp.Focus(".logo"))
-	for _, path := range strings.Fields(eval[string](b, `[...document.querySelectorAll(".top nav a")].map((a) => a.getAttribute("href")).join(" ")`)) {
+	for path := range strings.FieldsSeq(eval[string](b, `[...document.querySelectorAll(".top nav a")].map((a) => a.getAttribute("href")).join(" ")`)) {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		b.until(fmt.Sprintf(`document.activeElement.getAttribute("href") === %q && %s(document.activeElement)`, path, inSight))
 	}
