@@ -40,6 +40,7 @@ run: ## build and run with the sample port; the page is at http://127.0.0.1:7700
 
 # The linker finds libstdc++ as an archive alone, so that of libraries the program needs glibc and no other.
 build: ## bin/tarn, stripped
+	@test -f "$$($$(go env CC) -print-file-name=libstdc++.a)" || { echo "libstdc++.a is missing: apt install g++" >&2; exit 1; }
 	@mkdir -p bin/static && ln -sf "$$($$(go env CC) -print-file-name=libstdc++.a)" bin/static/
 	go build $(TAGS) -trimpath -ldflags '$(LDFLAGS) -buildid= -extldflags "-static-libgcc -L$(CURDIR)/bin/static"' -o bin/tarn .
 

@@ -40,10 +40,10 @@ func readConnector(path, project string) (connector, error) {
 	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, connectorBytesMax+1))
 	if err != nil {
-		return c, fault.Wrap(err, fault.Unavailable, "read connector file "+c.file, "")
+		return c, fault.Wrap(err, fault.Unavailable, "read connector file "+c.file, "check the disk and the rights on the file")
 	}
 	if len(text) > connectorBytesMax {
-		return c, fault.Newf(fault.TooLarge, "", "connector file %s is larger than %d bytes", c.file, connectorBytesMax)
+		return c, fault.Newf(fault.TooLarge, "a connector's file holds its settings alone", "connector file %s is larger than %d bytes", c.file, connectorBytesMax)
 	}
 	return c, c.parse(text, project)
 }

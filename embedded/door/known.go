@@ -15,8 +15,8 @@ type Path struct {
 	Says    string
 }
 
-// Doors are all doors, in the order of the documentation. A path that is not here, or no longer
-// there, fails the tests of docs.
+// Doors are all doors, in the order of the documentation. A path of /api or of a POST that is not here,
+// and any that is no longer there, fails the tests of docs.
 var Doors = []Known{{
 	Name: "http", Setting: "http.listen", Protocol: "HTTP/1.1",
 	Says: "The page, and all that programs ask.",
@@ -52,5 +52,6 @@ var Doors = []Known{{
 		{"GET /api/lab/{step}", "a step, with what its check finds"},
 		{"POST /api/lab/faults/{name}", "switches a fault of the sample: the body is `on` or `off`"},
 		{"GET /api/live", "changes of all pages, as an event stream"},
+		{"GET /api/", "any other path below it: 404, as JSON"},
 	},
 }}

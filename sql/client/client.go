@@ -269,7 +269,7 @@ func read(r io.Reader) (*answer, error) {
 	in := json.NewDecoder(bytes.NewReader(body))
 	in.UseNumber()
 	if err := in.Decode(a); err != nil {
-		return nil, errors.New("the answer is not whole: the server ended it early; see its log")
+		return nil, fault.New(fault.Unavailable, "the answer is not whole: the server ended it early", "see its log")
 	}
 	if a.Error != nil {
 		return nil, a.fault()

@@ -21,7 +21,6 @@ type apply struct {
 	paint   terminal.Paint
 	bar     *terminal.Bar
 	timeout time.Duration // for what is not there yet
-	again   <-chan time.Time
 }
 
 // run does the steps that change something, and tells of each.
@@ -108,8 +107,6 @@ func (a *apply) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return nil
-	case <-a.again:
 		return nil
 	}
 }

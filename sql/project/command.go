@@ -68,6 +68,12 @@ func (k *CheckCommand) Run(ctx context.Context, f *config.Flags, out io.Writer, 
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(dir, config.File)); cfg.Project == "" && err != nil {
+		seen.Findings = append(seen.Findings, Finding{
+			Level: levelWarning, File: config.File, Message: "it is not there: tarn does not take this folder for a project by itself",
+			Hint: "make an empty one, or start tarn --project .",
+		})
+	}
 	return k.tell(out, dir, seen)
 }
 
@@ -105,7 +111,7 @@ func (k *CheckCommand) tell(out io.Writer, dir string, seen Checked) error {
 	if failed == 0 {
 		return nil
 	}
-	return fault.Wrap(fault.ErrFindings, fault.Invalid, count(failed, "error")+" in "+dir, "")
+	return fault.Wrap(fault.ErrFindings, fault.Invalid, count(failed, "error")+" in project folder "+dir, "")
 }
 
 func (c *Checked) summary(failed int) string {
@@ -141,7 +147,7 @@ type ApplyCommand struct {
 
 // Help is what --help says below the line of usage.
 func (ApplyCommand) Help() string {
-	return `Makes a running Tarn equal to the statements of a project folder. It shows first what would be created, altered and dropped, and asks. What Tarn has and the folder has not is left alone, unless --drop names it.
+	return `Brings the statements of a project folder to a running Tarn. It shows first what would be created, altered and dropped, and asks. What Tarn has and the folder has not is left alone, unless --drop names it.
 
     tarn apply --plan
     tarn apply --yes --wait
@@ -168,33 +174,47 @@ func (k *ApplyCommand) Run(ctx context.Context, f *config.Flags, out io.Writer) 
 	}
 	plan := Plan(dir, Files(dir), facts, k.Drop)
 	refused := plan.Refused()
-	if k.JSON {
-		err = writeJSON(out, struct {
-			Plan    Planned `json:"plan"`
-			Applied bool    `json:"applied"`
-		}{plan, k.Yes && !k.Plan && refused == nil})
-	} else {
+	if !k.JSON {
 		err = plan.show(out)
 	}
 	if err = errors.Join(err, refused); err != nil || k.Plan || k.JSON && !k.Yes || plan.Work() == 0 {
-		return err
+		return errors.Join(k.answer(out, plan, err == nil && k.Yes && !k.Plan), err)
 	}
 	if err := k.agreed(ctx, out); err != nil {
 		return err
 	}
-	told := out
-	if k.JSON {
-		told = io.Discard
+	applied, err := k.do(ctx, tarn, out, plan)
+	return errors.Join(k.answer(out, plan, applied), err)
+}
+
+// answer is the plan as JSON, and whether Tarn has now what it says; nothing where text is told.
+func (k *ApplyCommand) answer(out io.Writer, plan Planned, applied bool) error {
+	if !k.JSON {
+		return nil
 	}
-	a := &apply{tarn: tarn, out: told, paint: terminal.PaintOn(told), bar: terminal.NewBar(os.Stderr), timeout: k.Timeout}
+	return writeJSON(out, struct {
+		Plan    Planned `json:"plan"`
+		Applied bool    `json:"applied"`
+	}{plan, applied})
+}
+
+// do does what the plan says, and tells whether all of it is done, whatever is to be waited for then.
+func (k *ApplyCommand) do(ctx context.Context, tarn Asker, out io.Writer, plan Planned) (applied bool, err error) {
+	if k.JSON {
+		out = io.Discard
+	}
+	a := &apply{tarn: tarn, out: out, paint: terminal.PaintOn(out), bar: terminal.NewBar(os.Stderr), timeout: k.Timeout}
 	defer a.bar.Clear()
 	if err := a.run(ctx, plan); err != nil {
-		return err
+		return false, err
 	}
-	if err := a.connectors(ctx, plan); err != nil || !k.Wait {
-		return err
+	if err := a.connectors(ctx, plan); err != nil {
+		return false, err
 	}
-	return a.caughtUp(ctx, plan)
+	if !k.Wait {
+		return true, nil
+	}
+	return true, a.caughtUp(ctx, plan)
 }
 
 // agreed asks the person at the terminal.

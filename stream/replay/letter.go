@@ -59,7 +59,7 @@ func (r *Replays) letter(ctx context.Context, number int64) (letter, error) {
 	}
 	l := letter{Number: number}
 	if err := json.Unmarshal(one.Value, &l); err != nil {
-		return letter{}, fault.Wrap(err, fault.Damaged, fmt.Sprintf("read dead letter %d", number), "")
+		return letter{}, fault.Wrap(err, fault.Damaged, fmt.Sprintf("read dead letter %d", number), "post what its record should be to /ingest/ and the topic")
 	}
 	if text, ok := one.Header(record.HeaderPos); ok {
 		if pos, err := record.ParsePos(string(text)); err == nil {
@@ -162,7 +162,7 @@ func (l letter) record(ctx context.Context, p *bus.Partition) (was record.Record
 	}
 	if l.Headers != "" {
 		if err := json.Unmarshal([]byte(l.Headers), &headers); err != nil {
-			return was, false, fault.Wrap(err, fault.Damaged, fmt.Sprintf("read the headers of dead letter %d", l.Number), "")
+			return was, false, fault.Wrap(err, fault.Damaged, fmt.Sprintf("read the headers of dead letter %d", l.Number), "post what its record should be to /ingest/"+l.Topic)
 		}
 	}
 	for _, h := range headers {
