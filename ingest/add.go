@@ -44,6 +44,11 @@ func (g *Ingest) create(ctx context.Context, who guard.Principal, statement stri
 	if g.o.Dir == "" {
 		return Answer{}, fault.New(fault.Invalid, "this Tarn has no project folder, where the files of connectors are", "make one with a tarn.yaml, and start tarn up --project FOLDER")
 	}
+	g.adding.Lock()
+	defer g.adding.Unlock()
+	if files, err := connectorFiles(g.o.Dir); err == nil && len(files) >= connectorsMax {
+		return Answer{}, a.at(fault.Newf(fault.TooLarge, "remove some, or run several Tarns", "there are %d connectors already", len(files)), "")
+	}
 	if g.unknown(name) == nil {
 		return Answer{}, a.at(fault.Newf(fault.Exists, "give it another name", "there is a connector %s already", name), "")
 	}
@@ -55,6 +60,9 @@ func (g *Ingest) create(ctx context.Context, who guard.Principal, statement stri
 	text, err := json.MarshalIndent(document{name, anyOf(a.config.Keys)}, "", "  ")
 	if err != nil {
 		return Answer{}, err
+	}
+	if len(text) >= connectorBytesMax {
+		return Answer{}, a.at(fault.Newf(fault.TooLarge, "shorten its keys", "the file of connector %s would have more than %d bytes", name, connectorBytesMax), "")
 	}
 	if err := writeNew(filepath.Join(g.o.Dir, a.file), append(text, '\n')); err != nil {
 		return Answer{}, a.at(err, "")

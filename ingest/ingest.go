@@ -75,6 +75,7 @@ type Ingest struct {
 
 	asks chan ask
 
+	adding sync.Mutex // one connector's file is written after the other
 	noting sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
 
 	mu      sync.Mutex
@@ -207,7 +208,7 @@ func connectorFiles(dir string) ([]string, error) {
 		}
 	}
 	if len(paths) > connectorsMax {
-		return nil, fault.Newf(fault.TooLarge, "", "%d connector files, at most %d", len(paths), connectorsMax)
+		return nil, fault.Newf(fault.TooLarge, "remove files, or run several Tarns", "%d connector files, at most %d", len(paths), connectorsMax)
 	}
 	return paths, nil
 }

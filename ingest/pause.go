@@ -115,8 +115,12 @@ func (g *Ingest) ask(ctx context.Context, a ask) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	<-a.done
-	return nil
+	select {
+	case <-a.done:
+		return nil
+	case <-ctx.Done(): // it is done all the same
+		return ctx.Err()
+	}
 }
 
 // notePause notes in meta, and with it in paused, whether a connector is paused: the two never differ.

@@ -43,6 +43,7 @@ const (
 	tickMemory     = 16 << 20           // of the state's, for each time
 	scarceMax      = 7                  // lacks of memory make ticks smaller: the first one ends tickTimes, each other one halves them
 	tickFulls      = 4                  // full ticks, one behind the other, tell that a pipeline is far behind
+	easedFulls     = 200                // full ticks, one behind the other, after which one is twice as large again
 	tickMin        = 50 * time.Millisecond
 	tickMax        = 5 * time.Second
 	tickBehind     = time.Second // so long a tick waits to be full, while there is that much to read
@@ -174,7 +175,7 @@ func (r *Run) run(stop, work context.Context) {
 	for {
 		before := r.Status().Epoch
 		err := named(r.Name, r.o.Dir, life.Guarded(r.log, func() error { return r.session(stop, work) }))
-		if duck.OutOfMemory(err) {
+		if duck.OutOfMemory(err) && !errors.Is(err, errCommit) {
 			r.scarce = min(r.scarce+1, scarceMax)
 		}
 		if errors.Is(err, errCareful) && !r.careful {

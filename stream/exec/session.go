@@ -350,6 +350,9 @@ func (s *session) ticked(emitted int64, took time.Duration) {
 	if s.fulls++; !full && rows < tickRowsMax {
 		s.fulls = 0
 	}
+	if s.scarce > 1 && s.fulls > 0 && s.fulls%easedFulls == 0 {
+		s.scarce-- // what lacked may be there by now
+	}
 	s.times = s.more()
 	switch cost := took * 100 / tickCPUPercent; {
 	case full: // a full tick waits for nothing

@@ -26,10 +26,10 @@ const carefulRowsMax = 2_000
 // rowsMax is of a tick.
 func (s *session) rowsMax() int {
 	switch {
-	case s.careful:
-		return carefulRowsMax
 	case s.wide:
 		return wideRowsMax
+	case s.careful:
+		return carefulRowsMax
 	}
 	return tickRowsMax * s.times
 }

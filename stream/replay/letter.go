@@ -33,6 +33,14 @@ type letter struct {
 	from      string // the incarnation of the place that the letter has: the id of its topic
 }
 
+// origin names the record that was refused; "" for one that has no place in a log.
+func (l letter) origin() string {
+	if l.Offset == nil || l.from == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d/%d", l.from, l.Partition, *l.Offset)
+}
+
 // letter reads a letter by its number, which is its offset in its topic.
 func (r *Replays) letter(ctx context.Context, number int64) (letter, error) {
 	none := fault.Newf(fault.NotFound, "see the column letter of system.dead_letter", "there is no dead letter %d", number)

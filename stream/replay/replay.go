@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"tarn/embedded/bus"
@@ -50,14 +49,30 @@ type Options struct {
 
 // Replays sends letters again. Its methods may be called by many; letters are sent one after the other.
 type Replays struct {
-	o Options
+	o    Options
+	turn chan struct{} // of one: held by who uses what follows
 
-	mu    sync.Mutex
 	known map[int64]note // by letter; nil before meta was read
 }
 
 // New returns replays that have read nothing yet.
-func New(o Options) *Replays { return &Replays{o: o} }
+func New(o Options) *Replays { return &Replays{o: o, turn: make(chan struct{}, 1)} }
+
+// begin waits for the turn, and has the notes read.
+func (r *Replays) begin(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := r.load(ctx); err != nil {
+		r.end()
+		return err
+	}
+	return nil
+}
+
+func (r *Replays) end() { <-r.turn }
 
 // note is a letter that is being sent again, or was. It is kept as JSON.
 type note struct {
@@ -65,8 +80,9 @@ type note struct {
 	Topic     string    `json:"topic"`
 	TopicID   string    `json:"topic_id"`
 	Partition int32     `json:"partition"`
-	Place     string    `json:"place"` // of the record in its partition
-	From      int64     `json:"from"`  // the offset that it has at least
+	Origin    string    `json:"origin,omitempty"` // the record that was refused, which several letters may be of
+	Place     string    `json:"place"`            // of the record in its partition
+	From      int64     `json:"from"`             // the offset that it has at least
 	Offset    int64     `json:"offset"`
 	Sum       string    `json:"sum"` // of the value that was sent
 	Edited    bool      `json:"edited"`
@@ -88,25 +104,32 @@ type Sent struct {
 
 // Send sends a letter again, with another value where edited is not nil.
 func (r *Replays) Send(ctx context.Context, who guard.Principal, letter int64, edited *string) (Sent, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.load(ctx); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return Sent{}, err
 	}
-	if was, ok := r.known[letter]; ok && !was.Done {
-		if err := r.settle(ctx, was); err != nil {
+	defer r.end()
+	if was, ok := r.known[letter]; ok {
+		if err := r.may(who, was.Topic); err != nil {
 			return Sent{}, err
 		}
-	}
-	if was, ok := r.known[letter]; ok {
-		return was.again(edited)
+		if was, ok, err := r.standing(ctx, was); ok || err != nil {
+			return was.again(edited, err)
+		}
 	}
 	l, err := r.letter(ctx, letter)
 	if err != nil {
 		return Sent{}, err
 	}
-	if r.o.Guard != nil && !r.o.Guard.Decide(who, guard.Write, guard.Resource{Kind: guard.Topic, Path: []string{l.Topic}}).Allow {
-		return Sent{}, fault.Newf(fault.Denied, "ask for a grant", "you may not write to the topic %s", l.Topic)
+	if err := r.may(who, l.Topic); err != nil {
+		return Sent{}, err
+	}
+	for _, other := range r.known {
+		if origin := l.origin(); origin == "" || other.Origin != origin {
+			continue
+		}
+		if was, ok, err := r.standing(ctx, other); ok || err != nil {
+			return was.again(edited, err)
+		}
 	}
 	p, err := r.target(l)
 	if err != nil {
@@ -116,12 +139,44 @@ func (r *Replays) Send(ctx context.Context, who guard.Principal, letter int64, e
 	if err != nil {
 		return Sent{}, err
 	}
-	n := note{Letter: letter, Topic: l.Topic, Sum: sum(sent.Value), Edited: edited != nil, Who: who.User}
+	n := note{Letter: letter, Topic: l.Topic, Origin: l.origin(), Sum: sum(sent.Value), Edited: edited != nil, Who: who.User}
 	return r.send(ctx, p, n, sent)
 }
 
-// again answers for a letter that was sent before.
-func (n note) again(edited *string) (Sent, error) {
+func (r *Replays) may(who guard.Principal, topic string) error {
+	if r.o.Guard != nil && !r.o.Guard.Decide(who, guard.Write, guard.Resource{Kind: guard.Topic, Path: []string{topic}}).Allow {
+		return fault.Newf(fault.Denied, "ask for a grant", "you may not write to the topic %s", topic)
+	}
+	return nil
+}
+
+// standing is what became of a note; false where its record is not in the log, and so the note is gone. A record that was sent
+// is looked for again, for a log that is not synced at once may have lost it.
+func (r *Replays) standing(ctx context.Context, n note) (note, bool, error) {
+	if !n.Done || r.lost(n) {
+		if err := r.settle(ctx, n); err != nil {
+			return n, false, err
+		}
+	}
+	n, ok := r.known[n.Letter]
+	return n, ok, nil
+}
+
+// lost tells whether the log has not come to the place of a record that was sent.
+func (r *Replays) lost(n note) bool {
+	t, err := r.o.Bus.Topic(n.Topic)
+	if err != nil || t.Config().ID != n.TopicID {
+		return false
+	}
+	last, ok := t.Partitions()[n.Partition].Place(Source)
+	return !ok || last.Incarnation != n.TopicID || last.Place < n.Place
+}
+
+// again answers for a letter that was sent before, or cannot be told of.
+func (n note) again(edited *string, err error) (Sent, error) {
+	if err != nil {
+		return Sent{}, err
+	}
 	same := edited == nil && !n.Edited || edited != nil && sum([]byte(*edited)) == n.Sum
 	if !same {
 		return Sent{}, fault.Newf(fault.Exists, "mend what came of it: a record that was refused again is a letter of its own",
@@ -196,7 +251,8 @@ func push(ctx context.Context, p *bus.Partition, pos record.Pos, batch []byte) (
 				return unknown, nil
 			}
 			var got bus.Appended
-			if got, err = p.Append(ctx, batch); err == nil {
+			// It is never left on its way, or who looks for it next would not find it and send it again.
+			if got, err = p.Append(context.WithoutCancel(ctx), batch); err == nil {
 				return got.Base, nil
 			}
 		}
@@ -317,11 +373,10 @@ const Columns = "letter long, at timestamptz, who string, edited boolean, topic 
 
 // Rows are the letters that were sent again, in order of their numbers.
 func (r *Replays) Rows(ctx context.Context) ([][]any, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.load(ctx); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
+	defer r.end()
 	for _, n := range r.known {
 		if !n.Done { // a crash came between
 			_ = r.settle(ctx, n) // what cannot be told now is not shown
