@@ -15,7 +15,9 @@ const help = `a statement ends with a semicolon and may have many lines
   \dn          schemas (SHOW SCHEMAS)
   \x           a line for each cell, for wide rows; again for tables
   \q           leave; so do exit, quit and Ctrl-D
-  Tab          completes words and tables; Ctrl-C stops a statement that runs
+  \?           this list; so does help
+  Up, Down     walk through what was typed before
+  Tab          completes words, tables and columns; Ctrl-C stops a statement that runs
 `
 
 // Script runs the statements of a text one after the other, up to the first that fails. Of

@@ -86,7 +86,7 @@ var frenchShared = map[string]string{
 	"Bytes":        "Octets",
 	"Snapshot":     "Snapshot",
 	"Snapshots":    "Snapshots",
-	"Committed":    "Validé",
+	"Committed":    "Commit",
 	"Since":        "Depuis",
 	"Waiting":      "À lire",
 	"Statement":    "Instruction",

@@ -38,7 +38,7 @@ var frenchPipelines = map[string]string{
 	"what it reads, keeps and writes": "ce qu’il lit, garde et écrit",
 	"Reading…":                        "Lecture…",
 	"Read again":                      "Relire",
-	"the newest 60 lines of system.ticks; a line is what one commit of it took": "les 60 dernières lignes de system.ticks\u00a0; une ligne est ce qu’une de ses validations a pris",
+	"the newest 60 lines of system.ticks; a line is what one commit of it took": "les 60 dernières lignes de system.ticks\u00a0; une ligne est ce qu’un de ses commits a pris",
 	"came after their window had closed, and are in no answer":                  "arrivées après la fermeture de leur fenêtre, elles ne sont dans aucune réponse",
 	"Dead letters of its topics":                                                "Rejets de ses topics",
 	"records that could not be read, by it or by whoever else reads them":       "enregistrements que lui ou un autre lecteur n’a pas pu lire",

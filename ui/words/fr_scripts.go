@@ -65,7 +65,7 @@ var frenchScripts = map[string]string{
 
 	// The page SQL.
 	"This answer cannot be shown: %s":   "Cette réponse ne peut pas être montrée\u00a0: %s",
-	"export it: a file holds all of it": "exportez-la\u202f: un fichier la contient en entier",
+	"export it: a file holds all of it": "exportez-la\u00a0: un fichier la contient en entier",
 	"%s row":                            "%s ligne",
 	"%s rows":                           "%s lignes",
 	"waits for its turn":                "attend son tour",
@@ -170,7 +170,7 @@ var frenchScripts = map[string]string{
 	"%s column":                      "%s colonne",
 	"%s columns":                     "%s colonnes",
 	"As a table":                     "En tableau",
-	"No tick yet: they are told when the table is committed, and land some seconds later.": "Pas encore de tick\u00a0: ils sont dits quand la table est validée, et arrivent quelques secondes après.",
+	"No tick yet: they are told when the table is committed, and land some seconds later.": "Pas encore de tick\u00a0: ils sont dits au commit de la table, et arrivent quelques secondes après.",
 	"%s rows in the last %s, %s at most in one; the slowest took %s ms a tick":             "%s lignes dans les %s derniers, %s au plus dans un seul\u00a0; le plus lent a pris %s ms par tick",
 
 	// Writing one.
@@ -214,14 +214,14 @@ var frenchScripts = map[string]string{
 	"Reading…":               "Lecture…",
 	"Change":                 "Changement",
 	"added":                  "ajoutée",
-	"removed":                "partie",
+	"removed":                "retirée",
 	"changed":                "changée",
 	"No row differs.":        "Aucune ligne ne diffère.",
 	"Rows that differ":       "Lignes qui diffèrent",
 	"%s row added":           "%s ligne ajoutée",
 	"%s rows added":          "%s lignes ajoutées",
-	"%s row removed":         "%s ligne partie",
-	"%s rows removed":        "%s lignes parties",
+	"%s row removed":         "%s ligne retirée",
+	"%s rows removed":        "%s lignes retirées",
 	"%s row changed":         "%s ligne changée",
 	"%s rows changed":        "%s lignes changées",
 	"the first %s are shown": "les %s premières sont montrées",

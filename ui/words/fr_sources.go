@@ -67,9 +67,9 @@ var frenchKinds = map[string]string{
 	"the database file; a relative path starts at the project folder": "le fichier de la base\u00a0; un chemin relatif part du dossier du projet",
 	"topics are named <prefix>.main.<table>":                          "les topics se nomment <prefix>.main.<table>",
 	"the tables to capture: anchored regular expressions, separated by commas, with or without main. before the name; all tables by default": "les tables à capturer\u00a0: des expressions rationnelles ancrées, séparées par des virgules, avec ou sans main. devant le nom\u00a0; toutes par défaut",
-	"the tables to leave out, written in the same way":                                                                      "les tables à laisser, écrites de même",
+	"the tables to leave out, written in the same way":                                                                      "les tables à exclure, écrites de la même façon",
 	"initial (a table's first time), always (at every start), when_needed (as initial), no_data (only changes from now on)": "initial (la première fois d’une table), always (à chaque démarrage), when_needed (comme initial), no_data (seulement les changements à venir)",
-	"milliseconds between two looks at the database":                                                                        "millisecondes entre deux regards sur la base",
+	"milliseconds between two looks at the database":                                                                        "millisecondes entre deux lectures de la base",
 
 	"Files of a directory: JSON lines, CSV, logs, Parquet":        "Fichiers d’un répertoire\u00a0: lignes JSON, CSV, journaux, Parquet",
 	"the directory; a relative path starts at the project folder": "le répertoire\u00a0; un chemin relatif part du dossier du projet",
@@ -81,5 +81,5 @@ var frenchKinds = map[string]string{
 	"of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns":                        "de regex\u00a0: une expression rationnelle (RE2) pour une ligne entière, dont les groupes nommés, `(?P<gate>\\S+)`, deviennent des colonnes",
 	"true: a file is read as it grows, line by line; false: once nobody has written to it for quiet.ms":                                       "true\u00a0: un fichier est lu à mesure qu’il croît, ligne par ligne\u00a0; false\u00a0: quand personne n’y a écrit depuis quiet.ms",
 	"milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is": "millisecondes sans écriture après lesquelles un fichier passe pour écrit\u00a0; après dix fois plus, une dernière ligne sans fin est prise telle quelle",
-	"milliseconds between two looks at the directory":                                                                                         "millisecondes entre deux regards sur le répertoire",
+	"milliseconds between two looks at the directory":                                                                                         "millisecondes entre deux lectures du répertoire",
 }
