@@ -323,3 +323,21 @@ func TestALetterOfAVersionBefore(t *testing.T) {
 	r.says(t, "REPLAY DEAD LETTER 0", "0 bid 0 0 false")
 	same(t, "the topic", values(t, top.Partitions()[0]), []string{"={\"\xff\"} tarn.letter=0 a="})
 }
+
+// TestARecordThatSeveralRefusedIsSentOnce: each has a letter of it, and both may be asked for.
+func TestARecordThatSeveralRefusedIsSentOnce(t *testing.T) {
+	r := newRig(t, t.TempDir())
+	defer r.close(t)
+	plain := bus.TopicConfig{Partitions: 1, Land: true}
+	one := record.Record{Value: []byte("junk")}
+	p := r.put(t, "bid", plain, one)
+	if err := r.own.Letters(t.Context(), "bid", "other", "pipeline gold.y", p.Topic().Config().ID, []own.Letter{{Record: &one, Why: "planted"}}, time.UnixMilli(1)); err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "bid", plain, record.Record{Value: []byte("junk")})
+	r.says(t, "REPLAY DEAD LETTER 1 AS '{}'", "1 bid 0 2 false")
+	r.says(t, "REPLAY DEAD LETTER 0 AS '{}'", "0 bid 0 2 true")
+	r.refused(t, "REPLAY DEAD LETTER 0", "with another value", "", 0)
+	r.says(t, "REPLAY DEAD LETTER 2 AS '{}'", "2 bid 0 3 false")
+	same(t, "the topic", values(t, p), []string{"=junk", "=junk", "={} tarn.letter=1", "={} tarn.letter=2"})
+}
