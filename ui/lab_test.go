@@ -46,7 +46,7 @@ func TestSwitchesAreGuarded(t *testing.T) {
 		{with, "POST", "127.0.0.1", "", "late", "on", 200, true},
 		{with, "POST", "127.0.0.1", "cross-site", "late", "off", 403, true},
 		{with, "POST", "evil.example", "", "late", "off", 421, true},
-		{with, "GET", "127.0.0.1", "", "late", "off", 405, true},
+		{with, "GET", "127.0.0.1", "", "late", "off", 404, true},
 		{with, "POST", "127.0.0.1", "", "late", "perhaps", 400, true},
 		{with, "POST", "127.0.0.1", "", "late", strings.Repeat("off", 100), 400, true},
 		{with, "POST", "127.0.0.1", "", "fog", "on", 400, true},

@@ -37,6 +37,7 @@ type logRow struct {
 	beforeID      any // the rowid where the table logs it
 	afterID       any
 	size          int
+	renewed       int64 // of a conflict: the line that updated its row last, which is not who replaced it
 }
 
 // drained is what one drain of one table read.
@@ -191,11 +192,12 @@ func (d *drainer) settle() []logRow {
 		d.remember()
 		return nil
 	}
-	if l.op != opCreate {
+	switch l.op {
+	case opDelete:
 		d.forget(l.before, l.beforeID)
-	}
-	if l.op == opDelete {
 		return nil
+	case opUpdate:
+		d.renew()
 	}
 	return d.decide()
 }
@@ -217,8 +219,44 @@ func (d *drainer) remember() {
 	d.conflicts = append(d.conflicts, l)
 }
 
-// forget drops the conflicts over a row that has an event of its own: it was deleted or
-// updated, and not replaced.
+// renew keeps the conflicts over the row that was updated just now, as it is since: a trigger of the application may have
+// done that before the row is replaced. Where it may be in nobody's way any more it has not been, and the conflict goes.
+func (d *drainer) renew() {
+	l := &d.line
+	d.conflicts = slices.DeleteFunc(d.conflicts, func(c logRow) bool {
+		gone := d.sameRow(c.before, c.beforeID, l.before, l.beforeID) && !d.stands(&c)
+		if gone {
+			d.held -= c.size
+		}
+		return gone
+	})
+	for i := range d.conflicts {
+		if c := &d.conflicts[i]; d.sameRow(c.before, c.beforeID, l.before, l.beforeID) {
+			c.before, c.beforeID, c.renewed = append([]any(nil), l.after...), l.afterID, l.seq
+		}
+	}
+}
+
+// stands tells whether the line just read, which updated a conflict's row, has left what it is unique by as it was. Of an index
+// on expressions, or on some rows, cells do not tell.
+func (d *drainer) stands(c *logRow) bool {
+	u, l := &d.c.Def.Uniques[c.unique], &d.line
+	switch {
+	case u.RowID:
+		return same(l.beforeID, l.afterID)
+	case u.Where != "" || len(u.Terms) > 0:
+		return false
+	}
+	for _, i := range u.Columns {
+		if !same(l.before[i], l.after[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// forget drops the conflicts over a row that has an event of its own: it was deleted, or is
+// known to be replaced.
 func (d *drainer) forget(row []any, rowID any) {
 	d.conflicts = slices.DeleteFunc(d.conflicts, func(c logRow) bool {
 		same := d.sameRow(c.before, c.beforeID, row, rowID)
@@ -233,7 +271,7 @@ func (d *drainer) forget(row []any, rowID any) {
 // conflict announced, so the row in its way is gone.
 func (d *drainer) decide() (won []logRow) {
 	for {
-		at := slices.IndexFunc(d.conflicts, func(c logRow) bool { return d.announced(&c, &d.line) })
+		at := slices.IndexFunc(d.conflicts, func(c logRow) bool { return c.renewed != d.line.seq && d.announced(&c, &d.line) })
 		if at < 0 {
 			return won
 		}

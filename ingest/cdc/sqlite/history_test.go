@@ -157,3 +157,24 @@ func TestHistoriesFoldToTheDatabase(t *testing.T) {
 		r.equal(historyTables...)
 	})
 }
+
+// TestARowThatATriggerTouchedIsReplaced: between Tarn's look at what a statement may replace and its replacement, a trigger of
+// the application updates the row, or makes room for the one that is written.
+func TestARowThatATriggerTouchedIsReplaced(t *testing.T) {
+	const table, update = "CREATE TABLE touched (id INTEGER PRIMARY KEY, a INT UNIQUE, stamp INT DEFAULT 0)", "CREATE TRIGGER touch BEFORE UPDATE OF a ON touched BEGIN UPDATE touched SET "
+	for name, touch := range map[string]string{
+		"and is in the way":    update + "stamp = stamp + 10 WHERE id = OLD.id + 1; END",
+		"and goes out of it":   update + "a = a + 100 WHERE id = OLD.id + 1; END",
+		"and has another key":  update + "id = id + 100 WHERE id = OLD.id + 1; END",
+		"twice":                update + "stamp = 1 WHERE id = OLD.id + 1; UPDATE touched SET stamp = 2 WHERE id = OLD.id + 1; END",
+		"and deletes it first": "CREATE TRIGGER touch BEFORE UPDATE OF a ON touched BEGIN UPDATE touched SET stamp = 1 WHERE id = OLD.id + 1; DELETE FROM touched WHERE id = OLD.id + 1; END",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := running(t, table, "INSERT INTO touched VALUES (1, 1, 0), (2, 2, 0), (3, 3, 0)", touch)
+			r.exec("PRAGMA recursive_triggers = 0", "UPDATE OR REPLACE touched SET a = 2 WHERE id = 1")
+			r.equal("touched")
+			r.exec("INSERT INTO touched VALUES (9, 9, 0) ON CONFLICT DO UPDATE SET stamp = 5", "INSERT INTO touched VALUES (9, 8, 0) ON CONFLICT DO UPDATE SET stamp = 6")
+			r.equal("touched")
+		})
+	}
+}
