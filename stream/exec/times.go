@@ -353,7 +353,8 @@ func (s *session) lag() {
 	s.update(func(st *pipeline.Status) {
 		s.taken = taken
 		st.LagRecords = lag
-		st.Caught = !historic && lag < tickRowsMax && s.state.Progress.Epoch > 0 || lag == 0
+		near := !historic && lag < tickRowsMax && s.state.Progress.Epoch > 0 || lag == 0
+		st.Caught = near && (st.Caught || s.unpublished == 0)
 	})
 }
 
