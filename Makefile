@@ -49,7 +49,7 @@ dist: build ## bin/dist: a tarball with the program, its notices and docs, and i
 
 test: ## every test, with the race detector; what takes fewer steps under it, once more without
 	go test $(TAGS) $(RACE) -timeout 40m ./... ./.ci/pipelines
-	go test $(TAGS) -run '$(STEPS)' ./lake
+	go test $(TAGS) -timeout 40m -run '$(STEPS)' ./lake
 
 test-fast: ## every test, without it
 	go test $(TAGS) ./... ./.ci/pipelines
