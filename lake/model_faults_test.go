@@ -75,6 +75,9 @@ func (m *model) rollback() {
 		meta["snapshot-log"] = append(log, map[string]any{"snapshot-id": id, "timestamp-ms": now})
 	})
 	m.rows = maps.Clone(m.past[id].rows)
+	for row := range m.rows { // it may have been made under another name, from where on numbers were counted anew
+		m.next = max(m.next, row%foreignKeys+1)
+	}
 }
 
 // many makes so many snapshots that commits thin them.
