@@ -21,6 +21,7 @@ import (
 
 	"tarn/embedded/disk"
 	"tarn/embedded/fault"
+	"tarn/embedded/leaktest"
 	"tarn/embedded/record"
 	"tarn/lake"
 	"tarn/lake/catalog"
@@ -169,15 +170,9 @@ func TestManyAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := goleak.IgnoreCurrent()
-	defer func() { // goleak waits half a second, which is little on a busy machine
-		for end := time.Now().Add(2 * time.Minute); ; {
-			err := goleak.Find(before)
-			if err == nil {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatal(err)
-			}
+	defer func() {
+		if err := leaktest.Find(before); err != nil {
+			t.Fatal(err)
 		}
 	}()
 	var mu sync.Mutex

@@ -93,7 +93,7 @@ func (u *UI) asker(r *http.Request) lab.Ask {
 		if u.o.Lab.Gate == nil || u.o.Lab.Guard == nil {
 			return nil, fault.New(fault.Unavailable, "nothing answers statements here", "wait until /ready answers 200")
 		}
-		who, err := principal(r, u.o.Lab.Guard)
+		who, err := u.o.Lab.Guard.Authenticate(r.Context(), door.Credential(r, "http"))
 		if err != nil {
 			return nil, err
 		}
@@ -117,16 +117,6 @@ func (u *UI) asker(r *http.Request) lab.Ask {
 		}
 		return rows, answer.Reader.Err()
 	}
-}
-
-// principal is who a request comes from, as the SQL door tells it.
-func principal(r *http.Request, g guard.Guard) (guard.Principal, error) {
-	user, password, _ := r.BasicAuth()
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		token = ""
-	}
-	return g.Authenticate(r.Context(), guard.Credential{User: user, Password: password, Token: token, Door: "http", Remote: r.RemoteAddr})
 }
 
 func (u *UI) labPage(w http.ResponseWriter, r *http.Request) {

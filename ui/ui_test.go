@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tarn/embedded/leaktest"
 	"tarn/embedded/life"
 	"tarn/ui"
 	"tarn/ui/home"
@@ -29,12 +30,8 @@ const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for end := time.Now().Add(patience); code == 0; { // goleak waits half a second, which is little on a busy machine
-		err := goleak.Find(goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
-		if err == nil {
-			break
-		}
-		if time.Now().After(end) {
+	if code == 0 {
+		if err := leaktest.Find(goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop")); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

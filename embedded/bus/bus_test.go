@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/embedded/leaktest"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
 )
@@ -32,12 +31,8 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("rapid.checks", modelChecks)
 	}
 	code := m.Run()
-	for end := time.Now().Add(waitLimit); code == 0; { // goleak waits half a second, which is little on a busy machine
-		err := goleak.Find()
-		if err == nil {
-			break
-		}
-		if time.Now().After(end) {
+	if code == 0 {
+		if err := leaktest.Find(); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

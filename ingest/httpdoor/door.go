@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"tarn/embedded/bus"
+	doors "tarn/embedded/door"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
@@ -224,12 +225,7 @@ func keyOf(r *http.Request) (string, error) {
 
 // allowed asks who it is and whether they may write to the topic, or make it.
 func (d *Door) allowed(r *http.Request, topic string) error {
-	user, password, _ := r.BasicAuth()
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		token = ""
-	}
-	who, err := d.o.Guard.Authenticate(r.Context(), guard.Credential{User: user, Password: password, Token: token, Door: door, Remote: r.RemoteAddr})
+	who, err := d.o.Guard.Authenticate(r.Context(), doors.Credential(r, door))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	doors "tarn/embedded/door"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -60,7 +61,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"accept "+strings.Join(types, ", ")))
 		return
 	}
-	who, err := h.principal(r)
+	who, err := h.guard.Authenticate(r.Context(), doors.Credential(r, door))
 	if err != nil {
 		refuse(w, err)
 		return
@@ -85,15 +86,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return float64(h.gate.Now().Sub(began).Microseconds()) / 1000
 	})
 	out.end(body.write())
-}
-
-func (h *handler) principal(r *http.Request) (guard.Principal, error) {
-	user, password, _ := r.BasicAuth()
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if token == r.Header.Get("Authorization") {
-		token = ""
-	}
-	return h.guard.Authenticate(r.Context(), guard.Credential{User: user, Password: password, Token: token, Door: door, Remote: r.RemoteAddr})
 }
 
 // accepted picks the first format of the Accept header that there is; JSON for none.

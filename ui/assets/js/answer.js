@@ -23,6 +23,12 @@ export function parse(text) {
 const numeric = /^(?!interval)(u?(tiny|small|big|huge)?int|u?int|long|float|double|decimal|numeric|real)/i;
 export const isNumber = (type) => numeric.test(type) && !type.includes("[");
 
+/** What a cell shows of a value. */
+export function textOf(value) {
+  if (value === null || value === undefined) return "null";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
 /** An element with its class and its text. */
 export function el(name, className, text) {
   const e = document.createElement(name);
@@ -37,7 +43,7 @@ function cell(value, type) {
     td.append(el("span", "null", "null"));
     return td;
   }
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = textOf(value);
   if (text === "") td.append(el("span", "null", "''"));
   else td.textContent = text.length > cellChars ? text.slice(0, cellChars) + "…" : text;
   return td;

@@ -1,5 +1,6 @@
 // What was left aside: late rows and dead letters, each with the way to its record. Text from data is
 // only ever set as text.
+import { textOf } from "./answer.js";
 import { el, rowsOf } from "./ask.js";
 import { say } from "./say.js";
 
@@ -15,7 +16,7 @@ function cell(value, className) {
   const td = el("td", className);
   if (value === null || value === undefined) td.append(el("span", "null", "null"));
   else {
-    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = textOf(value);
     td.textContent = text.length > cellChars ? text.slice(0, cellChars) + "…" : text;
     td.title = td.textContent;
   }

@@ -1,8 +1,7 @@
 // One picture of an answer: a line, bars or points. It is drawn of the rows that have come, in the page's
 // own colours; what it leaves out it says.
-import { el, isNumber } from "./answer.js";
+import { el, isNumber, textOf } from "./answer.js";
 import { svgOf } from "./ask.js";
-import { textOf } from "./grid.js";
 import { many, say } from "./say.js";
 import { isTime, numberOf, short, shortTime, ticksOf } from "./scale.js";
 

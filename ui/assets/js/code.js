@@ -8,6 +8,7 @@ import {
   autocompletion, bracketMatching, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, Decoration, defaultKeymap, drawSelection, EditorState, EditorView,
   highlightActiveLine, HighlightStyle, history, historyKeymap, indentUnit, keymap, lineNumbers, Prec, schemaCompletionSource, sql, SQLDialect, StateEffect, StateField, syntaxHighlighting, tags,
 } from "../vendor/codemirror.js";
+import { quotedName } from "./statements.js";
 import { keywords, types } from "./words.js";
 
 const duckdb = SQLDialect.define({
@@ -87,7 +88,7 @@ function typedOver(e, view) {
 }
 
 const bare = /^[a-z_][a-z0-9_]*$/;
-const quotedName = (name) => (bare.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
+const written = (name) => (bare.test(name) ? name : quotedName(name));
 
 const dots = (name) => name.replaceAll(".", "\\.");
 
@@ -96,12 +97,12 @@ function nested(columns) {
   const out = {};
   for (const c of columns) {
     const tables = (out[dots(c.schema)] ??= {});
-    (tables[dots(c.table)] ??= []).push({ label: c.name, detail: c.type, type: "property", apply: quotedName(c.name), boost: 10 });
+    (tables[dots(c.table)] ??= []).push({ label: c.name, detail: c.type, type: "property", apply: written(c.name), boost: 10 });
   }
   for (const [schema, tables] of Object.entries(out)) {
     for (const [name, children] of Object.entries(tables)) {
       const plain = name.replaceAll("\\.", ".");
-      tables[name] = { self: { label: plain, type: "class", detail: `${children.length} columns`, apply: quotedName(plain) }, children };
+      tables[name] = { self: { label: plain, type: "class", detail: `${children.length} columns`, apply: written(plain) }, children };
     }
     out[schema] = { self: { label: schema, type: "namespace", detail: "schema" }, children: tables };
   }
@@ -120,9 +121,9 @@ function names(columns, functions) {
     for (const c of columns) {
       if (seen.has(c.name) || !text.includes(c.table.toLowerCase())) continue;
       seen.add(c.name);
-      options.push({ label: c.name, type: "property", detail: c.type, apply: quotedName(c.name), boost: 20 });
+      options.push({ label: c.name, type: "property", detail: c.type, apply: written(c.name), boost: 20 });
     }
-    for (const name of new Set(columns.map((c) => `${c.schema}.${c.table}`))) options.push({ label: name, type: "class", detail: "table", apply: name.split(".").map(quotedName).join("."), boost: 8 });
+    for (const name of new Set(columns.map((c) => `${c.schema}.${c.table}`))) options.push({ label: name, type: "class", detail: "table", apply: name.split(".").map(written).join("."), boost: 8 });
     return { from: word?.from ?? context.pos, options: options.concat(calls), validFor: /^[\w$]*$/ };
   };
 }

@@ -1,6 +1,6 @@
 // A grid over rows that may be a million: only what is in the window has elements. The keyboard moves an
 // active cell; a column's head and a cell are opened by Enter or by the mouse.
-import { el, isNumber } from "./answer.js";
+import { el, isNumber, textOf } from "./answer.js";
 import { say } from "./say.js";
 
 const rowPixels = 26;
@@ -14,12 +14,6 @@ const widthMax = 360;
 const sampled = 60; // rows that widths are taken of
 const cellChars = 400;
 let grids = 0;
-
-/** What a cell shows of a value. */
-export function textOf(value) {
-  if (value === null || value === undefined) return "null";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
 
 function widthsOf(rows) {
   const longest = rows.columns.map((c) => Math.max([...c.name].length + 1, c.type.length * 0.9));

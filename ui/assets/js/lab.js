@@ -2,7 +2,7 @@
 // were found done is kept in this browser. Text from data is only ever set as text.
 import { faultOf, tableOf } from "./answer.js";
 import { ask, el, unreachable, wordless } from "./ask.js";
-import { paint } from "./paint.js";
+import { paintPage } from "./paint.js";
 import { wirePage } from "./page.js";
 import { say } from "./say.js";
 
@@ -14,9 +14,7 @@ const soonMax = 30; // looks after something was done, until it shows
 
 const { load } = wirePage();
 
-const repaint = () => { for (const e of document.querySelectorAll("[data-paint]")) paint(e, e.textContent); };
-repaint();
-document.addEventListener("tarn:refreshed", repaint);
+paintPage();
 
 // Progress.
 function kept() {

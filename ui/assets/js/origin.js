@@ -1,6 +1,7 @@
 // From a row of an answer to where it comes from: which table the answer is of, and what tells the row apart.
 import { isNumber } from "./answer.js";
 import { askAll } from "./request.js";
+import { literal, quotedName } from "./statements.js";
 
 const name = String.raw`(?:[\p{L}_][\p{L}\p{N}_$]*|"(?:[^"]|"")+")`;
 const whole = new RegExp(String.raw`^\s*(?:SELECT\s+\*\s+)?FROM\s+(${name}(?:\.${name}){0,2})(?![\s]*[(,.])(?:\s+([^]*))?$`, "iu");
@@ -12,13 +13,10 @@ export function tableOf(statement) {
   return m && !others.test((m[2] ?? "").replace(/'(?:[^']|'')*'/g, "''")) && !/^(system|information_schema)\./i.test(m[1]) ? m[1] : "";
 }
 
-const quotedName = (text) => `"${text.replaceAll('"', '""')}"`;
-const text = (value) => `'${String(value).replaceAll("'", "''")}'`;
-
 function valueOf(value, type) {
   if (isNumber(type) && /^-?\d+$/.test(String(value))) return String(value);
-  if (type === "VARCHAR" || type === "JSON") return text(value);
-  return `CAST(${text(value)} AS ${type})`;
+  if (type === "VARCHAR" || type === "JSON") return literal(value);
+  return `CAST(${literal(value)} AS ${type})`;
 }
 
 /** The condition that is true of a row: of those of its columns that are named. */

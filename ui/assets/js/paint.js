@@ -41,3 +41,10 @@ export function paint(el, text, wrong = -1) {
   out.push("\n"); // a last empty line has its height
   el.replaceChildren(...out);
 }
+
+/** Paints what the page has, now and whenever it has been read anew. */
+export function paintPage() {
+  const all = () => { for (const e of document.querySelectorAll("[data-paint]")) paint(e, e.textContent); };
+  all();
+  document.addEventListener("tarn:refreshed", all);
+}

@@ -1,8 +1,7 @@
 // Beside the grid: the profile of a column, which is asked for when somebody opens it, the whole of a
 // value, or a row.
-import { el, faultOf, isNumber } from "./answer.js";
+import { el, faultOf, isNumber, textOf } from "./answer.js";
 import { copyFrom } from "./copy.js";
-import { textOf } from "./grid.js";
 import { addressOf, tableOf } from "./origin.js";
 import { askAll, Refused } from "./request.js";
 import { count, decimal, many, say } from "./say.js";

@@ -2,7 +2,7 @@
 // through /api/sql after somebody pressed for it. Text from data is only ever set as text.
 import { fillBox, runFrom } from "./ask.js";
 import { asideOf } from "./aside.js";
-import { paint } from "./paint.js";
+import { paintPage } from "./paint.js";
 import { wirePage } from "./page.js";
 import { wireLetters } from "./replay.js";
 import { say } from "./say.js";
@@ -15,9 +15,7 @@ const ticksMillis = 10_000;
 wirePage();
 if ($("editor")) import("./editor.js").then((m) => m.wireEditor()); // its parts are large
 
-const repaint = () => { for (const e of document.querySelectorAll("[data-paint]")) paint(e, e.textContent); };
-repaint();
-document.addEventListener("tarn:refreshed", repaint);
+paintPage();
 
 const late = [[say("At"), "at"], [say("Window"), "window_start"], [say("to"), "window_end"], [say("Watermark then"), "watermark"], [say("Value"), "value", "mono cut"]];
 const dead = [[say("At"), "at"], [say("Error"), "error", "wrap"], [say("Refused by"), "reader", "wrap"], [say("Key"), "key", "mono cut"], [say("Value"), "value", "mono cut"]];

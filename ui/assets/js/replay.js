@@ -2,14 +2,14 @@
 // said what that means. Text from data is only ever set as text.
 import { faultOf } from "./answer.js";
 import { ask, el, fillBox, rowsOf } from "./ask.js";
-import { asideOf } from "./aside.js";
+import { asideOf, recordPath } from "./aside.js";
 import { say } from "./say.js";
+import { literal } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
 const none = (value) => value === null || value === undefined;
 /** A piece that a source found: it never was a record of the topic. */
 export const found = (row) => none(row.offset);
-const literal = (text) => `'${text.replaceAll("'", "''")}'`;
 const placeOf = (topic, partition, offset) => (none(offset) ? topic : `${topic} ${partition}/${offset}`);
 
 /** A link to where a letter was sent. */
@@ -17,7 +17,7 @@ function sentTo(topic, partition, offset) {
   const place = placeOf(topic, partition, offset);
   if (none(offset)) return el("span", "mono", place);
   const a = el("a", "mono", place);
-  a.href = "/topics?" + new URLSearchParams({ topic, partition, from: offset });
+  a.href = recordPath({ topic, partition, offset });
   return a;
 }
 

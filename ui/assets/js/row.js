@@ -1,6 +1,7 @@
 // Where a row comes from: the steps that EXPLAIN ROW OF answers, from the row to the records of topics. The address
 // holds what is asked. Text from data is only ever set as text.
 import { el, faultOf } from "./answer.js";
+import { recordPath } from "./aside.js";
 import { ask, rowsOf } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
 import { wirePage } from "./page.js";
@@ -16,7 +17,6 @@ const statementOf = ({ of, where }) => `EXPLAIN ROW OF ${of} WHERE ${where}`;
 
 const titles = { gold: say("Gold"), silver: say("Silver"), bronze: say("Bronze"), topic: say("Topic") };
 const hrefOf = (r) => (r.layer === "topic" ? `/topics?${new URLSearchParams({ topic: r.name })}` : `/lake?${new URLSearchParams({ table: r.name })}`);
-const recordOf = (r) => `/topics?${new URLSearchParams({ topic: r.name, partition: r.partition, from: r.offset })}`;
 
 function pretty(text) {
   if (/[^.\d]\d{16}/.test(text)) return text; // a long number would be rounded
@@ -45,7 +45,7 @@ function thingOf(r) {
     const at = r.partition === null ? say("event %s", r.offset) : say("partition %s, offset %s", r.partition, r.offset);
     if (r.layer === "topic" && r.note === "in the log") {
       const a = head.appendChild(el("a", "mono", at));
-      a.href = recordOf(r);
+      a.href = recordPath({ ...r, topic: r.name });
     } else head.append(el("span", "mono", at));
   }
   if (r.key !== null) head.append(el("span", "mono dim", String(r.key)));

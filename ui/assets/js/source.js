@@ -5,6 +5,7 @@ import { copyFrom, quoted } from "./copy.js";
 import { wirePage } from "./page.js";
 import { found, wireLetters } from "./replay.js";
 import { say } from "./say.js";
+import { literal, quotedName } from "./statements.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -26,7 +27,6 @@ document.addEventListener("click", (e) => {
 // The form: what it makes is shown as it is typed, and written when somebody presses for it. The statement
 // has a line for each key, so that the line of a fault tells its field.
 const form = document.querySelector(".form");
-const literal = (text) => `'${text.replaceAll("'", "''")}'`;
 const filled = () => [...form.querySelectorAll("[data-key]")].filter((input) => input.value.trim());
 const nameOf = () => $("add-name").value.trim();
 function file() {
@@ -36,7 +36,7 @@ function file() {
 }
 function statement() {
   const keys = [["connector.class", form.dataset.class], ...filled().map((input) => [input.dataset.key, input.value.trim()])];
-  return `CREATE CONNECTOR "${nameOf().replaceAll('"', '""')}" WITH (\n${keys.map(([k, v]) => `  ${literal(k)} = ${literal(v)}`).join(",\n")}\n)`;
+  return `CREATE CONNECTOR ${quotedName(nameOf())} WITH (\n${keys.map(([k, v]) => `  ${literal(k)} = ${literal(v)}`).join(",\n")}\n)`;
 }
 function draw() {
   const name = nameOf();

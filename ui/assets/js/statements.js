@@ -1,6 +1,10 @@
 // A text of several statements, cut as Tarn's lexer cuts it: a semicolon within a string, a name or a
 // comment ends nothing.
 
+/** A text, and a name, as statements have it. */
+export const literal = (text) => `'${String(text).replaceAll("'", "''")}'`;
+export const quotedName = (name) => `"${name.replaceAll('"', '""')}"`;
+
 const pieces = /--[^\n]*|[eE]'(?:[^'\\]|''|\\[^])*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|[\p{L}_][\p{L}\p{N}_$]*|\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$|\/\*|;|[^]/gu;
 
 // The end of a comment that nests, from behind its first /*.

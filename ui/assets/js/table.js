@@ -1,6 +1,6 @@
 // One table: its rows, what two snapshots differ in, and upkeep on demand. What is read or done is a statement,
 // and goes through /api/sql. Text from data is only ever set as text.
-import { isNumber, tableOf } from "./answer.js";
+import { isNumber, tableOf, textOf } from "./answer.js";
 import { ask, el, fillBox, runFrom } from "./ask.js";
 import { wirePage } from "./page.js";
 import { count, many, say } from "./say.js";
@@ -24,7 +24,7 @@ if (rows) readRows();
 // The rows that differ: a line each, with what each column was and is.
 const shown = (value) => {
   if (value === null || value === undefined) return el("span", "null", "null");
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = textOf(value);
   return el("span", "", text.length > cellChars ? text.slice(0, cellChars) + "…" : text);
 };
 const kinds = { added: ["+", say("added")], removed: ["−", say("removed")], changed: ["±", say("changed")] };
