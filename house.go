@@ -11,6 +11,7 @@ import (
 	"tarn/embedded"
 	"tarn/embedded/life"
 	"tarn/ingest"
+	"tarn/ingest/kafka"
 	"tarn/ingest/source"
 	"tarn/lake"
 	"tarn/lake/table"
@@ -86,6 +87,14 @@ func (h *house) ingestPart() life.Part {
 			AckDelay: h.AckDelay(), Dead: h.dead, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest
+	})
+}
+
+func (h *house) kafkaPart() life.Part {
+	return life.Made("kafka", func() life.Part {
+		return kafka.New(kafka.Options{
+			Listener: h.Listener("kafka"), Bus: h.Bus, Meta: h.Meta, Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
+		})
 	})
 }
 

@@ -219,7 +219,9 @@ func ports() string {
 	var b strings.Builder
 	for _, d := range door.Doors {
 		fmt.Fprintf(&b, "### %s\n\n%s At %s, which [`%s`](config.md#%s) changes; %s.\n\n", d.Name, d.Says, code(addr[d.Setting]), d.Setting, d.Setting, d.Protocol)
-		b.WriteString("| | path | answers |\n|---|---|---|\n")
+		if len(d.Paths) > 0 {
+			b.WriteString("| | path | answers |\n|---|---|---|\n")
+		}
 		for _, p := range d.Paths {
 			method, path, _ := strings.Cut(p.Pattern, " ")
 			fmt.Fprintf(&b, "| %s | `%s` | %s |\n", method, strings.ReplaceAll(path, "{$}", ""), cell(p.Says))

@@ -80,12 +80,16 @@ func (f *Floor) takePorts() (err error) {
 	}
 	f.open, err = door.Open([]door.Door{
 		{Name: "http", Setting: "http.listen", Addr: f.Config.HTTPListen, Set: f.Config.IsSet("http.listen")},
+		{Name: "kafka", Setting: "kafka.listen", Addr: f.Config.KafkaListen, Set: f.Config.IsSet("kafka.listen")},
 	}, f.Config.Listen == "auto", f.Log)
 	return err
 }
 
 // Close frees the data folder.
 func (f *Floor) Close() error { return errors.Join(f.Telemetry.Close(), f.Dir.Close()) }
+
+// Listener is that of an open door, by name; the part of the door closes it.
+func (f *Floor) Listener(name string) net.Listener { return f.open[name] }
 
 // Ports are the addresses of the open doors, by name.
 func (f *Floor) Ports() map[string]string { return door.Addrs(f.open) }

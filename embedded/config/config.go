@@ -24,6 +24,7 @@ type Config struct {
 	SQLTimeout       time.Duration
 	SQLResultRowsMax int64
 	HTTPListen       string
+	KafkaListen      string
 	HTTPHosts        []string // names by which the page may be called, beside loopback's
 	LogLevel         slog.Level
 	origins          map[string]string
@@ -41,6 +42,7 @@ func Default() Config {
 		SQLTimeout:       5 * time.Minute,
 		SQLResultRowsMax: 1_000_000,
 		HTTPListen:       "127.0.0.1:7700",
+		KafkaListen:      "127.0.0.1:9092",
 		LogLevel:         slog.LevelInfo,
 		origins:          map[string]string{},
 	}

@@ -45,17 +45,8 @@ var settings = []setting{
 		},
 		func(c *Config) string { return strconv.FormatInt(c.SQLResultRowsMax, 10) },
 	},
-	{
-		"http.listen", "address of the page, /api, /metrics; loopback only until there is a login", "`host:port`",
-		func(c *Config, v string) error {
-			if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
-				return fmt.Errorf("want host:port, such as 127.0.0.1:7700")
-			}
-			c.HTTPListen = v
-			return nil
-		},
-		func(c *Config) string { return c.HTTPListen },
-	},
+	address("http.listen", "address of the page, /api, /metrics; loopback only until there is a login", func(c *Config) *string { return &c.HTTPListen }),
+	address("kafka.listen", "address of Kafka's protocol; loopback only until there is a login", func(c *Config) *string { return &c.KafkaListen }),
 	{
 		"http.hosts", "further names, by comma, by which the page may be called", "names",
 		func(c *Config, v string) error {
@@ -87,6 +78,16 @@ func text(key, doc, takes string, at func(*Config) *string) setting {
 		func(c *Config, v string) error { *at(c) = v; return nil },
 		func(c *Config) string { return *at(c) },
 	}
+}
+
+func address(key, doc string, at func(*Config) *string) setting {
+	return setting{key, doc, "`host:port`", func(c *Config, v string) error {
+		if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
+			return fmt.Errorf("want host:port, such as %s", *at(c))
+		}
+		*at(c) = v
+		return nil
+	}, func(c *Config) string { return *at(c) }}
 }
 
 func choice(key, doc string, at func(*Config) *string, values ...string) setting {

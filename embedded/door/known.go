@@ -54,4 +54,7 @@ var Doors = []Known{{
 		{"GET /api/live", "changes of all pages, as an event stream"},
 		{"GET /api/", "any other path below it: 404, as JSON"},
 	},
+}, {
+	Name: "kafka", Setting: "kafka.listen", Protocol: "Apache Kafka's",
+	Says: "Producers, consumers and admin tools of Kafka, unchanged: [compat/kafka.md](compat/kafka.md) says which APIs and versions are there.",
 }}

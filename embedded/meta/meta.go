@@ -39,6 +39,7 @@ const (
 	Landing   Bucket = "landing"    // stream/landing: findings and names claimed
 	Streams   Bucket = "streams"    // stream/command: stream name -> definition JSON
 	Pipelines Bucket = "pipelines"  // stream/command: pipeline id -> definition JSON
+	Kafka     Bucket = "kafka"      // ingest/kafka: the id of the cluster
 )
 
 // Entry is one key of a bucket with its value; a nil Value in Put deletes the key.

@@ -1,0 +1,275 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/life"
+)
+
+// conn is one client's connection. One goroutine reads its requests and answers them, one after the other. Only
+// produce requests are not waited for before the next one is read: a second goroutine, which the first of them starts,
+// answers them in order once the log has them.
+type conn struct {
+	door   *Door
+	net    net.Conn
+	log    *slog.Logger
+	who    guard.Principal
+	client string // its id, as the request under way says
+
+	session  *session // of fetches
+	promises chan promise // nil until the first produce request
+	promised sync.WaitGroup // ends with keepPromises
+	kept     sync.WaitGroup // promises that are not answered
+	start    [startBytes]byte
+}
+
+// startBytes is what each request begins with: length, API and version.
+const startBytes = 8
+
+// errDone ends a connection without a word in the log.
+var errDone = errors.New("the connection is done")
+
+// request is one frame.
+type request struct {
+	key, version int16
+	correlation  int32
+	body         []byte // behind the header
+	weight       int64  // of the memory in hand
+}
+
+// serve answers a connection until it or ctx ends.
+func (d *Door) serve(ctx context.Context, nc net.Conn) {
+	c := &conn{door: d, net: nc, log: d.o.Log.With("client", nc.RemoteAddr().String())}
+	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })()
+	err := life.Guarded(c.log, func() error { return c.run(ctx) })
+	cancel()
+	if err != nil && !errors.Is(err, errDone) {
+		c.log.Info("connection of a Kafka client is closed", "client_id", c.client, "error", err)
+	}
+	c.close()
+}
+
+func (c *conn) run(ctx context.Context) (err error) {
+	if c.who, err = c.door.o.Guard.Authenticate(ctx, guard.Credential{Door: doorName, Remote: c.net.RemoteAddr().String()}); err != nil {
+		return err
+	}
+	for {
+		r, err := c.read(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.answer(ctx, r); err != nil {
+			return err
+		}
+	}
+}
+
+// close answers what is promised, for drainMax at most, and ends the connection.
+func (c *conn) close() {
+	if c.promises != nil {
+		late := time.AfterFunc(drainMax, func() { _ = c.net.Close() })
+		close(c.promises)
+		c.promised.Wait()
+		late.Stop()
+	}
+	if c.session != nil {
+		c.session.close()
+	}
+	_ = c.net.Close()
+}
+
+// read reads the next request. The memory that it takes is the door's until release.
+func (c *conn) read(ctx context.Context) (r request, err error) {
+	_ = c.net.SetReadDeadline(time.Now().Add(idleMax))
+	if ctx.Err() != nil { // behind the deadline that its end has set
+		return r, errDone
+	}
+	if _, err := io.ReadFull(c.net, c.start[:]); err != nil {
+		return r, errDone
+	}
+	size := int64(int32(binary.BigEndian.Uint32(c.start[:]))) //nolint:gosec // checked below
+	r.key, r.version = int16(binary.BigEndian.Uint16(c.start[4:])), int16(binary.BigEndian.Uint16(c.start[6:])) //nolint:gosec // two's complement on the wire
+	most, weight := int64(requestBytesMax), size*requestWeight
+	if r.key == kmsg.Produce.Int16() {
+		most, weight = produceBytesMax, size
+	}
+	if size < startBytes || size > most {
+		c.door.metrics.refusals.WithLabelValues("size").Inc()
+		return r, fmt.Errorf("a request of API %d has %d bytes, want %d to %d", r.key, size, startBytes, most)
+	}
+	if err := c.door.inHand.Acquire(ctx, weight); err != nil {
+		return r, errDone
+	}
+	r.weight = weight
+	c.door.metrics.received.Add(float64(size))
+	body := make([]byte, size-(startBytes-4))
+	_ = c.net.SetReadDeadline(time.Now().Add(readMax))
+	if _, err := io.ReadFull(c.net, body); err != nil || ctx.Err() != nil {
+		c.release(r)
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			return r, fmt.Errorf("a request of API %d has not come within %s", r.key, readMax)
+		}
+		return r, errDone
+	}
+	r.correlation = int32(binary.BigEndian.Uint32(body)) //nolint:gosec // two's complement on the wire
+	r.body = body[4:]
+	return r, nil
+}
+
+func (c *conn) release(r request) { c.door.inHand.Release(r.weight) }
+
+// answer handles one request and writes the answer, or promises it.
+func (c *conn) answer(ctx context.Context, r request) error {
+	promised := false
+	defer func() {
+		if !promised {
+			c.release(r)
+		}
+	}()
+	req, err := c.decode(&r)
+	if err != nil {
+		c.door.metrics.refusals.WithLabelValues("unreadable").Inc()
+		return err
+	}
+	c.door.metrics.requests.WithLabelValues(kmsg.NameForKey(r.key)).Inc()
+	a, ok := c.door.apis[r.key]
+	switch {
+	case !ok || r.version < a.min || r.version > a.max:
+		return c.unsupported(r, req)
+	case a.promise != nil:
+		if c.promises == nil {
+			c.promises = make(chan promise, promisesMax)
+			c.promised.Go(c.keepPromises)
+		}
+		p, err := a.promise(ctx, c, req)
+		if err != nil {
+			return err
+		}
+		p.request, promised = r, true
+		c.kept.Add(1)
+		c.promises <- p
+		return nil
+	}
+	c.kept.Wait()
+	resp, err := a.handle(ctx, c, req)
+	if err != nil || resp == nil {
+		return err
+	}
+	return c.write(r, resp)
+}
+
+// promise is an answer that comes later.
+type promise struct {
+	request request
+	answer  func() (kmsg.Response, error) // waits; no answer and no error is for a request that wants none
+}
+
+// keepPromises answers what was promised, in order.
+func (c *conn) keepPromises() {
+	for p := range c.promises {
+		resp, err := p.answer()
+		c.release(p.request)
+		if err == nil && resp != nil {
+			err = c.write(p.request, resp)
+		}
+		if err != nil {
+			_ = c.net.Close() // which the reader sees
+		}
+		c.kept.Done()
+	}
+}
+
+// decode reads header and body. No request and no error is for one of a version that nobody knows.
+func (c *conn) decode(r *request) (kmsg.Request, error) {
+	req := kmsg.RequestForKey(r.key)
+	if req == nil {
+		return nil, fmt.Errorf("there is no API %d", r.key)
+	}
+	if r.version < 0 || r.version > req.MaxVersion() {
+		return nil, nil
+	}
+	req.SetVersion(r.version)
+	b := kbin.Reader{Src: r.body}
+	c.client = ""
+	if id := b.NullableString(); id != nil {
+		c.client = *id
+	}
+	if req.IsFlexible() {
+		skipTags(&b)
+	}
+	err := b.Complete()
+	if err == nil {
+		if produce, ok := req.(*kmsg.ProduceRequest); ok {
+			err = readProduce(produce, b.Src)
+		} else {
+			err = req.ReadFrom(b.Src)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a request %s of version %d: %w", kmsg.NameForKey(r.key), r.version, err)
+	}
+	return req, nil
+}
+
+// skipTags passes over the tags of a header. Their number is not believed.
+func skipTags(b *kbin.Reader) {
+	for n := b.Uvarint(); n > 0 && b.Ok(); n-- {
+		_, size := b.Uvarint(), b.Uvarint()
+		b.Span(int(size))
+	}
+}
+
+// unsupported answers a request that is not in the table, with Kafka's error where its answer has a place for one.
+func (c *conn) unsupported(r request, req kmsg.Request) error {
+	c.door.metrics.refusals.WithLabelValues("version").Inc()
+	c.kept.Wait()
+	if r.key == kmsg.ApiVersions.Int16() {
+		r.version = 0
+		return c.write(r, c.downgrade())
+	}
+	if req != nil {
+		resp := req.ResponseKind()
+		code := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode")
+		if code.IsValid() && code.Kind() == reflect.Int16 {
+			code.SetInt(int64(kerr.UnsupportedVersion.Code))
+			return c.write(r, resp)
+		}
+	}
+	return fault.Newf(fault.Invalid, "see docs/compat/kafka.md for the versions that are there", "API %s of Kafka in version %d", kmsg.NameForKey(r.key), r.version)
+}
+
+// write sends an answer. A client that does not take it is not waited for longer than writeMax.
+func (c *conn) write(r request, resp kmsg.Response) error {
+	const headBytes = 8
+	out := make([]byte, headBytes, 512)
+	binary.BigEndian.PutUint32(out[4:], uint32(r.correlation)) //nolint:gosec // two's complement on the wire
+	if resp.IsFlexible() && r.key != kmsg.ApiVersions.Int16() {
+		out = append(out, 0) // no tags; ApiVersions never has any, for its version is not agreed on yet
+	}
+	out = resp.AppendTo(out)
+	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // bounded by what an answer may hold
+	_ = c.net.SetWriteDeadline(time.Now().Add(writeMax))
+	n, err := c.net.Write(out)
+	c.door.metrics.sent.Add(float64(n))
+	if err != nil {
+		return errDone
+	}
+	return nil
+}

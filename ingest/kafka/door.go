@@ -1,0 +1,164 @@
+// Package kafka is the door of Apache Kafka's protocol: frames, versions and errors on the wire, over what
+// embedded/bus does. One broker, node 1, leads every partition. It keeps no record and no offset of its own, and
+// reads no record but to check it.
+package kafka
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/guard"
+	"tarn/embedded/life"
+	"tarn/embedded/meta"
+)
+
+// The bounds of the door.
+const (
+	connsMax = 12_000 // one more is closed at once
+	// produceBytesMax bounds a produce request, as Kafka's socket.request.max.bytes does.
+	produceBytesMax = 100 << 20
+	// requestBytesMax bounds any other. A length within it may claim an element for each byte, which
+	// takes up to requestWeight times its memory.
+	requestBytesMax = 2 << 20
+	requestWeight   = 24
+	// handBytesMax bounds the memory of all requests that are read or handled.
+	handBytesMax = 128 << 20
+	promisesMax  = 64 // produce requests of one connection that wait for the log
+
+	idleMax   = 10 * time.Minute // Kafka's connections.max.idle.ms
+	readMax   = 30 * time.Second // for a request, once it has begun
+	writeMax  = 30 * time.Second // for an answer
+	drainMax  = 2 * time.Second  // a stop waits so long for what is on its way
+	acceptGap = 50 * time.Millisecond
+)
+
+// doorName is the name of this door, as in ports.json.
+const doorName = "kafka"
+
+// nodeID is the one broker's.
+const nodeID = 1
+
+// clusterKey is the key in meta of the cluster's id.
+const clusterKey = "cluster"
+
+// Options of the door.
+type Options struct {
+	Listener net.Listener // the door closes it
+	Bus      *bus.Bus
+	Meta     *meta.Store
+	Guard    guard.Guard // nil: everyone may do everything
+	Clock    life.Clock
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer // nil: counted for nobody
+}
+
+// Door is the part that answers Kafka's clients.
+type Door struct {
+	o       Options
+	cluster string
+	apis    map[int16]api
+	inHand  *semaphore.Weighted
+	metrics *metrics
+	ids     atomic.Int32 // of fetch sessions
+
+	mu    sync.Mutex
+	conns int
+}
+
+// New returns the door of a listener.
+func New(o Options) *Door {
+	if o.Guard == nil {
+		o.Guard = guard.Open{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = life.SystemClock{}
+	}
+	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), metrics: newMetrics(o.Metrics)}
+	d.apis = table()
+	return d
+}
+
+// Name is the part's name.
+func (d *Door) Name() string { return doorName }
+
+// Run answers until ctx ends.
+func (d *Door) Run(ctx context.Context, ready func()) error {
+	cluster, err := clusterID(ctx, d.o.Meta)
+	if err != nil {
+		return err
+	}
+	d.cluster = cluster
+	defer context.AfterFunc(ctx, func() { _ = d.o.Listener.Close() })()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	ready()
+	for {
+		nc, err := d.o.Listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept connections of Kafka's clients: %w", err)
+		case err != nil: // such as too many open files: others may close some
+			d.o.Log.Warn("connection is not accepted", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptGap):
+			}
+			continue
+		}
+		if !d.enter() {
+			d.metrics.refusals.WithLabelValues("connections").Inc()
+			_ = nc.Close()
+			continue
+		}
+		conns.Go(func() {
+			defer d.leave()
+			d.serve(ctx, nc)
+		})
+	}
+}
+
+func (d *Door) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conns >= connsMax {
+		return false
+	}
+	d.conns++
+	d.metrics.conns.Set(float64(d.conns))
+	return true
+}
+
+func (d *Door) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conns--
+	d.metrics.conns.Set(float64(d.conns))
+}
+
+// clusterID is the id of the data folder's cluster, made at the first start: 22 characters, as Kafka's.
+func clusterID(ctx context.Context, m *meta.Store) (string, error) {
+	kept, err := m.Get(ctx, meta.Kafka, clusterKey)
+	if !errors.Is(err, meta.ErrNotFound) {
+		return string(kept), err
+	}
+	random := uuid.New()
+	id := base64.RawURLEncoding.EncodeToString(random[:])
+	return id, m.Put(ctx, meta.Entry{Bucket: meta.Kafka, Key: clusterKey, Value: []byte(id)})
+}
