@@ -61,6 +61,10 @@ type TopicConfig struct {
 	Table          string        `json:"table,omitempty"`    // tarn.table: overrides the name of the bronze table
 	Mirror         string        `json:"mirror,omitempty"`   // tarn.mirror: overrides the name of the silver table
 	Requests       bool          `json:"requests,omitempty"` // some records carry the key of a request; retention waits for Requests
+
+	// Settings are those that were chosen and have no field above, by Kafka's names. Nobody
+	// changes the map: With and Without return another.
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // PartitionStats is one line of system.topics, and what retention shows.
@@ -78,6 +82,7 @@ type PartitionStats struct {
 type Appended struct {
 	Base int64 // offset of the batch's first record
 	Next int64 // offset after its last
+	Time int64 // ms, which all its records bear where the topic has the log's time; 0 else
 }
 
 // Fetched is what a reader got: whole batches, the first of which holds the

@@ -22,17 +22,32 @@ const (
 // limits returns for how long and how many bytes a partition is kept; 0 is no limit.
 // What a user sets in bytes counts for each partition, as in Kafka.
 func (c TopicConfig) limits() (age time.Duration, bytes int64) {
+	if deletes, _ := c.Cleanup(); !deletes {
+		return 0, 0
+	}
 	age, bytes = max(c.Retention, 0), max(c.RetentionBytes, 0)
 	if c.Retention == 0 {
-		age = plainRetention
-		if c.Land {
-			age = landedRetention
-		}
+		age = c.defaultRetention()
 	}
-	if c.RetentionBytes == 0 && c.Land {
-		bytes = landedRetentionBytes / int64(max(c.Partitions, 1))
+	if c.RetentionBytes == 0 {
+		bytes = c.defaultRetentionBytes()
 	}
 	return age, bytes
+}
+
+func (c TopicConfig) defaultRetention() time.Duration {
+	if c.Land {
+		return landedRetention
+	}
+	return plainRetention
+}
+
+// defaultRetentionBytes is of a partition; 0 is no limit.
+func (c TopicConfig) defaultRetentionBytes() int64 {
+	if c.Land {
+		return landedRetentionBytes / int64(max(c.Partitions, 1))
+	}
+	return 0
 }
 
 // Requests is the reader that knows the keys of requests, for as long as they may be tried again.
@@ -58,8 +73,8 @@ func (c TopicConfig) readers() []string {
 func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 	offset = p.next
 	for name, next := range p.holds {
-		if name == "silver" && c.Land && !c.Keyed {
-			continue // the topic's table has lost its key, and its mirror reads no more
+		if name == "bronze" && !c.Land || name == "silver" && !(c.Land && c.Keyed) {
+			continue // the topic lands no more, or its table has lost its key
 		}
 		if next < offset {
 			offset, reader = next, name

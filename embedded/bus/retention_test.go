@@ -233,7 +233,7 @@ func TestTrimFollowsDeleteRecords(t *testing.T) {
 	for range 5 {
 		h.append(p, append(placed("s/i/0001"), batch("b")...))
 	}
-	p.Hold("silver", 7)
+	p.Hold("reader", 7)
 	for _, c := range []struct{ before, start int64 }{{3, 3}, {1, 3}, {9, 7}, {-1, 7}} {
 		if err := p.Trim(t.Context(), c.before); err != nil || p.LogStart() != c.start {
 			t.Fatalf("trim to %d: log starts at %d, %v", c.before, p.LogStart(), err)
@@ -245,7 +245,7 @@ func TestTrimFollowsDeleteRecords(t *testing.T) {
 	if got := h.read(p, 7, 1); len(got) != 3 || got[0] != "7:b" {
 		t.Fatalf("got %v", got)
 	}
-	p.Hold("silver", 10)
+	p.Hold("reader", 10)
 	if err := p.Trim(t.Context(), -1); err != nil || p.LogStart() != 10 {
 		t.Fatalf("log starts at %d, %v", p.LogStart(), err)
 	}

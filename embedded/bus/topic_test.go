@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -178,7 +179,7 @@ func TestTopicsOutliveALostMetaDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if top.Config() != c {
+	if !reflect.DeepEqual(top.Config(), c) {
 		t.Fatalf("config is %+v, was %+v", top.Config(), c)
 	}
 	p = top.Partitions()[0]

@@ -134,6 +134,11 @@ func (p *Partition) check(data []byte) (*request, error) {
 		}
 		r.records += int64(b.Count())
 	}
+	if _, compacts := p.topic.Config().Cleanup(); compacts {
+		if err := keyed(batches); err != nil {
+			return nil, invalid(err)
+		}
+	}
 	r.newest = newest(batches, p.bus.o.Clock.Now())
 	if r.places, err = passages(batches, p.topic.Config().Source != ""); err != nil {
 		return nil, invalid(err)
@@ -167,6 +172,7 @@ type message struct {
 	data       []byte
 	base, next int64
 	newest     int64
+	time       int64  // ms, of the log, which the records bear; 0 where they bear their own
 	seq        uint64 // predicted
 	reply      string
 	weight     int64 // of the bytes in flight
@@ -315,6 +321,9 @@ drain:
 		return nil
 	}
 	m := &message{base: w.next, data: make([]byte, 0, size)}
+	if w.p.topic.Config().AppendTime() {
+		m.time = w.p.bus.o.Clock.Now().UnixMilli()
+	}
 	for _, r := range requests {
 		w.take(m, r)
 	}
@@ -345,11 +354,17 @@ func (w *writer) take(m *message, r *request) {
 	for at < len(m.data) {
 		b := record.Batch(m.data[at:])
 		b.SetBase(w.next)
+		if m.time != 0 {
+			record.Batch(b[:batchBytes(b)]).SetAppendTime(m.time)
+		}
 		binary.BigEndian.PutUint32(b[leaderEpochAt:], 0)
 		w.next = b.Next()
 		at += batchBytes(b)
 	}
 	m.newest = max(m.newest, r.newest)
+	if m.time != 0 {
+		m.newest = m.time
+	}
 	m.requests = append(m.requests, r)
 	for _, passage := range r.places {
 		w.ahead.note(passage.last)
@@ -425,7 +440,7 @@ func (w *writer) settle(reply *nats.Msg) error {
 	w.landed(m)
 	base := m.base
 	for _, r := range m.requests {
-		r.answer <- answer{appended: Appended{Base: base, Next: base + r.records}}
+		r.answer <- answer{appended: Appended{Base: base, Next: base + r.records, Time: m.time}}
 		base += r.records
 	}
 	return nil

@@ -32,6 +32,7 @@ const (
 // Bits of a batch's attributes.
 const (
 	attrCodec         = 0x07
+	attrAppendTime    = 0x08
 	attrTransactional = 0x10
 	attrControl       = 0x20
 )
@@ -111,6 +112,21 @@ func (b Batch) Count() int32 { return b.i32(offCount) }
 // MaxTimestamp is the newest record's time in milliseconds.
 func (b Batch) MaxTimestamp() int64 { return b.i64(offMaxTime) }
 
+// SetAppendTime gives all records of the batch the log's time in milliseconds, in place.
+func (b Batch) SetAppendTime(ms int64) {
+	binary.BigEndian.PutUint16(b[offAttributes:], b.attributes()|attrAppendTime)
+	binary.BigEndian.PutUint64(b[offMaxTime:], uint64(ms)) //nolint:gosec // two's complement on the wire
+	b.seal()
+}
+
+// AppendTime tells whether the records bear the log's time, which is MaxTimestamp.
+func (b Batch) AppendTime() bool { return b.attributes()&attrAppendTime != 0 }
+
+// seal writes the checksum of what the batch holds now.
+func (b Batch) seal() {
+	binary.BigEndian.PutUint32(b[offCRC:], crc32.Checksum(b[offAttributes:], castagnoli))
+}
+
 // Control tells whether the batch holds a marker and no data.
 func (b Batch) Control() bool { return b.attributes()&attrControl != 0 }
 
@@ -171,7 +187,7 @@ func encode(dst []byte, records []Record, attributes uint16) Batch {
 	binary.BigEndian.PutUint16(b[offProdEpoch:], ^uint16(0))    // no epoch
 	binary.BigEndian.PutUint32(b[offSequence:], ^uint32(0))     // no sequence
 	put32(offCount, len(records))
-	binary.BigEndian.PutUint32(b[offCRC:], crc32.Checksum(b[offAttributes:], castagnoli))
+	b.seal()
 	return b
 }
 

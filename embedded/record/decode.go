@@ -31,6 +31,9 @@ func (b Batch) AppendRecords(out []Record) ([]Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
 		}
+		if b.AppendTime() {
+			r.Timestamp = b.MaxTimestamp()
+		}
 		out = append(out, r)
 	}
 	return out, nil

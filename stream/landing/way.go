@@ -83,8 +83,8 @@ func (l *Landing) newWay(t *bus.Topic, reader string) *way {
 // same tells whether two ways land the same topic in the same manner.
 func (w *way) same(o *way) bool {
 	a, b := w.config, o.config
-	a.Retention, a.RetentionBytes, b.Retention, b.RetentionBytes = 0, 0, 0, 0
-	return a == b && w.topic == o.topic
+	return w.topic == o.topic && a.ID == b.ID && a.Land == b.Land && a.Keyed == b.Keyed && a.Source == b.Source &&
+		a.Plain == b.Plain && a.Columns == b.Columns && a.Table == b.Table && a.Mirror == b.Mirror
 }
 
 // run lands until stop ends and what is in flight is committed, or work ends.
