@@ -1,7 +1,7 @@
 // Package bus is the log: topics and partitions kept as JetStream streams, one
 // format (Kafka record batches v2, package record), one writer per partition,
 // acknowledged after the disk has it. It owns all that is log: append, fetch,
-// retention, checkpoints, places of sources. It speaks no wire protocol.
+// retention, checkpoints, places of sources, idempotent producers and their transactions. It speaks no wire protocol.
 package bus
 
 import (

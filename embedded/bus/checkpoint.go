@@ -17,7 +17,7 @@ import (
 // checkMessages is after how many messages a partition's checkpoint is written anew.
 const checkMessages = 1024
 
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // checkpoint is what a partition knows at one message, so that opening reads only what
 // came after. Losing it costs time only.
@@ -32,10 +32,7 @@ type checkpoint struct {
 	Damage  []gap             `json:"damage,omitempty"`
 	Files   []string          `json:"files,omitempty"` // in which the damage was found
 
-	// Producers, open transactions and the last stable offset come with the Kafka door.
-	Producers    []json.RawMessage `json:"producers,omitempty"`
-	Transactions []json.RawMessage `json:"transactions,omitempty"`
-	LSO          int64             `json:"lso"`
+	Producers []byte `json:"producers,omitempty"` // with their open transactions, and the aborted ones
 }
 
 // trimmed is what is kept of a partition before anything is purged, after its tail was
@@ -114,12 +111,13 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	}
 	x, errIndex := decodeIndex(c.Index)
 	known, errPlaces := parsePlaces(c.Places)
-	if errIndex != nil || errPlaces != nil || len(found) > 0 || !c.fits(ctx, s, p.stream, info) {
+	producers, errProducers := decodeProducers(c.Producers)
+	if errIndex != nil || errPlaces != nil || errProducers != nil || len(found) > 0 || !c.fits(ctx, s, p.stream, info) {
 		p.bus.o.Log.Warn("checkpoint does not fit the log, the log is read instead", "partition", p.label)
 		out.lost = true
 		return out, nil
 	}
-	p.index, p.applied, p.end, p.damage = x, c.Seq, c.End, c.Damage
+	p.index, p.producers, p.applied, p.end, p.damage = x, producers, c.Seq, c.End, c.Damage
 	for _, pos := range known {
 		p.places.note(pos)
 	}
@@ -230,7 +228,10 @@ func (b *Bus) load(ctx context.Context, bucket meta.Bucket, key string, v any) e
 func (p *Partition) snapshot() (meta.Entry, error) {
 	id := p.topic.Config().ID
 	p.mu.Lock()
-	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files), LSO: p.next}
+	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files)}
+	if len(p.producers.known) > 0 || len(p.producers.aborted) > 0 {
+		c.Producers = p.producers.encode()
+	}
 	p.unchecked = 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)

@@ -227,7 +227,7 @@ func (w *writer) catchUp(ctx context.Context) (found int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	w.seq, w.previous, w.inFlight, w.ahead = last, "", nil, places{}
+	w.seq, w.previous, w.inFlight, w.ahead, w.views = last, "", nil, places{}, map[int64]view{}
 	w.next = w.p.Next()
 	if found > 0 {
 		w.p.bus.o.Log.Info("log read again", "partition", w.p.label, "messages_found", found, "next_offset", w.next)

@@ -53,12 +53,17 @@ func appendUntilKilled(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	known, err := os.ReadFile(filepath.Join(dir, "acks"))
+	if err != nil {
+		return err
+	}
 	errs := make(chan error)
-	for n := range 8 {
+	for n := range int64(killProducers) {
 		go func() {
-			for i := 0; ; i++ {
-				v := fmt.Sprintf("%d-%d-%d", os.Getpid(), n, i)
-				a, err := p.Append(ctx, batch(v, v+"+"))
+			// As a client does that has no answer: the batch after the last acknowledged one is sent again.
+			for i := strings.Count(string(known), fmt.Sprintf(" %d-", n)); ; i++ {
+				v := fmt.Sprintf("%d-%d", n, i)
+				a, err := p.Append(ctx, produced(n, 0, int32(2*i), false, v, v+"+")) //nolint:gosec // few
 				if err == nil {
 					_, err = fmt.Fprintf(acks, "%d %s\n", a.Base, v)
 				}
@@ -70,6 +75,9 @@ func appendUntilKilled(ctx context.Context, dir string) error {
 	}
 	return <-errs
 }
+
+// killProducers is how many idempotent producers the child has, with a batch each on its way.
+const killProducers = 8
 
 // runChild starts a child and waits until it is dead: killed after some acknowledgments,
 // or by itself at its crash point.
@@ -142,6 +150,7 @@ func TestKilledWithoutWarningTheLogHasEachAcknowledgedRecordOnce(t *testing.T) {
 		h.open()
 		p := h.partition("t", bus.TopicConfig{})
 		at := map[string]int64{}
+		next := make([]int, killProducers)
 		for i, line := range h.read(p, 0, 1<<20) {
 			var offset int64
 			var v string
@@ -152,6 +161,13 @@ func TestKilledWithoutWarningTheLogHasEachAcknowledgedRecordOnce(t *testing.T) {
 				t.Fatalf("round %d: %s is at %d and at %d", round, v, other, offset)
 			}
 			at[v] = offset
+			var n, number int
+			if got, _ := fmt.Sscanf(v, "%d-%d", &n, &number); got != 2 || number != next[n] {
+				t.Fatalf("round %d: %s is at %d, after %d of its producer", round, v, offset, next[n])
+			}
+			if strings.HasSuffix(v, "+") {
+				next[n]++
+			}
 		}
 		acks := readAcks(t, h.dir)
 		for v, offset := range acks {

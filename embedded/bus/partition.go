@@ -47,6 +47,7 @@ type Partition struct {
 	passedOver bool // the last message read was passed over
 	index      index
 	places     places
+	producers  producers
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
@@ -87,10 +88,20 @@ func (p *Partition) Next() int64 {
 	return p.next
 }
 
-// Stable is the last stable offset: readers of committed records stop there. Without
-// transactions it is Next, or the end of the log where that ends below offsets that were
-// given out and lost.
+// Stable is the last stable offset: readers of committed records stop there. It is the first offset of
+// the oldest open transaction, or Written without one.
 func (p *Partition) Stable() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stable()
+}
+
+// stable is Stable; p.mu is held.
+func (p *Partition) stable() int64 { return max(p.producers.stable(p.end), p.logStart) }
+
+// Written is where readers of all records stop, of open transactions too. It is Next, or the end of the
+// log where that ends below offsets that were given out and lost.
+func (p *Partition) Written() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return max(p.end, p.logStart)
@@ -133,11 +144,16 @@ func (p *Partition) appended(m *message) {
 	p.index.add(run{seq: m.seq, base: m.base, next: m.next, newest: m.newest, bytes: int64(len(m.data))})
 	p.end, p.next, p.applied = m.next, m.next, m.seq
 	p.unchecked++
+	base, at := m.base, p.bus.steady.Now().UnixMilli()
 	for _, r := range m.requests {
 		for source, passage := range r.places {
 			p.places.note(passage.last)
 			delete(p.lateStarts, source)
 		}
+		if r.stamp != nil {
+			p.producers.append(r.stamp, base, base+r.records, at)
+		}
+		base += r.records
 	}
 	p.bus.cache.put(&p.tail, m.base, m.next, m.data)
 	p.broadcast()
@@ -349,6 +365,14 @@ func (p *Partition) apply(m stored) {
 	for source, passage := range found {
 		p.places.note(passage.last)
 		p.lateStarts[source] = passage.last
+	}
+	for _, b := range span.batches {
+		s, err := stampOf(b)
+		if err != nil {
+			p.bus.o.Log.Error("producer of a batch cannot be read", "partition", p.label, "offset", b.Base(), "error", err)
+		} else if s != nil {
+			p.producers.append(s, b.Base(), b.Next(), m.at.UnixMilli())
+		}
 	}
 	p.broadcast()
 }

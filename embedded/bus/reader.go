@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
@@ -12,16 +13,21 @@ import (
 // Reader is one reader's way through a partition; one goroutine uses it. The batches
 // that it hands out are shared with other readers: nobody changes them.
 type Reader struct {
-	p  *Partition
-	at int64 // offset to read next
+	p   *Partition
+	at  int64 // offset to read next
+	all bool  // also of transactions that are open or were aborted
 
 	cursor *cursor        // nil while the RAM tail serves
 	seen   int64          // offset after the last message that the cursor gave
 	rest   []record.Batch // read and not yet handed out
 }
 
-// Reader reads from an offset on, ahead of its caller. Close it.
+// Reader reads committed records from an offset on, ahead of its caller: no further than Stable, and in place of
+// each batch of an aborted transaction comes a control batch without records. Close it.
 func (p *Partition) Reader(from int64) *Reader { return &Reader{p: p, at: from} }
+
+// ReaderOfAll reads all batches from an offset on, whatever becomes of their transactions. Close it.
+func (p *Partition) ReaderOfAll(from int64) *Reader { return &Reader{p: p, at: from, all: true} }
 
 // Close frees the reader.
 func (r *Reader) Close() { r.rewind() }
@@ -55,9 +61,15 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 				continue
 			}
 		}
+		if len(out.Batches) == 0 { // damage up to an open transaction: once that has ended, its batches show the hole
+			if !pause(ctx, retryWait) {
+				return Fetched{}, ctx.Err()
+			}
+			continue
+		}
 		// An ordered read goes on in silence at the next message left, so the log start
 		// is compared once the batches are there.
-		if start := r.p.LogStart(); start > r.at {
+		if start := r.decide(&out); start > r.at {
 			r.rewind()
 			return Fetched{}, r.outOfRange(start, end)
 		}
@@ -66,12 +78,34 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 	}
 }
 
-// wait returns the end of the log once it is above the reader's offset.
+// decide takes the batches of aborted transactions out, and returns the log start of that moment: what lies
+// below is forgotten.
+func (r *Reader) decide(out *Fetched) (start int64) {
+	p := r.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.all || len(out.Batches) == 0 {
+		return p.logStart
+	}
+	aborted := p.producers.between(out.Batches[0].Base(), out.Next)
+	for i, b := range out.Batches {
+		id, _, _ := b.Producer()
+		if b.Transactional() && !b.Control() && slices.ContainsFunc(aborted, func(a Aborted) bool { return a.Producer == id && a.First <= b.Base() && b.Base() < a.Last }) {
+			out.Batches[i] = b.Void()
+		}
+	}
+	return p.logStart
+}
+
+// wait returns where the reader stops, once that is above its offset.
 func (r *Reader) wait(ctx context.Context) (end int64, err error) {
 	p := r.p
 	for {
 		p.mu.Lock()
 		start, end, next, changed := p.logStart, p.end, p.next, p.changed
+		if !r.all {
+			end = p.stable()
+		}
 		p.mu.Unlock()
 		select {
 		case <-p.deleted:
@@ -117,19 +151,19 @@ func (r *Reader) fromTail(end int64, maxBytes int) Fetched {
 	for _, m := range messages {
 		all = append(all, cutTrusted(m)...)
 	}
-	out.add(all, maxBytes)
+	out.add(all, end, maxBytes)
 	r.p.bus.metrics.fetchedCache.Add(float64(out.size()))
 	return out
 }
 
-// add takes batches at or above Next until maxBytes are reached, one at least, and returns the others.
-func (f *Fetched) add(batches []record.Batch, maxBytes int) []record.Batch {
+// add takes batches at or above Next and below end until maxBytes are reached, one at least, and returns the others.
+func (f *Fetched) add(batches []record.Batch, end int64, maxBytes int) []record.Batch {
 	size := f.size()
 	for i, b := range batches {
 		if b.Next() <= f.Next {
 			continue
 		}
-		if len(f.Batches) > 0 && size+len(b) > maxBytes {
+		if b.Base() >= end || len(f.Batches) > 0 && size+len(b) > maxBytes {
 			return batches[i:]
 		}
 		f.Batches, f.Next = append(f.Batches, b), b.Next()
@@ -149,7 +183,7 @@ func (f *Fetched) size() int {
 // fromDisk reads through the cursor until maxBytes or the end are reached.
 func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched, error) {
 	out := Fetched{Next: r.at}
-	r.rest = out.add(r.rest, maxBytes)
+	r.rest = out.add(r.rest, end, maxBytes)
 	for len(r.rest) == 0 && out.Next < end {
 		if err := r.aim(ctx, out.Next); err != nil {
 			return out, err
@@ -170,7 +204,7 @@ func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched
 			r.p.passed(r.seen, span.base)
 		}
 		r.seen = span.next
-		r.rest = out.add(span.batches, maxBytes)
+		r.rest = out.add(span.batches, end, maxBytes)
 	}
 	r.p.bus.metrics.fetchedDisk.Add(float64(out.size()))
 	return out, nil

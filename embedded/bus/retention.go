@@ -80,6 +80,9 @@ func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 			offset, reader = next, name
 		}
 	}
+	if first := p.producers.stable(offset); first < offset {
+		offset, reader = first, "an open transaction"
+	}
 	for _, name := range c.readers() {
 		if _, ok := p.holds[name]; !ok {
 			return p.logStart, name
@@ -93,9 +96,20 @@ func (b *Bus) keep(ctx context.Context) {
 	for pause(ctx, keepInterval) {
 		b.sweep(ctx)
 		b.checkDue(ctx)
+		b.forgetProducers()
 		if err := b.saveEnds(ctx); err != nil && ctx.Err() == nil {
 			b.o.Log.Warn("ends of the logs are not written", "error", err)
 		}
+	}
+}
+
+// forgetProducers forgets the producers that have appended nothing for producerExpiry.
+func (b *Bus) forgetProducers() {
+	since := b.steady.Now().Add(-producerExpiry).UnixMilli()
+	for _, p := range b.partitions() {
+		p.mu.Lock()
+		p.producers.expire(since)
+		p.mu.Unlock()
 	}
 }
 
@@ -202,6 +216,7 @@ func (p *Partition) moveStart(ctx context.Context, to int64) error {
 	p.mu.Lock()
 	if moved {
 		p.logStart = to
+		p.producers.trim(to)
 		p.broadcast()
 	}
 	first, dropped := p.index.trim(p.purgeable())

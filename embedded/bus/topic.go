@@ -183,7 +183,7 @@ func (b *Bus) newPartition(t *Topic, n int32) *Partition {
 		bus: b, topic: t, number: n, label: partitionLabel(t.name, n),
 		stream: streamName(t.name, n), subject: "log." + t.Config().ID + "." + strconv.Itoa(int(n)), lane: (b.opened - 1) / partitionsPerLane,
 		queue: make(chan *request, waitingAppendsMax), ended: make(chan struct{}), deleted: make(chan struct{}),
-		holds: map[string]int64{}, places: places{}, lateStarts: places{}, changed: make(chan struct{}),
+		holds: map[string]int64{}, places: places{}, producers: newProducers(), lateStarts: places{}, changed: make(chan struct{}),
 	}
 }
 
@@ -192,7 +192,7 @@ func (b *Bus) startPartition(ctx context.Context, p *Partition, s *session) erro
 	if err := p.open(ctx, s); err != nil {
 		return err
 	}
-	w := &writer{p: p, ahead: places{}}
+	w := &writer{p: p, ahead: places{}, views: map[int64]view{}}
 	if err := w.attach(s); err != nil {
 		return err
 	}

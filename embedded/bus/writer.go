@@ -41,6 +41,7 @@ type request struct {
 	records int64 // offsets that it takes
 	newest  int64
 	places  map[string]passage
+	stamp   *stamp // of its producer; nil for none
 	answer  chan answer
 
 	mu    sync.Mutex // guards the rest
@@ -77,11 +78,18 @@ func (r *request) leave() bool {
 // and returns after the disk has them, or with ErrRetry. Larger than one message: a TooLarge fault.
 // The bytes are the caller's again when Append returns. When ctx ends first the error
 // is ctx's; it is ErrRetry too when the append was under way already.
+// A batch of an idempotent producer comes alone. One that the log has already is answered as the first time; one
+// that may not come next is refused with ErrSequence, ErrEpoch or ErrTransaction.
 func (p *Partition) Append(ctx context.Context, batches []byte) (Appended, error) {
 	r, err := p.check(batches)
 	if err != nil {
 		return Appended{}, err
 	}
+	return p.append(ctx, r)
+}
+
+// append waits until the writer has answered a request.
+func (p *Partition) append(ctx context.Context, r *request) (Appended, error) {
 	if trouble := p.trouble.Load(); trouble == errClosing {
 		return Appended{}, p.over()
 	} else if trouble != nil {
@@ -133,6 +141,15 @@ func (p *Partition) check(data []byte) (*request, error) {
 			return nil, invalid(fmt.Errorf("%w: %d records over %d offsets", record.ErrCorrupt, b.Count(), b.LastDelta()+1))
 		}
 		r.records += int64(b.Count())
+		if r.stamp, err = stampOf(b); err != nil {
+			return nil, invalid(err)
+		}
+		if r.stamp != nil && len(batches) > 1 {
+			return nil, invalid(errors.New("a producer's batch comes alone"))
+		}
+		if err := checkControl(b); err != nil {
+			return nil, invalid(err)
+		}
 	}
 	if _, compacts := p.topic.Config().Cleanup(); compacts {
 		if err := keyed(batches); err != nil {
@@ -144,6 +161,18 @@ func (p *Partition) check(data []byte) (*request, error) {
 		return nil, invalid(err)
 	}
 	return r, nil
+}
+
+// checkControl refuses control batches other than Tarn's own marks.
+func checkControl(b record.Batch) error {
+	if !b.Control() {
+		return nil
+	}
+	_, ok, err := b.Mark()
+	if id, _, _ := b.Producer(); err == nil && (!ok || id >= 0) {
+		err = fmt.Errorf("%w: a control batch", record.ErrCorrupt)
+	}
+	return err
 }
 
 func (p *Partition) refused(err error) error {
@@ -169,6 +198,7 @@ func batchBytes(data []byte) int {
 // message is one publish on its way: what joined requests make.
 type message struct {
 	requests   []*request
+	repeats    []repeat
 	data       []byte
 	base, next int64
 	newest     int64
@@ -195,8 +225,9 @@ type writer struct {
 	next     int64  // offset to give out next
 	previous string // message id of the last one in flight; "" for none
 	inFlight []*message
-	ahead    places // the last places of what was sent since the log was read last
-	restarts int    // asked for since an append got in
+	ahead    places         // the last places of what was sent since the log was read last
+	views    map[int64]view // producers with batches in flight
+	restarts int            // asked for since an append got in
 }
 
 // errNoAck means that the server said nothing of a publish in time.
@@ -346,7 +377,16 @@ func (w *writer) take(m *message, r *request) {
 		r.answer <- answer{err: w.p.refused(fmt.Errorf("append to %s: %w: an earlier try got in", w.p.label, ErrRetry))}
 		return
 	}
-	at := len(m.data)
+	repeated, err := w.judge(r)
+	if err != nil {
+		r.answer <- answer{err: w.p.refused(fmt.Errorf("append to %s: %w", w.p.label, err))}
+		return
+	}
+	if repeated != nil {
+		w.repeat(m, r, repeated)
+		return
+	}
+	at, base := len(m.data), w.next
 	var ok bool
 	if m.data, ok = r.give(m.data); !ok {
 		return
@@ -361,6 +401,7 @@ func (w *writer) take(m *message, r *request) {
 		w.next = b.Next()
 		at += batchBytes(b)
 	}
+	w.sees(r, base, w.next)
 	m.newest = max(m.newest, r.newest)
 	if m.time != 0 {
 		m.newest = m.time
@@ -442,6 +483,12 @@ func (w *writer) settle(reply *nats.Msg) error {
 	for _, r := range m.requests {
 		r.answer <- answer{appended: Appended{Base: base, Next: base + r.records, Time: m.time}}
 		base += r.records
+		if r.stamp != nil && w.views[r.stamp.id].until == base {
+			delete(w.views, r.stamp.id)
+		}
+	}
+	for _, one := range m.repeats {
+		one.r.answer <- answer{appended: one.appended}
 	}
 	return nil
 }
@@ -488,6 +535,9 @@ func (w *writer) refuse(err error) {
 		w.landed(m)
 		for _, r := range m.requests {
 			r.answer <- answer{err: w.p.refused(err)}
+		}
+		for _, one := range m.repeats {
+			one.r.answer <- answer{err: w.p.refused(err)}
 		}
 	}
 	w.inFlight = nil

@@ -127,18 +127,18 @@ func (k *keys) catchUp(ctx context.Context) error {
 	k.mu.Lock()
 	next := max(k.next, k.p.LogStart())
 	k.mu.Unlock()
-	end := k.p.Stable()
+	end := k.p.Written() // requests are of no transaction, and are known before those that are open end
 	if next >= end {
 		return nil
 	}
-	reader := k.p.Reader(next)
+	reader := k.p.ReaderOfAll(next)
 	defer func() { reader.Close() }()
 	for next < end {
 		got, err := reader.Next(ctx, fetchBytes)
 		if errors.Is(err, bus.ErrOutOfRange) && k.p.LogStart() > next {
 			reader.Close()
 			next = k.p.LogStart()
-			reader = k.p.Reader(next)
+			reader = k.p.ReaderOfAll(next)
 			continue
 		}
 		if err != nil {
@@ -161,7 +161,7 @@ var marker = []byte(record.HeaderRequest)
 func (k *keys) note(got bus.Fetched) error {
 	var found []kept
 	for _, b := range got.Batches {
-		if b.Control() || !bytes.Contains(b, marker) {
+		if b.Control() || b.Transactional() || !bytes.Contains(b, marker) {
 			continue
 		}
 		records, err := b.Records()

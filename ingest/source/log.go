@@ -63,13 +63,13 @@ func (l busLog) Generation(ctx context.Context, topic string) (int64, error) {
 		return 0, nil // there is none yet
 	}
 	p := t.Partitions()[0]
-	end := p.Stable()
+	end := p.Written()
 	if end <= p.LogStart() {
 		return 0, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	r := p.Reader(end - 1)
+	r := p.ReaderOfAll(end - 1)
 	defer r.Close()
 	got, err := r.Next(ctx, 1)
 	switch {

@@ -299,8 +299,8 @@ func (r *Replays) settle(ctx context.Context, n note) error {
 
 // find looks for the record of a note; unknown where the log no longer has it, or it is far away.
 func find(ctx context.Context, p *bus.Partition, n note) int64 {
-	at, end := max(n.From, p.LogStart()), p.Stable()
-	reader := p.Reader(at)
+	at, end := max(n.From, p.LogStart()), p.Written()
+	reader := p.ReaderOfAll(at) // it is of no transaction, and need not wait for those before it
 	defer reader.Close()
 	want := record.Pos{Source: Source, Incarnation: n.TopicID, Place: n.Place}.String()
 	for read := 0; at < end && read < findBytes; read += fetchBytes {
