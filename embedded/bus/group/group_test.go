@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,7 +66,7 @@ func (h *house) restart() {
 
 // call is a request under way.
 type call[T any] struct {
-	done bool
+	done atomic.Bool // behind the rest
 	out  T
 	err  error
 }
@@ -75,7 +76,7 @@ func start[T any](f func() (T, error)) *call[T] {
 	c := &call[T]{}
 	go func() {
 		c.out, c.err = f()
-		c.done = true
+		c.done.Store(true)
 	}()
 	return c
 }
@@ -86,7 +87,7 @@ func settle() { synctest.Wait() }
 func (c *call[T]) answered(t testing.TB, want error) T {
 	t.Helper()
 	settle()
-	if !c.done {
+	if !c.done.Load() {
 		t.Fatal("no answer")
 	}
 	if !errors.Is(c.err, want) {
@@ -98,7 +99,7 @@ func (c *call[T]) answered(t testing.TB, want error) T {
 func (c *call[T]) waits(t testing.TB) {
 	t.Helper()
 	settle()
-	if c.done {
+	if c.done.Load() {
 		t.Fatalf("answered %+v, %v", c.out, c.err)
 	}
 }

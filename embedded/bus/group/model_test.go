@@ -86,11 +86,11 @@ func (w *walk) any(rt *rapid.T) *client { return rapid.SampledFrom(w.clients).Dr
 
 // harvest takes what was answered.
 func (w *walk) harvest(c *client) {
-	if c.joining != nil && c.joining.done {
+	if c.joining != nil && c.joining.done.Load() {
 		w.joinedBy(c, c.joining.out, c.joining.err)
 		c.joining = nil
 	}
-	if c.syncing != nil && c.syncing.done {
+	if c.syncing != nil && c.syncing.done.Load() {
 		if got, err := c.syncing.out, c.syncing.err; err == nil {
 			if want := fmt.Sprintf("%d/%d", c.now.Generation, c.n); string(got.Assignment) != want {
 				w.rt.Fatalf("client %d is assigned %q, want %q", c.n, got.Assignment, want)
