@@ -300,6 +300,19 @@ func TestPipelinesCompute(t *testing.T) {
 	s.until(`SELECT d.error IS NULL, r.edited, r.partition, r."offset" FROM system.dead_letter AS d LEFT JOIN system.replays AS r ON r.letter = d.letter`, "false|true|1|3")
 }
 
+// TestPartitionsThatAreAdded are read by a pipeline that runs, from their start.
+func TestPartitionsThatAreAdded(t *testing.T) {
+	s := newSite(t)
+	s.topic("bid", 1)
+	s.exec("CREATE SOURCE bid (auction BIGINT) WITH (connector = 'kafka', topic = 'bid')", "CREATE MATERIALIZED VIEW sums AS SELECT auction, count(*) AS n FROM bid GROUP BY auction")
+	s.put("bid", 0, `{"auction":1}`)
+	s.until("SELECT auction, n FROM gold.sums ORDER BY 1", "1|1")
+	s.must(s.bus.AddPartitions(s.ctx, "bid", 3))
+	s.put("bid", 2, `{"auction":2}`)
+	s.put("bid", 0, `{"auction":1}`)
+	s.until("SELECT auction, n FROM gold.sums ORDER BY 1", "1|2", "2|1")
+}
+
 // TestLagGoesAtOnce: what a pipeline has taken is no lag any more, and not only from the next beat on.
 func TestLagGoesAtOnce(t *testing.T) {
 	s := newSite(t)

@@ -15,53 +15,46 @@ var (
 	ErrNoKey         = errors.New("record without a key, which a compacted topic cannot take")
 )
 
-// noTimestamp is Kafka's mark of a record without a time.
-const noTimestamp = -1
-
-// Admit tells whether a batch of a Kafka client keeps to the topic's settings: size and times.
-// Tarn's own writers are bound by the limits of the log alone.
+// Admit tells whether a batch of a Kafka client is whole and keeps to the topic's settings: size, times and
+// keys. Tarn's own writers are bound by the limits of the log alone. A batch whose records cannot be read is
+// record.ErrCorrupt: nobody could read it from the log either.
 func (c TopicConfig) Admit(b record.Batch, now time.Time) error {
 	if most := c.MessageBytesMax(); len(b) > most {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrBatchTooLarge, len(b), most)
 	}
-	if c.AppendTime() || b.Control() {
-		return nil
-	}
-	newest := now.Add(c.millis(SettingTimestampAfter)).UnixMilli()
-	if b.MaxTimestamp() > newest {
-		return fmt.Errorf("%w: %d, at most %d", ErrTimestamp, b.MaxTimestamp(), newest)
-	}
-	before := c.millis(SettingTimestampBefore)
-	if before >= foreverAfter {
-		return nil
-	}
-	records, err := b.Records()
+	facts, err := b.Check()
 	if err != nil {
 		return err
 	}
-	oldest := now.Add(-before).UnixMilli()
-	for i := range records {
-		if at := records[i].Timestamp; at != noTimestamp && at < oldest {
-			return fmt.Errorf("%w: %d, at least %d", ErrTimestamp, at, oldest)
+	if _, compacts := c.Cleanup(); compacts && facts.Keyless {
+		return ErrNoKey
+	}
+	if c.AppendTime() {
+		return nil
+	}
+	if newest := now.Add(c.millis(SettingTimestampAfter)).UnixMilli(); b.MaxTimestamp() > newest {
+		return fmt.Errorf("%w: %d, at most %d", ErrTimestamp, b.MaxTimestamp(), newest)
+	}
+	if before := c.millis(SettingTimestampBefore); before < foreverAfter {
+		if oldest := now.Add(-before).UnixMilli(); facts.Oldest < oldest {
+			return fmt.Errorf("%w: %d, at least %d", ErrTimestamp, facts.Oldest, oldest)
 		}
 	}
 	return nil
 }
 
-// keyed tells whether each record of data has a key: else no compaction could keep the newest.
+// keyed tells whether each record has a key: else no compaction could keep the newest.
 func keyed(batches []record.Batch) error {
 	for _, b := range batches {
 		if b.Control() {
 			continue
 		}
-		records, err := b.Records()
+		facts, err := b.Check()
 		if err != nil {
 			return err
 		}
-		for i := range records {
-			if records[i].Key == nil {
-				return ErrNoKey
-			}
+		if facts.Keyless {
+			return ErrNoKey
 		}
 	}
 	return nil

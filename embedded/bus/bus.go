@@ -254,13 +254,13 @@ func (b *Bus) knownTopics(ctx context.Context) (map[string]keptTopic, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]keptTopic{}
+	known, kept := map[string]keptTopic{}, map[string]bool{}
 	for _, e := range entries {
 		var t keptTopic
 		if err := json.Unmarshal(e.Value, &t); err != nil {
 			return nil, fault.Wrap(err, fault.Damaged, "read topic "+e.Key+" in meta.db", "put back the last backup of meta.db")
 		}
-		known[e.Key] = t
+		known[e.Key], kept[e.Key] = t, true
 	}
 	streams := b.current.api.ListStreams(ctx)
 	for info := range streams.Info() {
@@ -274,8 +274,8 @@ func (b *Bus) knownTopics(ctx context.Context) (map[string]keptTopic, error) {
 			continue
 		}
 		// Under another id the topic was made again since: meta.db is older than the log.
-		if was, ok := known[name]; ok && was.ID == t.ID {
-			continue
+		if was, ok := known[name]; ok && was.ID == t.ID && (kept[name] || was.Partitions >= t.Partitions) {
+			continue // or partitions were being added, and not all streams knew of it
 		}
 		b.o.Log.Warn("topic found in the log and not in meta.db, it is taken over", "topic", name, "id", t.ID)
 		if err := b.keepTopic(ctx, name, t); err != nil {

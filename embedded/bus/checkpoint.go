@@ -45,6 +45,7 @@ type trimmed struct {
 	End    int64             `json:"end,omitempty"` // of the log as it was seen last; one that ends below has lost its end
 	Places map[string]string `json:"places,omitempty"`
 	Origin int64             `json:"origin,omitempty"` // where the log of this topic began, above those of the topics of its name before it
+	Free   int64             `json:"free,omitempty"`   // what is below it left the log while the topic did not land
 }
 
 // restored is what open found in meta.
@@ -70,7 +71,7 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 	}
 	out.logStart, out.next = start.Offset, max(start.Next, start.End)
 	if start.ID != "" && start.ID != p.topic.Config().ID {
-		start.Places, start.End, start.Origin = nil, 0, 0 // of a topic that was made again since
+		start.Places, start.End, start.Origin, start.Free = nil, 0, 0, 0 // of a topic that was made again since
 	}
 	out.end, out.start = start.End, start
 	out.known = start.ID == p.topic.Config().ID
@@ -167,7 +168,11 @@ func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info j
 // saveStart syncs what must not be lost before records go, or after they are gone.
 func (p *Partition) saveStart(ctx context.Context, start int64) error {
 	p.mu.Lock()
-	p.start = trimmed{ID: p.topic.Config().ID, Offset: start, Next: p.next, End: p.end, Places: p.places.text(), Origin: p.start.Origin}
+	c, was := p.topic.Config(), p.start
+	p.start = trimmed{ID: c.ID, Offset: start, Next: p.next, End: p.end, Places: p.places.text(), Origin: was.Origin, Free: was.Free}
+	if !c.Land {
+		p.start.Free = start
+	}
 	value, err := json.Marshal(p.start)
 	p.mu.Unlock()
 	if err != nil {

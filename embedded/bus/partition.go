@@ -81,6 +81,14 @@ func (p *Partition) Origin() int64 {
 	return p.start.Origin
 }
 
+// Free is the offset below which records may have left the log while the topic did not land: its
+// bronze table has not all of them.
+func (p *Partition) Free() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.start.Free
+}
+
 // Next is the offset after the last acknowledged record: the high watermark.
 func (p *Partition) Next() int64 {
 	p.mu.Lock()

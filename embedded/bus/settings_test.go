@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -190,5 +191,18 @@ func TestACompactedTopicTakesNoRecordWithoutAKey(t *testing.T) {
 			t.Fatalf("%s: %v", policy, err)
 		}
 		h.append(p, record.Encode([]record.Record{{Key: []byte{}, Value: []byte("a")}}))
+	}
+}
+
+func TestABatchThatNobodyCouldReadIsNotAdmitted(t *testing.T) {
+	b := record.Encode([]record.Record{{Timestamp: 1, Key: []byte("k"), Value: []byte("v")}})
+	b = b[:len(b)-1]
+	binary.BigEndian.PutUint32(b[8:], uint32(len(b)-12)) //nolint:gosec // a few bytes
+	b.SetAppendTime(1)                                   // writes the checksum
+	if _, rest, err := record.Cut(b); err != nil || len(rest) > 0 {
+		t.Fatal(err)
+	}
+	if err := (bus.TopicConfig{}).Admit(b, time.Now()); !errors.Is(err, record.ErrCorrupt) {
+		t.Fatalf("%v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,10 +36,11 @@ const (
 	metadataConfig    = "tarn.config"
 )
 
-// Topic is one topic.
+// Topic is one topic with the partitions that it had when it was asked for: with more there is
+// another Topic, as Changed tells.
 type Topic struct {
 	name       string
-	config     atomic.Pointer[TopicConfig]
+	config     *atomic.Pointer[TopicConfig] // shared with the topic's other sets of partitions
 	partitions []*Partition
 }
 
@@ -146,19 +148,27 @@ func (b *Bus) publishTopic(name string, t *Topic) {
 // openTopic opens a topic's partitions and starts their writers. At the start of the bus one
 // that cannot be opened is set aside, and holds up nobody else. b.admin is held.
 func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig, starting bool) (*Topic, error) {
-	t := &Topic{name: name}
+	t := &Topic{name: name, config: &atomic.Pointer[TopicConfig]{}}
 	t.config.Store(&c)
 	for n := range c.Partitions {
 		t.partitions = append(t.partitions, b.newPartition(t, n))
 	}
+	if err := b.openPartitions(ctx, t.partitions, starting); err != nil {
+		return nil, fmt.Errorf("open topic %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// openPartitions opens partitions side by side. After an error none is open.
+func (b *Bus) openPartitions(ctx context.Context, parts []*Partition, starting bool) error {
 	s, err := b.liveSession(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	errs := make([]error, len(t.partitions))
+	errs := make([]error, len(parts))
 	var workers sync.WaitGroup
 	turns := make(chan struct{}, openWorkers)
-	for i, p := range t.partitions {
+	for i, p := range parts {
 		workers.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
@@ -171,10 +181,10 @@ func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig, startin
 	}
 	workers.Wait()
 	if err := errors.Join(errs...); err != nil {
-		b.stopPartitions(t.partitions)
-		return nil, fmt.Errorf("open topic %s: %w", name, err)
+		b.stopPartitions(parts)
+		return err
 	}
-	return t, nil
+	return nil
 }
 
 func (b *Bus) newPartition(t *Topic, n int32) *Partition {
@@ -224,6 +234,77 @@ func (b *Bus) stopPartitions(parts []*Partition) {
 	}
 }
 
+// AddPartitions gives a topic more partitions, to count in all. Their number is kept before they are made, so that
+// a start after a crash makes those that are missing.
+func (b *Bus) AddPartitions(ctx context.Context, name string, count int32) error {
+	b.admin.Lock()
+	defer b.admin.Unlock()
+	if b.closed.Load() {
+		return errClosing
+	}
+	old, err := b.Topic(name)
+	if err != nil {
+		return err
+	}
+	c := old.Config()
+	switch {
+	case count <= c.Partitions:
+		return fault.Newf(fault.Invalid, "name a higher number: partitions are never taken away", "topic %s has %d partitions already, %d are asked for", name, c.Partitions, count)
+	case count > partitionsMax:
+		return fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, count, partitionsMax)
+	case c.Source != "":
+		return fault.Newf(fault.Invalid, "a source's topic has one partition, which keeps its changes in order", "topic %s is filled by a source", name)
+	}
+	if err := b.room(joinBytesMax); err != nil {
+		return err
+	}
+	was := c.Partitions
+	c.Partitions = count
+	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
+		return err
+	}
+	t := &Topic{name: name, config: old.config, partitions: slices.Clone(old.partitions)}
+	for n := was; n < count; n++ {
+		t.partitions = append(t.partitions, b.newPartition(t, n))
+	}
+	if err := b.openPartitions(ctx, t.partitions[was:], false); err != nil {
+		c.Partitions = was
+		return fmt.Errorf("add partitions to topic %s: %w", name, errors.Join(err, b.takeBack(ctx, name, c, count)))
+	}
+	t.config.Store(&c)
+	b.publishTopic(name, t)
+	b.tellStreams(ctx, t)
+	b.o.Log.Info("partitions added", "topic", name, "partitions", count)
+	return nil
+}
+
+// takeBack removes partitions that could not all be made. What it cannot remove the next start opens.
+func (b *Bus) takeBack(ctx context.Context, name string, c TopicConfig, count int32) error {
+	ctx = context.WithoutCancel(ctx)
+	s, _ := b.session()
+	for n := c.Partitions; n < count; n++ {
+		if err := s.api.DeleteStream(ctx, streamName(name, n)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+	}
+	return b.keepTopic(ctx, name, keptTopic{TopicConfig: c})
+}
+
+// tellStreams writes a topic's configuration into its streams. That copy matters only when meta.db is
+// lost, so an old one is no fault.
+func (b *Bus) tellStreams(ctx context.Context, t *Topic) {
+	s, err := b.liveSession(ctx)
+	for _, p := range t.partitions {
+		if err == nil {
+			_, err = s.api.UpdateStream(ctx, p.config(t.Config()))
+		}
+		if err != nil {
+			b.o.Log.Warn("stream does not take the topic's configuration", "partition", p.label, "error", err)
+			return
+		}
+	}
+}
+
 // AlterTopic replaces a topic's configuration (its ID and Partitions stay).
 func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error {
 	b.admin.Lock()
@@ -237,19 +318,30 @@ func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error 
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return err
 	}
-	t.config.Store(&c)
-	b.publishTopic(name, t)
-	s, err := b.liveSession(ctx)
-	if err != nil {
-		return err
-	}
 	for _, p := range t.partitions {
-		// The stream's copy matters only when meta.db is lost, so an old one is no fault.
-		if _, err := s.api.UpdateStream(ctx, p.config(c)); err != nil {
-			b.o.Log.Warn("stream does not take the topic's configuration", "partition", p.label, "error", err)
-		}
+		p.trimming.Lock() // a purge in hand goes by the old one to its end
 	}
+	t.config.Store(&c)
+	for _, p := range t.partitions {
+		p.leave(old, c)
+		p.trimming.Unlock()
+	}
+	b.publishTopic(name, t)
+	b.tellStreams(ctx, t)
 	return nil
+}
+
+// leave forgets what landing's readers had read, where they read no more or into another table: that one
+// may need what the one before it had.
+func (p *Partition) leave(old, c TopicConfig) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.Land || c.Table != old.Table {
+		delete(p.holds, "bronze")
+	}
+	if !c.Land || !c.Keyed || c.Mirror != old.Mirror {
+		delete(p.holds, "silver")
+	}
 }
 
 // DeleteTopic removes a topic and its records. A topic made again under the name goes on

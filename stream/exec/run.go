@@ -165,6 +165,9 @@ func (r *Run) update(change func(*pipeline.Status)) {
 	change(&r.status)
 }
 
+// errGrown ends a session whose topic has more partitions than it reads: the next one reads them all.
+var errGrown = errors.New("a topic has more partitions")
+
 // failure is an error that trying again does not mend.
 type failure struct{ error }
 
@@ -180,6 +183,9 @@ func (r *Run) run(stop, work context.Context) {
 		}
 		if errors.Is(err, errCareful) && !r.careful {
 			r.careful = true
+			continue
+		}
+		if errors.Is(err, errGrown) && stop.Err() == nil {
 			continue
 		}
 		if err == nil || work.Err() != nil || stop.Err() != nil && errors.Is(err, context.Canceled) {
@@ -330,6 +336,9 @@ func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
 		case <-beat.C:
 			if err := s.pulse(work); err != nil {
 				return err
+			}
+			if s.grown() {
+				return errGrown
 			}
 			if !s.waiting() || s.rows > 0 && s.filling() {
 				continue

@@ -186,6 +186,16 @@ func (s *session) topic(name string) (*bus.Topic, error) {
 	return t, err
 }
 
+// grown tells whether a topic has got more partitions since the session began.
+func (s *session) grown() bool {
+	for _, c := range s.scans {
+		if t, err := s.o.Bus.Topic(c.topic.Name()); err == nil && t.Config().ID == c.topic.Config().ID && len(t.Partitions()) > len(c.topic.Partitions()) {
+			return true
+		}
+	}
+	return false
+}
+
 // open begins to read each partition where the state stands.
 func (s *session) open(ctx context.Context) (*reader.Reader, error) {
 	s.letters, s.interval = map[int][]own.Letter{}, tickMin

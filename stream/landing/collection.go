@@ -53,16 +53,16 @@ func (c *collection) full() bool {
 	return c.cut || c.rows >= commitRowsMax || c.bytes >= c.w.l.commitBytes
 }
 
-// take hands the records of one fetch to the sink. A batch that does not begin where the
-// last one ended has a hole before it: what came before is committed, then inLog tells.
+// take hands the records of one fetch to the sink. Before a batch that does not begin where the
+// last one ended compaction took records, or there is a hole: what came before is committed, then inLog tells.
 func (c *collection) take(ctx context.Context, got *fetched) error {
 	f := c.feeds.list[got.feed]
 	for _, b := range got.got.Batches {
 		if b.Next() <= f.read {
 			continue
 		}
-		if b.Base() > f.read {
-			c.cut = true
+		if hole, _, lost := f.p.Lost(f.read); lost && hole < b.Base() {
+			f.read, c.cut = hole, true
 			return nil
 		}
 		c.bytes += len(b)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -62,9 +63,13 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 	ctx, cancel := context.WithCancel(work)
 	f := &feeds{w: w, out: make(chan fetched, len(partitions)), cancel: cancel}
 	for i, p := range partitions {
-		at := o.At(w.key.topic, int32(i)) //nolint:gosec // a topic's partitions are int32
-		if fresh {
+		at, known := o[w.key.topic][strconv.Itoa(i)]
+		if fresh || !known { // or a partition that came later
 			at.Next = w.begin(p)
+		}
+		if free := p.Free(); at.Next < free && w.key.reader == bronzeReader && !isCDC(w.config) {
+			w.progress.finding(fmt.Sprintf("offsets %d to %d of topic %s partition %d left the log while it did not land", at.Next, free-1, w.key.topic, i))
+			at.Next = free
 		}
 		if err := w.inLog(t, p, at.Next); err != nil {
 			cancel()
@@ -81,9 +86,7 @@ func (w *way) openFeeds(work context.Context, t table.Table, o record.Offsets, f
 		f.list = append(f.list, one)
 	}
 	for i, one := range f.list {
-		if !fresh {
-			one.p.Hold(w.key.reader, one.read)
-		}
+		one.p.Hold(w.key.reader, one.read)
 		f.wg.Go(func() { one.pump(ctx, i, f.out) })
 	}
 	w.progress.opened(t, f.list)

@@ -25,7 +25,7 @@ var (
 	descSeconds   = desc("commit_seconds_total", "Time that commits took.")
 	descFailures  = desc("failures_total", "Times that landing had to begin again from the table.")
 	descDead      = desc("dead_letters_total", "Records sent to tarn.dead_letter.")
-	descMisfits   = desc("misfits_total", "Cells that went to _extra.")
+	descMisfits   = desc("misfits_total", "Cells that went to _extra, and values to _value.")
 	descLag       = desc("lag_records", "Records durable on the bus and not yet committed.")
 	descFreshness = desc("freshness_seconds", "Age of the oldest record of the last commit when it was committed.")
 	descUntold    = prometheus.NewDesc("tarn_stream_commits_untold_total", "Commits left out of tarn.commits.", nil, nil)

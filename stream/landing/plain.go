@@ -178,6 +178,7 @@ func (s *plainSink) build(columns []table.Column) (arrow.RecordBatch, int, error
 			cells[own(extraColumn)] = jsonText(raw)
 		}
 		if !one.object && one.r.Value != nil {
+			misfits++
 			cells[own(ValueColumn)] = record.Value{Kind: record.BytesKind, B: one.r.Value}
 		}
 		putSystem(system, s.w.key.topic, one.partition, &one.r)

@@ -22,7 +22,7 @@ type Landing struct {
 	LagMillis  int64 // age of the oldest of them; 0 when there is none
 	// CommittedAt is the last commit of either table; zero before the first since start.
 	CommittedAt time.Time
-	// DeadLetters and Misfits count records that went to system.dead_letter, and cells that went to _extra, since start.
+	// DeadLetters and Misfits count records that went to system.dead_letter, and cells that went to _extra or values to _value, since start.
 	DeadLetters, Misfits int64
 	State                string // "landing", "retrying", "quarantined"
 	Error, Hint          string
