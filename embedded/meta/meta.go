@@ -25,24 +25,25 @@ type Bucket string
 
 // The buckets and their owners.
 const (
-	Topics    Bucket = "topics"     // embedded/bus: topic name -> config JSON
-	LogStarts Bucket = "log_starts" // embedded/bus: topic/partition -> offset
-	Checks    Bucket = "checks"     // embedded/bus: topic/partition -> checkpoint; may be lost
-	Groups    Bucket = "groups"     // embedded/bus/group: group -> generation and members, JSON
-	Offsets   Bucket = "offsets"    // embedded/bus/group: group/topic/partition -> committed offset, JSON
-	Pending   Bucket = "pending"    // embedded/bus/group: producer/group/topic/partition -> the same, of an open transaction
-	Positions Bucket = "positions"  // ingest/source: source id -> position JSON
-	Sources   Bucket = "sources"    // ingest/source: source name -> identity JSON
-	Leavings  Bucket = "leavings"   // ingest/source: what ended sources left in their databases, JSON
-	Wishes    Bucket = "wishes"     // ingest/source: source id/table -> why a new snapshot is asked for
-	Paused    Bucket = "paused"     // ingest: names of connectors that are paused
-	Replays   Bucket = "replays"    // stream/replay: number of a dead letter -> what was sent again, JSON
-	Schemas   Bucket = "schemas"    // embedded/record: id -> schema JSON, immutable
-	IDs       Bucket = "ids"        // counters: name -> next number
-	Landing   Bucket = "landing"    // stream/landing: findings and names claimed
-	Streams   Bucket = "streams"    // stream/command: stream name -> definition JSON
-	Pipelines Bucket = "pipelines"  // stream/command: pipeline id -> definition JSON
-	Kafka     Bucket = "kafka"      // ingest/kafka: the id of the cluster
+	Topics       Bucket = "topics"       // embedded/bus: topic name -> config JSON
+	LogStarts    Bucket = "log_starts"   // embedded/bus: topic/partition -> offset
+	Checks       Bucket = "checks"       // embedded/bus: topic/partition -> checkpoint; may be lost
+	Groups       Bucket = "groups"       // embedded/bus/group: group -> generation and members, JSON
+	Offsets      Bucket = "offsets"      // embedded/bus/group: group/topic/partition -> committed offset, JSON
+	Pending      Bucket = "pending"      // embedded/bus/group: producer/group/topic/partition -> the same, of an open transaction
+	Transactions Bucket = "transactions" // embedded/bus/txn: transactional id -> its record, JSON
+	Positions    Bucket = "positions"    // ingest/source: source id -> position JSON
+	Sources      Bucket = "sources"      // ingest/source: source name -> identity JSON
+	Leavings     Bucket = "leavings"     // ingest/source: what ended sources left in their databases, JSON
+	Wishes       Bucket = "wishes"       // ingest/source: source id/table -> why a new snapshot is asked for
+	Paused       Bucket = "paused"       // ingest: names of connectors that are paused
+	Replays      Bucket = "replays"      // stream/replay: number of a dead letter -> what was sent again, JSON
+	Schemas      Bucket = "schemas"      // embedded/record: id -> schema JSON, immutable
+	IDs          Bucket = "ids"          // counters: name -> next number
+	Landing      Bucket = "landing"      // stream/landing: findings and names claimed
+	Streams      Bucket = "streams"      // stream/command: stream name -> definition JSON
+	Pipelines    Bucket = "pipelines"    // stream/command: pipeline id -> definition JSON
+	Kafka        Bucket = "kafka"        // ingest/kafka: the id of the cluster
 )
 
 // Entry is one key of a bucket with its value; a nil Value in Put deletes the key.
