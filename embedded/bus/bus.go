@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -135,8 +136,9 @@ type Bus struct {
 	admin  sync.Mutex // one change of topics at a time; taken before mu
 	opened int        // partitions opened so far; admin guards it
 
-	mu      sync.RWMutex // guards topics and changed
+	mu      sync.RWMutex // guards topics, ids and changed
 	topics  map[string]*Topic
+	ids     map[[16]byte]*Topic
 	changed chan struct{}
 
 	broken    chan struct{} // a restart was asked for
@@ -213,7 +215,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	b := &Bus{
 		o: o, metrics: m, steady: life.NewSteady(o.Clock), cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
-		topics: map[string]*Topic{}, changed: make(chan struct{}),
+		topics: map[string]*Topic{}, ids: map[[16]byte]*Topic{}, changed: make(chan struct{}),
 		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
 	}
 	b.life, b.kill = context.WithCancel(context.WithoutCancel(ctx))
@@ -322,6 +324,16 @@ func (b *Bus) Topic(name string) (*Topic, error) {
 		return t, nil
 	}
 	return nil, fmt.Errorf("%w: %s", ErrNoTopic, name)
+}
+
+// TopicOf returns the topic of an id (Topic.ID) or ErrNoTopic.
+func (b *Bus) TopicOf(id [16]byte) (*Topic, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if t := b.ids[id]; t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNoTopic, uuid.UUID(id))
 }
 
 // Topics returns all topics in order of name.

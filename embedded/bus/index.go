@@ -88,6 +88,17 @@ func (x *index) bytesWithin(from, to int64) int64 {
 	return n
 }
 
+// unread is bytesWithin for readers: runs that they are in the middle of count whole, and no more are counted than
+// make enough.
+func (x *index) unread(from, to, enough int64) int64 {
+	var n int64
+	i := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].next > from })
+	for ; i < len(x.runs) && x.runs[i].base < to && n < enough; i++ {
+		n += x.runs[i].bytes
+	}
+	return n
+}
+
 // trim drops the runs whose records all lie below offset, but never the last one.
 // It returns the sequence of the first run that stays, and the bytes dropped.
 func (x *index) trim(offset int64) (first uint64, dropped int64) {

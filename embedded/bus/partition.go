@@ -51,13 +51,14 @@ type Partition struct {
 	lateStarts places // sources with records found after they were refused: what they must be above
 	holds      map[string]int64
 	finding    string
-	start      trimmed       // as it was kept last
-	damage     []gap         // offsets whose messages the disk has lost, as far as was seen
-	files      []string      // the files that were found damaged, while damage tells of some
-	unopened   bool          // it was set aside before it was opened
-	unchecked  int           // messages since the last checkpoint
-	changed    chan struct{} // closed at the next change of end or logStart
-	tail       tail          // guarded by the cache
+	start      trimmed                      // as it was kept last
+	damage     []gap                        // offsets whose messages the disk has lost, as far as was seen
+	files      []string                     // the files that were found damaged, while damage tells of some
+	unopened   bool                         // it was set aside before it was opened
+	unchecked  int                          // messages since the last checkpoint
+	changed    chan struct{}                // closed at the next change of end or logStart
+	watchers   map[chan<- struct{}]struct{} // who is told of each
+	tail       tail                         // guarded by the cache
 }
 
 // Number is the partition's number, from 0.
@@ -94,6 +95,28 @@ func (p *Partition) Next() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.next
+}
+
+// Unread is about how many bytes lie between two offsets, counted no further than enough.
+func (p *Partition) Unread(from, to, enough int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.index.unread(from, to, enough)
+}
+
+// Watch sends to wake, where it has room, at each change of what can be read, until stop is called.
+func (p *Partition) Watch(wake chan<- struct{}) (stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.watchers == nil {
+		p.watchers = map[chan<- struct{}]struct{}{}
+	}
+	p.watchers[wake] = struct{}{}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.watchers, wake)
+	}
 }
 
 // Stable is the last stable offset: readers of committed records stop there. It is the first offset of
@@ -144,6 +167,12 @@ func (p *Partition) Hold(reader string, next int64) {
 func (p *Partition) broadcast() {
 	close(p.changed)
 	p.changed = make(chan struct{})
+	for wake := range p.watchers {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // appended takes an acknowledged message into the partition's state.

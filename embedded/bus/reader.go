@@ -32,6 +32,9 @@ func (p *Partition) ReaderOfAll(from int64) *Reader { return &Reader{p: p, at: f
 // Close frees the reader.
 func (r *Reader) Close() { r.rewind() }
 
+// Ahead tells whether the reader has messages on their way from the disk, which take memory until it is closed.
+func (r *Reader) Ahead() bool { return r.cursor != nil }
+
 func (r *Reader) rewind() {
 	if r.cursor != nil {
 		r.cursor.close()

@@ -40,6 +40,7 @@ const (
 // another Topic, as Changed tells.
 type Topic struct {
 	name       string
+	id         uuid.UUID
 	config     *atomic.Pointer[TopicConfig] // shared with the topic's other sets of partitions
 	partitions []*Partition
 }
@@ -53,6 +54,9 @@ type keptTopic struct {
 
 // Name is the topic's name.
 func (t *Topic) Name() string { return t.name }
+
+// ID is the topic's id: TopicConfig.ID in 16 bytes.
+func (t *Topic) ID() [16]byte { return t.id }
 
 // Config is the configuration in force.
 func (t *Topic) Config() TopicConfig { return *t.config.Load() }
@@ -73,7 +77,8 @@ func streamMetadata(topic string, n int32, c TopicConfig) map[string]string {
 	return map[string]string{metadataTopic: topic, metadataPartition: strconv.Itoa(int(n)), metadataConfig: string(config)}
 }
 
-func checkName(name string) error {
+// CheckName is nil for a name that a topic may have.
+func CheckName(name string) error {
 	if len(name) > topicNameMax || name == "." || name == ".." || !topicName.MatchString(name) {
 		return fault.Newf(fault.Invalid, "use 1 to 249 letters, digits, dots, underscores and dashes", "topic name %q", name)
 	}
@@ -82,7 +87,7 @@ func checkName(name string) error {
 
 // CreateTopic makes a topic, or returns the one that is there with its configuration as it is.
 func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Topic, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return nil, err
 	}
 	c.Partitions = max(c.Partitions, 1)
@@ -136,10 +141,13 @@ func (b *Bus) keepTopic(ctx context.Context, name string, t keptTopic) error {
 func (b *Bus) publishTopic(name string, t *Topic) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if was := b.topics[name]; was != nil {
+		delete(b.ids, was.id)
+	}
 	if t == nil {
 		delete(b.topics, name)
 	} else {
-		b.topics[name] = t
+		b.topics[name], b.ids[t.id] = t, t
 	}
 	close(b.changed)
 	b.changed = make(chan struct{})
@@ -148,7 +156,11 @@ func (b *Bus) publishTopic(name string, t *Topic) {
 // openTopic opens a topic's partitions and starts their writers. At the start of the bus one
 // that cannot be opened is set aside, and holds up nobody else. b.admin is held.
 func (b *Bus) openTopic(ctx context.Context, name string, c TopicConfig, starting bool) (*Topic, error) {
-	t := &Topic{name: name, config: &atomic.Pointer[TopicConfig]{}}
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Damaged, "read the id of topic "+name+" in meta.db", "put back the last backup of meta.db")
+	}
+	t := &Topic{name: name, id: id, config: &atomic.Pointer[TopicConfig]{}}
 	t.config.Store(&c)
 	for n := range c.Partitions {
 		t.partitions = append(t.partitions, b.newPartition(t, n))
@@ -263,7 +275,7 @@ func (b *Bus) AddPartitions(ctx context.Context, name string, count int32) error
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return err
 	}
-	t := &Topic{name: name, config: old.config, partitions: slices.Clone(old.partitions)}
+	t := &Topic{name: name, id: old.id, config: old.config, partitions: slices.Clone(old.partitions)}
 	for n := was; n < count; n++ {
 		t.partitions = append(t.partitions, b.newPartition(t, n))
 	}

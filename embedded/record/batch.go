@@ -115,17 +115,25 @@ func (b Batch) MaxTimestamp() int64 { return b.i64(offMaxTime) }
 // SetAppendTime gives all records of the batch the log's time in milliseconds, in place.
 func (b Batch) SetAppendTime(ms int64) {
 	binary.BigEndian.PutUint16(b[offAttributes:], b.attributes()|attrAppendTime)
-	binary.BigEndian.PutUint64(b[offMaxTime:], uint64(ms)) //nolint:gosec // two's complement on the wire
-	b.seal()
+	b.SetMaxTimestamp(ms)
 }
 
 // AppendTime tells whether the records bear the log's time, which is MaxTimestamp.
 func (b Batch) AppendTime() bool { return b.attributes()&attrAppendTime != 0 }
 
+// SetMaxTimestamp sets the newest record's time in milliseconds, in place.
+func (b Batch) SetMaxTimestamp(ms int64) {
+	binary.BigEndian.PutUint64(b[offMaxTime:], uint64(ms)) //nolint:gosec // two's complement on the wire
+	b.seal()
+}
+
 // seal writes the checksum of what the batch holds now.
 func (b Batch) seal() {
 	binary.BigEndian.PutUint32(b[offCRC:], crc32.Checksum(b[offAttributes:], castagnoli))
 }
+
+// Codec is the number of the batch's compression; 0 for none.
+func (b Batch) Codec() int { return int(b.attributes() & attrCodec) }
 
 // Control tells whether the batch holds a marker and no data.
 func (b Batch) Control() bool { return b.attributes()&attrControl != 0 }

@@ -24,6 +24,10 @@ type api struct {
 func table() map[int16]api {
 	apis := map[int16]api{}
 	for _, a := range []api{
+		{key: kmsg.Produce, min: 3, max: 13, promise: produce},
+		{key: kmsg.Fetch, min: 4, max: 18, handle: on(fetch)},
+		{key: kmsg.ListOffsets, min: 1, max: 11, handle: on(listOffsets)},
+		{key: kmsg.Metadata, min: 0, max: 13, handle: on(metadata)},
 		{key: kmsg.ApiVersions, min: 0, max: 4, handle: on(apiVersions)},
 		{key: kmsg.SASLHandshake, min: 0, max: 1, handle: on(saslHandshake)},
 		{key: kmsg.SASLAuthenticate, min: 0, max: 2, handle: on(saslAuthenticate)},

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
@@ -33,7 +34,9 @@ type conn struct {
 	client string // its id, as the request under way says
 
 	session  *session // of fetches
-	promises chan promise // nil until the first produce request
+	readings map[*bus.Partition]*reading
+	fetches  int
+	promises chan promise   // nil until the first produce request
 	promised sync.WaitGroup // ends with keepPromises
 	kept     sync.WaitGroup // promises that are not answered
 	start    [startBytes]byte
@@ -89,8 +92,8 @@ func (c *conn) close() {
 		c.promised.Wait()
 		late.Stop()
 	}
-	if c.session != nil {
-		c.session.close()
+	for _, r := range c.readings {
+		c.rewind(r)
 	}
 	_ = c.net.Close()
 }
@@ -104,7 +107,7 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	if _, err := io.ReadFull(c.net, c.start[:]); err != nil {
 		return r, errDone
 	}
-	size := int64(int32(binary.BigEndian.Uint32(c.start[:]))) //nolint:gosec // checked below
+	size := int64(int32(binary.BigEndian.Uint32(c.start[:])))                                                   //nolint:gosec // checked below
 	r.key, r.version = int16(binary.BigEndian.Uint16(c.start[4:])), int16(binary.BigEndian.Uint16(c.start[6:])) //nolint:gosec // two's complement on the wire
 	most, weight := int64(requestBytesMax), size*requestWeight
 	if r.key == kmsg.Produce.Int16() {

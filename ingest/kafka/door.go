@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,9 @@ type Door struct {
 	inHand  *semaphore.Weighted
 	metrics *metrics
 	ids     atomic.Int32 // of fetch sessions
+	ahead   atomic.Int32 // readers that read ahead from the disk
+	// inflating has room for as many as there are processors: what is decompressed takes memory, and no more goes faster.
+	inflating chan struct{}
 
 	mu    sync.Mutex
 	conns int
@@ -88,7 +92,7 @@ func New(o Options) *Door {
 	if o.Clock == nil {
 		o.Clock = life.SystemClock{}
 	}
-	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), metrics: newMetrics(o.Metrics)}
+	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	d.apis = table()
 	return d
 }

@@ -1,0 +1,221 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/guard"
+)
+
+// The bounds of a fetch.
+const (
+	fetchBytesMax = 8 << 20         // of one answer, whatever the client asks for, but for a first batch that is larger
+	fetchWaitMax  = 5 * time.Minute // whatever the client asks for
+	fetchReadMax  = 20 * time.Second
+)
+
+// fetching is one fetch request under way.
+type fetching struct {
+	c        *conn
+	req      *kmsg.FetchRequest
+	wants    []*want
+	parts    []*bus.Partition // of each want; nil where it failed
+	failures []*kerr.Error
+}
+
+// fetch answers with what there is from the offsets of the request on; it waits where that is less than MinBytes.
+func fetch(ctx context.Context, c *conn, req *kmsg.FetchRequest) (kmsg.Response, error) {
+	resp := kmsg.NewPtrFetchResponse()
+	resp.Version = req.Version
+	wants, s, goesOn, failed := c.open(req)
+	if failed != nil {
+		resp.ErrorCode = failed.Code
+		return resp, nil
+	}
+	if s != nil {
+		resp.SessionID = s.id
+	}
+	c.fetches++
+	f := &fetching{c: c, req: req, wants: wants}
+	f.resolve()
+	if f.wait(ctx) {
+		f.resolve() // topics may have gone meanwhile
+	}
+	had := f.read(ctx, resp, goesOn)
+	if s != nil {
+		s.served(had)
+	}
+	return resp, nil
+}
+
+// resolve finds the partitions, and what is wrong with each request for one.
+func (f *fetching) resolve() {
+	f.parts, f.failures = make([]*bus.Partition, len(f.wants)), make([]*kerr.Error, len(f.wants))
+	for i, w := range f.wants {
+		f.parts[i], f.failures[i] = f.c.fetchable(w, f.req.Version >= 13)
+	}
+}
+
+func (c *conn) fetchable(w *want, byID bool) (*bus.Partition, *kerr.Error) {
+	var t *bus.Topic
+	var err error
+	if byID {
+		if t, err = c.door.o.Bus.TopicOf(w.id); err != nil {
+			return nil, kerr.UnknownTopicID
+		}
+	} else if t, err = c.door.o.Bus.Topic(w.topic); err != nil {
+		if !c.may(guard.Read, w.topic, nil) {
+			return nil, kerr.TopicAuthorizationFailed
+		}
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	switch {
+	case !c.may(guard.Read, t.Name(), t):
+		return nil, kerr.TopicAuthorizationFailed
+	case w.number < 0 || int(w.number) >= len(t.Partitions()):
+		return nil, kerr.UnknownTopicOrPartition
+	case w.epoch > leaderEpoch:
+		return nil, kerr.UnknownLeaderEpoch
+	}
+	p := t.Partitions()[w.number]
+	if w.offset < p.LogStart() || w.offset > p.Next() {
+		return p, kerr.OffsetOutOfRange
+	}
+	return p, nil
+}
+
+// end is where reading stops: at the high watermark, or at the last stable offset for committed records alone.
+func (f *fetching) end(p *bus.Partition) int64 {
+	if f.req.IsolationLevel == committed {
+		return p.Stable()
+	}
+	return p.Written()
+}
+
+// wait waits until there are MinBytes, something is wrong, or the client's patience ends. It tells whether it waited.
+func (f *fetching) wait(ctx context.Context) bool {
+	if f.enough() {
+		return false
+	}
+	patience := time.NewTimer(min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, fetchWaitMax))
+	defer patience.Stop()
+	wake := make(chan struct{}, 1)
+	for _, p := range f.parts {
+		if p != nil {
+			defer p.Watch(wake)()
+		}
+	}
+	for !f.enough() {
+		select {
+		case <-wake:
+		case <-patience.C:
+			return true
+		case <-ctx.Done():
+			return true
+		}
+	}
+	return true
+}
+
+// enough tells whether the answer is not worth waiting for more.
+func (f *fetching) enough() bool {
+	need := min(int64(f.req.MinBytes), fetchBytesMax)
+	if f.req.MaxWaitMillis <= 0 || need <= 0 || len(f.wants) == 0 {
+		return true
+	}
+	var there int64
+	for i, w := range f.wants {
+		if f.failures[i] != nil {
+			return true
+		}
+		end := f.end(f.parts[i])
+		if w.offset < f.parts[i].LogStart() {
+			return true
+		}
+		if w.offset < end {
+			if there += f.parts[i].Unread(w.offset, end, need-there); there >= need {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// read fills the answer, within one that goes on only with news, and tells of which partitions there were records.
+func (f *fetching) read(ctx context.Context, resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchReadMax)
+	defer cancel()
+	left, first := min(max(int(f.req.MaxBytes), 0), fetchBytesMax), true
+	had := map[*want]bool{}
+	for i, w := range f.wants {
+		part := kmsg.NewFetchResponseTopicPartition()
+		part.Partition, part.HighWatermark = w.number, -1
+		if f.failures[i] == nil {
+			f.failures[i] = f.readPartition(ctx, w, f.parts[i], left, first, &part)
+		}
+		if failed := f.failures[i]; failed != nil {
+			part = kmsg.NewFetchResponseTopicPartition()
+			part.Partition, part.HighWatermark, part.ErrorCode = w.number, -1, failed.Code
+		}
+		if n := len(part.RecordBatches); n > 0 {
+			left, first, had[w] = max(left-n, 0), false, true
+		}
+		if !w.news(&part) && goesOn {
+			continue
+		}
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != w.topic || resp.Topics[n-1].TopicID != w.id {
+			t := kmsg.NewFetchResponseTopic()
+			t.Topic, t.TopicID = w.topic, w.id
+			resp.Topics = append(resp.Topics, t)
+		}
+		t := &resp.Topics[len(resp.Topics)-1]
+		t.Partitions = append(t.Partitions, part)
+	}
+	return had
+}
+
+// bounds tells where the log of a partition begins and ends.
+func (f *fetching) bounds(p *bus.Partition, out *kmsg.FetchResponseTopicPartition) {
+	out.LogStartOffset, out.LastStableOffset, out.HighWatermark = p.LogStart(), p.Stable(), p.Written()
+	if f.req.IsolationLevel == committed {
+		out.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+	}
+}
+
+func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition, left int, first bool, out *kmsg.FetchResponseTopicPartition) *kerr.Error {
+	f.bounds(p, out)
+	end := f.end(p)
+	if w.offset >= end || left <= 0 && !first {
+		return nil
+	}
+	r := f.c.reading(p, w.offset)
+	batches, err := f.c.take(ctx, r, end, min(w.bytesMax, left), first)
+	f.c.count(r)
+	if err != nil {
+		if !errors.Is(err, bus.ErrNoTopic) && !errors.Is(err, bus.ErrOutOfRange) {
+			f.c.log.Warn("partition cannot be read for a Kafka client", "topic", p.Topic().Name(), "partition", p.Number(), "offset", w.offset, "error", err)
+		}
+		return errorOf(err)
+	}
+	size := 0
+	for _, b := range batches {
+		size += len(b)
+	}
+	if n := len(batches); n > 0 && f.req.IsolationLevel == committed {
+		for _, a := range p.Aborted(w.offset, batches[n-1].Next()) {
+			gone := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+			gone.ProducerID, gone.FirstOffset = a.Producer, a.First
+			out.AbortedTransactions = append(out.AbortedTransactions, gone)
+		}
+	}
+	out.RecordBatches = make([]byte, 0, size)
+	for _, b := range batches {
+		out.RecordBatches = append(out.RecordBatches, b...)
+	}
+	return nil
+}
