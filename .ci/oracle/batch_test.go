@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -118,6 +119,19 @@ func (s *Source) rows(used []string) (out []seen) {
 	return slices.DeleteFunc(out, func(r seen) bool { return r.rec == nil })
 }
 
+// alike tells whether nothing but a mirror's own column tells some rows apart.
+func (s *Source) alike(rows []seen) bool {
+	met := map[string]bool{}
+	return s.Loose && slices.ContainsFunc(rows, func(r seen) bool {
+		cells := maps.Clone(r.rec.Cells)
+		delete(cells, rowKey.Name)
+		key := s.key(cells)
+		again := met[key]
+		met[key] = true
+		return again
+	})
+}
+
 // windowed puts the rows into windows. highest is the highest time that was believed.
 func (s *Source) windowed(w *Window, rows []seen, c clocked) (out []inWindow, highest int64) {
 	slide, size, shift := w.Slide.Microseconds(), w.Size.Microseconds(), w.Shift.Microseconds()
@@ -178,6 +192,7 @@ type wanted struct {
 	dead      map[string]int // "topic partition offset"
 	nulls     bool
 	deletes   bool
+	alike     bool // rows of a mirror have one key, in which there is a null
 	poisoned  bool // some record could not be computed with
 	text      string
 }
@@ -227,6 +242,7 @@ func (w *World) tables(ctx context.Context, conn *duck.Conn, c *Case, a *Answer,
 			s := w.Sources[l.Source]
 			rows := s.rows(used)
 			out.note(s, used, told)
+			out.alike = out.alike || s.alike(rows)
 			if sources = append(sources, s); c.Window == nil {
 				name := fmt.Sprintf("src%d", len(sources)-1)
 				if err := s.load(ctx, conn, name, rows); err != nil {
@@ -323,15 +339,23 @@ func fill(ctx context.Context, conn *duck.Conn, name, columns string, rows []str
 	return nil
 }
 
+// read are the columns that a SELECT may name.
+func (s *Source) read() []Column {
+	if s.Loose {
+		return append(slices.Clone(s.Columns), rowKey)
+	}
+	return s.Columns
+}
+
 func (s *Source) declaredColumns() (out []string) {
-	for _, c := range s.Columns {
+	for _, c := range s.read() {
 		out = append(out, c.Name+" "+c.Type)
 	}
 	return out
 }
 
 func (s *Source) values(r *Rec) (out []string) {
-	for _, c := range s.Columns {
+	for _, c := range s.read() {
 		out = append(out, r.sql(c))
 	}
 	return out

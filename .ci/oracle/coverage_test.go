@@ -53,6 +53,7 @@ func (c *Case) operators() (out []string) {
 // The ways in which cases differ beside their operators.
 const (
 	ofMirror = "of a mirror"
+	nullKeys = "of rows with one null key"
 	global   = "late by the whole source, closed"
 	skipped  = "unreadable records skipped"
 	poisoned = "records not computed with"
@@ -61,7 +62,7 @@ const (
 )
 
 // always are met in every run that is large enough.
-var always = []string{ofMirror, global, skipped, poisoned, historic, altered}
+var always = []string{ofMirror, nullKeys, global, skipped, poisoned, historic, altered}
 
 // ways are those of a case.
 func (w *World) ways(c *Case, want *wanted) (out []string) {
@@ -69,7 +70,7 @@ func (w *World) ways(c *Case, want *wanted) (out []string) {
 		return slices.ContainsFunc(c.Legs, func(l Leg) bool { return is(w.Sources[l.Source]) })
 	}
 	for name, yes := range map[string]bool{
-		ofMirror: of(func(s *Source) bool { return s.Mirror }), global: c.Close && of(func(s *Source) bool { return s.Global }),
+		ofMirror: of(func(s *Source) bool { return s.Mirror }), nullKeys: want.alike, global: c.Close && of(func(s *Source) bool { return s.Global }),
 		skipped: of(func(s *Source) bool { return s.Skip }), poisoned: want.poisoned,
 		historic: of(func(s *Source) bool { return slices.ContainsFunc(s.Cut, func(n int) bool { return n > 0 }) }), altered: c.Altered != "",
 	} {

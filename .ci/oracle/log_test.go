@@ -32,6 +32,9 @@ var valueColumns = []Column{
 // keyColumns are those of changelogs.
 var keyColumns = []Column{{"id", "BIGINT"}, {"sub", "VARCHAR"}}
 
+// rowKey is a mirror's column that tells rows apart where their key is null.
+var rowKey = Column{"_key", "VARCHAR"}
+
 // chance is a source of randomness with what is asked of it often.
 type chance struct{ *rand.Rand }
 

@@ -20,6 +20,9 @@ func (r chance) mirror(name, timeType string, records int) *Source {
 	if r.percent(50) {
 		s.Key = append(s.Key, "sub")
 	}
+	if s.Loose = r.percent(60); s.Loose {
+		s.Key = append(s.Key, rowKey.Name)
+	}
 	s.Records = make([][]Rec, 1)
 	m := &mirrored{chance: r, s: s, now: begin, rows: map[string]Rec{}}
 	m.snapshot()
@@ -79,11 +82,26 @@ func (m *mirrored) write(op, key string, row Rec) {
 
 // change changes a row.
 func (m *mirrored) change() {
-	id, sub := fmt.Sprint(m.IntN(12)), fmt.Sprintf("%q", pick(m.chance, "x", "ü", ""))
-	key := fmt.Sprintf(`{"id":%s}`, id)
-	if len(m.s.Key) == 2 {
-		key = fmt.Sprintf(`{"id":%s,"sub":%s}`, id, sub)
+	id, sub, extra := fmt.Sprint(m.IntN(12)), fmt.Sprintf("%q", pick(m.chance, "x", "ü", "")), ""
+	both := slices.Contains(m.s.Key, "sub")
+	asKey := id // a value that does not fit is in the key as it is
+	switch loose := m.s.Loose; {
+	case loose && m.percent(35):
+		id, asKey = "null", "null"
+	case loose && m.percent(10):
+		misfit := fmt.Sprintf(`{"type":"text","value":"t%d"}`, m.IntN(3))
+		id, asKey, extra = "null", misfit, `"_extra":{"id":`+misfit+"}"
+	case loose && both && m.percent(15):
+		sub = "null"
 	}
+	key := `{"id":` + asKey
+	if both {
+		key += `,"sub":` + sub
+	}
+	if asKey == "null" || both && sub == "null" {
+		key += fmt.Sprintf(`,"_rowid":%d`, m.IntN(5))
+	}
+	key += "}"
 	old, exists := m.rows[key]
 	if exists && m.percent(40) {
 		delete(m.rows, key)
@@ -92,8 +110,14 @@ func (m *mirrored) change() {
 		m.log(Rec{Key: &key, None: true})
 		return
 	}
-	row := Rec{Cells: map[string]Cell{"id": {SQL: id}, "sub": {SQL: strings.ReplaceAll(sub, `"`, "'")}}}
+	row := Rec{Cells: map[string]Cell{"id": {SQL: strings.ToUpper(id)}, "sub": sqlJSON(sub)}}
+	if id == "null" || both && sub == "null" {
+		row.Cells[rowKey.Name] = sqlText(key)
+	}
 	members := []string{`"id":` + id, `"sub":` + sub}
+	if extra != "" {
+		members = append(members, extra)
+	}
 	for _, c := range m.s.Columns[2:] {
 		cell := Cell{Bad: true}
 		for cell.Bad {
@@ -113,6 +137,14 @@ func (m *mirrored) change() {
 		op = "u"
 	}
 	m.write(op, key, row)
+}
+
+// sqlJSON is a text, or null, as it stands in JSON.
+func sqlJSON(text string) Cell {
+	if text == "null" {
+		return Cell{SQL: "NULL"}
+	}
+	return Cell{SQL: strings.ReplaceAll(text, `"`, "'")}
 }
 
 // json is the value as a connector renders it.

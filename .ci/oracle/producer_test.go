@@ -42,7 +42,7 @@ func (s *Source) schema() record.Schema {
 		}
 		for i, key := range s.Key {
 			if key == c.Name {
-				one.Key, one.Nullable = i+1, false
+				one.Key, one.Nullable = i+1, s.Loose
 			}
 		}
 		out.Columns = append(out.Columns, one)

@@ -35,6 +35,7 @@ type Source struct {
 	Huge           bool     `json:",omitempty"` // it has values that no sum of which may fit
 	Key            []string // of a changelog of change events
 	Mirror         bool     `json:",omitempty"` // it is read as a table of silver, which landing keeps
+	Loose          bool     `json:",omitempty"` // a mirror's key may be null: in Key, and no column of the records, is _key
 	Ahead          int      `json:",omitempty"` // how many of a mirror's records are there before the pipelines
 	Global         bool     `json:",omitempty"` // late_policy 'global'
 	Skip           bool     `json:",omitempty"` // on_error 'skip'

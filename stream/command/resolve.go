@@ -12,6 +12,7 @@ import (
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
+	"tarn/embedded/record"
 	"tarn/embedded/sqltext"
 	"tarn/lake/table"
 	"tarn/stream/exec"
@@ -169,42 +170,32 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 	if !ok || owner != landing.Reader {
 		return nil, fault.Newf(fault.Invalid, "read the source or the mirror that it is made of", "%s is no mirror: a pipeline fills it", id)
 	}
-	out := &plan.Source{Name: id.String()}
+	out := &plan.Source{Name: id.String(), Key: landing.MirrorKey(t)}
+	if len(out.Key) == 0 {
+		return nil, fault.Newf(fault.Invalid, "change any row of the table in the source, with which it is noted, and say it again",
+			"a column of the key of %s may be null, and which ones its key has is not noted there: a version before did not do so", id)
+	}
 	input := exec.Input{Topic: topic, Format: exec.Debezium, Mirror: id}
 	for _, c := range t.Columns() {
-		if strings.HasPrefix(c.Name, "_") && landing.SourceName(c) == c.Name && isOwn(c.Name) {
+		if isOwn(c.Name) {
 			continue
 		}
 		if plan.Reserved(c.Name) {
 			return nil, fault.Newf(fault.Invalid, "rename it in the source", "%s has a column %s, which is one of the names that pipelines use themselves", id, c.Name)
 		}
 		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: c.Type})
-		if c.Key {
-			out.Key = append(out.Key, c.Name)
-		}
 	}
-	if _, loose := ownColumn(t, "_key"); loose || len(out.Key) == 0 {
-		return nil, fault.Newf(fault.Invalid, "declare the key's columns NOT NULL in the source; or read topic "+topic+" with CREATE SOURCE … WITH (format = 'debezium-json') and without a PRIMARY KEY, as changes one after the other",
-			"a column of the key of %s may be null: several rows may have that key, which no column of theirs tells apart", id)
+	if input.Loose = slices.Contains(out.Key, landing.KeyColumn); input.Loose {
+		out.Columns = append(out.Columns, plan.Column{Name: landing.KeyColumn, Type: record.String}) // last, for it is no member of the records
 	}
 	n.inputs[out.Name] = input
 	return out, nil
 }
 
-// ownColumn finds one of the columns that Tarn adds to a mirror.
-func ownColumn(t table.Table, name string) (table.Column, bool) {
-	for _, c := range t.Columns() {
-		if c.Name == name && landing.SourceName(c) == c.Name {
-			return c, true
-		}
-	}
-	return table.Column{}, false
-}
-
 // isOwn tells of the columns that Tarn adds to a mirror.
 func isOwn(name string) bool {
 	switch name {
-	case "_offset", "_generation", "_extra", "_key":
+	case "_offset", "_generation", "_extra", landing.KeyColumn:
 		return true
 	}
 	return false

@@ -189,6 +189,9 @@ func (d *Decoder) Before() error {
 // Rows is how many rows were appended since the last Arrays.
 func (d *Decoder) Rows() int { return d.rows }
 
+// Null tells whether a column of the row appended last is null.
+func (d *Decoder) Null(column int) bool { return d.columns[column].isNull(d.rows - 1) }
+
 // Time is a timestamp of the row appended last, in microseconds since 1970; ok is false for null,
 // for a column that is no timestamp, and without a row since the last Arrays.
 func (d *Decoder) Time(column int) (micros int64, ok bool) {

@@ -72,6 +72,9 @@ func (s *session) load(ctx context.Context, number int) error {
 	for _, c := range of.Columns {
 		columns = append(columns, c.Name)
 	}
+	if !input.Loose && slices.Contains(landing.MirrorKey(t), landing.KeyColumn) {
+		return s.anew(input.Mirror)
+	}
 	generations := columnNamed(t.Columns(), mirrorGeneration) >= 0
 	if generations {
 		columns = append(columns, mirrorGeneration)
@@ -80,14 +83,22 @@ func (s *session) load(ctx context.Context, number int) error {
 	if err != nil {
 		return err
 	}
-	o := record.Offsets{}
-	if err := json.Unmarshal([]byte(properties[table.PropOffsets+landing.Reader]), &o); err != nil {
-		return failure{fault.Wrap(err, fault.Damaged, "read the offsets of "+input.Mirror.String(), "it is no mirror that landing fills")}
+	o, err := landedOf(input.Mirror, properties[table.PropOffsets+landing.Reader])
+	if err != nil {
+		return err
 	}
 	for _, p := range topic.Partitions() {
 		s.next.Parts[state.Key(number, p.Number())] = &state.Part{Topic: topic.Config().ID, Next: o.At(input.Topic, p.Number()).Next, Flushed: state.None}
 	}
 	return nil
+}
+
+// landedOf reads a mirror's property that says how far its rows go.
+func landedOf(mirror table.Ident, text string) (o record.Offsets, err error) {
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return nil, failure{fault.Wrap(err, fault.Damaged, "read the offsets of "+mirror.String(), "it is no mirror that landing fills")}
+	}
+	return o, nil
 }
 
 // loaded ticks one batch of a mirror's rows.

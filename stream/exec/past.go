@@ -17,10 +17,13 @@ import (
 	"tarn/stream/state"
 )
 
-// columns are those that a scan reads of its records.
+// columns are those that a scan reads of its records' values.
 func (i *Input) columns(of *plan.Scan) (out []decode.Column) {
 	for n, c := range of.Columns {
 		out = append(out, decode.Column{Name: i.Names[n], Type: c.Type})
+	}
+	if i.Loose {
+		out = out[:len(out)-1]
 	}
 	return out
 }

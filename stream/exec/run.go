@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/lake/table"
 	"tarn/stream/clock"
+	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/pipeline"
 	"tarn/stream/plan"
@@ -79,6 +81,7 @@ type Input struct {
 	Topic   string // its name
 	Format  Format
 	Mirror  table.Ident // read first, then Topic from its offsets; the zero Ident for none
+	Loose   bool        // a column of the mirror's key may be null: the scan's last column is landing.KeyColumn
 	Names   []string    // of the plan's columns in the records
 	OnError string      // dead_letter, skip, stop
 	Idle    time.Duration
@@ -313,6 +316,14 @@ func (r *Run) unusable(t table.Table, err error) error {
 	}
 	r.update(func(s *pipeline.Status) { s.Unusable = true })
 	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name, "it is made anew from the log, if the log still has all of it; else ALTER PIPELINE "+r.Name+" REBUILD makes it of what is left. Its table is as it was")}
+}
+
+// anew ends a pipeline over a mirror whose key may be null now, which it could not when the pipeline was planned: its state tells fewer
+// rows apart than the mirror has. It is made anew beside the table.
+func (r *Run) anew(mirror table.Ident) error {
+	r.update(func(s *pipeline.Status) { s.Unusable = true })
+	return failure{fault.Newf(fault.Invalid, fmt.Sprintf("it is made anew by itself. Where the SELECT leaves %s out, which tells such rows apart, say ALTER PIPELINE %s AS … with it", landing.KeyColumn, r.Name),
+		"a column of the key of %s is null now, and pipeline %s took it that none is", mirror, r.Name)}
 }
 
 // loop takes what comes until stop.

@@ -22,6 +22,7 @@ import (
 	"tarn/lake/table"
 	"tarn/stream/clock"
 	"tarn/stream/decode"
+	"tarn/stream/landing"
 	"tarn/stream/own"
 	"tarn/stream/plan"
 	"tarn/stream/reader"
@@ -46,9 +47,9 @@ type scan struct {
 	of      *plan.Scan
 	topic   *bus.Topic
 	decode  *decode.Decoder
-	hidden  *array.RecordBuilder // of the hidden columns
+	hidden  *array.RecordBuilder // of the columns that are not of the records' values
 	schema  *arrow.Schema
-	keys    []int // the columns of a changelog's key
+	keys    []int // the columns of a changelog's key, of those in the values
 	time    int   // the column with the watermark, -1 for none
 	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
 	width   int   // bytes that a row has at least, whatever its record leaves out: of its columns or of those of the result
@@ -62,9 +63,8 @@ type scan struct {
 
 func newScan(s *session, number int, topic *bus.Topic) *scan {
 	c := &scan{s: s, number: number, input: &s.job.Inputs[number], of: s.plan.Scans[number], topic: topic, time: -1, kept: map[[2]int64][]byte{}}
-	var columns []decode.Column
-	for i, column := range c.of.Columns {
-		columns = append(columns, decode.Column{Name: c.input.Names[i], Type: column.Type})
+	columns := c.input.columns(c.of)
+	for i, column := range c.of.Columns[:len(columns)] {
 		if column.Name == c.of.Source.Time {
 			c.time = i
 		}
@@ -73,7 +73,7 @@ func newScan(s *session, number int, topic *bus.Topic) *scan {
 		}
 	}
 	c.decode = decode.New(columns)
-	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, schemaOf(c.of.Hidden()))
+	c.hidden = array.NewRecordBuilder(memory.DefaultAllocator, schemaOf(c.of.Columns[len(columns):], c.of.Hidden()))
 	c.schema = schemaOf(c.of.Columns, c.of.Hidden())
 	made := 0
 	for _, column := range s.plan.Columns {
@@ -237,7 +237,7 @@ func (c *scan) rows(ctx context.Context, f reader.Fetch, part *state.Part, recor
 		}
 		c.s.apply(c, part, decisions, r.Offset)
 		c.s.bytes += max(len(r.Value), c.width) // as it was before its batch was compressed
-		if err := c.record(f.Partition, part, r); err != nil {
+		if err := c.record(ctx, f.Partition, part, r); err != nil {
 			return err
 		}
 		part.Next = r.Offset + 1
@@ -249,7 +249,7 @@ func (c *scan) rows(ctx context.Context, f reader.Fetch, part *state.Part, recor
 }
 
 // record decodes one record into the tick's rows.
-func (c *scan) record(partition int32, part *state.Part, r *record.Record) error {
+func (c *scan) record(ctx context.Context, partition int32, part *state.Part, r *record.Record) error {
 	before := c.decode.Rows()
 	var op byte
 	var err error
@@ -267,7 +267,14 @@ func (c *scan) record(partition int32, part *state.Part, r *record.Record) error
 	if c.decode.Rows() == before {
 		return nil
 	}
-	c.note(partition, part, r, op == 'd')
+	gone := op == 'd'
+	if c.input.Mirror.Name != "" && !c.input.Loose && c.nullKey() {
+		if err := c.loosened(ctx, partition, r); err != nil {
+			return err
+		}
+		gone = true // there is no row of that key
+	}
+	c.note(partition, part, r, gone)
 	// What fills a mirror sends a changed key as a delete and a create; this is for others, which need not.
 	if len(c.keys) > 0 && c.input.Mirror.Name == "" && c.decode.Rekeyed(c.keys) {
 		if err := c.decode.Before(); err != nil {
@@ -286,6 +293,14 @@ func (c *scan) note(partition int32, part *state.Part, r *record.Record, deleted
 		c.origins = append(c.origins, own.Letter{Partition: partition, Record: &one})
 	}
 	fields := c.hidden.Fields()
+	if c.input.Loose {
+		if key := fields[0].(*array.StringBuilder); c.nullKey() {
+			key.BinaryBuilder.Append(r.Key)
+		} else {
+			key.AppendNull()
+		}
+		fields = fields[1:]
+	}
 	switch {
 	case len(c.keys) > 0:
 		fields[0].(*array.Int64Builder).Append(r.Offset)
@@ -297,6 +312,32 @@ func (c *scan) note(partition int32, part *state.Part, r *record.Record, deleted
 		fields[2].(*array.Int64Builder).Append(r.Offset)
 		c.timed(partition, part, r, fields[3].(*array.Int64Builder), fields[4].(*array.Int64Builder))
 	}
+}
+
+// nullKey tells whether the row decoded last has a null in its key. Landing asks it of the record, too: a value of the key that
+// does not fit its column is null there.
+func (c *scan) nullKey() bool { return slices.ContainsFunc(c.keys, c.decode.Null) }
+
+// loosened takes a record with a null in the key of a mirror which had none when the pipeline was planned. Either landing has refused
+// the record, or several rows may have that key from now on, and other columns tell them apart.
+func (c *scan) loosened(ctx context.Context, partition int32, r *record.Record) error {
+	t, err := c.s.o.Tables.Open(ctx, c.input.Mirror)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(landing.MirrorKey(t), landing.KeyColumn) {
+		return c.s.anew(c.input.Mirror)
+	}
+	text, _ := t.Property(table.PropOffsets + landing.Reader)
+	landed, err := landedOf(c.input.Mirror, text)
+	if err != nil {
+		return err
+	}
+	if landed.At(c.input.Topic, partition).Next > r.Offset {
+		return c.unreadable(partition, r, errors.New("a column of the key is null, and the mirror has no such row"))
+	}
+	return fault.Newf(fault.Unavailable, "it goes on by itself when landing has caught up; see system.parts",
+		"%s has not landed offset %d of its topic, which has a null in the key", c.input.Mirror, r.Offset)
 }
 
 func generation(r *record.Record) int64 {

@@ -144,9 +144,10 @@ func (s *mirrorSink) make(ctx context.Context, schema *record.Schema) (table.Tab
 	if s.w.config.Mirror != "" {
 		id.Name = table.NameOf(s.w.config.Mirror)
 	}
+	cols := mirrorColumns(schema) // those of the source first
 	t, err := claim(ctx, s.w.l.o.Tables, table.Spec{
-		Ident: id, Columns: mirrorColumns(schema),
-		Properties: map[string]string{table.PropSource: sourceOf(schema)},
+		Ident: id, Columns: cols,
+		Properties: map[string]string{table.PropSource: sourceOf(schema), propKey: keyProperty(cols, slices.Sorted(slices.Values(schema.Keys())))},
 	}, s.w.key.topic, "tarn.mirror")
 	if err != nil {
 		return nil, err
@@ -239,7 +240,7 @@ func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) erro
 		return errCut // the keys of one commit are of the same columns
 	}
 	s.w.progress.finding(fmt.Sprintf("a key of table %s is null or of another type: %s has no required key from now on, and tells such rows apart by %s",
-		p.schema.Table, s.shape.table.Ident(), keyColumn))
+		p.schema.Table, s.shape.table.Ident(), KeyColumn))
 	s.shape.loosen()
 	s.plans = map[int64]*plan{}
 	return s.event(ctx, e, r)
@@ -413,6 +414,9 @@ func (s *mirrorSink) change(ctx context.Context) (table.Table, table.Change, err
 	c := table.Change{DeleteBelow: s.below, Properties: map[string]string{}}
 	if s.refused > 0 {
 		c.Properties[propRefused] = itoa(s.refused)
+	}
+	if len(s.shape.keys) > 0 {
+		c.Properties[propKey] = keyProperty(s.shape.cols, s.shape.keys)
 	}
 	if len(s.entries) > 0 {
 		keys, rows, misfits, err := s.shape.build(s.entries)

@@ -100,7 +100,7 @@ func notThere(again *record.Again, what string) error {
 }
 
 // Kept are the columns of bronze that a record is made again of, in the order of its cells.
-var Kept = []string{"_partition", offsetColumn, "_timestamp", keyColumn, "_op", "_pos", "before", "after", "source", schemaColumn, generationColumn}
+var Kept = []string{"_partition", offsetColumn, "_timestamp", KeyColumn, "_op", "_pos", "before", "after", "source", schemaColumn, generationColumn}
 
 // replay hands rows of bronze to the sink, as the records that they were.
 func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) error {

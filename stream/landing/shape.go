@@ -19,17 +19,19 @@ import (
 	"tarn/lake/table"
 )
 
+// KeyColumn is a mirror's column that has the record's key as text where a column of the key is null.
+const KeyColumn = "_key"
+
 // The columns of a mirror that are not the source's.
 const (
 	extraColumn      = "_extra"
-	keyColumn        = "_key"
 	offsetColumn     = "_offset"
 	generationColumn = "_generation"
 )
 
 var mirrorOwn = []table.Column{
 	{Name: extraColumn, Type: record.String, Doc: "JSON of the cells that did not fit their columns"},
-	{Name: keyColumn, Type: record.String, Doc: "the record's key where a key column is null"},
+	{Name: KeyColumn, Type: record.String, Doc: "the record's key where a key column is null"},
 	{Name: offsetColumn, Type: record.Long},
 	{Name: generationColumn, Type: record.Long},
 }
@@ -51,7 +53,7 @@ func mirrorColumns(s *record.Schema) []table.Column {
 		cols = append(cols, table.Column{Name: name, Type: c.Type, Required: key, Key: key, Doc: sourceDoc(c.Name, name)})
 	}
 	for _, c := range mirrorOwn {
-		if c.Name != keyColumn || !required {
+		if c.Name != KeyColumn || !required {
 			cols = append(cols, c)
 		}
 	}
@@ -126,6 +128,41 @@ func (s *shape) loosen() {
 	}
 }
 
+// propKey is the mirror's property that lists the key's columns, which need be no identifier fields, as JSON.
+const propKey = "tarn.key"
+
+// keyProperty is its value for some of the columns.
+func keyProperty(cols []table.Column, keys []int) string {
+	var names []string
+	for _, i := range keys {
+		if cols[i].Name != KeyColumn {
+			names = append(names, cols[i].Name)
+		}
+	}
+	text, err := json.Marshal(names)
+	if err != nil {
+		panic(err) // texts always marshal
+	}
+	return string(text)
+}
+
+// MirrorKey are the columns that tell a mirror's rows apart: those of the source's key, and KeyColumn behind them where the mirror has
+// it. None where landing has not noted them yet: it does so with the next record.
+func MirrorKey(t table.Table) []string {
+	var names []string
+	if text, ok := t.Property(propKey); !ok || json.Unmarshal([]byte(text), &names) != nil {
+		for _, c := range t.Columns() {
+			if c.Key {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	if len(names) > 0 && columnNamed(t.Columns(), KeyColumn) >= 0 {
+		names = append(names, KeyColumn)
+	}
+	return names
+}
+
 // sameKeys tells whether the schema's key is the one in use.
 func (s *shape) sameKeys(schema *record.Schema) bool {
 	var keys []int
@@ -134,7 +171,7 @@ func (s *shape) sameKeys(schema *record.Schema) bool {
 	}
 	slices.Sort(keys)
 	own := s.keys
-	if len(own) > 0 && s.cols[own[len(own)-1]].Name == keyColumn {
+	if len(own) > 0 && s.cols[own[len(own)-1]].Name == KeyColumn {
 		own = own[:len(own)-1]
 	}
 	return slices.Equal(keys, own)
@@ -196,7 +233,7 @@ func (s *shape) planKeys(p *plan) error {
 		return err
 	}
 	if p.keyText {
-		i := columnNamed(s.cols, keyColumn)
+		i := columnNamed(s.cols, KeyColumn)
 		if i < 0 {
 			i = s.append(mirrorOwn[1])
 		}
@@ -294,7 +331,7 @@ func (b *rowBuilder) append(e *entry) error {
 		b.own(extraColumn, jsonText(raw))
 	}
 	if e.plan.keyText {
-		b.own(keyColumn, e.key[len(e.key)-1])
+		b.own(KeyColumn, e.key[len(e.key)-1])
 	}
 	b.own(offsetColumn, integer(e.offset))
 	b.own(generationColumn, integer(e.generation))

@@ -109,12 +109,22 @@ func (c *compiler) keys(q *sqltext.Query, r *relation) error {
 		}
 	}
 	if r.changes && len(key) == 0 {
-		return c.refuse(q.Offset, "select the columns of the GROUP BY, or the key of the table that is read", "nothing tells the rows of the result apart, and they change")
+		return c.refuse(q.Offset, "select the columns of the GROUP BY, or the key of the table that is read"+c.keysRead(), "nothing tells the rows of the result apart, and they change")
 	}
 	if r.changes {
 		c.plan.Key = key
 	}
 	return nil
+}
+
+// keysRead names the keys of the tables that are read.
+func (c *compiler) keysRead() (out string) {
+	for _, s := range c.plan.Scans {
+		if len(s.Source.Key) > 0 {
+			out += ": " + strings.Join(s.Source.Key, ", ") + " of " + s.Source.Name
+		}
+	}
+	return out
 }
 
 func sameNames(a, b []string) bool {
