@@ -32,13 +32,6 @@ import (
 // lookEvery is the time between two looks at the connectors folder.
 const lookEvery = 2 * time.Second
 
-// A connector that could not start is tried again after againFirst, which doubles up to againMax: rights on a database, or
-// what is in the place of its file, may change without a word to Tarn.
-const (
-	againFirst = 2 * time.Second
-	againMax   = time.Minute
-)
-
 // connectorsMax bounds how many connectors one Tarn runs.
 const connectorsMax = 1000
 
@@ -73,7 +66,9 @@ type Ingest struct {
 	clearAt   time.Time      // when what ended connectors left is tried again
 	clearWait time.Duration
 
-	asks chan ask
+	asks   chan ask
+	checks sync.WaitGroup
+	check  func(ctx context.Context, c connector) *fault.Error // the first thing that keeps it from starting
 
 	adding sync.Mutex // one connector's file is written after the other
 	noting sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
@@ -98,6 +93,7 @@ type entry struct {
 	unstarted bool
 	next      time.Time
 	wait      time.Duration
+	verdict   chan *fault.Error // of a check that is under way; only Run's goroutine has it
 }
 
 // New returns the room; Run opens its doors.
@@ -115,7 +111,7 @@ func newOn(o Options, log source.Log) *Ingest {
 	if o.Mount != nil {
 		o.Mount("/ingest/{topic}", door)
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan ask), every: lookEvery}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan ask), every: lookEvery, check: checked}
 }
 
 // Name is the part's name.
@@ -127,6 +123,7 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 	var door sync.WaitGroup
 	door.Go(func() { g.door.Run(ctx) })
 	defer door.Wait()
+	defer g.checks.Wait()
 	defer g.stopAll()
 	g.mu.Lock()
 	clear(g.entries)
@@ -179,9 +176,7 @@ func (g *Ingest) look(ctx context.Context) {
 			text = []byte(err.Error())
 		}
 		if e := g.entry(file); e != nil && e.text == string(text) {
-			if e.due(g.o.Clock.Now()) {
-				g.retry(ctx, file, e)
-			}
+			g.tryAgain(ctx, file, e)
 			continue
 		}
 		g.change(ctx, file, path, string(text), seen)
@@ -251,47 +246,6 @@ func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[s
 
 // project is the folder that the connectors folder lies in.
 func (g *Ingest) project() string { return filepath.Dir(filepath.Clean(g.o.Dir)) }
-
-func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
-	if g.isPaused(c.config.Name) {
-		return g.held(text, c)
-	}
-	for _, f := range c.kind.Check(ctx, c.config) {
-		if f.Fatal {
-			return g.unstarted(text, c, fault.New(fault.Invalid, f.Message, f.Hint))
-		}
-	}
-	return g.run(ctx, text, c)
-}
-
-func (g *Ingest) unstarted(text string, c connector, why *fault.Error) *entry {
-	now := g.o.Clock.Now()
-	e := &entry{text: text, conn: c, since: now, fault: why, unstarted: true, wait: againFirst}
-	e.next = now.Add(e.wait)
-	return e
-}
-
-// due tells whether a connector that could not start is to be tried again: no later than it ever waits, when the clock was set
-// back meanwhile.
-func (e *entry) due(now time.Time) bool {
-	wait := e.next.Sub(now)
-	return e.unstarted && (wait <= 0 || wait > againMax)
-}
-
-// retry tries to start a connector that could not.
-func (g *Ingest) retry(ctx context.Context, file string, was *entry) {
-	e := g.start(ctx, was.text, was.conn)
-	if e.unstarted {
-		e.wait = min(2*was.wait, againMax)
-		e.next = g.o.Clock.Now().Add(e.wait)
-		if e.fault.Error() == was.fault.Error() {
-			e.since = was.since
-		} else {
-			g.o.Log.Error("connector does not start", "source", e.conn.config.Name, "error", e.fault.Error(), "hint", fault.HintOf(e.fault))
-		}
-	}
-	g.put(file, e)
-}
 
 // run starts a connector unchecked.
 func (g *Ingest) run(ctx context.Context, text string, c connector) *entry {

@@ -173,7 +173,7 @@ func (g *Ingest) halt(ctx context.Context, again string) {
 		case e.unstarted && paused[name]:
 			g.put(file, g.held(e.text, e.conn))
 		case e.unstarted && name == again:
-			g.retry(ctx, file, e)
+			g.retried(file, e, g.start(ctx, e.text, e.conn))
 		case e.runner == nil || e.halted == paused[name]:
 		case paused[name]:
 			e.stop()

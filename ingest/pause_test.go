@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -150,4 +151,32 @@ func TestPauseAndResumeAtOnce(t *testing.T) {
 			t.Fatalf("try %d: paused in meta is %v, and the state is %s", i, noted, state)
 		}
 	}
+}
+
+// TestASlowCheckHoldsUpNobody: a connector whose database does not answer is told of, and starts when it does; the others run meanwhile.
+func TestASlowCheckHoldsUpNobody(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.database("slow.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	answers := make(chan struct{})
+	h.room.Checking(func(ctx context.Context, name string) {
+		if name == "a-slow" {
+			select {
+			case <-answers:
+			case <-ctx.Done():
+			}
+		}
+	})
+	h.write("a-slow.json", connector("a-slow", "../slow.db"))
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("it told of", func() bool { return strings.Contains(h.status("a-slow").Error, "takes long") })
+	h.until("the other", func() bool { return h.ops("port.main.calls") == "r" })
+	h.database("port.db", "INSERT INTO calls VALUES (2, 'b')")
+	h.until("what came", func() bool { return h.ops("port.main.calls") == "rc" })
+	if err := errors.Join(h.say(`RESUME CONNECTOR "a-slow"`), h.say("PAUSE CONNECTOR port")); err != nil {
+		t.Fatal(err)
+	}
+	close(answers)
+	h.until("its snapshot", func() bool { return h.ops("a-slow.main.calls") == "r" })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"tarn/lake/table"
 	"tarn/ui/tables"
 	"tarn/ui/view"
-	"tarn/ui/words"
 )
 
 // lookersMax is how many requests look at one table at once: the files of one that is cold are read from its manifests.
@@ -23,11 +21,6 @@ const lookersMax = 4
 func (u *UI) lakePage(w http.ResponseWriter, r *http.Request) {
 	u.asked.Store(time.Now().UnixNano())
 	now, q := u.seen.Load(), r.URL.Query()
-	if name := q.Get("table"); name != "" {
-		words.Keep(w, r)
-		http.Redirect(w, r, "/lake/"+url.PathEscape(name), http.StatusFound)
-		return
-	}
 	u.draw(w, r, view.Lake(view.NewLakePage(u.frame(now), now.tables, view.LakeQuery{Find: q.Get("find"), Sort: q.Get("sort")}, r.Host)))
 }
 
@@ -40,6 +33,10 @@ func (u *UI) tablePage(w http.ResponseWriter, r *http.Request) {
 	u.asked.Store(time.Now().UnixNano())
 	now, q := u.seen.Load(), r.URL.Query()
 	ask := view.TableQuery{Name: r.PathValue("name"), Show: q.Get("show"), From: q.Get("from"), To: q.Get("to"), At: q.Get("at")}
+	if now.home.HasView(ask.Name) {
+		u.draw(w, r, view.View(view.NewViewPage(u.frame(now), ask, r.Host)))
+		return
+	}
 	d, err := u.detail(r.Context(), now.tables, ask)
 	u.draw(w, r, view.Table(view.NewTablePage(u.frame(now), now.tables, d, ask, r.Host, err)))
 }

@@ -93,7 +93,7 @@ func waitFor(t *testing.T, what string, is func() bool) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	url, _ := run(t, uitest.Port(time.Now()))
-	for path, want := range map[string]int{"/": 200, "/lake": 200, "/lake?table=x&sort=y&find=z": 200, "/lake/x": 200, "/lake/silver.calls?show=files": 200, "/lake/silver.calls?show=snapshots&from=x": 200, "/api/lake/x": 404, "/api/lake/silver.calls": 200, "/api/lake/silver.calls?from=x": 400, "/api/lake/silver.calls?from=1": 200, "/topics": 200, "/topics?find=x": 200, "/topics?topic=x": 200, "/api/topics": 200, "/api/topics/x/records": 503, "/sources": 200, "/sources?new=1": 200, "/sources/x": 200, "/api/sources": 200, "/api/sources/x": 404, "/api/sources/port": 200, "/pipelines": 200, "/pipelines/x": 200, "/api/pipelines": 200, "/api/pipelines/x": 404, "/api/home": 200, "/api/lake": 200, "/status": 200, "/status?level=<x>": 200, "/status/log": 200, "/api/status": 200, "/assets/x/y.js": 404, "/nothing": 404} {
+	for path, want := range map[string]int{"/": 200, "/lake": 200, "/lake?sort=y&find=z": 200, "/lake/x": 200, "/lake/silver.calls?show=files": 200, "/lake/silver.calls?show=snapshots&from=x": 200, "/api/lake/x": 404, "/api/lake/silver.calls": 200, "/api/lake/silver.calls?from=x": 400, "/api/lake/silver.calls?from=1": 200, "/topics": 200, "/topics?find=x": 200, "/topics?topic=x": 200, "/api/topics": 200, "/api/topics/x/records": 503, "/sources": 200, "/sources?new=1": 200, "/sources/x": 200, "/api/sources": 200, "/api/sources/x": 404, "/api/sources/port": 200, "/pipelines": 200, "/pipelines/x": 200, "/api/pipelines": 200, "/api/pipelines/x": 404, "/api/home": 200, "/api/lake": 200, "/status": 200, "/status?level=<x>": 200, "/status/log": 200, "/api/status": 200, "/assets/x/y.js": 404, "/nothing": 404} {
 		got, _ := get(t, url+path)
 		if got.code != want {
 			t.Errorf("%s: %d", path, got.code)
@@ -118,10 +118,14 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 func TestATableThatIsNotThereIsSaid(t *testing.T) {
 	url, _ := run(t, uitest.Port(time.Now()))
 	waitFor(t, "it is said", func() bool {
-		_, body := get(t, url+"/lake?table=nope.x")
+		_, body := get(t, url+"/lake/nope.x")
 		return strings.Contains(body, "there is no table nope.x")
 	})
-	if _, body := get(t, url+"/lake?table=silver.calls"); strings.Contains(body, "there is no table") {
+	waitFor(t, "a view has a page", func() bool {
+		_, body := get(t, url+"/lake/gold.berth_productivity")
+		return strings.Contains(body, `data-of="gold.berth_productivity"`)
+	})
+	if _, body := get(t, url+"/lake/silver.calls"); strings.Contains(body, "there is no table") {
 		t.Error("one that is there is missed")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 )
 
 // restartsMax is how many restarts of the embedded server a partition may ask for without
@@ -83,7 +84,7 @@ func (w *writer) heal(ctx context.Context, cause error) bool {
 			return false
 		}
 		w.p.bus.o.Log.Warn("partition does not recover yet", "partition", w.p.label, "error", err)
-		if !pause(ctx, retryWait) {
+		if life.Wait(ctx, retryWait) != nil {
 			return false
 		}
 		cause = err

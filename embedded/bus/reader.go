@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 	"tarn/embedded/record"
 )
 
@@ -65,7 +66,7 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 			}
 		}
 		if len(out.Batches) == 0 { // damage up to an open transaction: once that has ended, its batches show the hole
-			if !pause(ctx, retryWait) {
+			if life.Wait(ctx, retryWait) != nil {
 				return Fetched{}, ctx.Err()
 			}
 			continue
@@ -254,7 +255,7 @@ func (r *Reader) again(ctx context.Context, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		r.p.bus.o.Log.Debug("read starts again", "partition", r.p.label, "error", err)
 	}
-	if !pause(ctx, retryWait) {
+	if life.Wait(ctx, retryWait) != nil {
 		return ctx.Err()
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/life"
 )
 
 // retryWait is the pause between two tries of something that the disk or the server refuses.
@@ -65,7 +66,7 @@ func (b *Bus) renew(ctx context.Context, s *session) {
 		if err == nil {
 			break
 		}
-		if !pause(ctx, retryWait) {
+		if life.Wait(ctx, retryWait) != nil {
 			return
 		}
 	}
@@ -85,7 +86,7 @@ func (b *Bus) renew(ctx context.Context, s *session) {
 			return
 		}
 		b.o.Log.Error("embedded server does not start", "error", err)
-		if !pause(ctx, retryWait) {
+		if life.Wait(ctx, retryWait) != nil {
 			return
 		}
 	}
@@ -98,16 +99,4 @@ func (b *Bus) startable() error {
 		return err
 	}
 	return b.o.Disk.Try(b.o.Dir)
-}
-
-// pause waits, and tells whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tarn/embedded/life"
 )
 
 // The defaults of retention: bronze holds the history of what is landed.
@@ -93,7 +95,7 @@ func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 
 // keep looks after retention and checkpoints until ctx ends.
 func (b *Bus) keep(ctx context.Context) {
-	for pause(ctx, keepInterval) {
+	for life.Wait(ctx, keepInterval) == nil {
 		b.sweep(ctx)
 		b.checkDue(ctx)
 		b.forgetProducers()

@@ -62,8 +62,6 @@ func WindowSQL(w Window, source string) string {
 // windowMakers make a time of microseconds.
 var windowMakers = map[string]string{"TIMESTAMP": "make_timestamp", "TIMESTAMPTZ": "make_timestamptz", "TIMESTAMP WITH TIME ZONE": "make_timestamptz"}
 
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
 // windowCall is a call of a window table function as it stands in a tree.
 type windowCall struct {
 	Window

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/ingest/source"
 )
@@ -106,7 +107,7 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 			if !r.told {
 				return r.nothing(), nil
 			}
-			if err := wait(ctx, r.s.poll); err != nil {
+			if err := life.Wait(ctx, r.s.poll); err != nil {
 				return source.Batch{}, err
 			}
 		}
@@ -291,15 +292,4 @@ func (r *reader) Close() error {
 	r.parquet.close()
 	r.parquet = nil
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

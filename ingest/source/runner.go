@@ -361,10 +361,5 @@ func (p *pauses) reset() { p.next = retryFirst }
 func (p *pauses) wait(ctx context.Context) {
 	d := p.next/2 + rand.N(p.next/2) //nolint:gosec // not for secrets
 	p.next = min(2*p.next, retryMax)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	_ = life.Wait(ctx, d)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 	"tarn/embedded/terminal"
 )
 
@@ -42,7 +43,7 @@ func (a *apply) run(ctx context.Context, plan Planned) error {
 		case err != nil && fault.CodeOf(err) != fault.NotFound, time.Now().After(end):
 			return a.stopped(err, left)
 		case len(left) == before:
-			if err := a.wait(ctx); err != nil {
+			if err := life.Wait(ctx, lookAgain); err != nil {
 				return err
 			}
 		}
@@ -99,18 +100,6 @@ func (a *apply) stopped(err error, left []*Step) error {
 	return fault.New(fault.CodeOf(err), message, hint)
 }
 
-// wait waits for a moment.
-func (a *apply) wait(ctx context.Context) error {
-	timer := time.NewTimer(lookAgain)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // connectors waits until the running Tarn has taken in what is new in connectors/.
 func (a *apply) connectors(ctx context.Context, plan Planned) error {
 	for end := time.Now().Add(a.timeout); ; {
@@ -130,7 +119,7 @@ func (a *apply) connectors(ctx context.Context, plan Planned) error {
 		if time.Now().After(end) {
 			return fault.Newf(fault.NotFound, "Tarn reads the connectors of its own project folder: start it with --project on this one, or copy the file there", "the running Tarn does not have the connector %s", missing)
 		}
-		if err := a.wait(ctx); err != nil {
+		if err := life.Wait(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
@@ -165,7 +154,7 @@ func (a *apply) caughtUp(ctx context.Context, plan Planned) error {
 			a.bar.Clear()
 			return nil
 		}
-		if err := a.wait(ctx); err != nil {
+		if err := life.Wait(ctx, lookAgain); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -241,7 +240,7 @@ func (p *planner) pipeline(s *Step, d *declaration) error {
 			s.Action, s.Note = Unchanged, "it is being made anew, "+count(int(next.Lag), "record")+" behind"
 			return nil
 		}
-		return fault.Newf(fault.Conflict, "wait until it has taken the old one's place, or end that by: tarn sql 'DROP PIPELINE "+quoted(next.Name)+"'", "pipeline %s is being made anew with another statement", d.name)
+		return fault.Newf(fault.Conflict, "wait until it has taken the old one's place, or end that by: tarn sql 'DROP PIPELINE "+sqltext.Dotted(next.Name)+"'", "pipeline %s is being made anew with another statement", d.name)
 	}
 	switch {
 	case have.Meaning() == want.Meaning() && old.Into == intoOf(d, old):
@@ -249,12 +248,12 @@ func (p *planner) pipeline(s *Step, d *declaration) error {
 	case d.quiet:
 		s.Action, s.Note = Unchanged, "it does something else, and the statement says IF NOT EXISTS"
 	case have.Frame() != want.Frame() || old.Into != intoOf(d, old):
-		return fault.Newf(fault.Exists, "drop it first by: tarn sql 'DROP PIPELINE "+quoted(d.name)+"', and its table; or give this one another name",
+		return fault.Newf(fault.Exists, "drop it first by: tarn sql 'DROP PIPELINE "+sqltext.Dotted(d.name)+"', and its table; or give this one another name",
 			"pipeline %s is there with another form, table, key, columns or options, which ALTER PIPELINE cannot change", d.name)
 	default:
 		s.Action, s.Note = Alter, "it is made anew beside the old one, of its history; the old table stays as "+old.Into+"__old"
 		if d.made.Verb != "ALTER PIPELINE" {
-			head := "ALTER PIPELINE " + quoted(d.name) + " AS "
+			head := "ALTER PIPELINE " + sqltext.Dotted(d.name) + " AS "
 			s.SQL, s.added, s.at = head+d.Text[d.bodyAt:], len([]rune(head)), d.bodyAt
 		}
 	}
@@ -279,7 +278,7 @@ func (p *planner) newPipeline(s *Step, d *declaration) error {
 		return fault.Newf(fault.Exists, "fill another table, and read both with UNION ALL", "pipeline %s fills %s already", other.Name, into)
 	}
 	if p.facts.Tables[into] {
-		return fault.Newf(fault.Exists, "fill another table, or drop that one by: tarn sql 'DROP TABLE "+quoted(into)+"'", "there is a table %s already", into)
+		return fault.Newf(fault.Exists, "fill another table, or drop that one by: tarn sql 'DROP TABLE "+sqltext.Dotted(into)+"'", "there is a table %s already", into)
 	}
 	return nil
 }
@@ -312,7 +311,7 @@ func (p *planner) drops(names []string) {
 			case ours:
 				continue
 			case asked:
-				s.Action, s.SQL, s.Note = Drop, "DROP "+strings.ToUpper(kind.kind)+" "+quoted(name), kind.note
+				s.Action, s.SQL, s.Note = Drop, "DROP "+strings.ToUpper(kind.kind)+" "+sqltext.Dotted(name), kind.note
 			}
 			if asked {
 				delete(told, name)
@@ -349,15 +348,4 @@ func place(file string, line, column int) string {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
 	return fmt.Sprintf("%s:%d:%d", file, line, column)
-}
-
-// quoted is a name of one or two parts as statements have it.
-func quoted(name string) string {
-	parts := strings.SplitN(name, ".", 2)
-	for i, part := range parts {
-		if strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || cmp.Or(part, "0")[0] <= '9' {
-			parts[i] = `"` + strings.ReplaceAll(part, `"`, `""`) + `"`
-		}
-	}
-	return strings.Join(parts, ".")
 }

@@ -146,7 +146,7 @@ func (w *way) session(stop, work context.Context) error {
 			return w.finish(work, c)
 		}
 		w.progress.waiting(f.oldest())
-		pause(stop, w.due(last))
+		_ = life.Wait(stop, w.due(last))
 		if err := c.land(work); err != nil {
 			return err
 		}
@@ -170,18 +170,6 @@ func (w *way) finish(work context.Context, c *collection) error {
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 // readOffsets reads how far a table has come; fresh is a table that never landed.

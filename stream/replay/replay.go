@@ -4,7 +4,8 @@
 //
 // A letter is sent once, however often it is asked for and whatever crashes between. What is to be sent is noted in meta
 // before it is appended, with the place that the record has in its partition; each partition has one such note at most. The
-// log's last place says whether the record of a note got in.
+// log's last place says whether the record of a note got in. Notes are kept for as long as the letter is in its log, and
+// as there are not too many of them.
 package replay
 
 import (
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +27,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
+	"tarn/stream/own"
 )
 
 // Source is the source of the places of all records that were sent again.
@@ -37,6 +40,9 @@ const (
 	sendMax    = 20 * time.Second // one append with all its tries
 	findBytes  = 64 << 20         // of a log that is read for a record whose offset a crash took
 	fetchBytes = 1 << 20
+
+	notesMax  = 20_000 // that are kept, of some hundred bytes each
+	notesKept = 18_000 // when the oldest have gone
 )
 
 // Options of the replays.
@@ -225,6 +231,9 @@ func (r *Replays) send(ctx context.Context, p *bus.Partition, n note, sent recor
 	if len(batch) > record.BatchBytesMax {
 		return Sent{}, fault.Newf(fault.TooLarge, "make it smaller", "the record has %d bytes, at most %d", len(batch), record.BatchBytesMax)
 	}
+	if err := r.room(ctx); err != nil {
+		return Sent{}, err
+	}
 	if err := r.keep(ctx, n); err != nil {
 		return Sent{}, err
 	}
@@ -365,6 +374,38 @@ func (r *Replays) forget(ctx context.Context, n note) error {
 		return err
 	}
 	delete(r.known, n.Letter)
+	return nil
+}
+
+// room lets the oldest notes go where there are too many, of letters that their log has no longer: nobody can send those again.
+func (r *Replays) room(ctx context.Context) error {
+	if len(r.known) < notesMax {
+		return nil
+	}
+	t, err := r.o.Bus.Topic(own.DeadLetter)
+	if err != nil {
+		return err
+	}
+	start := t.Partitions()[0].LogStart()
+	var gone []meta.Entry
+	for _, letter := range slices.Sorted(maps.Keys(r.known)) {
+		if letter >= start || len(r.known)-len(gone) == notesKept {
+			break
+		}
+		if r.known[letter].Done {
+			gone = append(gone, meta.Entry{Bucket: meta.Replays, Key: record.Hex16(letter)})
+		}
+	}
+	if len(gone) == 0 {
+		return fault.Newf(fault.TooLarge, "post the values to /ingest/ and their topic", "%d letters were sent again, and the log has them all still: more are not kept apart", len(r.known))
+	}
+	if err := r.o.Meta.Put(ctx, gone...); err != nil {
+		return err
+	}
+	for _, e := range gone {
+		letter, _ := strconv.ParseInt(e.Key, 16, 64)
+		delete(r.known, letter)
+	}
 	return nil
 }
 

@@ -341,3 +341,51 @@ func TestARecordThatSeveralRefusedIsSentOnce(t *testing.T) {
 	r.says(t, "REPLAY DEAD LETTER 2 AS '{}'", "2 bid 0 3 false")
 	same(t, "the topic", values(t, p), []string{"=junk", "=junk", "={} tarn.letter=1", "={} tarn.letter=2"})
 }
+
+// TestNotesAreBounded: there are no more notes than a bound; the oldest go, of letters that are no longer in their log, and no others.
+func TestNotesAreBounded(t *testing.T) {
+	const most = 20_000
+	dir := t.TempDir()
+	r := newRig(t, dir)
+	ctx := t.Context()
+	var notes []meta.Entry
+	for i := range int64(most) {
+		value, err := json.Marshal(map[string]any{"letter": i, "topic": "shop.orders", "topic_id": "x", "origin": fmt.Sprint("x/0/", i), "offset": i, "done": true, "at": time.UnixMilli(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes = append(notes, meta.Entry{Bucket: meta.Replays, Key: record.Hex16(i), Value: value})
+	}
+	if err := r.meta.Put(ctx, notes...); err != nil {
+		t.Fatal(err)
+	}
+	top, err := r.bus.Topic(own.DeadLetter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := top.Partitions()[0]
+	var letters []record.Record
+	for range most {
+		letters = append(letters, record.Record{Value: []byte("{}")})
+	}
+	if _, err := dead.Append(ctx, record.Encode(letters)); err != nil {
+		t.Fatal(err)
+	}
+	r.put(t, "shop.orders", bus.TopicConfig{Partitions: 1, Land: true}, record.Record{Value: []byte(`{"id":1}`)})
+	r.refused(t, fmt.Sprint("REPLAY DEAD LETTER ", most), "the log has them all still", "post the values", 0)
+	dead.Hold("bronze", dead.Next())
+	if err := dead.Trim(ctx, 500); err != nil {
+		t.Fatal(err)
+	}
+	r.says(t, fmt.Sprint("REPLAY DEAD LETTER ", most), fmt.Sprint(most, " shop.orders 0 1 false"))
+	rows, err := r.replays.Rows(ctx)
+	if err != nil || len(rows) != most-500+1 || rows[0][0] != int64(500) {
+		t.Errorf("%d notes %v, the first %v", len(rows), err, rows[0])
+	}
+	left, err := r.meta.List(ctx, meta.Replays)
+	same(t, "kept in meta", len(left), len(rows))
+	if err != nil {
+		t.Error(err)
+	}
+	r.close(t)
+}

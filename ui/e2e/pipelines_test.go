@@ -92,7 +92,7 @@ func TestATableSaysWhichPipelineFillsIt(t *testing.T) {
 	for _, theme := range []string{"dark", "light"} {
 		b := open(t)
 		b.prefers(theme)
-		b.visit(s.url + "lake?table=gold.vessels_of_flag")
+		b.visit(s.url + "lake/gold.vessels_of_flag")
 		b.until(`document.querySelector(".filled")?.textContent.includes("there is no such topic")`)
 		if got := eval[string](b, `document.querySelector(".filled pre").textContent`); !strings.HasPrefix(got, "CREATE MATERIALIZED VIEW vessels_of_flag") {
 			t.Errorf("%q", got)

@@ -84,7 +84,7 @@ func TestTheWayFromAGridToWhereARowComesFrom(t *testing.T) {
 	if got := eval[string](b, `new URLSearchParams(location.search).get("of") + " " + new URLSearchParams(location.search).get("where").replace(/\d+/, "N")`); got != `silver.calls "call_id" = N` {
 		t.Errorf("asked for %s", got)
 	}
-	if got := eval[string](b, `[...document.querySelectorAll(".row-step h3 a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/lake?table=silver.calls /lake?table=bronze.port_main_calls /topics?topic=port.main.calls" {
+	if got := eval[string](b, `[...document.querySelectorAll(".row-step h3 a")].map((a) => a.getAttribute("href")).join(" ")`); got != "/lake/silver.calls /lake/bronze.port_main_calls /topics?topic=port.main.calls" {
 		t.Errorf("links: %s", got)
 	}
 
@@ -112,4 +112,23 @@ func TestTheWayFromAGridToWhereARowComesFrom(t *testing.T) {
 	eval[bool](b, `(history.go(-3), true)`)
 	b.until(`document.querySelectorAll(".row-step").length === 3 && document.getElementById("row-table").value === "silver.calls"`)
 	b.clean("400 (Bad Request)")
+}
+
+// TestTheWayFromATableToWhereARowComesFrom: each row that the page of a table shows of the newest snapshot has the way, one of an older has not.
+func TestTheWayFromATableToWhereARowComesFrom(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "lake/silver.calls?show=rows&at=8471236109345672001")
+	b.until(`document.querySelectorAll("[data-rows] tbody tr").length === 20 && !document.querySelector("[data-rows] button")`)
+	b.visit(s.url + "lake/silver.calls?show=rows")
+	b.until(`document.querySelectorAll("[data-rows] tbody tr").length === 20`)
+	b.shot("table-rows")
+	b.accessible()
+	b.focus(`[data-rows] tbody tr:nth-child(3) button`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.arrives(`location.pathname === "/row" && document.querySelectorAll(".row-step").length === 3`)
+	if got := eval[string](b, `new URLSearchParams(location.search).get("of") + " " + new URLSearchParams(location.search).get("where").replace(/\d+/, "N")`); got != `silver.calls "call_id" = N` {
+		t.Errorf("asked for %s", got)
+	}
+	b.clean()
 }

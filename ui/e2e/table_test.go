@@ -100,7 +100,7 @@ func TestASnapshotThatComesIsShown(t *testing.T) {
 func TestUpkeepIsTriedAndDone(t *testing.T) {
 	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
 	b := open(t)
-	b.visit(s.url + "lake?table=silver.moves") // as links had it
+	b.visit(s.url + "lake/silver.moves")
 	b.arrives(`location.pathname === "/lake/silver.moves" && document.querySelector('[aria-current="page"][data-go="schema"]')`)
 	b.follow(`[data-go="upkeep"]`)
 	b.arrives(`document.querySelector(".orders .pill")?.closest("li").textContent.includes("EXECUTE compact")`)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/ui/words"
@@ -63,7 +64,7 @@ func (c Care) Due(name string) (time.Duration, bool) {
 
 // Execute is the statement that does an action at once.
 func Execute(id table.Ident, a catalog.Action) string {
-	return "ALTER TABLE " + Quoted(id.Namespace) + "." + Quoted(id.Name) + " EXECUTE " + string(a)
+	return "ALTER TABLE " + sqltext.Name(id.Namespace, id.Name) + " EXECUTE " + string(a)
 }
 
 // care adds what upkeep should have done by itself and did not, and what keeps it from a table.

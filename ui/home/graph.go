@@ -11,6 +11,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -112,7 +113,7 @@ func (s *Sampler) source(g *graph, src source.Status) {
 		Key: key("source", src.Name), Kind: Source, Name: src.Name, Lane: laneSource, Level: sourceLevel(src.State), Word: src.State,
 		Rate: s.windows.rate("source/"+src.Name, g.in.Now, src.Rows), Rows: new(src.Rows), Error: src.Error, Hint: src.Hint,
 		BehindMillis: new(s.windows.worst("source/lag/"+src.Name, g.in.Now, src.Lag.Millis)),
-		Query:        "SELECT * FROM system.sources WHERE name = " + Literal(src.Name),
+		Query:        "SELECT * FROM system.sources WHERE name = " + sqltext.Literal(src.Name),
 	}
 	if slices.ContainsFunc(src.Findings, func(f source.Finding) bool { return f.Fatal }) {
 		n.Level = Bad
@@ -162,7 +163,7 @@ func (s *Sampler) topic(g *graph, parts []bus.PartitionStats) {
 	n := Node{
 		Key: key("topic", name), Kind: Topic, Name: name, Lane: laneTopic, Level: OK, Word: "open",
 		Rate: s.windows.rate("topic/"+name, g.in.Now, next), Rows: new(next - first), Bytes: new(size), Error: finding,
-		Query: "SELECT * FROM system.topics WHERE name = " + Literal(name),
+		Query: "SELECT * FROM system.topics WHERE name = " + sqltext.Literal(name),
 	}
 	if finding != "" {
 		n.Level, n.Word = Warn, "held back"
@@ -359,21 +360,5 @@ func Newest(id table.Ident, order string) string {
 	if order != "" {
 		order = "\nORDER BY " + order
 	}
-	return fmt.Sprintf("SELECT *\nFROM %s.%s%s\nLIMIT %d", Quoted(id.Namespace), Quoted(id.Name), order, newestRows)
+	return fmt.Sprintf("SELECT *\nFROM %s%s\nLIMIT %d", sqltext.Name(id.Namespace, id.Name), order, newestRows)
 }
-
-// Quoted writes a name as SQL reads it, bare where it may be.
-func Quoted(name string) string {
-	bare := name != ""
-	for i, r := range name {
-		letter := r >= 'a' && r <= 'z' || r == '_'
-		bare = bare && (letter || i > 0 && r >= '0' && r <= '9')
-	}
-	if bare {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-}
-
-// Literal is a text as statements have it.
-func Literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -93,6 +93,11 @@ func Starting(version string, sample bool) State {
 // Empty tells that nothing feeds this Tarn yet.
 func (s State) Empty() bool { return s.Ready && len(s.Nodes) == 0 }
 
+// HasView tells whether there is a view of a name.
+func (s State) HasView(name string) bool {
+	return slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.View && n.Name == name })
+}
+
 // Faults are the problems that are more than notes.
 func (s State) Faults() []Problem { return s.problems(func(p Problem) bool { return p.Level != Note }) }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tarn/embedded/sqltext"
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
 	"tarn/ui/words"
@@ -51,7 +52,7 @@ func (s *Sampler) pipeline(g *graph, p pipeline.Status) {
 		Key: key("pipeline", p.ID+p.Name), Name: p.Name, Into: p.Into.String(), Node: n.Key, Reads: Reads(p), Error: p.Error, Hint: p.Hint,
 		Rows: p.Rows, Emitted: p.Emitted, Late: p.Late, Dead: p.Dead, Ahead: p.Ahead,
 		StateRows: p.StateRows, Statement: p.Statement,
-		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT %d", Literal(p.Name), newestRows),
+		LateQuery: fmt.Sprintf("SELECT *\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT %d", sqltext.Literal(p.Name), newestRows),
 		DeadQuery: deadQuery(topicsOf(p)),
 	}
 	line.Level, line.Word = PipelineLevel(p)
@@ -138,7 +139,7 @@ func topicsOf(p pipeline.Status) []string {
 func deadQuery(topics []string) string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
-		names[i] = Literal(t)
+		names[i] = sqltext.Literal(t)
 	}
 	return fmt.Sprintf("SELECT *\nFROM system.dead_letter\nWHERE topic IN (%s)\nORDER BY \"at\" DESC\nLIMIT %d", cmp.Or(strings.Join(names, ", "), "''"), newestRows)
 }
@@ -170,7 +171,7 @@ func (l *problemList) pipeline(p pipeline.Status) {
 		l.add(Problem{Warn, where, words.Many(p.Dead, "%s record could not be read by %s", "%s records could not be read by %s", p.Name), words.Plain(oneLine(deadQuery(topicsOf(p)))), inPipelines(p.Name) + "#dead"})
 	}
 	if p.Late > 0 {
-		l.add(Problem{Note, where, words.Many(p.Late, "%s row of %s came too late for its window", "%s rows of %s came too late for their windows", p.Name), words.Plain("SELECT * FROM system.late WHERE pipeline = " + Literal(p.Name)), inPipelines(p.Name) + "#late"})
+		l.add(Problem{Note, where, words.Many(p.Late, "%s row of %s came too late for its window", "%s rows of %s came too late for their windows", p.Name), words.Plain("SELECT * FROM system.late WHERE pipeline = " + sqltext.Literal(p.Name)), inPipelines(p.Name) + "#late"})
 	}
 	if p.Ahead > 0 {
 		l.add(Problem{Note, where, words.Many(p.Ahead, "%s row of %s has a time so far ahead that it moved no watermark", "%s rows of %s have times so far ahead that they moved no watermark", p.Name), words.Say("look at the clock of what writes them"), ""})
@@ -197,9 +198,9 @@ func FirstPipeline(nodes []Node, sample bool) string {
 	from, name := "silver.orders", "orders"
 	if i := slices.IndexFunc(nodes, func(n Node) bool { return n.Kind == Silver && !n.View && n.Pipeline == "" }); i >= 0 {
 		id := table.ParseIdent(nodes[i].Name)
-		from, name = Quoted(id.Namespace)+"."+Quoted(id.Name), id.Name
+		from, name = sqltext.Name(id.Namespace, id.Name), id.Name
 	}
-	return "CREATE MATERIALIZED VIEW gold." + Quoted(name+"_count") + " AS SELECT " + Literal(name) + " AS what, count(*) AS n FROM " + from + " GROUP BY 1"
+	return "CREATE MATERIALIZED VIEW gold." + sqltext.Name(name+"_count") + " AS SELECT " + sqltext.Literal(name) + " AS what, count(*) AS n FROM " + from + " GROUP BY 1"
 }
 
 // RateText is the rate of rows that come in, as the page shows it; so are the texts below.

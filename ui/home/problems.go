@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tarn/embedded/life"
+	"tarn/embedded/sqltext"
 	"tarn/ingest/source"
 	"tarn/ui/words"
 )
@@ -53,7 +54,7 @@ func problems(in Input) []Problem {
 		if t.DeadLetters > 0 {
 			l.add(Problem{
 				Warn, where, words.Many(t.DeadLetters, "%s record of %s could not be read and was set aside", "%s records of %s could not be read and were set aside", t.Topic),
-				words.Plain("SELECT * FROM system.dead_letter WHERE topic = " + Literal(t.Topic)), "",
+				words.Plain("SELECT * FROM system.dead_letter WHERE topic = " + sqltext.Literal(t.Topic)), "",
 			})
 		}
 	}

@@ -13,10 +13,10 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
 	"tarn/ingest/source"
 	"tarn/lake/table"
 	"tarn/stream/pipeline"
-	"tarn/ui/home"
 	"tarn/ui/words"
 )
 
@@ -43,7 +43,7 @@ type Column struct{ Name, Type string }
 
 // ColumnsOf asks for those of a table of bronze, without the system's.
 func ColumnsOf(bronze string) string {
-	return "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'bronze' AND table_name = " + home.Literal(bronze) +
+	return "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'bronze' AND table_name = " + sqltext.Literal(bronze) +
 		" AND NOT starts_with(column_name, '_') ORDER BY ordinal_position"
 }
 
@@ -300,20 +300,20 @@ func (h *house) firstPipeline() (name string, makes []string) {
 		return "calls_by_berth", []string{"CREATE MATERIALIZED VIEW calls_by_berth AS\nSELECT port, berth, status, count(*) AS calls\nFROM silver.calls GROUP BY port, berth, status"}
 	case h.silver.Name != "":
 		name = "lab_" + h.silver.Name
-		return name, []string{"CREATE MATERIALIZED VIEW gold." + home.Quoted(name) + " AS\nSELECT count(*) AS n FROM " + quoted(h.silver)}
+		return name, []string{"CREATE MATERIALIZED VIEW gold." + sqltext.Name(name) + " AS\nSELECT count(*) AS n FROM " + quoted(h.silver)}
 	case h.topic == "":
 		return "lab_first", nil
 	}
 	name = "lab_" + h.bronze.Name
 	for _, c := range h.Columns {
 		if typ, ok := declared[c.Type]; ok {
-			view := "SELECT count(*) AS n FROM " + home.Quoted(name)
+			view := "SELECT count(*) AS n FROM " + sqltext.Name(name)
 			if typ == "VARCHAR" || typ == "BOOLEAN" {
-				view = "SELECT " + home.Quoted(c.Name) + ", count(*) AS n FROM " + home.Quoted(name) + " GROUP BY " + home.Quoted(c.Name)
+				view = "SELECT " + sqltext.Name(c.Name) + ", count(*) AS n FROM " + sqltext.Name(name) + " GROUP BY " + sqltext.Name(c.Name)
 			}
 			return name, []string{
-				"CREATE SOURCE " + home.Quoted(name) + " (" + home.Quoted(c.Name) + " " + typ + ")\nWITH (connector = 'kafka', topic = " + home.Literal(h.topic) + ", format = 'json')",
-				"CREATE MATERIALIZED VIEW gold." + home.Quoted(name) + " AS\n" + view,
+				"CREATE SOURCE " + sqltext.Name(name) + " (" + sqltext.Name(c.Name) + " " + typ + ")\nWITH (connector = 'kafka', topic = " + sqltext.Literal(h.topic) + ", format = 'json')",
+				"CREATE MATERIALIZED VIEW gold." + sqltext.Name(name) + " AS\n" + view,
 			}
 		}
 	}
@@ -321,7 +321,7 @@ func (h *house) firstPipeline() (name string, makes []string) {
 }
 
 // quoted is a table in a statement.
-func quoted(id table.Ident) string { return home.Quoted(id.Namespace) + "." + home.Quoted(id.Name) }
+func quoted(id table.Ident) string { return sqltext.Name(id.Namespace, id.Name) }
 
 // does says what a switch does, by its name.
 var does = map[string]words.Text{

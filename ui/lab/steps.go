@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"tarn/embedded/sqltext"
 	"tarn/lake/table"
-	"tarn/ui/home"
 	"tarn/ui/words"
 )
 
@@ -34,7 +34,7 @@ func (h *house) sourceStep() Step {
 	switch {
 	case h.source != "":
 		s.Page = "/sources/" + url.PathEscape(h.source)
-		s.Asks[0] = "SELECT name, state, rows, error, hint FROM system.sources WHERE name = " + home.Literal(h.source)
+		s.Asks[0] = "SELECT name, state, rows, error, hint FROM system.sources WHERE name = " + sqltext.Literal(h.source)
 	case h.topic != "":
 		s.Asks = append(s.Asks, h.asksLog())
 		s.judge = func(a []Rows) Found { return judgePosted(a, h.topic) }
@@ -46,14 +46,14 @@ func (h *house) sourceStep() Step {
 
 // asksLog asks what the log has of the topic.
 func (h *house) asksLog() string {
-	return "SELECT sum(next_offset - log_start) AS kept, sum(next_offset) AS appended FROM system.topics WHERE name = " + home.Literal(h.topic)
+	return "SELECT sum(next_offset - log_start) AS kept, sum(next_offset) AS appended FROM system.topics WHERE name = " + sqltext.Literal(h.topic)
 }
 
 func (h *house) topicStep() Step {
 	return Step{
 		ID: "topic", Title: words.Say("The log keeps each change"), Page: "/topics?" + url.Values{"topic": {h.topic}}.Encode(),
 		Learn: words.Say("Each change is a record of a topic, at an offset that never changes. It is acknowledged when the disk has it, and not before."),
-		Do:    h.needs(Act{SQL, words.Say("See how many records the topic has."), "SELECT name, next_offset FROM system.topics WHERE name = " + home.Literal(h.topic)}),
+		Do:    h.needs(Act{SQL, words.Say("See how many records the topic has."), "SELECT name, next_offset FROM system.topics WHERE name = " + sqltext.Literal(h.topic)}),
 		Asks:  []string{h.asksLog()},
 		judge: func(a []Rows) Found { return judgeTopic(a, h.topic) },
 	}
@@ -109,7 +109,7 @@ func (h *house) pipelineStep() Step {
 	s := Step{
 		ID: "pipeline", Title: words.Say("A pipeline runs for ever"), Page: "/pipelines/" + url.PathEscape(h.pipeline),
 		Learn: words.Say("A pipeline is a SELECT that never ends: it reads what is there, then each change as it comes. Its table is exact through kill -9, as everything here is."),
-		Asks:  []string{"SELECT name, state, rows, lag, error, hint FROM system.pipelines WHERE name = " + home.Literal(h.pipeline)},
+		Asks:  []string{"SELECT name, state, rows, lag, error, hint FROM system.pipelines WHERE name = " + sqltext.Literal(h.pipeline)},
 		judge: func(a []Rows) Found { return judgePipeline(a, h.pipeline) },
 	}
 	why := words.Say("Make one. A statement that is there already changes nothing.")
@@ -212,7 +212,7 @@ func (h *house) needs(act Act) []Act {
 	return []Act{{Post, words.Say("There is no topic yet: post a record, or go back to the first step."), `{"said": "hello", "n": 1}`}}
 }
 
-func inLake(id table.Ident) string { return "/lake?" + url.Values{"table": {id.String()}}.Encode() }
+func inLake(id table.Ident) string { return "/lake/" + url.PathEscape(id.String()) }
 
 // word is a text as one word of a shell, bare where it may be.
 func word(text string) string {

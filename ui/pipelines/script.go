@@ -8,7 +8,6 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
-	"tarn/ui/home"
 )
 
 // The bounds of a script.
@@ -184,14 +183,5 @@ func Altered(name, statement string) string {
 	if err != nil {
 		return ""
 	}
-	return "ALTER PIPELINE " + Quoted(name) + " AS\n" + strings.TrimSpace(statement[c.Offset:])
-}
-
-// Quoted is a name of one or two parts as statements have it.
-func Quoted(name string) string {
-	schema, rest, ok := strings.Cut(name, ".")
-	if !ok {
-		return home.Quoted(name)
-	}
-	return home.Quoted(schema) + "." + home.Quoted(rest)
+	return "ALTER PIPELINE " + sqltext.Dotted(name) + " AS\n" + strings.TrimSpace(statement[c.Offset:])
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/ui/home"
@@ -210,7 +211,7 @@ func Sample(id table.Ident, snapshot string) string {
 
 // at names a table in a FROM, as it was at a snapshot.
 func at(id table.Ident, snapshot string) string {
-	name := home.Quoted(id.Namespace) + "." + home.Quoted(id.Name)
+	name := sqltext.Name(id.Namespace, id.Name)
 	if snapshot == "" {
 		return name
 	}

@@ -228,14 +228,12 @@ func kindOf(l home.Level) words.Text {
 	return words.Say("warning")
 }
 
-// pageOf is the address of a node's page; "" for one that has none.
+// pageOf is the address of a node's page.
 func pageOf(n home.Node) string {
-	switch {
-	case n.View:
-		return ""
-	case n.Kind == home.Source:
+	switch n.Kind {
+	case home.Source:
 		return inSources(n.Name)
-	case n.Kind == home.Topic:
+	case home.Topic:
 		return inTopics(n.Name)
 	}
 	return inLake(n.Name)

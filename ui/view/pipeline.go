@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
 	"tarn/ui/home"
 	"tarn/ui/pipelines"
 	"tarn/ui/words"
@@ -114,17 +115,17 @@ func cutLast(text, sep string) (before, after string, found bool) {
 }
 
 // quotedName is the pipeline's name in a statement.
-func (p PipelinePage) quotedName() string { return pipelines.Quoted(p.Name) }
+func (p PipelinePage) quotedName() string { return sqltext.Dotted(p.Name) }
 
 // The statements that the page sends or tells of.
 func (p PipelinePage) explainSQL() string { return "EXPLAIN PIPELINE " + p.quotedName() }
 
 func (p PipelinePage) ticksSQL() string {
-	return fmt.Sprintf("SELECT \"at\", epoch, ticks, rows, emitted, late, dead, tick_ms, watermark, lag\nFROM system.ticks\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 60", home.Literal(p.Name))
+	return fmt.Sprintf("SELECT \"at\", epoch, ticks, rows, emitted, late, dead, tick_ms, watermark, lag\nFROM system.ticks\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 60", sqltext.Literal(p.Name))
 }
 
 func (p PipelinePage) lateSQL() string {
-	return fmt.Sprintf("SELECT topic, partition, \"offset\", \"at\", window_start, window_end, watermark, value\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 50", home.Literal(p.Name))
+	return fmt.Sprintf("SELECT topic, partition, \"offset\", \"at\", window_start, window_end, watermark, value\nFROM system.late\nWHERE pipeline = %s\nORDER BY \"at\" DESC\nLIMIT 50", sqltext.Literal(p.Name))
 }
 
 func (p PipelinePage) deadSQL() string { return deadOf(p.Topics) }
@@ -133,7 +134,7 @@ func (p PipelinePage) deadSQL() string { return deadOf(p.Topics) }
 func deadOf(topics []string) string {
 	names := make([]string, len(topics))
 	for i, t := range topics {
-		names[i] = home.Literal(t)
+		names[i] = sqltext.Literal(t)
 	}
 	if len(names) == 0 {
 		names = []string{"''"}

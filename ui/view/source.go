@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
 	"tarn/ui/home"
 	"tarn/ui/sources"
 	"tarn/ui/words"
@@ -118,7 +119,7 @@ func (p SourcePage) deadSQL() string {
 }
 
 func (p SourcePage) statusSQL() string {
-	return "SELECT * FROM system.sources WHERE name = " + home.Literal(p.Name)
+	return "SELECT * FROM system.sources WHERE name = " + sqltext.Literal(p.Name)
 }
 
 // stateOf is the word for a source's state, with how far its snapshot is.

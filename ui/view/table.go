@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
+	"tarn/lake/table"
 	"tarn/ui/home"
 	"tarn/ui/tables"
 	"tarn/ui/words"
@@ -73,6 +75,7 @@ type TablePage struct {
 	Host  string
 	Fault *fault.Error // why it is not all there
 	Cared bool         // upkeep has counted
+	view  bool
 }
 
 // NewTablePage shows a table, or the fault for which there is less of it.
@@ -83,10 +86,17 @@ func NewTablePage(f Frame, s tables.State, d tables.Detail, q TableQuery, host s
 	return TablePage{Frame: f, Detail: d, Query: q, Host: host, Fault: err, Cared: s.CaredAt != nil}
 }
 
+// NewViewPage shows a view, of which there are rows alone.
+func NewViewPage(f Frame, q TableQuery, host string) TablePage {
+	return TablePage{Frame: f, Detail: tables.Detail{Table: tables.Table{Name: q.Name}}, Query: TableQuery{Name: q.Name, Show: ShowRows}, Host: host, view: true}
+}
+
 func (p TablePage) window() window {
 	w := lakeWindow
 	w.script, w.sheets = "js/table.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css", "css/table.css"}
-	w.twin = "/api/lake/" + url.PathEscape(p.Query.Name)
+	if w.twin = "/api/lake/" + url.PathEscape(p.Query.Name); p.view {
+		w.twin = homeWindow.twin // a view is a node of the flow, and nothing else
+	}
 	w.title = words.Join(" · ", words.Plain(p.Query.Name), w.title)
 	return w
 }
@@ -124,7 +134,7 @@ func (p TablePage) figures() []pipeFigure {
 
 // The statements that the page tells of.
 func (p TablePage) ofTable(from, order string) string {
-	return fmt.Sprintf("SELECT *\nFROM system.%s\nWHERE layer = %s AND name = %s%s", from, home.Literal(p.Layer), home.Literal(p.Ident().Name), order)
+	return fmt.Sprintf("SELECT *\nFROM system.%s\nWHERE layer = %s AND name = %s%s", from, sqltext.Literal(p.Layer), sqltext.Literal(p.Ident().Name), order)
 }
 
 func (p TablePage) schemaSQL() string { return p.ofTable("schemas", "\nORDER BY schema_id, field_id") }
@@ -136,12 +146,21 @@ func (p TablePage) snapshotsSQL() string {
 func (p TablePage) upkeepSQL() string { return p.ofTable("health", "") }
 
 func (p TablePage) filesSQL() string {
-	return "SELECT path, content, rows, deleted, bytes\nFROM system.files\nWHERE table_id = " + home.Literal(p.ID) + "\nORDER BY bytes DESC"
+	return "SELECT path, content, rows, deleted, bytes\nFROM system.files\nWHERE table_id = " + sqltext.Literal(p.ID) + "\nORDER BY bytes DESC"
 }
 
 // rowsSQL shows rows, of a snapshot or of the newest.
 func (p TablePage) rowsSQL() string {
 	return tables.Sample(p.Ident(), p.Query.At)
+}
+
+// rowsOf names the table whose rows have the way to where they come from: those of another moment, and Tarn's own, have none.
+func (p TablePage) rowsOf() string {
+	id := p.Ident()
+	if p.Query.At != "" || id.Namespace == table.SystemNamespace {
+		return ""
+	}
+	return sqltext.Name(id.Namespace, id.Name)
 }
 
 // inSQL is the address of the page SQL with a statement.

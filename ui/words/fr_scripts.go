@@ -36,6 +36,8 @@ var frenchScripts = map[string]string{
 	"partition %s, offset %s":  "partition %s, offset %s",
 	"Walking back…":            "Remontée en cours…",
 	"Where does it come from?": "D’où vient-elle\u202f?",
+	"Origin":                   "Origine",
+	"Show":                     "Voir",
 	"Say which row: a condition that is true of it alone.": "Dites quelle ligne\u00a0: une condition vraie d’elle seule.",
 
 	// SQL and its answers.

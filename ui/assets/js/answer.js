@@ -29,6 +29,18 @@ export function textOf(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
+/** A value as a person reads it: what is JSON is indented. */
+export function pretty(value) {
+  const text = textOf(value);
+  if (typeof value === "object" && value !== null) return JSON.stringify(value, null, 2);
+  if (!/^\s*[[{]/.test(text) || /[^.\d]\d{16}/.test(text)) return text; // a long number would be rounded
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 /** An element with its class and its text. */
 export function el(name, className, text) {
   const e = document.createElement(name);
@@ -49,23 +61,28 @@ function cell(value, type) {
   return td;
 }
 
-function addRows(body, answer, from, count) {
+function addRows(body, answer, act, from, count) {
   for (const row of answer.rows.slice(from, from + count)) {
     const tr = document.createElement("tr");
+    if (act) tr.appendChild(el("td", "act")).append(act.of(row));
     tr.append(...answer.columns.map((c, i) => cell(row[i], c.type)));
     body.append(tr);
   }
   return Math.min(from + count, answer.rows.length);
 }
 
-/** The table of an answer, which grows by a button. */
-export function tableOf(answer) {
+/**
+ * The table of an answer, which grows by a button.
+ * @param {{head: string, of: (row: any[]) => HTMLElement}} [act] what may be done with a row, before its values
+ */
+export function tableOf(answer, act) {
   const box = el("div", "rows scroll");
   box.tabIndex = 0;
   box.setAttribute("role", "region");
   box.setAttribute("aria-label", say("Result"));
   const table = box.appendChild(el("table"));
   const head = table.createTHead().insertRow();
+  if (act) head.append(Object.assign(el("th", "", act.head), { scope: "col" }));
   for (const c of answer.columns) {
     const th = el("th", isNumber(c.type) ? "n" : "");
     th.scope = "col";
@@ -73,14 +90,14 @@ export function tableOf(answer) {
     head.append(th);
   }
   const body = table.createTBody();
-  let shown = addRows(body, answer, 0, firstRows);
+  let shown = addRows(body, answer, act, 0, firstRows);
   if (answer.rows.length === 0) box.append(el("p", "nothing", say("No rows.")));
   if (shown < answer.rows.length) {
     const more = el("button", "more");
     more.type = "button";
     const label = () => { more.textContent = say("Show %s more of %s", count(Math.min(moreRows, answer.rows.length - shown)), count(answer.rows.length - shown)); };
     more.onclick = () => {
-      shown = addRows(body, answer, shown, moreRows);
+      shown = addRows(body, answer, act, shown, moreRows);
       if (shown === answer.rows.length) more.remove();
       else label();
     };
@@ -88,7 +105,7 @@ export function tableOf(answer) {
     box.append(more);
   }
   table.addEventListener("click", (e) => {
-    if (getSelection()?.isCollapsed) e.target.closest("td")?.classList.toggle("whole");
+    if (getSelection()?.isCollapsed) e.target.closest("td:not(.act)")?.classList.toggle("whole");
   });
   return box;
 }

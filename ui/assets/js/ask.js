@@ -1,32 +1,18 @@
 // One statement and its answer: through /api/sql, as any client asks.
-import { el, faultOf, parse } from "./answer.js";
+import { el, faultOf } from "./answer.js";
+import { askAll, Refused } from "./request.js";
 import { say } from "./say.js";
 
-export const unreachable = { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") };
-
-/** The fault of an answer that is not Tarn's words. */
-export const wordless = (answer) => ({ code: String(answer.status), message: say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") });
-
-/** Sends a statement, and reads all of its answer; throws where there is none. */
-export async function post(statement, signal) {
-  const answer = await fetch("/api/sql", {
-    method: "POST", body: statement, signal,
-    headers: { Accept: "application/json", "Content-Type": "text/plain; charset=utf-8" },
-  });
-  const body = await answer.text();
+/**
+ * All of an answer, or why there is none. What the signal ends is thrown.
+ * @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>}
+ */
+export async function ask(statement, signal) {
   try {
-    return parse(body);
-  } catch {
-    return { error: answer.ok ? { ...wordless(answer), message: say("The answer is not whole: Tarn ended it early.") } : wordless(answer) };
-  }
-}
-
-/** @returns {Promise<{columns?: {name: string, type: string}[], rows?: any[][], stats?: object, error?: {code: string, message: string, hint?: string, line?: number, column?: number}}>} */
-export async function ask(statement) {
-  try {
-    return await post(statement);
-  } catch {
-    return { error: unreachable };
+    return await askAll(statement, signal);
+  } catch (e) {
+    if (e instanceof Refused) return { error: e.fault };
+    throw e;
   }
 }
 

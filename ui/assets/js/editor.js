@@ -1,10 +1,11 @@
 // Where pipelines are written: Check tells of each statement what it would do and shows some rows of
 // its SELECT; Apply runs them in order. Faults are marked at their place.
 import { faultOf, offsetOf, tableOf } from "./answer.js";
-import { ask, el, unreachable } from "./ask.js";
+import { ask, el } from "./ask.js";
 import { openEditor } from "./code.js";
 import { columns, functions } from "./complete.js";
 import { copyFrom, quoted } from "./copy.js";
+import { unreachable } from "./request.js";
 import { say } from "./say.js";
 import { stepsOf } from "./steps.js";
 

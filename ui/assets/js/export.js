@@ -1,6 +1,6 @@
 // Exporting an answer: the statement runs again, and its bytes go from the network to the browser's store
 // of files without passing through the page's memory.
-import { ask, halved, Refused } from "./request.js";
+import { halved, Refused, send } from "./request.js";
 import { say } from "./say.js";
 
 /** The formats, by what the page calls them. */
@@ -27,7 +27,7 @@ async function errorIn(blob) {
 
 /** Fetches an answer as a file; told(bytes) says how much has come. */
 export async function fetchFile(statement, format, signal, told) {
-  const answer = await ask(statement, format.type, signal);
+  const answer = await send(statement, format.type, signal);
   let bytes = 0;
   const counter = new TransformStream({ transform(piece, out) { told(bytes += piece.length); out.enqueue(piece); } });
   let blob;

@@ -1,9 +1,10 @@
 // Lab: what a step says to do is done when somebody presses for it, and the server says what it finds. Which steps
 // were found done is kept in this browser. Text from data is only ever set as text.
 import { faultOf, tableOf } from "./answer.js";
-import { ask, el, unreachable, wordless } from "./ask.js";
+import { ask, el } from "./ask.js";
 import { paintPage } from "./paint.js";
 import { wirePage } from "./page.js";
+import { unreachable, wordless } from "./request.js";
 import { say } from "./say.js";
 
 const $ = (id) => document.getElementById(id);

@@ -1,8 +1,8 @@
 // Beside the grid: the profile of a column, which is asked for when somebody opens it, the whole of a
 // value, or a row.
-import { el, faultOf, isNumber, textOf } from "./answer.js";
+import { el, faultOf, isNumber, pretty, textOf } from "./answer.js";
 import { copyFrom } from "./copy.js";
-import { addressOf, tableOf } from "./origin.js";
+import { tableRead, wayBack } from "./origin.js";
 import { askAll, Refused } from "./request.js";
 import { count, decimal, many, say } from "./say.js";
 import { isTime, short } from "./scale.js";
@@ -88,40 +88,11 @@ function topOf(top, all) {
   return list;
 }
 
-/** A value as a person reads it: what is JSON is indented. */
-function pretty(value) {
-  const text = textOf(value);
-  if (typeof value === "object" && value !== null) return JSON.stringify(value, null, 2);
-  if (!/^\s*[[{]/.test(text) || /[^.\d]\d{16}/.test(text)) return text; // a long number would be rounded
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 function valueBox(value) {
   const text = pretty(value);
   const box = el("pre", "mono value" + (value === null ? " null" : ""), text.length > valueChars ? text.slice(0, valueChars) + "…" : text === "" ? "''" : text);
   box.tabIndex = 0;
   return box;
-}
-
-// The way from a row to the page that tells where it comes from.
-function wayBack(of, columns, values) {
-  const button = el("button", "", say("Where does it come from?"));
-  button.type = "button";
-  button.onclick = async () => {
-    button.disabled = true;
-    try {
-      location.assign(await addressOf(of, columns, values));
-    } catch (e) {
-      if (!(e instanceof Refused)) throw e;
-      button.replaceWith(faultOf(e.fault));
-    }
-    button.disabled = false;
-  };
-  return button;
 }
 
 export function wirePanel() {
@@ -183,8 +154,8 @@ export function wirePanel() {
         dd.append(valueBox(values[i]));
         d.append(el("dt", "", c.name), dd);
       });
-      const of = tableOf(answer.statement);
-      show(say("Row %s", count(row + 1)), "", ...(of ? [wayBack(of, answer.rows.columns, values)] : []), list);
+      const of = tableRead(answer.statement);
+      show(say("Row %s", count(row + 1)), "", ...(of ? [wayBack(of, answer.rows.columns, values, say("Where does it come from?"))] : []), list);
     },
   };
 }

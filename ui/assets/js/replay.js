@@ -64,8 +64,9 @@ export function wireLetters(box, columns, hint, refuse) {
 
   const dialog = $("replay");
   let row;
+  let given; // the value as the browser writes it, of whose ends of lines it knows one kind
   const value = () => $("replay-value").value;
-  const statement = () => `REPLAY DEAD LETTER ${row.letter}` + (value() === String(row.value ?? "") ? "" : ` AS ${literal(value())}`);
+  const statement = () => `REPLAY DEAD LETTER ${row.letter}` + (value() === given ? "" : ` AS ${literal(value())}`);
   const draw = () => {
     $("replay-sql").textContent = statement();
     $("replay-yes").disabled = false;
@@ -76,6 +77,7 @@ export function wireLetters(box, columns, hint, refuse) {
     $("replay-why").textContent = row.error;
     $("replay-found").hidden = !found(row);
     $("replay-value").value = String(row.value ?? "");
+    given = value();
     $("replay-said").replaceChildren();
     draw();
     dialog.showModal();

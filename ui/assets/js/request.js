@@ -1,6 +1,5 @@
 // Asking /api/sql, as any client does.
 import { parse } from "./answer.js";
-import { unreachable, wordless } from "./ask.js";
 import { decimal, say } from "./say.js";
 
 /** What kept an answer from coming: {code, message, hint, line, column}. */
@@ -11,10 +10,15 @@ export class Refused extends Error {
   }
 }
 
+export const unreachable = { code: "unavailable", message: say("Tarn does not answer."), hint: say("is it running? start it with tarn up") };
+
+/** The fault of an answer that is not Tarn's words. */
+export const wordless = (answer) => ({ code: String(answer.status), message: say("Tarn answered %s %s", answer.status, answer.statusText), hint: say("see its log") });
+
 export const halved = { code: "unavailable", message: say("The answer is not whole: Tarn ended it early."), hint: say("see its log") };
 
 /** The answer as it comes; a refusal is thrown. */
-export async function ask(statement, accept, signal) {
+export async function send(statement, accept, signal) {
   let answer;
   try {
     answer = await fetch("/api/sql", { method: "POST", body: statement, signal, headers: { Accept: accept, "Content-Type": "text/plain; charset=utf-8" } });
@@ -33,7 +37,7 @@ export async function ask(statement, accept, signal) {
 
 /** A small answer, whole. */
 export async function askAll(statement, signal) {
-  const answer = await ask(statement, "application/json", signal);
+  const answer = await send(statement, "application/json", signal);
   let content;
   try {
     content = parse(await answer.text());

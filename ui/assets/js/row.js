@@ -1,6 +1,6 @@
 // Where a row comes from: the steps that EXPLAIN ROW OF answers, from the row to the records of topics. The address
 // holds what is asked. Text from data is only ever set as text.
-import { el, faultOf } from "./answer.js";
+import { el, faultOf, pretty } from "./answer.js";
 import { recordPath } from "./aside.js";
 import { ask, rowsOf } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
@@ -16,16 +16,7 @@ const asked = () => ({ of: $("row-table").value.trim(), where: $("row-where").va
 const statementOf = ({ of, where }) => `EXPLAIN ROW OF ${of} WHERE ${where}`;
 
 const titles = { gold: say("Gold"), silver: say("Silver"), bronze: say("Bronze"), topic: say("Topic") };
-const hrefOf = (r) => (r.layer === "topic" ? `/topics?${new URLSearchParams({ topic: r.name })}` : `/lake?${new URLSearchParams({ table: r.name })}`);
-
-function pretty(text) {
-  if (/[^.\d]\d{16}/.test(text)) return text; // a long number would be rounded
-  try {
-    return JSON.stringify(JSON.parse(text), null, 1);
-  } catch {
-    return text;
-  }
-}
+const hrefOf = (r) => (r.layer === "topic" ? `/topics?${new URLSearchParams({ topic: r.name })}` : `/lake/${encodeURIComponent(r.name)}`);
 
 function valueOf(r) {
   const short = String(r.value);

@@ -1,6 +1,6 @@
 // One run: its statements one after the other, each an answer that is read while it comes. The first
 // that fails ends it.
-import { ask, halved, Refused } from "./request.js";
+import { halved, Refused, send } from "./request.js";
 import { Rows } from "./rows.js";
 
 let ids = 0;
@@ -37,7 +37,7 @@ export class Answer {
     this.state = "running";
     changed();
     try {
-      const answer = await ask(this.statement, rowsType, signal);
+      const answer = await send(this.statement, rowsType, signal);
       await this.rows.read(answer.body, changed);
       if (this.rows.error && this.rows.error.code !== "too_large") throw new Refused(this.rows.error);
       if (this.rows.error) this.rows.cut ||= "answer"; // as many as Tarn answers with

@@ -1,6 +1,6 @@
 // The box that runs SQL: it posts to /api/sql as any client does.
 import { faultOf, offsetOf, snapshotsOf, tableOf } from "./answer.js";
-import { post, unreachable } from "./ask.js";
+import { ask } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
 import { paint } from "./paint.js";
 import { count, decimal, many, say } from "./say.js";
@@ -50,8 +50,7 @@ export function wireSQL() {
     show(say("refused after %s", took()), faultOf(fault, place));
   };
 
-  const ask = async (statement, from, signal, took) => {
-    const content = await post(statement, signal);
+  const answered = (content, statement, from, took) => {
     if (content.error) {
       refused(content.error, statement, from, took);
       return;
@@ -79,11 +78,11 @@ export function wireSQL() {
     $("cancel").textContent = say("Cancel");
     const tick = setInterval(() => { $("cancel").textContent = say("Cancel, %s", took()); }, tickMillis);
     try {
-      await ask(statement, from, mine.signal, took);
+      answered(await ask(statement, mine.signal), statement, from, took);
     } catch (e) {
+      if (e.name !== "AbortError") throw e;
       if (running !== mine) return; // another run has taken its place
-      if (e.name === "AbortError") show(say("canceled after %s", took()), Object.assign(document.createElement("p"), { className: "nothing", textContent: say("Canceled. Tarn stopped reading.") }));
-      else refused(unreachable, statement, from, took);
+      show(say("canceled after %s", took()), Object.assign(document.createElement("p"), { className: "nothing", textContent: say("Canceled. Tarn stopped reading.") }));
     } finally {
       clearInterval(tick);
       if (running === mine) {

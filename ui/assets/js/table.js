@@ -2,6 +2,7 @@
 // and goes through /api/sql. Text from data is only ever set as text.
 import { isNumber, tableOf, textOf } from "./answer.js";
 import { ask, el, fillBox, runFrom } from "./ask.js";
+import { wayBack } from "./origin.js";
 import { wirePage } from "./page.js";
 import { count, many, say } from "./say.js";
 
@@ -18,7 +19,17 @@ setInterval(() => {
 }, againMillis);
 
 const rows = document.querySelector("[data-rows]");
-const readRows = () => fillBox(rows, rows.dataset.rows, tableOf);
+// Where a row comes from is told of the newest snapshot.
+const showRows = (answer) => {
+  const { of } = rows.dataset;
+  const way = (row) => {
+    const button = wayBack(of, answer.columns, row, say("Show"));
+    button.className = "quiet";
+    return button;
+  };
+  return tableOf(answer, of && { head: say("Origin"), of: way });
+};
+const readRows = () => fillBox(rows, rows.dataset.rows, showRows);
 if (rows) readRows();
 
 // The rows that differ: a line each, with what each column was and is.
