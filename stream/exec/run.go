@@ -48,7 +48,7 @@ const (
 	easedFulls     = 200                // full ticks, one behind the other, after which one is twice as large again
 	tickMin        = 50 * time.Millisecond
 	tickMax        = 5 * time.Second
-	tickBehind     = time.Second // so long a tick waits to be full, while there is that much to read
+	tickBehind     = time.Second // so long a tick waits at most, to be full while there is that much to read, or for a commit
 	tickCPUPercent = 20          // of its interval a tick may take before the interval grows
 	stateCommits   = 50          // a second, of all pipelines together
 	commitRowsMax  = 100_000
@@ -351,7 +351,7 @@ func (s *session) loop(stop, work context.Context, in *reader.Reader) error {
 			if s.grown() {
 				return errGrown
 			}
-			if !s.waiting() || s.rows > 0 && s.filling() {
+			if !s.waiting() || s.rows > 0 && (s.filling() || s.early() > 0) { // tick is set for those rows
 				continue
 			}
 		}

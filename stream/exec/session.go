@@ -274,7 +274,13 @@ func (s *session) due() time.Duration {
 	if s.filling() {
 		interval = max(interval, tickBehind)
 	}
-	return max(interval-time.Since(s.lastTick), interval/10)
+	return max(interval-time.Since(s.lastTick), interval/10, s.early())
+}
+
+// early is how long a commit is not due yet. What a tick brought before that, nobody could see: one tick just before the
+// commit costs less than many.
+func (s *session) early() time.Duration {
+	return min(s.o.CommitInterval, tickBehind) - time.Since(s.published)
 }
 
 // filling tells whether there is enough to read for the tick in hand to be full soon.
