@@ -73,10 +73,11 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 	return out, nil
 }
 
-// The compression of a commit's files, unless the table says another.
+// The compression of a commit's files; of its data files unless the table says another. More effort takes 1.3 MB of memory for
+// each writer anew.
 const (
 	propCompressionLevel = "write.parquet.compression-level"
-	commitCompression    = "1"
+	commitCompression    = 1
 )
 
 // quick is the table for the files of a commit, which are compressed with little effort: upkeep writes small ones
@@ -85,7 +86,7 @@ func (w *work) quick(meta icetable.Metadata) (*icetable.Table, error) {
 	if _, set := meta.Properties()[propCompressionLevel]; !set {
 		var err error
 		meta, err = icetable.UpdateTableMetadata(meta, []icetable.Update{
-			icetable.NewSetPropertiesUpdate(iceberg.Properties{propCompressionLevel: commitCompression}),
+			icetable.NewSetPropertiesUpdate(iceberg.Properties{propCompressionLevel: strconv.Itoa(commitCompression)}),
 		}, w.base.location)
 		if err != nil {
 			return nil, err
@@ -206,7 +207,7 @@ func (w *work) writePositions(ctx context.Context, uri string, paths []string, h
 		}
 	}()
 	writer, err := pqarrow.NewFileWriter(deleteSchema, struct{ io.Writer }{file},
-		parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd)), pqarrow.DefaultWriterProps())
+		parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(commitCompression)), pqarrow.DefaultWriterProps())
 	if err != nil {
 		return 0, err
 	}
