@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 
@@ -9,6 +11,7 @@ import (
 
 	"tarn/embedded/door"
 	"tarn/embedded/fault"
+	"tarn/ui/assets"
 	"tarn/ui/home"
 	"tarn/ui/view"
 	"tarn/ui/words"
@@ -84,8 +87,20 @@ func (u *UI) drawAs(w http.ResponseWriter, r *http.Request, status int, page tem
 	words.Keep(w, r)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Vary", "Accept-Encoding")
+	var out io.Writer = w
+	if assets.TakesGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed, _ := u.packers.Get().(*gzip.Writer)
+		packed.Reset(w)
+		defer func() {
+			_ = packed.Close() // an error is told by Render, or the client has gone
+			u.packers.Put(packed)
+		}()
+		out = packed
+	}
 	w.WriteHeader(status)
-	if err := page.Render(r.Context(), w); err != nil {
+	if err := page.Render(r.Context(), out); err != nil {
 		u.o.Log.Debug("page not sent", "error", err)
 	}
 }

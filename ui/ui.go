@@ -8,8 +8,10 @@
 package ui
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -85,6 +87,7 @@ type UI struct {
 	takers  chan struct{} // of scripts, at once
 	lookers chan struct{} // at one table each, at once
 	usage   usage
+	packers sync.Pool    // of gzip, for documents
 	asked   atomic.Int64 // when the page of tables was asked for last, in Unix nanoseconds
 }
 
@@ -110,6 +113,7 @@ func New(o Options) *UI {
 		panic(fmt.Sprintf("ui: embedded files cannot be read: %v", err)) // a defect of the build
 	}
 	u := &UI{o: o, files: files, hubs: map[words.Language]*live.Hub{}, sampler: home.NewSampler(), readers: make(chan struct{}, readersMax), takers: make(chan struct{}, takersMax), lookers: make(chan struct{}, lookersMax)}
+	u.packers.New = func() any { return gzip.NewWriter(io.Discard) }
 	for _, l := range words.Languages {
 		u.hubs[l.Language] = live.NewHub(files.Hash())
 	}

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -266,3 +268,44 @@ func TestWithoutAnyRoom(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// TestDocumentsArePacked for who can unpack them, and are the same either way.
+func TestDocumentsArePacked(t *testing.T) {
+	url, _ := run(t, uitest.Port(time.Now()))
+	for _, path := range []string{"/", "/sql", "/nowhere"} {
+		ask := func(accept string) (http.Header, string) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept-Encoding", accept)
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			body := io.Reader(resp.Body)
+			if resp.Header.Get("Content-Encoding") == "gzip" {
+				if body, err = gzip.NewReader(body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text, err := io.ReadAll(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.Header, string(text)
+		}
+		plain, want := ask("identity")
+		packed, got := ask("gzip, br")
+		if plain.Get("Content-Encoding") != "" || packed.Get("Content-Encoding") != "gzip" || packed.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v %v", path, plain, packed)
+		}
+		if asOf.ReplaceAllString(got, "") != asOf.ReplaceAllString(want, "") || !strings.HasSuffix(got, "</html>") {
+			t.Errorf("%s: %d bytes packed, %d plain", path, len(got), len(want))
+		}
+	}
+}
+
+// asOf is what changes from one look to the next.
+var asOf = regexp.MustCompile(`>[^<]*<`)

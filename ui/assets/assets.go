@@ -109,9 +109,14 @@ func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	w.Header().Set("Vary", "Accept-Encoding")
 	content := f.plain
-	if f.gz != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if f.gz != nil && TakesGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
 		content = f.gz
 	}
 	_, _ = w.Write(content)
+}
+
+// TakesGzip tells whether who asks can unpack gzip.
+func TakesGzip(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
