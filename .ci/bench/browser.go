@@ -64,15 +64,20 @@ func tell[T any](t *tab, js string) (T, error) {
 	return v, err
 }
 
-// until waits for a condition of the page.
+// until waits for a condition of the page; where it does not come, the error has what the page says instead.
 func (t *tab) until(js string) error {
 	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
 	defer cancel()
-	return proof.Until(ctx, func() (bool, error) {
+	err := proof.Until(ctx, func() (bool, error) {
 		v, err := tell[bool](t, "!!("+js+")")
 		if v {
 			return true, nil
 		}
 		return false, errors.Join(err, fmt.Errorf("not yet: %s", js))
 	})
+	if err != nil {
+		said, _ := tell[string](t, `document.querySelector("main").innerText.slice(0, 500)`)
+		err = fmt.Errorf("%w\nthe page says: %s", err, said)
+	}
+	return err
 }

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 
 	proof "tarn/.ci/proof"
@@ -80,37 +82,72 @@ func (b *bench) firstGold(ctx context.Context) error {
 }
 
 // pageWeight counts what a first visit of each page loads, as it is sent: documents, styles and scripts apart from
-// fonts, which a browser keeps, and from the editor, which only the page SQL has.
+// fonts, which a browser keeps, and from the editor, which loads where statements are written.
 func (b *bench) pageWeight(ctx context.Context) error {
 	p, err := b.samplePort(ctx, "weight")
 	if err != nil {
 		return err
 	}
 	defer p.Kill()
-	heaviest, fonts, editor := 0.0, 0.0, 0.0
-	for _, path := range []string{"/", "/sources", "/topics", "/pipelines", "/lake", "/sql", "/status"} {
-		sizes, err := weigh(ctx, p.URL(path))
+	if err := b.gold(ctx, p); err != nil {
+		return err
+	}
+	heaviest, editor, fonts := 0.0, 0.0, map[string]float64{}
+	for _, page := range []struct{ key, path string }{
+		{"home", "/"},
+		{"sources", "/sources"},
+		{"source", "/sources/port"},
+		{"topics", "/topics"},
+		{"records", "/topics?topic=sensors"},
+		{"pipelines", "/pipelines"},
+		{"pipeline", "/pipelines/gold.wind"},
+		{"lake", "/lake"},
+		{"table", "/lake/gold.wind"},
+		{"sql", "/sql"},
+		{"row", "/row"},
+		{"lab", "/lab"},
+		{"status", "/status"},
+	} {
+		sizes, err := weigh(ctx, p.URL(page.path))
 		if err != nil {
 			return err
 		}
-		page := 0.0
+		sum := 0.0
 		for name, size := range sizes {
 			switch {
 			case strings.HasSuffix(name, ".woff2"):
-				fonts = max(fonts, size)
+				fonts[name] = size
 			case strings.Contains(name, "/vendor/"):
 				editor = max(editor, size)
 			default:
-				page += size
+				sum += size
 			}
 		}
-		b.print("page_kb_gz_"+strings.TrimPrefix(path+map[bool]string{true: "home"}[path == "/"], "/"), "%.1f", page/1000)
-		heaviest = max(heaviest, page)
+		b.print("page_kb_gz_"+page.key, "%.1f", sum/1000)
+		heaviest = max(heaviest, sum)
 	}
 	b.print("page_kb_gz_heaviest", "%.1f", heaviest/1000)
 	b.print("page_kb_gz_editor", "%.1f", editor/1000)
-	b.print("page_kb_font", "%.1f", fonts/1000)
+	all := 0.0
+	for _, size := range fonts {
+		all += size
+	}
+	b.print("page_kb_fonts", "%.1f", all/1000)
 	return nil
+}
+
+// gold waits until Home shows a table of gold with rows.
+func (b *bench) gold(ctx context.Context, p *proof.Process) error {
+	w, err := browse(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	t, err := w.open(p.URL("/"))
+	if err != nil {
+		return err
+	}
+	return t.until(goldNode)
 }
 
 // weigh is what a browser that has nothing yet loads for a page, by address.
@@ -124,7 +161,7 @@ func weigh(ctx context.Context, url string) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.until(isLive); err != nil {
+	if err := t.until(isLive + ` && document.readyState === "complete"`); err != nil {
 		return nil, err
 	}
 	type loaded struct {
@@ -143,8 +180,8 @@ func weigh(ctx context.Context, url string) (map[string]float64, error) {
 // aMillion is the statement whose rows are scrolled.
 const aMillion = `SELECT n, 'container ' || n AS name, n * 1.25 AS weight, TIMESTAMP '2026-07-01' + to_seconds(n) AS "at", n % 7 = 0 AS held FROM (SELECT unnest(generate_series(1, 1000000)) AS n)`
 
-// scrolling turns the wheel for a while, a window's height each frame, and answers the frames a second and how many of them had
-// an empty place.
+// scrolling moves on by most of a window's height each frame, or by nothing, and answers how many frames there were in a
+// second and in all, and how many of them had an empty place.
 const scrolling = `new Promise((done) => {
 	const grid = document.querySelector(".grid"), began = performance.now(), millis = 5000;
 	let frames = 0, gaps = 0;
@@ -154,8 +191,8 @@ const scrolling = `new Promise((done) => {
 		const rows = [...grid.querySelectorAll(".grid-row")].map((r) => r.getBoundingClientRect());
 		if (!rows.some((r) => r.bottom >= box.bottom - 20) || !rows.some((r) => r.top <= box.top + 60)) gaps++;
 		frames++;
-		if (at - began >= millis) done({fps: frames / (at - began) * 1000, gaps});
-		else { grid.scrollTop += grid.clientHeight * 0.9; requestAnimationFrame(frame); }
+		if (at - began >= millis) done({fps: frames / (at - began) * 1000, frames, gaps});
+		else { grid.scrollTop += grid.clientHeight * %g; requestAnimationFrame(frame); }
 	};
 	requestAnimationFrame(frame);
 })`
@@ -176,7 +213,7 @@ func (b *bench) scroll(ctx context.Context) error {
 		return err
 	}
 	defer w.end()
-	t, err := w.open(p.URL("/sql#q=" + strings.NewReplacer("%", "%25", "'", "%27", " ", "+", "\"", "%22").Replace(aMillion)))
+	t, err := w.open(p.URL("/sql#q=" + url.QueryEscape(aMillion)))
 	if err != nil {
 		return err
 	}
@@ -191,19 +228,57 @@ func (b *bench) scroll(ctx context.Context) error {
 		return err
 	}
 	b.print("page_million_rows_s", "%.1f", time.Since(began).Seconds())
-	type seen struct{ FPS, Gaps float64 }
-	s, err := tell[seen](t, scrolling)
+	still, _, err := t.scrolls(0)
 	if err != nil {
 		return err
 	}
-	b.print("page_scroll_frames_s", "%.0f", s.FPS)
-	b.print("page_scroll_gaps", "%.0f", s.Gaps)
+	moved, cpu, err := t.scrolls(0.9)
+	if err != nil {
+		return err
+	}
+	b.print("page_still_frames_s", "%.0f", still.FPS) // what this machine draws at all
+	b.print("page_scroll_frames_s", "%.0f", moved.FPS)
+	b.print("page_scroll_gaps", "%.0f", moved.Gaps)
+	b.print("page_scroll_cpu_ms_a_frame", "%.1f", 1000*cpu/moved.Frames)
 	return nil
 }
 
-// pageCPU is what open pages cost the server while the sample port works: rounds with none, one and ten tabs of Home.
+// scrolled is what scrolling answers.
+type scrolled struct{ FPS, Frames, Gaps float64 }
+
+// scrolls scrolls by so many windows a frame, and tells the CPU seconds that the page's own thread took for it.
+func (t *tab) scrolls(windows float64) (s scrolled, cpu float64, err error) {
+	before, err := t.busy()
+	if err != nil {
+		return s, 0, err
+	}
+	if s, err = tell[scrolled](t, fmt.Sprintf(scrolling, windows)); err != nil {
+		return s, 0, err
+	}
+	after, err := t.busy()
+	return s, after - before, err
+}
+
+// busy is the CPU seconds of the page's own thread so far.
+func (t *tab) busy() (float64, error) {
+	got, err := chromedp.Run(t.ctx, func(ctx context.Context, of *chromedp.Target) (performance.GetMetricsResult, error) {
+		if _, err := cdp.Call(ctx, of, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}); err != nil {
+			return performance.GetMetricsResult{}, err
+		}
+		return cdp.Call(ctx, of, performance.GetMetrics, cdp.Empty{})
+	})
+	for _, m := range got.Metrics {
+		if m.Name == "TaskDuration" {
+			return m.Value, err
+		}
+	}
+	return 0, err
+}
+
+// pageCPU is what open pages cost the server while the sample port works: spans of time with tabs of Home, each between two
+// without, for the port has more to do at one time than at another.
 func (b *bench) pageCPU(ctx context.Context) error {
-	phase, err := time.ParseDuration(setting("TARN_BENCH_PAGE", "20s"))
+	span, err := time.ParseDuration(setting("TARN_BENCH_PAGE", "20s"))
 	if err != nil {
 		return err
 	}
@@ -217,35 +292,51 @@ func (b *bench) pageCPU(ctx context.Context) error {
 		return err
 	}
 	defer w.end()
-	time.Sleep(phase) // the first minute's work is not the page's
-	const rounds = 3
-	tabs := []int{0, 1, 10}
-	share := map[int][]float64{}
+	time.Sleep(2 * span) // the first minute's work is not the page's
+	const rounds = 5
+	tabs := []int{1, 10}
+	without, err := w.share(p, 0, span)
+	if err != nil {
+		return err
+	}
+	alone, above := []float64{without}, map[int][]float64{}
 	for range rounds {
 		for _, n := range tabs {
-			open, err := w.homes(n, p.URL("/"))
+			with, err := w.share(p, n, span)
 			if err != nil {
 				return err
 			}
-			before, _ := p.Cost()
-			began := time.Now()
-			time.Sleep(phase) // what is measured
-			after, _ := p.Cost()
-			share[n] = append(share[n], 100*(after-before).Seconds()/time.Since(began).Seconds())
-			for _, t := range open {
-				t.close()
+			next, err := w.share(p, 0, span)
+			if err != nil {
+				return err
 			}
+			above[n] = append(above[n], with-(without+next)/2)
+			alone, without = append(alone, next), next
 		}
 	}
-	b.print("page_cpu_percent_no_tab", "%.1f", quantile(slices.Clone(share[0]), 0.5))
-	for _, n := range tabs[1:] {
-		above := make([]float64, rounds) // each beside the round's own
-		for i := range above {
-			above[i] = share[n][i] - share[0][i]
-		}
-		b.print(fmt.Sprintf("page_cpu_percent_above_%d_tab", n), "%.1f", quantile(above, 0.5))
+	b.print("page_cpu_percent_no_tab", "%.1f", quantile(alone, 0.5))
+	b.print("page_cpu_percent_no_tab_least", "%.1f", alone[0]) // sorted by now
+	b.print("page_cpu_percent_no_tab_most", "%.1f", alone[len(alone)-1])
+	for _, n := range tabs {
+		b.print(fmt.Sprintf("page_cpu_percent_above_%d_tab", n), "%.1f", quantile(above[n], 0.5))
 	}
 	return nil
+}
+
+// share is what the program takes of a core while so many tabs of Home are open, in percent.
+func (w *browser) share(p *proof.Process, tabs int, span time.Duration) (float64, error) {
+	open, err := w.homes(tabs, p.URL("/"))
+	if err != nil {
+		return 0, err
+	}
+	before, _ := p.Cost()
+	began := time.Now()
+	time.Sleep(span) // what is measured
+	after, _ := p.Cost()
+	for _, t := range open {
+		t.close()
+	}
+	return 100 * (after - before).Seconds() / time.Since(began).Seconds(), nil
 }
 
 // homes opens Home so many times and waits until all are live.
