@@ -89,8 +89,9 @@ nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmar
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
-oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB
-	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -killed $(KILLED) -shrink $(SHRINK)
+oracle: SEED := 0
+oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB; PROGRESS=/a/file lets one run go on where the last ended
+	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -seed $(SEED) -killed $(KILLED) -shrink $(SHRINK) -progress '$(PROGRESS)'
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)

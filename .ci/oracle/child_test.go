@@ -125,6 +125,9 @@ func child(dir string) (err error) {
 	if err := h.run(ctx, w, a); err != nil {
 		return err
 	}
+	if h.partly {
+		return nil // nobody asks
+	}
 	if err := h.tell(context.WithoutCancel(ctx), w, a); err != nil {
 		return err
 	}

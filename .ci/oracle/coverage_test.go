@@ -3,16 +3,63 @@
 package oracle_test
 
 import (
+	"encoding/json"
+	"errors"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"tarn/embedded/disk"
 )
 
 // coverage counts what cases of an operator met.
 type coverage map[string]*met
 
-type met struct{ cases, late, null, deleted, dead, killed, empty int }
+type met struct{ Cases, Late, Null, Deleted, Dead, Killed, Empty int }
+
+// progress is what runs of the same worlds have done together, where they keep it in a file: one goes on where the last ended.
+type progress struct {
+	path     string
+	Seed     uint64
+	Kills    int
+	Done     []uint64 // worlds that held, by seed
+	Coverage coverage
+}
+
+// resumed reads what was done; nothing is kept where path is "".
+func resumed(path string, seed uint64) (*progress, error) {
+	p := &progress{path: path, Seed: seed, Coverage: coverage{}}
+	text, err := os.ReadFile(path) //nolint:gosec // the caller's
+	if path == "" || errors.Is(err, os.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, json.Unmarshal(text, p)
+}
+
+// left are the worlds that are to be run yet.
+func (p *progress) left(all []draft) []draft {
+	return slices.DeleteFunc(all, func(d draft) bool { return slices.Contains(p.Done, d.seed) })
+}
+
+// note adds what a world met that holds.
+func (p *progress) note(w *World, v *Verdict) error {
+	p.Coverage.note(w, v)
+	p.Kills += v.Kills
+	p.Done = append(p.Done, w.Seed)
+	if p.path == "" {
+		return nil
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return disk.Local.WriteFile(p.path, text)
+}
 
 // operators are those of a case.
 func (c *Case) operators() (out []string) {
@@ -95,8 +142,8 @@ func (c coverage) note(w *World, v *Verdict) {
 				m = &met{}
 				c[name] = m
 			}
-			m.cases++
-			for at, yes := range map[*int]bool{&m.late: len(want.late) > 0, &m.null: want.nulls, &m.deleted: want.deletes, &m.dead: len(want.dead) > 0, &m.killed: v.Killed[one.Name] > 0, &m.empty: len(want.rows) == 0} {
+			m.Cases++
+			for at, yes := range map[*int]bool{&m.Late: len(want.late) > 0, &m.Null: want.nulls, &m.Deleted: want.deletes, &m.Dead: len(want.dead) > 0, &m.Killed: v.Killed[one.Name] > 0, &m.Empty: len(want.rows) == 0} {
 				if yes {
 					*at++
 				}
@@ -109,7 +156,7 @@ func (c coverage) print(t *testing.T) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		m := c[name]
-		t.Logf("%-22s cases %4d, with late rows %4d, nulls %4d, deletes %4d, dead letters %4d, killed %4d, empty %3d", name, m.cases, m.late, m.null, m.deleted, m.dead, m.killed, m.empty)
+		t.Logf("%-22s cases %4d, with late rows %4d, nulls %4d, deletes %4d, dead letters %4d, killed %4d, empty %3d", name, m.Cases, m.Late, m.Null, m.Deleted, m.Dead, m.Killed, m.Empty)
 	}
 }
 
@@ -120,11 +167,11 @@ func (c coverage) check(t *testing.T) {
 	t.Helper()
 	for _, name := range always {
 		m := c[name]
-		if m == nil || m.cases < least || name == poisoned && m.dead < least {
+		if m == nil || m.Cases < least || name == poisoned && m.Dead < least {
 			t.Errorf("%s: too little was met: %+v", name, m)
 		}
 	}
-	if all := c["all"]; all.dead < least {
+	if all := c["all"]; all.Dead < least {
 		t.Errorf("too few dead letters were met: %+v", *all)
 	}
 	for name, m := range c {
@@ -134,11 +181,11 @@ func (c coverage) check(t *testing.T) {
 		if slices.Contains(always, name) {
 			killed = 1 // kills are chosen by operators
 		}
-		if m.null < least || m.killed < killed || closes && m.late < least || changes && m.deleted < least {
+		if m.Null < least || m.Killed < killed || closes && m.Late < least || changes && m.Deleted < least {
 			t.Errorf("%s: too little was met: %+v", name, *m)
 		}
 	}
-	if all := c["all"]; all.empty*10 > all.cases {
-		t.Errorf("%d of %d results are empty", all.empty, all.cases)
+	if all := c["all"]; all.Empty*10 > all.Cases {
+		t.Errorf("%d of %d results are empty", all.Empty, all.Cases)
 	}
 }

@@ -18,10 +18,11 @@ import (
 var (
 	flagCases  = flag.Int("cases", 48, "how many cases TestOracle runs")
 	flagSide   = flag.Int("side", 4, "how many worlds run side by side: they wait more than they work")
+	flagSoFar  = flag.String("progress", "", "the file in which runs with the same -cases keep what they did: each goes on where the last ended, with its seed")
 	flagSeed   = flag.Uint64("seed", 0, "repeats a run's chance; 0 takes a new one")
 	flagOnly   = flag.String("kinds", "", "only cases of these kinds, between commas")
 	flagShrink = flag.Duration("shrink", 3*time.Minute, "how long a world that failed is made smaller; 0 = not at all, faults that are planted neither")
-	flagKilled = flag.Int("killed", 10, "how often each operator has to be killed within a tick or its publication; which kills come depends on the machine's pace")
+	flagKilled = flag.Int("killed", 10, "how often each operator has to be killed within a tick or its publication")
 	flagUpdate = flag.Bool("update", false, "write down anew what planted faults are shrunk to")
 	flagKeep   = flag.Bool("keep", false, "keep the folder of a world that failed")
 )
@@ -46,14 +47,22 @@ func TestMain(m *testing.M) {
 
 const casesPerWorld = 16
 
-// worlds makes the worlds of a run. Kinds take turns.
-func worlds(seed uint64, only []string, cases int) (out []*World) {
+// draft is a world to be made.
+type draft struct {
+	seed  uint64
+	kinds []string
+}
+
+func (d draft) world() *World { return newWorld(d.seed, d.kinds) }
+
+// drafts are the worlds of a run. Kinds take turns.
+func drafts(seed uint64, only []string, cases int) (out []draft) {
 	for n := 0; n < cases; n += casesPerWorld {
-		var wanted []string
+		d := draft{seed: seed + uint64(n/casesPerWorld)} //nolint:gosec // not negative
 		for i := n; i < min(n+casesPerWorld, cases); i++ {
-			wanted = append(wanted, only[i%len(only)])
+			d.kinds = append(d.kinds, only[i%len(only)])
 		}
-		out = append(out, newWorld(seed+uint64(n/casesPerWorld), wanted)) //nolint:gosec // not negative
+		out = append(out, d)
 	}
 	return out
 }
@@ -136,17 +145,22 @@ func (w *World) fails(t *testing.T) string {
 // TestOracle runs random worlds. The first that fails is shrunk and written down; then the run ends.
 func TestOracle(t *testing.T) {
 	seed, only := chosen(t)
-	c := coverage{}
+	p, err := resumed(*flagSoFar, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var failed []string // told last, where a log that is cut has its end
 	var mu sync.Mutex
-	side(worlds(seed, only, *flagCases), func(w *World) bool {
-		began := time.Now()
+	side(p.left(drafts(p.Seed, only, *flagCases)), func(d draft) bool {
+		began, w := time.Now(), d.world()
 		v := w.check(t.Context(), *flagKeep)
 		mu.Lock()
 		defer mu.Unlock()
-		c.note(w, v)
 		t.Logf("world of seed %d: %d cases, %d of %d kills, %.1f s", w.Seed, len(w.Cases), v.Kills, len(w.Kills), time.Since(began).Seconds())
 		if v.ok() {
+			if err := p.note(w, v); err != nil {
+				t.Error(err)
+			}
 			return true
 		}
 		failed = append(failed, fmt.Sprintf("seed %d: %s", w.Seed, v))
@@ -160,9 +174,10 @@ func TestOracle(t *testing.T) {
 		}
 		return false
 	})
-	c.print(t)
+	p.Coverage.print(t)
+	t.Logf("%d worlds from seed %d on, %d kills", len(p.Done), p.Seed, p.Kills)
 	if *flagOnly == "" && *flagCases >= 300 && len(failed) == 0 {
-		c.check(t)
+		p.Coverage.check(t)
 	}
 	for _, one := range failed {
 		t.Error(one)
@@ -190,7 +205,8 @@ func planted(t *testing.T, plant string) {
 	var how *Verdict
 	var mu sync.Mutex
 	cases := 0
-	side(worlds(seed, kinds, 300), func(w *World) bool {
+	side(drafts(seed, kinds, 300), func(d draft) bool {
+		w := d.world()
 		w.Plant = plant
 		v := w.check(t.Context(), false)
 		mu.Lock()

@@ -32,45 +32,54 @@ type Verdict struct {
 
 func (v *Verdict) ok() bool { return v.Error == "" && len(v.Failures) == 0 }
 
-// run runs the world's process until it ends by itself.
+// run runs the world's process until it ends by itself. Each of the first runs has a part of the log for itself, so that
+// first, middle and last ticks are killed, and may be killed at one point more; what it did not come to the later ones
+// may, with all of the log in the end.
 func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (*Answer, error) {
 	if err := w.write(filepath.Join(dir, "world.json")); err != nil {
 		return nil, err
 	}
-	answer := filepath.Join(dir, "answer.json")
+	answer, hits := filepath.Join(dir, "answer.json"), filepath.Join(dir, "hits")
+	turns, left := len(kills), slices.Clone(kills)
 	for n := 1; ; n++ {
-		_ = os.Remove(answer)
-		env := []string{childDir + "=" + dir, "TARN_PLANT=" + w.Plant}
-		var kill Kill
-		if len(kills) > 0 {
-			kill, kills = kills[0], kills[1:]
-			// Each run has a part of the log for itself, so that first, middle and last ticks are killed.
-			env = append(env, "TARN_CRASH="+kill.spec(), fmt.Sprintf("%s=%d", childSteps, len(w.Steps)*n/(len(w.Kills)+1)))
+		_, _ = os.Remove(answer), os.Remove(hits)
+		due := left[:max(0, min(len(left), n-(turns-len(left))))]
+		env := []string{childDir + "=" + dir, "TARN_PLANT=" + w.Plant, "TARN_CRASH=" + specs(due), "TARN_CRASH_LOG=" + hits}
+		if n <= turns {
+			env = append(env, fmt.Sprintf("%s=%d", childSteps, len(w.Steps)*n/(turns+1)))
 		}
 		said, err := start(ctx, env)
-		if kill.Point != "" && (killed(err) || err == nil) {
-			if err != nil {
+		if killed(err) {
+			if at := slices.IndexFunc(due, func(k Kill) bool { return k.hit(hits) }); at >= 0 {
 				v.Kills++
-				v.Killed[kill.Case]++
+				v.Killed[left[at].Case]++
+				left = slices.Delete(left, at, at+1)
+				continue
 			}
-			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the process: %w\n%s", err, said)
 		}
-		text, err := os.ReadFile(answer) //nolint:gosec // ours
-		if err != nil {
-			return nil, err
+		if n > turns {
+			return told(answer, said)
 		}
-		a := &Answer{}
-		if err := json.Unmarshal(text, a); err != nil {
-			return nil, err
-		}
-		if a.Failed != "" || a.Refused != "" {
-			return a, fmt.Errorf("refused %q, failed %q\n%s", a.Refused, a.Failed, said)
-		}
-		return a, nil
 	}
+}
+
+// told reads what the process came to.
+func told(answer, said string) (*Answer, error) {
+	text, err := os.ReadFile(answer) //nolint:gosec // ours
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{}
+	if err := json.Unmarshal(text, a); err != nil {
+		return nil, err
+	}
+	if a.Failed != "" || a.Refused != "" {
+		return a, fmt.Errorf("refused %q, failed %q\n%s", a.Refused, a.Failed, said)
+	}
+	return a, nil
 }
 
 func start(ctx context.Context, env []string) (string, error) {
@@ -89,12 +98,23 @@ func killed(err error) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
+// scratch is where worlds are run: in memory, where there is room, for what is killed is a process, and never the
+// machine. TMPDIR says otherwise.
+func scratch() string {
+	const memory, roomMin = "/dev/shm", 2 << 30 // a world has some 20 MB, and many files
+	var room syscall.Statfs_t
+	if os.Getenv("TMPDIR") != "" || syscall.Statfs(memory, &room) != nil || room.Bavail*uint64(room.Bsize) < roomMin { //nolint:gosec // not negative
+		return ""
+	}
+	return memory
+}
+
 // check runs a world in a folder of its own and compares. keep leaves the folder of one that failed.
 func (w *World) check(ctx context.Context, keep bool) (v *Verdict) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
 	v = &Verdict{Killed: map[string]int{}}
-	dir, err := os.MkdirTemp("", "tarn-oracle-")
+	dir, err := os.MkdirTemp(scratch(), "tarn-oracle-")
 	if err != nil {
 		v.Error = err.Error()
 		return v

@@ -11,31 +11,35 @@ import (
 
 // Crash points prove recovery: with TARN_CRASH=name:n the process kills itself
 // with SIGKILL when it reaches point name for the n-th time; with name@whose:n, when
-// whose reaches it. With
-// TARN_CRASH_LOG=file it first appends "name" to that file, so that a proof can
+// whose reaches it; of several between commas, at the first that it comes to. With
+// TARN_CRASH_LOG=file it first appends "name", or "name@whose", to that file, so that a proof can
 // tell a run that hit its point from one that did not. With TARN_CRASH_STOP=1 it stops itself
 // there with SIGSTOP, and goes on with SIGCONT. In production all are
 // unset and a point costs one comparison.
 var armed = arm(os.Getenv("TARN_CRASH"))
 
 type trap struct {
+	set      string // as it was set, without its number
 	name, of string
 	left     atomic.Int64
 }
 
-func arm(spec string) *trap {
-	name, nth, ok := strings.Cut(spec, ":")
-	if name == "" {
-		return nil
+func arm(specs string) (traps []*trap) {
+	for spec := range strings.SplitSeq(specs, ",") {
+		set, nth, ok := strings.Cut(spec, ":")
+		if set == "" {
+			continue
+		}
+		t := &trap{set: set}
+		t.name, t.of, _ = strings.Cut(set, "@")
+		n, err := strconv.ParseInt(nth, 10, 64)
+		if !ok || err != nil {
+			n = 1
+		}
+		t.left.Store(n)
+		traps = append(traps, t)
 	}
-	t := &trap{}
-	t.name, t.of, _ = strings.Cut(name, "@")
-	n, err := strconv.ParseInt(nth, 10, 64)
-	if !ok || err != nil {
-		n = 1
-	}
-	t.left.Store(n)
-	return t
+	return traps
 }
 
 // Point marks a hand-over at which a crash is worth proving. Names are
@@ -44,12 +48,17 @@ func Point(name string) { PointOf(name, "") }
 
 // PointOf is Point where several come by: of says which of them does.
 func PointOf(name, of string) {
-	if armed == nil || armed.name != name || armed.of != "" && armed.of != of || armed.left.Add(-1) != 0 {
-		return
+	for _, t := range armed {
+		if t.name == name && (t.of == "" || t.of == of) && t.left.Add(-1) == 0 {
+			crash(t.set)
+		}
 	}
+}
+
+func crash(set string) {
 	if path := os.Getenv("TARN_CRASH_LOG"); path != "" {
 		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
-			_, _ = fmt.Fprintln(f, name)
+			_, _ = fmt.Fprintln(f, set)
 			_ = f.Sync()
 			_ = f.Close()
 		}
