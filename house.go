@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tarn/embedded"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
 	"tarn/ingest"
 	"tarn/ingest/kafka"
@@ -83,7 +84,7 @@ func (h *house) ingestPart() life.Part {
 			folder = filepath.Join(h.project, "connectors")
 		}
 		h.ingest = ingest.New(ingest.Options{
-			Bus: h.Bus, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
+			Bus: h.Bus, Groups: h.Groups, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
 			AckDelay: h.AckDelay(), Dead: h.dead, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest
@@ -93,7 +94,7 @@ func (h *house) ingestPart() life.Part {
 func (h *house) kafkaPart() life.Part {
 	return life.Made("kafka", func() life.Part {
 		return kafka.New(kafka.Options{
-			Listener: h.Listener("kafka"), Bus: h.Bus, Meta: h.Meta, Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
+			Listener: h.Listener("kafka"), Bus: h.Bus, Groups: h.Groups, Meta: h.Meta, Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
 		})
 	})
 }
@@ -116,6 +117,7 @@ func (h *house) gateOptions() engine.Options {
 			system.Parts(h.House.Statuses), system.Topics(h.Bus.Stats), system.Tables(h.lake.Catalog()), system.Files(h.lake.Catalog()), system.Health(h.lake.Catalog()),
 			system.Snapshots(h.lake.Catalog()), system.Schemas(h.lake.Catalog()),
 			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
+			system.Table("groups", group.Columns, h.Groups.Rows(group.NextOffset(h.Bus))),
 			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
 		},
@@ -134,6 +136,7 @@ func (h *house) uiPart(up *up) life.Part {
 	return life.Made("ui", func() life.Part {
 		o := ui.Options{
 			Parts: h.House.Statuses, Sources: h.ingest.Statuses, Kinds: ingest.Kinds(), Topics: h.Bus.Stats, Topic: h.Bus.Topic,
+			Groups:   func() []group.Line { return h.Groups.Lines(group.NextOffset(h.Bus)) },
 			Landings: h.stream.Landings, Pipelines: h.stream.PipelineStatuses,
 			Catalog: h.lake.Catalog(), Ports: h.Ports, Usage: h.Usage, Lines: h.Lines, Version: version, Project: h.projectPath(), Sample: up.Sample, Clock: h.Clock, Log: h.Log,
 			Lab: ui.Lab{Gate: h.sql.Gate.Run, Guard: h.Guard, Started: h.started},

@@ -45,6 +45,7 @@ type cli struct {
 	Tables     client.List          `cmd:"" help:"List the tables of a running Tarn."`
 	Pipelines  client.List          `cmd:"" help:"List the pipelines of a running Tarn."`
 	Sources    client.List          `cmd:"" help:"List the sources of a running Tarn."`
+	Groups     client.List          `cmd:"" help:"List the consumer groups of a running Tarn, with their lag."`
 	Check      project.CheckCommand `cmd:"" help:"Say what is wrong in a project folder, where, and what to write."`
 	Apply      project.ApplyCommand `cmd:"" help:"Apply a project folder to a running Tarn, showing the plan first."`
 	Repair     lake.RepairCommand   `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
@@ -114,7 +115,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	defer func() { _ = f.Close() }()
 	h := &house{Floor: f, project: cfg.Project, started: f.Clock.Now()}
 	parts := []life.Part{
-		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }),
+		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }), f.GroupsPart(),
 		h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(), h.kafkaPart(),
 		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.uiPart(u),
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/config"
 	"tarn/embedded/datadir"
 	"tarn/embedded/disk"
@@ -28,7 +29,7 @@ import (
 	"tarn/embedded/telemetry"
 )
 
-// Floor is what every room stands on. Meta, Schemas and Bus are set by their parts, before
+// Floor is what every room stands on. Meta, Schemas, Bus and Groups are set by their parts, before
 // the parts after them start.
 type Floor struct {
 	Config  config.Config
@@ -44,6 +45,7 @@ type Floor struct {
 	Meta    *meta.Store
 	Schemas *schemas.Store
 	Bus     *bus.Bus
+	Groups  *group.Coordinator
 
 	open map[string]net.Listener
 }
@@ -146,6 +148,19 @@ func (f *Floor) BusPart(recorded bus.Recorded) life.Part {
 		}
 		return f.Bus.Close, nil
 	}, func() []life.Status { return f.Bus.Report() })
+}
+
+// GroupsPart is the part of consumer groups.
+func (f *Floor) GroupsPart() life.Part {
+	return life.Opened("groups", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		f.Groups, err = group.Open(ctx, group.Options{
+			Meta: f.Meta, Topic: group.Topics(f.Bus), TopicsChanged: f.Bus.Changed, Clock: f.Clock, Log: f.Log.With("part", "groups"), Metrics: f.Metrics,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return f.Groups.Close, nil
+	}, nil)
 }
 
 // AckDelay is how long acknowledgments to sources wait behind the log's: rule 3.

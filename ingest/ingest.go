@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
@@ -38,6 +39,7 @@ const connectorsMax = 1000
 // Options of the room.
 type Options struct {
 	Bus     *bus.Bus
+	Groups  *group.Coordinator
 	Meta    *meta.Store
 	Schemas *schemas.Store
 	Guard   guard.Guard                          // nil: everyone may do everything

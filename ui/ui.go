@@ -21,6 +21,7 @@ import (
 
 	"tarn/embedded"
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
 	"tarn/embedded/telemetry"
 	"tarn/ingest/source"
@@ -58,6 +59,7 @@ type Options struct {
 	Sources   func() []source.Status
 	Kinds     []source.Kind // of connectors, for the form
 	Topics    func() []bus.PartitionStats
+	Groups    func() []group.Line
 	Topic     func(name string) (*bus.Topic, error) // is read by many; nil shows no records
 	Landings  func() []pipeline.Landing
 	Pipelines func() []pipeline.Status
@@ -163,7 +165,7 @@ func (u *UI) sample() {
 	atHome := u.sampler.Sample(in)
 	now := newSeen(atHome,
 		tables.Look(tables.Input{Now: in.Now, Lake: in.Lake, Care: in.Care, Parts: in.Parts, Pipelines: in.Pipelines}),
-		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings}),
+		topics.Look(topics.Input{Now: in.Now, Topics: in.Topics, Landings: in.Landings, Groups: call(u.o.Groups)}),
 		pipelines.Look(pipelines.Input{Home: atHome, Pipelines: in.Pipelines}),
 		sources.Look(sources.Input{Home: atHome, Sources: in.Sources, Landings: in.Landings, Kinds: u.o.Kinds}),
 		health.Look(atHome, in.Parts))

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 func run(t *testing.T, feed *uitest.Feed) (url string, stop func()) {
 	t.Helper()
 	u := ui.New(ui.Options{
-		Parts: feed.Parts, Sources: feed.Sources, Topics: feed.Topics, Landings: feed.Landings, Catalog: feed.Catalog(), Ports: feed.Ports,
+		Parts: feed.Parts, Sources: feed.Sources, Topics: feed.Topics, Groups: feed.Groups, Landings: feed.Landings, Catalog: feed.Catalog(), Ports: feed.Ports,
 		Version: "1.2.3", Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())

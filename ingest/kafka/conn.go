@@ -33,6 +33,7 @@ type conn struct {
 	who    guard.Principal
 	client string // its id, as the request under way says
 
+	held     *request // the one under way
 	session  *session // of fetches
 	readings map[*bus.Partition]*reading
 	fetches  int
@@ -138,9 +139,17 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 
 func (c *conn) release(r request) { c.door.inHand.Release(r.weight) }
 
+// spare gives back the memory of the request under way, of which its handler has what it needs: it is to wait
+// for others, who must get in.
+func (c *conn) spare() {
+	c.release(*c.held)
+	c.held.weight, c.held.body = 0, nil
+}
+
 // answer handles one request and writes the answer, or promises it.
 func (c *conn) answer(ctx context.Context, r request) error {
 	promised := false
+	c.held = &r
 	defer func() {
 		if !promised {
 			c.release(r)

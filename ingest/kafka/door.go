@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -58,6 +59,7 @@ const clusterKey = "cluster"
 type Options struct {
 	Listener net.Listener // the door closes it
 	Bus      *bus.Bus
+	Groups   *group.Coordinator
 	Meta     *meta.Store
 	Guard    guard.Guard // nil: everyone may do everything
 	Clock    life.Clock

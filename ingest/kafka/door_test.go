@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/disk"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -28,11 +30,12 @@ const patience = 2 * time.Minute
 
 // house is a bus with the door before it.
 type house struct {
-	t    testing.TB
-	dir  string
-	bus  *bus.Bus
-	addr string
-	stop func()
+	t      testing.TB
+	dir    string
+	bus    *bus.Bus
+	groups *group.Coordinator
+	addr   string
+	stop   func()
 }
 
 func newHouse(t testing.TB) *house {
@@ -57,12 +60,16 @@ func (h *house) open() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	h.groups, err = group.Open(h.t.Context(), group.Options{Meta: m, Topic: group.Topics(h.bus), TopicsChanged: h.bus.Changed, Log: log})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", cmp.Or(h.addr, "127.0.0.1:0"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.addr = l.Addr().String()
-	d := kafka.New(kafka.Options{Listener: l, Bus: h.bus, Meta: m, Log: log})
+	d := kafka.New(kafka.Options{Listener: l, Bus: h.bus, Groups: h.groups, Meta: m, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	ready := make(chan struct{})
@@ -73,6 +80,7 @@ func (h *house) open() {
 		if err := <-done; err != nil {
 			h.t.Error(err)
 		}
+		_ = h.groups.Close(context.Background())
 		_ = h.bus.Close(context.Background())
 		_ = m.Close()
 	}

@@ -12,7 +12,7 @@ import (
 	"tarn/embedded/terminal"
 )
 
-// List is `tarn topics`, `tarn tables`, `tarn pipelines`, `tarn sources`: a system table by its name.
+// List is `tarn topics`, `tarn tables`, `tarn pipelines`, `tarn sources`, `tarn groups`: a system table by its name.
 type List struct {
 	Name string `arg:"" optional:"" help:"One of them, with all that is known of it."`
 	JSON bool   `name:"json" help:"One JSON object a line, with all columns."`
@@ -21,7 +21,7 @@ type List struct {
 
 // Help is what --help says below the line of usage.
 func (List) Help() string {
-	return `It shows what system.topics, system.tables, system.pipelines and system.sources hold, which SQL can ask, too.
+	return `It shows what system.topics, system.tables, system.pipelines, system.sources and system.groups hold, which SQL can ask, too.
 
     tarn pipelines
     tarn pipelines gold.truck_turn_time
@@ -42,6 +42,7 @@ var lists = map[string]listed{
 	"topics":    {"topic", "name", "name, count(*) AS partitions, sum(next_offset - log_start)::BIGINT AS records, sum(bytes)::BIGINT AS bytes, bool_and(land) AS lands", "GROUP BY name ORDER BY name", ""},
 	"tables":    {"table", "layer || '.' || name", "layer || '.' || name AS name, rows, files, bytes, committed_at", "ORDER BY ALL", ""},
 	"pipelines": {"pipeline", "name", "name, state, rows, emitted, lag, late, dead, watermark", "ORDER BY name", "error, hint"},
+	"groups":    {"group", "name", "name, any_value(state) AS state, any_value(members) AS members, count(DISTINCT topic) AS topics, sum(lag)::BIGINT AS lag", "GROUP BY name ORDER BY name", ""},
 	"sources":   {"source", "name", "name, kind, state, rows, lag_ms", "ORDER BY name", "error, hint, findings"},
 }
 

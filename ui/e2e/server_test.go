@@ -51,7 +51,7 @@ func serve(t *testing.T, feed *uitest.Feed, addr string) *site {
 	log := slog.New(slog.DiscardHandler)
 	u := ui.New(ui.Options{
 		Lab:   s.house.lab(),
-		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
+		Parts: feed.Parts, Sources: feed.Sources, Kinds: uitest.Kinds(), Topics: feed.Topics, Groups: feed.Groups, Topic: feed.Topic, Landings: feed.Landings, Pipelines: feed.Pipelines, Catalog: feed.Catalog(),
 		Ports: feed.Ports, Version: "0.1.0-test", Project: "/srv/port/project", Sample: true, Clock: life.SystemClock{}, Log: log, Usage: used, Lines: s.tel.Lines,
 	})
 	mux := http.NewServeMux()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/stream/pipeline"
 	"tarn/ui/home"
 	"tarn/ui/words"
@@ -21,12 +22,14 @@ type Input struct {
 	Now      time.Time
 	Topics   []bus.PartitionStats
 	Landings []pipeline.Landing
+	Groups   []group.Line
 }
 
 // State is all topics at one moment.
 type State struct {
 	At     time.Time `json:"at"`
 	Topics []Topic   `json:"topics"` // by name
+	Groups []Group   `json:"groups"` // by name
 }
 
 // Topic is one topic over all its partitions.
@@ -76,7 +79,7 @@ func Look(in Input) State {
 			t.Finding = l.Error
 		}
 	}
-	s := State{At: in.Now, Topics: make([]Topic, 0, len(byName))}
+	s := State{At: in.Now, Topics: make([]Topic, 0, len(byName)), Groups: lookGroups(in.Groups)}
 	for _, t := range byName {
 		s.Topics = append(s.Topics, *t)
 	}
@@ -105,6 +108,9 @@ func (s State) Shape() string {
 	for _, t := range s.Topics {
 		_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00%s\x00%s\x00", t.Name, t.Partitions, t.Land, strings.Join(t.Tables, ","), t.Finding)
 	}
+	for _, g := range s.Groups {
+		_, _ = fmt.Fprintf(h, "%s\x00%s\x00", g.shape(), strings.Join(g.Topics, ","))
+	}
 	return fmt.Sprintf("%x", h.Sum64())
 }
 
@@ -113,6 +119,11 @@ func (s State) Values(l words.Language) map[string]string {
 	out := make(map[string]string, 4*len(s.Topics))
 	for _, t := range s.Topics {
 		for name, text := range t.Texts() {
+			out[name] = text.In(l)
+		}
+	}
+	for _, g := range s.Groups {
+		for name, text := range g.Texts() {
 			out[name] = text.In(l)
 		}
 	}

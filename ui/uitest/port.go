@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
@@ -25,6 +26,11 @@ func Port(now time.Time) *Feed {
 		f.AddTopic("port.main."+name, "port_main_"+name, name, int64(1200*(4-i)), now)
 	}
 	f.SourcesNow = []source.Status{src}
+	f.GroupsNow = []group.Line{
+		{Group: "billing", State: group.Empty, Topic: "port.main.calls", Committed: 4700, NextOffset: 4800, Lag: 100},
+		{Group: "billing", State: group.Empty, Topic: "port.main.moves", Committed: 3600, NextOffset: 3600},
+		{Group: "yard-planner", State: group.Stable, Members: 2, Topic: "port.main.moves", Committed: 3599, NextOffset: 3600, Lag: 1},
+	}
 	for i, h := range []*catalog.Health{&f.HealthNow[1], &f.HealthNow[3]} {
 		h.DeleteFiles, h.Deleted, h.OrphanFiles, h.OrphanBytes = int64(i+1)*7, h.Rows/int64(9-4*i), int64(i)*12, int64(i)*48_211_004
 	}
@@ -161,6 +167,7 @@ func HostileNames(now time.Time) *Feed {
 	f := &Feed{PortsNow: map[string]string{"http": "127.0.0.1:7700", Hostile: Hostile}}
 	f.PartsNow = []life.Status{{Name: Hostile, State: life.Degraded, Error: Hostile, Hint: Hostile}}
 	f.SourcesNow = []source.Status{{Name: Hostile, Kind: Hostile, State: "failed", Position: Hostile, Error: Hostile, Hint: Hostile, Topics: []string{Hostile}, Findings: []source.Finding{{Table: Hostile, Message: Hostile + "!", Hint: Hostile}}}}
+	f.GroupsNow = []group.Line{{Group: Hostile, State: group.Empty, Topic: Hostile}}
 	f.AddTopic(Hostile, Hostile, Hostile, 10, now)
 	f.LandingsNow[0].Findings = []string{Hostile + "?"}
 	f.HealthNow[0].Reason, f.HealthNow[1].Action, f.HealthNow[1].Reason = Hostile+"#", Hostile, Hostile

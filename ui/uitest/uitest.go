@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
 	"tarn/ingest/source"
 	"tarn/lake/catalog"
@@ -44,6 +45,7 @@ type Feed struct {
 	PartsNow     []life.Status
 	SourcesNow   []source.Status
 	TopicsNow    []bus.PartitionStats
+	GroupsNow    []group.Line
 	LandingsNow  []pipeline.Landing
 	PipelinesNow []pipeline.Status
 	StatsNow     []catalog.Stats
@@ -81,6 +83,11 @@ func (f *Feed) Topic(name string) (*bus.Topic, error) {
 // Sources are the sources now.
 func (f *Feed) Sources() []source.Status {
 	return read(f, func() []source.Status { return append([]source.Status(nil), f.SourcesNow...) })()
+}
+
+// Groups are the consumer groups now.
+func (f *Feed) Groups() []group.Line {
+	return read(f, func() []group.Line { return append([]group.Line(nil), f.GroupsNow...) })()
 }
 
 // Topics are the partitions now.

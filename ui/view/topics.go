@@ -74,6 +74,8 @@ type TopicsPage struct {
 	Rows  []topics.Topic // what of Found the page has room for
 	Found int
 
+	Groups []topics.Group // what of the state's the page has room for
+
 	Host   string        // by which the page was asked for
 	Topic  topics.Topic  // the chosen one
 	Answer topics.Answer // its records
@@ -83,7 +85,7 @@ type TopicsPage struct {
 // NewTopicsPage finds the topics of a state.
 func NewTopicsPage(f Frame, s topics.State, q TopicsQuery) TopicsPage {
 	found := s.Find(q.Find)
-	return TopicsPage{Frame: f, State: s, Query: q, Rows: found[:min(len(found), tableRowsMax)], Found: len(found)}
+	return TopicsPage{Frame: f, State: s, Query: q, Rows: found[:min(len(found), tableRowsMax)], Found: len(found), Groups: s.Groups[:min(len(s.Groups), tableRowsMax)]}
 }
 
 // NewTopicPage shows records of a topic, or the fault for which there are none.
@@ -161,4 +163,7 @@ func formatOf(t topics.Text) words.Text {
 	return words.Join(", ", words.Plain(t.Format), words.Bytes(int64(t.Bytes)))
 }
 
-const topicsQuery = "SELECT * FROM system.topics"
+const (
+	topicsQuery = "SELECT * FROM system.topics"
+	groupsQuery = "SELECT * FROM system.groups"
+)

@@ -257,6 +257,12 @@ var frenchStates = map[string]string{
 	"waits":         "attend",
 	"damaged":       "abîmée",
 
+	// Consumer groups, as Kafka names their states.
+	"Empty":               "vide",
+	"Stable":              "stable",
+	"PreparingRebalance":  "se rééquilibre",
+	"CompletingRebalance": "attend sa répartition",
+
 	// Kinds of nodes; bronze, silver and gold are names.
 	"source": "source",
 	"topic":  "topic",

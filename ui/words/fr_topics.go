@@ -13,6 +13,21 @@ var frenchTopics = map[string]string{
 	"records written since the topic was made":                      "enregistrements écrits depuis la création du topic",
 	"records that its tables have not got yet":                      "enregistrements que ses tables n’ont pas encore",
 
+	// Consumer groups.
+	"Consumer groups": "Groupes de consommateurs",
+	"what Kafka's clients have read, and what is left for them": "ce que les clients Kafka ont lu, et ce qui leur reste",
+	"No consumer group has joined or committed an offset yet.":  "Aucun groupe de consommateurs n’a encore rejoint ni validé d’offset.",
+	"Group":                                 "Groupe",
+	"Members":                               "Membres",
+	"Offsets":                               "Offsets",
+	"records that it has not committed yet": "enregistrements qu’il n’a pas encore validés",
+	"To the start":                          "Au début",
+	"To the end":                            "À la fin",
+	"its consumers read everything again":   "ses consommateurs relisent tout",
+	"its consumers skip what they have not read": "ses consommateurs sautent ce qu’ils n’ont pas lu",
+	"held by its members":                        "tenus par ses membres",
+	"The first %d of %d: system.groups has all.": "Les %d premiers sur %d\u00a0: system.groups les donne tous.",
+
 	// The records of one.
 	"The records of a topic": "Les enregistrements d’un topic",
 	"Records of %s":          "Enregistrements de %s",

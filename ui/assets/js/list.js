@@ -1,5 +1,6 @@
 // A page with a list: its links change the address and what is drawn, not the document, so
 // that the place on the page stays.
+import { runFrom } from "./ask.js";
 import { wirePage } from "./page.js";
 
 const find = document.getElementById("find");
@@ -8,6 +9,8 @@ const typedMillis = 150;
 const { load } = wirePage();
 
 document.addEventListener("click", (e) => {
+  const button = e.target.closest("button[data-run]");
+  if (button) runFrom(button, button.dataset.run, document.getElementById("said"));
   const link = e.target.closest("a[data-go]");
   if (!link || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || e.button) return;
   e.preventDefault();
