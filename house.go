@@ -94,7 +94,8 @@ func (h *house) ingestPart() life.Part {
 func (h *house) kafkaPart() life.Part {
 	return life.Made("kafka", func() life.Part {
 		return kafka.New(kafka.Options{
-			Listener: h.Listener("kafka"), Bus: h.Bus, Groups: h.Groups, Meta: h.Meta, Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
+			Listener: h.Listener("kafka"), Bus: h.Bus, Groups: h.Groups, Transactions: h.Transactions, Meta: h.Meta,
+			Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
 		})
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/bus/group"
+	"tarn/embedded/bus/txn"
 	"tarn/embedded/config"
 	"tarn/embedded/datadir"
 	"tarn/embedded/disk"
@@ -29,7 +30,7 @@ import (
 	"tarn/embedded/telemetry"
 )
 
-// Floor is what every room stands on. Meta, Schemas, Bus and Groups are set by their parts, before
+// Floor is what every room stands on. Meta, Schemas, Bus, Groups and Transactions are set by their parts, before
 // the parts after them start.
 type Floor struct {
 	Config  config.Config
@@ -42,10 +43,11 @@ type Floor struct {
 	Front   *door.Front // where rooms mount their HTTP handlers
 	*telemetry.Telemetry
 
-	Meta    *meta.Store
-	Schemas *schemas.Store
-	Bus     *bus.Bus
-	Groups  *group.Coordinator
+	Meta         *meta.Store
+	Schemas      *schemas.Store
+	Bus          *bus.Bus
+	Groups       *group.Coordinator
+	Transactions *txn.Coordinator
 
 	open map[string]net.Listener
 }
@@ -160,6 +162,17 @@ func (f *Floor) GroupsPart() life.Part {
 			return nil, err
 		}
 		return f.Groups.Close, nil
+	}, nil)
+}
+
+// TransactionsPart is the part of producers' transactions.
+func (f *Floor) TransactionsPart() life.Part {
+	return life.Opened("transactions", func(ctx context.Context) (_ func(context.Context) error, err error) {
+		f.Transactions, err = txn.Open(ctx, txn.Options{Bus: f.Bus, Groups: f.Groups, Meta: f.Meta, Clock: f.Clock, Log: f.Log.With("part", "transactions")})
+		if err != nil {
+			return nil, err
+		}
+		return f.Transactions.Close, nil
 	}, nil)
 }
 

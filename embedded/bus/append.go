@@ -49,9 +49,9 @@ func (p *Partition) append(ctx context.Context, r *request) (Appended, error) {
 func (p *Partition) enqueue(ctx context.Context, r *request) error {
 	if trouble := p.trouble.Load(); trouble == errClosing {
 		return p.over()
-	} else if trouble != nil {
-		return p.refused(trouble)
-	}
+	} else if aside := p.aside(); aside != nil {
+		return p.refused(aside)
+	} // any other is the writer's to tell, which then knows what is missing
 	select {
 	case p.queue <- r:
 		return nil

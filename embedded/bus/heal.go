@@ -58,7 +58,7 @@ func (w *writer) recover(ctx context.Context, stop <-chan struct{}, cause error)
 		case ok := <-healed:
 			return ok
 		case r := <-w.p.queue:
-			r.answer <- answer{err: w.p.refused(w.p.trouble.Load())}
+			w.turnAway(r, w.p.trouble.Load())
 		case <-stop:
 			cancel()
 			<-healed

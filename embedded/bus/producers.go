@@ -367,6 +367,9 @@ func (w *writer) judge(r *request) (repeated *sent, err error) {
 	if !ok {
 		v.producer = w.p.producers.of(id)
 	}
+	if first, ok := w.waiting[id]; ok && v.epoch < 0 && first.epoch == r.stamp.epoch && first.first != r.stamp.first {
+		return nil, fmt.Errorf("%w: producer %d sends %d, the next is %d", ErrSequence, id, r.stamp.first, first.first)
+	}
 	epoch, admitted := w.p.producers.admitted[id]
 	return v.judge(r.stamp, admitted && epoch == r.stamp.epoch)
 }
@@ -386,8 +389,25 @@ func (w *writer) sees(r *request, base, next int64) {
 	v.append(r.stamp, base, next, 0)
 	v.until = next
 	w.views[id] = v
+	delete(w.waiting, id)
 	if r.stamp.marker != nil {
 		delete(w.p.producers.admitted, id)
+	}
+}
+
+// turnAway answers a request that is not in the log, as far as is known.
+func (w *writer) turnAway(r *request, err error) {
+	w.misses(r)
+	r.answer <- answer{err: w.p.refused(err)}
+}
+
+// misses notes a request that does not get into the log, though others may that were sent behind it: of a
+// producer whom the log does not know it takes none before the first.
+func (w *writer) misses(r *request) {
+	if s := r.stamp; s != nil && s.marker == nil && len(w.waiting) < producersMax {
+		if _, ok := w.waiting[s.id]; !ok {
+			w.waiting[s.id] = *s
+		}
 	}
 }
 

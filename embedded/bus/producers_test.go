@@ -98,6 +98,24 @@ func TestSequencesAreJudged(t *testing.T) {
 	ask(produced(1, 4, 2, true, "late"), bus.ErrEpoch)
 }
 
+// TestAProducersFirstBatchesAreTakenInTheirOrder, when the first of them was refused and the second comes before it is sent again.
+func TestAProducersFirstBatchesAreTakenInTheirOrder(t *testing.T) {
+	f := &faults{short: modelTimeout}
+	h := open(t, f.options)
+	p := h.partition(modelTopic, bus.TopicConfig{})
+	first, second := func() []byte { return produced(1, 0, 0, false, "a") }, func() []byte { return produced(1, 0, 1, false, "b") }
+	f.plan(broken)
+	if _, err := p.Append(t.Context(), first()); !errors.Is(err, bus.ErrRetry) {
+		t.Fatalf("the first: %v", err)
+	}
+	waitFor(t, "the partition to be well", func() bool { return bus.Well(p) })
+	if _, err := p.Append(t.Context(), second()); !errors.Is(err, bus.ErrSequence) {
+		t.Fatalf("the second before the first: %v", err)
+	}
+	h.append(p, first())
+	h.append(p, second())
+}
+
 // spirit is one transactional producer as the model knows it.
 type spirit struct {
 	id      int64

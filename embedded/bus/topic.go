@@ -214,7 +214,7 @@ func (b *Bus) startPartition(ctx context.Context, p *Partition, s *session) erro
 	if err := p.open(ctx, s); err != nil {
 		return err
 	}
-	w := &writer{p: p, ahead: places{}, views: map[int64]view{}}
+	w := &writer{p: p, ahead: places{}, views: map[int64]view{}, waiting: map[int64]stamp{}}
 	if err := w.attach(s); err != nil {
 		return err
 	}

@@ -109,9 +109,10 @@ type writer struct {
 	next     int64  // offset to give out next
 	previous string // message id of the last one in flight; "" for none
 	inFlight []*message
-	ahead    places         // the last places of what was sent since the log was read last
-	views    map[int64]view // producers with batches in flight
-	restarts int            // asked for since an append got in
+	ahead    places          // the last places of what was sent since the log was read last
+	views    map[int64]view  // producers with batches in flight
+	waiting  map[int64]stamp // what producers whom the log does not know were refused first: they send it again
+	restarts int             // asked for since an append got in
 }
 
 // errNoAck means that the server said nothing of a publish in time.
@@ -231,7 +232,7 @@ drain:
 	}
 	if err := w.p.bus.room(int64(size)); err != nil {
 		for _, r := range requests {
-			r.answer <- answer{err: w.p.refused(err)}
+			w.turnAway(r, err)
 		}
 		return nil
 	}
@@ -273,6 +274,7 @@ func (w *writer) take(m *message, r *request) {
 	at, base := len(m.data), w.next
 	var ok bool
 	if m.data, ok = r.give(m.data); !ok {
+		w.misses(r)
 		return
 	}
 	for at < len(m.data) {
@@ -418,7 +420,7 @@ func (w *writer) refuse(err error) {
 	for _, m := range w.inFlight {
 		w.landed(m)
 		for _, r := range m.requests {
-			r.answer <- answer{err: w.p.refused(err)}
+			w.turnAway(r, err)
 		}
 		for _, one := range m.repeats {
 			one.r.answer <- answer{err: w.p.refused(err)}
@@ -431,13 +433,13 @@ func (w *writer) refuse(err error) {
 // refuseWaiting answers what waits: it is not in the log.
 func (w *writer) refuseWaiting(err error) {
 	if w.carry != nil {
-		w.carry.answer <- answer{err: w.p.refused(err)}
+		w.turnAway(w.carry, err)
 		w.carry = nil
 	}
 	for {
 		select {
 		case r := <-w.p.queue:
-			r.answer <- answer{err: w.p.refused(err)}
+			w.turnAway(r, err)
 		default:
 			return
 		}

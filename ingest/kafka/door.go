@@ -21,6 +21,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/bus/group"
+	"tarn/embedded/bus/txn"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -57,14 +58,15 @@ const clusterKey = "cluster"
 
 // Options of the door.
 type Options struct {
-	Listener net.Listener // the door closes it
-	Bus      *bus.Bus
-	Groups   *group.Coordinator
-	Meta     *meta.Store
-	Guard    guard.Guard // nil: everyone may do everything
-	Clock    life.Clock
-	Log      *slog.Logger
-	Metrics  prometheus.Registerer // nil: counted for nobody
+	Listener     net.Listener // the door closes it
+	Bus          *bus.Bus
+	Groups       *group.Coordinator
+	Transactions *txn.Coordinator
+	Meta         *meta.Store
+	Guard        guard.Guard // nil: everyone may do everything
+	Clock        life.Clock
+	Log          *slog.Logger
+	Metrics      prometheus.Registerer // nil: counted for nobody
 }
 
 // Door is the part that answers Kafka's clients.

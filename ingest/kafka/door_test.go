@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/bus/group"
+	"tarn/embedded/bus/txn"
 	"tarn/embedded/disk"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -22,6 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	childMain()
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushLoop"))
 }
 
@@ -48,42 +51,62 @@ func newHouse(t testing.TB) *house {
 
 func (h *house) open() {
 	h.t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	m, err := meta.Open(h.t.Context(), filepath.Join(h.dir, "meta.db"))
+	s, err := serve(h.t.Context(), h.dir, cmp.Or(h.addr, "127.0.0.1:0"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.bus, err = bus.Open(h.t.Context(), bus.Options{
-		Dir: filepath.Join(h.dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20,
+	h.bus, h.groups, h.addr = s.bus, s.groups, s.addr
+	h.stop = func() {
+		if err := s.stop(); err != nil {
+			h.t.Error(err)
+		}
+	}
+}
+
+// served is a folder with its door open.
+type served struct {
+	bus    *bus.Bus
+	groups *group.Coordinator
+	addr   string
+	stop   func() error
+}
+
+func serve(ctx context.Context, dir, addr string) (*served, error) {
+	log := slog.New(slog.DiscardHandler)
+	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
+	if err != nil {
+		return nil, err
+	}
+	b, err := bus.Open(ctx, bus.Options{
+		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20,
 		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
-	h.groups, err = group.Open(h.t.Context(), group.Options{Meta: m, Topic: group.Topics(h.bus), TopicsChanged: h.bus.Changed, Log: log})
+	groups, err := group.Open(ctx, group.Options{Meta: m, Topic: group.Topics(b), TopicsChanged: b.Changed, Log: log})
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
-	l, err := net.Listen("tcp", cmp.Or(h.addr, "127.0.0.1:0"))
+	transactions, err := txn.Open(ctx, txn.Options{Bus: b, Groups: groups, Meta: m, Log: log})
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
-	h.addr = l.Addr().String()
-	d := kafka.New(kafka.Options{Listener: l, Bus: h.bus, Groups: h.groups, Meta: m, Log: log})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	ready := make(chan struct{})
-	go func() { done <- d.Run(ctx, func() { close(ready) }) }()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	d := kafka.New(kafka.Options{Listener: l, Bus: b, Groups: groups, Transactions: transactions, Meta: m, Log: log})
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done, ready := make(chan error, 1), make(chan struct{})
+	go func() { done <- d.Run(running, func() { close(ready) }) }()
 	<-ready
-	h.stop = func() {
+	return &served{b, groups, l.Addr().String(), func() error {
 		cancel()
-		if err := <-done; err != nil {
-			h.t.Error(err)
-		}
-		_ = h.groups.Close(context.Background())
-		_ = h.bus.Close(context.Background())
-		_ = m.Close()
-	}
+		err := <-done
+		last := context.Background()
+		return errors.Join(err, transactions.Close(last), groups.Close(last), b.Close(last), m.Close())
+	}}, nil
 }
 
 // client is a franz-go client of the house.

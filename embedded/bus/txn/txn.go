@@ -98,6 +98,7 @@ type Coordinator struct {
 	mu        sync.Mutex // guards the rest
 	ids       map[string]*holder
 	next, top int64 // producer ids of the block in hand
+	floor     int64 // above all that the log and meta know: meta.db may have been lost, or put back
 }
 
 // Open loads what meta knows, and goes on with what a crash has left half done. The bus and the groups are open, and no
@@ -121,7 +122,15 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 			return nil, fault.Wrap(err, fault.Damaged, "read transactional id "+e.Key+" in meta.db", "put back the last backup of meta.db")
 		}
 		c.ids[t.ID] = newHolder(t)
+		c.floor = max(c.floor, t.Producer+1)
 		open[t.Producer] = t.State == Ongoing || t.ending()
+	}
+	for _, topic := range o.Bus.Topics() {
+		for _, p := range topic.Partitions() {
+			if known := p.Producers(); len(known) > 0 {
+				c.floor = max(c.floor, known[len(known)-1].ID+1)
+			}
+		}
 	}
 	for _, producer := range o.Groups.Pending() {
 		if !open[producer] {
@@ -150,21 +159,23 @@ func newHolder(t Transaction) *holder {
 }
 
 // Close stops: what is half done goes on at the next start.
-func (c *Coordinator) Close() {
+func (c *Coordinator) Close(context.Context) error {
 	c.end()
 	c.running.Wait()
+	return nil
 }
 
 // NewProducer gives a producer id that nobody had, for an idempotent producer without transactions.
 func (c *Coordinator) NewProducer(ctx context.Context) (Producer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.next == c.top {
+	for c.next == c.top {
 		n, err := c.o.Meta.Next(ctx, counter)
 		if err != nil {
 			return Producer{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		c.next, c.top = (n-1)*idBlock, n*idBlock
+		c.top = n * idBlock
+		c.next = min(max(c.top-idBlock, c.floor), c.top)
 	}
 	c.next++
 	return Producer{ID: c.next - 1}, nil
