@@ -22,9 +22,9 @@ import (
 
 // Limits of topics.
 const (
-	topicNameMax  = 249 // Kafka's
-	partitionsMax = 1024
-	openWorkers   = 8 // partitions that are opened side by side
+	topicNameMax  = 249  // Kafka's
+	PartitionsMax = 1024 // of one topic
+	openWorkers   = 8    // partitions that are opened side by side
 )
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
@@ -91,8 +91,8 @@ func (b *Bus) CreateTopic(ctx context.Context, name string, c TopicConfig) (*Top
 		return nil, err
 	}
 	c.Partitions = max(c.Partitions, 1)
-	if c.Partitions > partitionsMax {
-		return nil, fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, c.Partitions, partitionsMax)
+	if c.Partitions > PartitionsMax {
+		return nil, fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, c.Partitions, PartitionsMax)
 	}
 	b.admin.Lock()
 	defer b.admin.Unlock()
@@ -262,8 +262,8 @@ func (b *Bus) AddPartitions(ctx context.Context, name string, count int32) error
 	switch {
 	case count <= c.Partitions:
 		return fault.Newf(fault.Invalid, "name a higher number: partitions are never taken away", "topic %s has %d partitions already, %d are asked for", name, c.Partitions, count)
-	case count > partitionsMax:
-		return fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, count, partitionsMax)
+	case count > PartitionsMax:
+		return fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, count, PartitionsMax)
 	case c.Source != "":
 		return fault.Newf(fault.Invalid, "a source's topic has one partition, which keeps its changes in order", "topic %s is filled by a source", name)
 	}

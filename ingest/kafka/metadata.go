@@ -33,6 +33,9 @@ var operations = []struct {
 	{guard.Alter, 1<<7 | 1<<11},
 }
 
+// clusterOperations are the bits of what may be done to a cluster: nobody is kept from it yet.
+const clusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+
 // may asks the guard for a topic that is there, or not yet.
 func (c *conn) may(a guard.Action, name string, t *bus.Topic) bool {
 	what := guard.Resource{Kind: guard.Topic, Path: []string{name}}
@@ -64,7 +67,7 @@ func metadata(ctx context.Context, c *conn, req *kmsg.MetadataRequest) (kmsg.Res
 	broker.Host, broker.Port = c.host()
 	resp.Brokers, resp.ControllerID, resp.ClusterID = append(resp.Brokers, broker), nodeID, &c.door.cluster
 	if req.IncludeClusterAuthorizedOperations {
-		resp.AuthorizedOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+		resp.AuthorizedOperations = clusterOperations
 	}
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		for _, t := range c.door.o.Bus.Topics() {
@@ -102,14 +105,19 @@ func (c *conn) topicMetadata(t *bus.Topic, operating bool) kmsg.MetadataResponse
 		m.Partitions = append(m.Partitions, part)
 	}
 	if operating {
-		m.AuthorizedOperations = 0
-		for _, o := range operations {
-			if c.may(o.action, name, t) {
-				m.AuthorizedOperations |= o.bits
-			}
-		}
+		m.AuthorizedOperations = c.topicOperations(t)
 	}
 	return m
+}
+
+// topicOperations are the bits of what the principal may do to a topic.
+func (c *conn) topicOperations(t *bus.Topic) (bits int32) {
+	for _, o := range operations {
+		if c.may(o.action, t.Name(), t) {
+			bits |= o.bits
+		}
+	}
+	return bits
 }
 
 // wantedTopic finds a topic by name or id, or makes it where that is asked for.

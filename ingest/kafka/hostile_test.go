@@ -1,0 +1,143 @@
+package kafka_test
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// dial connects without a client's library.
+func (h *house) dial(t testing.TB) net.Conn {
+	t.Helper()
+	nc, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(patience))
+	return nc
+}
+
+// answer reads one answer; nil when the connection is closed.
+func answer(t testing.TB, nc net.Conn) []byte {
+	t.Helper()
+	var size [4]byte
+	if _, err := io.ReadFull(nc, size[:]); err != nil {
+		return nil
+	}
+	body := make([]byte, binary.BigEndian.Uint32(size[:]))
+	if _, err := io.ReadFull(nc, body); err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// header is the start of a request without its length.
+func header(key, version int16) []byte {
+	b := kbin.AppendInt16(nil, key)
+	b = kbin.AppendInt16(b, version)
+	b = kbin.AppendInt32(b, 7)
+	return kbin.AppendNullableString(b, nil)
+}
+
+func frame(body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
+} //nolint:gosec // small
+
+func TestALaterApiVersionsIsAnsweredInVersion0(t *testing.T) {
+	h := newHouse(t)
+	nc := h.dial(t)
+	if _, err := nc.Write(frame(append(header(18, 99), 1, 2, 3))); err != nil {
+		t.Fatal(err)
+	}
+	resp := kmsg.NewPtrApiVersionsResponse()
+	if err := resp.ReadFrom(answer(t, nc)[4:]); err != nil {
+		t.Fatal(err)
+	}
+	if resp.ErrorCode != kerr.UnsupportedVersion.Code || len(resp.ApiKeys) != 1 || resp.ApiKeys[0].MaxVersion < 3 {
+		t.Errorf("answered %+v", resp)
+	}
+}
+
+func TestAnApiThatIsNotThereIsRefused(t *testing.T) {
+	h := newHouse(t)
+	nc := h.dial(t)
+	req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+	if _, err := nc.Write(frame(req.AppendTo(append(header(50, 0), 0)))); err != nil {
+		t.Fatal(err)
+	}
+	resp := kmsg.NewPtrDescribeUserSCRAMCredentialsResponse()
+	if err := resp.ReadFrom(answer(t, nc)[5:]); err != nil {
+		t.Fatal(err)
+	}
+	if resp.ErrorCode != kerr.UnsupportedVersion.Code {
+		t.Errorf("answered %v", kerr.ErrorForCode(resp.ErrorCode))
+	}
+}
+
+func TestHostileFramesCloseTheirConnectionAlone(t *testing.T) {
+	h := newHouse(t)
+	good := h.client()
+	for name, bytes := range map[string][]byte{
+		"negative length":  {0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0},
+		"no header":        {0, 0, 0, 1, 0, 3, 0, 0},
+		"2 GiB":            {0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 3},
+		"3 MiB of no data": {0, 0x30, 0, 0, 0, 3, 0, 9},
+		"unknown API":      frame(header(999, 0)),
+		"negative API":     frame(header(-1, 0)),
+		"a lying array":    frame(append(header(3, 0), 0x7f, 0xff, 0xff, 0xff)),
+		"a lying produce":  frame(append(header(0, 3), 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff)),
+		"lying tags":       frame(append(header(0, 9), 0xff, 0xff, 0xff, 0xff, 0x0f)),
+		"http":             []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+	} {
+		nc := h.dial(t)
+		if _, err := nc.Write(bytes); err != nil {
+			t.Fatal(err)
+		}
+		if got := answer(t, nc); got != nil {
+			t.Errorf("%s: answered %x", name, got)
+		}
+	}
+	if err := good.Ping(within(t)); err != nil {
+		t.Errorf("another client: %v", err)
+	}
+}
+
+func FuzzRequests(f *testing.F) {
+	h := newHouse(f)
+	for key := range int16(93) {
+		if req := kmsg.RequestForKey(key); req != nil {
+			for _, version := range []int16{0, 3, req.MaxVersion()} {
+				req.SetVersion(min(version, req.MaxVersion()))
+				f.Add(key, req.GetVersion(), req.AppendTo(nil))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
+		nc := h.dial(t)
+		start := header(key, version)
+		if req := kmsg.RequestForKey(key); req != nil {
+			if req.SetVersion(version); req.IsFlexible() {
+				start = append(start, 0)
+			}
+		}
+		// An answer or a closed connection, and then another client is still served.
+		_, _ = nc.Write(frame(append(start, body...)))
+		_ = nc.(*net.TCPConn).CloseWrite() //nolint:forcetypeassert // dialled so
+		for answer(t, nc) != nil {
+		}
+		next := h.dial(t)
+		if _, err := next.Write(frame(header(18, 0))); err != nil {
+			t.Fatal(err)
+		}
+		if answer(t, next) == nil {
+			t.Fatal("the door answers nobody any more")
+		}
+	})
+}
