@@ -21,16 +21,16 @@ func (s *site) notes(nullable bool) *changes {
 	t, err := s.bus.CreateTopic(s.ctx, "port.main.notes", bus.TopicConfig{Partitions: 1, Land: true, Keyed: true, Source: "src"})
 	s.must(err)
 	c := &changes{site: s, topic: t}
-	c.declare(nullable)
+	c.declare(nullable, 1, 0)
 	return c
 }
 
-// declare is the table as it is from now on.
-func (c *changes) declare(nullable bool) {
+// declare is the table as it is from now on: the places of its columns in the key, from 1.
+func (c *changes) declare(nullable bool, code, n int) {
 	c.Helper()
 	var err error
 	c.schema, err = schemas.New(c.meta).Put(c.ctx, record.Schema{Source: "src", Database: "port.db", Schema: "main", Table: "notes", Columns: []record.Column{
-		{Name: "code", Type: record.String, Key: 1, Nullable: nullable}, {Name: "n", Type: record.Long, Nullable: true},
+		{Name: "code", Type: record.String, Key: code, Nullable: nullable}, {Name: "n", Type: record.Long, Key: n, Nullable: true},
 	}})
 	c.must(err)
 }
@@ -148,7 +148,7 @@ func TestAKeyThatComesToBeNull(t *testing.T) {
 		return len(letters) == 4, fmt.Sprint(letters) // of landing, and of each pipeline
 	})
 
-	c.declare(true)
+	c.declare(true, 1, 0)
 	c.note('c', 1, "null", row(1))
 	c.note('c', 2, "null", row(1))
 	s.until("SELECT code, n, _key FROM gold.whole ORDER BY ALL", "a|2|(null)", `(null)|1|{"code":null,"_rowid":1}`, `(null)|1|{"code":null,"_rowid":2}`)
@@ -157,4 +157,29 @@ func TestAKeyThatComesToBeNull(t *testing.T) {
 	s.until("SELECT * FROM gold.bare", "a|2")
 	s.exec("ALTER PIPELINE gold.bare AS SELECT _key, code, n FROM silver.notes")
 	s.until("SELECT code, n FROM gold.bare ORDER BY ALL", "a|2", "(null)|1", "(null)|1")
+}
+
+// TestAnotherKeyOfAMirror: a table gets another key, which is noted in the mirror; from the snapshot on that it comes with, its pipelines
+// are made anew by that.
+func TestAnotherKeyOfAMirror(t *testing.T) {
+	s := newSite(t)
+	c := s.notes(true)
+	c.note('c', 0, "null", `{"code":"a","n":1}`)
+	c.note('c', 1, "null", row(1))
+	s.until("SELECT count(*) FROM silver.notes", "2")
+	s.exec("CREATE MATERIALIZED VIEW whole AS SELECT * FROM silver.notes", "CREATE MATERIALIZED VIEW sums AS SELECT code, count(*) AS c FROM silver.notes GROUP BY code")
+	s.until("SELECT * FROM gold.sums ORDER BY ALL", "a|1", "(null)|1")
+	s.until("SELECT count(*) FROM gold.whole", "2")
+	c.declare(true, 0, 1)
+	c.mark(record.SnapshotBegin)
+	c.note('r', 0, "null", `{"code":"a","n":1}`)
+	c.note('r', 0, "null", `{"code":"a","n":2}`)
+	c.note('r', 0, "null", `{"code":"b","n":3}`)
+	c.mark(record.SnapshotEnd)
+	s.until("SELECT code, n FROM silver.notes ORDER BY ALL", "a|1", "a|2", "b|3")
+	s.until("SELECT code, n FROM gold.whole ORDER BY ALL", "a|1", "a|2", "b|3")
+	s.until("SELECT * FROM gold.sums ORDER BY ALL", "a|2", "b|1")
+	c.note('d', 0, `{"code":"a","n":1}`, "null")
+	s.until("SELECT code, n FROM gold.whole ORDER BY ALL", "a|2", "b|3")
+	s.until("SELECT * FROM gold.sums ORDER BY ALL", "a|1", "b|1")
 }

@@ -115,7 +115,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 	p.mu.Lock()
 	p.ctx = ctx
 	p.run = exec.Options{
-		Bus: p.o.Bus, Tables: p.o.Tables, Own: topics, Clocks: clocks, Ticks: p.ticks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
+		Bus: p.o.Bus, Tables: p.o.Tables, Schemas: p.o.Schemas, Own: topics, Clocks: clocks, Ticks: p.ticks, Dir: p.o.Dir, CommitInterval: p.o.CommitInterval,
 		MemoryBytes: p.o.MemoryBytes, Pulse: p.o.Pulse, Clock: p.o.Clock, Log: p.o.Log,
 	}
 	p.mu.Unlock()

@@ -73,7 +73,7 @@ func (s *session) load(ctx context.Context, number int) error {
 		columns = append(columns, c.Name)
 	}
 	if !input.Loose && slices.Contains(landing.MirrorKey(t), landing.KeyColumn) {
-		return s.anew(input.Mirror)
+		return s.anew(input.Mirror, nullNow)
 	}
 	generations := columnNamed(t.Columns(), mirrorGeneration) >= 0
 	if generations {

@@ -25,6 +25,7 @@ import (
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
+	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
 	"tarn/stream/clock"
 	"tarn/stream/landing"
@@ -63,6 +64,7 @@ const (
 type Options struct {
 	Bus            *bus.Bus
 	Tables         table.Tables
+	Schemas        *schemas.Store // of the tables that mirrors are of
 	Own            own.Topics
 	Clocks         *clock.Clocks
 	Ticks          *own.Log      // of what all pipelines do
@@ -318,12 +320,12 @@ func (r *Run) unusable(t table.Table, err error) error {
 	return failure{fault.Wrap(err, fault.Damaged, "go on with pipeline "+r.Name, "it is made anew from the log, if the log still has all of it; else ALTER PIPELINE "+r.Name+" REBUILD makes it of what is left. Its table is as it was")}
 }
 
-// anew ends a pipeline over a mirror whose key may be null now, which it could not when the pipeline was planned: its state tells fewer
-// rows apart than the mirror has. It is made anew beside the table.
-func (r *Run) anew(mirror table.Ident) error {
+// anew ends a pipeline over a mirror whose rows are told apart by other columns than when it was planned: its state would take some for
+// one. It is made anew beside the table.
+func (r *Run) anew(mirror table.Ident, why string) error {
 	r.update(func(s *pipeline.Status) { s.Unusable = true })
-	return failure{fault.Newf(fault.Invalid, fmt.Sprintf("it is made anew by itself. Where the SELECT leaves %s out, which tells such rows apart, say ALTER PIPELINE %s AS … with it", landing.KeyColumn, r.Name),
-		"a column of the key of %s is null now, and pipeline %s took it that none is", mirror, r.Name)}
+	return failure{fault.Newf(fault.Invalid, fmt.Sprintf("it is made anew by itself. Where the SELECT leaves columns of the key out, or %s, which tells rows apart whose key is null, say ALTER PIPELINE %s AS … with them", landing.KeyColumn, r.Name),
+		"%s %s, for which pipeline %s was not made", mirror, why, r.Name)}
 }
 
 // loop takes what comes until stop.

@@ -19,6 +19,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
+	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
 	"tarn/stream/clock"
 	"tarn/stream/decode"
@@ -318,6 +319,9 @@ func (c *scan) note(partition int32, part *state.Part, r *record.Record, deleted
 // does not fit its column is null there.
 func (c *scan) nullKey() bool { return slices.ContainsFunc(c.keys, c.decode.Null) }
 
+// nullNow is what has become of a mirror whose key was never null.
+const nullNow = "has rows whose key is null now"
+
 // loosened takes a record with a null in the key of a mirror which had none when the pipeline was planned. Either landing has refused
 // the record, or several rows may have that key from now on, and other columns tell them apart.
 func (c *scan) loosened(ctx context.Context, partition int32, r *record.Record) error {
@@ -326,7 +330,7 @@ func (c *scan) loosened(ctx context.Context, partition int32, r *record.Record) 
 		return err
 	}
 	if slices.Contains(landing.MirrorKey(t), landing.KeyColumn) {
-		return c.s.anew(c.input.Mirror)
+		return c.s.anew(c.input.Mirror, nullNow)
 	}
 	text, _ := t.Property(table.PropOffsets + landing.Reader)
 	landed, err := landedOf(c.input.Mirror, text)
@@ -402,14 +406,38 @@ func (c *scan) unreadable(partition int32, r *record.Record, why error) error {
 	return nil
 }
 
+// rekeyed ends the pipeline where a snapshot of a mirror's table begins, or ends, which has another key: it is then that one gets it.
+func (c *scan) rekeyed(ctx context.Context, m record.Mark) error {
+	if c.input.Mirror.Name == "" {
+		return nil
+	}
+	schema, err := c.s.o.Schemas.Get(ctx, m.Schema)
+	if errors.Is(err, schemas.ErrNotFound) {
+		return nil // landing waits for it, or passes it over
+	}
+	if err != nil {
+		return err
+	}
+	keys := schema.Keys()
+	if len(keys) == 0 || len(keys) == len(c.keys) && !slices.ContainsFunc(c.keys, func(i int) bool {
+		return !slices.ContainsFunc(keys, func(k int) bool { return schema.Columns[k].Name == c.input.Names[i] })
+	}) {
+		return nil
+	}
+	return c.s.anew(c.input.Mirror, "has another key now")
+}
+
 // mark takes a snapshot's end: what came is ticked, then the rows of older generations go.
 func (c *scan) mark(ctx context.Context, b record.Batch) error {
 	m, ok, err := b.Mark()
 	if err != nil {
 		return failure{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
 	}
-	if !ok || m.Kind != record.SnapshotEnd {
+	if !ok {
 		return nil
+	}
+	if err := c.rekeyed(ctx, m); err != nil || m.Kind != record.SnapshotEnd {
+		return err
 	}
 	return c.ended(ctx, m.Generation)
 }
