@@ -319,6 +319,11 @@ func (b *Bus) tellStreams(ctx context.Context, t *Topic) {
 
 // AlterTopic replaces a topic's configuration (its ID and Partitions stay).
 func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error {
+	return b.ChangeTopic(ctx, name, func(TopicConfig) (TopicConfig, error) { return c, nil })
+}
+
+// ChangeTopic replaces a topic's configuration by what change makes of it; nobody else alters it meanwhile.
+func (b *Bus) ChangeTopic(ctx context.Context, name string, change func(TopicConfig) (TopicConfig, error)) error {
 	b.admin.Lock()
 	defer b.admin.Unlock()
 	t, err := b.Topic(name)
@@ -326,6 +331,10 @@ func (b *Bus) AlterTopic(ctx context.Context, name string, c TopicConfig) error 
 		return err
 	}
 	old := t.Config()
+	c, err := change(old)
+	if err != nil {
+		return err
+	}
 	c.ID, c.Partitions = old.ID, old.Partitions
 	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
 		return err

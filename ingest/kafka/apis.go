@@ -59,6 +59,9 @@ func table() map[int16]api {
 	} {
 		apis[a.key.Int16()] = a
 	}
+	for _, a := range administration() {
+		apis[a.key.Int16()] = a
+	}
 	return apis
 }
 
