@@ -3,6 +3,7 @@
 package oracle_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -205,15 +206,18 @@ func planted(t *testing.T, plant string) {
 	var how *Verdict
 	var mu sync.Mutex
 	cases := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	side(drafts(seed, kinds, 300), func(d draft) bool {
 		w := d.world()
 		w.Plant = plant
-		v := w.check(t.Context(), false)
+		v := w.check(ctx, false)
 		mu.Lock()
 		defer mu.Unlock()
 		cases += len(w.Cases)
-		if len(v.Failures) > 0 {
+		if len(v.Failures) > 0 && found == nil {
 			found, how = w, v
+			cancel() // the others
 		}
 		return found == nil
 	})

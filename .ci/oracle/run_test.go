@@ -33,8 +33,8 @@ type Verdict struct {
 func (v *Verdict) ok() bool { return v.Error == "" && len(v.Failures) == 0 }
 
 // run runs the world's process until it ends by itself. Each of the first runs has a part of the log for itself, so that
-// first, middle and last ticks are killed, and may be killed at one point more; what it did not come to the later ones
-// may, with all of the log in the end.
+// first, middle and last ticks are killed, and may be killed at one point more; to what it did not come later ones
+// may, in the end with all of the log and at the first time.
 func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (*Answer, error) {
 	if err := w.write(filepath.Join(dir, "world.json")); err != nil {
 		return nil, err
@@ -43,6 +43,11 @@ func (w *World) run(ctx context.Context, dir string, kills []Kill, v *Verdict) (
 	turns, left := len(kills), slices.Clone(kills)
 	for n := 1; ; n++ {
 		_, _ = os.Remove(answer), os.Remove(hits)
+		for i := range left {
+			if n > turns {
+				left[i].Nth = 1
+			}
+		}
 		due := left[:max(0, min(len(left), n-(turns-len(left))))]
 		env := []string{childDir + "=" + dir, "TARN_PLANT=" + w.Plant, "TARN_CRASH=" + specs(due), "TARN_CRASH_LOG=" + hits}
 		if n <= turns {
