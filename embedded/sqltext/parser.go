@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
@@ -20,13 +22,17 @@ import (
 const (
 	parserMemoryBytes = 64 << 20
 	parserConns       = 2
+	verifiedBytes     = 200 // of a text in Parser.verified
+	verifiedMax       = 2000
 )
 
 // Parser is DuckDB's parser in an instance of its own, which holds no table and no file and
 // runs no statement of a user. Safe for concurrent use.
 type Parser struct {
-	instance *duck.Instance
-	free     chan *parserConn
+	instance      *duck.Instance
+	free          chan *parserConn
+	verified      sync.Map // texts of expressions that were read again, and meant the same: most are columns, which statements share
+	verifiedCount atomic.Int64
 }
 
 type parserConn struct {
