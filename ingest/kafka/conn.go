@@ -37,6 +37,7 @@ type conn struct {
 	session  *session // of fetches
 	readings map[*bus.Partition]*reading
 	fetches  int
+	owed     int64          // bytes of answers that the answer under way holds
 	promises chan promise   // nil until the first produce request
 	promised sync.WaitGroup // ends with keepPromises
 	kept     sync.WaitGroup // promises that are not answered
@@ -180,11 +181,34 @@ func (c *conn) answer(ctx context.Context, r request) error {
 		return nil
 	}
 	c.kept.Wait()
+	defer c.paid()
 	resp, err := a.handle(ctx, c, req)
 	if err != nil || resp == nil {
 		return err
 	}
 	return c.write(r, resp)
+}
+
+// owe takes room for the records of an answer: what is wanted, if that is not more than a quarter of what is free, so that
+// clients which are slow to read leave some to the others, and least at least, for which it waits until ctx ends. The room
+// is free again when the answer is written.
+func (c *conn) owe(ctx context.Context, want, least int64) (int64, error) {
+	d := c.door
+	n := max(min(want, (answerBytesMax-d.owed.Load())/4), least)
+	if err := d.answers.Acquire(ctx, n); err != nil {
+		return 0, err
+	}
+	d.owed.Add(n)
+	c.owed = n
+	return n, nil
+}
+
+func (c *conn) paid() {
+	if c.owed > 0 {
+		c.door.owed.Add(-c.owed)
+		c.door.answers.Release(c.owed)
+		c.owed = 0
+	}
 }
 
 // promise is an answer that comes later.
@@ -270,7 +294,11 @@ func (c *conn) unsupported(r request, req kmsg.Request) error {
 // write sends an answer. A client that does not take it is not waited for longer than writeMax.
 func (c *conn) write(r request, resp kmsg.Response) error {
 	const headBytes = 8
-	out := make([]byte, headBytes, 512)
+	size := 512
+	if f, ok := resp.(*kmsg.FetchResponse); ok {
+		size += recordBytes(f)
+	}
+	out := make([]byte, headBytes, size)
 	binary.BigEndian.PutUint32(out[4:], uint32(r.correlation)) //nolint:gosec // two's complement on the wire
 	if resp.IsFlexible() && r.key != kmsg.ApiVersions.Int16() {
 		out = append(out, 0) // no tags; ApiVersions never has any, for its version is not agreed on yet

@@ -38,7 +38,9 @@ const (
 	requestWeight   = 24
 	// handBytesMax bounds the memory of all requests that are read or handled.
 	handBytesMax = 128 << 20
-	promisesMax  = 64 // produce requests of one connection that wait for the log
+	// answerBytesMax bounds the records in all answers that clients have not taken yet.
+	answerBytesMax = 64 << 20
+	promisesMax    = 64 // produce requests of one connection that wait for the log
 
 	idleMax   = 10 * time.Minute // Kafka's connections.max.idle.ms
 	readMax   = 30 * time.Second // for a request, once it has begun
@@ -75,6 +77,8 @@ type Door struct {
 	cluster string
 	apis    map[int16]api
 	inHand  *semaphore.Weighted
+	answers *semaphore.Weighted
+	owed    atomic.Int64 // of answers
 	metrics *metrics
 	ids     atomic.Int32 // of fetch sessions
 	ahead   atomic.Int32 // readers that read ahead from the disk
@@ -96,7 +100,7 @@ func New(o Options) *Door {
 	if o.Clock == nil {
 		o.Clock = life.SystemClock{}
 	}
-	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), answers: semaphore.NewWeighted(answerBytesMax), metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	d.apis = table()
 	return d
 }

@@ -14,9 +14,12 @@ import (
 
 // The bounds of a fetch.
 const (
-	fetchBytesMax = 8 << 20         // of one answer, whatever the client asks for, but for a first batch that is larger
-	fetchWaitMax  = 5 * time.Minute // whatever the client asks for
-	fetchReadMax  = 20 * time.Second
+	fetchBytesMax = 8 << 20 // of one answer, whatever the client asks for, but for a first batch that is larger
+	// fetchBytesLeast is what an answer with records takes of the room for all, however many clients are slow.
+	fetchBytesLeast = 256 << 10
+	fetchRoomMax    = time.Second     // for it
+	fetchWaitMax    = 5 * time.Minute // whatever the client asks for
+	fetchReadMax    = 20 * time.Second
 )
 
 // fetching is one fetch request under way.
@@ -128,22 +131,38 @@ func (f *fetching) enough() bool {
 	if f.req.MaxWaitMillis <= 0 || need <= 0 || len(f.wants) == 0 {
 		return true
 	}
-	var there int64
 	for i, w := range f.wants {
-		if f.failures[i] != nil {
+		if f.failures[i] != nil || w.offset < f.parts[i].LogStart() {
 			return true
 		}
-		end := f.end(f.parts[i])
-		if w.offset < f.parts[i].LogStart() {
-			return true
+	}
+	return f.there(need) >= need
+}
+
+// there is about how many bytes could be answered now, counted no further than enough.
+func (f *fetching) there(enough int64) (n int64) {
+	for i, w := range f.wants {
+		if n >= enough {
+			break
 		}
-		if w.offset < end {
-			if there += f.parts[i].Unread(w.offset, end, need-there); there >= need {
-				return true
+		if f.failures[i] == nil {
+			if end := f.end(f.parts[i]); w.offset < end {
+				n += f.parts[i].Unread(w.offset, end, enough-n)
 			}
 		}
 	}
-	return false
+	return n
+}
+
+// recordBytes is the size of the records in an answer.
+func recordBytes(resp *kmsg.FetchResponse) (n int) {
+	for i := range resp.Topics {
+		const head = 80 // at most, of a partition
+		for j := range resp.Topics[i].Partitions {
+			n += head + len(resp.Topics[i].Partitions[j].RecordBatches)
+		}
+	}
+	return n
 }
 
 // read fills the answer, within one that goes on only with news, and tells of which partitions there were records.
@@ -152,6 +171,14 @@ func (f *fetching) read(ctx context.Context, resp *kmsg.FetchResponse, goesOn bo
 	defer cancel()
 	left, first := min(max(int(f.req.MaxBytes), 0), fetchBytesMax), true
 	had := map[*want]bool{}
+	if there := f.there(int64(left)); there > 0 {
+		wait, cancel := context.WithTimeout(ctx, fetchRoomMax)
+		room, err := f.c.owe(wait, max(there, fetchBytesLeast), fetchBytesLeast)
+		cancel()
+		if left = min(left, int(room)); err != nil {
+			left, first = 0, false // others have taken all: the client asks again
+		}
+	}
 	for i, w := range f.wants {
 		part := kmsg.NewFetchResponseTopicPartition()
 		part.Partition, part.HighWatermark = w.number, -1

@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -140,4 +142,56 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal("the door answers nobody any more")
 		}
 	})
+}
+
+func TestManyIdleConnections(t *testing.T) {
+	h := newHouse(t)
+	const conns = 2000
+	for range conns {
+		nc := h.dial(t)
+		if _, err := nc.Write(frame(header(18, 0))); err != nil {
+			t.Fatal(err)
+		}
+		if answer(t, nc) == nil {
+			t.Fatal("a connection is closed")
+		}
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	t.Logf("%d connections, with their clients: heap %d KiB, stacks %d KiB", conns, m.HeapInuse>>10, m.StackInuse>>10)
+	if err := h.client().Ping(within(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClientsThatNeverReadHoldUpNobody(t *testing.T) {
+	h, ctx := newHouse(t), within(t)
+	const records = 16
+	good := h.client(kgo.DisableIdempotentWrite(), kgo.ConsumeTopics("deaf"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	for range records {
+		if err := good.ProduceSync(ctx, &kgo.Record{Topic: "deaf", Value: make([]byte, 900<<10)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.Version, fetch.MaxBytes = 4, 100<<20
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.PartitionMaxBytes = 100 << 20
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "deaf", Partitions: []kmsg.FetchRequestTopicPartition{part}}}
+	for range 16 {
+		nc := h.dial(t)
+		for range 4 {
+			if _, err := nc.Write(frame(fetch.AppendTo(header(1, 4)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for got := 0; got < records; {
+		f := good.PollFetches(ctx)
+		if err := f.Err(); err != nil {
+			t.Fatal(err)
+		}
+		got += f.NumRecords()
+	}
 }
