@@ -45,6 +45,11 @@ func TestTopicsAreBrowsed(t *testing.T) {
 	row := `[...document.querySelectorAll(".topics-list tbody tr")].find((tr) => tr.textContent.includes("port.main.calls"))`
 	before := eval[string](b, row+`.textContent`)
 	b.until(row + `.textContent !== ` + fmt.Sprintf("%q", before)) // its figures move
+	if got := eval[string](b, `[...document.querySelectorAll("#groups tbody tr")].map((tr) => tr.querySelector(".name").textContent + " " + tr.querySelectorAll("[data-run]").length).join()`); got != "billing 2,yard-planner 0" {
+		t.Errorf("groups, and what may be done to them: %s", got)
+	}
+	b.follow(`[data-run="ALTER GROUP billing SET OFFSETS TO EARLIEST"]`)
+	b.until(`document.getElementById("said").textContent !== ""`)
 	b.do(chromedp.KeyEvent("/"))
 	b.until(`document.activeElement.id === "find"`)
 	eval[bool](b, `(document.activeElement.select(), true)`)
