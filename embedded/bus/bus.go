@@ -135,6 +135,8 @@ type Bus struct {
 
 	admin  sync.Mutex // one change of topics at a time; taken before mu
 	opened int        // partitions opened so far; admin guards it
+	// generations are those of the streams that the start found, by partition's label, where they are not the first; admin guards it.
+	generations map[string]int64
 
 	mu      sync.RWMutex // guards topics, ids and changed
 	topics  map[string]*Topic
@@ -215,7 +217,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	b := &Bus{
 		o: o, metrics: m, steady: life.NewSteady(o.Clock), cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
-		topics: map[string]*Topic{}, ids: map[[16]byte]*Topic{}, changed: make(chan struct{}),
+		topics: map[string]*Topic{}, ids: map[[16]byte]*Topic{}, changed: make(chan struct{}), generations: map[string]int64{},
 		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
 	}
 	b.life, b.kill = context.WithCancel(context.WithoutCancel(ctx))
@@ -223,6 +225,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	b.running.Go(func() { b.keep(b.life) })
+	b.running.Go(func() { b.keepCompact(b.life) })
 	b.running.Go(func() { b.keepServer(b.life) })
 	return b, nil
 }
@@ -233,6 +236,9 @@ func (b *Bus) openTopics(ctx context.Context) error {
 	defer b.admin.Unlock()
 	known, err := b.knownTopics(ctx)
 	if err != nil {
+		return err
+	}
+	if err := b.chooseGenerations(ctx, known); err != nil {
 		return err
 	}
 	for name, t := range known {

@@ -27,6 +27,7 @@ type checkpoint struct {
 	Seq     uint64            `json:"seq"` // last message applied
 	End     int64             `json:"end"` // offset after its last record
 	Next    int64             `json:"next"`
+	Gen     int64             `json:"gen,omitempty"` // of the stream
 	Index   []byte            `json:"index"`
 	Places  map[string]string `json:"places,omitempty"`
 	Damage  []gap             `json:"damage,omitempty"`
@@ -45,6 +46,8 @@ type trimmed struct {
 	End    int64             `json:"end,omitempty"` // of the log as it was seen last; one that ends below has lost its end
 	Places map[string]string `json:"places,omitempty"`
 	Origin int64             `json:"origin,omitempty"` // where the log of this topic began, above those of the topics of its name before it
+	Gen    int64             `json:"gen,omitempty"`    // the generation of the stream that is in force
+	Cleans []clean           `json:"cleans,omitempty"` // what compaction has gone through
 	Free   int64             `json:"free,omitempty"`   // what is below it left the log while the topic did not land
 }
 
@@ -71,8 +74,9 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 	}
 	out.logStart, out.next = start.Offset, max(start.Next, start.End)
 	if start.ID != "" && start.ID != p.topic.Config().ID {
-		start.Places, start.End, start.Origin, start.Free = nil, 0, 0, 0 // of a topic that was made again since
+		start.Places, start.End, start.Origin, start.Free, start.Gen, start.Cleans = nil, 0, 0, 0, 0, nil // of a topic that was made again since
 	}
+	start.Gen = p.gen.Load().number
 	out.end, out.start = start.End, start
 	out.known = start.ID == p.topic.Config().ID
 	var err error
@@ -84,7 +88,7 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 		p.bus.o.Log.Warn("checkpoint cannot be read, the log is read instead", "partition", p.label, "error", err)
 		c = checkpoint{}
 	}
-	if c.Version == checkpointVersion && c.ID == p.topic.Config().ID {
+	if c.Version == checkpointVersion && c.ID == p.topic.Config().ID && c.Gen == p.gen.Load().number {
 		out.check, out.known = c, true
 		out.next, out.end = max(out.next, c.Next), max(out.end, c.End)
 	}
@@ -100,7 +104,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 		return out, err
 	}
 	c := out.check
-	found := s.found.damage[p.stream]
+	found := s.found.damage[p.stream()]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.places, p.start = out.places, out.start
@@ -113,7 +117,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 	x, errIndex := decodeIndex(c.Index)
 	known, errPlaces := parsePlaces(c.Places)
 	producers, errProducers := decodeProducers(c.Producers)
-	if errIndex != nil || errPlaces != nil || errProducers != nil || len(found) > 0 || !c.fits(ctx, s, p.stream, info) {
+	if errIndex != nil || errPlaces != nil || errProducers != nil || len(found) > 0 || !c.fits(ctx, s, p.stream(), info) {
 		p.bus.o.Log.Warn("checkpoint does not fit the log, the log is read instead", "partition", p.label)
 		out.lost = true
 		return out, nil
@@ -143,7 +147,7 @@ func (p *Partition) trust(ctx context.Context, s *session, kept *restored) error
 	}
 	var at [2]time.Time
 	for i, seq := range []uint64{above.seq, last.seq} {
-		m, err := s.message(ctx, p.stream, seq)
+		m, err := s.message(ctx, p.stream(), seq)
 		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return fmt.Errorf("read message %d of %s: %w", seq, p.label, err)
 		}
@@ -169,7 +173,7 @@ func (c *checkpoint) fits(ctx context.Context, s *session, stream string, info j
 func (p *Partition) saveStart(ctx context.Context, start int64) error {
 	p.mu.Lock()
 	c, was := p.topic.Config(), p.start
-	p.start = trimmed{ID: c.ID, Offset: start, Next: p.next, End: p.end, Places: p.places.text(), Origin: was.Origin, Free: was.Free}
+	p.start = trimmed{ID: c.ID, Offset: start, Next: p.next, End: p.end, Places: p.places.text(), Origin: was.Origin, Gen: was.Gen, Cleans: was.Cleans, Free: was.Free}
 	if !c.Land {
 		p.start.Free = start
 	}
@@ -231,16 +235,23 @@ func (b *Bus) load(ctx context.Context, bucket meta.Bucket, key string, v any) e
 
 // snapshot renders the partition's checkpoint.
 func (p *Partition) snapshot() (meta.Entry, error) {
-	id := p.topic.Config().ID
 	p.mu.Lock()
-	c := checkpoint{Version: checkpointVersion, ID: id, Seq: p.applied, End: p.end, Next: p.next, Index: p.index.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files)}
-	if len(p.producers.known) > 0 || len(p.producers.aborted) > 0 {
-		c.Producers = p.producers.encode()
-	}
+	gen := p.gen.Load().number
+	applied, x := p.applied, p.index
+	c := p.checkpoint(gen, applied, &x)
 	p.unchecked = 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)
 	return meta.Entry{Bucket: meta.Checks, Key: p.label, Value: value}, err
+}
+
+// checkpoint is what the partition knows, upon a stream of its log. p.mu is held.
+func (p *Partition) checkpoint(gen int64, applied uint64, x *index) checkpoint {
+	c := checkpoint{Version: checkpointVersion, ID: p.topic.Config().ID, Seq: applied, End: p.end, Next: p.next, Gen: gen, Index: x.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files)}
+	if len(p.producers.known) > 0 || len(p.producers.aborted) > 0 {
+		c.Producers = p.producers.encode()
+	}
+	return c
 }
 
 // saveChecks writes the checkpoints of partitions, synced.

@@ -98,7 +98,7 @@ func (p *Partition) passed(seen, base int64) {
 // server gives no answer to who waits for a damaged last message.
 func (p *Partition) whole(ctx context.Context, s *session, from, last uint64) (uint64, error) {
 	for ; last >= from; last-- {
-		_, err := s.message(ctx, p.stream, last)
+		_, err := s.message(ctx, p.stream(), last)
 		if err == nil {
 			break
 		}

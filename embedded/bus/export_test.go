@@ -31,6 +31,12 @@ func (o *Options) WithMetaLag(d time.Duration) { o.seams.metaLag = d }
 // Sweep runs retention now.
 func (b *Bus) Sweep(ctx context.Context) { b.sweep(ctx) }
 
+// Compact compacts what is due now, with so many keys in a pass.
+func (p *Partition) Compact(ctx context.Context, keys int) error { return p.compact(ctx, keys) }
+
+// Generation is the number of the stream in force.
+func (p *Partition) Generation() int64 { return p.gen.Load().number }
+
 // CheckAll writes every checkpoint now.
 func (b *Bus) CheckAll(ctx context.Context) error { return b.saveChecks(ctx, b.partitions()) }
 
@@ -38,7 +44,7 @@ func (b *Bus) CheckAll(ctx context.Context) error { return b.saveChecks(ctx, b.p
 func (b *Bus) SaveEnds(ctx context.Context) error { return b.saveEnds(ctx) }
 
 // Stream names the partition's stream and subject.
-func (p *Partition) Stream() (stream, subject string) { return p.stream, p.subject }
+func (p *Partition) Stream() (stream, subject string) { return p.stream(), p.subject() }
 
 // Well tells whether the partition takes appends.
 func Well(p *Partition) bool { return p.trouble.Load() == nil }

@@ -101,16 +101,16 @@ func (e *errUnopened) Unwrap() error { return e.cause }
 
 // find looks for the partition's stream, or makes it; fresh tells that it is new.
 func (p *Partition) find(ctx context.Context, s *session) (info jetstream.StreamInfo, fresh bool, err error) {
-	if err := s.found.barred[p.stream]; err != nil {
+	if err := s.found.barred[p.stream()]; err != nil {
 		return info, false, fmt.Errorf("read its files: %w", err)
 	}
-	info, err = s.info(ctx, p.stream)
+	info, err = s.info(ctx, p.stream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := p.bus.startable(); err != nil {
 			return info, false, err
 		}
 		if err = s.create(ctx, p.config(p.topic.Config())); err == nil {
-			info, err = s.info(ctx, p.stream)
+			info, err = s.info(ctx, p.stream())
 			fresh = info.State.LastSeq == 0 // else it was made upon its files
 		}
 	}
@@ -159,7 +159,7 @@ func (p *Partition) note(found []blocks.Damage) {
 func (b *Bus) noteDamage(found *inspection) {
 	for _, p := range b.partitions() {
 		p.mu.Lock()
-		p.note(found.damage[p.stream])
+		p.note(found.damage[p.stream()])
 		p.mu.Unlock()
 	}
 }

@@ -29,6 +29,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 	defer w.detach()
 	for {
 		cause := w.serve(ctx, stop)
+		w.giveUpSwap()
 		if cause == nil || ctx.Err() != nil {
 			w.refuse(w.p.over())
 			return
@@ -116,7 +117,7 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	if barred := s.found.barred[w.p.stream]; barred != nil {
+	if barred := s.found.barred[w.p.stream()]; barred != nil {
 		return fmt.Errorf("%w: %w", errNotHealed, barred)
 	}
 	if _, _, err := w.p.find(ctx, s); err != nil {
@@ -135,7 +136,7 @@ func (w *writer) healOnce(ctx context.Context, cause error) error {
 // setAside ends a partition's appends and reads until Tarn is started again, so that the
 // other partitions go on.
 func (p *Partition) setAside(cause error) {
-	files := filepath.Join(p.bus.o.Dir, server.JetStreamStoreDir, account, "streams", p.stream)
+	files := filepath.Join(p.bus.o.Dir, server.JetStreamStoreDir, account, "streams", p.stream())
 	aside := fault.Wrap(cause, fault.Damaged, "partition "+p.label+" is set aside, its files are in "+files,
 		"check the disk and start Tarn again, which tries once more; if that does not help, put the data folder back from a backup")
 	p.bus.o.Log.Error("partition is set aside", "partition", p.label, "files", files, "error", cause)
@@ -171,10 +172,10 @@ func misfit(code uint16) bool {
 // barrier sends a publish that must fail behind all that were sent: its answer says
 // that the stream has dealt with each of them.
 func (w *writer) barrier(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout(w.p.subject))
+	ctx, cancel := context.WithTimeout(ctx, w.p.bus.o.seams.ackTimeout(w.p.subject()))
 	defer cancel()
 	reply := w.reply()
-	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject, Reply: reply, Header: nats.Header{
+	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject(), Reply: reply, Header: nats.Header{
 		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(math.MaxInt64, 10)},
 	}})
 	if err != nil {

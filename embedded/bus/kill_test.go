@@ -29,7 +29,11 @@ func childMain() {
 	if dir == "" {
 		return
 	}
-	if err := appendUntilKilled(context.Background(), dir); err != nil {
+	life := appendUntilKilled
+	if os.Getenv(childCompacts) != "" {
+		life = compactUntilKilled
+	}
+	if err := life(context.Background(), dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

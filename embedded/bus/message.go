@@ -35,8 +35,8 @@ type span struct {
 	batches    []record.Batch
 }
 
-// span reads and checks the message: headers, checksums, and that the batches' offsets
-// follow one another.
+// span reads and checks the message: headers, checksums, and that the batches' offsets are in order. Between
+// them compaction may have taken some; the message spans those, too.
 func (s stored) span() (span, error) {
 	base, errBase := strconv.ParseInt(s.header.Get(headerBase), 10, 64)
 	next, errNext := strconv.ParseInt(s.header.Get(headerNext), 10, 64)
@@ -49,12 +49,12 @@ func (s stored) span() (span, error) {
 	}
 	at := base
 	for _, b := range batches {
-		if b.Base() != at {
-			return span{}, fmt.Errorf("%w: batch at %d, want %d", errForeign, b.Base(), at)
+		if b.Base() < at {
+			return span{}, fmt.Errorf("%w: batch at %d behind %d", errForeign, b.Base(), at)
 		}
 		at = b.Next()
 	}
-	if at != next {
+	if at > next {
 		return span{}, fmt.Errorf("%w: ends at %d, header says %d", errForeign, at, next)
 	}
 	return span{base: base, next: next, newest: newest(batches, s.at), batches: batches}, nil

@@ -8,12 +8,12 @@ import (
 
 // metrics counts what the log does.
 type metrics struct {
-	appendBytes, appendRecords, messages prometheus.Counter
-	refused, recoveries, restarts        prometheus.Counter
-	foreign, damaged, purgedBytes        prometheus.Counter
-	fetchedCache, fetchedDisk            prometheus.Counter
-	inFlight                             prometheus.Gauge
-	ackSeconds                           prometheus.Histogram
+	appendBytes, appendRecords, messages       prometheus.Counter
+	refused, recoveries, restarts              prometheus.Counter
+	foreign, damaged, purgedBytes, compactions prometheus.Counter
+	fetchedCache, fetchedDisk                  prometheus.Counter
+	inFlight                                   prometheus.Gauge
+	ackSeconds                                 prometheus.Histogram
 
 	unregister func()
 }
@@ -36,6 +36,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		foreign:       counter("tarn_bus_foreign_messages_total", "Messages passed over because no writer of this log wrote them."),
 		damaged:       counter("tarn_bus_damaged_messages_total", "Messages that the disk has lost."),
 		purgedBytes:   counter("tarn_bus_purged_bytes_total", "Bytes purged by retention or trim."),
+		compactions:   counter("tarn_bus_compactions_total", "Times a partition's log was compacted."),
 		fetchedCache:  fetched.WithLabelValues("cache"),
 		fetchedDisk:   fetched.WithLabelValues("disk"),
 		inFlight:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "tarn_bus_in_flight_bytes", Help: "Bytes published and not yet acknowledged."}),

@@ -23,13 +23,13 @@ const readAheadBytes = 4 << 20
 
 // Partition is one partition's log.
 type Partition struct {
-	bus     *Bus
-	topic   *Topic
-	number  int32
-	label   string // topic/partition, also its key in meta
-	stream  string
-	subject string
-	lane    int
+	bus    *Bus
+	topic  *Topic
+	number int32
+	label  string // topic/partition, also its key in meta
+	lane   int
+	gen    atomic.Pointer[generation] // in force
+	swaps  chan *swap                 // what compaction asks of the writer
 
 	queue   chan *request
 	trouble atomic.Pointer[fault.Error] // why appends are refused now; nil when all is well
@@ -37,7 +37,8 @@ type Partition struct {
 	deleted chan struct{}               // closed when the topic is deleted
 	stop    func()
 
-	trimming sync.Mutex // one purge at a time; taken before mu
+	compacting sync.Mutex // one pass at a time; taken before trimming
+	trimming   sync.Mutex // one purge at a time; taken before mu
 
 	mu         sync.Mutex // guards the rest
 	logStart   int64
@@ -59,6 +60,7 @@ type Partition struct {
 	changed    chan struct{}                // closed at the next change of end or logStart
 	watchers   map[chan<- struct{}]struct{} // who is told of each
 	tail       tail                         // guarded by the cache
+	cursors    map[*cursor]struct{}         // readers' ways through the stream
 }
 
 // Number is the partition's number, from 0.
@@ -221,7 +223,7 @@ func (p *Partition) stale(passages map[string]passage) bool {
 // lost meta.db.
 func (p *Partition) config(c TopicConfig) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: p.stream, Subjects: []string{p.subject}, Storage: jetstream.FileStorage, Replicas: 1,
+		Name: p.stream(), Subjects: []string{p.subject()}, Storage: jetstream.FileStorage, Replicas: 1,
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1,
 		Duplicates: duplicatesWindow, AllowDirect: true, DenyDelete: true,
 		Metadata: streamMetadata(p.topic.name, p.number, c),
@@ -314,7 +316,7 @@ func (p *Partition) settleOffsets(recorded record.PartitionOffsets, kept restore
 // sequence and how many messages it found. Only when the log is opened are messages at its
 // end that cannot be read given up: while it runs, a restart of the server may bring them back.
 func (p *Partition) read(ctx context.Context, s *session, opening bool) (last uint64, found int, err error) {
-	info, err := s.info(ctx, p.stream)
+	info, err := s.info(ctx, p.stream())
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the log of %s: %w", p.label, err)
 	}
@@ -350,7 +352,7 @@ func (p *Partition) read(ctx context.Context, s *session, opening bool) (last ui
 
 // readUpTo applies the messages of [from, last], the last of which is there.
 func (p *Partition) readUpTo(ctx context.Context, s *session, from, last uint64, ahead int) (found int, err error) {
-	c, err := s.cursor(ctx, p.lane, p.stream, from, ahead)
+	c, err := s.cursor(ctx, p.lane, p.stream(), from, ahead)
 	if err != nil {
 		return 0, err
 	}

@@ -38,6 +38,9 @@ func (r *Reader) Ahead() bool { return r.cursor != nil }
 
 func (r *Reader) rewind() {
 	if r.cursor != nil {
+		r.p.mu.Lock()
+		delete(r.p.cursors, r.cursor)
+		r.p.mu.Unlock()
 		r.cursor.close()
 		r.cursor = nil
 	}
@@ -64,6 +67,10 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 				}
 				continue
 			}
+		}
+		if len(out.Batches) == 0 && out.Next > r.at { // compaction took what was there
+			r.at = out.Next
+			continue
 		}
 		if len(out.Batches) == 0 { // damage up to an open transaction: once that has ended, its batches show the hole
 			if life.Wait(ctx, retryWait) != nil {
@@ -208,7 +215,9 @@ func (r *Reader) fromDisk(ctx context.Context, end int64, maxBytes int) (Fetched
 			r.p.passed(r.seen, span.base)
 		}
 		r.seen = span.next
-		r.rest = out.add(span.batches, end, maxBytes)
+		if r.rest = out.add(span.batches, end, maxBytes); len(r.rest) == 0 {
+			out.Next = max(out.Next, min(span.next, end)) // what compaction took behind the last batch
+		}
 	}
 	r.p.bus.metrics.fetchedDisk.Add(float64(out.size()))
 	return out, nil
@@ -223,6 +232,7 @@ func (r *Reader) aim(ctx context.Context, offset int64) error {
 	p.mu.Lock()
 	run, ok := p.index.seq(offset)
 	messages, bytes := int64(len(p.index.runs)), p.index.bytes
+	gen := p.gen.Load()
 	p.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("read %s at %d: not in the index", p.label, offset)
@@ -233,9 +243,26 @@ func (r *Reader) aim(ctx context.Context, offset int64) error {
 	}
 	ahead := readAheadBytes / max(1, bytes/messages)
 	r.seen = run.base
-	r.cursor, err = s.cursor(ctx, p.lane, p.stream, run.seq, int(min(max(ahead, 2), 256)))
-	return err
+	c, err := s.cursor(ctx, p.lane, gen.stream, run.seq, int(min(max(ahead, 2), 256)))
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	current := p.gen.Load() == gen
+	if current {
+		p.cursors[c] = struct{}{}
+	}
+	p.mu.Unlock()
+	if !current {
+		c.close()
+		return errSwapped
+	}
+	r.cursor = c
+	return nil
 }
+
+// errSwapped ends a read of a stream in whose place compaction has put another meanwhile.
+var errSwapped = errors.New("the log was compacted")
 
 // again decides whether a read that failed is tried once more: not when ctx or the
 // topic has ended; else with a new cursor, after a pause.

@@ -232,7 +232,7 @@ func (p *Partition) moveStart(ctx context.Context, to int64) error {
 		return nil
 	}
 	s, _ := p.bus.session()
-	if err := s.purge(ctx, p.stream, first); err != nil {
+	if err := s.purge(ctx, p.stream(), first); err != nil {
 		return fmt.Errorf("purge %s below message %d: %w", p.label, first, err)
 	}
 	p.bus.metrics.purgedBytes.Add(float64(dropped))

@@ -75,7 +75,7 @@ const (
 var settings = []Setting{
 	{
 		Name: SettingCleanup, Type: ListSetting, fallback: "delete", InForce: true, valid: listOf("delete", "compact"),
-		Doc: "What becomes of old records: delete by age and size. With compact each record has a key, and without delete all stay; the log is not compacted yet.",
+		Doc: "What becomes of old records: delete by age and size, compact to the newest of each key, or both. With compact each record has a key.",
 	},
 	{Name: "compression.gzip.level", Type: IntSetting, fallback: "-1", valid: whole(-1, 9), Doc: "Batches stay as their producer packed them."},
 	{Name: "compression.lz4.level", Type: IntSetting, fallback: "9", valid: whole(1, 17), Doc: "Batches stay as their producer packed them."},
@@ -85,8 +85,8 @@ var settings = []Setting{
 	},
 	{Name: "compression.zstd.level", Type: IntSetting, fallback: "3", valid: whole(-131072, 22), Doc: "Batches stay as their producer packed them."},
 	{
-		Name: SettingTombstones, Type: LongSetting, fallback: dayMs, valid: whole(0, math.MaxInt64),
-		Doc: "For how long compaction keeps the tombstones of deleted keys, and the markers of transactions, in ms. The log is not compacted yet.",
+		Name: SettingTombstones, Type: LongSetting, fallback: dayMs, InForce: true, valid: whole(0, math.MaxInt64),
+		Doc: "For how long compaction keeps the tombstones of deleted keys, and the markers of transactions, in ms.",
 	},
 	{Name: "file.delete.delay.ms", Type: LongSetting, fallback: "60000", valid: whole(0, math.MaxInt64), Doc: "Files go when nobody reads them."},
 	{Name: "flush.messages", Type: LongSetting, fallback: longMax, valid: whole(1, math.MaxInt64), Doc: "The server's bus.fsync decides."},
@@ -95,8 +95,8 @@ var settings = []Setting{
 	{Name: "index.interval.bytes", Type: IntSetting, fallback: "4096", valid: whole(0, math.MaxInt32), Doc: "The index holds every message."},
 	{Name: "leader.replication.throttled.replicas", Type: ListSetting, valid: anything, Doc: "There is one replica."},
 	{
-		Name: SettingMaxLag, Type: LongSetting, fallback: longMax, valid: whole(1, math.MaxInt64),
-		Doc: "After how long a record is compacted at the latest, in ms, however little there is to gain. The log is not compacted yet.",
+		Name: SettingMaxLag, Type: LongSetting, fallback: longMax, InForce: true, valid: whole(1, math.MaxInt64),
+		Doc: "After how long a record is compacted at the latest, in ms, however little there is to gain.",
 	},
 	{
 		Name: SettingMessageBytes, Type: IntSetting, fallback: "1048588", InForce: true, valid: whole(0, record.BatchBytesMax),
@@ -115,12 +115,12 @@ var settings = []Setting{
 		Doc: "Whose time a record bears: its producer's, or the log's.",
 	},
 	{
-		Name: SettingDirtyRatio, Type: DoubleSetting, fallback: "0.5", valid: ratio,
-		Doc: "Which share of the log may be not yet compacted before it is. The log is not compacted yet.",
+		Name: SettingDirtyRatio, Type: DoubleSetting, fallback: "0.5", InForce: true, valid: ratio,
+		Doc: "Which share of the log may be not yet compacted before it is.",
 	},
 	{
-		Name: SettingMinLag, Type: LongSetting, fallback: "0", valid: whole(0, math.MaxInt64),
-		Doc: "For how long a record is not compacted, in ms. The log is not compacted yet.",
+		Name: SettingMinLag, Type: LongSetting, fallback: "0", InForce: true, valid: whole(0, math.MaxInt64),
+		Doc: "For how long a record is not compacted, in ms.",
 	},
 	{Name: "min.insync.replicas", Type: IntSetting, fallback: "1", valid: whole(1, math.MaxInt32), Doc: "There is one replica, and it is in sync."},
 	{Name: "preallocate", Type: BooleanSetting, fallback: "false", valid: oneOf("true", "false"), Doc: "Files grow as they are written."},

@@ -32,5 +32,5 @@ func (b *Bus) roomAbove(keep uint64, n int64) error {
 // partition: what a slow disk delays is no fault of one partition.
 func (b *Bus) prompt(p *Partition) bool {
 	start := time.Now()
-	return b.o.Disk.Try(b.o.Dir) == nil && time.Since(start) < b.o.seams.ackTimeout(p.subject)/2
+	return b.o.Disk.Try(b.o.Dir) == nil && time.Since(start) < b.o.seams.ackTimeout(p.subject())/2
 }

@@ -27,8 +27,10 @@ func LogStarts(ctx context.Context, m *meta.Store, dir string) (func(topic strin
 	known := map[string]int64{}
 	for topic, c := range topics {
 		for n := range c.Partitions {
-			files, _ := filepath.Glob(filepath.Join(dir, "jetstream", account, "streams", streamName(topic, n), "msgs", "*.blk"))
-			if len(files) > 0 {
+			stream := filepath.Join(dir, "jetstream", account, "streams", streamName(topic, n))
+			files, _ := filepath.Glob(filepath.Join(stream, "msgs", "*.blk"))
+			more, _ := filepath.Glob(filepath.Join(stream+"@*", "msgs", "*.blk"))
+			if len(files)+len(more) > 0 {
 				known[partitionLabel(topic, n)] = 0
 			}
 		}

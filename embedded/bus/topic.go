@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -201,12 +201,14 @@ func (b *Bus) openPartitions(ctx context.Context, parts []*Partition, starting b
 
 func (b *Bus) newPartition(t *Topic, n int32) *Partition {
 	b.opened++
-	return &Partition{
-		bus: b, topic: t, number: n, label: partitionLabel(t.name, n),
-		stream: streamName(t.name, n), subject: "log." + t.Config().ID + "." + strconv.Itoa(int(n)), lane: (b.opened - 1) / partitionsPerLane,
+	p := &Partition{
+		bus: b, topic: t, number: n, label: partitionLabel(t.name, n), lane: (b.opened - 1) / partitionsPerLane,
+		swaps: make(chan *swap), cursors: map[*cursor]struct{}{},
 		queue: make(chan *request, waitingAppendsMax), ended: make(chan struct{}), deleted: make(chan struct{}),
 		holds: map[string]int64{}, places: places{}, producers: newProducers(), lateStarts: places{}, changed: make(chan struct{}),
 	}
+	p.gen.Store(p.generation(b.generations[p.label]))
+	return p
 }
 
 // startPartition opens a partition and starts its writer.
@@ -244,62 +246,6 @@ func (b *Bus) stopPartitions(parts []*Partition) {
 			<-p.ended
 		}
 	}
-}
-
-// AddPartitions gives a topic more partitions, to count in all. Their number is kept before they are made, so that
-// a start after a crash makes those that are missing.
-func (b *Bus) AddPartitions(ctx context.Context, name string, count int32) error {
-	b.admin.Lock()
-	defer b.admin.Unlock()
-	if b.closed.Load() {
-		return errClosing
-	}
-	old, err := b.Topic(name)
-	if err != nil {
-		return err
-	}
-	c := old.Config()
-	switch {
-	case count <= c.Partitions:
-		return fault.Newf(fault.Invalid, "name a higher number: partitions are never taken away", "topic %s has %d partitions already, %d are asked for", name, c.Partitions, count)
-	case count > PartitionsMax:
-		return fault.Newf(fault.Invalid, "use fewer partitions", "topic %s: %d partitions, at most %d", name, count, PartitionsMax)
-	case c.Source != "":
-		return fault.Newf(fault.Invalid, "a source's topic has one partition, which keeps its changes in order", "topic %s is filled by a source", name)
-	}
-	if err := b.room(joinBytesMax); err != nil {
-		return err
-	}
-	was := c.Partitions
-	c.Partitions = count
-	if err := b.keepTopic(ctx, name, keptTopic{TopicConfig: c}); err != nil {
-		return err
-	}
-	t := &Topic{name: name, id: old.id, config: old.config, partitions: slices.Clone(old.partitions)}
-	for n := was; n < count; n++ {
-		t.partitions = append(t.partitions, b.newPartition(t, n))
-	}
-	if err := b.openPartitions(ctx, t.partitions[was:], false); err != nil {
-		c.Partitions = was
-		return fmt.Errorf("add partitions to topic %s: %w", name, errors.Join(err, b.takeBack(ctx, name, c, count)))
-	}
-	t.config.Store(&c)
-	b.publishTopic(name, t)
-	b.tellStreams(ctx, t)
-	b.o.Log.Info("partitions added", "topic", name, "partitions", count)
-	return nil
-}
-
-// takeBack removes partitions that could not all be made. What it cannot remove the next start opens.
-func (b *Bus) takeBack(ctx context.Context, name string, c TopicConfig, count int32) error {
-	ctx = context.WithoutCancel(ctx)
-	s, _ := b.session()
-	for n := c.Partitions; n < count; n++ {
-		if err := s.api.DeleteStream(ctx, streamName(name, n)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return err
-		}
-	}
-	return b.keepTopic(ctx, name, keptTopic{TopicConfig: c})
 }
 
 // tellStreams writes a topic's configuration into its streams. That copy matters only when meta.db is
@@ -415,15 +361,43 @@ func (b *Bus) finishDelete(ctx context.Context, name string, partitions int32) e
 		return err
 	}
 	for n := range partitions {
-		err := s.api.DeleteStream(ctx, streamName(name, n))
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = os.RemoveAll(b.o.folder(streamName(name, n)).Path) // of one that was set aside
-		}
-		if err != nil {
+		if err := b.deleteStreams(ctx, s, streamName(name, n)); err != nil {
 			return fmt.Errorf("delete topic %s: %w", name, err)
 		}
+		delete(b.generations, partitionLabel(name, n))
 	}
 	return b.o.Meta.Put(ctx, known...)
+}
+
+// deleteStreams removes all generations of a partition, those that were set aside, too.
+func (b *Bus) deleteStreams(ctx context.Context, s *session, base string) error {
+	streams := []string{base}
+	names := s.api.StreamNames(ctx)
+	for name := range names.Name() {
+		if of, number := generationOf(name); of == base && number > 0 {
+			streams = append(streams, name)
+		}
+	}
+	if err := names.Err(); err != nil {
+		return err
+	}
+	aside, err := filepath.Glob(b.o.folder(base).Path + "@*")
+	if err != nil {
+		return err
+	}
+	for _, folder := range aside {
+		streams = append(streams, filepath.Base(folder))
+	}
+	for _, stream := range streams {
+		err := s.api.DeleteStream(ctx, stream)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			err = os.RemoveAll(b.o.folder(stream).Path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endOf is the log start that outlives a deleted partition: the offset above all that it
@@ -440,7 +414,11 @@ func (b *Bus) endOf(ctx context.Context, s *session, name string, n int32) (meta
 		c = checkpoint{}
 	}
 	next := max(start.Next, c.Next)
-	if last, err := s.last(ctx, streamName(name, n)); err == nil {
+	stream := streamName(name, n)
+	if start.Gen > 0 {
+		stream += "@" + strconv.FormatInt(start.Gen, 10)
+	}
+	if last, err := s.last(ctx, stream); err == nil {
 		next = max(next, last.next)
 	} else if !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		b.o.Log.Warn("last message of a deleted topic cannot be read", "partition", label, "error", err)

@@ -113,6 +113,7 @@ type writer struct {
 	views    map[int64]view  // producers with batches in flight
 	waiting  map[int64]stamp // what producers whom the log does not know were refused first: they send it again
 	restarts int             // asked for since an append got in
+	swap     *swap           // waits until nothing is in flight
 }
 
 // errNoAck means that the server said nothing of a publish in time.
@@ -133,17 +134,24 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 	defer timeout.Stop()
 	var stopBy time.Time // set by stop
 	for {
+		if w.swap != nil && len(w.inFlight) == 0 {
+			w.swapNow(ctx)
+		}
 		blocked, err := w.publish(ctx)
 		if err != nil {
 			return err
 		}
 		var queue chan *request
-		if !blocked && len(w.inFlight) < publishesInFlight {
+		swaps := w.p.swaps
+		if w.swap != nil || stop == nil {
+			swaps = nil
+		}
+		if !blocked && w.swap == nil && len(w.inFlight) < publishesInFlight {
 			queue = w.p.queue
 		}
 		wait := noTimeoutPending
 		if len(w.inFlight) > 0 {
-			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout(w.p.subject)))
+			wait = time.Until(w.inFlight[0].sent.Add(w.p.bus.o.seams.ackTimeout(w.p.subject())))
 			if stop == nil {
 				wait = min(wait, time.Until(stopBy))
 			}
@@ -151,6 +159,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 		timeout.Reset(wait)
 		select {
 		case w.carry = <-queue:
+		case w.swap = <-swaps:
 		case m := <-w.replies:
 			if err := w.settle(m); err != nil {
 				return err
@@ -182,7 +191,7 @@ func (w *writer) serve(ctx context.Context, stop <-chan struct{}) error {
 // publish sends what waits, joined, as long as there is place in flight. It tells
 // whether a request must wait for the bytes that others have in flight.
 func (w *writer) publish(ctx context.Context) (blocked bool, err error) {
-	for w.carry != nil && len(w.inFlight) < publishesInFlight {
+	for w.carry != nil && w.swap == nil && len(w.inFlight) < publishesInFlight {
 		weight := min(max(joinBytesMax, int64(w.carry.size())), inFlightBytesMax)
 		flying := w.p.bus.flying
 		if !flying.TryAcquire(weight) {
@@ -333,7 +342,7 @@ func (w *writer) send(m *message) error {
 	m.seq, m.reply, m.sent = w.seq, w.reply(), time.Now()
 	w.inFlight = append(w.inFlight, m)
 	w.p.bus.metrics.inFlight.Add(float64(m.weight))
-	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject, Reply: m.reply, Header: header, Data: m.data})
+	err := w.p.bus.o.seams.publish(w.conn, &nats.Msg{Subject: w.p.subject(), Reply: m.reply, Header: header, Data: m.data})
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", w.p.label, err)
 	}

@@ -53,6 +53,35 @@ func decompress(codec uint16, body []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: codec %d", ErrCorrupt, codec)
 }
 
+// compress is the other way of decompress.
+func compress(codec uint16, body []byte) ([]byte, error) {
+	var out bytes.Buffer
+	var w io.WriteCloser
+	switch codec {
+	case codecNone:
+		return body, nil
+	case codecGzip:
+		w = gzip.NewWriter(&out)
+	case codecSnappy:
+		return s2.EncodeSnappy(nil, body), nil
+	case codecLZ4:
+		w = lz4.NewWriter(&out)
+	case codecZstd:
+		z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		w = z
+	default:
+		return nil, fmt.Errorf("%w: codec %d", ErrCorrupt, codec)
+	}
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return out.Bytes(), err
+}
+
 func inflate(r io.Reader) ([]byte, error) {
 	out, err := io.ReadAll(io.LimitReader(r, inflatedBytesMax+1))
 	if err != nil {

@@ -1,0 +1,218 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tarn/embedded/life"
+	"tarn/embedded/record"
+)
+
+// Limits of compaction.
+const (
+	compactInterval = 15 * time.Second // how often it looks for work (log.cleaner.backoff.ms)
+	// keysMax bounds the keys that one pass knows, about 50 bytes of RAM each. A log with more new ones is
+	// compacted in several passes.
+	keysMax = 1 << 19
+	// cleansMax bounds what is kept of earlier passes.
+	cleansMax = 16
+	// swapMessages is how few messages may be left to copy when the writer is asked to wait.
+	swapMessages = 4
+	// copyRoundsMax bounds how often the copy runs after appends that came meanwhile.
+	copyRoundsMax = 16
+)
+
+// clean is what one pass of compaction went through.
+type clean struct {
+	To int64 `json:"to"` // all below was compacted
+	At int64 `json:"at"` // when, in ms
+}
+
+// keepCompact compacts what is due until ctx ends, one partition at a time.
+func (b *Bus) keepCompact(ctx context.Context) {
+	for life.Wait(ctx, compactInterval) == nil {
+		b.compact(ctx)
+	}
+}
+
+// compact goes once through the partitions of compacted topics.
+func (b *Bus) compact(ctx context.Context) {
+	if b.o.AwaitReaders && !b.known.Load() {
+		return
+	}
+	for _, p := range b.partitions() {
+		if _, compacts := p.topic.Config().Cleanup(); !compacts || p.closed() || p.aside() != nil {
+			continue
+		}
+		if err := p.compact(ctx, keysMax); err != nil && ctx.Err() == nil {
+			b.o.Log.Warn("log is not compacted, it is tried again", "partition", p.label, "error", err)
+		}
+	}
+}
+
+// dirt is what compaction may go through: messages from the log's first to before end, of which those below clean were
+// gone through before.
+type dirt struct {
+	clean, end int64
+	bytes      int64 // of the whole log
+	cleans     []clean
+	horizon    int64 // tombstones and markers below it are old enough to go
+	now        int64 // ms
+}
+
+// dirty tells what there is to compact; false for nothing, or too little yet.
+func (p *Partition) dirty() (dirt, bool) {
+	c := p.topic.Config()
+	now := p.bus.o.Clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := dirt{cleans: slices.Clone(p.start.Cleans), bytes: p.index.bytes, now: now.UnixMilli()}
+	for _, one := range d.cleans {
+		d.clean = max(d.clean, one.To)
+		if one.At+c.millis(SettingTombstones).Milliseconds() <= d.now {
+			d.horizon = max(d.horizon, one.To)
+		}
+	}
+	limit, _ := p.floor(c)
+	limit = min(limit, p.stable())
+	minLag, maxLag := c.millis(SettingMinLag), c.millis(SettingMaxLag)
+	var all, dirty int64
+	late := false
+	runs := p.index.runs
+	for _, r := range runs[:max(0, len(runs)-1)] { // the last message stays as it is
+		if r.next > limit || minLag > 0 && r.newest > now.Add(-minLag).UnixMilli() {
+			break
+		}
+		d.end = r.next
+		all += r.bytes
+		if r.next > d.clean {
+			dirty += r.bytes
+			late = late || r.newest <= now.Add(-maxLag).UnixMilli()
+		}
+	}
+	if dirty == 0 {
+		return d, false
+	}
+	return d, late || float64(dirty) >= c.dirtyRatio()*float64(all)
+}
+
+// after is what is kept of passes once this one has compacted all below to.
+func (d *dirt) after(to int64) []clean {
+	out := slices.DeleteFunc(d.cleans, func(c clean) bool { return c.To < d.horizon }) // one tells of them all
+	if n := len(out); n > 0 && out[n-1].To >= to {
+		return out
+	}
+	if len(out) >= cleansMax {
+		out = slices.Delete(out, len(out)/2-1, len(out)/2) // what it went through counts from the next pass on
+	}
+	return append(out, clean{to, d.now})
+}
+
+type keyHash [16]byte
+
+func hashOf(key []byte) keyHash {
+	sum := sha256.Sum256(key)
+	return keyHash(sum[:16])
+}
+
+// compact writes the next generation of the log, in which older records of a key are left out, and puts it in
+// place of the one in force. A kill at any point leaves the one or the other, whole.
+func (p *Partition) compact(ctx context.Context, most int) error {
+	p.compacting.Lock()
+	defer p.compacting.Unlock()
+	d, due := p.dirty()
+	if !due {
+		return nil
+	}
+	if err := p.bus.room(d.bytes); err != nil {
+		return err
+	}
+	s, err := p.bus.liveSession(ctx)
+	if err != nil {
+		return err
+	}
+	n := &rewrite{p: p, s: s, dirt: d, from: p.gen.Load()}
+	if err := n.learn(ctx, most); err != nil {
+		return fmt.Errorf("read the keys of %s: %w", p.label, err)
+	}
+	if n.to <= d.clean {
+		return nil
+	}
+	if err := n.begin(ctx); err != nil {
+		return fmt.Errorf("begin the next generation of %s: %w", p.label, err)
+	}
+	if err := n.run(ctx); err != nil {
+		return errors.Join(err, n.drop(ctx, n.gen.stream))
+	}
+	p.bus.metrics.compactions.Inc()
+	p.bus.o.Log.Debug("log compacted", "partition", p.label, "generation", n.gen.number, "bytes_before", d.bytes, "bytes_after", n.index.bytes)
+	return n.drop(ctx, n.from.stream)
+}
+
+// run writes all there is, and lets the writer put it in force.
+func (n *rewrite) run(ctx context.Context) error {
+	err := n.copy(ctx, swapMessages)
+	if o := n.p.bus.o; err == nil && o.Fsync == FsyncInterval && life.Wait(ctx, 2*o.SyncInterval) == nil { // on the disk, before meta names it
+		err = n.copy(ctx, swapMessages)
+	}
+	if err != nil {
+		return fmt.Errorf("write the next generation of %s: %w", n.p.label, err)
+	}
+	request := &swap{rewrite: n, done: make(chan error, 1)}
+	select {
+	case n.p.swaps <- request:
+	case <-n.p.ended:
+		return n.p.over()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := <-request.done; err != nil {
+		return fmt.Errorf("put the next generation of %s in force: %w", n.p.label, err)
+	}
+	return nil
+}
+
+// learn finds the newest offset of each key that is not yet compacted, until it knows as many keys as one pass may.
+func (n *rewrite) learn(ctx context.Context, most int) error {
+	n.newest = map[keyHash]int64{}
+	n.to = n.clean
+	r := n.p.Reader(max(n.clean, n.p.LogStart())) // of committed records alone
+	defer r.Close()
+	stop := n.end // at the end of a message, be it more keys
+	for n.to < stop {
+		got, err := r.Next(ctx, joinBytesMax)
+		if err != nil {
+			return err
+		}
+		for _, b := range got.Batches {
+			if b.Base() >= n.end {
+				break
+			}
+			if !b.Control() {
+				if err := b.Each(func(e record.Entry) {
+					if e.Key != nil {
+						n.newest[hashOf(e.Key)] = e.Offset
+					}
+				}); err != nil {
+					return err
+				}
+			}
+			if n.to = b.Next(); len(n.newest) > most && stop == n.end {
+				n.p.mu.Lock()
+				if r, ok := n.p.index.seq(n.to - 1); ok {
+					stop = min(stop, r.next)
+				}
+				n.p.mu.Unlock()
+			}
+			if n.to >= stop {
+				return nil
+			}
+		}
+		n.to = max(n.to, min(got.Next, stop))
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tarn/embedded/meta"
+)
+
+// generation is a stream that holds, or will hold, a partition's log. Compaction writes the next one.
+type generation struct {
+	number          int64
+	stream, subject string
+}
+
+func (p *Partition) generation(number int64) *generation {
+	g := &generation{number, streamName(p.topic.name, p.number), "log." + p.topic.Config().ID + "." + strconv.Itoa(int(p.number))}
+	if number > 0 {
+		suffix := strconv.FormatInt(number, 10)
+		g.stream, g.subject = g.stream+"@"+suffix, g.subject+".g"+suffix
+	}
+	return g
+}
+
+// stream and subject are those of the generation in force.
+func (p *Partition) stream() string  { return p.gen.Load().stream }
+func (p *Partition) subject() string { return p.gen.Load().subject }
+
+// generationOf reads a stream's name: streamName, and behind another @ the generation, if it is not the first.
+func generationOf(stream string) (base string, number int64) {
+	parts := strings.Split(stream, "@")
+	if len(parts) != 3 {
+		return stream, 0
+	}
+	number, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil {
+		return stream, 0
+	}
+	return parts[0] + "@" + parts[1], number
+}
+
+// chooseGenerations finds of each partition the stream that is in force, and removes the others: an older one,
+// and one that was not finished. Where meta does not know, it is the one that goes furthest, and of two that go as far the
+// older, which is whole. admin is held.
+func (b *Bus) chooseGenerations(ctx context.Context, known map[string]keptTopic) error {
+	found := map[string][]int64{} // by stream of the first generation
+	note := func(stream string) {
+		base, number := generationOf(stream)
+		if !slices.Contains(found[base], number) {
+			found[base] = append(found[base], number)
+		}
+	}
+	s := b.current
+	names := s.api.StreamNames(ctx)
+	for name := range names.Name() {
+		note(name)
+	}
+	if err := names.Err(); err != nil {
+		return fmt.Errorf("list the log's streams: %w", err)
+	}
+	for name := range s.found.barred {
+		note(name)
+	}
+	for topic, t := range known {
+		for n := range t.Partitions {
+			numbers := found[streamName(topic, n)]
+			if len(numbers) == 0 || len(numbers) == 1 && numbers[0] == 0 {
+				continue
+			}
+			if err := b.chooseGeneration(ctx, s, topic, n, t.ID, numbers); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *Bus) chooseGeneration(ctx context.Context, s *session, topic string, n int32, id string, numbers []int64) error {
+	base, label := streamName(topic, n), partitionLabel(topic, n)
+	name := func(number int64) string {
+		if number == 0 {
+			return base
+		}
+		return base + "@" + strconv.FormatInt(number, 10)
+	}
+	var start trimmed
+	if err := b.load(ctx, meta.LogStarts, label, &start); err != nil {
+		return err
+	}
+	slices.Sort(numbers)
+	best := start.Gen
+	if start.ID != id || !slices.Contains(numbers, best) {
+		best = numbers[0]
+		var furthest int64
+		for _, number := range numbers {
+			if last, err := s.last(ctx, name(number)); err == nil && last.next > furthest {
+				best, furthest = number, last.next
+			}
+		}
+	}
+	b.generations[label] = best
+	for _, number := range numbers {
+		if number == best {
+			continue
+		}
+		if err := s.api.DeleteStream(ctx, name(number)); err != nil {
+			b.o.Log.Warn("stream of another generation is not removed", "stream", name(number), "error", err)
+		}
+	}
+	return nil
+}
