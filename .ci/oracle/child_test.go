@@ -37,7 +37,8 @@ const (
 	pulse   = 100 * time.Millisecond
 	timeout = 300 * time.Millisecond // idle_timeout and flush_timeout of the sources
 	// still is how long nothing moves before a run ends. One that ends too early is run once more.
-	still = time.Second
+	still      = time.Second
+	stillLooks = 50
 	// patience bounds a run; it paces nothing.
 	patience = 4 * time.Minute
 )
@@ -285,11 +286,11 @@ func (h *house) execute(ctx context.Context, statement string) error {
 	return errors.New("no command takes it")
 }
 
-// settle waits until nothing moves.
+// settle waits until nothing has moved for stillLooks: looks are counted, and no time is taken, for on a machine with much
+// else to do the process may not run for longer than that.
 func (h *house) settle(ctx context.Context, a *Answer) error {
 	var last string
-	since := time.Now()
-	for time.Since(since) < still {
+	for looks := 0; looks < stillLooks; looks++ {
 		now := ""
 		for _, s := range h.part.Statuses() {
 			now += fmt.Sprint(s.Name, s.State, s.Epoch, s.LagRecords, s.CommittedAt, " ")
@@ -297,14 +298,14 @@ func (h *house) settle(ctx context.Context, a *Answer) error {
 				continue // the cases tell whether it may
 			}
 			if s.State != pipeline.Running || s.LagRecords > 0 || s.Replaces != "" {
-				since = time.Now()
+				looks = 0
 			}
 		}
 		if now != last {
-			last, since = now, time.Now()
+			last, looks = now, 0
 		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(still / stillLooks):
 		case <-ctx.Done():
 			a.Failed = "nothing comes to rest: " + now
 			return nil
