@@ -30,7 +30,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page nexmark fuzz oracle proof soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka nexmark fuzz oracle proof kafka soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -83,6 +83,9 @@ bench-stream: ## measure pipelines beside Flink, over N events; prints key=value
 bench-page: ## measure the page in a browser: its first row of gold, weight, cost, frames; prints key=value
 	.ci/bench/run page
 
+bench-kafka: ## measure the Kafka door beside Apache Kafka; prints key=value
+	.ci/bench/run kafka
+
 nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
 	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)
 
@@ -95,6 +98,9 @@ oracle: ## hold N random pipelines over random logs, killed at random, against D
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
+
+kafka: ## hold the Kafka door against clients that know nothing of Tarn, and against answers of Kafka itself
+	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/kafka
 
 soak: ## run the real program under an even load for MINUTES and tell what grows
 	.ci/soak/run $(MINUTES)

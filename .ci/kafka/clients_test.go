@@ -22,6 +22,7 @@ import (
 	"time"
 
 	proof "tarn/.ci/proof"
+	"tarn/embedded/fault"
 	"tarn/embedded/peertest"
 )
 
@@ -63,7 +64,7 @@ func tarn(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if code, err := p.Stop(time.Minute); code != 0 || err != nil {
+		if code, err := p.Stop(time.Minute); code != fault.ExitInterrupted || err != nil {
 			t.Errorf("tarn ended with %d: %v\n%s", code, err, h.Tail())
 		}
 	})
