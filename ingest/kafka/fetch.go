@@ -180,14 +180,16 @@ func (f *fetching) read(ctx context.Context, resp *kmsg.FetchResponse, goesOn bo
 		}
 	}
 	for i, w := range f.wants {
-		part := kmsg.NewFetchResponseTopicPartition()
-		part.Partition, part.HighWatermark = w.number, -1
+		part := f.part(w)
 		if f.failures[i] == nil {
 			f.failures[i] = f.readPartition(ctx, w, f.parts[i], left, first, &part)
 		}
 		if failed := f.failures[i]; failed != nil {
-			part = kmsg.NewFetchResponseTopicPartition()
-			part.Partition, part.HighWatermark, part.ErrorCode = w.number, -1, failed.Code
+			part = f.part(w)
+			part.ErrorCode = failed.Code
+			if f.parts[i] == nil { // Kafka's answers are so
+				part.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+			}
 		}
 		if n := len(part.RecordBatches); n > 0 {
 			left, first, had[w] = max(left-n, 0), false, true
@@ -204,6 +206,13 @@ func (f *fetching) read(ctx context.Context, resp *kmsg.FetchResponse, goesOn bo
 		t.Partitions = append(t.Partitions, part)
 	}
 	return had
+}
+
+// part is the answer for a partition without records. They are empty and not null, which librdkafka does not read.
+func (*fetching) part(w *want) kmsg.FetchResponseTopicPartition {
+	out := kmsg.NewFetchResponseTopicPartition()
+	out.Partition, out.HighWatermark, out.RecordBatches = w.number, -1, []byte{}
+	return out
 }
 
 // bounds tells where the log of a partition begins and ends.
