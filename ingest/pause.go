@@ -36,8 +36,10 @@ type Command struct {
 // started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
 // there meanwhile. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
-	return []Command{{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}, {[]string{"CREATE CONNECTOR"}, g.create},
-		{[]string{"ALTER GROUP"}, g.alterGroup}, {[]string{"DROP GROUP"}, g.dropGroup}}
+	return []Command{
+		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}, {[]string{"CREATE CONNECTOR"}, g.create},
+		{[]string{"ALTER GROUP"}, g.alterGroup}, {[]string{"DROP GROUP"}, g.dropGroup},
+	}
 }
 
 func (g *Ingest) command(ctx context.Context, who guard.Principal, statement string) (Answer, error) {

@@ -53,7 +53,7 @@ func (h *house) open() {
 }
 
 func (h *house) close() {
-	if err := errors.Join(h.Coordinator.Close(context.Background()), h.o.Meta.Close()); err != nil {
+	if err := errors.Join(h.Close(context.Background()), h.o.Meta.Close()); err != nil {
 		h.t.Error(err)
 	}
 }

@@ -27,7 +27,6 @@ type walk struct {
 	acked      map[string]int64 // topic -> offset; what must be read
 	pending    map[int64]map[string]int64
 	value      int64
-	calls      int // under way
 }
 
 // client is a member as a program has it: what it believes may be long over.
