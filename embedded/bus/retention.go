@@ -75,7 +75,7 @@ func (c TopicConfig) readers() []string {
 func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 	offset = p.next
 	for name, next := range p.holds {
-		if name == "bronze" && !c.Land || name == "silver" && !(c.Land && c.Keyed) {
+		if name == "bronze" && !c.Land || name == "silver" && (!c.Land || !c.Keyed) {
 			continue // the topic lands no more, or its table has lost its key
 		}
 		if next < offset {

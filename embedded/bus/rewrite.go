@@ -284,8 +284,10 @@ func (w *writer) putInForce(ctx context.Context, n *rewrite) error {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.mu.Lock()
-	start := trimmed{ID: p.topic.Config().ID, Offset: p.logStart, Next: p.next, End: p.end, Places: p.places.text(), Origin: p.start.Origin,
-		Gen: n.gen.number, Cleans: n.after(n.to), Free: p.start.Free}
+	start := trimmed{
+		ID: p.topic.Config().ID, Offset: p.logStart, Next: p.next, End: p.end, Places: p.places.text(), Origin: p.start.Origin,
+		Gen: n.gen.number, Cleans: n.after(n.to), Free: p.start.Free,
+	}
 	check := p.checkpoint(n.gen.number, n.seq, &n.index)
 	p.mu.Unlock()
 	value, err := json.Marshal(start)

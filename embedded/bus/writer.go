@@ -290,7 +290,7 @@ func (w *writer) take(m *message, r *request) {
 		b := record.Batch(m.data[at:])
 		b.SetBase(w.next)
 		if m.time != 0 {
-			record.Batch(b[:batchBytes(b)]).SetAppendTime(m.time)
+			b[:batchBytes(b)].SetAppendTime(m.time)
 		}
 		binary.BigEndian.PutUint32(b[leaderEpochAt:], 0)
 		w.next = b.Next()

@@ -161,7 +161,7 @@ func electLeaders(_ context.Context, c *conn, req *kmsg.ElectLeadersRequest) (km
 			if _, failed := c.readable(t.Topic, n, -1); failed != nil {
 				why = failed
 			}
-			p.ErrorCode, p.ErrorMessage = why.Code, kmsg.StringPtr(why.Description)
+			p.ErrorCode, p.ErrorMessage = why.Code, new(why.Description)
 			out.Partitions = append(out.Partitions, p)
 		}
 		resp.Topics = append(resp.Topics, out)
@@ -181,7 +181,7 @@ const noACLs = "No Authorizer is configured."
 
 func describeACLs(_ context.Context, _ *conn, req *kmsg.DescribeACLsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeACLsResponse()
-	resp.Version, resp.ErrorCode, resp.ErrorMessage = req.Version, kerr.SecurityDisabled.Code, kmsg.StringPtr(noACLs)
+	resp.Version, resp.ErrorCode, resp.ErrorMessage = req.Version, kerr.SecurityDisabled.Code, new(noACLs)
 	return resp, nil
 }
 
@@ -190,7 +190,7 @@ func createACLs(_ context.Context, _ *conn, req *kmsg.CreateACLsRequest) (kmsg.R
 	resp.Version = req.Version
 	for range req.Creations {
 		out := kmsg.NewCreateACLsResponseResult()
-		out.ErrorCode, out.ErrorMessage = kerr.SecurityDisabled.Code, kmsg.StringPtr(noACLs)
+		out.ErrorCode, out.ErrorMessage = kerr.SecurityDisabled.Code, new(noACLs)
 		resp.Results = append(resp.Results, out)
 	}
 	return resp, nil
@@ -201,7 +201,7 @@ func deleteACLs(_ context.Context, _ *conn, req *kmsg.DeleteACLsRequest) (kmsg.R
 	resp.Version = req.Version
 	for range req.Filters {
 		out := kmsg.NewDeleteACLsResponseResult()
-		out.ErrorCode, out.ErrorMessage = kerr.SecurityDisabled.Code, kmsg.StringPtr(noACLs)
+		out.ErrorCode, out.ErrorMessage = kerr.SecurityDisabled.Code, new(noACLs)
 		resp.Results = append(resp.Results, out)
 	}
 	return resp, nil
