@@ -37,8 +37,10 @@ type Command struct {
 // there meanwhile. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
 	return []Command{
-		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command}, {[]string{"CREATE CONNECTOR"}, g.create},
-		{[]string{"ALTER GROUP"}, g.alterGroup}, {[]string{"DROP GROUP"}, g.dropGroup},
+		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command},
+		{[]string{"CREATE CONNECTOR"}, g.create},
+		{[]string{"ALTER GROUP"}, g.alterGroup},
+		{[]string{"DROP GROUP"}, g.dropGroup},
 	}
 }
 

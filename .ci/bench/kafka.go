@@ -266,14 +266,14 @@ func (b *bench) kafkaPeer() (*broker, error) {
 			select {
 			case <-ended:
 				text, _ := os.ReadFile(filepath.Join(b.dir, "peer.log"))
-				return fmt.Errorf("Kafka has ended:\n%s", text[max(0, len(text)-4096):])
+				return fmt.Errorf("the peer has ended:\n%s", text[max(0, len(text)-4096):])
 			case <-time.After(20 * time.Millisecond):
 			}
 			if c, err := net.Dial("tcp", k.address); err == nil {
 				return c.Close()
 			}
 		}
-		return errors.New("Kafka does not start")
+		return errors.New("the peer does not start")
 	}
 	return k, nil
 }

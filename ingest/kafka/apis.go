@@ -78,7 +78,7 @@ var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`
 func apiVersions(_ context.Context, c *conn, req *kmsg.ApiVersionsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	resp.Version = req.Version
-	if req.Version >= 3 && !(software.MatchString(req.ClientSoftwareName) && software.MatchString(req.ClientSoftwareVersion)) {
+	if req.Version >= 3 && (!software.MatchString(req.ClientSoftwareName) || !software.MatchString(req.ClientSoftwareVersion)) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp, nil
 	}
@@ -118,6 +118,6 @@ func saslHandshake(_ context.Context, _ *conn, req *kmsg.SASLHandshakeRequest) (
 func saslAuthenticate(_ context.Context, _ *conn, req *kmsg.SASLAuthenticateRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrSASLAuthenticateResponse()
 	resp.Version, resp.ErrorCode = req.Version, kerr.IllegalSaslState.Code
-	resp.ErrorMessage = kmsg.StringPtr("this Tarn has no login: connect without SASL")
+	resp.ErrorMessage = new("this Tarn has no login: connect without SASL")
 	return resp, nil
 }

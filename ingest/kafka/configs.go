@@ -58,12 +58,12 @@ func describeConfigs(_ context.Context, c *conn, req *kmsg.DescribeConfigsReques
 				break // the defaults of all brokers: nobody has altered one
 			}
 			if one.ResourceName != strconv.Itoa(nodeID) {
-				out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr("there is one broker, "+strconv.Itoa(nodeID))
+				out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, new("there is one broker, "+strconv.Itoa(nodeID))
 				break
 			}
 			out.Configs = describeBroker(asked)
 		default:
-			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr("settings are of topics and of the broker")
+			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, new("settings are of topics and of the broker")
 		}
 		resp.Resources = append(resp.Resources, out)
 	}
@@ -83,7 +83,7 @@ func describeTopic(c bus.TopicConfig, asked func(string) bool, req *kmsg.Describ
 		}
 		one.IsDefault = !set
 		if req.IncludeDocumentation {
-			one.Documentation = kmsg.StringPtr(s.Doc)
+			one.Documentation = new(s.Doc)
 		}
 		if req.IncludeSynonyms {
 			synonym := func(value string, source kmsg.ConfigSource) {
@@ -107,7 +107,7 @@ func describeBroker(asked func(string) bool) (out []kmsg.DescribeConfigsResponse
 			continue
 		}
 		one := kmsg.NewDescribeConfigsResponseResourceConfig()
-		one.Name, one.Value, one.ConfigType = s.name, kmsg.StringPtr(s.value), s.kind
+		one.Name, one.Value, one.ConfigType = s.name, new(s.value), s.kind
 		one.Source, one.IsDefault, one.ReadOnly = kmsg.ConfigSourceDefaultConfig, true, true
 		out = append(out, one)
 	}
@@ -207,7 +207,7 @@ func incrementalAlterConfigs(ctx context.Context, c *conn, req *kmsg.Incremental
 		names := repeated(one.Configs, func(c *kmsg.IncrementalAlterConfigsRequestResourceConfig) string { return c.Name })
 		switch again := slices.ContainsFunc(one.Configs, func(c kmsg.IncrementalAlterConfigsRequestResourceConfig) bool { return names[c.Name] }); {
 		case twice[one.ResourceName], again:
-			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr("a resource or a setting is named twice")
+			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, new("a resource or a setting is named twice")
 		default:
 			out.ErrorCode, out.ErrorMessage = c.alter(ctx, one.ResourceType, one.ResourceName, req.ValidateOnly, func(config bus.TopicConfig) (bus.TopicConfig, error) {
 				return altered(config, one.Configs)

@@ -38,7 +38,7 @@ func fetch(ctx context.Context, c *conn, req *kmsg.FetchRequest) (kmsg.Response,
 	wants, s, goesOn, failed := c.open(req)
 	if failed != nil {
 		resp.ErrorCode = failed.Code
-		return resp, nil
+		return resp, nil //nolint:nilerr // the answer says it
 	}
 	if s != nil {
 		resp.SessionID = s.id

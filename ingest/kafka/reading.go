@@ -86,7 +86,7 @@ func (c *conn) take(ctx context.Context, r *reading, before int64, bytesMax int,
 	for {
 		for len(r.held) > 0 {
 			b := r.held[0]
-			if b.Base() >= before || size+len(b) > bytesMax && !(first && len(out) == 0) {
+			if b.Base() >= before || size+len(b) > bytesMax && (!first || len(out) > 0) {
 				return out, nil
 			}
 			out, size, r.held, r.at = append(out, b), size+len(b), r.held[1:], b.Next()
@@ -98,7 +98,7 @@ func (c *conn) take(ctx context.Context, r *reading, before int64, bytesMax int,
 		if err != nil {
 			c.rewind(r)
 			if len(out) > 0 {
-				return out, nil //nolint:nilerr // the next fetch says it
+				return out, nil // the next fetch says it
 			}
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func TestForeignRecordsAreRefused(t *testing.T) {
 	}
 	c := h.client(kgo.DisableIdempotentWrite())
 	for name, want := range map[string]*kerr.Error{"tarn.clock": kerr.InvalidTopicException, "port.main.calls": kerr.PolicyViolation} {
-		if err := c.ProduceSync(ctx, &kgo.Record{Topic: name, Value: []byte("forged")}).FirstErr(); err != want {
+		if err := c.ProduceSync(ctx, &kgo.Record{Topic: name, Value: []byte("forged")}).FirstErr(); !errors.Is(err, want) {
 			t.Errorf("produce to %s: %v, want %v", name, err, want)
 		}
 	}
