@@ -114,6 +114,15 @@ func TestTheWayFromAGridToWhereARowComesFrom(t *testing.T) {
 	b.clean("400 (Bad Request)")
 }
 
+// TestNotesOfARowAreInFrench: what SQL answers in English the page says in the reader's language.
+func TestNotesOfARowAreInFrench(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + rowPath("gold.by_berth", "berth = 'TM-4'") + "&lang=fr")
+	b.until(`[...document.querySelectorAll(".thing-note")].map((e) => e.textContent).join("|").startsWith("remplie par le pipeline gold.by_berth; faite de 3 événements; recalculée à partir d’eux, elle est la même; venus trop tard, et pas dedans\u202f: 1|venu trop tard")`)
+	b.clean()
+}
+
 // TestTheWayFromATableToWhereARowComesFrom: each row that the page of a table shows of the newest snapshot has the way, one of an older has not.
 func TestTheWayFromATableToWhereARowComesFrom(t *testing.T) {
 	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")

@@ -98,3 +98,16 @@ func TestMarksOfDirectionAreShown(t *testing.T) {
 	b.shot("sql-marks")
 	b.clean()
 }
+
+// TestMarksOfDirectionAreWrittenOut: a name that a mark would turn around is read as it is, from the server and from scripts.
+func TestMarksOfDirectionAreWrittenOut(t *testing.T) {
+	s := serve(t, uitest.Port(time.Now()), "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "lake?find=a%E2%80%AEgpj.exe")
+	b.until(`document.querySelector("main").innerText.includes("a‹U+202E›gpj.exe") && document.getElementById("find").value === "a\u202egpj.exe"`)
+	eval[bool](b, `(document.querySelector("main").append(Object.assign(document.createElement("p"), { id: "turned", textContent: "x\u202ey" })), true)`)
+	b.until(`document.getElementById("turned").textContent === "x‹U+202E›y"`)
+	eval[bool](b, `(document.getElementById("turned").firstChild.data = "\u2067z", true)`)
+	b.until(`document.getElementById("turned").textContent === "‹U+2067›z"`)
+	b.clean()
+}

@@ -130,7 +130,10 @@ func look(from source.Status, n home.Node, title string, landed map[string]pipel
 	for _, name := range from.Topics {
 		t := Topic{Name: name}
 		if l, ok := landed[name]; ok {
-			t.Bronze, t.Rows, t.Lag, t.Dead, t.Error = l.Bronze.String(), l.BronzeRows, l.LagRecords, l.DeadLetters, l.Error
+			t.Rows, t.Lag, t.Dead, t.Error = l.BronzeRows, l.LagRecords, l.DeadLetters, l.Error
+			if l.Bronze.Name != "" { // which it has with its first record
+				t.Bronze = l.Bronze.String()
+			}
 			if l.Silver.Name != "" {
 				t.Silver = l.Silver.String()
 			}

@@ -69,11 +69,13 @@ func Look(in Input) State {
 		if t == nil {
 			continue
 		}
-		t.Tables = append(t.Tables, l.Bronze.String())
+		if l.Bronze.Name != "" { // which it has with its first record
+			t.Tables = append(t.Tables, l.Bronze.String())
+			t.Query = home.Newest(l.Bronze, "_timestamp DESC, _offset DESC")
+		}
 		if l.Silver.Name != "" {
 			t.Tables = append(t.Tables, l.Silver.String())
 		}
-		t.Query = home.Newest(l.Bronze, "_timestamp DESC, _offset DESC")
 		t.Lag = l.LagRecords
 		if l.Error != "" {
 			t.Finding = l.Error

@@ -5,6 +5,7 @@ import { el, rowsOf } from "./ask.js";
 import { say } from "./say.js";
 
 const cellChars = 400;
+const moment = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/; // in UTC; a cell's title has its fraction
 
 /** The address of a record in its topic; "" where the log has no such place. */
 export function recordPath(row) {
@@ -16,9 +17,9 @@ function cell(value, className) {
   const td = el("td", className);
   if (value === null || value === undefined) td.append(el("span", "null", "null"));
   else {
-    const text = textOf(value);
+    const text = textOf(value).replace(moment, "$1 $2");
     td.textContent = text.length > cellChars ? text.slice(0, cellChars) + "…" : text;
-    td.title = td.textContent;
+    td.title = textOf(value).slice(0, cellChars);
   }
   return td;
 }

@@ -1,5 +1,6 @@
 // What every page does: values that move, parts that are fetched anew, copying. Text from
 // data is only ever set as text.
+import { wireMarks } from "./marks.js";
 import { copyFrom } from "./copy.js";
 import { follow } from "./live.js";
 import { say } from "./say.js";
@@ -107,6 +108,7 @@ function tell(state) {
 
 /** Makes the page live. @returns {{load: () => void}} that draws the parts of another address */
 export function wirePage() {
+  wireMarks();
   follow(({ state, event }) => {
     tell(state);
     if (!event) return;

@@ -6,6 +6,8 @@ import { asideOf, recordPath } from "./aside.js";
 import { say } from "./say.js";
 import { literal } from "./statements.js";
 
+const againMillis = 5_000; // while there is none: letters are counted some seconds before they land
+
 const $ = (id) => document.getElementById(id);
 const none = (value) => value === null || value === undefined;
 /** A piece that a source found: it never was a record of the topic. */
@@ -57,6 +59,9 @@ export function wireLetters(box, columns, hint, refuse) {
     return asideOf(answer, columns, say("None. What cannot be read is shown here, with the reason."), step);
   };
   const read = () => fillBox(box, box.dataset.dead, show);
+  setInterval(() => {
+    if (letters.size === 0 && !document.hidden && document.documentElement.dataset.live === "live" && !box.hasAttribute("aria-busy")) read();
+  }, againMillis);
   box.addEventListener("click", (e) => {
     const row = letters.get(e.target.closest("button")?.dataset.letter);
     if (row) open(row);

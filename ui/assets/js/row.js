@@ -4,6 +4,7 @@ import { el, faultOf, pretty } from "./answer.js";
 import { recordPath } from "./aside.js";
 import { ask, rowsOf } from "./ask.js";
 import { copyFrom, quoted } from "./copy.js";
+import { noteOf } from "./notes.js";
 import { wirePage } from "./page.js";
 import { many, say } from "./say.js";
 
@@ -40,7 +41,7 @@ function thingOf(r) {
     } else head.append(el("span", "mono", at));
   }
   if (r.key !== null) head.append(el("span", "mono dim", String(r.key)));
-  if (r.note !== null) head.append(el("span", "thing-note", r.note));
+  if (r.note !== null) head.append(el("span", "thing-note", noteOf(r.note)));
   if (r.value !== null) li.append(valueOf(r));
   return li;
 }
