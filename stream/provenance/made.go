@@ -4,6 +4,7 @@ package provenance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -180,13 +181,18 @@ func (t *tracer) query(r *relation, types []typed) string {
 	}
 	var same, differs []string
 	for _, c := range types {
+		isKey := slices.ContainsFunc(key, func(k string) bool { return strings.EqualFold(k, c.name) })
+		if constant := t.constant(c); isKey && constant != "" {
+			same = append(same, "TRY_CAST(e."+duck.Ident(c.name)+" AS "+c.typ+")"+constant)
+			continue
+		}
 		computed := "TRY_CAST(e." + duck.Ident(c.name) + " AS " + c.typ + ")"
 		stored := "r." + duck.Ident(c.name)
 		equal := computed + " IS NOT DISTINCT FROM " + stored
 		if c.typ == "DOUBLE" || c.typ == "FLOAT" { // of another order of adding up
 			equal = "coalesce(abs(" + computed + " - " + stored + ") <= 1e-9 * greatest(abs(" + stored + "), abs(" + computed + ")), " + equal + ")"
 		}
-		if slices.ContainsFunc(key, func(k string) bool { return strings.EqualFold(k, c.name) }) {
+		if isKey {
 			same = append(same, equal)
 			continue
 		}
@@ -206,6 +212,30 @@ _events AS (SELECT "_s", "_p", "_o", bool_and("_fl") AS "_fl", max(unlike) AS un
 SELECT "_s"::BIGINT, "_p"::BIGINT, "_o"::BIGINT, "_fl", unlike, count(*) FILTER (WHERE NOT "_fl") OVER (), count(*) FILTER (WHERE "_fl") OVER (),
 (SELECT count(DISTINCT "_g") FROM _found) FROM _events ORDER BY "_fl", "_s", "_p", "_o" LIMIT %d`,
 		t.named(t.id), t.stmt.condition, unlike, r.trace, on, eventsMax)
+}
+
+// exact are the types whose values JSON holds as they are, and a literal too.
+var exact = []string{"VARCHAR", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID"}
+
+// constant is the condition that a column has the value of the row in question, which DuckDB takes down to the files that are
+// read; "" where that value cannot be written.
+func (t *tracer) constant(c typed) string {
+	value, ok := t.values[strings.ToLower(c.name)]
+	if !ok || !slices.Contains(exact, c.typ) {
+		return ""
+	}
+	switch value := value.(type) {
+	case nil:
+		return " IS NULL"
+	case string:
+		if strings.ContainsRune(value, 0) {
+			return ""
+		}
+		return " = " + duck.Quote(value) + "::" + c.typ
+	case json.Number, bool:
+		return fmt.Sprintf(" = '%v'::%s", value, c.typ)
+	}
+	return ""
 }
 
 // judge takes the places apart, and notes on the row what they are.

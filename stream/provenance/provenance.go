@@ -8,6 +8,7 @@ package provenance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -111,7 +112,8 @@ type tracer struct {
 	pins    map[string]int64 // snapshots that were read
 	dead    bool             // records that are dead letters are left out
 	depth   int
-	rows    [][]any // the answer
+	values  map[string]any // of the row in question, by the name of the column in small letters
+	rows    [][]any        // the answer
 }
 
 // run answers the statement.
@@ -280,10 +282,27 @@ func (t *tracer) target(ctx context.Context) error {
 		return fault.Newf(fault.Invalid, "name all the columns that tell the row apart", "more than one row of %s is so", t.id)
 	}
 	t.step(1, t.id.Namespace, t.id.String(), nil, nil, rows[0][2], rows[0][0], "")
+	text, _ := rows[0][0].(string)
+	t.values = valuesOf(text)
 	if n, _ := rows[0][1].(int64); n > 1 {
 		t.end("the table has %d rows that are equal to it", n)
 	}
 	return nil
+}
+
+// valuesOf takes a row apart that is written as JSON.
+func valuesOf(text string) map[string]any {
+	in := json.NewDecoder(strings.NewReader(text))
+	in.UseNumber()
+	var row map[string]any
+	if in.Decode(&row) != nil {
+		return nil
+	}
+	out := make(map[string]any, len(row))
+	for name, value := range row {
+		out[strings.ToLower(name)] = value
+	}
+	return out
 }
 
 // placed puts a fault's place, which is one of the query, where the condition has it.
