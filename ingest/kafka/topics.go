@@ -39,8 +39,13 @@ func createTopics(ctx context.Context, c *conn, req *kmsg.CreateTopicsRequest) (
 	for i := range req.Topics {
 		named[req.Topics[i].Topic]++
 	}
+	told := map[string]bool{}
 	for i := range req.Topics {
 		t := &req.Topics[i]
+		if told[t.Topic] {
+			continue
+		}
+		told[t.Topic] = true
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic, out.NumPartitions, out.ReplicationFactor = t.Topic, -1, -1
 		failed := refuse(kerr.InvalidRequest, "topic %s is named more than once", t.Topic)
