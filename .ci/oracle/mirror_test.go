@@ -20,7 +20,7 @@ func (r chance) mirror(name, timeType string, records int) *Source {
 	if r.percent(50) {
 		s.Key = append(s.Key, "sub")
 	}
-	if s.Loose = r.percent(60); s.Loose {
+	if s.Loose = r.percent(80); s.Loose {
 		s.Key = append(s.Key, rowKey.Name)
 	}
 	s.Records = make([][]Rec, 1)

@@ -116,18 +116,8 @@ func looseEqual(t *testing.T, p *proof.Process, db *dbsql.DB) {
 		{"SELECT " + code + ", count(*), sum(n) FROM notes GROUP BY 1", "SELECT code, c, s FROM gold.sums"},
 		{"SELECT count(*), count(*), 0 FROM notes", "SELECT (SELECT count(*) FROM (SELECT DISTINCT code, _key FROM gold.whole)), count(*), 0 FROM gold.whole"},
 	} {
-		var want []string
-		rows, err := db.QueryContext(t.Context(), c.database)
-		must(t, err)
-		for rows.Next() {
-			var cells [3]any
-			must(t, rows.Scan(&cells[0], &cells[1], &cells[2]))
-			want = append(want, fmt.Sprintf("%v|%v|%v", cells[0], cells[1], cells[2]))
-		}
-		must(t, rows.Err())
-		_ = rows.Close()
-		slices.Sort(want)
-		err = proof.Until(t.Context(), func() (bool, error) {
+		want := rowsOfThree(t, db, c.database)
+		err := proof.Until(t.Context(), func() (bool, error) {
 			a, err := p.SQL(t.Context(), c.table)
 			if err != nil {
 				return false, err
@@ -147,4 +137,20 @@ func looseEqual(t *testing.T, p *proof.Process, db *dbsql.DB) {
 		}
 		t.Logf("%s: %d rows", c.table, len(want))
 	}
+}
+
+// rowsOfThree are the rows of a query of three columns, in order.
+func rowsOfThree(t *testing.T, db *dbsql.DB, query string) (out []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	must(t, err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var cells [3]any
+		must(t, rows.Scan(&cells[0], &cells[1], &cells[2]))
+		out = append(out, fmt.Sprintf("%v|%v|%v", cells[0], cells[1], cells[2]))
+	}
+	must(t, rows.Err())
+	slices.Sort(out)
+	return out
 }
