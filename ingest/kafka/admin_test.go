@@ -94,7 +94,7 @@ func TestTopicsAreAltered(t *testing.T) {
 	one := kmsg.NewAlterConfigsRequestResource()
 	one.ResourceType, one.ResourceName = kmsg.ConfigResourceTypeTopic, "t"
 	config := kmsg.NewAlterConfigsRequestResourceConfig()
-	config.Name, config.Value = "max.message.bytes", kmsg.StringPtr("5000")
+	config.Name, config.Value = "max.message.bytes", new("5000")
 	one.Configs = append(one.Configs, config)
 	req.Resources = append(req.Resources, one)
 	if resp, err := req.RequestWith(ctx, c); err != nil || resp.Resources[0].ErrorCode != 0 {

@@ -153,7 +153,7 @@ func joinGroup(ctx context.Context, c *conn, req *kmsg.JoinGroupRequest) (kmsg.R
 	resp.ErrorCode, resp.MemberID, resp.Generation = codeOf(err), joined.Member, joined.Generation
 	if err != nil {
 		if req.Version < 7 {
-			resp.Protocol = kmsg.StringPtr("")
+			resp.Protocol = new("")
 		}
 		return resp, nil
 	}
@@ -251,7 +251,7 @@ func describeGroups(_ context.Context, c *conn, req *kmsg.DescribeGroupsRequest)
 		switch {
 		case errors.Is(err, group.ErrNotFound):
 			if g.State = string(group.Dead); req.Version >= 6 {
-				g.ErrorCode, g.ErrorMessage = codeOf(err), kmsg.StringPtr("Group "+name+" not found.")
+				g.ErrorCode, g.ErrorMessage = codeOf(err), new("Group "+name+" not found.")
 			}
 		case err != nil:
 			g.ErrorCode = codeOf(err)

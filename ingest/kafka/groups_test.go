@@ -203,7 +203,7 @@ func (h *house) commit(c *kgo.Client, group string, topic string, partition int3
 		t.TopicID = known.ID()
 	}
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
-	p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = partition, offset, -1, kmsg.StringPtr("m")
+	p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = partition, offset, -1, new("m")
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(h.t.Context(), c)
@@ -294,7 +294,7 @@ func TestAdminOfGroups(t *testing.T) {
 	leave := kmsg.NewPtrLeaveGroupRequest()
 	leave.Group = "g"
 	m := kmsg.NewLeaveGroupRequestMember()
-	m.InstanceID = kmsg.StringPtr("one")
+	m.InstanceID = new("one")
 	leave.Members = append(leave.Members, m)
 	if resp, err := leave.RequestWith(t.Context(), c); err != nil || resp.ErrorCode != 0 || resp.Members[0].ErrorCode != 0 {
 		t.Fatal(resp, err)

@@ -84,7 +84,7 @@ func metadata(ctx context.Context, c *conn, req *kmsg.MetadataRequest) (kmsg.Res
 			m := kmsg.NewMetadataResponseTopic()
 			m.Topic, m.TopicID, m.ErrorCode = wanted.Topic, wanted.TopicID, failed.Code
 			if m.Topic == nil && req.Version < 12 {
-				m.Topic = kmsg.StringPtr("")
+				m.Topic = new("")
 			}
 			resp.Topics = append(resp.Topics, m)
 			continue

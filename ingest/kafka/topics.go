@@ -194,7 +194,7 @@ func describeCluster(_ context.Context, c *conn, req *kmsg.DescribeClusterReques
 	resp.Version = req.Version
 	resp.ClusterID, resp.ControllerID = c.door.cluster, nodeID
 	if req.Version >= 1 && req.EndpointType != brokers {
-		resp.ErrorCode, resp.ErrorMessage = kerr.MismatchedEndpointType.Code, kmsg.StringPtr("this is a broker")
+		resp.ErrorCode, resp.ErrorMessage = kerr.MismatchedEndpointType.Code, new("this is a broker")
 		return resp, nil
 	}
 	b := kmsg.NewDescribeClusterResponseBroker()

@@ -134,7 +134,7 @@ func TestTransactionsAreTold(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	long := kmsg.NewPtrInitProducerIDRequest()
-	long.TransactionalID, long.TransactionTimeoutMillis, long.ProducerID, long.ProducerEpoch = kmsg.StringPtr("long"), int32(time.Hour.Milliseconds()), -1, -1
+	long.TransactionalID, long.TransactionTimeoutMillis, long.ProducerID, long.ProducerEpoch = new("long"), int32(time.Hour.Milliseconds()), -1, -1
 	if got, err := long.RequestWith(ctx, c); err != nil || got.ErrorCode != kerr.InvalidTransactionTimeout.Code {
 		t.Fatalf("%+v, %v", got, err)
 	}
