@@ -93,6 +93,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
 oracle: SEED := 0
+oracle: N := 10000
 oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB; PROGRESS=/a/file lets one run go on where the last ended
 	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -seed $(SEED) -killed $(KILLED) -shrink $(SHRINK) -progress '$(PROGRESS)'
 
