@@ -31,6 +31,9 @@ func (o *Options) WithMetaLag(d time.Duration) { o.seams.metaLag = d }
 // Sweep runs retention now.
 func (b *Bus) Sweep(ctx context.Context) { b.sweep(ctx) }
 
+// ForgetProducers forgets the producers that are old now.
+func (b *Bus) ForgetProducers() { b.forgetProducers() }
+
 // Compact compacts what is due now, with so many keys in a pass.
 func (p *Partition) Compact(ctx context.Context, keys int) error { return p.compact(ctx, keys) }
 

@@ -183,7 +183,7 @@ func (p *Partition) appended(m *message) {
 	p.index.add(run{seq: m.seq, base: m.base, next: m.next, newest: m.newest, bytes: int64(len(m.data))})
 	p.end, p.next, p.applied = m.next, m.next, m.seq
 	p.unchecked++
-	base, at := m.base, p.bus.steady.Now().UnixMilli()
+	base, at := m.base, p.bus.steady.Stamp().UnixMilli()
 	for _, r := range m.requests {
 		for source, passage := range r.places {
 			p.places.note(passage.last)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -52,6 +53,29 @@ func TestABatchSentAgainIsAnsweredAsTheFirstTime(t *testing.T) {
 	}
 	if got := h.read(p, 0, 1<<20); len(got) != 3 {
 		t.Fatalf("the log has %q", got)
+	}
+}
+
+// TestAClockThatIsSetRightForgetsNoProducer in the next Tarn, which finds what was stamped while the clock was behind.
+func TestAClockThatIsSetRightForgetsNoProducer(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock = c })
+	p := h.partition("t", bus.TopicConfig{})
+	before := h.append(p, produced(7, 0, 0, false, "a"))
+	c.jump(48 * time.Hour)
+	after := h.append(p, produced(8, 0, 0, false, "a"))
+	h.restart()
+	p = h.partition("t", bus.TopicConfig{})
+	h.bus.ForgetProducers()
+	for id, first := range map[int64]bus.Appended{7: before, 8: after} {
+		if again := h.append(p, produced(id, 0, 0, false, "a")); again != first {
+			t.Fatalf("producer %d: first %+v, again %+v", id, first, again)
+		}
+	}
+	c.pass(25 * time.Hour)
+	h.bus.ForgetProducers()
+	if known := p.Producers(); len(known) != 0 {
+		t.Fatalf("%+v", known)
 	}
 }
 

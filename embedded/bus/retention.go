@@ -105,8 +105,12 @@ func (b *Bus) keep(ctx context.Context) {
 	}
 }
 
-// forgetProducers forgets the producers that have appended nothing for producerExpiry.
+// forgetProducers forgets the producers that have appended nothing for producerExpiry, none before this Tarn has run for
+// so long: the clock that stamped them may have been wrong.
 func (b *Bus) forgetProducers() {
+	if b.steady.Elapsed() < producerExpiry {
+		return
+	}
 	since := b.steady.Now().Add(-producerExpiry).UnixMilli()
 	for _, p := range b.partitions() {
 		p.mu.Lock()

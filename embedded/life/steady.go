@@ -49,6 +49,22 @@ func (s Steady) Now() time.Time {
 	return now
 }
 
+// Stamp is the time to write down what a later Tarn may find old: the greater of what the clock says and Now, which
+// stays behind when a clock that was behind at the start has been set right.
+func (s Steady) Stamp() time.Time {
+	now, steady := s.clock.Now().Round(0), s.Now()
+	if steady.After(now) {
+		return steady
+	}
+	return now
+}
+
+// Old tells whether what is kept for some time, and was stamped at, is over it. Nothing is before this Tarn has run for
+// that time itself: the clock that it was stamped by may have been wrong, or this one may be.
+func (s Steady) Old(at time.Time, kept time.Duration) bool {
+	return s.Elapsed() >= kept && s.Now().Sub(at) >= kept
+}
+
 // Mark names this moment for Age, which no clock can change; "" where the system does not tell the time
 // since the machine's start.
 func (s Steady) Mark() string {

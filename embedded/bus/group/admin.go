@@ -144,8 +144,7 @@ func (c *Coordinator) keep(ctx context.Context) {
 		select {
 		case <-changed:
 		case <-tick.C:
-			now := c.steady.Now()
-			c.sweep(func(g *group, p Partition, o Committed) bool { return g.expired(p, o, now) })
+			c.sweep(func(g *group, p Partition, o Committed) bool { return g.expired(p, o) })
 		case <-ctx.Done():
 			return
 		}
@@ -169,13 +168,13 @@ func (c *Coordinator) sweep(old func(*group, Partition, Committed) bool) {
 
 // expired tells whether an offset is old (KIP-211): nobody has committed it for so long, and so long no
 // member has read its topic.
-func (g *group) expired(p Partition, o Committed, now time.Time) bool {
+func (g *group) expired(p Partition, o Committed) bool {
 	since := o.At
 	switch {
 	case g.unsettled(p):
 		return false
 	case !o.Expires.IsZero():
-		return !now.Before(o.Expires)
+		return g.c.steady.Old(o.At, o.Expires.Sub(o.At))
 	case g.protocolType == "": // nobody ever joined
 	case g.state == Empty:
 		since = later(since, g.since)
@@ -186,7 +185,7 @@ func (g *group) expired(p Partition, o Committed, now time.Time) bool {
 	default:
 		return false
 	}
-	return now.Sub(since) >= g.c.o.OffsetsKept
+	return g.c.steady.Old(since, g.c.o.OffsetsKept)
 }
 
 func later(a, b time.Time) time.Time {

@@ -746,6 +746,35 @@ func TestOffsetsOfAnEmptyGroupEnd(t *testing.T) {
 	})
 }
 
+// behind is a clock that somebody sets.
+type behind struct{ by atomic.Int64 }
+
+func (b *behind) Now() time.Time { return time.Now().Add(-time.Duration(b.by.Load())) }
+
+// TestAClockThatIsSetRightMakesNoOffsetOld in the next Tarn, which finds what was stamped while the clock was behind.
+func TestAClockThatIsSetRightMakesNoOffsetOld(t *testing.T) {
+	clock := &behind{}
+	clock.by.Store(int64(30 * 24 * time.Hour))
+	in(t, group.Options{OffsetsKept: 24 * time.Hour, Clock: clock}, func(t *testing.T, h *house) {
+		if err := h.simple("before", 1); err != nil {
+			t.Fatal(err)
+		}
+		clock.by.Store(0)
+		if err := h.simple("after", 2); err != nil {
+			t.Fatal(err)
+		}
+		h.restart()
+		time.Sleep(23 * time.Hour)
+		if settle(); h.offset("before") != 1 || h.offset("after") != 2 {
+			t.Fatal("gone early")
+		}
+		time.Sleep(2 * time.Hour)
+		if settle(); len(h.List()) != 0 {
+			t.Fatalf("%+v", h.List())
+		}
+	})
+}
+
 func TestOffsetsOfTopicsThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{t: t, path: filepath.Join(t.TempDir(), "meta.db"), change: make(chan struct{}), topics: map[string]string{"t": "1", "u": "2"}}

@@ -86,7 +86,7 @@ func (g *group) mayCommit(b Beat, transaction bool) error {
 
 // commit sends the offsets that are right on their way to the disk.
 func (g *group) commit(r *Commit, producer *int64) ([]error, chan error) {
-	errs, now := make([]error, len(r.Offsets)), g.c.steady.Now()
+	errs, now := make([]error, len(r.Offsets)), g.c.steady.Stamp()
 	new := map[Partition]Committed{}
 	var entries []meta.Entry
 	for i, o := range r.Offsets {

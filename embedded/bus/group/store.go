@@ -169,7 +169,7 @@ type keptMember struct {
 
 // save writes the group's generation with its assignment.
 func (g *group) save(done func(error)) {
-	kept := keptGroup{Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, Since: g.since}
+	kept := keptGroup{Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, Since: g.c.steady.Stamp()}
 	for _, m := range g.sorted() {
 		kept.Members = append(kept.Members, keptMember{m.id, m.instance, m.clientID, m.clientHost, m.session, m.rebalance, m.protocols, m.assignment})
 	}

@@ -53,7 +53,7 @@ func (c *Coordinator) finish(h *holder, t Transaction) <-chan struct{} {
 		if done.State = CompleteAbort; commit {
 			done.State = CompleteCommit
 		}
-		done.Partitions, done.Groups, done.Started, done.Updated = nil, nil, 0, c.steady.Now().UnixMilli()
+		done.Partitions, done.Groups, done.Started, done.Updated = nil, nil, 0, c.steady.Stamp().UnixMilli()
 		for {
 			e, err := done.entry()
 			if err == nil {
@@ -148,7 +148,7 @@ func (c *Coordinator) sweep(ctx context.Context) {
 		return t.State == Ongoing && now.Sub(time.UnixMilli(t.Started)) >= t.Timeout
 	}
 	old := func(t *Transaction) bool {
-		return t.State != Ongoing && !t.ending() && t.Epoch >= 0 && now.Sub(time.UnixMilli(t.Updated)) >= idsKept
+		return t.State != Ongoing && !t.ending() && t.Epoch >= 0 && c.steady.Old(time.UnixMilli(t.Updated), idsKept)
 	}
 	c.mu.Lock()
 	due := map[string]*holder{}

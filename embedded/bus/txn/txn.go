@@ -121,6 +121,7 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 		if err := json.Unmarshal(e.Value, &t); err != nil {
 			return nil, fault.Wrap(err, fault.Damaged, "read transactional id "+e.Key+" in meta.db", "put back the last backup of meta.db")
 		}
+		t.Started = min(t.Started, c.steady.Now().UnixMilli()) // a clock that was ahead would leave it open
 		c.ids[t.ID] = newHolder(t)
 		c.floor = max(c.floor, t.Producer+1)
 		open[t.Producer] = t.State == Ongoing || t.ending()
@@ -228,7 +229,7 @@ func (c *Coordinator) take(ctx context.Context, id string, create bool) (h *hold
 
 // write syncs a transaction's new state, then shows it.
 func (c *Coordinator) write(ctx context.Context, h *holder, t Transaction) error {
-	t.Updated = c.steady.Now().UnixMilli()
+	t.Updated = c.steady.Stamp().UnixMilli()
 	e, err := t.entry()
 	if err != nil {
 		return err

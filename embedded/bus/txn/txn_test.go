@@ -77,19 +77,30 @@ func (g groups) offset() string {
 	return string(v)
 }
 
-// clock is the system's, moved ahead.
+// clock is the system's, moved ahead in time, and set wrong by somebody.
 type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
+	mu           sync.Mutex
+	ahead, wrong time.Duration
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
+	return time.Now().Add(c.ahead + c.wrong)
 }
 
-func (c *clock) Elapsed() time.Duration { return time.Duration(c.Now().UnixNano()) }
+func (c *clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(time.Now().Add(c.ahead).UnixNano())
+}
+
+// set sets the clock, by how much it is wrong from then on.
+func (c *clock) set(wrong time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong = wrong
+}
 
 func (c *clock) move(d time.Duration) {
 	c.mu.Lock()
@@ -311,6 +322,47 @@ func TestATransactionThatTakesTooLongIsAborted(t *testing.T) {
 			t.Fatalf("not forgotten: %+v", h.txn.List())
 		}
 	}
+}
+
+// TestAClockThatIsSetRight makes nothing old that a Tarn has written while its clock was behind, and lets nothing stay open
+// that it has begun while its clock was ahead.
+func TestAClockThatIsSetRight(t *testing.T) {
+	h, ctx := &house{dir: t.TempDir()}, t.Context()
+	const month = 30 * 24 * time.Hour
+	h.clock.set(-month)
+	if err := h.open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.close() })
+	p := h.init(t, nil)
+	aborted := func(id string) {
+		t.Helper()
+		for end := time.Now().Add(waitLimit); ; time.Sleep(10 * time.Millisecond) {
+			if one, err := h.txn.Describe(id); err != nil || time.Now().After(end) {
+				t.Fatalf("not aborted: %+v, %v", one, err)
+			} else if one.State == txn.CompleteAbort {
+				return
+			}
+		}
+	}
+	begin := func(id string) {
+		t.Helper()
+		one, err := h.txn.Init(ctx, id, time.Minute, nil)
+		want(t, errors.Join(err, h.txn.AddPartitions(ctx, id, one, both)), nil)
+	}
+	h.clock.set(month)
+	h.restart(t)
+	begin("ahead")
+	h.clock.set(0)
+	h.restart(t)
+	for _, id := range []string{"ahead", "later"} { // the second in a later sweep: the one before is over then
+		if id == "later" {
+			begin(id)
+		}
+		h.clock.move(2 * time.Minute)
+		aborted(id)
+	}
+	want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
 }
 
 func TestProducerIDsAreNeverGivenTwice(t *testing.T) {
