@@ -106,6 +106,16 @@ func TestForeignRecordsAreRefused(t *testing.T) {
 			t.Errorf("produce to %s: %v, want %v", name, err, want)
 		}
 	}
+	h.topic("berths", 1)
+	for name, want := range map[string]*kerr.Error{"tarn.clock": kerr.InvalidTopicException, "port.main.calls": kerr.PolicyViolation, "berths": kerr.TransactionCoordinatorFenced} {
+		req, m := kmsg.NewPtrWriteTxnMarkersRequest(), kmsg.NewWriteTxnMarkersRequestMarker()
+		m.ProducerID, m.CoordinatorEpoch = 1, 1
+		m.Topics = []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: name, Partitions: []int32{0}}}
+		req.Markers = []kmsg.WriteTxnMarkersRequestMarker{m}
+		if got := ask[*kmsg.WriteTxnMarkersResponse](t, c, req).Markers[0].Topics[0].Partitions[0].ErrorCode; got != want.Code {
+			t.Errorf("marker in %s: %v, want %v", name, kerr.ErrorForCode(got), want)
+		}
+	}
 }
 
 func TestListOffsets(t *testing.T) {

@@ -324,8 +324,14 @@ func writeMarkers(ctx context.Context, c *conn, req *kmsg.WriteTxnMarkersRequest
 				switch {
 				case !c.may(guard.Write, t.Topic, topic):
 					part.ErrorCode = kerr.TopicAuthorizationFailed.Code
+				case own(t.Topic):
+					part.ErrorCode = kerr.InvalidTopicException.Code
 				case err != nil || n < 0 || int(n) >= len(topic.Partitions()):
 					part.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				case topic.Config().Source != "" || topic.Config().Keyed:
+					part.ErrorCode = kerr.PolicyViolation.Code
+				case m.CoordinatorEpoch > 0: // Tarn's own, 0, would be fenced in the partition
+					part.ErrorCode = kerr.TransactionCoordinatorFenced.Code
 				default:
 					_, err := topic.Partitions()[n].AppendMarker(ctx, record.Marker{Producer: m.ProducerID, Epoch: m.ProducerEpoch, Coordinator: m.CoordinatorEpoch, Commit: m.Committed})
 					if err != nil {

@@ -109,13 +109,28 @@ func (c *Coordinator) markOne(topic string, n int32, m record.Marker) {
 			return
 		case errors.Is(err, bus.ErrEpoch), errors.Is(err, bus.ErrCoordinator):
 			c.o.Log.Error("marker of a transaction is refused", "topic", topic, "partition", n, "producer", m.Producer, "error", err)
-			return
+			known, open := openIn(p, m.Producer)
+			if !open {
+				return
+			}
+			// Somebody else has written a marker or a batch in its name. What is open is this transaction's still.
+			m.Epoch, m.Coordinator = max(m.Epoch, known.Epoch), max(m.Coordinator, known.Coordinator)
 		}
 		c.o.Log.Debug("marker of a transaction is not written yet", "topic", topic, "partition", n, "error", err)
 		if !c.pause() {
 			return
 		}
 	}
+}
+
+// openIn is what a partition knows of a producer that has a transaction open in it.
+func openIn(p *bus.Partition, producer int64) (bus.ProducerState, bool) {
+	for _, one := range p.Producers() {
+		if one.ID == producer {
+			return one, one.Open >= 0
+		}
+	}
+	return bus.ProducerState{}, false
 }
 
 // pause waits before another try; false when the coordinator stops first.

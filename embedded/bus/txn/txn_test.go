@@ -250,6 +250,26 @@ func TestTransactionsAreAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestAMarkerThatIsRefusedIsWrittenAnew, when somebody else has written a marker of a newer coordinator, or a batch of a
+// newer epoch: what is open in a partition is ended all the same.
+func TestAMarkerThatIsRefusedIsWrittenAnew(t *testing.T) {
+	h, ctx := newHouse(t), t.Context()
+	p := h.init(t, nil)
+	_, err := h.parts[0].AppendMarker(ctx, record.Marker{Producer: p.ID, Epoch: p.Epoch, Coordinator: 5})
+	want(t, err, nil)
+	want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
+	for n := range h.parts {
+		want(t, h.send(ctx, n, p, 0, "own"), nil)
+	}
+	want(t, h.send(ctx, 1, txn.Producer{ID: p.ID, Epoch: p.Epoch + 3}, 0, "foreign"), nil)
+	want(t, h.txn.End(ctx, "id", p, true), nil)
+	for n, values := range []string{"[own]", "[own foreign]"} {
+		if got := h.committed(t, n); fmt.Sprint(got) != values {
+			t.Fatalf("partition %d has %q", n, got)
+		}
+	}
+}
+
 func TestANewProducerFencesTheOneBefore(t *testing.T) {
 	h, ctx := newHouse(t), t.Context()
 	zombie := h.init(t, nil)
