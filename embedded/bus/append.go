@@ -106,6 +106,9 @@ func (p *Partition) check(data []byte) (*request, error) {
 		if r.stamp, err = stampOf(b); err != nil {
 			return nil, invalid(err)
 		}
+		if r.stamp != nil && r.stamp.id >= ProducersEnd {
+			return nil, invalid(fmt.Errorf("%w: %d", ErrProducer, r.stamp.id))
+		}
 		if r.stamp != nil && len(batches) > 1 {
 			return nil, invalid(errors.New("a producer's batch comes alone"))
 		}

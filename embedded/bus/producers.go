@@ -24,6 +24,9 @@ const (
 	// batchesKnown is how many of a producer's last batches are known when they are sent again: a client has
 	// five requests in flight at most.
 	batchesKnown = 5
+	// ProducersEnd is above all ids of producers. A client may send any below, and new ids are above those that the log
+	// knows (txn): one at the end of int64 would leave none.
+	ProducersEnd = 1 << 53
 )
 
 // Why an append of an idempotent producer is refused. Sending it again does not help.
@@ -36,6 +39,8 @@ var (
 	ErrTransaction = errors.New("not of the transaction that is open")
 	// ErrCoordinator means that a newer coordinator has ended a transaction of this producer.
 	ErrCoordinator = errors.New("coordinator's epoch is fenced")
+	// ErrProducer means that a batch has a producer id that no coordinator gives.
+	ErrProducer = errors.New("producer id is out of range")
 )
 
 // Aborted is an aborted transaction in a partition: the batches of the producer's transactions within these offsets.

@@ -216,9 +216,14 @@ func (s *Store) List(ctx context.Context, b Bucket) ([]Entry, error) {
 // Next returns the next number of a counter, from 1. A number is never given twice,
 // also after a crash.
 func (s *Store) Next(ctx context.Context, counter string) (int64, error) {
+	return s.NextFrom(ctx, counter, 1)
+}
+
+// NextFrom is Next, at least: the numbers below are never given.
+func (s *Store) NextFrom(ctx context.Context, counter string, least int64) (int64, error) {
 	var n int64
 	err := s.db.QueryRowContext(ctx,
-		"INSERT INTO kv VALUES (?,?,1,NULL) ON CONFLICT DO UPDATE SET value=value+1 RETURNING value", string(IDs), counter).Scan(&n)
+		"INSERT INTO kv VALUES (?,?,?,NULL) ON CONFLICT DO UPDATE SET value=max(value+1, excluded.value) RETURNING value", string(IDs), counter, least).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("next of %s: %w", counter, err)
 	}

@@ -67,6 +67,11 @@ func TestNextNeverGivesANumberTwice(t *testing.T) {
 		})
 	}
 	all.Wait()
+	for i, least := range []int64{1 << 40, 7} {
+		if n, err := s.NextFrom(t.Context(), "schema", least); err != nil || n != 1<<40+int64(i) {
+			t.Fatalf("from %d: %d, %v", least, n, err)
+		}
+	}
 }
 
 func TestADamagedFileIsNamedAndKept(t *testing.T) {

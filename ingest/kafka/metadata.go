@@ -178,7 +178,7 @@ func errorOf(err error) *kerr.Error {
 		return kerr.MessageTooLarge
 	case errors.Is(err, bus.ErrTimestamp):
 		return kerr.InvalidTimestamp
-	case errors.Is(err, bus.ErrNoKey):
+	case errors.Is(err, bus.ErrNoKey), errors.Is(err, bus.ErrProducer):
 		return kerr.InvalidRecord
 	case errors.Is(err, record.ErrCorrupt), errors.Is(err, record.ErrShort):
 		return kerr.CorruptMessage

@@ -128,8 +128,8 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 	}
 	for _, topic := range o.Bus.Topics() {
 		for _, p := range topic.Partitions() {
-			if known := p.Producers(); len(known) > 0 {
-				c.floor = max(c.floor, known[len(known)-1].ID+1)
+			for _, one := range p.Producers() {
+				c.above(one.ID)
 			}
 		}
 	}
@@ -166,17 +166,25 @@ func (c *Coordinator) Close(context.Context) error {
 	return nil
 }
 
+// above keeps new producer ids above one that the log knows. Those of the upper half are any client's word, and are not
+// followed: one batch would use up all ids.
+func (c *Coordinator) above(id int64) {
+	if id < bus.ProducersEnd/2 {
+		c.floor = max(c.floor, id+1)
+	}
+}
+
 // NewProducer gives a producer id that nobody had, for an idempotent producer without transactions.
 func (c *Coordinator) NewProducer(ctx context.Context) (Producer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.next == c.top {
-		n, err := c.o.Meta.Next(ctx, counter)
+	if c.next == c.top {
+		n, err := c.o.Meta.NextFrom(ctx, counter, c.floor/idBlock+1)
 		if err != nil {
 			return Producer{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		c.top = n * idBlock
-		c.next = min(max(c.top-idBlock, c.floor), c.top)
+		c.next = max(c.top-idBlock, c.floor)
 	}
 	c.next++
 	return Producer{ID: c.next - 1}, nil

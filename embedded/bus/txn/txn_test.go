@@ -403,15 +403,21 @@ func TestProducerIDsAreNeverGivenTwice(t *testing.T) {
 // TestProducerIDsAreAboveThoseOfTheLog when meta.db was lost: a new producer would be taken for an old one.
 func TestProducerIDsAreAboveThoseOfTheLog(t *testing.T) {
 	h := newHouse(t)
-	b := record.Encode([]record.Record{{Value: []byte("v")}})
-	b.SetProducer(4321, 0, 0, false)
-	if _, err := h.parts[1].Append(t.Context(), b); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	const far = 1 << 40 // that many numbers of a counter would never end
+	for _, id := range []int64{4321, far, bus.ProducersEnd - 1} {
+		b := record.Encode([]record.Record{{Value: []byte("v")}})
+		b.SetProducer(id, 0, 0, false)
+		if _, err := h.parts[1].Append(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		h.restart(t)
+		if p, err := h.txn.NewProducer(ctx); err != nil || p.ID <= min(id, far) || p.ID > far+10_000 {
+			t.Fatalf("after %d: %+v, %v", id, p, err)
+		}
 	}
-	h.restart(t)
-	if p, err := h.txn.NewProducer(t.Context()); err != nil || p.ID <= 4321 {
-		t.Fatalf("%+v, %v", p, err)
-	}
+	want(t, h.send(ctx, 1, txn.Producer{ID: bus.ProducersEnd}, 0, "v"), bus.ErrProducer)
 }
 
 // work makes transactions until it is killed. Each one writes its number to both partitions and stores it as the
