@@ -53,6 +53,7 @@ func (c *Coordinator) finish(h *holder, t Transaction) <-chan struct{} {
 		if done.State = CompleteAbort; commit {
 			done.State = CompleteCommit
 		}
+		done.Epoch = max(done.Epoch, done.then)
 		done.Partitions, done.Groups, done.Started, done.Updated = nil, nil, 0, c.steady.Stamp().UnixMilli()
 		for {
 			e, err := done.entry()

@@ -35,6 +35,8 @@ type Transaction struct {
 	Groups       []string           `json:"groups,omitempty"`
 	Started      int64              `json:"started,omitempty"` // ms; 0 while none is under way
 	Updated      int64              `json:"updated"`           // ms
+
+	then int16 // the epoch once it has ended, if above Epoch
 }
 
 func (t *Transaction) clone() Transaction {

@@ -1,7 +1,7 @@
 // Package txn is the coordinator of transactions (KIP-98, 360, 447): one record in meta.db for each
 // transactional id, synced before anybody acts on it. A transaction ends in three steps: what becomes of it is
 // written, each partition gets its marker, and the end is written together with the offsets of consumer groups. A crash
-// between them is made up for at the next start. It speaks no wire protocol: a door maps its errors.
+// between them is made up for at the next start, as is what a log or meta.db has lost of them. It speaks no wire protocol: a door maps its errors.
 package txn
 
 import (
@@ -126,13 +126,7 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 		c.floor = max(c.floor, t.Producer+1)
 		open[t.Producer] = t.State == Ongoing || t.ending()
 	}
-	for _, topic := range o.Bus.Topics() {
-		for _, p := range topic.Partitions() {
-			for _, one := range p.Producers() {
-				c.above(one.ID)
-			}
-		}
-	}
+	log := c.seen()
 	for _, producer := range o.Groups.Pending() {
 		if !open[producer] {
 			if err := o.Groups.Finish(ctx, producer, false); err != nil {
@@ -142,11 +136,20 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 	}
 	c.live, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, h := range c.ids {
+		if s := log[h.now.Producer]; s != nil {
+			delete(log, h.now.Producer)
+			c.settle(h, s)
+		}
 		switch t := h.now; {
 		case t.State == Ongoing:
 			c.admit(&t)
 		case t.ending():
 			c.finish(h, t)
+		}
+	}
+	for producer, s := range log { // of whom meta knows nothing
+		if len(s.open) > 0 {
+			c.abandon(Transaction{Producer: producer, Epoch: s.epoch, Partitions: partitions(s.open)}, func() {})
 		}
 	}
 	c.running.Go(func() { c.keep(c.live) })

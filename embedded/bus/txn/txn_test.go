@@ -2,6 +2,7 @@ package txn_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -418,6 +419,81 @@ func TestProducerIDsAreAboveThoseOfTheLog(t *testing.T) {
 		}
 	}
 	want(t, h.send(ctx, 1, txn.Producer{ID: bus.ProducersEnd}, 0, "v"), bus.ErrProducer)
+}
+
+// TestWhatNobodyWouldEndIsEnded: partitions have a transaction open of which meta knows something else, since the end of a log
+// or of meta.db was lost. It ends as meta says, and no later transaction takes it in.
+func TestWhatNobodyWouldEndIsEnded(t *testing.T) {
+	one := map[string][]int32{"t": {1}}
+	for _, c := range []struct {
+		name   string
+		known  *txn.Transaction // nil for none
+		epochs int16            // that meta is behind
+		there  [2]string
+		fenced bool
+	}{
+		{name: "committed", known: &txn.Transaction{State: txn.CompleteCommit}, there: [2]string{"[lost after]", "[lost after]"}},
+		{name: "committed in one partition yet", known: &txn.Transaction{State: txn.PrepareCommit, Partitions: one}, there: [2]string{"[after]", "[lost after]"}},
+		{name: "aborted", known: &txn.Transaction{State: txn.CompleteAbort}, there: [2]string{"[after]", "[after]"}, fenced: true},
+		{name: "begun in one partition", known: &txn.Transaction{State: txn.Ongoing, Partitions: one}, there: [2]string{"[after]", "[after]"}, fenced: true},
+		{name: "not begun", known: &txn.Transaction{State: txn.Empty}, there: [2]string{"[after]", "[after]"}, fenced: true},
+		{name: "older and committed", known: &txn.Transaction{State: txn.CompleteCommit}, epochs: 2, there: [2]string{"[after]", "[after]"}, fenced: true},
+		{name: "older and begun", known: &txn.Transaction{State: txn.Ongoing, Partitions: both}, epochs: 2, there: [2]string{"[after]", "[after]"}, fenced: true},
+		{name: "older and being committed", known: &txn.Transaction{State: txn.PrepareCommit, Partitions: both}, epochs: 2, there: [2]string{"[lost after]", "[lost after]"}, fenced: true},
+		{name: "not known", there: [2]string{"[after]", "[after]"}, fenced: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, ctx := newHouse(t), t.Context()
+			var p txn.Producer
+			for range 3 {
+				p = h.init(t, nil)
+			}
+			want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
+			for n := range h.parts {
+				want(t, h.send(ctx, n, p, 0, "lost"), nil)
+			}
+			e := meta.Entry{Bucket: meta.Transactions, Key: "id"}
+			if c.known != nil {
+				one := *c.known
+				one.Producer, one.Epoch, one.LastProducer, one.LastEpoch, one.Timeout = p.ID, p.Epoch-c.epochs, -1, -1, time.Minute
+				one.Started = time.Now().UnixMilli()
+				one.Updated = one.Started
+				e.Value, _ = json.Marshal(one)
+			}
+			want(t, h.meta.Put(ctx, e), nil)
+			h.restart(t)
+			h.ended(t)
+			if c.fenced {
+				for _, commit := range []bool{true, false} {
+					if err := h.txn.End(ctx, "id", p, commit); !errors.Is(err, txn.ErrFenced) && !errors.Is(err, txn.ErrMapping) {
+						t.Fatalf("who had it open ends it: %v", err)
+					}
+				}
+			}
+			p = h.init(t, nil)
+			want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
+			for n := range h.parts {
+				want(t, h.send(ctx, n, p, 0, "after"), nil)
+			}
+			want(t, h.txn.End(ctx, "id", p, true), nil)
+			h.ended(t)
+			for n := range h.parts {
+				if got := h.committed(t, n); fmt.Sprint(got) != c.there[n] {
+					t.Errorf("partition %d has %q, want %s", n, got, c.there[n])
+				}
+			}
+		})
+	}
+}
+
+// ended waits until the partitions have no open transaction.
+func (h *house) ended(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(waitLimit); h.parts[0].Stable() != h.parts[0].Next() || h.parts[1].Stable() != h.parts[1].Next(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a transaction is open still: %+v", h.txn.List())
+		}
+	}
 }
 
 // work makes transactions until it is killed. Each one writes its number to both partitions and stores it as the
