@@ -166,9 +166,11 @@ func (s *session) take(ctx context.Context, f reader.Fetch) error {
 		if err := c.cut(ctx, f, part, &decisions, 1); err != nil {
 			return err
 		}
-		if b.Base() > part.Next {
-			return failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
-				"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, part.Next, b.Base()-1)}
+		if b.Base() > part.Next { // compaction took records, or there is a hole
+			if first, after, lost := c.topic.Partitions()[f.Partition].Lost(part.Next); lost && first < b.Base() {
+				return failure{fault.Newf(fault.Damaged, fmt.Sprintf("say ALTER PIPELINE %s REBUILD to begin with what is left", s.Name),
+					"topic %s partition %d has lost offsets %d to %d", c.topic.Name(), f.Partition, first, after-1)}
+			}
 		}
 		if err := c.collect(ctx, f, part, b, &decisions); err != nil {
 			return err
