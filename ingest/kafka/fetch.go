@@ -248,6 +248,9 @@ func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition,
 			gone.ProducerID, gone.FirstOffset = a.Producer, a.First
 			out.AbortedTransactions = append(out.AbortedTransactions, gone)
 		}
+		if p.LogStart() > w.offset { // what lies below is forgotten: some of these may be aborted
+			return kerr.OffsetOutOfRange
+		}
 	}
 	out.RecordBatches = make([]byte, 0, size)
 	for _, b := range batches {

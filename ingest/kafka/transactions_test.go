@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/record"
 )
 
 // committedReader consumes committed records of topics from their start.
@@ -67,6 +71,77 @@ func TestReadersOfCommittedRecordsSeeTransactionsWhole(t *testing.T) {
 	all := h.client(kgo.ConsumeTopics("a"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if got := values(ctx, t, all, 12); len(got["a"]) != 12 {
 		t.Fatalf("all are %q", got)
+	}
+}
+
+// TestAbortedRecordsAreToldWhileTheLogIsTrimmed: a fetch that has read them names their transactions, or is out of range.
+func TestAbortedRecordsAreToldWhileTheLogIsTrimmed(t *testing.T) {
+	const transactions, producer, control = 400, 7, 1 << 5 // the last is the bit of a control batch
+	h, ctx := newHouse(t), within(t)
+	topic, err := h.bus.CreateTopic(ctx, "a", bus.TopicConfig{Partitions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := topic.Partitions()[0]
+	for n := range int32(transactions) {
+		b := record.Encode([]record.Record{{Timestamp: time.Now().UnixMilli(), Value: make([]byte, 8<<10)}})
+		b.SetProducer(producer, 0, n, true)
+		p.Admit(producer, 0)
+		if _, err := p.Append(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.AppendMarker(ctx, record.Marker{Producer: producer}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := topic.ID()
+	trimmed := make(chan error, 1)
+	go func() {
+		for at := int64(2); at < 2*transactions; at += 2 {
+			if err := p.Trim(ctx, at); err != nil {
+				trimmed <- err
+				return
+			}
+		}
+		trimmed <- nil
+	}()
+	c := h.client()
+	for fetches := 0; ; fetches++ {
+		select {
+		case err := <-trimmed:
+			if err != nil || fetches == 0 {
+				t.Fatalf("%d fetches, %v", fetches, err)
+			}
+			return
+		default:
+		}
+		req := kmsg.NewPtrFetchRequest()
+		req.MaxBytes, req.IsolationLevel, req.SessionEpoch = 8<<20, 1, -1
+		one := kmsg.NewFetchRequestTopic()
+		one.Topic, one.TopicID = "a", id
+		part := kmsg.NewFetchRequestTopicPartition()
+		part.FetchOffset, part.PartitionMaxBytes = p.LogStart(), 8<<20
+		one.Partitions = append(one.Partitions, part)
+		req.Topics = append(req.Topics, one)
+		resp, err := req.RequestWith(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := resp.Topics[0].Partitions[0]
+		told := map[int64]bool{}
+		for _, a := range got.AbortedTransactions {
+			told[a.FirstOffset] = true
+		}
+		for rest := got.RecordBatches; len(rest) > 0; {
+			var b kmsg.RecordBatch
+			size := 12 + int(binary.BigEndian.Uint32(rest[8:]))
+			if err := b.ReadFrom(rest[:size]); err != nil {
+				t.Fatal(err)
+			}
+			if rest = rest[size:]; b.Attributes&control == 0 && !told[b.FirstOffset] {
+				t.Fatalf("after %d fetches the record at offset %d, of a transaction that was aborted, is given as if it were committed", fetches, b.FirstOffset)
+			}
+		}
 	}
 }
 
