@@ -33,8 +33,9 @@ type conn struct {
 	who    guard.Principal
 	client string // its id, as the request under way says
 
-	held     *request // the one under way
-	session  *session // of fetches
+	drain    context.Context //nolint:containedctx // of what was received whole: it goes on when the connection has ended, and for drainMax of a stop
+	held     *request        // the one under way
+	session  *session        // of fetches
 	readings map[*bus.Partition]*reading
 	fetches  int
 	owed     int64          // bytes of answers that the answer under way holds
@@ -58,13 +59,11 @@ type request struct {
 	weight       int64  // of the memory in hand
 }
 
-// serve answers a connection until it or ctx ends.
-func (d *Door) serve(ctx context.Context, nc net.Conn) {
-	c := &conn{door: d, net: nc, log: d.o.Log.With("client", nc.RemoteAddr().String())}
-	ctx, cancel := context.WithCancel(ctx)
+// serve answers a connection until it or ctx ends, and what it has promised until drain does.
+func (d *Door) serve(ctx, drain context.Context, nc net.Conn) {
+	c := &conn{door: d, net: nc, log: d.o.Log.With("client", nc.RemoteAddr().String()), drain: drain}
 	defer context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })()
 	err := life.Guarded(c.log, func() error { return c.run(ctx) })
-	cancel()
 	if err != nil && !errors.Is(err, errDone) {
 		c.log.Info("connection of a Kafka client is closed", "client_id", c.client, "error", err)
 	}
@@ -86,10 +85,10 @@ func (c *conn) run(ctx context.Context) (err error) {
 	}
 }
 
-// close answers what is promised, for drainMax at most, and ends the connection.
+// close waits for what is promised, answers it where the client takes that within drainMax, and ends the connection.
 func (c *conn) close() {
 	if c.promises != nil {
-		late := time.AfterFunc(drainMax, func() { _ = c.net.Close() })
+		late := time.AfterFunc(c.door.o.drain, func() { _ = c.net.Close() })
 		close(c.promises)
 		c.promised.Wait()
 		late.Stop()
@@ -126,11 +125,15 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	c.door.metrics.received.Add(float64(size))
 	body := make([]byte, size-(startBytes-4))
 	_ = c.net.SetReadDeadline(time.Now().Add(readMax))
-	if _, err := io.ReadFull(c.net, body); err != nil || ctx.Err() != nil {
+	if _, err := io.ReadFull(c.net, body); err != nil {
 		c.release(r)
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 			return r, fmt.Errorf("a request of API %d has not come within %s", r.key, readMax)
 		}
+		return r, errDone
+	}
+	if ctx.Err() != nil && r.key != kmsg.Produce.Int16() { // a produce request is nobody else's to send again where it wants no answer
+		c.release(r)
 		return r, errDone
 	}
 	r.correlation = int32(binary.BigEndian.Uint32(body)) //nolint:gosec // two's complement on the wire

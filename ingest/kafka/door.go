@@ -69,6 +69,8 @@ type Options struct {
 	Clock        life.Clock
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer // nil: counted for nobody
+
+	drain time.Duration // tests set it; else drainMax
 }
 
 // Door is the part that answers Kafka's clients.
@@ -100,6 +102,9 @@ func New(o Options) *Door {
 	if o.Clock == nil {
 		o.Clock = life.SystemClock{}
 	}
+	if o.drain == 0 {
+		o.drain = drainMax
+	}
 	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), answers: semaphore.NewWeighted(answerBytesMax), metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	d.apis = table()
 	return d
@@ -116,6 +121,9 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 	}
 	d.cluster = cluster
 	defer context.AfterFunc(ctx, func() { _ = d.o.Listener.Close() })()
+	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
+	defer drained()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(d.o.drain, drained) })()
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	ready()
@@ -141,7 +149,7 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 		}
 		conns.Go(func() {
 			defer d.leave()
-			d.serve(ctx, nc)
+			d.serve(ctx, drain, nc)
 		})
 	}
 }

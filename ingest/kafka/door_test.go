@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -39,11 +42,17 @@ type house struct {
 	groups *group.Coordinator
 	addr   string
 	stop   func()
+	with   setting
 }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir()}
+	return newHouseWith(t, setting{})
+}
+
+func newHouseWith(t testing.TB, with setting) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), with: with}
 	h.open()
 	t.Cleanup(func() { h.stop() })
 	return h
@@ -51,7 +60,7 @@ func newHouse(t testing.TB) *house {
 
 func (h *house) open() {
 	h.t.Helper()
-	s, err := serve(h.t.Context(), h.dir, cmp.Or(h.addr, "127.0.0.1:0"))
+	s, err := serve(h.t.Context(), h.dir, cmp.Or(h.addr, "127.0.0.1:0"), h.with)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -71,7 +80,27 @@ type served struct {
 	stop   func() error
 }
 
-func serve(ctx context.Context, dir, addr string) (*served, error) {
+// setting is what a test sets of a house.
+type setting struct {
+	disk    *disk.FS              // nil: without faults
+	metrics prometheus.Registerer // of the door
+	drain   time.Duration         // 0: drainMax
+}
+
+// stall is a disk on which the log stands still from shut to open.
+func stall() (fs *disk.FS, shut, open func()) {
+	var gate atomic.Pointer[chan struct{}]
+	fs = &disk.FS{Hook: func(op, _ string) error {
+		if c := gate.Load(); op == "free" && c != nil {
+			<-*c
+		}
+		return nil
+	}}
+	c := make(chan struct{})
+	return fs, func() { gate.Store(&c) }, sync.OnceFunc(func() { close(c) })
+}
+
+func serve(ctx context.Context, dir, addr string, with setting) (*served, error) {
 	log := slog.New(slog.DiscardHandler)
 	m, err := meta.Open(ctx, filepath.Join(dir, "meta.db"))
 	if err != nil {
@@ -79,7 +108,7 @@ func serve(ctx context.Context, dir, addr string) (*served, error) {
 	}
 	b, err := bus.Open(ctx, bus.Options{
 		Dir: filepath.Join(dir, "bus"), Fsync: bus.FsyncAlways, CacheBytes: 1 << 20,
-		Meta: m, Disk: disk.Local, Clock: life.SystemClock{}, Log: log,
+		Meta: m, Disk: cmp.Or(with.disk, disk.Local), Clock: life.SystemClock{}, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -96,7 +125,9 @@ func serve(ctx context.Context, dir, addr string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := kafka.New(kafka.Options{Listener: l, Bus: b, Groups: groups, Transactions: transactions, Meta: m, Log: log})
+	o := kafka.Options{Listener: l, Bus: b, Groups: groups, Transactions: transactions, Meta: m, Log: log, Metrics: with.metrics}
+	o.WithDrain(with.drain)
+	d := kafka.New(o)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done, ready := make(chan error, 1), make(chan struct{})
 	go func() { done <- d.Run(running, func() { close(ready) }) }()

@@ -87,9 +87,10 @@ func (p *producing) refuse(e *kerr.Error, format string, args ...any) {
 }
 
 // produce puts the batches of all partitions on their way in order, and promises the answer for when the disk has them.
-func produce(ctx context.Context, c *conn, r kmsg.Request) (promise, error) {
+// They go on without their connection: a client that wants no answer may close it as soon as all is sent.
+func produce(_ context.Context, c *conn, r kmsg.Request) (promise, error) {
 	req := r.(*kmsg.ProduceRequest) //nolint:forcetypeassert // the table's key says so
-	ctx, cancel := context.WithTimeout(ctx, min(max(time.Duration(req.TimeoutMillis)*time.Millisecond, produceMin), produceMax))
+	ctx, cancel := context.WithTimeout(c.drain, min(max(time.Duration(req.TimeoutMillis)*time.Millisecond, produceMin), produceMax))
 	all := make([][]producing, len(req.Topics))
 	for i, t := range req.Topics {
 		all[i] = c.enqueue(ctx, req, t)

@@ -227,7 +227,7 @@ func childMain() {
 	if dir == "" {
 		return
 	}
-	if _, err := serve(context.Background(), dir, os.Getenv(childAddr)); err != nil {
+	if _, err := serve(context.Background(), dir, os.Getenv(childAddr), setting{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
