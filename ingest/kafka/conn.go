@@ -48,6 +48,9 @@ type conn struct {
 // startBytes is what each request begins with: length, API and version.
 const startBytes = 8
 
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
 // errDone ends a connection without a word in the log.
 var errDone = errors.New("the connection is done")
 
@@ -62,7 +65,8 @@ type request struct {
 // serve answers a connection until it or ctx ends, and what it has promised until drain does.
 func (d *Door) serve(ctx, drain context.Context, nc net.Conn) {
 	c := &conn{door: d, net: nc, log: d.o.Log.With("client", nc.RemoteAddr().String()), drain: drain}
-	defer context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(past) })()
+	defer context.AfterFunc(drain, func() { _ = nc.Close() })() // which ends a write to a client that does not read
 	err := life.Guarded(c.log, func() error { return c.run(ctx) })
 	if err != nil && !errors.Is(err, errDone) {
 		c.log.Info("connection of a Kafka client is closed", "client_id", c.client, "error", err)
@@ -101,10 +105,7 @@ func (c *conn) close() {
 
 // read reads the next request. The memory that it takes is the door's until release.
 func (c *conn) read(ctx context.Context) (r request, err error) {
-	_ = c.net.SetReadDeadline(time.Now().Add(idleMax))
-	if ctx.Err() != nil { // behind the deadline that its end has set
-		return r, errDone
-	}
+	c.patience(ctx, idleMax)
 	if _, err := io.ReadFull(c.net, c.start[:]); err != nil {
 		return r, errDone
 	}
@@ -124,7 +125,7 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	r.weight = weight
 	c.door.metrics.received.Add(float64(size))
 	body := make([]byte, size-(startBytes-4))
-	_ = c.net.SetReadDeadline(time.Now().Add(readMax))
+	c.patience(ctx, readMax)
 	if _, err := io.ReadFull(c.net, body); err != nil {
 		c.release(r)
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
@@ -139,6 +140,14 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	r.correlation = int32(binary.BigEndian.Uint32(body)) //nolint:gosec // two's complement on the wire
 	r.body = body[4:]
 	return r, nil
+}
+
+// patience bounds how long a client may be silent. When ctx has ended that is no time.
+func (c *conn) patience(ctx context.Context, most time.Duration) {
+	_ = c.net.SetReadDeadline(time.Now().Add(most))
+	if ctx.Err() != nil { // its end may have set its deadline before
+		_ = c.net.SetReadDeadline(past)
+	}
 }
 
 func (c *conn) release(r request) { c.door.inHand.Release(r.weight) }

@@ -65,11 +65,11 @@ func (h *house) open() {
 		h.t.Fatal(err)
 	}
 	h.bus, h.groups, h.addr = s.bus, s.groups, s.addr
-	h.stop = func() {
+	h.stop = sync.OnceFunc(func() {
 		if err := s.stop(); err != nil {
 			h.t.Error(err)
 		}
-	}
+	})
 }
 
 // served is a folder with its door open.

@@ -127,3 +127,20 @@ func TestWhatADoorHasReceivedBeforeAStopIsInTheLog(t *testing.T) {
 		t.Errorf("the log has %d records, want %d", p.Written(), records+1)
 	}
 }
+
+func TestAStopDoesNotWaitForAClientThatDoesNotRead(t *testing.T) {
+	metrics := prometheus.NewRegistry()
+	h := newHouseWith(t, setting{metrics: metrics, drain: time.Millisecond})
+	h.fillDeaf()
+	before := counted(t, metrics, "tarn_kafka_requests_total")
+	h.askDeaf()
+	waitFor(t, "an answer on its way", func() bool { return counted(t, metrics, "tarn_kafka_requests_total") > before })
+	stopped := make(chan struct{})
+	go func() { h.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(20 * time.Second): // what a client has for an answer is more
+		t.Error("the door still waits")
+		<-stopped
+	}
+}

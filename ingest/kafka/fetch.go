@@ -49,7 +49,7 @@ func fetch(ctx context.Context, c *conn, req *kmsg.FetchRequest) (kmsg.Response,
 	if f.wait(ctx) {
 		f.resolve() // topics may have gone meanwhile
 	}
-	had := f.read(ctx, resp, goesOn)
+	had := f.read(resp, goesOn)
 	if s != nil {
 		s.served(had)
 	}
@@ -166,8 +166,9 @@ func recordBytes(resp *kmsg.FetchResponse) (n int) {
 }
 
 // read fills the answer, within one that goes on only with news, and tells of which partitions there were records.
-func (f *fetching) read(ctx context.Context, resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchReadMax)
+// A stop lets it come to its end, if that is soon.
+func (f *fetching) read(resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
+	ctx, cancel := context.WithTimeout(f.c.drain, fetchReadMax)
 	defer cancel()
 	left, first := min(max(int(f.req.MaxBytes), 0), fetchBytesMax), true
 	had := map[*want]bool{}

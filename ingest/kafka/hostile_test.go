@@ -165,29 +165,42 @@ func TestManyIdleConnections(t *testing.T) {
 	}
 }
 
-func TestClientsThatNeverReadHoldUpNobody(t *testing.T) {
-	h, ctx := newHouse(t), within(t)
-	const records = 16
-	good := h.client(kgo.DisableIdempotentWrite(), kgo.ConsumeTopics("deaf"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.ProducerBatchCompression(kgo.NoCompression()))
-	for range records {
-		if err := good.ProduceSync(ctx, &kgo.Record{Topic: "deaf", Value: make([]byte, 900<<10)}).FirstErr(); err != nil {
-			t.Fatal(err)
+// deafRecords are the records of the topic that clients who never read ask for.
+const deafRecords = 16
+
+// fillDeaf fills the topic.
+func (h *house) fillDeaf() {
+	h.t.Helper()
+	c := h.client(kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	for range deafRecords {
+		if err := c.ProduceSync(within(h.t), &kgo.Record{Topic: "deaf", Value: make([]byte, 900<<10)}).FirstErr(); err != nil {
+			h.t.Fatal(err)
 		}
 	}
+}
+
+// askDeaf asks for all of the topic, again and again, and reads no answer.
+func (h *house) askDeaf() {
+	h.t.Helper()
 	fetch := kmsg.NewPtrFetchRequest()
 	fetch.Version, fetch.MaxBytes = 4, 100<<20
 	part := kmsg.NewFetchRequestTopicPartition()
 	part.PartitionMaxBytes = 100 << 20
 	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "deaf", Partitions: []kmsg.FetchRequestTopicPartition{part}}}
-	for range 16 {
-		nc := h.dial(t)
-		for range 4 {
-			if _, err := nc.Write(frame(fetch.AppendTo(header(1, 4)))); err != nil {
-				t.Fatal(err)
-			}
-		}
+	nc := h.dial(h.t)
+	for range 4 {
+		write(h.t, nc, frame(fetch.AppendTo(header(1, 4))))
 	}
-	for got := 0; got < records; {
+}
+
+func TestClientsThatNeverReadHoldUpNobody(t *testing.T) {
+	h, ctx := newHouse(t), within(t)
+	h.fillDeaf()
+	good := h.client(kgo.ConsumeTopics("deaf"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	for range 16 {
+		h.askDeaf()
+	}
+	for got := 0; got < deafRecords; {
 		f := good.PollFetches(ctx)
 		if err := f.Err(); err != nil {
 			t.Fatal(err)
