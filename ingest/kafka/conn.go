@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/semaphore"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
@@ -58,8 +59,9 @@ var errDone = errors.New("the connection is done")
 type request struct {
 	key, version int16
 	correlation  int32
-	body         []byte // behind the header
-	weight       int64  // of the memory in hand
+	body         []byte              // behind the header
+	weight       int64               // of the memory in hand
+	hand         *semaphore.Weighted // nil: the request has none of it
 }
 
 // serve answers a connection until it or ctx ends, and what it has promised until drain does.
@@ -111,28 +113,36 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	}
 	size := int64(int32(binary.BigEndian.Uint32(c.start[:])))                                                   //nolint:gosec // checked below
 	r.key, r.version = int16(binary.BigEndian.Uint16(c.start[4:])), int16(binary.BigEndian.Uint16(c.start[6:])) //nolint:gosec // two's complement on the wire
-	most, weight := int64(requestBytesMax), size*requestWeight
+	most, weight, hand, wait := int64(requestBytesMax), size*requestWeight, c.door.inHand, ctx
 	if r.key == kmsg.Produce.Int16() {
-		most, weight = produceBytesMax, size
+		most, weight, hand, wait = produceBytesMax, size, c.door.produce, c.drain
+	} else if size <= freeBytesMax {
+		hand = nil
 	}
 	if size < startBytes || size > most {
 		c.door.metrics.refusals.WithLabelValues("size").Inc()
 		return r, fmt.Errorf("a request of API %d has %d bytes, want %d to %d", r.key, size, startBytes, most)
 	}
-	if err := c.door.inHand.Acquire(ctx, weight); err != nil {
-		return r, errDone
+	left := size - (startBytes - 4)
+	body := make([]byte, min(left, freeBytesMax))
+	if err := c.fill(ctx, r, body); err != nil {
+		return r, err
 	}
-	r.weight = weight
-	c.door.metrics.received.Add(float64(size))
-	body := make([]byte, size-(startBytes-4))
-	c.patience(ctx, readMax)
-	if _, err := io.ReadFull(c.net, body); err != nil {
-		c.release(r)
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
-			return r, fmt.Errorf("a request of API %d has not come within %s", r.key, readMax)
+	if hand != nil {
+		if hand.Acquire(wait, weight) != nil {
+			return r, errDone
 		}
-		return r, errDone
+		r.hand, r.weight = hand, weight
 	}
+	if left > freeBytesMax {
+		whole := make([]byte, left)
+		if err := c.fill(ctx, r, whole[copy(whole, body):]); err != nil {
+			c.release(r)
+			return r, err
+		}
+		body = whole
+	}
+	c.door.metrics.received.Add(float64(size))
 	if ctx.Err() != nil && r.key != kmsg.Produce.Int16() { // a produce request is nobody else's to send again where it wants no answer
 		c.release(r)
 		return r, errDone
@@ -140,6 +150,20 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	r.correlation = int32(binary.BigEndian.Uint32(body)) //nolint:gosec // two's complement on the wire
 	r.body = body[4:]
 	return r, nil
+}
+
+// fill reads some of a request that has begun.
+func (c *conn) fill(ctx context.Context, r request, body []byte) error {
+	c.patience(ctx, readMax)
+	_, err := io.ReadFull(c.net, body)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
+		return fmt.Errorf("a request of API %d has not come within %s", r.key, readMax)
+	default:
+		return errDone
+	}
 }
 
 // patience bounds how long a client may be silent. When ctx has ended that is no time.
@@ -150,13 +174,17 @@ func (c *conn) patience(ctx context.Context, most time.Duration) {
 	}
 }
 
-func (c *conn) release(r request) { c.door.inHand.Release(r.weight) }
+func (c *conn) release(r request) {
+	if r.hand != nil {
+		r.hand.Release(r.weight)
+	}
+}
 
 // spare gives back the memory of the request under way, of which its handler has what it needs: it is to wait
 // for others, who must get in.
 func (c *conn) spare() {
 	c.release(*c.held)
-	c.held.weight, c.held.body = 0, nil
+	c.held.hand, c.held.body = nil, nil
 }
 
 // answer handles one request and writes the answer, or promises it.

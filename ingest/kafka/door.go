@@ -36,8 +36,14 @@ const (
 	// takes up to requestWeight times its memory.
 	requestBytesMax = 2 << 20
 	requestWeight   = 24
-	// handBytesMax bounds the memory of all requests that are read or handled.
-	handBytesMax = 128 << 20
+	// freeBytesMax is what a request may have without a share of the memory in hand, so that no other client keeps a
+	// heartbeat or a commit waiting: connsMax bounds these. It is also what must be there of a larger one before its
+	// length is believed.
+	freeBytesMax = 16 << 10
+	// handBytesMax bounds the memory of all larger requests that are read or handled, but for produce requests.
+	handBytesMax = 64 << 20
+	// produceHandBytesMax bounds produce requests, which wait for the log and so must not keep out others.
+	produceHandBytesMax = 128 << 20
 	// answerBytesMax bounds the records in all answers that clients have not taken yet.
 	answerBytesMax = 64 << 20
 	promisesMax    = 64 // produce requests of one connection that wait for the log
@@ -78,9 +84,10 @@ type Door struct {
 	o       Options
 	cluster string
 	apis    map[int16]api
-	inHand  *semaphore.Weighted
-	answers *semaphore.Weighted
-	owed    atomic.Int64 // of answers
+	inHand  *semaphore.Weighted // handBytesMax
+	produce *semaphore.Weighted // produceHandBytesMax
+	answers *semaphore.Weighted // answerBytesMax
+	owed    atomic.Int64        // of answers
 	metrics *metrics
 	ids     atomic.Int32 // of fetch sessions
 	ahead   atomic.Int32 // readers that read ahead from the disk
@@ -105,7 +112,10 @@ func New(o Options) *Door {
 	if o.drain == 0 {
 		o.drain = drainMax
 	}
-	d := &Door{o: o, inHand: semaphore.NewWeighted(handBytesMax), answers: semaphore.NewWeighted(answerBytesMax), metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	d := &Door{
+		o: o, metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		inHand: semaphore.NewWeighted(handBytesMax), produce: semaphore.NewWeighted(produceHandBytesMax), answers: semaphore.NewWeighted(answerBytesMax),
+	}
 	d.apis = table()
 	return d
 }

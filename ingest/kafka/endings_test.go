@@ -25,10 +25,14 @@ func (h *house) port() *bus.Partition {
 
 // produceFrame is a request for one record.
 func produceFrame(acks int16) []byte {
+	return produceOf(record.Encode([]record.Record{{Timestamp: 1, Value: []byte("a container")}}), acks)
+}
+
+func produceOf(batch record.Batch, acks int16) []byte {
 	req := kmsg.NewPtrProduceRequest()
 	req.Version, req.Acks, req.TimeoutMillis = 3, acks, int32(patience.Milliseconds())
 	part := kmsg.NewProduceRequestTopicPartition()
-	part.Records = record.Encode([]record.Record{{Timestamp: 1, Value: []byte("a container")}})
+	part.Records = batch
 	req.Topics = []kmsg.ProduceRequestTopic{{Topic: "port", Partitions: []kmsg.ProduceRequestTopicPartition{part}}}
 	return frame(req.AppendTo(header(0, 3)))
 }

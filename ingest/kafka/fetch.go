@@ -105,6 +105,9 @@ func (f *fetching) wait(ctx context.Context) bool {
 	if f.enough() {
 		return false
 	}
+	if len(f.wants) <= sessionPartitionsMax { // what more than these take stays counted
+		f.c.spare()
+	}
 	patience := time.NewTimer(min(time.Duration(f.req.MaxWaitMillis)*time.Millisecond, fetchWaitMax))
 	defer patience.Stop()
 	wake := make(chan struct{}, 1)
