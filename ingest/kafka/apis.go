@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -71,6 +72,21 @@ func on[R kmsg.Request](f func(ctx context.Context, c *conn, req R) (kmsg.Respon
 		return f(ctx, c, req.(R)) //nolint:forcetypeassert // the table's key says which it is
 	}
 }
+
+// once takes out of a list what has come before: who names something twice is answered once, so that a small request
+// has no answer that is larger than what there is.
+func once[T any, K comparable](list []T, key func(*T) K) []T {
+	seen := make(map[K]bool, len(list))
+	return slices.DeleteFunc(list, func(one T) bool {
+		k := key(&one)
+		again := seen[k]
+		seen[k] = true
+		return again
+	})
+}
+
+// itself is the key of what is its own.
+func itself[K comparable](k *K) K { return *k }
 
 // software is what a client may call itself (KIP-511).
 var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)

@@ -80,7 +80,7 @@ func offsetFetch(_ context.Context, c *conn, req *kmsg.OffsetFetchRequest) (kmsg
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	resp.Version = req.Version
 	if req.Version >= 8 {
-		for _, g := range req.Groups {
+		for _, g := range once(req.Groups, func(g *kmsg.OffsetFetchRequestGroup) string { return g.Group }) {
 			resp.Groups = append(resp.Groups, c.fetchGroup(g, req.Version, req.RequireStable))
 		}
 		return resp, nil
@@ -136,8 +136,9 @@ func (c *conn) fetchGroup(req kmsg.OffsetFetchRequestGroup, version int16, stabl
 		}
 		return out
 	}
-	for _, t := range req.Topics {
+	for _, t := range once(req.Topics, func(t *kmsg.OffsetFetchRequestGroupTopic) place { return place{topic: t.Topic, id: t.TopicID} }) {
 		name, failed := c.topicName(t.Topic, t.TopicID, version >= byTopicID)
+		t.Partitions = once(t.Partitions, itself)
 		topic := kmsg.NewOffsetFetchResponseGroupTopic()
 		topic.Topic, topic.TopicID = t.Topic, t.TopicID
 		of := make([]group.Partition, len(t.Partitions))

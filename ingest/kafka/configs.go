@@ -38,7 +38,11 @@ var brokerSettings = []struct {
 func describeConfigs(_ context.Context, c *conn, req *kmsg.DescribeConfigsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
 	resp.Version = req.Version
-	for _, one := range req.Resources {
+	type resource struct {
+		kind kmsg.ConfigResourceType
+		name string
+	}
+	for _, one := range once(req.Resources, func(r *kmsg.DescribeConfigsRequestResource) resource { return resource{r.ResourceType, r.ResourceName} }) {
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = one.ResourceType, one.ResourceName
 		asked := func(name string) bool { return one.ConfigNames == nil || slices.Contains(one.ConfigNames, name) }

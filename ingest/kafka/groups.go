@@ -100,7 +100,7 @@ func findCoordinator(_ context.Context, c *conn, req *kmsg.FindCoordinatorReques
 	if req.Version < 4 {
 		keys = []string{req.CoordinatorKey}
 	}
-	for _, key := range keys {
+	for _, key := range once(keys, itself) {
 		one := kmsg.NewFindCoordinatorResponseCoordinator()
 		one.Key, one.NodeID = key, nodeID
 		one.Host, one.Port = c.host()
@@ -240,7 +240,7 @@ func leaveGroup(_ context.Context, c *conn, req *kmsg.LeaveGroupRequest) (kmsg.R
 func describeGroups(_ context.Context, c *conn, req *kmsg.DescribeGroupsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	resp.Version = req.Version
-	for _, name := range req.Groups {
+	for _, name := range once(req.Groups, itself) {
 		g := kmsg.NewDescribeGroupsResponseGroup()
 		g.Group = name
 		err := c.mayGroup(guard.Read, name)

@@ -78,7 +78,12 @@ func metadata(ctx context.Context, c *conn, req *kmsg.MetadataRequest) (kmsg.Res
 		return resp, nil
 	}
 	create := req.AllowAutoTopicCreation || req.Version < 4
-	for _, wanted := range req.Topics {
+	type name struct {
+		name  string
+		named bool
+		id    [16]byte
+	}
+	for _, wanted := range once(req.Topics, func(t *kmsg.MetadataRequestTopic) name { return name{text(t.Topic), t.Topic != nil, t.TopicID} }) {
 		t, failed := c.wantedTopic(ctx, wanted, create)
 		if failed != nil {
 			m := kmsg.NewMetadataResponseTopic()

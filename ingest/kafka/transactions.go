@@ -231,10 +231,10 @@ func txnOffsetCommit(ctx context.Context, c *conn, req *kmsg.TxnOffsetCommitRequ
 func describeProducers(_ context.Context, c *conn, req *kmsg.DescribeProducersRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeProducersResponse()
 	resp.Version = req.Version
-	for _, t := range req.Topics {
+	for _, t := range once(req.Topics, func(t *kmsg.DescribeProducersRequestTopic) string { return t.Topic }) {
 		out := kmsg.NewDescribeProducersResponseTopic()
 		out.Topic = t.Topic
-		for _, n := range t.Partitions {
+		for _, n := range once(t.Partitions, itself) {
 			part := kmsg.NewDescribeProducersResponseTopicPartition()
 			part.Partition = n
 			p, failed := c.readable(t.Topic, n, -1)
@@ -263,7 +263,7 @@ func active(p *bus.Partition) (out []kmsg.DescribeProducersResponseTopicPartitio
 func describeTransactions(_ context.Context, c *conn, req *kmsg.DescribeTransactionsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeTransactionsResponse()
 	resp.Version = req.Version
-	for _, id := range req.TransactionalIDs {
+	for _, id := range once(req.TransactionalIDs, itself) {
 		out := kmsg.NewDescribeTransactionsResponseTransactionState()
 		out.TransactionalID = id
 		t, err := c.door.o.Transactions.Describe(id)
