@@ -238,7 +238,7 @@ func (p *Partition) snapshot() (meta.Entry, error) {
 	p.mu.Lock()
 	gen := p.gen.Load().number
 	applied, x := p.applied, p.index
-	c := p.checkpoint(gen, applied, &x)
+	c := p.checkpoint(gen, applied, &x, &p.producers)
 	p.unchecked = 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)
@@ -246,10 +246,10 @@ func (p *Partition) snapshot() (meta.Entry, error) {
 }
 
 // checkpoint is what the partition knows, upon a stream of its log. p.mu is held.
-func (p *Partition) checkpoint(gen int64, applied uint64, x *index) checkpoint {
+func (p *Partition) checkpoint(gen int64, applied uint64, x *index, known *producers) checkpoint {
 	c := checkpoint{Version: checkpointVersion, ID: p.topic.Config().ID, Seq: applied, End: p.end, Next: p.next, Gen: gen, Index: x.encode(), Places: p.places.text(), Damage: slices.Clone(p.damage), Files: slices.Clone(p.files)}
-	if len(p.producers.known) > 0 || len(p.producers.aborted) > 0 {
-		c.Producers = p.producers.encode()
+	if len(known.known) > 0 || len(known.aborted) > 0 {
+		c.Producers = known.encode()
 	}
 	return c
 }

@@ -247,6 +247,41 @@ func TestCompactionKeepsSequencesAndTransactions(t *testing.T) {
 	}
 }
 
+// TestAnAbortedTransactionWhoseMarkerHasGoneIsForgotten: a reader that is told of it would wait for the marker, and miss
+// what the producer committed since.
+func TestAnAbortedTransactionWhoseMarkerHasGoneIsForgotten(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", compacted(t, bus.SettingTombstones, "0"))
+	for seq, commit := range []bool{false, true} {
+		p.Admit(2, 0)
+		b := record.Encode([]record.Record{pair("a", strconv.Itoa(seq))})
+		b.SetProducer(2, 0, int32(seq), true) //nolint:gosec // 0 or 1
+		h.append(p, b)
+		if _, err := p.AppendMarker(t.Context(), record.Marker{Producer: 2, Commit: commit}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := p.Aborted(0, p.Stable()); len(got) != 1 || got[0].Last != 1 {
+		t.Fatalf("aborted are %+v", got)
+	}
+	for range 3 {
+		h.append(p, record.Encode([]record.Record{pair("z", "end")}))
+		if err := p.Compact(t.Context(), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // as the running log knows it, and its checkpoint
+		if got := p.Aborted(0, p.Stable()); len(got) > 0 {
+			t.Fatalf("aborted are %+v, and the log has no marker of it", got)
+		}
+		if got := newestOf(readAll(t, p)); got["a"].value != "1" {
+			t.Fatalf("%v", got)
+		}
+		h.restart()
+		p = h.partition("t", bus.TopicConfig{})
+	}
+}
+
 // TestCompactionAgainstItsModel: whatever is appended, compacted with few keys a pass, trimmed and opened again, a
 // reader comes to the same table.
 func TestCompactionAgainstItsModel(t *testing.T) {

@@ -34,6 +34,7 @@ type rewrite struct {
 	seq  uint64
 	index
 	retained map[int64]bool // producers with data kept since their last marker
+	gone     map[int64]bool // offsets of the markers of aborted transactions that are left out
 }
 
 // swap asks a writer to put a generation in force.
@@ -63,7 +64,7 @@ func (n *rewrite) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.read, n.retained = max(info.State.FirstSeq, 1)-1, map[int64]bool{}
+	n.read, n.retained, n.gone = max(info.State.FirstSeq, 1)-1, map[int64]bool{}, map[int64]bool{}
 	p.mu.Lock()
 	n.seen = p.end
 	if len(p.index.runs) > 0 {
@@ -198,6 +199,9 @@ func (n *rewrite) marker(b record.Batch) (record.Batch, error) {
 	kept := n.retained[m.Producer]
 	delete(n.retained, m.Producer)
 	if !kept && b.Next() <= n.horizon && !n.p.lastOf(m.Producer, b.Base()) {
+		if !m.Commit {
+			n.gone[b.Base()] = true
+		}
 		return nil, nil
 	}
 	return b, nil
@@ -288,7 +292,10 @@ func (w *writer) putInForce(ctx context.Context, n *rewrite) error {
 		ID: p.topic.Config().ID, Offset: p.logStart, Next: p.next, End: p.end, Places: p.places.text(), Origin: p.start.Origin,
 		Gen: n.gen.number, Cleans: n.after(n.to), Free: p.start.Free,
 	}
-	check := p.checkpoint(n.gen.number, n.seq, &n.index)
+	known := p.producers
+	// A reader that is told of an aborted transaction passes over all that its producer sends until it meets the marker.
+	known.aborted = slices.DeleteFunc(slices.Clone(known.aborted), func(a Aborted) bool { return n.gone[a.Last] })
+	check := p.checkpoint(n.gen.number, n.seq, &n.index, &known)
 	p.mu.Unlock()
 	value, err := json.Marshal(start)
 	if err != nil {
@@ -306,6 +313,7 @@ func (w *writer) putInForce(ctx context.Context, n *rewrite) error {
 	fault.Point("bus.swapped")
 	p.mu.Lock()
 	p.start, p.index, p.applied = start, n.index, n.seq
+	p.producers.aborted = known.aborted
 	p.gen.Store(n.gen)
 	for c := range p.cursors {
 		c.it.Stop() // its reader begins again in the new stream
