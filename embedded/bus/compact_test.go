@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"sync"
 	"testing"
@@ -279,6 +281,42 @@ func TestAnAbortedTransactionWhoseMarkerHasGoneIsForgotten(t *testing.T) {
 		}
 		h.restart()
 		p = h.partition("t", bus.TopicConfig{})
+	}
+}
+
+// TestACompactedLogOutlivesItsDescription: the server passes over a stream whose description is damaged, as a crash
+// between two of its renames leaves it.
+func TestACompactedLogOutlivesItsDescription(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", compacted(t))
+	for i := range 20 {
+		h.append(p, record.Encode([]record.Record{pair("a", strconv.Itoa(i)), pair("b"+strconv.Itoa(i%3), strconv.Itoa(i))}))
+	}
+	for round := range int64(3) {
+		if err := p.Compact(t.Context(), 1000); err != nil || p.Generation() != round+1 {
+			t.Fatalf("generation %d, %v", p.Generation(), err)
+		}
+		want := readAll(t, p)
+		stream, _ := p.Stream()
+		h.close()
+		streams := filepath.Join(h.dir, "bus/jetstream/TARN/streams")
+		if err := os.WriteFile(filepath.Join(streams, stream, "meta.sum"), []byte("00"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(streams, "t@0", "msgs"), 0o700); err != nil { // what is left of the old one
+			t.Fatal(err)
+		}
+		h.open()
+		p = h.partition("t", bus.TopicConfig{})
+		if got := readAll(t, p); p.Generation() != round+1 || !reflect.DeepEqual(got, want) {
+			t.Fatalf("generation %d holds %v, held %v", p.Generation(), newestOf(got), newestOf(want))
+		}
+		h.append(p, record.Encode([]record.Record{pair("a", "y")}))
+	}
+	stream, _ := p.Stream()
+	h.restart()
+	if left, err := filepath.Glob(filepath.Join(h.dir, "bus/jetstream/TARN/streams/t@0*")); err != nil || len(left) != 1 || filepath.Base(left[0]) != stream {
+		t.Fatalf("streams are %v, %v", left, err)
 	}
 }
 

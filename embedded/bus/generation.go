@@ -2,7 +2,10 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +47,8 @@ func generationOf(stream string) (base string, number int64) {
 
 // chooseGenerations finds of each partition the stream that is in force, and removes the others: an older one,
 // and one that was not finished. Where meta does not know, it is the one that goes furthest, and of two that go as far the
-// older, which is whole. admin is held.
+// older, which is whole. Folders count that the server was not given, or whose description was damaged: the stream is made
+// anew upon them. admin is held.
 func (b *Bus) chooseGenerations(ctx context.Context, known map[string]keptTopic) error {
 	found := map[string][]int64{} // by stream of the first generation
 	note := func(stream string) {
@@ -61,8 +65,14 @@ func (b *Bus) chooseGenerations(ctx context.Context, known map[string]keptTopic)
 	if err := names.Err(); err != nil {
 		return fmt.Errorf("list the log's streams: %w", err)
 	}
-	for name := range s.found.barred {
-		note(name)
+	folders, err := os.ReadDir(b.o.streams())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("list the log's folders: %w", err)
+	}
+	for _, folder := range folders {
+		if folder.IsDir() && !strings.HasPrefix(folder.Name(), ".") {
+			note(folder.Name())
+		}
 	}
 	for topic, t := range known {
 		for n := range t.Partitions {
@@ -86,27 +96,37 @@ func (b *Bus) chooseGeneration(ctx context.Context, s *session, topic string, n 
 		}
 		return base + "@" + strconv.FormatInt(number, 10)
 	}
+	if len(numbers) == 1 {
+		b.generations[label] = numbers[0]
+		return nil
+	}
 	var start trimmed
 	if err := b.load(ctx, meta.LogStarts, label, &start); err != nil {
 		return err
 	}
 	slices.Sort(numbers)
-	best := start.Gen
-	if start.ID != id || !slices.Contains(numbers, best) {
+	ends := map[int64]int64{} // of those that can be read
+	for _, number := range numbers {
+		if last, err := s.last(ctx, name(number)); err == nil {
+			ends[number] = last.next
+		}
+	}
+	best, decided := start.Gen, start.ID == id && slices.Contains(numbers, start.Gen)
+	if !decided {
 		best = numbers[0]
-		var furthest int64
 		for _, number := range numbers {
-			if last, err := s.last(ctx, name(number)); err == nil && last.next > furthest {
-				best, furthest = number, last.next
+			if ends[number] > ends[best] {
+				best = number
 			}
 		}
 	}
 	b.generations[label] = best
 	for _, number := range numbers {
-		if number == best {
-			continue
+		_, readable := ends[number]
+		if _, whole := ends[best]; number == best || !whole || !readable && !decided {
+			continue // what a folder holds that cannot be read is unknown
 		}
-		if err := s.api.DeleteStream(ctx, name(number)); err != nil {
+		if err := b.deleteStream(ctx, s, name(number)); err != nil {
 			b.o.Log.Warn("stream of another generation is not removed", "stream", name(number), "error", err)
 		}
 	}

@@ -38,6 +38,7 @@ type Partition struct {
 	stop    func()
 
 	compacting sync.Mutex // one pass at a time; taken before trimming
+	spare      int64      // the last generation that compaction itself has begun; compacting guards it
 	trimming   sync.Mutex // one purge at a time; taken before mu
 
 	mu         sync.Mutex // guards the rest

@@ -54,14 +54,23 @@ func (n *rewrite) begin(ctx context.Context) error {
 	n.gen = p.generation(n.from.number + 1)
 	c := p.config(p.topic.Config())
 	c.Name, c.Subjects = n.gen.stream, []string{n.gen.subject}
-	if err := n.drop(ctx, n.gen.stream); err != nil { // of a pass that was cut short
-		return err
+	if p.spare == n.gen.number { // of a pass that was cut short
+		if err := n.drop(ctx, n.gen.stream); err != nil {
+			return err
+		}
 	}
 	if err := n.s.create(ctx, c); err != nil {
 		return err
 	}
-	info, err := n.s.info(ctx, n.from.stream)
+	info, err := n.s.info(ctx, n.gen.stream)
 	if err != nil {
+		return err
+	}
+	if info.State.LastSeq > 0 {
+		return fmt.Errorf("stream %s has messages already, the next start chooses between it and %s", n.gen.stream, n.from.stream)
+	}
+	p.spare = n.gen.number
+	if info, err = n.s.info(ctx, n.from.stream); err != nil {
 		return err
 	}
 	n.read, n.retained, n.gone = max(info.State.FirstSeq, 1)-1, map[int64]bool{}, map[int64]bool{}

@@ -389,15 +389,20 @@ func (b *Bus) deleteStreams(ctx context.Context, s *session, base string) error 
 		streams = append(streams, filepath.Base(folder))
 	}
 	for _, stream := range streams {
-		err := s.api.DeleteStream(ctx, stream)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			err = os.RemoveAll(b.o.folder(stream).Path)
-		}
-		if err != nil {
+		if err := b.deleteStream(ctx, s, stream); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deleteStream removes a stream, or the folder of one that the server does not know.
+func (b *Bus) deleteStream(ctx context.Context, s *session, stream string) error {
+	err := s.api.DeleteStream(ctx, stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = os.RemoveAll(b.o.folder(stream).Path)
+	}
+	return err
 }
 
 // endOf is the log start that outlives a deleted partition: the offset above all that it
