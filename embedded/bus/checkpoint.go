@@ -76,7 +76,9 @@ func (p *Partition) kept(ctx context.Context) (restored, error) {
 	if start.ID != "" && start.ID != p.topic.Config().ID {
 		start.Places, start.End, start.Origin, start.Free, start.Gen, start.Cleans = nil, 0, 0, 0, 0, nil // of a topic that was made again since
 	}
-	start.Gen = p.gen.Load().number
+	if number := p.gen.Load().number; start.Gen != number {
+		start.Gen, start.Cleans = number, nil // of another stream
+	}
 	out.end, out.start = start.End, start
 	out.known = start.ID == p.topic.Config().ID
 	var err error

@@ -150,7 +150,40 @@ func (p *Partition) compact(ctx context.Context, most int) error {
 	}
 	p.bus.metrics.compactions.Inc()
 	p.bus.o.Log.Debug("log compacted", "partition", p.label, "generation", n.gen.number, "bytes_before", d.bytes, "bytes_after", n.index.bytes)
+	return n.retire(ctx)
+}
+
+// retire removes the stream that was in force before, once the disk has all of the new one: what was appended
+// since the copy began may be nowhere else. A stream that stays the next start removes.
+func (n *rewrite) retire(ctx context.Context) error {
+	b := n.p.bus
+	if b.o.Fsync == FsyncInterval && life.Wait(ctx, 2*b.o.SyncInterval) != nil {
+		return nil
+	}
+	if b.lockAdmin(ctx) != nil {
+		return nil
+	}
+	defer b.admin.Unlock()
+	if !n.p.listed() {
+		return nil // deleted with all its streams, of which a topic of the same name may have made one again
+	}
 	return n.drop(ctx, n.from.stream)
+}
+
+// lockAdmin waits for admin until ctx ends: Close holds it while it waits for who is running.
+func (b *Bus) lockAdmin(ctx context.Context) error {
+	for !b.admin.TryLock() {
+		if err := life.Wait(ctx, retryWait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed tells whether the partition's topic is the one of its name still. admin is held.
+func (p *Partition) listed() bool {
+	t, err := p.bus.Topic(p.topic.name)
+	return err == nil && t.config == p.topic.config // which is the same with more partitions
 }
 
 // run writes all there is, and lets the writer put it in force.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"tarn/embedded/meta"
 )
 
@@ -45,10 +47,10 @@ func generationOf(stream string) (base string, number int64) {
 	return parts[0] + "@" + parts[1], number
 }
 
-// chooseGenerations finds of each partition the stream that is in force, and removes the others: an older one,
-// and one that was not finished. Where meta does not know, it is the one that goes furthest, and of two that go as far the
-// older, which is whole. Folders count that the server was not given, or whose description was damaged: the stream is made
-// anew upon them. admin is held.
+// chooseGenerations finds of each partition the stream that is in force, and removes the others: an older one, and one
+// that was not finished. Meta knows which; but an older one that goes further has what the disk lost of it. Where meta
+// does not know, it is the one that goes furthest, and of two that go as far the older, which is whole. Folders count
+// that the server was not given, or whose description was damaged: the stream is made anew upon them. admin is held.
 func (b *Bus) chooseGenerations(ctx context.Context, known map[string]keptTopic) error {
 	found := map[string][]int64{} // by stream of the first generation
 	note := func(stream string) {
@@ -107,8 +109,8 @@ func (b *Bus) chooseGeneration(ctx context.Context, s *session, topic string, n 
 	slices.Sort(numbers)
 	ends := map[int64]int64{} // of those that can be read
 	for _, number := range numbers {
-		if last, err := s.last(ctx, name(number)); err == nil {
-			ends[number] = last.next
+		if end, err := s.reach(ctx, name(number)); err == nil {
+			ends[number] = end
 		}
 	}
 	best, decided := start.Gen, start.ID == id && slices.Contains(numbers, start.Gen)
@@ -118,6 +120,11 @@ func (b *Bus) chooseGeneration(ctx context.Context, s *session, topic string, n 
 			if ends[number] > ends[best] {
 				best = number
 			}
+		}
+	}
+	for _, number := range numbers {
+		if end, whole := ends[best]; decided && whole && number < start.Gen && ends[number] > end {
+			best = number // what was put in force had not yet its end on the disk
 		}
 	}
 	b.generations[label] = best
@@ -131,4 +138,25 @@ func (b *Bus) chooseGeneration(ctx context.Context, s *session, topic string, n 
 		}
 	}
 	return nil
+}
+
+// reach is the offset after a stream's last message that can be read; 0 without one.
+func (s *session) reach(ctx context.Context, stream string) (int64, error) {
+	info, err := s.info(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	for seq := info.State.LastSeq; seq >= max(info.State.FirstSeq, 1); seq-- {
+		m, err := s.message(ctx, stream, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // damaged
+		}
+		if err != nil {
+			return 0, err
+		}
+		if span, err := m.span(); err == nil {
+			return span.next, nil
+		}
+	}
+	return 0, nil
 }

@@ -46,9 +46,11 @@ type swap struct {
 // begin makes the stream of the next generation.
 func (n *rewrite) begin(ctx context.Context) error {
 	p := n.p
-	p.bus.admin.Lock() // against a deletion of the topic
+	if err := p.bus.lockAdmin(ctx); err != nil { // against a deletion of the topic
+		return err
+	}
 	defer p.bus.admin.Unlock()
-	if t, err := p.bus.Topic(p.topic.name); err != nil || t.config != p.topic.config {
+	if !p.listed() {
 		return fmt.Errorf("%w: %s", ErrNoTopic, p.topic.name)
 	}
 	n.gen = p.generation(n.from.number + 1)
@@ -87,7 +89,8 @@ func (n *rewrite) begin(ctx context.Context) error {
 func (n *rewrite) drop(ctx context.Context, stream string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
 	defer cancel()
-	if err := n.s.api.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	s, _ := n.p.bus.session() // the one that began may have ended
+	if err := s.api.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("remove stream %s: %w", stream, err) // the next start does
 	}
 	return nil
