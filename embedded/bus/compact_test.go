@@ -392,6 +392,46 @@ func TestATopicThatIsMadeAgainWhileItIsCompactedKeepsItsLog(t *testing.T) {
 	}
 }
 
+// TestACompactionThatIsNotWantedAnyMoreIsGivenUp: the topic is altered, or gets a reader, while its log is written anew.
+func TestACompactionThatIsNotWantedAnyMoreIsGivenUp(t *testing.T) {
+	for name, change := range map[string]func(*house, *bus.Partition) error{
+		"lands": func(h *house, _ *bus.Partition) error {
+			c := compacted(t)
+			c.Land = true
+			return h.bus.AlterTopic(context.Background(), "t", c)
+		},
+		"keeps all": func(h *house, _ *bus.Partition) error {
+			return h.bus.AlterTopic(context.Background(), "t", bus.TopicConfig{})
+		},
+		"is read": func(_ *house, p *bus.Partition) error { p.Hold("pipeline", 3); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for the disk
+			h := open(t, func(o *bus.Options) { o.Fsync, o.SyncInterval = bus.FsyncInterval, 2*time.Second })
+			p := h.partition("t", compacted(t))
+			for range 10 {
+				h.append(p, record.Encode([]record.Record{pair("a", "x")}))
+			}
+			done := make(chan error)
+			go func() { done <- p.Compact(context.Background(), 1000) }()
+			waitFor(t, "the next generation's stream", func() bool { // which then waits for the disk
+				_, err := os.Stat(filepath.Join(h.dir, "bus/jetstream/TARN/streams/t@0@1/msgs/1.blk"))
+				return err == nil
+			})
+			if err := change(h, p); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err == nil || p.Generation() != 0 {
+				t.Fatalf("generation %d, %v", p.Generation(), err)
+			}
+			if got := readAll(t, p); len(got) != 10 {
+				t.Fatalf("%d records are left", len(got))
+			}
+			h.append(p, record.Encode([]record.Record{pair("a", "y")}))
+		})
+	}
+}
+
 // TestCompactionAgainstItsModel: whatever is appended, compacted with few keys a pass, trimmed and opened again, a
 // reader comes to the same table.
 func TestCompactionAgainstItsModel(t *testing.T) {

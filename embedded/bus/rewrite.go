@@ -37,6 +37,9 @@ type rewrite struct {
 	gone     map[int64]bool // offsets of the markers of aborted transactions that are left out
 }
 
+// errUnwanted means that compaction may no more go where it went.
+var errUnwanted = errors.New("the topic compacts no more, or has a reader that has not read all that was compacted")
+
 // swap asks a writer to put a generation in force.
 type swap struct {
 	*rewrite
@@ -297,9 +300,15 @@ func (w *writer) putInForce(ctx context.Context, n *rewrite) error {
 	if n.seen != p.Written() || n.base != n.seen || len(n.runs) == 0 {
 		return fmt.Errorf("the new generation ends at %d, the log at %d", n.base, p.Written())
 	}
-	p.trimming.Lock()
+	p.trimming.Lock() // which whoever alters the topic takes
 	defer p.trimming.Unlock()
+	c := p.topic.Config()
+	_, compacts := c.Cleanup()
 	p.mu.Lock()
+	if floor, _ := p.floor(c); !compacts || n.to > floor {
+		p.mu.Unlock()
+		return errUnwanted
+	}
 	start := trimmed{
 		ID: p.topic.Config().ID, Offset: p.logStart, Next: p.next, End: p.end, Places: p.places.text(), Origin: p.start.Origin,
 		Gen: n.gen.number, Cleans: n.after(n.to), Free: p.start.Free,
