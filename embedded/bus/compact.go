@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	swapMessages = 4
 	// copyRoundsMax bounds how often the copy runs after appends that came meanwhile.
 	copyRoundsMax = 16
+	// failuresMax bounds the pause after failed passes, which doubles with each: about an hour.
+	failuresMax = 8
 )
 
 // clean is what one pass of compaction went through.
@@ -48,9 +51,18 @@ func (b *Bus) compact(ctx context.Context) {
 		if _, compacts := p.topic.Config().Cleanup(); !compacts || p.closed() || p.aside() != nil {
 			continue
 		}
-		if err := p.compact(ctx, keysMax); err != nil && ctx.Err() == nil {
-			b.o.Log.Warn("log is not compacted, it is tried again", "partition", p.label, "error", err)
+		if p.paused > 0 {
+			p.paused--
+			continue
 		}
+		err := p.compact(ctx, keysMax)
+		if err == nil || ctx.Err() != nil {
+			p.failures = 0
+			continue
+		}
+		p.failures = min(p.failures+1, failuresMax)
+		p.paused = 1<<p.failures - 1
+		b.o.Log.Warn("log is not compacted, it is tried again", "partition", p.label, "in", time.Duration(p.paused+1)*compactInterval, "error", err)
 	}
 }
 
@@ -196,10 +208,14 @@ func (n *rewrite) run(ctx context.Context) error {
 		return fmt.Errorf("write the next generation of %s: %w", n.p.label, err)
 	}
 	request := &swap{rewrite: n, done: make(chan error, 1)}
+	late := time.NewTimer(n.p.bus.o.seams.ackTimeout(n.p.subject()))
+	defer late.Stop()
 	select {
 	case n.p.swaps <- request:
 	case <-n.p.ended:
 		return n.p.over()
+	case <-late.C: // the writer recovers, which may take for ever
+		return fmt.Errorf("put the next generation of %s in force: %w", n.p.label, ErrRetry)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -225,15 +241,7 @@ func (n *rewrite) learn(ctx context.Context, most int) error {
 			if b.Base() >= n.end {
 				break
 			}
-			if !b.Control() {
-				if err := b.Each(func(e record.Entry) {
-					if e.Key != nil {
-						n.newest[hashOf(e.Key)] = e.Offset
-					}
-				}); err != nil {
-					return err
-				}
-			}
+			n.know(b)
 			if n.to = b.Next(); len(n.newest) > most && stop == n.end {
 				n.p.mu.Lock()
 				if r, ok := n.p.index.seq(n.to - 1); ok {
@@ -248,4 +256,17 @@ func (n *rewrite) learn(ctx context.Context, most int) error {
 		n.to = max(n.to, min(got.Next, stop))
 	}
 	return nil
+}
+
+// know takes over the offsets of a batch's keys. What cannot be unpacked stays as it is, and counts for nothing.
+func (n *rewrite) know(b record.Batch) {
+	found := map[keyHash]int64{}
+	note := func(e record.Entry) {
+		if e.Key != nil {
+			found[hashOf(e.Key)] = e.Offset
+		}
+	}
+	if !b.Control() && b.Each(note) == nil {
+		maps.Copy(n.newest, found)
+	}
 }

@@ -2,17 +2,22 @@ package bus_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
 
 	"tarn/embedded/bus"
@@ -429,6 +434,71 @@ func TestACompactionThatIsNotWantedAnyMoreIsGivenUp(t *testing.T) {
 			}
 			h.append(p, record.Encode([]record.Record{pair("a", "y")}))
 		})
+	}
+}
+
+// TestCompactionKeepsWhatItCannotUnpack, which got in before the topic was compacted, and goes on with the rest.
+func TestCompactionKeepsWhatItCannotUnpack(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	broken := record.Encode([]record.Record{pair("a", strings.Repeat("x", 100))})
+	copy(broken[61:], strings.Repeat("\xff", 8))
+	binary.BigEndian.PutUint32(broken[17:], crc32.Checksum(broken[21:], crc32.MakeTable(crc32.Castagnoli)))
+	h.append(p, record.Encode([]record.Record{pair("a", "1")}))
+	h.append(p, broken)
+	for range 3 {
+		h.append(p, record.Encode([]record.Record{pair("b", "2")}))
+	}
+	if err := h.bus.AlterTopic(t.Context(), "t", compacted(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Compact(t.Context(), 1000); err != nil || p.Generation() != 1 {
+		t.Fatalf("generation %d, %v", p.Generation(), err)
+	}
+	r := p.Reader(0)
+	defer r.Close()
+	f, err := r.Next(t.Context(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bases []int64
+	for _, b := range f.Batches {
+		bases = append(bases, b.Base())
+	}
+	if fmt.Sprint(bases) != "[0 1 3]" && fmt.Sprint(bases) != "[0 1 3 4]" {
+		t.Fatalf("batches are at %v", bases)
+	}
+}
+
+// TestCompactionDoesNotWaitForAWriterThatIsStuck: other topics wait for their turn.
+func TestCompactionDoesNotWaitForAWriterThatIsStuck(t *testing.T) {
+	var stuck atomic.Bool
+	free := make(chan struct{})
+	h := open(t, func(o *bus.Options) {
+		o.WithAckTimeout(time.Second)
+		o.WithPublish(func(nc *nats.Conn, m *nats.Msg) error {
+			if stuck.Load() {
+				<-free
+			}
+			return nc.PublishMsg(m)
+		})
+	})
+	p := h.partition("t", compacted(t))
+	for range 10 {
+		h.append(p, record.Encode([]record.Record{pair("a", "x")}))
+	}
+	stuck.Store(true)
+	wait, err := p.Enqueue(t.Context(), record.Encode([]record.Record{pair("a", "y")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Compact(t.Context(), 1000); !errors.Is(err, bus.ErrRetry) || p.Generation() != 0 {
+		t.Fatalf("generation %d, %v", p.Generation(), err)
+	}
+	stuck.Store(false)
+	close(free)
+	if _, err := wait(t.Context()); err != nil && !errors.Is(err, bus.ErrRetry) {
+		t.Fatal(err)
 	}
 }
 

@@ -39,6 +39,8 @@ type Partition struct {
 
 	compacting sync.Mutex // one pass at a time; taken before trimming
 	spare      int64      // the last generation that compaction itself has begun; compacting guards it
+	failures   int        // of compaction, one after the other; for its goroutine alone
+	paused     int        // rounds that it passes the partition over
 	trimming   sync.Mutex // one purge at a time; taken before mu
 
 	mu         sync.Mutex // guards the rest

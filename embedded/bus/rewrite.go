@@ -154,16 +154,13 @@ func (n *rewrite) copyUpTo(ctx context.Context, last uint64) error {
 	return nil
 }
 
-func asItIs(b record.Batch) (record.Batch, error) { return b, nil }
+func asItIs(b record.Batch) record.Batch { return b }
 
 // take takes what stays of a message's batches. Messages are joined, or appends would outrun the copy.
-func (n *rewrite) take(ctx context.Context, batches []record.Batch, keep func(record.Batch) (record.Batch, error)) error {
+func (n *rewrite) take(ctx context.Context, batches []record.Batch, keep func(record.Batch) record.Batch) error {
 	for _, b := range batches {
 		n.last = b
-		kept, err := keep(b)
-		if err != nil {
-			return err
-		}
+		kept := keep(b)
 		if kept == nil {
 			continue
 		}
@@ -177,8 +174,9 @@ func (n *rewrite) take(ctx context.Context, batches []record.Batch, keep func(re
 	return nil
 }
 
-// filter is what stays of a batch; nil for nothing.
-func (n *rewrite) filter(b record.Batch) (record.Batch, error) {
+// filter is what stays of a batch; nil for nothing. One that cannot be unpacked, or packed again as small as the log
+// takes it, stays whole.
+func (n *rewrite) filter(b record.Batch) record.Batch {
 	id, _, _ := b.Producer()
 	if b.Control() {
 		return n.marker(b)
@@ -190,26 +188,26 @@ func (n *rewrite) filter(b record.Batch) (record.Batch, error) {
 		return !gone && !old
 	})
 	if err != nil {
-		return nil, err
+		kept = b
 	}
 	if kept.Count() == 0 && !n.p.lastOf(id, b.Base()) {
-		return nil, nil
+		return nil
 	}
 	if id >= 0 {
 		n.retained[id] = true
 	}
-	return kept, nil
+	return kept
 }
 
 // marker keeps what ends a transaction while the log has records of it, a reader may not have come to it yet, or nothing
 // else tells of its producer. Tarn's own marks stay.
-func (n *rewrite) marker(b record.Batch) (record.Batch, error) {
+func (n *rewrite) marker(b record.Batch) record.Batch {
 	if b.Count() == 0 {
-		return nil, nil // what an earlier pass put in place of batches
+		return nil // what an earlier pass put in place of batches
 	}
 	m, ok, err := b.Marker()
 	if err != nil || !ok {
-		return b, err
+		return b
 	}
 	kept := n.retained[m.Producer]
 	delete(n.retained, m.Producer)
@@ -217,9 +215,9 @@ func (n *rewrite) marker(b record.Batch) (record.Batch, error) {
 		if !m.Commit {
 			n.gone[b.Base()] = true
 		}
-		return nil, nil
+		return nil
 	}
-	return b, nil
+	return b
 }
 
 // aborted tells whether the batch is of a transaction that was aborted.
