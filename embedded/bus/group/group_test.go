@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -493,6 +494,35 @@ func TestAStaticMemberComesBackToItsAssignment(t *testing.T) {
 		if err := h.beat(again); !errors.Is(err, group.ErrRebalance) {
 			t.Fatal(err)
 		}
+	})
+}
+
+// TestAStaticMemberLearnsItsNewIDWhenItIsOnDisk: after a kill an id that the disk does not know would be fenced.
+func TestAStaticMemberLearnsItsNewIDWhenItIsOnDisk(t *testing.T) {
+	in(t, group.Options{}, func(t *testing.T, h *house) {
+		a := h.join(static("", "one")).answered(t, nil)
+		h.sync(a, a.Member, "A").answered(t, nil)
+		back := h.join(static("", "one")).answered(t, nil)
+		kept, err := h.o.Meta.Get(t.Context(), meta.Groups, "g")
+		if err != nil || back.Member == a.Member || back.Generation != a.Generation || !strings.Contains(string(kept), back.Member) {
+			t.Fatalf("%+v, on disk is %s, %v", back, kept, err)
+		}
+		// With somebody who joins meanwhile it is in the next generation, whichever is first.
+		again, other := h.join(static("", "one")), h.join(static("", "two"))
+		if settle(); again.done.Load() {
+			again = h.join(static(again.answered(t, nil).Member, "one"))
+		}
+		one, two := again.answered(t, nil), other.answered(t, nil)
+		if one.Generation != a.Generation+1 || two.Generation != one.Generation {
+			t.Fatalf("%+v, %+v", one, two)
+		}
+		waits := h.sync(two)
+		h.sync(one, one.Member, "A").answered(t, nil)
+		waits.answered(t, nil)
+		if err := h.o.Meta.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h.join(static("", "one")).answered(t, group.ErrUnavailable)
 	})
 }
 

@@ -227,12 +227,13 @@ func (g *group) rejoin() {
 }
 
 // replace gives a static member that came back, and so lost its id, a new one. Its assignment
-// stands where nothing of the group changes by it.
+// stands where nothing of the group changes by it; it learns so when the new id is on disk, for after a crash
+// the old one would fence it.
 func (g *group) replace(m *member, id string, r *Joining, wait chan joinAnswer) Joined {
 	lost := Joined{Member: m.id, Generation: noGeneration}
 	m.answerJoin(lost, ErrFenced)
 	m.answerSync(nil, ErrFenced)
-	leader := g.leader
+	leader, skips := g.leader, r.Skips
 	delete(g.members, m.id)
 	if g.leader == m.id {
 		g.leader = id
@@ -245,14 +246,22 @@ func (g *group) replace(m *member, id string, r *Joining, wait chan joinAnswer) 
 		g.rejoin() // a leader that assigns now knows it by its old id
 		return Joined{Member: id}
 	}
-	m.join = nil
-	g.save(nil)
-	joined := g.standing(m)
-	if joined.Skip = r.Skips && g.leader == id; !joined.Skip {
-		// An older client would assign if it heard that it leads, and nobody would be told of it.
-		joined.Leader, joined.Members = leader, nil
-	}
-	return joined
+	g.save(func(err error) {
+		switch {
+		case m.join != wait || g.state != Stable: // a rebalance meanwhile has answered it, or will
+		case err != nil:
+			m.answerJoin(lost, ErrUnavailable)
+		default:
+			joined := g.standing(m)
+			if joined.Skip = skips && g.leader == id; !joined.Skip {
+				// An older client would assign if it heard that it leads, and nobody would be told of it.
+				joined.Leader, joined.Members = leader, nil
+			}
+			m.answerJoin(joined, nil)
+			g.arm(m)
+		}
+	})
+	return Joined{Member: id}
 }
 
 // standing tells a member of the generation that stands.
