@@ -48,11 +48,14 @@ const (
 	newMemberMax   = 5 * time.Minute // that a new member waits in a join, for it cannot send heartbeats
 	offsetsKept    = 7 * 24 * time.Hour
 	sweepEvery     = 10 * time.Minute
-	metadataMax    = 4096    // bytes of an offset's metadata
-	membersMax     = 10_000  // of one group; Kafka has no limit
-	groupsMax      = 100_000 // Kafka has no limit
-	protocolsMax   = 1 << 20 // bytes that a member sends to join; Kafka: its record of the group is as large at most
-	writesWaiting  = 10_000  // commits that wait for the disk; who comes later waits to be let in
+	metadataMax    = 4096     // bytes of an offset's metadata
+	membersMax     = 10_000   // of one group; Kafka has no limit
+	groupsMax      = 100_000  // Kafka has no limit
+	protocolsMax   = 1 << 20  // bytes that a member sends to join; Kafka: its record of the group is as large at most
+	heldMax        = 64 << 20 // bytes of RAM that members' protocols and ids hold, of all groups; Kafka has no limit
+	memberBytes    = 1 << 10  // of RAM that a member costs besides, and protocolBytes each of its protocols, about
+	protocolBytes  = 64
+	writesWaiting  = 10_000 // commits that wait for the disk; who comes later waits to be let in
 	anyMember      = ""
 	noGeneration   = -1
 	leaderEpochOff = -1
@@ -89,7 +92,8 @@ type Coordinator struct {
 	end     func()
 	running sync.WaitGroup
 
-	seq atomic.Uint64 // of the last commit
+	seq  atomic.Uint64 // of the last commit
+	held atomic.Int64  // bytes, see heldMax
 
 	mu     sync.Mutex // guards the rest; no group's is taken under it
 	groups map[string]*group

@@ -555,6 +555,36 @@ func TestAGroupHasALimit(t *testing.T) {
 	})
 }
 
+// TestMembersHoldSoMuchMemory and no more in all groups together; who is in stays in.
+func TestMembersHoldSoMuchMemory(t *testing.T) {
+	in(t, group.Options{}, func(t *testing.T, h *house) {
+		big := func(n int) group.Joining {
+			r := joining("", "range")
+			r.Group, r.NeedsID, r.Session, r.Protocols[0].Metadata = fmt.Sprint(n), false, 30*time.Minute, make([]byte, 1<<20-10)
+			return r
+		}
+		first := h.join(big(0)).answered(t, nil)
+		for n := 1; ; n++ {
+			c := h.join(big(n))
+			if settle(); c.err != nil {
+				c.answered(t, group.ErrUnavailable)
+				break
+			}
+			if n > 64 {
+				t.Fatalf("%d members of 1 MiB", n)
+			}
+		}
+		again := big(0)
+		again.Member = first.Member
+		h.join(again).answered(t, nil)
+		if _, err := h.Leave("0", []group.Leaving{{Member: first.Member}}); err != nil {
+			t.Fatal(err)
+		}
+		h.join(big(100)).answered(t, nil)
+		h.join(big(101)).answered(t, group.ErrUnavailable)
+	})
+}
+
 func TestANewGroupMayWaitForMore(t *testing.T) {
 	in(t, group.Options{InitialDelay: 3 * time.Second}, func(t *testing.T, h *house) {
 		a, b := h.id(), h.id()

@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -62,21 +63,30 @@ func (m *member) answerSync(assignment []byte, err error) (waited bool) {
 	return true
 }
 
+// protocolsSize is how many bytes a member tells.
+func protocolsSize(of []Protocol) (size int) {
+	for _, p := range of {
+		size += len(p.Name) + len(p.Metadata)
+	}
+	return size
+}
+
+// bytes is about how much RAM the member will hold. Its id has the instance's or the client's name once more.
+func (r *Joining) bytes() int64 {
+	return int64(memberBytes + 2*len(r.Instance) + 2*len(r.ClientID) + len(r.ClientHost) + protocolBytes*len(r.Protocols) + protocolsSize(r.Protocols))
+}
+
 // Join takes a member into the group and returns when the group has its next generation: after the
 // others have joined, or their time is over. When ctx ends first the member is in the group still, as one
 // whose connection is lost.
 func (c *Coordinator) Join(ctx context.Context, r Joining) (Joined, error) {
 	refused := Joined{Member: r.Member, Generation: noGeneration}
-	size := 0
-	for _, p := range r.Protocols {
-		size += len(p.Name) + len(p.Metadata)
-	}
 	switch {
 	case r.Group == "":
 		return refused, ErrInvalidGroup
 	case r.Session < sessionMin || r.Session > sessionMax:
 		return refused, ErrInvalidSession
-	case size > protocolsMax:
+	case protocolsSize(r.Protocols) > protocolsMax:
 		return refused, ErrTooLarge
 	}
 	if r.Rebalance <= 0 {
@@ -120,12 +130,14 @@ func (g *group) enterMember(r *Joining, wait chan joinAnswer) (Joined, error) {
 	if !g.takes(r.ProtocolType, r.Protocols) {
 		return own, ErrProtocol
 	}
+	if err := g.affords(m, r); err != nil {
+		return own, err
+	}
 	if r.Member == anyMember {
 		return g.enterUnknown(r, wait)
 	}
 	if d := g.pending[r.Member]; d != nil && r.Instance == "" {
-		d.stop()
-		delete(g.pending, r.Member)
+		g.took(r.Member)
 		g.add(r.Member, r, wait)
 		return own, nil
 	}
@@ -140,7 +152,7 @@ func (g *group) enterMember(r *Joining, wait chan joinAnswer) (Joined, error) {
 	if g.state == Empty {
 		return own, ErrUnknownMember
 	}
-	m.update(r, wait)
+	g.update(m, r, wait)
 	g.rejoin()
 	return own, nil
 }
@@ -164,6 +176,22 @@ func (g *group) admits(m *member) bool {
 	}
 }
 
+// affords tells whether there is memory for a member. Who is in already and asks for no more has it. Joins of several groups
+// at once may go over heldMax by one each.
+func (g *group) affords(m *member, r *Joining) error {
+	if old := g.members[g.instances[r.Instance]]; m == nil && r.Instance != "" {
+		m = old
+	}
+	had := int64(0)
+	if m != nil {
+		had = m.held
+	}
+	if more := r.bytes() - had; more > 0 && g.c.held.Load()+more > heldMax {
+		return fmt.Errorf("%w: members hold %d MiB already", ErrUnavailable, heldMax>>20)
+	}
+	return nil
+}
+
 // enterUnknown is the join of somebody without a member id.
 func (g *group) enterUnknown(r *Joining, wait chan joinAnswer) (Joined, error) {
 	id := newMemberID(r)
@@ -176,6 +204,7 @@ func (g *group) enterUnknown(r *Joining, wait chan joinAnswer) (Joined, error) {
 		}
 		d := &deadline{}
 		g.pending[id] = d
+		g.c.held.Add(pendingBytes(id))
 		g.after(d, r.Session, func() { g.forgetPending(id) })
 		return Joined{Member: id}, ErrMemberIDRequired
 	}
@@ -184,10 +213,18 @@ func (g *group) enterUnknown(r *Joining, wait chan joinAnswer) (Joined, error) {
 }
 
 func (g *group) forgetPending(id string) {
-	g.pending[id].stop()
-	delete(g.pending, id)
+	g.took(id)
 	g.complete()
 }
+
+// took takes an id out of those that are given and not joined with.
+func (g *group) took(id string) {
+	g.pending[id].stop()
+	delete(g.pending, id)
+	g.c.held.Add(-pendingBytes(id))
+}
+
+func pendingBytes(id string) int64 { return memberBytes + int64(len(id)) }
 
 // add makes a member and begins a rebalance for it.
 func (g *group) add(id string, r *Joining, wait chan joinAnswer) {
@@ -196,7 +233,7 @@ func (g *group) add(id string, r *Joining, wait chan joinAnswer) {
 	}
 	g.joined++
 	m := &member{id: id, instance: r.Instance, clientID: r.ClientID, clientHost: r.ClientHost, order: g.joined, fresh: true}
-	m.update(r, wait)
+	g.update(m, r, wait)
 	g.members[id] = m
 	if r.Instance != "" {
 		g.instances[r.Instance] = id
@@ -211,7 +248,8 @@ func (g *group) add(id string, r *Joining, wait chan joinAnswer) {
 
 // update takes what a member says of itself now, and its wait. One that waited before, on a connection
 // that is gone, is told so.
-func (m *member) update(r *Joining, wait chan joinAnswer) {
+func (g *group) update(m *member, r *Joining, wait chan joinAnswer) {
+	g.hold(m, r.bytes())
 	m.protocols, m.session, m.rebalance = r.Protocols, r.Session, r.Rebalance
 	m.answerJoin(Joined{Member: m.id, Generation: noGeneration}, ErrRebalance)
 	m.join = wait
@@ -240,7 +278,7 @@ func (g *group) replace(m *member, id string, r *Joining, wait chan joinAnswer) 
 	}
 	m.id, m.clientID, m.clientHost = id, r.ClientID, r.ClientHost
 	g.members[id], g.instances[m.instance] = m, id
-	m.update(r, wait)
+	g.update(m, r, wait)
 	g.arm(m)
 	if g.state != Stable || g.choose() != g.protocol {
 		g.rejoin() // a leader that assigns now knows it by its old id

@@ -61,6 +61,7 @@ type member struct {
 	session, rebalance                 time.Duration
 	protocols                          []Protocol
 	assignment                         []byte
+	held                               int64 // bytes of the coordinator's
 
 	order  uint64
 	fresh  bool // has not been in a generation
@@ -205,6 +206,12 @@ func (g *group) armFor(m *member, wait time.Duration) {
 	})
 }
 
+// hold says how many bytes a member holds now.
+func (g *group) hold(m *member, bytes int64) {
+	g.c.held.Add(bytes - m.held)
+	m.held = bytes
+}
+
 // remove takes a member out and lets the others share its work.
 func (g *group) remove(m *member, why error) {
 	g.drop(m, why)
@@ -222,6 +229,7 @@ func (g *group) drop(m *member, why error) {
 	m.answerJoin(Joined{Generation: noGeneration}, why)
 	m.answerSync(nil, why)
 	delete(g.members, m.id)
+	g.hold(m, 0)
 	if m.instance != "" && g.instances[m.instance] == m.id {
 		delete(g.instances, m.instance)
 	}

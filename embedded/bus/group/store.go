@@ -275,10 +275,12 @@ func (c *Coordinator) loadGroup(e meta.Entry) error {
 	for _, m := range kept.Members {
 		g.state = Stable
 		g.joined++
-		g.members[m.ID] = &member{
+		loaded := &member{
 			id: m.ID, instance: m.Instance, clientID: m.ClientID, clientHost: m.ClientHost, session: m.Session, rebalance: m.Rebalance,
 			protocols: m.Protocols, assignment: m.Assignment, order: g.joined, synced: true,
 		}
+		g.members[m.ID] = loaded
+		g.hold(loaded, (&Joining{Instance: m.Instance, ClientID: m.ClientID, ClientHost: m.ClientHost, Protocols: m.Protocols}).bytes())
 		if m.Instance != "" {
 			g.instances[m.Instance] = m.ID
 		}
