@@ -1,9 +1,13 @@
 package txn
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -191,11 +195,89 @@ func (c *Coordinator) sweep(ctx context.Context) {
 			}
 		case old(&t):
 			if err := c.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Transactions, Key: id}); err == nil {
-				c.mu.Lock()
-				delete(c.ids, id)
-				c.mu.Unlock()
+				c.forget(id, h)
 			}
 		}
 		<-h.turn
 	}
+}
+
+// forget takes an id out of memory; its turn is the caller's.
+func (c *Coordinator) forget(id string, h *holder) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ids[id] == h {
+		delete(c.ids, id)
+	}
+}
+
+// makeRoom forgets the ids that nobody has used for longest, where there are as many as there may be.
+func (c *Coordinator) makeRoom(ctx context.Context) error {
+	c.room.Lock()
+	defer c.room.Unlock()
+	idle := map[string]int64{} // since when, in ms
+	c.mu.Lock()
+	full := len(c.ids) >= c.o.IDsMax
+	for id, h := range c.ids {
+		if since, ok := c.idle(h); full && ok {
+			idle[id] = since
+		}
+	}
+	c.mu.Unlock()
+	if !full {
+		return nil // somebody else has made it
+	}
+	oldest := slices.SortedFunc(maps.Keys(idle), func(a, b string) int { return cmp.Compare(idle[a], idle[b]) })
+	gone := map[string]*holder{}
+	defer func() {
+		for _, h := range gone {
+			<-h.turn
+		}
+	}()
+	var entries []meta.Entry
+	for _, id := range oldest[:min(len(oldest), max(c.o.IDsMax/8, 1), idsRoom)] {
+		if h := c.unused(id); h != nil {
+			gone[id] = h
+			entries = append(entries, meta.Entry{Bucket: meta.Transactions, Key: id})
+		}
+	}
+	if len(gone) == 0 {
+		return fmt.Errorf("%w: there are %d transactional ids", ErrUnavailable, c.o.IDsMax)
+	}
+	if err := c.o.Meta.Put(ctx, entries...); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	c.o.Log.Info("transactional ids that nobody uses are forgotten", "ids", len(gone))
+	for id, h := range gone {
+		c.forget(id, h)
+	}
+	return nil
+}
+
+// unused takes the turn of an id that is idle still; nil when somebody uses it.
+func (c *Coordinator) unused(id string) *holder {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.ids[id]
+	if h == nil {
+		return nil
+	}
+	select {
+	case h.turn <- struct{}{}:
+	default:
+		return nil
+	}
+	if _, ok := c.idle(h); !ok {
+		<-h.turn
+		return nil
+	}
+	return h
+}
+
+// idle tells since when an id has nothing under way, if that is long enough to forget it.
+func (c *Coordinator) idle(h *holder) (since int64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := &h.now
+	return t.Updated, t.State != Ongoing && !t.ending() && (t.Epoch < 0 || c.steady.Old(time.UnixMilli(t.Updated), idsIdle))
 }

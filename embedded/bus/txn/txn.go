@@ -38,9 +38,11 @@ const (
 	// TimeoutMax is the longest timeout that a transaction may ask for (transaction.max.timeout.ms).
 	TimeoutMax = 15 * time.Minute
 	idsKept    = 7 * 24 * time.Hour // transactional.id.expiration.ms
-	idsMax     = 100_000
-	partsMax   = 100_000 // of one transaction
-	idBlock    = 1000    // producer ids that one write to meta.db gives
+	idsMax     = 100_000            // Kafka has no limit, and some clients make new ids at each start
+	idsIdle    = time.Hour          // that an id must be, to be forgotten where there are as many as there may be
+	idsRoom    = 1000               // that are forgotten at once then, an eighth of all at most
+	partsMax   = 100_000            // of one transaction
+	idBlock    = 1000               // producer ids that one write to meta.db gives
 	sweepEvery = time.Second
 	retryEvery = 100 * time.Millisecond
 	endWait    = 5 * time.Second // that a request waits for the end of a transaction, or for another request
@@ -69,6 +71,9 @@ type Options struct {
 	Meta   *meta.Store
 	Clock  life.Clock
 	Log    *slog.Logger
+	// IDsMax is how many transactional ids there may be; 0: 100,000. Beyond, those that nobody has used for longest are
+	// forgotten, if that is an hour.
+	IDsMax int
 }
 
 // holder is a transactional id in memory.
@@ -95,6 +100,8 @@ type Coordinator struct {
 	end     func()
 	running sync.WaitGroup
 
+	room sync.Mutex // held by who makes room for ids
+
 	mu        sync.Mutex // guards the rest
 	ids       map[string]*holder
 	next, top int64 // producer ids of the block in hand
@@ -109,6 +116,9 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.IDsMax <= 0 {
+		o.IDsMax = idsMax
 	}
 	c := &Coordinator{o: o, steady: life.NewSteady(o.Clock), ids: map[string]*holder{}}
 	entries, err := o.Meta.List(ctx, meta.Transactions)
@@ -204,9 +214,12 @@ func (c *Coordinator) take(ctx context.Context, id string, create bool) (h *hold
 		case h == nil && !create:
 			c.mu.Unlock()
 			return nil, nil, ErrMapping
-		case h == nil && len(c.ids) >= idsMax:
+		case h == nil && len(c.ids) >= c.o.IDsMax:
 			c.mu.Unlock()
-			return nil, nil, fmt.Errorf("%w: there are %d transactional ids", ErrUnavailable, idsMax)
+			if err := c.makeRoom(ctx); err != nil {
+				return nil, nil, err
+			}
+			continue
 		case h == nil:
 			h = newHolder(Transaction{ID: id, Producer: -1, Epoch: -1, LastProducer: -1, LastEpoch: -1, State: Empty})
 			c.ids[id] = h
@@ -234,7 +247,12 @@ func (c *Coordinator) take(ctx context.Context, id string, create bool) (h *hold
 		case <-ctx.Done():
 		case <-c.live.Done():
 		}
-		return h, func() { <-h.turn }, nil
+		return h, func() {
+			if h.get().Epoch < 0 { // nothing came of it
+				c.forget(id, h)
+			}
+			<-h.turn
+		}, nil
 	}
 }
 

@@ -113,6 +113,7 @@ func (c *clock) move(d time.Duration) {
 type house struct {
 	dir    string
 	clock  clock
+	ids    int // at most; 0 for the default
 	meta   *meta.Store
 	bus    *bus.Bus
 	groups groups
@@ -132,7 +133,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.parts, h.groups = topic.Partitions(), groups{h.meta}
-	h.txn, err = txn.Open(ctx, txn.Options{Bus: h.bus, Groups: h.groups, Meta: h.meta, Clock: &h.clock, Log: slog.New(slog.DiscardHandler)})
+	h.txn, err = txn.Open(ctx, txn.Options{Bus: h.bus, Groups: h.groups, Meta: h.meta, Clock: &h.clock, Log: slog.New(slog.DiscardHandler), IDsMax: h.ids})
 	return err
 }
 
@@ -384,6 +385,37 @@ func TestAClockThatIsSetRight(t *testing.T) {
 		aborted(id)
 	}
 	want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
+}
+
+// TestIDsThatNobodyUsesMakeRoom when there are as many as there may be: some clients make a new one at each start.
+func TestIDsThatNobodyUsesMakeRoom(t *testing.T) {
+	h, ctx := newHouse(t), t.Context()
+	h.ids = 20
+	h.restart(t)
+	p := h.init(t, nil)
+	want(t, h.txn.AddPartitions(ctx, "id", p, both), nil)
+	init := func(id string) error {
+		_, err := h.txn.Init(ctx, id, time.Minute, nil)
+		return err
+	}
+	for n := range h.ids - 1 {
+		h.clock.move(time.Second)
+		want(t, init(fmt.Sprint(n)), nil)
+	}
+	want(t, h.txn.AddGroup(ctx, "id", p, "group"), nil)
+	want(t, init("new"), txn.ErrUnavailable)
+	h.clock.move(time.Hour - 10*time.Second)
+	want(t, init("0"), nil)
+	want(t, init("new"), nil)
+	for id, there := range map[string]bool{"id": true, "0": true, "1": false, "2": false, "3": true, "new": true} {
+		if _, err := h.txn.Describe(id); errors.Is(err, txn.ErrNotFound) == there {
+			t.Fatalf("%s: %v", id, err)
+		}
+	}
+	h.restart(t)
+	if n := len(h.txn.List()); n != h.ids-1 {
+		t.Fatalf("%d ids", n)
+	}
 }
 
 func TestProducerIDsAreNeverGivenTwice(t *testing.T) {
