@@ -526,6 +526,34 @@ func TestAStaticMemberLearnsItsNewIDWhenItIsOnDisk(t *testing.T) {
 	})
 }
 
+// TestAStaticMembersNewIDIsNotFencedAfterAKill in a rebalance: the disk has the generation before, with the new id.
+func TestAStaticMembersNewIDIsNotFencedAfterAKill(t *testing.T) {
+	in(t, group.Options{}, func(t *testing.T, h *house) {
+		a := h.join(static("", "one")).answered(t, nil)
+		h.sync(a, a.Member, "A").answered(t, nil)
+		h.join(static("", "two")).waits(t)
+		back := h.join(static("", "one")).answered(t, nil)
+		if back.Member == a.Member || back.Generation != a.Generation+1 {
+			t.Fatalf("%+v", back)
+		}
+		h.restart()
+		sync := func(member string, generation int32) error {
+			_, err := h.Sync(t.Context(), group.Syncing{Group: "g", Member: member, Instance: "one", Generation: generation})
+			return err
+		}
+		if err := sync(back.Member, back.Generation); !errors.Is(err, group.ErrGeneration) {
+			t.Fatalf("the new id: %v", err)
+		}
+		if err := sync(a.Member, a.Generation); !errors.Is(err, group.ErrFenced) {
+			t.Fatalf("the old id: %v", err)
+		}
+		if err := sync(back.Member, a.Generation); err != nil {
+			t.Fatal(err)
+		}
+		h.join(static(back.Member, "one")).answered(t, nil)
+	})
+}
+
 func TestAStaticMemberThatJoinsTwiceIsFenced(t *testing.T) {
 	in(t, group.Options{}, func(t *testing.T, h *house) {
 		a := h.join(static("", "one")).answered(t, nil)

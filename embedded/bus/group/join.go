@@ -271,7 +271,7 @@ func (g *group) replace(m *member, id string, r *Joining, wait chan joinAnswer) 
 	lost := Joined{Member: m.id, Generation: noGeneration}
 	m.answerJoin(lost, ErrFenced)
 	m.answerSync(nil, ErrFenced)
-	leader, skips := g.leader, r.Skips
+	was, leader, skips := m.id, g.leader, r.Skips
 	delete(g.members, m.id)
 	if g.leader == m.id {
 		g.leader = id
@@ -281,6 +281,7 @@ func (g *group) replace(m *member, id string, r *Joining, wait chan joinAnswer) 
 	g.update(m, r, wait)
 	g.arm(m)
 	if g.state != Stable || g.choose() != g.protocol {
+		g.rename(m, was)
 		g.rejoin() // a leader that assigns now knows it by its old id
 		return Joined{Member: id}
 	}

@@ -66,6 +66,7 @@ type member struct {
 	order  uint64
 	fresh  bool // has not been in a generation
 	synced bool // in this generation
+	naming int  // writes of its new id on their way to the disk: it has not joined before
 	alive  deadline
 	join   chan joinAnswer // not nil while it waits
 	sync   chan syncAnswer // likewise
@@ -288,7 +289,7 @@ func (g *group) complete() {
 		return
 	}
 	for _, m := range g.members {
-		if m.join == nil {
+		if m.join == nil || m.naming > 0 {
 			return
 		}
 	}

@@ -1,9 +1,12 @@
 package group
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,6 +183,39 @@ func (g *group) save(done func(error)) {
 		if done != nil && !g.dead {
 			done(err)
 		}
+	}})
+}
+
+// rename gives a static member its new id in the generation that is stored, before it learns it in the next one.
+func (g *group) rename(m *member, was string) {
+	m.naming++
+	var failed error
+	g.put(write{late: func() []meta.Entry {
+		value, err := g.c.o.Meta.Get(context.Background(), meta.Groups, g.name)
+		if errors.Is(err, meta.ErrNotFound) {
+			return nil
+		}
+		var kept keptGroup
+		if failed = err; err == nil {
+			failed = json.Unmarshal(value, &kept)
+		}
+		at := slices.IndexFunc(kept.Members, func(k keptMember) bool { return k.ID == was })
+		if failed != nil || at < 0 {
+			return nil
+		}
+		if kept.Members[at].ID = m.id; kept.Leader == was {
+			kept.Leader = m.id
+		}
+		return []meta.Entry{{Bucket: meta.Groups, Key: g.name, Value: marshal(kept)}}
+	}, done: func(err error) {
+		if m.naming--; g.dead {
+			return
+		}
+		if err = cmp.Or(err, failed); err != nil {
+			g.c.o.Log.Warn("new id of a member is not stored", "group", g.name, "member", m.id, "error", err)
+			m.answerJoin(Joined{Member: was, Generation: noGeneration}, ErrUnavailable)
+		}
+		g.complete()
 	}})
 }
 
