@@ -2,8 +2,10 @@ package kafka_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -96,6 +98,7 @@ func TestHostileFramesCloseTheirConnectionAlone(t *testing.T) {
 		"a lying array":    frame(append(header(3, 0), 0x7f, 0xff, 0xff, 0xff)),
 		"a lying produce":  frame(append(header(0, 3), 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff)),
 		"lying tags":       frame(append(header(0, 9), 0xff, 0xff, 0xff, 0xff, 0x0f)),
+		"more lying tags":  frame(append(header(3, 9), 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f)), // in Metadata, which kmsg reads: a minute of a core
 		"http":             []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 	} {
 		nc := h.dial(t)
@@ -104,6 +107,9 @@ func TestHostileFramesCloseTheirConnectionAlone(t *testing.T) {
 		}
 		if got := answer(t, nc); got != nil {
 			t.Errorf("%s: answered %x", name, got)
+		}
+		if _, err := nc.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection stays", name)
 		}
 	}
 	if err := good.Ping(within(t)); err != nil {
