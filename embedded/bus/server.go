@@ -26,7 +26,8 @@ const (
 	apiTimeout      = 10 * time.Second
 	createTriesMax  = 100
 	createPause     = 30 * time.Millisecond
-	recoveryTasks   = 4 // streams that the server restores side by side
+	recoveryTasks   = 4                      // streams that the server restores side by side
+	askInterval     = 250 * time.Millisecond // how often a cursor that waits asks for more
 
 	// partitionsPerLane is how many partitions share a connection: several busy
 	// connections are served unfairly, one alone does not use both cores.
@@ -238,7 +239,7 @@ func (s *session) cursor(ctx context.Context, laneNo int, stream string, from ui
 // next waits for the next message. Of a ctx that ends it returns ctx's error, and may be
 // called again.
 func (c *cursor) next(ctx context.Context) (stored, error) {
-	msg, err := c.it.Next(jetstream.NextContext(ctx))
+	msg, err := c.message(ctx)
 	if err != nil {
 		return stored{}, err
 	}
@@ -247,6 +248,19 @@ func (c *cursor) next(ctx context.Context) (stored, error) {
 		return stored{}, err
 	}
 	return stored{seq: meta.Sequence.Stream, header: msg.Headers(), data: msg.Data(), at: meta.Timestamp}, nil
+}
+
+// message waits in short turns. The client asks the server for more only when a call begins, and not while it is sending
+// what it asked before: when all of that has come by then, a call would wait for nothing.
+func (c *cursor) message(ctx context.Context) (jetstream.Msg, error) {
+	for {
+		turn, cancel := context.WithTimeout(ctx, askInterval)
+		msg, err := c.it.Next(jetstream.NextContext(turn))
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, err
+		}
+	}
 }
 
 func (c *cursor) close() {
