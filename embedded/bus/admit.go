@@ -15,18 +15,13 @@ var (
 	ErrNoKey         = errors.New("record without a key, which a compacted topic cannot take")
 )
 
-// Admit tells whether a batch of a Kafka client is whole and keeps to the topic's settings: size, times and
-// keys. Tarn's own writers are bound by the limits of the log alone. A batch whose records cannot be read is
-// record.ErrCorrupt: nobody could read it from the log either.
-func (c TopicConfig) Admit(b record.Batch, now time.Time) error {
+// Admit tells whether a batch of a Kafka client keeps to the topic's settings: size, times and keys. Tarn's own writers
+// are bound by the limits of the log alone. The survey is the batch's.
+func (c TopicConfig) Admit(b record.Batch, survey record.Survey, now time.Time) error {
 	if most := c.MessageBytesMax(); len(b) > most {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrBatchTooLarge, len(b), most)
 	}
-	facts, err := b.Check()
-	if err != nil {
-		return err
-	}
-	if _, compacts := c.Cleanup(); compacts && facts.Keyless {
+	if _, compacts := c.Cleanup(); compacts && survey.Keyless {
 		return ErrNoKey
 	}
 	if c.AppendTime() {
@@ -36,24 +31,28 @@ func (c TopicConfig) Admit(b record.Batch, now time.Time) error {
 		return fmt.Errorf("%w: %d, at most %d", ErrTimestamp, b.MaxTimestamp(), newest)
 	}
 	if before := c.millis(SettingTimestampBefore); before < foreverAfter {
-		if oldest := now.Add(-before).UnixMilli(); facts.Oldest < oldest {
-			return fmt.Errorf("%w: %d, at least %d", ErrTimestamp, facts.Oldest, oldest)
+		if oldest := now.Add(-before).UnixMilli(); survey.Oldest < oldest {
+			return fmt.Errorf("%w: %d, at least %d", ErrTimestamp, survey.Oldest, oldest)
 		}
 	}
 	return nil
 }
 
-// keyed tells whether each record has a key: else no compaction could keep the newest.
-func keyed(batches []record.Batch) error {
+// keyed tells whether each record has a key: else no compaction could keep the newest. It reads them where no survey is known.
+func keyed(batches []record.Batch, known *record.Survey) error {
 	for _, b := range batches {
 		if b.Control() {
 			continue
 		}
-		facts, err := b.Check()
-		if err != nil {
-			return err
+		survey := known
+		if survey == nil {
+			found, err := b.Survey()
+			if err != nil {
+				return err
+			}
+			survey = &found
 		}
-		if facts.Keyless {
+		if survey.Keyless {
 			return ErrNoKey
 		}
 	}

@@ -16,18 +16,18 @@ import (
 // A batch of an idempotent producer comes alone. One that the log has already is answered as the first time; one
 // that may not come next is refused with ErrSequence, ErrEpoch or ErrTransaction.
 func (p *Partition) Append(ctx context.Context, batches []byte) (Appended, error) {
-	wait, err := p.Enqueue(ctx, batches)
+	r, err := p.check(batches, nil)
 	if err != nil {
 		return Appended{}, err
 	}
-	return wait(ctx)
+	return p.append(ctx, r)
 }
 
-// Enqueue is Append in two steps, for callers that have more to append: the order of calls is the order in the log.
-// It waits only where too many appends wait already. The returned function waits for the disk, as Append does; it is
+// Enqueue is Append in two steps, for callers that have more to append: the order of calls is the order in the log. It
+// takes one batch with its survey, and reads its records no more, which may be compressed. It waits only where too many appends wait already. The returned function waits for the disk, as Append does; it is
 // called once, and until it returns the bytes are the log's.
-func (p *Partition) Enqueue(ctx context.Context, batches []byte) (wait func(context.Context) (Appended, error), err error) {
-	r, err := p.check(batches)
+func (p *Partition) Enqueue(ctx context.Context, batch record.Batch, survey record.Survey) (wait func(context.Context) (Appended, error), err error) {
+	r, err := p.check(batch, &survey)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +82,8 @@ func (p *Partition) await(ctx context.Context, r *request) (Appended, error) {
 	}
 }
 
-// check reads what is to be appended and refuses what must not get into the log.
-func (p *Partition) check(data []byte) (*request, error) {
+// check reads what is to be appended and refuses what must not get into the log. A survey is of the one batch.
+func (p *Partition) check(data []byte, known *record.Survey) (*request, error) {
 	if len(data) > messageBytesMax {
 		return nil, fault.Newf(fault.TooLarge, "send smaller batches", "append to %s: %d bytes, at most %d", p.label, len(data), messageBytesMax)
 	}
@@ -117,7 +117,7 @@ func (p *Partition) check(data []byte) (*request, error) {
 		}
 	}
 	if _, compacts := p.topic.Config().Cleanup(); compacts {
-		if err := keyed(batches); err != nil {
+		if err := keyed(batches, known); err != nil {
 			return nil, invalid(err)
 		}
 	}

@@ -379,7 +379,7 @@ func TestCompactionDoesNotWaitForAWriterThatIsStuck(t *testing.T) {
 		h.append(p, record.Encode([]record.Record{pair("a", "x")}))
 	}
 	stuck.Store(true)
-	wait, err := p.Enqueue(t.Context(), record.Encode([]record.Record{pair("a", "y")}))
+	wait, err := p.Enqueue(t.Context(), record.Encode([]record.Record{pair("a", "y")}), record.Survey{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func placesOf(b record.Batch, source bool, note func(string) error) error {
 		}
 		return note(mark.Pos)
 	}
-	if !source && !bytes.Contains(b, posMarker) {
+	if !source && (b.Codec() != 0 || !bytes.Contains(b, posMarker)) {
 		return nil
 	}
 	records, err := b.Records()

@@ -39,55 +39,6 @@ func (b Batch) AppendRecords(out []Record) ([]Record, error) {
 	return out, nil
 }
 
-// Facts are what Check finds out about the records of a batch.
-type Facts struct {
-	Oldest  int64 // the lowest time of a record that has one; the batch's MaxTimestamp without
-	Keyless bool  // some record has no key
-}
-
-// Check reads all records of a batch as a producer sends it, which has one for each offset that it spans, and
-// tells whether they are whole.
-func (b Batch) Check() (Facts, error) {
-	facts := Facts{Oldest: b.MaxTimestamp()}
-	body, err := decompress(b.attributes()&attrCodec, b[headerBytes:])
-	if err != nil {
-		return facts, err
-	}
-	if b.Count() != b.LastDelta()+1 {
-		return facts, fmt.Errorf("%w: %d records over %d offsets", ErrCorrupt, b.Count(), b.LastDelta()+1)
-	}
-	first := b.i64(offFirstTime)
-	d := decoder{b: body}
-	for i := range int64(b.Count()) {
-		in, err := d.body()
-		if err != nil {
-			return facts, err
-		}
-		at, delta, err := in.place()
-		if err != nil {
-			return facts, err
-		}
-		if delta != i {
-			return facts, fmt.Errorf("%w: record %d is at %d", ErrCorrupt, i, delta)
-		}
-		if at += first; at >= 0 {
-			facts.Oldest = min(facts.Oldest, at)
-		}
-		key, err := in.bytes()
-		if err != nil {
-			return facts, err
-		}
-		facts.Keyless = facts.Keyless || key == nil
-		if err := in.rest(); err != nil {
-			return facts, err
-		}
-	}
-	if len(d.b) > 0 {
-		return facts, fmt.Errorf("%w: %d bytes behind the last record", ErrCorrupt, len(d.b))
-	}
-	return facts, nil
-}
-
 // markControl is the type of Tarn's control records. Kafka's own are 0 (abort) to
 // 5; clients skip types they do not know.
 const markControl int16 = 0x5441
@@ -171,26 +122,6 @@ func (d *decoder) place() (time, delta int64, err error) {
 	}
 	delta, err = d.varint()
 	return time, delta, err
-}
-
-// rest reads over a record's value and headers.
-func (d *decoder) rest() error {
-	if _, err := d.bytes(); err != nil {
-		return err
-	}
-	headers, err := d.headers()
-	if err != nil {
-		return err
-	}
-	for range 2 * headers {
-		if _, err := d.bytes(); err != nil {
-			return err
-		}
-	}
-	if len(d.b) > 0 {
-		return fmt.Errorf("%w: %d bytes behind a record", ErrCorrupt, len(d.b))
-	}
-	return nil
 }
 
 // headers is how many headers follow.

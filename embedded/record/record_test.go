@@ -123,6 +123,8 @@ func packed(t testing.TB, b record.Batch, codec byte) record.Batch {
 	var out bytes.Buffer
 	var err error
 	switch codec {
+	case 0:
+		out.Write(body)
 	case 1:
 		w := gzip.NewWriter(&out)
 		_, err = w.Write(body)
@@ -308,4 +310,27 @@ func FuzzRecords(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestSurvey(t *testing.T) {
+	key := []byte("k")
+	for name, one := range map[string]struct {
+		records []record.Record
+		want    record.Survey
+	}{
+		"times":         {[]record.Record{{Timestamp: 5, Key: key}, {Timestamp: 9, Key: key}, {Timestamp: 3, Key: key}}, record.Survey{Newest: 9, Oldest: 3}},
+		"one has none":  {[]record.Record{{Timestamp: -1, Key: key}, {Timestamp: 9, Key: key}}, record.Survey{Newest: 9, Oldest: 9}},
+		"none has one":  {[]record.Record{{Timestamp: -1, Key: key}}, record.Survey{Newest: -1, Oldest: -1}},
+		"without a key": {[]record.Record{{Timestamp: 1, Key: key}, {Timestamp: 1}}, record.Survey{Newest: 1, Oldest: 1, Keyless: true}},
+	} {
+		for codec := range byte(5) {
+			if got, err := packed(t, record.Encode(one.records), codec).Survey(); err != nil || got != one.want {
+				t.Errorf("%s, codec %d: %+v %v, want %+v", name, codec, got, err, one.want)
+			}
+		}
+	}
+	b := record.Encode([]record.Record{{Timestamp: 1, Key: key, Value: []byte("v")}})
+	if _, err := sealed(b[:len(b)-1]).Survey(); !errors.Is(err, record.ErrCorrupt) {
+		t.Errorf("a batch that is cut: %v", err)
+	}
 }

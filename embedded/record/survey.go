@@ -5,6 +5,7 @@ import "fmt"
 // Survey is what all records of a batch have in common.
 type Survey struct {
 	Newest  int64 // the newest timestamp in milliseconds
+	Oldest  int64 // the oldest of a record that has a time, which is none below 0; Newest where none has
 	Keyless bool  // some record has no key
 }
 
@@ -18,6 +19,7 @@ func (b Batch) Survey() (Survey, error) {
 	}
 	first := b.i64(offFirstTime)
 	d := decoder{b: body}
+	timed := false
 	for i := range int64(b.Count()) {
 		ms, delta, keyless, err := d.skim()
 		if err != nil {
@@ -29,10 +31,16 @@ func (b Batch) Survey() (Survey, error) {
 		if ms += first; i == 0 || ms > out.Newest {
 			out.Newest = ms
 		}
+		if ms >= 0 && (!timed || ms < out.Oldest) {
+			out.Oldest, timed = ms, true
+		}
 		out.Keyless = out.Keyless || keyless
 	}
 	if len(d.b) > 0 {
 		return out, fmt.Errorf("%w: %d bytes behind the last record", ErrCorrupt, len(d.b))
+	}
+	if !timed {
+		out.Oldest = out.Newest
 	}
 	return out, nil
 }

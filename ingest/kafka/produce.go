@@ -76,6 +76,7 @@ const codecZstd = 4
 // producing is one partition of a produce request.
 type producing struct {
 	at      *bus.Partition
+	survey  record.Survey
 	number  int32
 	wait    func(context.Context) (bus.Appended, error)
 	failed  *kerr.Error
@@ -141,7 +142,7 @@ func (c *conn) enqueue(ctx context.Context, req *kmsg.ProduceRequest, t kmsg.Pro
 			continue
 		}
 		var err error
-		if p.wait, err = p.at.Enqueue(ctx, part.Records); err != nil {
+		if p.wait, err = p.at.Enqueue(ctx, part.Records, p.survey); err != nil {
 			p.refuse(errorOf(err), "%s", err)
 		}
 	}
@@ -216,19 +217,19 @@ func (c *conn) check(version int16, topic *bus.Topic, data []byte, p *producing)
 		p.refuse(kerr.InvalidRecord, "sequence %d of producer %d", sequence, id)
 		return
 	}
-	if err := c.checkRecords(b); err != nil {
+	if p.survey, err = c.checkRecords(b); err != nil {
 		p.refuse(kerr.InvalidRecord, "%s", err)
 		return
 	}
-	if err := config.Admit(b, c.door.o.Clock.Now()); err != nil {
+	if err := config.Admit(b, p.survey, c.door.o.Clock.Now()); err != nil {
 		p.refuse(errorOf(err), "%s", err)
 	}
 }
 
 // checkRecords reads the records. A newest time that the batch does not tell rightly is set right: retention goes by it.
-func (c *conn) checkRecords(b record.Batch) error {
+func (c *conn) checkRecords(b record.Batch) (record.Survey, error) {
 	if b.AppendTime() {
-		return errors.New("the log's time is not the client's to set")
+		return record.Survey{}, errors.New("the log's time is not the client's to set")
 	}
 	if b.Codec() != 0 {
 		c.door.inflating <- struct{}{}
@@ -238,7 +239,7 @@ func (c *conn) checkRecords(b record.Batch) error {
 	if err == nil && found.Newest != b.MaxTimestamp() {
 		b.SetMaxTimestamp(found.Newest)
 	}
-	return err
+	return found, err
 }
 
 // answer waits for the log and says what became of the batch.
