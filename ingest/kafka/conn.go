@@ -239,8 +239,20 @@ func (c *conn) owe(ctx context.Context, want, least int64) (int64, error) {
 		return 0, err
 	}
 	d.owed.Add(n)
-	c.owed = n
+	c.owed += n
 	return n, nil
+}
+
+// oweAll takes the room that an answer of n bytes lacks, and tells whether there was some in time.
+func (c *conn) oweAll(ctx context.Context, n int64) bool {
+	lacks := n - c.owed
+	if lacks <= 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchRoomMax)
+	defer cancel()
+	_, err := c.owe(ctx, lacks, lacks)
+	return err == nil
 }
 
 func (c *conn) paid() {

@@ -91,6 +91,7 @@ type Door struct {
 	metrics *metrics
 	ids     atomic.Int32 // of fetch sessions
 	ahead   atomic.Int32 // readers that read ahead from the disk
+	held    atomic.Int64 // bytes that readings keep
 	// inflating has room for as many as there are processors: what is decompressed takes memory, and no more goes faster.
 	inflating chan struct{}
 

@@ -195,7 +195,12 @@ func (f *fetching) read(resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
 				part.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
 			}
 		}
-		if n := len(part.RecordBatches); n > 0 {
+		switch n := len(part.RecordBatches); {
+		case n == 0:
+		case first && !f.c.oweAll(ctx, int64(n)): // the first batch is as large as it is
+			part, left, first = f.part(w), 0, false
+			f.bounds(f.parts[i], &part)
+		default:
 			left, first, had[w] = max(left-n, 0), false, true
 		}
 		if !w.news(&part) && goesOn {

@@ -1,11 +1,14 @@
 package kafka_test
 
 import (
+	"net"
+	"strconv"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tarn/embedded/bus"
 	"tarn/embedded/record"
 )
 
@@ -100,4 +103,52 @@ func TestFetchesThatWaitForRecordsKeepNobodyWaiting(t *testing.T) {
 	if answer(t, nc) == nil {
 		t.Fatal("not answered")
 	}
+}
+
+// TestALargeBatchTakesItsRoom: what clients do not read of batches that are larger than an answer is bounded for all.
+func TestALargeBatchTakesItsRoom(t *testing.T) {
+	h := newHouse(t)
+	config, err := bus.TopicConfig{Partitions: 1}.With(bus.SettingMessageBytes, strconv.Itoa(record.BatchBytesMax))
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic, err := h.bus.CreateTopic(t.Context(), "port", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 20 << 20
+	if _, err := topic.Partitions()[0].Append(t.Context(), record.Encode([]record.Record{{Timestamp: 1, Value: make([]byte, size)}})); err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.Version, req.MaxBytes = 4, 1
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.PartitionMaxBytes = 1
+	req.Topics = []kmsg.FetchRequestTopic{{Topic: "port", Partitions: []kmsg.FetchRequestTopicPartition{part}}}
+	fetch := frame(req.AppendTo(header(1, 4)))
+	good := h.dial(t)
+	got := func() int {
+		write(t, good, fetch)
+		resp := kmsg.NewPtrFetchResponse()
+		resp.Version = 4
+		if err := resp.ReadFrom(answer(t, good)[4:]); err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+			t.Fatalf("%v %+v", err, resp.Topics)
+		}
+		return len(resp.Topics[0].Partitions[0].RecordBatches)
+	}
+	if n := got(); n < size {
+		t.Fatalf("%d bytes", n)
+	}
+	var deaf []net.Conn
+	waitFor(t, "the room to be taken", func() bool {
+		if len(deaf) < 4 {
+			deaf = append(deaf, h.dial(t))
+			write(t, deaf[len(deaf)-1], fetch, fetch, fetch, fetch) // the machine may hold the first of the answers
+		}
+		return got() == 0
+	})
+	for _, nc := range deaf {
+		_ = nc.Close()
+	}
+	waitFor(t, "the batch", func() bool { return got() > size })
 }

@@ -9,8 +9,9 @@ import (
 
 // The bounds of what connections read ahead.
 const (
-	readingsMax = 64 // partitions of one connection
-	aheadMax    = 32 // readers of all connections that read ahead from the disk, each with some MiB on its way
+	readingsMax  = 64       // partitions of one connection
+	heldBytesMax = 32 << 20 // that all connections keep of what they have read
+	aheadMax     = 32       // readers of all connections that read ahead from the disk, each with some MiB on its way
 )
 
 // reading is a connection's way through a partition, kept from one fetch to the next.
@@ -18,6 +19,8 @@ type reading struct {
 	reader *bus.Reader
 	at     int64          // offset of what comes next: held, then the reader's
 	held   []record.Batch // read, and not given yet
+	got    int64          // bytes of which held is the rest
+	counts int64          // of them, while there are some in held
 	ahead  bool           // it is counted as one that reads from the disk
 	used   int            // number of the fetch that used it last
 }
@@ -52,8 +55,17 @@ func (c *conn) rewind(r *reading) {
 	c.count(r)
 }
 
-// count keeps the number of those that read ahead, and rewinds one that is too many.
+// count keeps the number of those that read ahead, and of the bytes that are kept, and rewinds one that is too many.
 func (c *conn) count(r *reading) {
+	keeps := int64(0)
+	if len(r.held) > 0 {
+		keeps = r.got
+	}
+	all := c.door.held.Add(keeps - r.counts)
+	if r.counts = keeps; keeps > 0 && all > heldBytesMax {
+		c.rewind(r)
+		return
+	}
 	ahead := r.reader != nil && r.reader.Ahead()
 	switch {
 	case ahead && !r.ahead:
@@ -102,6 +114,9 @@ func (c *conn) take(ctx context.Context, r *reading, before int64, bytesMax int,
 			}
 			return nil, err
 		}
-		r.held = got.Batches
+		r.held, r.got = got.Batches, 0
+		for _, b := range got.Batches {
+			r.got += int64(len(b))
+		}
 	}
 }
