@@ -1,9 +1,9 @@
 package bus
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/telemetry"
 )
 
 // metrics counts what the log does.
@@ -45,18 +45,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		}),
 	}
 	all = append(all, fetched, m.inFlight, m.ackSeconds)
-	m.unregister = func() {
-		for _, c := range all {
-			to.Unregister(c)
-		}
-	}
-	var errs []error
-	for _, c := range all {
-		errs = append(errs, to.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		m.unregister()
-		return nil, err
-	}
-	return m, nil
+	var err error
+	m.unregister, err = telemetry.Register(to, all...)
+	return m, err
 }

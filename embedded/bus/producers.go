@@ -360,6 +360,15 @@ type view struct {
 	until int64 // offset after its last batch
 }
 
+// view is what the log will know of a producer; p.mu is held.
+func (w *writer) view(id int64) view {
+	v, ok := w.views[id]
+	if !ok {
+		v.producer = w.p.producers.of(id)
+	}
+	return v
+}
+
 // judge tells whether the next append to the log may be r, or which earlier one it repeats.
 func (w *writer) judge(r *request) (repeated *sent, err error) {
 	if r.stamp == nil {
@@ -368,10 +377,7 @@ func (w *writer) judge(r *request) (repeated *sent, err error) {
 	id := r.stamp.id
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
-	v, ok := w.views[id]
-	if !ok {
-		v.producer = w.p.producers.of(id)
-	}
+	v := w.view(id)
 	if first, ok := w.waiting[id]; ok && v.epoch < 0 && first.epoch == r.stamp.epoch && first.first != r.stamp.first {
 		return nil, fmt.Errorf("%w: producer %d sends %d, the next is %d", ErrSequence, id, r.stamp.first, first.first)
 	}
@@ -387,10 +393,7 @@ func (w *writer) sees(r *request, base, next int64) {
 	id := r.stamp.id
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
-	v, ok := w.views[id]
-	if !ok {
-		v.producer = w.p.producers.of(id)
-	}
+	v := w.view(id)
 	v.append(r.stamp, base, next, 0)
 	v.until = next
 	w.views[id] = v

@@ -1,9 +1,9 @@
 package group
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/telemetry"
 )
 
 // metrics counts what groups do.
@@ -23,20 +23,9 @@ func newMetrics(to prometheus.Registerer, c *Coordinator) (*metrics, error) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tarn_bus_groups", Help: "Consumer groups."}, func() float64 { return float64(len(c.all())) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tarn_bus_group_members", Help: "Members of consumer groups."}, c.size),
 	}
-	m.unregister = func() {
-		for _, c := range all {
-			to.Unregister(c)
-		}
-	}
-	var errs []error
-	for _, c := range all {
-		errs = append(errs, to.Register(c))
-	}
-	if err := errors.Join(errs...); err != nil {
-		m.unregister()
-		return nil, err
-	}
-	return m, nil
+	var err error
+	m.unregister, err = telemetry.Register(to, all...)
+	return m, err
 }
 
 // size is how many members all groups have.

@@ -52,6 +52,11 @@ func (c *Coordinator) commit(ctx context.Context, r Commit, producer *int64) ([]
 	}
 	errs, wait := g.commit(&r, producer)
 	g.mu.Unlock()
+	return written(ctx, wait, errs)
+}
+
+// written is what each offset is answered with, once what was to be kept is on disk.
+func written(ctx context.Context, wait <-chan error, errs []error) ([]error, error) {
 	select {
 	case err := <-wait:
 		return errs, err
@@ -204,12 +209,7 @@ func (c *Coordinator) DeleteOffsets(ctx context.Context, name string, of []Parti
 	}
 	wait := g.erase(func() []Partition { return gone })
 	g.mu.Unlock()
-	select {
-	case err := <-wait:
-		return errs, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return written(ctx, wait, errs)
 }
 
 // erase removes the offsets that gone names when everything before is on disk.
