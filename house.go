@@ -121,6 +121,7 @@ func (h *house) gateOptions() engine.Options {
 			system.Table("groups", group.Columns, h.Groups.Rows(group.NextOffset(h.Bus))),
 			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
+			system.Table("source_tables", source.TableColumns, func(context.Context) ([][]any, error) { return source.TableRows(h.ingest.Statuses()), nil }),
 		},
 	}
 }

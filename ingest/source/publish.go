@@ -127,7 +127,7 @@ func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
 		return nil
 	case code == fault.TooLarge, code == fault.Conflict, code == fault.Invalid, code == fault.Damaged:
-		return &quarantine{b.Schema.Table, err}
+		return &quarantine{TableName(b.Schema), err}
 	}
 	return fmt.Errorf("append to topic %s: %w", b.Topic, err)
 }
@@ -204,6 +204,7 @@ func (r *Runner) count(b *TopicBatch, entries []entry, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Rows += int64(rows)
+	r.rows[b.Topic] += int64(rows)
 }
 
 // fill tells how many entries make one append.
@@ -266,7 +267,7 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 	}
 	for i := range p.entries {
 		if size := p.entries[i].size; size > recordBytesMax {
-			return nil, &quarantine{b.Schema.Table, fault.Newf(fault.TooLarge,
+			return nil, &quarantine{TableName(b.Schema), fault.Newf(fault.TooLarge,
 				"make the row smaller and restart, or leave the table out; the other tables go on",
 				"a change of %d bytes is more than the %d that the log takes", size, recordBytesMax)}
 		}

@@ -68,16 +68,21 @@ type Runner struct {
 	buried   map[string]record.Pos // the last dead letter that was counted, by topic
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
-	resnapshot  map[string]string
 	wished      map[string]bool // those of resnapshot that meta asked for
-	skip        map[string]Finding
 	acks        []delayedAck
 
 	mu     sync.Mutex
 	source Source // while it is open
+	reopen func() // ends the session that is under way
 	status Status
-	found  []Finding // what the source told when it was asked last
-	events []Finding // the newest things that happened, eventsMax at most
+	found  []Finding        // what the source told when it was asked last
+	listed []TableState     // likewise
+	events []Finding        // the newest things that happened, eventsMax at most
+	rows   map[string]int64 // by topic
+	// By table. Run's goroutine alone changes them, and so reads them without mu.
+	resnapshot map[string]string // why it gets a new snapshot at the next opening
+	awaited    map[string]string // why somebody is to ask for one
+	skip       map[string]Finding
 }
 
 // eventsMax bounds what a runner remembers of what happened.
@@ -92,7 +97,8 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, generations: map[string]int64{}, resnapshot: map[string]string{}, wished: map[string]bool{}, skip: map[string]Finding{},
+		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, generations: map[string]int64{}, wished: map[string]bool{},
+		rows: map[string]int64{}, resnapshot: map[string]string{}, awaited: map[string]string{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
 }
@@ -105,7 +111,7 @@ func (r *Runner) Status() Status {
 		r.found = f.Findings()
 	}
 	s := r.status
-	s.Findings, s.Topics = slices.Concat(r.found, r.events), slices.Clone(s.Topics)
+	s.Findings, s.Topics, s.Tables = slices.Concat(r.found, r.events), slices.Clone(s.Topics), r.tables()
 	if l, ok := r.source.(Lagger); ok {
 		s.Lag = l.Lag()
 	}
@@ -128,37 +134,53 @@ func (r *Runner) Run(ctx context.Context) {
 	defer r.set(Stopped, nil)
 	pause := newPauses()
 	for ctx.Err() == nil {
-		var progress bool
-		err := life.Guarded(r.o.Logger.With("source", r.o.Config.Name), func() (err error) {
-			progress, err = r.session(ctx)
-			return err
-		})
-		if ctx.Err() != nil {
-			return
-		}
-		if progress {
-			pause.reset()
-		}
-		var needs *NeedsResnapshot
-		var bad *quarantine
-		switch {
-		case errors.As(err, &needs):
-			r.demand(needs)
-		case errors.As(err, &bad):
-			r.quarantine(bad)
-		default:
-			r.set(Retrying, err)
-			r.o.Logger.Warn("source is tried again", "source", r.o.Config.Name, "error", err)
-		}
-		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
-		pause.wait(ctx)
+		r.round(ctx, pause)
 	}
+}
+
+// round is a session, and what follows from its end. It returns at once when Reopen is called.
+func (r *Runner) round(ctx context.Context, pause *pauses) {
+	ctx, reopen := context.WithCancel(ctx)
+	defer reopen()
+	r.mu.Lock()
+	r.reopen = reopen
+	r.mu.Unlock()
+	var progress bool
+	err := life.Guarded(r.o.Logger.With("source", r.o.Config.Name), func() (err error) {
+		progress, err = r.session(ctx)
+		return err
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	if progress {
+		pause.reset()
+	}
+	var needs *NeedsResnapshot
+	var bad *quarantine
+	switch {
+	case errors.As(err, &needs) && needs.Ask:
+		r.await(needs)
+		<-ctx.Done()
+		return
+	case errors.As(err, &needs):
+		r.demand(needs)
+	case errors.As(err, &bad):
+		r.quarantine(bad)
+	default:
+		r.set(Retrying, err)
+		r.o.Logger.Warn("source is tried again", "source", r.o.Config.Name, "error", err)
+	}
+	r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
+	pause.wait(ctx)
 }
 
 // demand notes the tables that get a new snapshot at the next opening.
 func (r *Runner) demand(needs *NeedsResnapshot) {
 	for _, table := range needs.Tables {
+		r.mu.Lock()
 		r.resnapshot[table] = needs.Reason
+		r.mu.Unlock()
 		r.happened(Finding{Table: table, Message: fmt.Sprintf("table %s is captured anew: %s", table, needs.Reason)})
 	}
 	r.o.Metrics.resnapshots.WithLabelValues(r.o.Config.Name).Inc()
@@ -168,7 +190,9 @@ func (r *Runner) demand(needs *NeedsResnapshot) {
 // quarantine leaves a table out until the next start, and lets the others go on.
 func (r *Runner) quarantine(q *quarantine) {
 	f := Finding{Table: q.table, Message: fmt.Sprintf("table %s is quarantined: %v", q.table, q.err), Hint: fault.HintOf(q.err)}
+	r.mu.Lock()
 	r.skip[q.table] = f
+	r.mu.Unlock()
 	r.happened(f)
 	r.o.Logger.Error("table is quarantined", "source", r.o.Config.Name, "table", q.table, "error", q.err)
 }
@@ -198,6 +222,9 @@ func (r *Runner) set(state string, err error) {
 // reading on would not heal. progress tells that it got a batch through.
 func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	if err := r.identify(ctx); err != nil {
+		return false, err
+	}
+	if err := r.wishes(ctx); err != nil {
 		return false, err
 	}
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
@@ -230,7 +257,9 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 			return progress, err
 		}
 		// The tables that were asked for are now in the saved position.
+		r.mu.Lock()
 		clear(r.resnapshot)
+		r.mu.Unlock()
 		pause.reset()
 		progress = true
 	}
@@ -337,7 +366,7 @@ func (r *Runner) identify(ctx context.Context) error {
 		return err
 	}
 	r.id, r.position = id, at
-	return r.wishes(ctx)
+	return nil
 }
 
 // place is where the source stands in a topic.

@@ -53,6 +53,7 @@ type Finding struct {
 	Key     string // of the configuration, that it is about; "" for none
 	Message string
 	Hint    string
+	SQL     string // the statement for the source that mends it, as it is to be run there; "" for none
 }
 
 // Misset is the error of a key of a configuration.
@@ -218,21 +219,40 @@ type Finder interface{ Findings() []Finding }
 type Lag struct {
 	Events   int64 // waiting in the source; -1 where unknown
 	Millis   int64
+	Bytes    int64  // that the source keeps until Tarn has read them; 0 where it keeps none or does not tell
 	Snapshot string // "chunk 3 of ~10 of calls", "" when streaming
 }
 
 // Lagger is an optional face of a Source; Lag may be called by any goroutine.
 type Lagger interface{ Lag() Lag }
 
+// TableState is how one table of a source stands, a line of system.source_tables.
+type TableState struct {
+	Table  string // as NeedsResnapshot, Env.Resnapshot and Env.Skip name it
+	Topic  string
+	State  string  // Waiting, Snapshotting, Streaming, Quarantined, NeedsSnapshot, Gone
+	Done   float64 // the part of its snapshot that is read, 0 to 1; negative where it cannot be told
+	Millis int64   // how far it is behind
+	Rows   int64   // changes appended since start; the runner counts them
+	Error  string
+	Hint   string
+}
+
+// Tabler is an optional face of a Source: its tables, in order of name. Tables may be called by
+// any goroutine; the slice is the caller's.
+type Tabler interface{ Tables() []TableState }
+
 // ChunkBytesMax bounds one rendered append of a source.
 const ChunkBytesMax = 1 << 20
 
 // NeedsResnapshot is the error of Open or Next when the source's own log cannot be
 // gone on with (another incarnation, a database put back from a backup): the
-// runner makes a new snapshot of these tables, with a new generation.
+// runner makes a new snapshot of these tables, with a new generation. One that is to be
+// asked for waits, with what it costs to be weighed, until somebody says RESNAPSHOT CONNECTOR.
 type NeedsResnapshot struct {
 	Tables []string
 	Reason string
+	Ask    bool
 }
 
 func (e *NeedsResnapshot) Error() string {
@@ -246,7 +266,7 @@ var ErrStopped = errors.New("source stopped")
 type Status struct {
 	Name     string
 	Kind     string
-	State    string // "starting", "snapshot", "streaming", "retrying", "failed", "paused", "stopped"
+	State    string // "starting", "snapshot", "streaming", "retrying", "needs_resnapshot", "failed", "paused", "stopped"
 	Position string
 	Lag      Lag
 	Rows     int64 // changes appended since start
@@ -255,5 +275,6 @@ type Status struct {
 	Hint     string
 	Findings []Finding
 	Topics   []string
+	Tables   []TableState // by name
 	Since    time.Time
 }

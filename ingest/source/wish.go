@@ -21,19 +21,25 @@ func WishIn(ctx context.Context, metaPath, of, reason string) error {
 		return err
 	}
 	id, name, _ := strings.Cut(of, "/")
-	_, table, _ := strings.Cut(name, ".")
+	table := strings.TrimPrefix(name, "main.") // see TableName
 	return errors.Join(Wish(ctx, m, id, table, reason), m.Close())
 }
 
-// wishes demands the snapshots that were wished for.
+// wishes demands the snapshots that were wished for, each once.
 func (r *Runner) wishes(ctx context.Context) error {
 	list, err := r.o.Meta.List(ctx, meta.Wishes)
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	clear(r.awaited)
+	r.mu.Unlock()
 	for _, e := range list {
-		if table, ours := strings.CutPrefix(e.Key, r.id+"/"); ours {
+		if table, ours := strings.CutPrefix(e.Key, r.id+"/"); ours && !r.wished[table] {
 			r.wished[table] = true
+			r.mu.Lock()
+			delete(r.skip, table)
+			r.mu.Unlock()
 			r.demand(&NeedsResnapshot{Tables: []string{table}, Reason: string(e.Value)})
 		}
 	}
@@ -43,13 +49,14 @@ func (r *Runner) wishes(ctx context.Context) error {
 // fulfilled forgets the wishes whose snapshot has begun, with its position saved.
 func (r *Runner) fulfilled(ctx context.Context, b Batch) error {
 	for _, t := range b.Topics {
-		if !t.Chunk || t.Schema == nil || !r.wished[t.Schema.Table] {
+		if !t.Chunk || t.Schema == nil || !r.wished[TableName(t.Schema)] {
 			continue
 		}
-		if err := r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Wishes, Key: r.id + "/" + t.Schema.Table}); err != nil {
+		table := TableName(t.Schema)
+		if err := r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Wishes, Key: r.id + "/" + table}); err != nil {
 			return err
 		}
-		delete(r.wished, t.Schema.Table)
+		delete(r.wished, table)
 	}
 	return nil
 }

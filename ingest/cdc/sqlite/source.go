@@ -19,6 +19,8 @@ type table struct {
 	source   string
 	captures []*capture // oldest first; the last one is current unless the table is gone
 	gone     bool       // dropped, or renamed
+	done     float64    // the part of its snapshot that is appended; negative where it cannot be told
+	behind   int64      // milliseconds, as of the last look
 }
 
 func (t *table) current() *capture { return t.captures[len(t.captures)-1] }
@@ -76,6 +78,7 @@ type reader struct {
 	mu       sync.Mutex // guards what others ask for
 	findings []source.Finding
 	lag      source.Lag
+	states   []source.TableState
 }
 
 func open(ctx context.Context, c source.Config, env source.Env, at source.Position, drainRows int) (*reader, error) {
@@ -257,10 +260,12 @@ func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 			return nil, err
 		}
 		bytes += size
+		t.behind = 0
 		if len(b.Changes) > 0 {
 			topics = append(topics, b)
 			if cut {
-				lag.Millis = max(lag.Millis, r.env.Now().Sub(b.Changes[len(b.Changes)-1].TS).Milliseconds())
+				t.behind = r.env.Now().Sub(b.Changes[len(b.Changes)-1].TS).Milliseconds()
+				lag.Millis = max(lag.Millis, t.behind)
 			}
 		}
 		st := r.pos.Tables[t.name]
@@ -284,9 +289,7 @@ func (r *reader) readAll(ctx context.Context) ([]source.TopicBatch, error) {
 			return nil, err
 		}
 	}
-	r.mu.Lock()
-	r.lag = lag
-	r.mu.Unlock()
+	r.tell(lag)
 	return topics, nil
 }
 
@@ -381,9 +384,12 @@ func (r *reader) generation(topic string, last int64) int64 {
 
 // planChunk reads the next chunk and holds it back: the batch being made only says where
 // it will end, and the next one appends it.
-func (r *reader) planChunk(ctx context.Context, t *table) error {
+func (r *reader) planChunk(ctx context.Context, t *table) (err error) {
 	st := r.pos.Tables[t.name]
 	p := *st.Snapshot
+	if t.done, err = t.portion(ctx, r.db.conn, p.After); err != nil {
+		return err
+	}
 	if t.current().Def.unordered() && p.Begun && p.Version != r.version {
 		// VACUUM may have given the rows other numbers: from the first row again.
 		st.Generation, p = r.generation(t.topic, st.Generation), progress{}
