@@ -119,6 +119,7 @@ func (h *house) gateOptions() engine.Options {
 			system.Snapshots(h.lake.Catalog()), system.Schemas(h.lake.Catalog()),
 			system.Table("pipelines", stream.PipelineColumns, h.stream.PipelineRows),
 			system.Table("groups", group.Columns, h.Groups.Rows(group.NextOffset(h.Bus))),
+			system.Table("topic_settings", ingest.SettingColumns, func(ctx context.Context) ([][]any, error) { return h.ingest.SettingRows(ctx) }),
 			system.Table("replays", stream.ReplayColumns, h.stream.ReplayRows),
 			system.Table("sources", source.StatusColumns, func(context.Context) ([][]any, error) { return source.StatusRows(h.ingest.Statuses()), nil }),
 			system.Table("source_tables", source.TableColumns, func(context.Context) ([][]any, error) { return source.TableRows(h.ingest.Statuses()), nil }),

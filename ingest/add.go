@@ -131,43 +131,14 @@ func readCreate(statement string) (*added, error) {
 	if !in.Take("WITH", "(") {
 		return nil, in.Fault("WITH ('connector.class' = '…', …)")
 	}
-	for {
-		if err := a.key(in); err != nil {
-			return nil, err
-		}
-		if in.Take(")") {
-			return a, in.Done()
-		}
-		if !in.Take(",") {
-			return nil, in.Fault("a comma or )")
-		}
+	list, err := readPairs(in, statement, "connector.class")
+	if err != nil {
+		return nil, err
 	}
-}
-
-// key reads 'key' = 'value'.
-func (a *added) key(in *sqltext.Reader) error {
-	t := in.Peek()
-	var key string
-	switch {
-	case t.Kind == sqltext.String && t.Text[0] == '\'':
-		key = in.Next().Value()
-	case t.Kind == sqltext.Quoted:
-		key = in.Next().Name()
-	default:
-		return in.Fault("a key such as 'connector.class'")
+	for _, p := range list {
+		a.config.Keys[p.key], a.keyAt[p.key] = p.value, p.valueAt
 	}
-	if !in.Take("=") {
-		return in.Fault("= and a value")
-	}
-	v := in.Peek()
-	if v.Kind != sqltext.Number && (v.Kind != sqltext.String || v.Text[0] != '\'') {
-		return in.Fault("a text such as 'value'")
-	}
-	if _, twice := a.keyAt[key]; twice {
-		return sqltext.At(fault.Newf(fault.Invalid, "leave one out", "the key %s is there twice", key), a.statement, t.Offset)
-	}
-	a.config.Keys[key], a.keyAt[key] = in.Next().Value(), v.Offset
-	return nil
+	return a, in.Done()
 }
 
 // fileOf is the name of the file of a connector: its own, but for what not every file system takes.

@@ -32,16 +32,16 @@ type Command struct {
 	Run   func(ctx context.Context, who guard.Principal, statement string) (Answer, error)
 }
 
-// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name, CREATE CONNECTOR, and those of consumer groups. A paused connector is one that is not
+// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
 // started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
 // there meanwhile. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
-	return []Command{
+	return append([]Command{
 		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command},
 		{[]string{"CREATE CONNECTOR"}, g.create},
 		{[]string{"ALTER GROUP"}, g.alterGroup},
 		{[]string{"DROP GROUP"}, g.dropGroup},
-	}
+	}, g.topicCommands()...)
 }
 
 func (g *Ingest) command(ctx context.Context, who guard.Principal, statement string) (Answer, error) {

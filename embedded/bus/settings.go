@@ -16,6 +16,21 @@ import (
 // SettingType is a setting's type, by Kafka's number of it (ConfigDef.Type on the wire).
 type SettingType int8
 
+// String is the type's word.
+func (t SettingType) String() string {
+	switch t {
+	case BooleanSetting:
+		return "boolean"
+	case IntSetting, LongSetting:
+		return "number"
+	case DoubleSetting:
+		return "ratio"
+	case ListSetting:
+		return "list"
+	}
+	return "text"
+}
+
 // The types that topics' settings have.
 const (
 	BooleanSetting SettingType = 1
@@ -165,7 +180,19 @@ func SettingNamed(name string) (Setting, error) {
 	if i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name }); i >= 0 {
 		return settings[i], nil
 	}
-	return Setting{}, fault.Newf(fault.NotFound, "DESCRIBE TOPIC names the settings that there are", "topics have no setting %q", name)
+	hint := "DESCRIBE TOPIC names the settings that there are"
+	if near := fault.Nearest(name, settingNames(), len(name)/2+1); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return Setting{}, fault.Newf(fault.NotFound, hint, "topics have no setting %q", name)
+}
+
+func settingNames() []string {
+	var names []string
+	for _, s := range Settings() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // Value is the value that a setting has in a topic's configuration; set tells whether somebody chose it.

@@ -24,7 +24,6 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
-	"tarn/embedded/record"
 	"tarn/ingest/rows"
 )
 
@@ -41,9 +40,8 @@ const (
 	readMax      = 30 * time.Second // for the body
 	answerMax    = 30 * time.Second // for the log
 	keyBytesMax  = 255
-	topicsMax    = 10_000 // that a request may bring the topics to
-	retrySoon    = "1"    // seconds
-	retryLater   = "30"   // for a disk without room
+	retrySoon    = "1"  // seconds
+	retryLater   = "30" // for a disk without room
 )
 
 // door is the name of this door, as in ports.json.
@@ -241,8 +239,8 @@ func (d *Door) allowed(r *http.Request, topic string) error {
 			return fault.Newf(fault.Denied, "ask for the right to it", "user %s may not %s topic %s", who.User, action, topic)
 		}
 	}
-	if strings.HasPrefix(strings.ToLower(topic), record.OwnPrefix) {
-		return fault.Newf(fault.Denied, "choose a name that does not begin with tarn.", "topic %s is Tarn's own", topic)
+	if _, err := d.o.Bus.Writable(topic); fault.CodeOf(err) == fault.Denied {
+		return err
 	}
 	return nil
 }
@@ -309,21 +307,20 @@ func growth(f format, body []byte) int64 {
 
 // topic is the topic of a name, made if it is not there: with one partition, and landed.
 func (d *Door) topic(ctx context.Context, name string, keyed bool) (*bus.Topic, error) {
-	t, err := d.o.Bus.Topic(name)
-	if errors.Is(err, bus.ErrNoTopic) {
-		if len(d.o.Bus.Topics()) >= topicsMax {
-			return nil, fault.Newf(fault.TooLarge, "post to a topic that is there", "topic %s is not made: there are %d already", name, topicsMax)
+	t, err := d.o.Bus.Writable(name)
+	if fault.CodeOf(err) == fault.NotFound {
+		if err := d.o.Bus.Creatable(name); err != nil && fault.CodeOf(err) != fault.Exists {
+			return nil, err
 		}
-		t, err = d.o.Bus.CreateTopic(ctx, name, bus.TopicConfig{Partitions: 1, Land: true, Requests: keyed})
+		if _, err := d.o.Bus.CreateTopic(ctx, name, bus.TopicConfig{Partitions: 1, Land: true, Requests: keyed}); err != nil {
+			return nil, err
+		}
+		t, err = d.o.Bus.Writable(name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c := t.Config()
-	if c.Source != "" || c.Keyed {
-		return nil, fault.Newf(fault.Conflict, "post to another topic", "topic %s is filled by a source", name)
-	}
-	if keyed && !c.Requests {
+	if c := t.Config(); keyed && !c.Requests {
 		c.Requests = true
 		err = d.o.Bus.AlterTopic(ctx, name, c)
 	}

@@ -53,14 +53,14 @@ func createPartitions(ctx context.Context, c *conn, req *kmsg.CreatePartitionsRe
 
 func (c *conn) addPartitions(ctx context.Context, one kmsg.CreatePartitionsRequestTopic, dry bool) (code int16, message *string) {
 	failed := func(e *kerr.Error, text string) (int16, *string) { return e.Code, &text }
-	t, err := c.door.o.Bus.Topic(one.Topic)
+	t, err := c.door.o.Bus.Alterable(one.Topic)
 	switch {
 	case !c.may(guard.Alter, one.Topic, t):
 		return kerr.TopicAuthorizationFailed.Code, nil
+	case fault.CodeOf(err) == fault.Denied:
+		return failed(kerr.PolicyViolation, err.Error())
 	case err != nil:
-		return kerr.UnknownTopicOrPartition.Code, nil
-	case own(one.Topic):
-		return failed(kerr.PolicyViolation, "the topic is Tarn's own")
+		return kept(err).Code, nil
 	}
 	have := len(t.Partitions())
 	switch {
@@ -114,7 +114,7 @@ func (c *conn) trimmable(topic string, number int32) (*bus.Partition, *kerr.Erro
 	case err != nil || number < 0 || int(number) >= len(t.Partitions()):
 		return nil, kerr.UnknownTopicOrPartition
 	}
-	if deletes, _ := t.Config().Cleanup(); !deletes || own(topic) {
+	if deletes, _ := t.Config().Cleanup(); !deletes || bus.Own(topic) {
 		return nil, kerr.PolicyViolation
 	}
 	return t.Partitions()[number], nil

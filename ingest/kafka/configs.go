@@ -127,14 +127,14 @@ func (c *conn) alter(ctx context.Context, kind kmsg.ConfigResourceType, name str
 	if kind != kmsg.ConfigResourceTypeTopic {
 		return failed(kerr.InvalidRequest, "settings of topics alone can be altered here; Tarn's own are in tarn.yaml")
 	}
-	t, err := c.door.o.Bus.Topic(name)
+	t, err := c.door.o.Bus.Alterable(name)
 	switch {
 	case !c.may(guard.Alter, name, t):
 		return kerr.TopicAuthorizationFailed.Code, nil
+	case fault.CodeOf(err) == fault.Denied:
+		return failed(kerr.PolicyViolation, err.Error())
 	case err != nil:
-		return kerr.UnknownTopicOrPartition.Code, nil
-	case own(name):
-		return failed(kerr.PolicyViolation, "topics "+record.OwnPrefix+"* are Tarn's own")
+		return kept(err).Code, nil
 	}
 	if _, err = change(t.Config()); err == nil && !dry {
 		err = c.door.o.Bus.ChangeTopic(ctx, name, change)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,9 +13,6 @@ import (
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
 )
-
-// topicsMax is how many topics auto-creation brings them to.
-const topicsMax = 10_000
 
 // leaderEpoch is that of every partition: there is one leader, for ever.
 const leaderEpoch = 0
@@ -145,13 +141,13 @@ func (c *conn) wantedTopic(ctx context.Context, wanted kmsg.MetadataRequestTopic
 	if bus.CheckName(name) != nil {
 		return nil, kerr.InvalidTopicException
 	}
-	if !create || own(name) {
+	if !create || bus.Own(name) {
 		return nil, kerr.UnknownTopicOrPartition
 	}
 	if !c.may(guard.Create, name, nil) {
 		return nil, kerr.TopicAuthorizationFailed
 	}
-	if len(c.door.o.Bus.Topics()) >= topicsMax {
+	if len(c.door.o.Bus.Topics()) >= bus.TopicsMax {
 		return nil, kerr.PolicyViolation
 	}
 	if t, err = c.door.o.Bus.CreateTopic(ctx, name, bus.TopicConfig{Partitions: 1}); err != nil {
@@ -161,8 +157,18 @@ func (c *conn) wantedTopic(ctx context.Context, wanted kmsg.MetadataRequestTopic
 	return t, nil
 }
 
-// own tells whether a name is of the topics that only Tarn writes.
-func own(topic string) bool { return strings.HasPrefix(strings.ToLower(topic), record.OwnPrefix) }
+// kept is Kafka's error for a topic that is not the client's to make, change or write, as the bus says.
+func kept(err error) *kerr.Error {
+	switch fault.CodeOf(err) {
+	case fault.Exists:
+		return kerr.TopicAlreadyExists
+	case fault.Denied, fault.Invalid:
+		return kerr.InvalidTopicException
+	case fault.NotFound:
+		return kerr.UnknownTopicOrPartition
+	}
+	return kerr.PolicyViolation
+}
 
 // errorOf is what the bus said, in Kafka's words.
 func errorOf(err error) *kerr.Error {

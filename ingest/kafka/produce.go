@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tarn/embedded/bus"
+	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
 )
@@ -152,24 +153,19 @@ func (c *conn) enqueue(ctx context.Context, req *kmsg.ProduceRequest, t kmsg.Pro
 // writable is the topic of a produce request, if the client may write to it.
 func (c *conn) writable(req *kmsg.ProduceRequest, t kmsg.ProduceRequestTopic) (topic *bus.Topic, failed *kerr.Error, why string) {
 	name := t.Topic
-	var err error
 	if req.Version >= 13 {
-		if topic, err = c.door.o.Bus.TopicOf(t.TopicID); err != nil {
+		of, err := c.door.o.Bus.TopicOf(t.TopicID)
+		if err != nil {
 			return nil, kerr.UnknownTopicID, ""
 		}
-		name = topic.Name()
-	} else {
-		topic, err = c.door.o.Bus.Topic(name)
+		name = of.Name()
 	}
+	topic, err := c.door.o.Bus.Writable(name)
 	switch {
 	case !c.may(guard.Write, name, topic):
 		return nil, kerr.TopicAuthorizationFailed, fmt.Sprintf("user %s may not write topic %s", c.who.User, name)
-	case own(name):
-		return nil, kerr.InvalidTopicException, fmt.Sprintf("topic %s is Tarn's own: choose a name that does not begin with %s", name, record.OwnPrefix)
 	case err != nil:
-		return nil, kerr.UnknownTopicOrPartition, ""
-	case topic.Config().Source != "" || topic.Config().Keyed:
-		return nil, kerr.PolicyViolation, fmt.Sprintf("topic %s is filled by a source: produce to another topic", name)
+		return nil, kept(err), err.Error() + ": " + fault.HintOf(err)
 	case req.Acks < -1 || req.Acks > 1:
 		return nil, kerr.InvalidRequiredAcks, fmt.Sprintf("acks %d, want -1, 0 or 1", req.Acks)
 	}

@@ -61,19 +61,11 @@ func createTopics(ctx context.Context, c *conn, req *kmsg.CreateTopicsRequest) (
 }
 
 func (c *conn) createTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTopic, validate bool, out *kmsg.CreateTopicsResponseTopic) *refusal {
-	_, err := c.door.o.Bus.Topic(t.Topic)
-	switch {
-	case !c.may(guard.Create, t.Topic, nil):
+	if !c.may(guard.Create, t.Topic, nil) {
 		return refuse(kerr.TopicAuthorizationFailed, "user %s may not create topic %s", c.who.User, t.Topic)
-	case err == nil:
-		return refuse(kerr.TopicAlreadyExists, "topic %s is there already", t.Topic)
-	case own(t.Topic):
-		return refuse(kerr.InvalidTopicException, "topic %s would be Tarn's own: choose another name", t.Topic)
-	case len(c.door.o.Bus.Topics()) >= topicsMax:
-		return refuse(kerr.PolicyViolation, "there are %d topics already", topicsMax)
 	}
-	if err := bus.CheckName(t.Topic); err != nil {
-		return refuse(kerr.InvalidTopicException, "%s", err)
+	if err := c.door.o.Bus.Creatable(t.Topic); err != nil {
+		return refuse(kept(err), "%s", err)
 	}
 	config, failed := topicConfig(t)
 	if failed != nil {
@@ -176,11 +168,8 @@ func (c *conn) deleteTopic(ctx context.Context, w kmsg.DeleteTopicsRequestTopic,
 	}
 	name := t.Name()
 	out.Topic, out.TopicID = &name, t.ID()
-	switch {
-	case own(name):
-		return refuse(kerr.InvalidTopicException, "topic %s is Tarn's own", name)
-	case t.Config().Source != "":
-		return refuse(kerr.PolicyViolation, "topic %s is filled by a source, and goes with it: DROP CONNECTOR", name)
+	if _, err := c.door.o.Bus.Deletable(name); err != nil {
+		return refuse(kept(err), "%s: %s", err, fault.HintOf(err))
 	}
 	if err := c.door.o.Bus.DeleteTopic(ctx, name); err != nil {
 		return refuse(errorOf(err), "%s", err)

@@ -324,7 +324,7 @@ func writeMarkers(ctx context.Context, c *conn, req *kmsg.WriteTxnMarkersRequest
 				switch {
 				case !c.may(guard.Write, t.Topic, topic):
 					part.ErrorCode = kerr.TopicAuthorizationFailed.Code
-				case own(t.Topic):
+				case bus.Own(t.Topic):
 					part.ErrorCode = kerr.InvalidTopicException.Code
 				case err != nil || n < 0 || int(n) >= len(topic.Partitions()):
 					part.ErrorCode = kerr.UnknownTopicOrPartition.Code
