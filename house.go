@@ -84,7 +84,7 @@ func (h *house) ingestPart() life.Part {
 			folder = filepath.Join(h.project, "connectors")
 		}
 		h.ingest = ingest.New(ingest.Options{
-			Bus: h.Bus, Groups: h.Groups, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version,
+			Bus: h.Bus, Groups: h.Groups, Meta: h.Meta, Schemas: h.Schemas, Guard: h.Guard, Mount: h.Front.Mount, Dir: folder, Version: version, Spool: source.Spool{Dir: h.Dir.Path("spool"), Disk: h.Disk},
 			AckDelay: h.AckDelay(), Dead: h.dead, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
 		return h.ingest

@@ -49,6 +49,7 @@ type Options struct {
 	Clock   life.Clock
 	Dir     string // the project's connectors folder, which need not be there; empty for no project
 	Version string // Tarn's, for the envelope
+	Spool   source.Spool
 	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
 	AckDelay time.Duration
 	// Dead appends what a source found to be no record to the dead letters, each once by its place.

@@ -213,6 +213,6 @@ func (g *Ingest) isPaused(name string) bool {
 func (g *Ingest) newRunner(c connector) *source.Runner {
 	return source.NewRunner(source.Options{
 		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
-		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
+		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, Spool: g.o.Spool, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
 	})
 }

@@ -278,10 +278,10 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 // snapshotWord is Debezium's source.snapshot of the i-th change.
 func snapshotWord(b *TopicBatch, i int) string {
 	switch {
-	case b.Begin != nil && i == 0:
-		return "first"
-	case b.End != nil && i == len(b.Changes)-1:
-		return "last"
+	case b.First != "" && i == 0:
+		return b.First
+	case b.Last != "" && i == len(b.Changes)-1:
+		return b.Last
 	}
 	return b.Snapshot
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ type Options struct {
 	Metrics *Metrics
 	Clock   life.Clock
 	Version string // Tarn's, for the envelope
+	Spool   Spool  // each source has a folder of its own in it
 	// AckDelay holds acknowledgments back: with bus.fsync interval two intervals (rule 3).
 	AckDelay time.Duration
 	// Dead appends dead letters of a topic, each once by its place; nil where there are none.
@@ -230,7 +232,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
 	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
 		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Generation: r.generation,
-		Resnapshot: asked, Skip: slices.Sorted(maps.Keys(r.skip)),
+		Resnapshot: asked, Spool: r.spool(), Skip: slices.Sorted(maps.Keys(r.skip)),
 	}, r.position)
 	if err != nil {
 		return false, err
@@ -256,13 +258,22 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 		if err := r.carry(ctx, s, b); err != nil {
 			return progress, err
 		}
-		// The tables that were asked for are now in the saved position.
-		r.mu.Lock()
-		clear(r.resnapshot)
-		r.mu.Unlock()
+		if b.Mark != nil { // the tables that were asked for are now in the saved position
+			r.mu.Lock()
+			clear(r.resnapshot)
+			r.mu.Unlock()
+		}
 		pause.reset()
 		progress = true
 	}
+}
+
+func (r *Runner) spool() Spool {
+	s := r.o.Spool
+	if s.Dir != "" {
+		s.Dir = filepath.Join(s.Dir, r.id)
+	}
+	return s
 }
 
 // carry takes one batch through: appended, its position saved, acknowledged. It goes on for
@@ -281,6 +292,10 @@ func (r *Runner) carry(ctx context.Context, s Source, b Batch) error {
 	}
 	if appended {
 		fault.Point("source.acked")
+	}
+	if b.Mark == nil {
+		r.show(s)
+		return nil
 	}
 	if err := r.save(own, b.Mark); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tarn/embedded/disk"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
 )
@@ -109,6 +110,12 @@ type Kind struct {
 	Forget func(ctx context.Context, c Config, sourceID string) error
 }
 
+// Spool is a folder for what sources cannot hold in memory, with the file system that it is on.
+type Spool struct {
+	Dir  string // "" for none
+	Disk *disk.FS
+}
+
 // Env is what the runner lends a connector.
 type Env struct {
 	SourceID string
@@ -125,6 +132,9 @@ type Env struct {
 	// Resnapshot names the tables for which a NeedsResnapshot was reported: they get a log
 	// of a new incarnation, a new generation and a new snapshot.
 	Resnapshot []string
+	// Spool is the source's own, for what does not fit into memory while it is open. What is in it is
+	// of no use to the next one that is opened.
+	Spool Spool
 	// Skip names the tables that are quarantined: they are not read, and nothing of them is
 	// kept in the source meanwhile.
 	Skip []string
@@ -151,8 +161,11 @@ type Change struct {
 	// same. The runner puts '+' (a tombstone) and '-' (the second half of a change of key)
 	// behind it, so what a connector puts behind a place sorts after these: '.' or '~'.
 	Place string
-	Seq   int64     // the number that the envelope's source shows
-	TS    time.Time // of the change in the source; zero where unknown
+	Seq   int64 // the number that the envelope's source shows
+	// TxID is the transaction, LSN the change's place in the source's log and LastCommit that of the
+	// end of the transaction before, as the envelope's source shows them; 0 where there is none.
+	TxID, LSN, LastCommit int64
+	TS                    time.Time // of the change in the source; zero where unknown
 	// BeforeID and AfterID tell rows apart whose keys hold the same null; 0 where keys have none.
 	BeforeID, AfterID int64
 }
@@ -182,7 +195,8 @@ type TopicBatch struct {
 	Incarnation string
 	Generation  int64
 	Chunk       bool         // a snapshot chunk: exactly one append
-	Snapshot    string       // Debezium's source.snapshot: "true", "first", "last", "false"
+	Snapshot    string       // Debezium's source.snapshot: "true", "false"
+	First, Last string       // the same of the first and of the last change, where they are other words
 	Begin, End  *record.Mark // a mark before or after the changes; Changes may be empty
 	Changes     []Change
 	// Of a source without changes, in place of all from Generation on: records that are one append, at
@@ -193,7 +207,8 @@ type TopicBatch struct {
 }
 
 // Batch is whole transactions or one chunk, and the position after it. One without topics
-// only moves the position, which is saved before Next is called again.
+// only moves the position, which is saved before Next is called again. One without a position
+// is a piece of a transaction: the position moves with the last piece.
 type Batch struct {
 	Topics []TopicBatch
 	Mark   Position

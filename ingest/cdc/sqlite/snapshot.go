@@ -139,11 +139,11 @@ func (t *table) topicBatch(st *standing, c chunk, seq int64, begin bool) source.
 			Pos: record.Pos{Source: t.source, Incarnation: st.Incarnation, Place: place}.String(),
 		}
 	}
-	if begin {
-		b.Begin = mark(record.SnapshotBegin)
-	}
 	if c.last {
-		b.End = mark(record.SnapshotEnd)
+		b.End, b.Last = mark(record.SnapshotEnd), "last"
+	}
+	if begin {
+		b.Begin, b.First = mark(record.SnapshotBegin), "first"
 	}
 	return b
 }
