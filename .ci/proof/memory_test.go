@@ -37,11 +37,6 @@ func TestMemory(t *testing.T) {
 	must(t, proof.WriteConnector(h.Project, "src", proof.Connector(database)))
 	began := time.Now()
 	p := up(t, h)
-	defer func() {
-		if t.Failed() {
-			t.Log(h.Tail())
-		}
-	}()
 	ctx, cancel := context.WithTimeout(t.Context(), landedWithin)
 	defer cancel()
 	peak := watch(ctx, p)
@@ -70,17 +65,13 @@ func TestMemory(t *testing.T) {
 	}))
 	took := time.Since(began)
 	cancel()
-	for _, err := range []error{<-asking, <-compacting} {
-		if err != nil {
-			t.Error(err)
-		}
+	asked, compacted, most := <-asking, <-compacting, peak()
+	if asked != nil || compacted != nil || most.rss > memoryMB {
+		t.Log(h.Tail())
+		t.Errorf("queries: %v; compactions: %v; it took %d MB, memory is %d MB", asked, compacted, most.rss, memoryMB)
 	}
-	most := peak()
 	t.Logf("memory_setting_mb=%d source_mb=%d rows=%d seconds=%.0f queries=%d compactions=%d %s",
 		memoryMB, *flagMemory, rows, took.Seconds(), queries.Load(), compactions.Load(), most)
-	if most.rss > memoryMB {
-		t.Errorf("it took %d MB, memory is %d MB", most.rss, memoryMB)
-	}
 }
 
 // repeat runs statements in turn until ctx ends.
