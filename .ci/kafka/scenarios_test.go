@@ -20,6 +20,7 @@ type scenario struct {
 var scenarios = []scenario{
 	{"metadata", kmsg.Metadata, metadata},
 	{"produce", kmsg.Produce, produce},
+	{"produce in a transaction", kmsg.Produce, produceInTransaction},
 	{"fetch", kmsg.Fetch, fetch},
 	{"list offsets", kmsg.ListOffsets, listOffsets},
 	{"offset for leader epoch", kmsg.OffsetForLeaderEpoch, leaderEpoch},
@@ -67,9 +68,13 @@ func batch(n int32, at int64, id int64, epoch int16, sequence int32) []byte {
 		b.Records = r.AppendTo(b.Records)
 	}
 	b.Length = int32(len(b.AppendTo(nil)) - 12) //nolint:gosec // a few bytes
-	text := b.AppendTo(nil)
-	binary.BigEndian.PutUint32(text[17:], crc32.Checksum(text[21:], crc32.MakeTable(crc32.Castagnoli)))
-	return text
+	return sealed(b.AppendTo(nil))
+}
+
+// sealed gives a batch its checksum.
+func sealed(b []byte) []byte {
+	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)))
+	return b
 }
 
 // at is the time of the records: long ago, but the topics keep them for ever.

@@ -321,6 +321,14 @@ func (p *Partition) Admit(id int64, epoch int16) {
 	p.producers.admitted[id] = epoch
 }
 
+// Admitted tells whether a producer may begin a transaction in this partition, or has one open.
+func (p *Partition) Admitted(id int64, epoch int16) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of, ok := p.producers.admitted[id]
+	return ok && of == epoch
+}
+
 // Aborted returns the aborted transactions with offsets of [from, to), to at most Stable, in order of their ends.
 func (p *Partition) Aborted(from, to int64) []Aborted {
 	p.mu.Lock()

@@ -47,11 +47,11 @@ func table() map[int16]api {
 		{key: kmsg.ListGroups, min: 0, max: 5, handle: on(listGroups)},
 		{key: kmsg.DeleteGroups, min: 0, max: 2, handle: on(deleteGroups)},
 		{key: kmsg.InitProducerID, min: 0, max: 5, handle: on(initProducerID)},
-		{key: kmsg.AddPartitionsToTxn, min: 0, max: 4, handle: on(addPartitions)},
+		{key: kmsg.AddPartitionsToTxn, min: 0, max: 5, handle: on(addPartitions)},
 		{key: kmsg.AddOffsetsToTxn, min: 0, max: 4, handle: on(addOffsets)},
-		{key: kmsg.EndTxn, min: 0, max: 4, handle: on(endTxn)},
+		{key: kmsg.EndTxn, min: 0, max: 5, handle: on(endTxn)},
 		{key: kmsg.WriteTxnMarkers, min: 1, max: 1, handle: on(writeMarkers)},
-		{key: kmsg.TxnOffsetCommit, min: 0, max: 4, handle: on(txnOffsetCommit)},
+		{key: kmsg.TxnOffsetCommit, min: 0, max: 5, handle: on(txnOffsetCommit)},
 		{key: kmsg.DescribeProducers, min: 0, max: 0, handle: on(describeProducers)},
 		{key: kmsg.DescribeTransactions, min: 0, max: 0, handle: on(describeTransactions)},
 		{key: kmsg.ListTransactions, min: 0, max: 1, handle: on(listTransactions)},
@@ -88,6 +88,12 @@ func once[T any, K comparable](list []T, key func(*T) K) []T {
 // itself is the key of what is its own.
 func itself[K comparable](k *K) K { return *k }
 
+// transactionVersion is the feature by which clients learn of the second protocol of transactions (KIP-890).
+const (
+	transactionVersion    = "transaction.version"
+	transactionVersionMax = 2
+)
+
 // software is what a client may call itself (KIP-511).
 var software = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
@@ -97,6 +103,14 @@ func apiVersions(_ context.Context, c *conn, req *kmsg.ApiVersionsRequest) (kmsg
 	if req.Version >= 3 && (!software.MatchString(req.ClientSoftwareName) || !software.MatchString(req.ClientSoftwareVersion)) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp, nil
+	}
+	if req.Version >= 3 {
+		supported := kmsg.NewApiVersionsResponseSupportedFeature()
+		supported.Name, supported.MaxVersion = transactionVersion, transactionVersionMax
+		finalized := kmsg.NewApiVersionsResponseFinalizedFeature()
+		finalized.Name, finalized.MinVersionLevel, finalized.MaxVersionLevel = transactionVersion, transactionVersionMax, transactionVersionMax
+		resp.SupportedFeatures = append(resp.SupportedFeatures, supported)
+		resp.FinalizedFeatures, resp.FinalizedFeaturesEpoch = append(resp.FinalizedFeatures, finalized), 0
 	}
 	for key := range int16(kmsg.MaxKey + 1) {
 		if a, ok := c.door.apis[key]; ok {

@@ -77,6 +77,7 @@ const codecZstd = 4
 // producing is one partition of a produce request.
 type producing struct {
 	at      *bus.Partition
+	batch   record.Batch
 	survey  record.Survey
 	number  int32
 	wait    func(context.Context) (bus.Appended, error)
@@ -95,7 +96,13 @@ func produce(_ context.Context, c *conn, r kmsg.Request) (promise, error) {
 	ctx, cancel := context.WithTimeout(c.drain, min(max(time.Duration(req.TimeoutMillis)*time.Millisecond, produceMin), produceMax))
 	all := make([][]producing, len(req.Topics))
 	for i, t := range req.Topics {
-		all[i] = c.enqueue(ctx, req, t)
+		all[i] = c.examine(req, t)
+	}
+	c.enroll(ctx, req, all)
+	for i := range all {
+		for j := range all[i] {
+			all[i][j].enqueue(ctx)
+		}
 	}
 	return promise{answer: func() (kmsg.Response, error) {
 		defer cancel()
@@ -123,8 +130,8 @@ func produce(_ context.Context, c *conn, r kmsg.Request) (promise, error) {
 	}}, nil
 }
 
-// enqueue puts the batches of one topic on their way.
-func (c *conn) enqueue(ctx context.Context, req *kmsg.ProduceRequest, t kmsg.ProduceRequestTopic) []producing {
+// examine looks at the batches of one topic.
+func (c *conn) examine(req *kmsg.ProduceRequest, t kmsg.ProduceRequestTopic) []producing {
 	out := make([]producing, len(t.Partitions))
 	topic, failed, why := c.writable(req, t)
 	for i, part := range t.Partitions {
@@ -138,16 +145,21 @@ func (c *conn) enqueue(ctx context.Context, req *kmsg.ProduceRequest, t kmsg.Pro
 			p.refuse(kerr.UnknownTopicOrPartition, "topic %s has no partition %d", topic.Name(), part.Partition)
 			continue
 		}
-		p.at = topic.Partitions()[part.Partition]
-		if c.check(req.Version, topic, part.Records, p); p.failed != nil {
-			continue
-		}
-		var err error
-		if p.wait, err = p.at.Enqueue(ctx, part.Records, p.survey); err != nil {
-			p.refuse(errorOf(err), "%s", err)
-		}
+		p.at, p.batch = topic.Partitions()[part.Partition], part.Records
+		c.check(req.Version, topic, part.Records, p)
 	}
 	return out
+}
+
+// enqueue puts a batch on its way, if nothing is wrong with it.
+func (p *producing) enqueue(ctx context.Context) {
+	if p.failed != nil {
+		return
+	}
+	var err error
+	if p.wait, err = p.at.Enqueue(ctx, p.batch, p.survey); err != nil {
+		p.refuse(errorOf(err), "%s", err)
+	}
 }
 
 // writable is the topic of a produce request, if the client may write to it.

@@ -58,6 +58,81 @@ func fencedFrom(version, from int16) *kerr.Error {
 	return kerr.ProducerFenced
 }
 
+// The versions in which requests are of the second protocol of transactions (KIP-890).
+const (
+	secondProduce = 12
+	secondCommit  = 5
+	secondEnd     = 5
+)
+
+// The versions from which TRANSACTION_ABORTABLE may be told.
+const (
+	abortableProduce = 11
+	abortableCommit  = 4
+)
+
+// enroll takes the partitions of transactional batches into their transaction, or looks whether they are in it, as the first protocol
+// has it, where they do not know of it yet.
+func (c *conn) enroll(ctx context.Context, req *kmsg.ProduceRequest, all [][]producing) {
+	who := txn.Producer{ID: -1}
+	var of []*producing
+	topics := map[string][]int32{}
+	for i := range all {
+		for j := range all[i] {
+			p := &all[i][j]
+			if p.failed != nil || !p.batch.Transactional() {
+				continue
+			}
+			if req.TransactionID == nil {
+				p.refuse(kerr.TransactionalIDAuthorizationFailed, "a batch of a transaction in a request without a transactional id")
+				continue
+			}
+			id, epoch, _ := p.batch.Producer()
+			if one := (txn.Producer{ID: id, Epoch: epoch}); who.ID < 0 {
+				who = one
+			} else if who != one {
+				p.refuse(kerr.InvalidProducerIDMapping, "batches of more than one producer in a request of a transaction")
+				continue
+			}
+			if !p.at.Admitted(id, epoch) {
+				of = append(of, p)
+				topics[p.at.Topic().Name()] = append(topics[p.at.Topic().Name()], p.number)
+			}
+		}
+	}
+	if len(of) == 0 {
+		return
+	}
+	var err error
+	var has map[string][]int32
+	if req.Version >= secondProduce {
+		has, err = topics, c.door.o.Transactions.AddPartitions(ctx, *req.TransactionID, who, topics)
+	} else {
+		has, err = c.door.o.Transactions.Has(ctx, *req.TransactionID, who)
+	}
+	for _, p := range of {
+		why := err
+		if why == nil && !slices.Contains(has[p.at.Topic().Name()], p.number) {
+			why = txn.ErrState
+		}
+		if why != nil {
+			p.refuse(enrollError(why, req.Version), "transactional id %s: %s", *req.TransactionID, why)
+		}
+	}
+}
+
+// enrollError maps why a partition does not get into a transaction, or is not in it.
+func enrollError(err error, version int16) *kerr.Error {
+	switch code := txnError(err, kerr.InvalidProducerEpoch); {
+	case code == kerr.InvalidTxnState.Code && version >= abortableProduce:
+		return kerr.TransactionAbortable
+	case code == kerr.ConcurrentTransactions.Code && version < secondProduce, code == kerr.CoordinatorNotAvailable.Code:
+		return kerr.NotEnoughReplicas // which any producer tries again
+	default:
+		return kerr.TypedErrorForCode(code)
+	}
+}
+
 func initProducerID(ctx context.Context, c *conn, req *kmsg.InitProducerIDRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrInitProducerIDResponse()
 	resp.Version = req.Version
@@ -115,7 +190,7 @@ func (c *conn) add(ctx context.Context, a adding, version int16) func(topic stri
 	if a.verify {
 		has, err := c.door.o.Transactions.Has(ctx, a.id, a.who)
 		return func(topic string, n int32) int16 {
-			if err == nil && !slices.Contains(has[topic], n) {
+			if errors.Is(err, txn.ErrState) || err == nil && !slices.Contains(has[topic], n) {
 				return kerr.TransactionAbortable.Code
 			}
 			return txnError(err, kerr.ProducerFenced)
@@ -176,7 +251,13 @@ func addOffsets(ctx context.Context, c *conn, req *kmsg.AddOffsetsToTxnRequest) 
 func endTxn(ctx context.Context, c *conn, req *kmsg.EndTxnRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrEndTxnResponse()
 	resp.Version = req.Version
-	err := c.door.o.Transactions.End(ctx, req.TransactionalID, txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}, req.Commit)
+	who := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
+	var err error
+	if req.Version < secondEnd {
+		err = c.door.o.Transactions.End(ctx, req.TransactionalID, who, req.Commit)
+	} else if who, err = c.door.o.Transactions.EndAndBump(ctx, req.TransactionalID, who, req.Commit); err == nil {
+		resp.ProducerID, resp.ProducerEpoch = who.ID, who.Epoch
+	}
 	resp.ErrorCode = txnError(err, fencedFrom(req.Version, 2))
 	return resp, nil
 }
@@ -201,7 +282,7 @@ func txnOffsetCommit(ctx context.Context, c *conn, req *kmsg.TxnOffsetCommitRequ
 	}
 	var errs []error
 	var refused error
-	err := c.door.o.Transactions.Commit(ctx, req.TransactionalID, who, req.Group, func() error {
+	err := c.door.o.Transactions.Commit(ctx, req.TransactionalID, who, req.Group, req.Version >= secondCommit, func() error {
 		errs, refused = c.door.o.Groups.CommitPending(ctx, req.ProducerID, r)
 		return nil
 	})
@@ -214,6 +295,8 @@ func txnOffsetCommit(ctx context.Context, c *conn, req *kmsg.TxnOffsetCommitRequ
 		for _, p := range t.Partitions {
 			code := txnError(err, kerr.InvalidProducerEpoch)
 			switch {
+			case errors.Is(err, txn.ErrState) && req.Version >= abortableCommit:
+				code = kerr.TransactionAbortable.Code
 			case err != nil:
 			case refused != nil:
 				code = pendingError(refused)
@@ -224,86 +307,6 @@ func txnOffsetCommit(ctx context.Context, c *conn, req *kmsg.TxnOffsetCommitRequ
 			out.Partitions = append(out.Partitions, kmsg.TxnOffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
 		}
 		resp.Topics = append(resp.Topics, out)
-	}
-	return resp, nil
-}
-
-func describeProducers(_ context.Context, c *conn, req *kmsg.DescribeProducersRequest) (kmsg.Response, error) {
-	resp := kmsg.NewPtrDescribeProducersResponse()
-	resp.Version = req.Version
-	for _, t := range once(req.Topics, func(t *kmsg.DescribeProducersRequestTopic) string { return t.Topic }) {
-		out := kmsg.NewDescribeProducersResponseTopic()
-		out.Topic = t.Topic
-		for _, n := range once(t.Partitions, itself) {
-			part := kmsg.NewDescribeProducersResponseTopicPartition()
-			part.Partition = n
-			p, failed := c.readable(t.Topic, n, -1)
-			if failed != nil {
-				part.ErrorCode = failed.Code
-			} else {
-				part.ActiveProducers = active(p)
-			}
-			out.Partitions = append(out.Partitions, part)
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
-	return resp, nil
-}
-
-func active(p *bus.Partition) (out []kmsg.DescribeProducersResponseTopicPartitionActiveProducer) {
-	for _, one := range p.Producers() {
-		a := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
-		a.ProducerID, a.ProducerEpoch, a.LastSequence, a.LastTimestamp = one.ID, int32(one.Epoch), one.LastSequence, one.At.UnixMilli()
-		a.CoordinatorEpoch, a.CurrentTxnStartOffset = one.Coordinator, one.Open
-		out = append(out, a)
-	}
-	return out
-}
-
-func describeTransactions(_ context.Context, c *conn, req *kmsg.DescribeTransactionsRequest) (kmsg.Response, error) {
-	resp := kmsg.NewPtrDescribeTransactionsResponse()
-	resp.Version = req.Version
-	for _, id := range once(req.TransactionalIDs, itself) {
-		out := kmsg.NewDescribeTransactionsResponseTransactionState()
-		out.TransactionalID = id
-		t, err := c.door.o.Transactions.Describe(id)
-		if out.ErrorCode = txnError(err, kerr.ProducerFenced); err == nil {
-			out.State, out.ProducerID, out.ProducerEpoch = string(t.State), t.Producer, t.Epoch
-			out.TimeoutMillis = int32(t.Timeout.Milliseconds()) //nolint:gosec // bounded by txn.TimeoutMax
-			if out.StartTimestamp = -1; t.Started > 0 {
-				out.StartTimestamp = t.Started
-			}
-			for topic, numbers := range t.Partitions {
-				one := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
-				one.Topic, one.Partitions = topic, numbers
-				out.Topics = append(out.Topics, one)
-			}
-		}
-		resp.TransactionStates = append(resp.TransactionStates, out)
-	}
-	return resp, nil
-}
-
-func listTransactions(_ context.Context, c *conn, req *kmsg.ListTransactionsRequest) (kmsg.Response, error) {
-	resp := kmsg.NewPtrListTransactionsResponse()
-	resp.Version = req.Version
-	known := []txn.State{txn.Empty, txn.Ongoing, txn.PrepareCommit, txn.PrepareAbort, txn.CompleteCommit, txn.CompleteAbort}
-	for _, s := range req.StateFilters {
-		if !slices.Contains(known, txn.State(s)) {
-			resp.UnknownStateFilters = append(resp.UnknownStateFilters, s)
-		}
-	}
-	now := c.door.o.Clock.Now().UnixMilli()
-	for _, t := range c.door.o.Transactions.List() {
-		switch {
-		case len(req.StateFilters) > 0 && !slices.Contains(req.StateFilters, string(t.State)),
-			len(req.ProducerIDFilters) > 0 && !slices.Contains(req.ProducerIDFilters, t.Producer),
-			req.Version >= 1 && req.DurationFilterMillis >= 0 && (t.Started == 0 || now-t.Started <= req.DurationFilterMillis):
-			continue
-		}
-		one := kmsg.NewListTransactionsResponseTransactionState()
-		one.TransactionalID, one.ProducerID, one.TransactionState = t.ID, t.Producer, string(t.State)
-		resp.TransactionStates = append(resp.TransactionStates, one)
 	}
 	return resp, nil
 }

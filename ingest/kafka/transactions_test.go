@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
@@ -43,10 +44,20 @@ func values(ctx context.Context, t *testing.T, c *kgo.Client, n int) map[string]
 	return out
 }
 
-// TestReadersOfCommittedRecordsSeeTransactionsWhole, with a client that commits some and aborts others over two topics.
+// TestReadersOfCommittedRecordsSeeTransactionsWhole, with a client that commits some and aborts others over two topics, by either
+// protocol of transactions (KIP-890).
 func TestReadersOfCommittedRecordsSeeTransactionsWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		versions *kversion.Versions
+		epochs   int16 // of 12 transactions
+	}{"first": {kversion.V3_8_0(), 0}, "second": {kversion.Stable(), 12}} {
+		t.Run(name, func(t *testing.T) { transactionsAreWhole(t, c.versions, c.epochs) })
+	}
+}
+
+func transactionsAreWhole(t *testing.T, versions *kversion.Versions, epochs int16) {
 	h, ctx := newHouse(t), within(t)
-	p := h.client(kgo.TransactionalID("port"), kgo.TransactionTimeout(time.Minute))
+	p := h.client(kgo.TransactionalID("port"), kgo.TransactionTimeout(time.Minute), kgo.MaxVersions(versions))
 	reader := h.committedReader("a", "b")
 	var want []string
 	for n := range 12 {
@@ -63,6 +74,12 @@ func TestReadersOfCommittedRecordsSeeTransactionsWhole(t *testing.T) {
 		if err := p.EndTransaction(ctx, kgo.TransactionEndTry(n%3 != 1)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	describe := kmsg.NewPtrDescribeTransactionsRequest()
+	describe.TransactionalIDs = []string{"port"}
+	told, err := describe.RequestWith(ctx, p)
+	if err != nil || told.TransactionStates[0].ProducerEpoch != epochs {
+		t.Fatalf("%+v, %v, want epoch %d", told, err, epochs)
 	}
 	got := values(ctx, t, reader, 2*len(want))
 	if !slices.Equal(got["a"], want) || !slices.Equal(got["b"], want) {

@@ -58,6 +58,9 @@ func (c *Coordinator) finish(h *holder, t Transaction) <-chan struct{} {
 			done.State = CompleteCommit
 		}
 		done.Epoch = max(done.Epoch, done.then)
+		if t.NextProducer > 0 {
+			done.LastProducer, done.Producer, done.Epoch, done.NextProducer = t.Producer, t.NextProducer, 0, 0
+		}
 		done.Partitions, done.Groups, done.Started, done.Updated = nil, nil, 0, c.steady.Stamp().UnixMilli()
 		for {
 			e, err := done.entry()
@@ -189,7 +192,7 @@ func (c *Coordinator) sweep(ctx context.Context) {
 		switch t := h.get(); {
 		case over(&t):
 			c.o.Log.Info("transaction is aborted, its time is over", "transactional_id", id, "timeout", t.Timeout)
-			t.Epoch, t.LastEpoch, t.State = min(t.Epoch, math.MaxInt16-1)+1, -1, PrepareAbort
+			t.Epoch, t.LastEpoch, t.State, t.Second = min(t.Epoch, math.MaxInt16-1)+1, -1, PrepareAbort, false
 			if err := c.write(ctx, h, t); err == nil {
 				c.finish(h, t)
 			}

@@ -51,7 +51,7 @@ func (c *Coordinator) settle(h *holder, s *seen) {
 	for _, o := range s.open {
 		switch {
 		case slices.Contains(t.Partitions[o.topic], o.partition): // of the transaction under way
-		case t.State == CompleteCommit && o.epoch == t.Epoch:
+		case t.State == CompleteCommit && o.epoch == t.transacted():
 			again = append(again, o)
 		default:
 			lost = append(lost, o)
@@ -66,7 +66,7 @@ func (c *Coordinator) settle(h *holder, s *seen) {
 		t.State, t.Partitions = PrepareCommit, partitions(again)
 	}
 	if fence {
-		switch t.LastEpoch = -1; t.State {
+		switch t.LastEpoch, t.Second = -1, false; t.State {
 		case PrepareCommit: // with the epoch that it has
 			t.then = epoch
 		case Ongoing, PrepareAbort:
@@ -79,6 +79,18 @@ func (c *Coordinator) settle(h *holder, s *seen) {
 		h.turn <- struct{}{}
 		c.abandon(Transaction{ID: t.ID, Producer: t.Producer, Epoch: epoch, Partitions: partitions(lost)}, func() { <-h.turn })
 	}
+}
+
+// settleUsedUp ends what is left of an id's last producer, which has used up its epochs and is no longer the id's.
+func (c *Coordinator) settleUsedUp(t *Transaction, s *seen) {
+	if len(s.open) == 0 {
+		return
+	}
+	was := Transaction{ID: t.ID, Producer: t.LastProducer, Epoch: math.MaxInt16, Partitions: partitions(s.open), State: PrepareAbort}
+	if t.State == CompleteCommit {
+		was.State = PrepareCommit
+	}
+	c.running.Go(func() { c.mark(was) })
 }
 
 // abandon aborts what partitions have open, then calls done.

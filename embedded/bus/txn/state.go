@@ -27,8 +27,10 @@ type Transaction struct {
 	ID           string             `json:"-"`
 	Producer     int64              `json:"producer"`
 	Epoch        int16              `json:"epoch"`
-	LastProducer int64              `json:"last_producer"` // before the id was used up; -1 for none
-	LastEpoch    int16              `json:"last_epoch"`    // before the last bump that a producer asked for itself (KIP-360); -1 for none
+	LastProducer int64              `json:"last_producer"`           // before the id was used up; -1 for none
+	LastEpoch    int16              `json:"last_epoch"`              // before the last bump that a producer asked for itself (KIP-360, 890); -1 for none
+	NextProducer int64              `json:"next_producer,omitempty"` // once the end under way is complete, where it uses up the last epoch; 0 for none
+	Second       bool               `json:"second,omitempty"`        // the last end was EndAndBump's: the transaction had LastEpoch, its markers have Epoch
 	Timeout      time.Duration      `json:"timeout"`
 	State        State              `json:"state"`
 	Partitions   map[string][]int32 `json:"partitions,omitempty"` // of topics
@@ -44,6 +46,13 @@ func (t *Transaction) clone() Transaction {
 	out.Partitions = maps.Clone(t.Partitions)
 	out.Groups = slices.Clone(t.Groups)
 	return out
+}
+
+// begin makes a transaction one that is under way.
+func (t *Transaction) begin(now time.Time) {
+	if t.State != Ongoing {
+		t.State, t.Partitions, t.Groups, t.Started = Ongoing, nil, nil, now.UnixMilli()
+	}
 }
 
 func (t *Transaction) ending() bool { return t.State == PrepareCommit || t.State == PrepareAbort }

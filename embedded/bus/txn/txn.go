@@ -1,4 +1,4 @@
-// Package txn is the coordinator of transactions (KIP-98, 360, 447): one record in meta.db for each
+// Package txn is the coordinator of transactions (KIP-98, 360, 447, 890): one record in meta.db for each
 // transactional id, synced before anybody acts on it. A transaction ends in three steps: what becomes of it is
 // written, each partition gets its marker, and the end is written together with the offsets of consumer groups. A crash
 // between them is made up for at the next start, as is what a log or meta.db has lost of them. It speaks no wire protocol: a door maps its errors.
@@ -133,7 +133,7 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 		}
 		t.Started = min(t.Started, c.steady.Now().UnixMilli()) // a clock that was ahead would leave it open
 		c.ids[t.ID] = newHolder(t)
-		c.floor = max(c.floor, t.Producer+1)
+		c.floor = max(c.floor, t.Producer+1, t.NextProducer+1)
 		open[t.Producer] = t.State == Ongoing || t.ending()
 	}
 	log := c.seen()
@@ -146,6 +146,10 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 	}
 	c.live, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, h := range c.ids {
+		if t := &h.now; t.usedUp() && log[t.LastProducer] != nil {
+			c.settleUsedUp(t, log[t.LastProducer])
+			delete(log, t.LastProducer)
+		}
 		if s := log[h.now.Producer]; s != nil {
 			delete(log, h.now.Producer)
 			c.settle(h, s)
@@ -274,7 +278,7 @@ func (c *Coordinator) Init(ctx context.Context, id string, timeout time.Duration
 		if want != nil {
 			t.LastEpoch = t.Epoch
 		}
-		t.Epoch = min(t.Epoch, math.MaxInt16-1) + 1
+		t.Epoch, t.Second = min(t.Epoch, math.MaxInt16-1)+1, false
 		if err := c.prepare(ctx, h, t, false); err != nil {
 			return Producer{}, err
 		}
@@ -289,43 +293,11 @@ func (c *Coordinator) Init(ctx context.Context, id string, timeout time.Duration
 	if err := c.bump(ctx, &t, want); err != nil {
 		return Producer{}, err
 	}
-	t.State, t.Partitions, t.Groups, t.Started = Empty, nil, nil, 0
+	t.State, t.Partitions, t.Groups, t.Started, t.Second = Empty, nil, nil, 0, false
 	if err := c.write(ctx, h, t); err != nil {
 		return Producer{}, err
 	}
 	return Producer{t.Producer, t.Epoch}, nil
-}
-
-// takes tells whether a producer that recovers may be one of this id.
-func (t *Transaction) takes(p Producer) bool {
-	return t.Epoch < 0 || p.ID == t.Producer || p.ID == t.LastProducer && p.Epoch >= exhausted
-}
-
-// bump gives the next epoch, or a new producer id when there is none. Who asks again for the answer that was lost gets
-// it again.
-func (c *Coordinator) bump(ctx context.Context, t *Transaction, want *Producer) error {
-	switch {
-	case want != nil && t.Epoch >= 0 && want.ID == t.Producer && want.Epoch != t.Epoch && want.Epoch == t.LastEpoch,
-		want != nil && t.Epoch >= 0 && want.ID != t.Producer && want.Epoch == t.LastEpoch:
-		return nil
-	case want != nil && t.Epoch >= 0 && (want.ID != t.Producer || want.Epoch != t.Epoch):
-		return ErrFenced
-	}
-	last := int16(-1)
-	if want != nil {
-		last = t.Epoch
-	}
-	if t.Epoch >= 0 && t.Epoch < exhausted {
-		t.Epoch, t.LastEpoch = t.Epoch+1, last
-		return nil
-	}
-	p, err := c.NewProducer(ctx)
-	if err != nil {
-		return err
-	}
-	t.LastProducer, t.LastEpoch = t.Producer, last
-	t.Producer, t.Epoch = p.ID, p.Epoch
-	return nil
 }
 
 // owned takes a transactional id's turn for the producer that has it.
@@ -337,17 +309,25 @@ func (c *Coordinator) owned(ctx context.Context, id string, p Producer) (h *hold
 	if err != nil {
 		return nil, t, nil, err
 	}
-	switch t = h.get(); {
-	case t.Producer != p.ID:
-		err = ErrMapping
-	case t.Epoch != p.Epoch:
-		err = ErrFenced
-	}
-	if err != nil {
+	t = h.get()
+	if err = t.owner(p); err != nil {
 		done()
 		return nil, t, nil, err
 	}
 	return h, t, done, nil
+}
+
+// owner tells whether a producer is the one of a transactional id.
+func (t *Transaction) owner(p Producer) error {
+	switch {
+	case t.NextProducer > 0 && t.NextProducer == p.ID:
+		return ErrConcurrent
+	case t.Producer != p.ID:
+		return ErrMapping
+	case t.Epoch != p.Epoch:
+		return ErrFenced
+	}
+	return nil
 }
 
 // add takes something into the transaction of a producer, or begins one with it. change tells whether it was new.
@@ -360,19 +340,24 @@ func (c *Coordinator) add(ctx context.Context, id string, p Producer, change fun
 	if t.ending() {
 		return ErrConcurrent
 	}
-	if t.State != Ongoing {
-		t.State, t.Partitions, t.Groups, t.Started = Ongoing, nil, nil, c.steady.Now().UnixMilli()
-	}
+	t.begin(c.steady.Now())
 	changed, err := change(&t)
 	if err != nil || !changed {
 		return err
 	}
-	if err := c.write(ctx, h, t); err != nil {
+	if err := c.added(ctx, h, t); err != nil {
 		return err
 	}
-	fault.Point("txn.added")
 	c.admit(&t)
 	return nil
+}
+
+func (c *Coordinator) added(ctx context.Context, h *holder, t Transaction) error {
+	err := c.write(ctx, h, t)
+	if err == nil {
+		fault.Point("txn.added")
+	}
+	return err
 }
 
 // AddPartitions takes partitions into a producer's transaction: from its return on they take its batches.
@@ -427,9 +412,10 @@ func (c *Coordinator) AddGroup(ctx context.Context, id string, p Producer, group
 	})
 }
 
-// Commit runs f, which stores pending offsets of a group, while the producer's transaction stays open.
-func (c *Coordinator) Commit(ctx context.Context, id string, p Producer, group string, f func() error) error {
-	_, t, done, err := c.owned(ctx, id, p)
+// Commit runs f, which stores pending offsets of a group, while the producer's transaction stays open. A group that is not in it
+// is refused, or with join taken into it first, as AddGroup does.
+func (c *Coordinator) Commit(ctx context.Context, id string, p Producer, group string, join bool, f func() error) error {
+	h, t, done, err := c.owned(ctx, id, p)
 	if err != nil {
 		return err
 	}
@@ -437,8 +423,15 @@ func (c *Coordinator) Commit(ctx context.Context, id string, p Producer, group s
 	switch {
 	case t.ending():
 		return ErrConcurrent
-	case t.State != Ongoing || !slices.Contains(t.Groups, group):
+	case t.State == Ongoing && slices.Contains(t.Groups, group):
+		return f()
+	case !join:
 		return ErrState
+	}
+	t.begin(c.steady.Now())
+	t.Groups = append(t.Groups, group)
+	if err := c.added(ctx, h, t); err != nil {
+		return err
 	}
 	return f()
 }
@@ -453,6 +446,7 @@ func (c *Coordinator) End(ctx context.Context, id string, p Producer, commit boo
 	defer done()
 	switch {
 	case t.State == Ongoing:
+		t.Second = false
 		return c.prepare(ctx, h, t, commit)
 	case t.State == CompleteCommit && commit, t.State == CompleteAbort && !commit:
 		return nil

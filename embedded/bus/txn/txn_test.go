@@ -28,12 +28,19 @@ const waitLimit = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childFolder); dir != "" {
-		if err := work(context.Background(), dir); err != nil {
+		if err := child(context.Background(), dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+func child(ctx context.Context, dir string) error {
+	if seed := os.Getenv(childSeed); seed != "" {
+		return wander(ctx, dir, seed)
+	}
+	return work(ctx, dir)
 }
 
 // groups stands for consumer groups: one offset of each producer, kept in meta as they keep theirs.
@@ -233,7 +240,7 @@ func TestTransactionsAreAllOrNothing(t *testing.T) {
 		for n := range h.parts {
 			want(t, h.send(ctx, n, p, int32(i), fmt.Sprint(i)), nil)
 		}
-		want(t, h.txn.Commit(ctx, "id", p, "group", func() error { return h.groups.commit(p.ID, fmt.Sprint(i)) }), nil)
+		want(t, h.txn.Commit(ctx, "id", p, "group", false, func() error { return h.groups.commit(p.ID, fmt.Sprint(i)) }), nil)
 		want(t, h.txn.End(ctx, "id", p, commit), nil)
 		want(t, h.txn.End(ctx, "id", p, commit), nil) // its answer was lost
 		want(t, h.txn.End(ctx, "id", p, !commit), txn.ErrState)
@@ -553,7 +560,7 @@ func work(ctx context.Context, dir string) error {
 			func() error { return h.send(ctx, 1, p, sequence, fmt.Sprint(n)) },
 			func() error { return h.txn.AddGroup(ctx, "id", p, "group") },
 			func() error {
-				return h.txn.Commit(ctx, "id", p, "group", func() error { return h.groups.commit(p.ID, fmt.Sprint(n)) })
+				return h.txn.Commit(ctx, "id", p, "group", false, func() error { return h.groups.commit(p.ID, fmt.Sprint(n)) })
 			},
 			func() error { return h.txn.End(ctx, "id", p, !abort) },
 		}
