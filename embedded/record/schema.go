@@ -1,5 +1,7 @@
 package record
 
+import "encoding/json"
+
 // Type is a column's type, in Iceberg's words, as records of sources and tables
 // share it. "decimal(p,s)" carries its numbers.
 type Type string
@@ -28,6 +30,22 @@ type Column struct {
 	Declared string `json:"declared,omitempty"`
 	Nullable bool   `json:"nullable"`
 	Key      int    `json:"key,omitempty"` // 1-based place in the primary key, 0 for none
+	// Semantic is how change events write the values, where Type alone does not say it.
+	Semantic Semantic `json:"semantic,omitempty"`
+	// Scale is of Decimal the digits behind the point, which events leave out, and of ZonedTimestamp those of a fraction.
+	Scale int `json:"scale,omitempty"`
+	// Params are those of Connect's schema, in its order.
+	Params []Param `json:"params,omitempty"`
+	// Default is the column's default as events write it; nil where it has none, or none that is a plain value.
+	Default json.RawMessage `json:"default,omitempty"`
+	// Items are the elements of an array.
+	Items *Column `json:"items,omitempty"`
+}
+
+// Param is a parameter of a Connect schema.
+type Param struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Schema is an immutable description of a source table's records. It is stored
@@ -39,6 +57,8 @@ type Schema struct {
 	Schema   string   `json:"schema"`   // "main" in SQLite
 	Table    string   `json:"table"`
 	Columns  []Column `json:"columns"`
+	// Unavailable is what events write for a value that the source did not send; "" is Debezium's word for it.
+	Unavailable string `json:"unavailable,omitempty"`
 }
 
 // Keys returns the indexes of the key columns in key order; empty for a table

@@ -245,7 +245,7 @@ func encode(entries []entry, now time.Time) []byte {
 // the log's last place tells of all of them.
 func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 	p := &printer{
-		b: b, now: r.o.Clock.Now().UnixMilli(), pos: record.Pos{Source: r.id, Incarnation: b.Incarnation},
+		b: b, now: r.o.Clock.Now(), pos: record.Pos{Source: r.id, Incarnation: b.Incarnation},
 		source: envelope.Source{
 			Version: r.o.Version, Connector: r.o.Kind.Name, Name: r.o.Config.Get("topic.prefix", r.o.Config.Name),
 			Database: b.Schema.Database, Schema: b.Schema.Schema, Table: b.Schema.Table,
@@ -289,7 +289,7 @@ func snapshotWord(b *TopicBatch, i int) string {
 // printer makes records of changes.
 type printer struct {
 	b           *TopicBatch
-	now         int64
+	now         time.Time
 	pos         record.Pos
 	source      envelope.Source
 	schema, gen []byte
@@ -311,9 +311,9 @@ func (p *printer) mark(m *record.Mark) error {
 // change makes the records of one change, as Debezium does: a delete is followed by a
 // tombstone, and a change of key is a delete of the old one and a create of the new one.
 func (p *printer) change(c *Change, snapshot string) {
-	p.source.Snapshot, p.source.Seq, p.source.TSMillis = snapshot, c.Seq, p.now
+	p.source.Snapshot, p.source.Seq, p.source.TSNanos = snapshot, c.Seq, p.now.UnixNano()
 	if !c.TS.IsZero() {
-		p.source.TSMillis = c.TS.UnixMilli()
+		p.source.TSNanos = c.TS.UnixNano()
 	}
 	switch c.Op {
 	case Delete:
@@ -367,7 +367,7 @@ func (p *printer) key(row record.Row, id int64) []byte {
 }
 
 func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
-	p.add(key, envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now), place)
+	p.add(key, envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano()), place)
 }
 
 // headerBytes bounds what the headers and frame of a record take beside its place.
@@ -385,6 +385,6 @@ func (p *printer) add(key, value []byte, place string) {
 	}
 	p.entries = append(p.entries, entry{
 		place: place, size: len(key) + len(value) + len(place) + headerBytes,
-		record: record.Record{Timestamp: p.now, Key: key, Value: value, Headers: headers},
+		record: record.Record{Timestamp: p.now.UnixMilli(), Key: key, Value: value, Headers: headers},
 	})
 }

@@ -11,27 +11,33 @@ import (
 )
 
 // appendCell renders a cell by its kind. Text must be UTF-8.
-func appendCell(dst []byte, v record.Value) []byte {
+func appendCell(dst []byte, c *record.Column, v record.Value) []byte {
 	switch v.Kind {
 	case record.IntKind:
 		return strconv.AppendInt(dst, v.I, 10)
 	case record.BoolKind:
 		return strconv.AppendBool(dst, v.I != 0)
 	case record.FloatKind:
-		return appendDouble(dst, v.F)
+		return appendDouble(dst, v.F, bitsOf(c.Type))
 	case record.TextKind:
 		return AppendText(dst, v.B)
 	case record.BytesKind:
 		return appendBase64(dst, v.B)
-	case record.Missing:
-		return append(dst, `"`+Unavailable+`"`...)
 	}
 	return append(dst, "null"...)
 }
 
+// bitsOf is the size of a column's floating numbers.
+func bitsOf(t record.Type) int {
+	if t == record.Float {
+		return 32
+	}
+	return 64
+}
+
 // appendDouble renders the shortest text that reads back to the same bits; a point or an
 // exponent keeps it a double for readers that guess.
-func appendDouble(dst []byte, f float64) []byte {
+func appendDouble(dst []byte, f float64, size int) []byte {
 	switch {
 	case math.IsNaN(f):
 		return append(dst, `"NaN"`...)
@@ -41,7 +47,7 @@ func appendDouble(dst []byte, f float64) []byte {
 		return append(dst, `"-Infinity"`...)
 	}
 	at := len(dst)
-	dst = strconv.AppendFloat(dst, f, 'g', -1, 64)
+	dst = strconv.AppendFloat(dst, f, 'g', -1, size)
 	if bytes.ContainsAny(dst[at:], ".e") {
 		return dst
 	}

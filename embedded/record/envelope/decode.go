@@ -1,7 +1,6 @@
 package envelope
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -132,7 +131,7 @@ func Decode(s *record.Schema, object []byte, row record.Row) (out record.Row, ex
 			continue
 		}
 		next = i + 1
-		if row[i], err = cell(s.Columns[i].Type, v); err != nil {
+		if row[i], err = cell(s, &s.Columns[i], v); err != nil {
 			return nil, nil, fmt.Errorf("column %s: %w", s.Columns[i].Name, err)
 		}
 	}
@@ -155,17 +154,28 @@ func columnNamed(s *record.Schema, name []byte, expected int) int {
 	return -1
 }
 
-func cell(t record.Type, v *jsonscan.Value) (record.Value, error) {
+func cell(s *record.Schema, c *record.Column, v *jsonscan.Value) (record.Value, error) {
 	if v.Kind == jsonscan.Null {
 		return record.Value{}, nil
 	}
 	var text []byte
 	if v.Kind == jsonscan.Text {
 		text = plain(v.Inner(), v.Escaped)
-		if string(text) == Unavailable {
+		if string(text) == placeholder(s) {
 			return record.Value{Kind: record.Missing}, nil
 		}
 	}
+	switch {
+	case c.Semantic != record.Plain:
+		return semanticCell(s, c, v, text)
+	case c.Type == record.Binary && v.Kind == jsonscan.Text:
+		return bytesCell(s, c, text)
+	}
+	return plainCell(c.Type, v, text)
+}
+
+// plainCell reads a value as its column's type says.
+func plainCell(t record.Type, v *jsonscan.Value, text []byte) (record.Value, error) {
 	switch t {
 	case record.Boolean:
 		switch v.Kind {
@@ -182,21 +192,22 @@ func cell(t record.Type, v *jsonscan.Value) (record.Value, error) {
 		return record.Value{Kind: record.IntKind, I: n}, err
 	case record.Float, record.Double:
 		f, err := double(v, text)
+		if err == nil && t == record.Float {
+			return record.Value{Kind: record.FloatKind, F: float64(float32(f))}, nil
+		}
 		return record.Value{Kind: record.FloatKind, F: f}, err
 	case record.Binary:
-		if v.Kind == jsonscan.Text {
-			b, err := base64.StdEncoding.AppendDecode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
-			if err != nil {
-				return record.Value{}, malformed(err)
-			}
-			return record.Value{Kind: record.BytesKind, B: b}, nil
-		}
 	default:
 		if v.Kind == jsonscan.Text {
 			return record.Value{Kind: record.TextKind, B: text}, nil
 		}
 	}
-	return record.Value{}, fmt.Errorf("%w: %.40q is no %s", ErrMalformed, v.Raw, t)
+	return record.Value{}, noCell(t, v)
+}
+
+// noCell is the error of a value that is not of its column's type.
+func noCell(t record.Type, v *jsonscan.Value) error {
+	return fmt.Errorf("%w: %.40q is no %s", ErrMalformed, v.Raw, t)
 }
 
 func integer(v *jsonscan.Value) (int64, error) {

@@ -42,12 +42,23 @@ type Source struct {
 	Version   string // Tarn's
 	Connector string // "sqlite"
 	Name      string // topic.prefix
-	TSMillis  int64  // of the change in the source
-	Snapshot  string // "true", "first", "last", "false"
+	TSNanos   int64  // of the change in the source, since 1970
+	Snapshot  string // "true", "first", "first_in_data_collection", "last_in_data_collection", "last", "false"
 	Database  string
 	Schema    string // "" leaves the member out
 	Table     string
 	Seq       int64 // the connector's own place
+	// Postgres is where a change stands in PostgreSQL's log, in place of Seq.
+	Postgres *PostgresPlace
+	// Transaction is the change's; nil where transactions are not told.
+	Transaction *Transaction
+}
+
+// Transaction is an event's place in its transaction.
+type Transaction struct {
+	ID         string
+	Order      int64 // among the transaction's events, from 1
+	TableOrder int64 // among those of its table
 }
 
 // Event is one envelope taken apart; the slices share the value's bytes.
@@ -61,14 +72,25 @@ type Event struct {
 
 // Fits tells whether a cell is rendered in its column, and not as a misfit in Extra.
 // Null and Missing fit every column.
-func Fits(c *record.Column, v record.Value) bool {
-	switch v.Kind {
-	case record.Null, record.Missing:
+func Fits(s *record.Schema, c *record.Column, v record.Value) bool {
+	switch {
+	case v.Kind == record.Null, v.Kind == record.Missing:
 		return true
+	case (v.Kind == record.TextKind || v.Kind == record.BytesKind) && isMissing(s, c, v):
+		return false
+	case c.Semantic != record.Plain:
+		return semanticFits(c, v)
+	}
+	return plainFits(c, v)
+}
+
+// plainFits is Fits for a column without a semantic.
+func plainFits(c *record.Column, v record.Value) bool {
+	switch v.Kind {
 	case record.BoolKind:
 		return c.Type == record.Boolean
 	case record.FloatKind:
-		return c.Type == record.Double || c.Type == record.Float
+		return c.Type == record.Double || c.Type == record.Float && short(v.F)
 	case record.BytesKind:
 		return c.Type == record.Binary
 	case record.IntKind:
@@ -80,10 +102,13 @@ func Fits(c *record.Column, v record.Value) bool {
 		}
 		return false
 	case record.TextKind:
-		return textual(c.Type) && utf8.Valid(v.B) && string(v.B) != Unavailable
+		return textual(c.Type) && utf8.Valid(v.B)
 	}
 	return false
 }
+
+// short tells whether 32 bits hold a number.
+func short(f float64) bool { return float64(float32(f)) == f || math.IsNaN(f) }
 
 // textual tells whether values of a type are text in the envelope and in a Value.
 func textual(t record.Type) bool {
@@ -95,18 +120,30 @@ func textual(t record.Type) bool {
 	return true
 }
 
-// Append renders one event onto dst. Rows may be nil.
-func Append(dst []byte, s *record.Schema, src *Source, op byte, before, after record.Row, tsMillis int64) []byte {
+// Append renders one event onto dst. Rows may be nil. tsNanos is the time of the rendering.
+func Append(dst []byte, s *record.Schema, src *Source, op byte, before, after record.Row, tsNanos int64) []byte {
 	dst = append(dst, `{"before":`...)
 	dst = appendRow(dst, s, before)
 	dst = append(dst, `,"after":`...)
 	dst = appendRow(dst, s, after)
 	dst = append(dst, `,"source":`...)
 	dst = appendSource(dst, src)
-	dst = append(dst, `,"transaction":null,"op":"`...)
+	dst = append(dst, `,"transaction":`...)
+	dst = appendTransaction(dst, src.Transaction)
+	dst = append(dst, `,"op":"`...)
 	dst = append(dst, op)
 	dst = append(dst, '"')
-	dst = appendTimes(dst, tsMillis)
+	dst = appendTimes(dst, tsNanos)
+	return append(dst, '}')
+}
+
+func appendTransaction(dst []byte, t *Transaction) []byte {
+	if t == nil {
+		return append(dst, "null"...)
+	}
+	dst = AppendText(append(dst, `{"id":`...), t.ID)
+	dst = strconv.AppendInt(append(dst, `,"total_order":`...), t.Order, 10)
+	dst = strconv.AppendInt(append(dst, `,"data_collection_order":`...), t.TableOrder, 10)
 	return append(dst, '}')
 }
 
@@ -119,31 +156,40 @@ func appendSource(dst []byte, src *Source) []byte {
 	text(`,"connector"`, src.Connector)
 	text(`,"name"`, src.Name)
 	dst = append(dst, `,"ts_ms":`...)
-	dst = strconv.AppendInt(dst, src.TSMillis, 10)
+	dst = strconv.AppendInt(dst, floorDiv(src.TSNanos, nanosPerMilli), 10)
 	text(`,"snapshot"`, src.Snapshot)
 	text(`,"db"`, src.Database)
-	dst = append(dst, `,"sequence":null`...)
-	dst = appendFiner(dst, src.TSMillis)
-	if src.Schema != "" {
+	dst = append(dst, `,"sequence":`...)
+	if src.Postgres != nil {
+		dst = src.Postgres.appendSequence(dst)
+	} else {
+		dst = append(dst, "null"...)
+	}
+	dst = appendFiner(dst, src.TSNanos)
+	if src.Schema != "" || src.Postgres != nil {
 		text(`,"schema"`, src.Schema)
 	}
 	text(`,"table"`, src.Table)
-	dst = append(dst, `,"seq":`...)
-	dst = strconv.AppendInt(dst, src.Seq, 10)
+	if src.Postgres != nil {
+		dst = src.Postgres.append(dst)
+	} else {
+		dst = append(dst, `,"seq":`...)
+		dst = strconv.AppendInt(dst, src.Seq, 10)
+	}
 	return append(dst, '}')
 }
 
-func appendTimes(dst []byte, millis int64) []byte {
+func appendTimes(dst []byte, nanos int64) []byte {
 	dst = append(dst, `,"ts_ms":`...)
-	dst = strconv.AppendInt(dst, millis, 10)
-	return appendFiner(dst, millis)
+	dst = strconv.AppendInt(dst, floorDiv(nanos, nanosPerMilli), 10)
+	return appendFiner(dst, nanos)
 }
 
-func appendFiner(dst []byte, millis int64) []byte {
+func appendFiner(dst []byte, nanos int64) []byte {
 	dst = append(dst, `,"ts_us":`...)
-	dst = strconv.AppendInt(dst, millis*1000, 10)
+	dst = strconv.AppendInt(dst, floorDiv(nanos, nanosPerMicro), 10)
 	dst = append(dst, `,"ts_ns":`...)
-	return strconv.AppendInt(dst, millis*1_000_000, 10)
+	return strconv.AppendInt(dst, nanos, 10)
 }
 
 func appendRow(dst []byte, s *record.Schema, row record.Row) []byte {
@@ -157,12 +203,12 @@ func appendRow(dst []byte, s *record.Schema, row record.Row) []byte {
 		open = ','
 		dst = appendName(dst, s.Columns[i].Name)
 		dst = append(dst, ':')
-		if Fits(&s.Columns[i], row[i]) {
-			dst = appendCell(dst, row[i])
+		if !Fits(s, &s.Columns[i], row[i]) {
+			misfits++
+			dst = append(dst, "null"...)
 			continue
 		}
-		misfits++
-		dst = append(dst, "null"...)
+		dst = AppendValue(dst, s, &s.Columns[i], row[i])
 	}
 	if open == '{' {
 		dst = append(dst, '{')
@@ -173,11 +219,24 @@ func appendRow(dst []byte, s *record.Schema, row record.Row) []byte {
 	return append(dst, '}')
 }
 
+// AppendValue renders a cell that fits its column.
+func AppendValue(dst []byte, s *record.Schema, c *record.Column, v record.Value) []byte {
+	switch {
+	case v.Kind == record.Missing:
+		return appendMissing(dst, s, c)
+	case v.Kind == record.Null:
+		return append(dst, "null"...)
+	case c.Semantic != record.Plain:
+		return appendSemantic(dst, c, v)
+	}
+	return appendCell(dst, c, v)
+}
+
 func appendExtra(dst []byte, s *record.Schema, row record.Row) []byte {
 	dst = append(dst, `,"`+Extra+`":`...)
 	open := byte('{')
 	for i := range s.Columns {
-		if Fits(&s.Columns[i], row[i]) {
+		if Fits(s, &s.Columns[i], row[i]) {
 			continue
 		}
 		dst = append(dst, open)
@@ -204,7 +263,7 @@ func appendMisfit(dst []byte, v record.Value) []byte {
 		dst = appendBase64(dst, v.B)
 		return append(dst, `,"encoding":"base64"}`...)
 	}
-	dst = appendCell(dst, v)
+	dst = appendCell(dst, &record.Column{}, v)
 	return append(dst, '}')
 }
 
@@ -240,12 +299,12 @@ func appendKey(dst []byte, s *record.Schema, row record.Row) (out []byte, null b
 		open = ','
 		dst = appendName(dst, s.Columns[i].Name)
 		dst = append(dst, ':')
-		if !Fits(&s.Columns[i], row[i]) {
+		if !Fits(s, &s.Columns[i], row[i]) {
 			dst = appendMisfit(dst, row[i])
 			continue
 		}
 		null = null || row[i].Kind == record.Null
-		dst = appendCell(dst, row[i])
+		dst = AppendValue(dst, s, &s.Columns[i], row[i])
 	}
 	if open == '{' {
 		return dst, false
@@ -267,29 +326,44 @@ const (
 	frameBytes = 512
 	plainBytes = 32
 	extraBytes = 64
+	// placeBytes are those of a place in PostgreSQL's log and of a transaction.
+	placeBytes = 320
 )
 
 // SizeMax is a bound, not far off, of the bytes that one event, its key and its headers take.
 func SizeMax(s *record.Schema, src *Source, before, after record.Row) int {
 	n := frameBytes + len(src.Version) + len(src.Name) + 2*len(src.Database) + 2*len(src.Table)
+	if src.Postgres != nil {
+		n += placeBytes
+	}
 	for _, row := range []record.Row{before, after} {
 		for i := range row {
 			c := &s.Columns[i]
-			cell := len(c.Name) + 4 + plainBytes
-			switch row[i].Kind {
-			case record.TextKind:
-				cell += len(row[i].B) + escapes(row[i].B)
-			case record.BytesKind:
-				cell += len(row[i].B)*4/3 + 4
-			}
-			if !Fits(c, row[i]) {
-				cell += extraBytes + len(c.Name) + len(row[i].B)/2
-			}
+			cell := len(c.Name) + 4 + plainBytes + cellBytes(s, c, row[i])
 			if c.Key > 0 {
 				cell *= 2
 			}
 			n += cell
 		}
+	}
+	return n
+}
+
+// cellBytes are those of a cell beside plainBytes.
+func cellBytes(s *record.Schema, c *record.Column, v record.Value) (n int) {
+	switch v.Kind {
+	case record.TextKind:
+		n = len(v.B) + escapes(v.B)
+	case record.BytesKind:
+		n = len(v.B)*4/3 + 4
+		if c.Semantic == record.HexText {
+			n = 2 * len(v.B)
+		}
+	case record.Missing:
+		return unavailableBytes * len(placeholder(s))
+	}
+	if !Fits(s, c, v) {
+		n += extraBytes + len(c.Name) + len(v.B)/2
 	}
 	return n
 }

@@ -38,7 +38,7 @@ func schema(columns ...record.Column) *record.Schema {
 }
 
 var source = envelope.Source{
-	Version: "1.0", Connector: "sqlite", Name: "port", TSMillis: 1700000000123,
+	Version: "1.0", Connector: "sqlite", Name: "port", TSNanos: 1700000000123000000,
 	Snapshot: "false", Database: "port.db", Schema: "main", Table: "calls", Seq: 7,
 }
 
@@ -48,7 +48,7 @@ func TestAppendIsDebeziumsShape(t *testing.T) {
 		record.Column{Name: "berth", Type: record.String},
 		record.Column{Name: "teu", Type: record.Double})
 	got := string(envelope.Append(nil, s, &source, 'u',
-		record.Row{integer(1), text("A\"1\n"), double(2)}, record.Row{integer(1), integer(5), double(1e21)}, 1700000000456))
+		record.Row{integer(1), text("A\"1\n"), double(2)}, record.Row{integer(1), integer(5), double(1e21)}, 1700000000456000000))
 	want := `{"before":{"id":1,"berth":"A\"1\n","teu":2.0},` +
 		`"after":{"id":1,"berth":null,"teu":1e+21,"_extra":{"berth":{"type":"integer","value":5}}},` +
 		`"source":{"version":"1.0","connector":"sqlite","name":"port","ts_ms":1700000000123,"snapshot":"false","db":"port.db","sequence":null,` +
@@ -212,7 +212,7 @@ func TestWhatIsRenderedIsReadBack(t *testing.T) {
 		for i := range row {
 			row[i] = anyCell(t)
 		}
-		value := envelope.Append(nil, s, &source, 'c', nil, row, 1)
+		value := envelope.Append(nil, s, &source, 'c', nil, row, 1_000_000)
 		if !json.Valid(value) || !utf8.Valid(value) {
 			t.Fatalf("no JSON: %s", value)
 		}
@@ -234,7 +234,7 @@ func TestWhatIsRenderedIsReadBack(t *testing.T) {
 		misfits := readExtra(t, extra)
 		for i := range row {
 			if m, ok := misfits[s.Columns[i].Name]; ok {
-				if got[i].Kind != record.Null || envelope.Fits(&s.Columns[i], row[i]) {
+				if got[i].Kind != record.Null || envelope.Fits(s, &s.Columns[i], row[i]) {
 					t.Fatalf("column %d is %v and in extra too", i, got[i])
 				}
 				got[i] = m
@@ -333,7 +333,7 @@ func FuzzSplitAndDecode(f *testing.F) {
 			return
 		}
 		// What was read is rendered and read again as it was.
-		value := envelope.Append(nil, s, &source, e.Op, nil, row, e.TSMillis)
+		value := envelope.Append(nil, s, &source, e.Op, nil, row, e.TSMillis*1_000_000)
 		if !json.Valid(value) {
 			t.Fatalf("no JSON: %q", value)
 		}

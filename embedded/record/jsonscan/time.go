@@ -63,6 +63,35 @@ func civil(year, month, day int64) int64 {
 	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1 - 719468
 }
 
+// Civil is the date of a day since 1970, in the proleptic Gregorian calendar; the year before 1 is 0.
+func Civil(days int64) (year, month, day int64) {
+	const era = 146_097 // days in 400 years
+	days += 719_468     // since the first of March of the year 0
+	eras := days / era
+	if days%era < 0 {
+		eras--
+	}
+	of := days - eras*era
+	year = (of - of/1460 + of/36_524 - of/(era-1)) / 365
+	of -= 365*year + year/4 - year/100
+	month = (5*of + 2) / 153
+	day = of - (153*month+2)/5 + 1
+	year += eras * 400
+	if month += 3; month > 12 {
+		return year + 1, month - 12, day
+	}
+	return year, month, day
+}
+
+// Days is the day since 1970 of a date in the proleptic Gregorian calendar; the year before 1 is 0.
+func Days(year, month, day int64) int64 {
+	eras := year / 400
+	if year%400 <= 0 {
+		eras--
+	}
+	return civil(year-eras*400, month, day) + eras*146_097
+}
+
 // Clock reads HH:MM:SS[.fraction] as microseconds since midnight.
 func Clock(text []byte) (micros int64, ok bool) {
 	if len(text) < 8 {

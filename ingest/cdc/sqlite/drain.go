@@ -330,7 +330,7 @@ func makeRow(s *record.Schema, numeric []bool, cells []any) (row record.Row, mis
 	for i, v := range cells {
 		row[i] = value(v, numeric[i])
 		c := &s.Columns[i]
-		misfit = misfit || !c.Nullable && (row[i].Kind == record.Null || !envelope.Fits(c, row[i]))
+		misfit = misfit || !c.Nullable && (row[i].Kind == record.Null || !envelope.Fits(s, c, row[i]))
 	}
 	return row, misfit
 }
