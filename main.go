@@ -44,7 +44,7 @@ type cli struct {
 	Topics     client.List          `cmd:"" help:"List the topics of a running Tarn."`
 	Tables     client.List          `cmd:"" help:"List the tables of a running Tarn."`
 	Pipelines  client.List          `cmd:"" help:"List the pipelines of a running Tarn."`
-	Sources    client.List          `cmd:"" help:"List the sources of a running Tarn."`
+	Sources    sources              `cmd:"" help:"List the sources of a running Tarn, and check, pause, resume and snapshot them anew."`
 	Groups     client.List          `cmd:"" help:"List the consumer groups of a running Tarn, with their lag."`
 	Check      project.CheckCommand `cmd:"" help:"Say what is wrong in a project folder, where, and what to write."`
 	Apply      project.ApplyCommand `cmd:"" help:"Apply a project folder to a running Tarn, showing the plan first."`
@@ -53,6 +53,23 @@ type cli struct {
 	Completion completion.Command   `cmd:"" help:"Write a script that completes the command line in a shell."`
 	Version    config.ShowVersion   `cmd:"" help:"Show the version."`
 	Docs       docs.Command         `cmd:"" hidden:"" help:"Write the reference pages of docs/."`
+}
+
+// sources is `tarn sources`.
+type sources struct {
+	List       client.List         `cmd:"" default:"withargs" help:"List the sources, or show all that is known of one."`
+	Check      project.CheckSource `cmd:"" help:"Say what is wrong with a connector's file and the database that it names, and what mends it."`
+	Pause      client.OnSource     `cmd:"" help:"Stop a source, which goes on where it stood when it is resumed; its database keeps what changes meanwhile."`
+	Resume     client.OnSource     `cmd:"" help:"Let a source go on that is paused, or try one again at once that could not start."`
+	Resnapshot client.Resnapshot   `cmd:"" help:"Take new snapshots of tables of a source."`
+}
+
+// called is the name of a command: a list is called as what it lists.
+func called(n *kong.Node) string {
+	if n.Name == "list" {
+		return n.Parent.Name
+	}
+	return n.Name
 }
 
 func main() {
@@ -72,15 +89,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	k.BindTo(stdout, (*io.Writer)(nil))
-	err = k.Run(&c.Flags, k.Selected().Name, lake.Resnapshot(source.WishIn), config.Version(version),
-		project.Rooms{Connectors: connectors, Rehearse: stream.Rehearse})
+	err = k.Run(&c.Flags, called(k.Selected()), lake.Resnapshot(source.WishIn), config.Version(version),
+		project.Rooms{Connectors: connectors, Connector: connector, Rehearse: stream.Rehearse})
 	return fault.Tell(stderr, err, context.Cause(ctx))
 }
 
 // connectors looks at a connectors folder for `tarn check`.
 func connectors(ctx context.Context, dir string) (out []project.Finding) {
 	for _, f := range ingest.Check(ctx, dir) {
-		out = append(out, project.Found(f.Fatal, filepath.Join("connectors", f.File), f.Message, f.Hint))
+		out = append(out, project.Found(f.Fatal, filepath.Join("connectors", f.File), f.Message, f.Hint, f.SQL))
+	}
+	return out
+}
+
+// connector looks at a connector's file for `tarn sources check`.
+func connector(ctx context.Context, path, folder string) []project.Finding {
+	out := []project.Finding{}
+	for _, f := range ingest.CheckFile(ctx, path, folder) {
+		out = append(out, project.Found(f.Fatal, path, f.Message, f.Hint, f.SQL))
 	}
 	return out
 }

@@ -116,7 +116,8 @@ func readCreate(statement string) (*added, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.Take("CREATE", "CONNECTOR")
+	_ = in.Take("CREATE") || in.Take("CHECK")
+	in.Take("CONNECTOR")
 	a := &added{statement: statement, nameAt: in.Offset(), keyAt: map[string]int{}}
 	parts, err := in.Name()
 	if err != nil {

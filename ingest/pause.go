@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
@@ -32,13 +31,15 @@ type Command struct {
 	Run   func(ctx context.Context, who guard.Principal, statement string) (Answer, error)
 }
 
-// Commands are PAUSE CONNECTOR name and RESUME CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
+// Commands are PAUSE, RESUME, CHECK and RESNAPSHOT CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
 // started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
 // there meanwhile. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
 	return append([]Command{
 		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command},
 		{[]string{"CREATE CONNECTOR"}, g.create},
+		{[]string{"CHECK CONNECTOR"}, g.examine},
+		{[]string{"RESNAPSHOT CONNECTOR"}, g.resnapshot},
 		{[]string{"ALTER GROUP"}, g.alterGroup},
 		{[]string{"DROP GROUP"}, g.dropGroup},
 	}, g.topicCommands()...)
@@ -54,20 +55,9 @@ func (g *Ingest) command(ctx context.Context, who guard.Principal, statement str
 		in.Take("RESUME")
 	}
 	in.Take("CONNECTOR")
-	at := in.Offset()
-	parts, err := in.Name()
-	if err == nil {
-		err = in.Done()
-	}
+	name, err := g.one(in, who, guard.Alter)
 	if err != nil {
 		return Answer{}, err
-	}
-	name := strings.Join(parts, ".")
-	if g.o.Guard != nil && !g.o.Guard.Decide(who, guard.Alter, guard.Resource{Kind: guard.Source, Path: []string{name}}).Allow {
-		return Answer{}, fault.Newf(fault.Denied, "ask for a grant", "you may not alter the source %s", name)
-	}
-	if f := g.unknown(name); f != nil {
-		return Answer{}, sqltext.At(f, statement, at)
 	}
 	if err := g.pause(ctx, name, paused); err != nil {
 		return Answer{}, err

@@ -55,7 +55,7 @@ type program struct {
 type command struct {
 	name, help string
 	flags      []flag
-	values     []string // that its argument may have
+	values     []string // that its argument may have; the commands below it
 	byDefault  bool
 }
 
@@ -80,9 +80,24 @@ func read(app *kong.Application) program {
 				c.values = append(c.values, a.EnumSlice()...)
 			}
 		}
+		for _, sub := range n.Children {
+			if !sub.Hidden {
+				c.values, c.flags = append(c.values, sub.Name), merged(c.flags, flagsOf(sub))
+			}
+		}
 		p.commands = append(p.commands, c)
 	}
 	return p
+}
+
+// merged are the flags of a command and of those below it, each once.
+func merged(flags, more []flag) []flag {
+	for _, f := range more {
+		if !slices.ContainsFunc(flags, func(o flag) bool { return o.name == f.name }) {
+			flags = append(flags, f)
+		}
+	}
+	return flags
 }
 
 func flagsOf(n *kong.Node) (out []flag) {

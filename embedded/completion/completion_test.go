@@ -19,6 +19,14 @@ type line struct {
 	SQL struct {
 		Format string `enum:"table,csv" default:"table" short:"f"`
 	} `cmd:"" name:"sql" help:"Ask."`
+	Things struct {
+		List struct {
+			JSON bool
+		} `cmd:"" default:"withargs" help:"List."`
+		End struct {
+			Yes bool
+		} `cmd:"" help:"End."`
+	} `cmd:"" help:"Things."`
 	Completion completion.Command `cmd:"" help:"Complete."`
 }
 
@@ -50,6 +58,8 @@ func TestBash(t *testing.T) {
 		"tarn --data x sql --format": "--format",
 		"tarn completion z":          "zsh",
 		"tarn sql --sam":             "",
+		"tarn things e":              "end",
+		"tarn things end --y":        "--yes",
 	} {
 		words := strings.Split(typed, " ")
 		quoted := "'" + strings.Join(words, "' '") + "'"

@@ -81,6 +81,9 @@ func (r *Reader) Table() (Table, error) {
 // Offset is where the next token begins.
 func (r *Reader) Offset() int { return r.Peek().Offset }
 
+// At puts a fault at a place of the statement.
+func (r *Reader) At(f *fault.Error, offset int) error { return At(f, r.text, offset) }
+
 // Rest is all that follows, as it was written.
 func (r *Reader) Rest() string {
 	if r.at >= len(r.tokens) {

@@ -132,6 +132,8 @@ type Env struct {
 	// Resnapshot names the tables for which a NeedsResnapshot was reported: they get a log
 	// of a new incarnation, a new generation and a new snapshot.
 	Resnapshot []string
+	// Asked names those of Resnapshot that somebody asked for: snapshot.mode has no say in them.
+	Asked []string
 	// Spool is the source's own, for what does not fit into memory while it is open. What is in it is
 	// of no use to the next one that is opened.
 	Spool Spool

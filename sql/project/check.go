@@ -19,6 +19,8 @@ import (
 type Rooms struct {
 	// Connectors looks at the files of a connectors folder.
 	Connectors func(ctx context.Context, dir string) []Finding
+	// Connector looks at one file, whose relative paths start at a project folder.
+	Connector func(ctx context.Context, path, project string) []Finding
 	// Rehearse has an error or nil for each statement, as far as that can be told without a lake; NotFound where it cannot.
 	Rehearse func(ctx context.Context, statements []string) []error
 }
@@ -185,7 +187,7 @@ func (c *checker) online(ctx context.Context, plan Planned) {
 		}
 		if s.Action == Refuse {
 			c.wrong[d] = true
-			c.seen.Findings = append(c.seen.Findings, Finding{levelError, s.File, s.Line, s.Column, s.Error, s.Hint})
+			c.seen.Findings = append(c.seen.Findings, Finding{Level: levelError, File: s.File, Line: s.Line, Column: s.Column, Message: s.Error, Hint: s.Hint})
 			continue
 		}
 		if d.kind == kindSource && s.Action == Create {

@@ -59,11 +59,12 @@ type Finding struct {
 	Column  int    `json:"column,omitempty"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Mend    string `json:"mend,omitempty"` // the statement for a source's database that mends it
 }
 
-// Found is a finding of another room.
-func Found(fatal bool, file, message, hint string) Finding {
-	f := Finding{Level: levelWarning, File: file, Message: message, Hint: hint}
+// Found is a finding of another room; mend is the statement for the source that mends it, or "".
+func Found(fatal bool, file, message, hint, mend string) Finding {
+	f := Finding{Level: levelWarning, File: file, Message: message, Hint: hint, Mend: mend}
 	if fatal {
 		f.Level = levelError
 	}
@@ -88,6 +89,9 @@ func (f Finding) write(out io.Writer, paint terminal.Paint) error {
 	_, err := fmt.Fprintf(out, "%s %s\n", level, f.Message)
 	if err == nil && f.Hint != "" {
 		_, err = fmt.Fprintf(out, "  %s %s\n", paint.Yellow("hint:"), f.Hint)
+	}
+	if err == nil && f.Mend != "" {
+		_, err = fmt.Fprintf(out, "  %s %s\n", paint.Yellow("mend:"), f.Mend)
 	}
 	return err
 }

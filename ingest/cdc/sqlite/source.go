@@ -327,7 +327,7 @@ func (r *reader) readLog(ctx context.Context, t *table) (b source.TopicBatch, cu
 	}
 	st.Sent = max(st.Sent, b.LastPlace())
 	if next != nil && !got.cut {
-		st = r.turned(st, t.topic, next, next == t.current() && !t.gone)
+		st = r.turned(st, t.topic, next, next == t.current() && !t.gone && r.settings.mode != modeNoData)
 		if r.again = true; st.Gap {
 			r.version = 0 // the survey tells
 		}
@@ -367,13 +367,13 @@ func witnessed(ctx context.Context, q querier, c *capture, seq int64, stamped st
 }
 
 // turned is a standing at the start of a new log. Changes may have been missed between the
-// two, so a snapshot begins with it, if the mode allows one.
+// two, so a snapshot begins with it, if the mode allows one, or somebody asked for it.
 func (r *reader) turned(st standing, topic string, c *capture, snapshot bool) standing {
 	out := standing{Incarnation: c.Incarnation, Topic: topic, Generation: r.generation(topic, st.Generation)}
-	if snapshot && r.settings.mode != modeNoData {
+	if snapshot {
 		out.Snapshot = &progress{Version: r.version}
 	}
-	out.Gap = r.settings.mode == modeNoData && (st.Gap || st.Incarnation != "")
+	out.Gap = !snapshot && r.settings.mode == modeNoData && (st.Gap || st.Incarnation != "")
 	return out
 }
 

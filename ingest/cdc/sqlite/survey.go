@@ -238,7 +238,7 @@ func (r *reader) adopt(ctx context.Context, l *landscape) (moved bool, err error
 		unknown, overtaken := r.redo[name]
 		switch {
 		case !known, now == nil, slices.Contains(r.env.Resnapshot, name), st.elsewhere(t.topic):
-			st = r.turned(st, t.topic, t.current(), true)
+			st = r.turned(st, t.topic, t.current(), r.settings.mode != modeNoData || slices.Contains(r.env.Asked, name))
 			r.env.Resnapshot = slices.DeleteFunc(slices.Clone(r.env.Resnapshot), func(n string) bool { return n == name })
 			moved = true
 		case overtaken && !t.gone && now == t.current():
