@@ -59,7 +59,7 @@ type cli struct {
 type sources struct {
 	List       client.List         `cmd:"" default:"withargs" help:"List the sources, or show all that is known of one."`
 	Check      project.CheckSource `cmd:"" help:"Say what is wrong with a connector's file and the database that it names, and what mends it."`
-	Pause      client.OnSource     `cmd:"" help:"Stop a source, which goes on where it stood when it is resumed; its database keeps what changes meanwhile."`
+	Pause      client.PauseSource  `cmd:"" help:"Stop a source, which goes on where it stood when it is resumed; its database keeps what changes meanwhile."`
 	Resume     client.OnSource     `cmd:"" help:"Let a source go on that is paused, or try one again at once that could not start."`
 	Resnapshot client.Resnapshot   `cmd:"" help:"Take new snapshots of tables of a source."`
 }

@@ -68,12 +68,8 @@ func (g *Ingest) there(who guard.Principal, statement string) (connector, error)
 	if err != nil {
 		return connector{}, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, e := range g.entries {
-		if e.conn.config.Name == name {
-			return e.conn, nil
-		}
+	if c, ok := g.conn(name); ok {
+		return c, nil
 	}
 	return connector{}, fault.Newf(fault.Invalid, "see FROM system.sources", "the file of connector %s is not understood", name)
 }

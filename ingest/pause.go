@@ -33,7 +33,7 @@ type Command struct {
 
 // Commands are PAUSE, RESUME, CHECK and RESNAPSHOT CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
 // started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
-// there meanwhile. RESUME of one that could not start tries it again at once.
+// there meanwhile, but for PAUSE … RELEASE TABLES, see release. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
 	return append([]Command{
 		{[]string{"PAUSE CONNECTOR", "RESUME CONNECTOR"}, g.command},
@@ -55,12 +55,17 @@ func (g *Ingest) command(ctx context.Context, who guard.Principal, statement str
 		in.Take("RESUME")
 	}
 	in.Take("CONNECTOR")
-	name, err := g.one(in, who, guard.Alter)
+	name, released, err := g.pausable(in, paused, who)
 	if err != nil {
 		return Answer{}, err
 	}
 	if err := g.pause(ctx, name, paused); err != nil {
 		return Answer{}, err
+	}
+	if released {
+		if err := g.release(ctx, name); err != nil {
+			return Answer{}, err
+		}
 	}
 	if paused {
 		return Answer{tag: "PAUSE CONNECTOR"}, nil

@@ -25,7 +25,7 @@ func (g *Ingest) resnapshot(ctx context.Context, who guard.Principal, statement 
 		return Answer{}, err
 	}
 	name := names[0].text
-	if err := g.named(in, names[0], who, guard.Alter); err != nil {
+	if err := g.known(in, names[0], who, guard.Alter); err != nil {
 		return Answer{}, err
 	}
 	known := g.tables(name)
@@ -56,21 +56,21 @@ func (g *Ingest) resnapshot(ctx context.Context, who guard.Principal, statement 
 	return answer, nil
 }
 
-// name is one of a statement, with its place.
-type name struct {
+// spoken is a name in a statement, with its place.
+type spoken struct {
 	text string
 	at   int
 }
 
 // readNames reads the name of a connector, those of its tables behind TABLE, and the end.
-func readNames(in *sqltext.Reader) (list []name, err error) {
+func readNames(in *sqltext.Reader) (list []spoken, err error) {
 	for more := true; more; more = len(list) == 1 && in.Take("TABLE") || len(list) > 1 && in.Take(",") {
 		at := in.Offset()
 		parts, err := in.Name()
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, name{strings.Join(parts, "."), at})
+		list = append(list, spoken{strings.Join(parts, "."), at})
 	}
 	return list, in.Done()
 }
@@ -85,12 +85,12 @@ func (g *Ingest) one(in *sqltext.Reader, who guard.Principal, what guard.Action)
 	if err != nil {
 		return "", err
 	}
-	n := name{strings.Join(parts, "."), at}
-	return n.text, g.named(in, n, who, what)
+	n := spoken{strings.Join(parts, "."), at}
+	return n.text, g.known(in, n, who, what)
 }
 
-// named refuses the name of a connector that is not there, or to which who may not do something.
-func (g *Ingest) named(in *sqltext.Reader, n name, who guard.Principal, what guard.Action) error {
+// known refuses the name of a connector that is not there, or to which who may not do something.
+func (g *Ingest) known(in *sqltext.Reader, n spoken, who guard.Principal, what guard.Action) error {
 	if err := g.may(who, what, n.text); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (g *Ingest) named(in *sqltext.Reader, n name, who guard.Principal, what gua
 }
 
 // tableOf is the table of a connector that a name means: its last part is enough where it is the only one.
-func tableOf(in *sqltext.Reader, n name, connector string, known []source.TableState) (string, error) {
+func tableOf(in *sqltext.Reader, n spoken, connector string, known []source.TableState) (string, error) {
 	name, at := n.text, n.at
 	var names, meant []string
 	for _, t := range known {

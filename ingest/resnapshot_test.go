@@ -76,6 +76,26 @@ func TestResnapshot(t *testing.T) {
 	}
 }
 
+// TestRelease: a migration that SQLite refuses on a captured table is made while the connector is paused.
+func TestRelease(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v, w)", "INSERT INTO calls VALUES (1, 'a', 2)")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	h.rows("PAUSE CONNECTOR port RELEASE TABLES")
+	h.database("port.db", "ALTER TABLE calls DROP COLUMN w")
+	if err := h.say("RESUME CONNECTOR port RELEASE TABLES"); fault.HintOf(err) != "leave it out" {
+		t.Errorf("resumed with a release: %v", err)
+	}
+	if err := h.say("RESUME CONNECTOR port"); err != nil {
+		t.Fatal(err)
+	}
+	h.until("a second snapshot", func() bool { return h.ops("port.main.calls") == "rr" })
+	h.database("port.db", "UPDATE calls SET v = 'b'")
+	h.until("a change", func() bool { return h.ops("port.main.calls") == "rru" })
+}
+
 func TestExamine(t *testing.T) {
 	h := newHouse(t)
 	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "CREATE TABLE notes (v)")

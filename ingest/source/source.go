@@ -108,6 +108,10 @@ type Kind struct {
 	// Forget removes what a closed source keeps in its database under the source's id; nil
 	// when it keeps nothing.
 	Forget func(ctx context.Context, c Config, sourceID string) error
+	// Release takes out of the database of a closed source what keeps its tables from being
+	// altered; the source makes it anew, with new snapshots, when it is opened again. Nil where
+	// nothing does.
+	Release func(ctx context.Context, c Config, sourceID string) error
 }
 
 // Spool is a folder for what sources cannot hold in memory, with the file system that it is on.

@@ -79,6 +79,22 @@ func (r *Runner) Reopen() {
 	}
 }
 
+// Release takes out of the database of a connector that does not run what keeps its tables from
+// being altered.
+func Release(ctx context.Context, m *meta.Store, k Kind, c Config) error {
+	if k.Release == nil {
+		return fault.Newf(fault.Invalid, "PAUSE CONNECTOR "+c.Name+" is enough", "nothing of Tarn keeps the tables of connector %s from being altered", c.Name)
+	}
+	known, err := identityOf(ctx, m, c.Name)
+	if errors.Is(err, meta.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what connector %s is: %w", c.Name, err)
+	}
+	return k.Release(ctx, c, known.ID)
+}
+
 // Resnapshot wishes for new snapshots of tables of a connector, running or not; Reopen makes
 // them come true at once. A connector that never started is snapshotted anyway.
 func Resnapshot(ctx context.Context, m *meta.Store, connector string, tables []string, reason string) error {

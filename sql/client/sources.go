@@ -9,14 +9,30 @@ import (
 	"tarn/embedded/sqltext"
 )
 
-// OnSource is `tarn sources pause` and `resume`: a statement about one source.
+// PauseSource is `tarn sources pause`.
+type PauseSource struct {
+	Name    string `arg:"" help:"The source."`
+	Release bool   `help:"Take what keeps its tables from being altered out of its database, for a migration; they are snapshotted anew when it is resumed."`
+	URL     string `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
+}
+
+// Run says PAUSE CONNECTOR.
+func (s *PauseSource) Run(ctx context.Context, f *config.Flags, out io.Writer) error {
+	statement := "PAUSE CONNECTOR " + sqltext.Name(s.Name)
+	if s.Release {
+		statement += " RELEASE TABLES"
+	}
+	return say(ctx, f, s.URL, statement, out)
+}
+
+// OnSource is `tarn sources resume`: a statement about one source.
 type OnSource struct {
 	Name string `arg:"" help:"The source."`
 	URL  string `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
 }
 
 // sourceVerbs are the statements by the command that says them.
-var sourceVerbs = map[string]string{"pause": "PAUSE CONNECTOR ", "resume": "RESUME CONNECTOR "}
+var sourceVerbs = map[string]string{"resume": "RESUME CONNECTOR "}
 
 // Run says the statement of the command.
 func (s *OnSource) Run(ctx context.Context, f *config.Flags, command string, out io.Writer) error {

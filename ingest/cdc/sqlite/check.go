@@ -41,7 +41,7 @@ func findingsOf(tables []tableInfo, s *settings) []source.Finding {
 // dropColumn is what to know before a column is dropped.
 var dropColumn = source.Finding{
 	Message: "ALTER TABLE … DROP COLUMN is refused by SQLite on a captured table, because Tarn's triggers name its columns",
-	Hint:    "rebuild the table instead (create, copy, drop, rename), or take it out of " + keyInclude + " while you alter it; either way it is snapshotted anew",
+	Hint:    "rebuild the table instead (create, copy, drop, rename), or say PAUSE CONNECTOR … RELEASE TABLES while you alter it, and RESUME CONNECTOR …; either way it is snapshotted anew",
 }
 
 // check looks before starting. It writes nothing.

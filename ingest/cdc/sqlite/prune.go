@@ -4,8 +4,10 @@ import (
 	"context"
 	dbsql "database/sql"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tarn/embedded/fault"
@@ -142,11 +144,9 @@ func forget(ctx context.Context, c source.Config, sourceID string) error {
 		if err != nil || !l.known {
 			return err
 		}
-		for _, list := range l.captures {
-			for _, c := range list {
-				if err := uninstall(ctx, tx, nil, c); err != nil {
-					return err
-				}
+		for _, c := range l.own() {
+			if err := uninstall(ctx, tx, nil, c); err != nil {
+				return err
 			}
 		}
 		left, err := number(ctx, tx, `SELECT count(*) FROM "`+metaTable+`"`)
@@ -156,4 +156,35 @@ func forget(ctx context.Context, c source.Config, sourceID string) error {
 		return err
 	})
 	return errors.Join(db.fault(err, "take Tarn's triggers out of"), db.close())
+}
+
+// release takes the triggers of a closed source out of its database, so that tables can be altered in every way. What they
+// have written stays, and is read before the new snapshots that follow from their loss.
+func release(ctx context.Context, c source.Config, sourceID string) error {
+	s, err := readSettings(c)
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, s.path)
+	if err != nil {
+		return err
+	}
+	err = db.writing(ctx, func(tx *dbsql.Tx) error {
+		l, err := lookAround(ctx, tx, &s, sourceID)
+		if err != nil {
+			return err
+		}
+		for _, c := range l.own() {
+			if err := dropTriggers(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(db.fault(err, "take Tarn's triggers out of"), db.close())
+}
+
+// own are all captures of the source.
+func (l *landscape) own() []*capture {
+	return slices.Concat(slices.Collect(maps.Values(l.captures))...)
 }

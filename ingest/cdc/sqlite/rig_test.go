@@ -258,7 +258,7 @@ func (r *rig) schema(table string) *record.Schema {
 
 // cell is what a value of SQLite should become, written down once more and more simply.
 func cell(c *record.Column, kind string, v any) record.Value {
-	numeric := c.Type == record.String && c.Declared != "" && !strings.Contains(c.Declared, "TEXT") && !strings.Contains(c.Declared, "CHAR")
+	numeric := c.Type == record.String && c.Declared != "" && c.Declared != "ANY" && !strings.Contains(c.Declared, "TEXT") && !strings.Contains(c.Declared, "CHAR")
 	switch kind {
 	case "integer":
 		if numeric {

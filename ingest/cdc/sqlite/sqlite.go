@@ -47,6 +47,7 @@ var Kind = source.Kind{
 	Discover: discover,
 	Open:     opener(drainRowsMax),
 	Forget:   forget,
+	Release:  release,
 }
 
 // opener is Kind's Open with drains of so many lines at most.
