@@ -161,8 +161,20 @@ func (p *Partition) Settled() error {
 }
 
 // Hold tells retention how far a reader ("bronze", "silver", Requests) has committed; nothing at or
-// above the lowest hold is purged, and a landed topic is not purged before its readers have held once.
+// above the lowest hold is purged, and a landed topic is not purged before its readers have held once. A hold that is new, or lower
+// than the reader's last, waits for what retention or compaction has under way: after it the log start goes no more above it.
 func (p *Partition) Hold(reader string, next int64) {
+	p.mu.Lock()
+	was, ok := p.holds[reader]
+	if ok && was <= next {
+		p.holds[reader] = next
+	}
+	p.mu.Unlock()
+	if ok && was <= next {
+		return
+	}
+	p.trimming.Lock()
+	defer p.trimming.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holds[reader] = next

@@ -262,6 +262,25 @@ func TestTrimFollowsDeleteRecords(t *testing.T) {
 	}
 }
 
+// TestAHoldIsHonouredOnceItReturns: a log start that was decided on before does not move after it.
+func TestAHoldIsHonouredOnceItReturns(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	for i := range 60 {
+		h.append(p, batch("v"))
+		trimmed := make(chan error, 1)
+		go func() { trimmed <- p.Trim(t.Context(), -1) }()
+		time.Sleep(time.Duration(i) * 50 * time.Microsecond) // anywhere in it
+		held := p.LogStart()
+		p.Hold(fmt.Sprint("reader ", i), held)
+		start := p.LogStart()
+		if err := <-trimmed; err != nil || p.LogStart() > max(start, held) {
+			t.Fatalf("round %d: held at %d, the log starts at %d, then at %d, %v", i, held, start, p.LogStart(), err)
+		}
+		p.Hold(fmt.Sprint("reader ", i), p.Next())
+	}
+}
+
 func TestAReaderThatIsOvertakenByTheLogStartIsTold(t *testing.T) {
 	h := open(t, func(o *bus.Options) { o.CacheBytes = 0 })
 	p := h.partition("t", bus.TopicConfig{})

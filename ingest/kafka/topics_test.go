@@ -107,6 +107,18 @@ func TestForeignRecordsAreRefused(t *testing.T) {
 		}
 	}
 	h.topic("berths", 1)
+	init := kmsg.NewPtrInitProducerIDRequest()
+	init.TransactionalID, init.TransactionTimeoutMillis, init.ProducerID, init.ProducerEpoch = new("port"), 10_000, -1, -1
+	who := ask[*kmsg.InitProducerIDResponse](t, c, init)
+	for name, want := range map[string]int16{"tarn.clock": kerr.InvalidTopicException.Code, "port.main.calls": kerr.PolicyViolation.Code, "berths": 0} {
+		req, one := kmsg.NewPtrAddPartitionsToTxnRequest(), kmsg.NewAddPartitionsToTxnRequestTopic()
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch = "port", who.ProducerID, who.ProducerEpoch
+		one.Topic, one.Partitions = name, []int32{0}
+		req.Topics = append(req.Topics, one)
+		if got := ask[*kmsg.AddPartitionsToTxnResponse](t, c, req).Topics[0].Partitions[0].ErrorCode; got != want {
+			t.Errorf("%s in a transaction: %v, want %v", name, kerr.ErrorForCode(got), kerr.ErrorForCode(want))
+		}
+	}
 	for name, want := range map[string]*kerr.Error{"tarn.clock": kerr.InvalidTopicException, "port.main.calls": kerr.PolicyViolation, "berths": kerr.TransactionCoordinatorFenced} {
 		req, m := kmsg.NewPtrWriteTxnMarkersRequest(), kmsg.NewWriteTxnMarkersRequestMarker()
 		m.ProducerID, m.CoordinatorEpoch = 1, 1

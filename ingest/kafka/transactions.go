@@ -169,12 +169,14 @@ type adding struct {
 func (c *conn) add(ctx context.Context, a adding, version int16) func(topic string, n int32) int16 {
 	bad := map[string]int16{}
 	for topic, numbers := range a.topics {
-		t, err := c.door.o.Bus.Topic(topic)
+		t, err := c.door.o.Bus.Writable(topic)
 		for _, n := range numbers {
 			switch {
 			case !c.may(guard.Write, topic, t):
 				bad[fmt.Sprint(topic, n)] = kerr.TopicAuthorizationFailed.Code
-			case err != nil || n < 0 || int(n) >= len(t.Partitions()):
+			case err != nil:
+				bad[fmt.Sprint(topic, n)] = kept(err).Code
+			case n < 0 || int(n) >= len(t.Partitions()):
 				bad[fmt.Sprint(topic, n)] = kerr.UnknownTopicOrPartition.Code
 			}
 		}
