@@ -121,6 +121,7 @@ type Bus struct {
 	o       Options
 	metrics *metrics
 	steady  life.Steady // what is old by it is purged
+	age     *meta.Age   // producers are stamped with it
 	cache   *tailCache
 	flying  *semaphore.Weighted // bytes published and not yet acknowledged
 
@@ -221,7 +222,10 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
 	}
 	b.life, b.kill = context.WithCancel(context.WithoutCancel(ctx))
-	if err := b.openTopics(ctx); err != nil {
+	if b.age, err = meta.OpenAge(ctx, o.Meta, "bus", b.steady); err == nil {
+		err = b.openTopics(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	b.running.Go(func() { b.keep(b.life) })
@@ -308,6 +312,11 @@ func (b *Bus) Close(ctx context.Context) error {
 	unforced()
 	if err := b.saveChecks(context.WithoutCancel(ctx), parts); err != nil {
 		b.o.Log.Warn("checkpoints are not written, the next start reads the log", "error", err)
+	}
+	if b.age != nil {
+		if err := b.age.Save(context.WithoutCancel(ctx)); err != nil {
+			b.o.Log.Warn("age of the log is not written", "error", err)
+		}
 	}
 	b.kill()
 	b.running.Wait()

@@ -17,7 +17,7 @@ import (
 // checkMessages is after how many messages a partition's checkpoint is written anew.
 const checkMessages = 1024
 
-const checkpointVersion = 2
+const checkpointVersion = 3
 
 // checkpoint is what a partition knows at one message, so that opening reads only what
 // came after. Losing it costs time only.

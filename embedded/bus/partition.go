@@ -198,14 +198,14 @@ func (p *Partition) appended(m *message) {
 	p.index.add(run{seq: m.seq, base: m.base, next: m.next, newest: m.newest, bytes: int64(len(m.data))})
 	p.end, p.next, p.applied = m.next, m.next, m.seq
 	p.unchecked++
-	base, at := m.base, p.bus.steady.Stamp().UnixMilli()
+	base, at, age := m.base, p.bus.steady.Stamp().UnixMilli(), p.bus.age.Now().Milliseconds()
 	for _, r := range m.requests {
 		for source, passage := range r.places {
 			p.places.note(passage.last)
 			delete(p.lateStarts, source)
 		}
 		if r.stamp != nil {
-			p.producers.append(r.stamp, base, base+r.records, at)
+			p.producers.append(r.stamp, base, base+r.records, at, age)
 		}
 		base += r.records
 	}
@@ -425,7 +425,7 @@ func (p *Partition) apply(m stored) {
 		if err != nil {
 			p.bus.o.Log.Error("producer of a batch cannot be read", "partition", p.label, "offset", b.Base(), "error", err)
 		} else if s != nil {
-			p.producers.append(s, b.Base(), b.Next(), m.at.UnixMilli())
+			p.producers.append(s, b.Base(), b.Next(), m.at.UnixMilli(), p.bus.age.Now().Milliseconds())
 		}
 	}
 	p.broadcast()

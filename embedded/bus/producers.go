@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"tarn/embedded/meta"
 	"tarn/embedded/record"
 )
 
@@ -97,6 +98,7 @@ type producer struct {
 	epoch       int16
 	coordinator int32 // epoch of the last marker's; -1 for none
 	at          int64 // when it appended last, in ms
+	age         int64 // the bus's then, in ms
 	open        int64 // first offset of its open transaction; -1 for none
 	batches     [batchesKnown]sent
 	count       int // of batches, oldest first
@@ -140,11 +142,11 @@ func (p *producer) judge(s *stamp, admitted bool) (repeated *sent, err error) {
 }
 
 // append takes a batch over. It returns the transaction that the batch has aborted, nil for none.
-func (p *producer) append(s *stamp, base, next, at int64) *Aborted {
+func (p *producer) append(s *stamp, base, next int64, at, age int64) *Aborted {
 	if s.epoch != p.epoch {
 		p.epoch, p.count = s.epoch, 0
 	}
-	p.at = at
+	p.at, p.age = at, age
 	if s.marker != nil {
 		open := p.open
 		p.open, p.coordinator = -1, s.marker.Coordinator
@@ -186,9 +188,9 @@ func (x *producers) of(id int64) producer {
 }
 
 // append takes over a batch that the log has.
-func (x *producers) append(s *stamp, base, next, at int64) {
+func (x *producers) append(s *stamp, base, next int64, at, age int64) {
 	p := x.of(s.id)
-	aborted := p.append(s, base, next, at)
+	aborted := p.append(s, base, next, at, age)
 	x.put(s.id, p)
 	if aborted != nil {
 		aborted.stable = x.stable(next)
@@ -215,9 +217,11 @@ func (x *producers) forget() {
 	}
 }
 
-// expire forgets who has appended nothing since, in ms.
-func (x *producers) expire(since int64) {
-	maps.DeleteFunc(x.known, func(_ int64, p producer) bool { return p.open < 0 && p.at < since })
+// expire forgets who has appended nothing for producerExpiry.
+func (x *producers) expire(by *meta.Age) {
+	maps.DeleteFunc(x.known, func(_ int64, p producer) bool {
+		return p.open < 0 && by.Old(time.UnixMilli(p.at), time.Duration(p.age)*time.Millisecond, producerExpiry)
+	})
 }
 
 // trim drops aborted transactions that lie below offset.
@@ -259,7 +263,7 @@ func (x *producers) encode() []byte {
 	}
 	put(int64(len(x.known)))
 	for id, p := range x.known {
-		put(id, int64(p.epoch), int64(p.coordinator), p.at, p.open, int64(p.count))
+		put(id, int64(p.epoch), int64(p.coordinator), p.at, p.age, p.open, int64(p.count))
 		for _, s := range p.batches[:p.count] {
 			put(int64(s.first), int64(s.last), s.base, s.next-s.base)
 		}
@@ -290,7 +294,7 @@ func decodeProducers(b []byte) (producers, error) {
 	const most = math.MaxInt64
 	for range get(0, most) {
 		id := get(0, most)
-		p := producer{epoch: int16(get(-1, math.MaxInt16)), coordinator: int32(get(-1, math.MaxInt32)), at: get(math.MinInt64, most), open: get(-1, most)} //nolint:gosec // within
+		p := producer{epoch: int16(get(-1, math.MaxInt16)), coordinator: int32(get(-1, math.MaxInt32)), at: get(math.MinInt64, most), age: get(0, most), open: get(-1, most)} //nolint:gosec // within
 		p.count = int(get(0, batchesKnown))
 		for i := range p.count {
 			s := sent{first: int32(get(0, math.MaxInt32)), last: int32(get(0, math.MaxInt32)), base: get(0, most)} //nolint:gosec // within
@@ -402,7 +406,7 @@ func (w *writer) sees(r *request, base, next int64) {
 	w.p.mu.Lock()
 	defer w.p.mu.Unlock()
 	v := w.view(id)
-	v.append(r.stamp, base, next, 0)
+	v.append(r.stamp, base, next, 0, 0)
 	v.until = next
 	w.views[id] = v
 	delete(w.waiting, id)

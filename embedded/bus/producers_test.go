@@ -79,6 +79,22 @@ func TestAClockThatIsSetRightForgetsNoProducer(t *testing.T) {
 	}
 }
 
+// TestProducersGrowOldOverRestarts, in Tarns none of which runs for a day.
+func TestProducersGrowOldOverRestarts(t *testing.T) {
+	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := open(t, func(o *bus.Options) { o.Clock = c })
+	p := h.partition("t", bus.TopicConfig{})
+	h.append(p, produced(7, 0, 0, false, "a"))
+	for _, known := range []int{1, 1, 0} {
+		c.pass(9 * time.Hour)
+		h.restart()
+		p = h.partition("t", bus.TopicConfig{})
+		if h.bus.ForgetProducers(); len(p.Producers()) != known {
+			t.Fatalf("%+v, want %d", p.Producers(), known)
+		}
+	}
+}
+
 func TestSequencesAreJudged(t *testing.T) {
 	h := open(t, nil)
 	p := h.partition("t", bus.TopicConfig{})

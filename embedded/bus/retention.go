@@ -19,6 +19,7 @@ const (
 	clockDoubt = 2 * time.Hour
 
 	keepInterval = 5 * time.Second // how often retention and checkpoints look
+	ageIntervals = 120             // of them, after which the age is saved
 )
 
 // limits returns for how long and how many bytes a partition is kept; 0 is no limit.
@@ -95,7 +96,12 @@ func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 
 // keep looks after retention and checkpoints until ctx ends.
 func (b *Bus) keep(ctx context.Context) {
-	for life.Wait(ctx, keepInterval) == nil {
+	for n := 1; life.Wait(ctx, keepInterval) == nil; n++ {
+		if n%ageIntervals == 0 {
+			if err := b.age.Save(ctx); err != nil && ctx.Err() == nil {
+				b.o.Log.Warn("age of the log is not written", "error", err)
+			}
+		}
 		b.sweep(ctx)
 		b.checkDue(ctx)
 		b.forgetProducers()
@@ -105,16 +111,11 @@ func (b *Bus) keep(ctx context.Context) {
 	}
 }
 
-// forgetProducers forgets the producers that have appended nothing for producerExpiry, none before this Tarn has run for
-// so long: the clock that stamped them may have been wrong.
+// forgetProducers forgets the producers that have appended nothing for producerExpiry.
 func (b *Bus) forgetProducers() {
-	if b.steady.Elapsed() < producerExpiry {
-		return
-	}
-	since := b.steady.Now().Add(-producerExpiry).UnixMilli()
 	for _, p := range b.partitions() {
 		p.mu.Lock()
-		p.producers.expire(since)
+		p.producers.expire(b.age)
 		p.mu.Unlock()
 	}
 }

@@ -39,6 +39,7 @@ const (
 	Paused       Bucket = "paused"       // ingest: names of connectors that are paused
 	Replays      Bucket = "replays"      // stream/replay: number of a dead letter -> what was sent again, JSON
 	Schemas      Bucket = "schemas"      // embedded/record: id -> schema JSON, immutable
+	Ages         Bucket = "ages"         // Age: who counts it -> milliseconds, and Steady's mark
 	IDs          Bucket = "ids"          // counters: name -> next number
 	Landing      Bucket = "landing"      // stream/landing: findings and names claimed
 	Streams      Bucket = "streams"      // stream/command: stream name -> definition JSON

@@ -144,6 +144,7 @@ func (c *Coordinator) keep(ctx context.Context) {
 		select {
 		case <-changed:
 		case <-tick.C:
+			c.saveAge(ctx)
 			c.sweep(func(g *group, p Partition, o Committed) bool { return g.expired(p, o) })
 		case <-ctx.Done():
 			return
@@ -169,15 +170,15 @@ func (c *Coordinator) sweep(old func(*group, Partition, Committed) bool) {
 // expired tells whether an offset is old (KIP-211): nobody has committed it for so long, and so long no
 // member has read its topic.
 func (g *group) expired(p Partition, o Committed) bool {
-	since := o.At
+	since, age := o.At, o.Age
 	switch {
 	case g.unsettled(p):
 		return false
 	case !o.Expires.IsZero():
-		return g.c.steady.Old(o.At, o.Expires.Sub(o.At))
+		return g.c.old(o.At, o.Age, o.Expires.Sub(o.At))
 	case g.protocolType == "": // nobody ever joined
 	case g.state == Empty:
-		since = later(since, g.since)
+		since, age = later(since, g.since), max(age, g.age)
 	case g.state == Stable && g.subscribed() != nil:
 		if g.subscribed()[p.Topic] {
 			return false
@@ -185,7 +186,12 @@ func (g *group) expired(p Partition, o Committed) bool {
 	default:
 		return false
 	}
-	return g.c.steady.Old(since, g.c.o.OffsetsKept)
+	return g.c.old(since, age, g.c.o.OffsetsKept)
+}
+
+// old tells whether what was stamped at a time, and an age in ms, is over the time for which it is kept.
+func (c *Coordinator) old(at time.Time, age int64, kept time.Duration) bool {
+	return c.age.Old(at, time.Duration(age)*time.Millisecond, kept)
 }
 
 func later(a, b time.Time) time.Time {

@@ -87,6 +87,7 @@ type Coordinator struct {
 	o       Options
 	metrics *metrics
 	steady  life.Steady
+	age     *meta.Age // offsets are stamped with it
 	store   *store
 
 	end     func()
@@ -121,10 +122,13 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 		o.MembersMax = membersMax
 	}
 	c := &Coordinator{o: o, steady: life.NewSteady(o.Clock), groups: map[string]*group{}}
+	var err error
+	if c.age, err = meta.OpenAge(ctx, o.Meta, "groups", c.steady); err != nil {
+		return nil, err
+	}
 	if err := c.load(ctx); err != nil {
 		return nil, err
 	}
-	var err error
 	if c.metrics, err = newMetrics(o.Metrics, c); err != nil {
 		return nil, err
 	}
@@ -144,7 +148,7 @@ func Open(ctx context.Context, o Options) (*Coordinator, error) {
 }
 
 // Close answers everybody who waits with ErrUnavailable; what was acknowledged is on disk.
-func (c *Coordinator) Close(context.Context) error {
+func (c *Coordinator) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -160,7 +164,14 @@ func (c *Coordinator) Close(context.Context) error {
 	c.end()
 	c.running.Wait()
 	c.metrics.unregister()
+	c.saveAge(context.WithoutCancel(ctx))
 	return nil
+}
+
+func (c *Coordinator) saveAge(ctx context.Context) {
+	if err := c.age.Save(ctx); err != nil && ctx.Err() == nil {
+		c.o.Log.Warn("age of groups is not written", "error", err)
+	}
 }
 
 // all returns the groups there are.

@@ -863,6 +863,30 @@ func TestAClockThatIsSetRightMakesNoOffsetOld(t *testing.T) {
 	})
 }
 
+// TestOffsetsGrowOldOverRestarts, in Tarns none of which runs for as long as they are kept, and by no clock that is set ahead.
+func TestOffsetsGrowOldOverRestarts(t *testing.T) {
+	clock := &behind{}
+	in(t, group.Options{OffsetsKept: 24 * time.Hour, Clock: clock}, func(t *testing.T, h *house) {
+		if err := h.simple("t", 1); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			time.Sleep(7 * time.Hour)
+			h.restart()
+		}
+		clock.by.Store(-int64(30 * 24 * time.Hour))
+		h.restart()
+		time.Sleep(2 * time.Hour)
+		if settle(); h.offset("t") != 1 {
+			t.Fatal("gone early")
+		}
+		time.Sleep(2 * time.Hour)
+		if settle(); len(h.List()) != 0 {
+			t.Fatalf("%+v", h.List())
+		}
+	})
+}
+
 func TestOffsetsOfTopicsThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{t: t, path: filepath.Join(t.TempDir(), "meta.db"), change: make(chan struct{}), topics: map[string]string{"t": "1", "u": "2"}}

@@ -104,7 +104,7 @@ func (g *group) commit(r *Commit, producer *int64) ([]error, chan error) {
 			errs[i] = ErrMetadata
 			continue
 		}
-		c := Committed{Offset: o.At, LeaderEpoch: o.LeaderEpoch, Metadata: o.Metadata, At: now, TopicID: id, Seq: g.c.seq.Add(1)}
+		c := Committed{Offset: o.At, LeaderEpoch: o.LeaderEpoch, Metadata: o.Metadata, At: now, Age: g.c.age.Now().Milliseconds(), TopicID: id, Seq: g.c.seq.Add(1)}
 		if r.Keep > 0 {
 			c.Expires = now.Add(r.Keep)
 		}

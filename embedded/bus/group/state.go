@@ -37,6 +37,7 @@ type group struct {
 	dead         bool // deleted, or its coordinator is closed
 	state        State
 	since        time.Time // of the state
+	age          int64     // the coordinator's then, in ms
 	generation   int32
 	protocolType string // "" for one that only keeps offsets
 	protocol     string
@@ -80,7 +81,7 @@ type deadline struct {
 
 func newGroup(c *Coordinator, name string) *group {
 	return &group{
-		c: c, name: name, state: Empty, since: c.steady.Now(),
+		c: c, name: name, state: Empty, since: c.steady.Now(), age: c.age.Now().Milliseconds(),
 		members: map[string]*member{}, instances: map[string]string{}, pending: map[string]*deadline{},
 		offsets: map[Partition]Committed{}, open: map[int64]map[Partition]Committed{},
 	}
@@ -109,7 +110,7 @@ func (d *deadline) stop() {
 }
 
 func (g *group) enter(s State) {
-	g.state, g.since = s, g.c.steady.Now()
+	g.state, g.since, g.age = s, g.c.steady.Now(), g.c.age.Now().Milliseconds()
 }
 
 // close ends all waits and timers.

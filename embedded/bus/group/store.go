@@ -144,6 +144,7 @@ type Committed struct {
 	LeaderEpoch int32     `json:"epoch"` // -1 for not told
 	Metadata    string    `json:"metadata,omitempty"`
 	At          time.Time `json:"at"`
+	Age         int64     `json:"age,omitempty"`    // the coordinator's then, in ms
 	Expires     time.Time `json:"expires,omitzero"` // asked for by clients of before KIP-211
 	TopicID     string    `json:"topic"`            // of which topic of that name
 	Seq         uint64    `json:"seq"`              // of two commits the later has the larger one
@@ -156,6 +157,7 @@ type keptGroup struct {
 	Protocol     string       `json:"protocol,omitempty"`
 	Leader       string       `json:"leader,omitempty"`
 	Since        time.Time    `json:"since"`
+	Age          int64        `json:"age,omitempty"` // the coordinator's then, in ms
 	Members      []keptMember `json:"members,omitempty"`
 }
 
@@ -172,7 +174,7 @@ type keptMember struct {
 
 // save writes the group's generation with its assignment.
 func (g *group) save(done func(error)) {
-	kept := keptGroup{Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, Since: g.c.steady.Stamp()}
+	kept := keptGroup{Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, Since: g.c.steady.Stamp(), Age: g.c.age.Now().Milliseconds()}
 	for _, m := range g.sorted() {
 		kept.Members = append(kept.Members, keptMember{m.id, m.instance, m.clientID, m.clientHost, m.session, m.rebalance, m.protocols, m.assignment})
 	}
@@ -307,7 +309,7 @@ func (c *Coordinator) loadGroup(e meta.Entry) error {
 		return err
 	}
 	g := c.loaded(e.Key)
-	g.generation, g.protocolType, g.protocol, g.leader, g.since = kept.Generation, kept.ProtocolType, kept.Protocol, kept.Leader, kept.Since
+	g.generation, g.protocolType, g.protocol, g.leader, g.since, g.age = kept.Generation, kept.ProtocolType, kept.Protocol, kept.Leader, kept.Since, kept.Age
 	for _, m := range kept.Members {
 		g.state = Stable
 		g.joined++
