@@ -12,6 +12,7 @@ import (
 	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
 	"tarn/ingest"
+	"tarn/ingest/connect"
 	"tarn/ingest/kafka"
 	"tarn/ingest/source"
 	"tarn/lake"
@@ -96,6 +97,16 @@ func (h *house) kafkaPart() life.Part {
 		return kafka.New(kafka.Options{
 			Listener: h.Listener("kafka"), Bus: h.Bus, Groups: h.Groups, Transactions: h.Transactions, Meta: h.Meta,
 			Guard: h.Guard, Clock: h.Clock, Log: h.Log.With("part", "kafka"), Metrics: h.Metrics,
+		})
+	})
+}
+
+func (h *house) connectPart() life.Part {
+	return life.Made("connect", func() life.Part {
+		return connect.New(connect.Options{
+			Listener: h.Listener("connect"), Hosts: h.Config.HTTPHosts, Room: h.ingest,
+			Cluster: func(ctx context.Context) (string, error) { return kafka.ClusterID(ctx, h.Meta) },
+			Level:   h.Config.LogLevel, Guard: h.Guard, Log: h.Log.With("part", "connect"), Version: version,
 		})
 	})
 }

@@ -85,6 +85,7 @@ func (f *Floor) takePorts() (err error) {
 	f.open, err = door.Open([]door.Door{
 		{Name: "http", Setting: "http.listen", Addr: f.Config.HTTPListen, Set: f.Config.IsSet("http.listen")},
 		{Name: "kafka", Setting: "kafka.listen", Addr: f.Config.KafkaListen, Set: f.Config.IsSet("kafka.listen")},
+		{Name: "connect", Setting: "connect.listen", Addr: f.Config.ConnectListen, Set: f.Config.IsSet("connect.listen")},
 	}, f.Config.Listen == "auto", f.Log)
 	return err
 }

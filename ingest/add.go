@@ -2,12 +2,12 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,39 +37,19 @@ func (g *Ingest) create(ctx context.Context, who guard.Principal, statement stri
 	if err != nil {
 		return Answer{}, err
 	}
-	name := a.config.Name
-	if g.o.Guard != nil && !g.o.Guard.Decide(who, guard.Create, guard.Resource{Kind: guard.Source, Path: []string{name}}).Allow {
-		return Answer{}, fault.Newf(fault.Denied, "ask for a grant", "you may not create the source %s", name)
-	}
-	if g.o.Dir == "" {
-		return Answer{}, fault.New(fault.Invalid, "this Tarn has no project folder, where the files of connectors are", "make one with a tarn.yaml, and start tarn up --project FOLDER")
-	}
-	g.adding.Lock()
-	defer g.adding.Unlock()
-	if files, err := connectorFiles(g.o.Dir); err == nil && len(files) >= connectorsMax {
-		return Answer{}, a.at(fault.Newf(fault.TooLarge, "remove some, or run several Tarns", "there are %d connectors already", len(files)), "")
-	}
-	if g.unknown(name) == nil {
-		return Answer{}, a.at(fault.Newf(fault.Exists, "give it another name", "there is a connector %s already", name), "")
-	}
-	a.config.Folder = g.project()
-	found, err := a.judge(ctx)
-	if err != nil {
+	if err := g.may(who, guard.Create, a.config.Name); err != nil {
 		return Answer{}, err
 	}
-	text, err := json.MarshalIndent(document{name, anyOf(a.config.Keys)}, "", "  ")
-	if err != nil {
-		return Answer{}, err
+	if g.o.Dir != "" && g.unknown(a.config.Name) != nil { // else Create says what is wrong
+		a.findings, err = g.judge(ctx, a)
+		if err != nil {
+			return Answer{}, err
+		}
 	}
-	if len(text) >= connectorBytesMax {
-		return Answer{}, a.at(fault.Newf(fault.TooLarge, "shorten its keys", "the file of connector %s would have more than %d bytes", name, connectorBytesMax), "")
-	}
-	if err := writeNew(filepath.Join(g.o.Dir, a.file), append(text, '\n')); err != nil {
+	if err := g.Create(ctx, who, a.config.Name, a.config.Keys, ""); err != nil {
 		return Answer{}, a.at(err, "")
 	}
-	if err := g.ask(ctx, ask{look: true}); err != nil {
-		return Answer{}, fault.Wrap(err, fault.Unavailable, "start connector "+name, "its file is written; it starts when the connectors run again")
-	}
+	found := a.findings
 	answer := Answer{tag: "CREATE CONNECTOR", columns: []record.Column{{Name: "file", Type: record.String}, {Name: "finding", Type: record.String, Nullable: true}}}
 	for _, f := range found {
 		answer.rows = append(answer.rows, []any{"connectors/" + a.file, strings.TrimSuffix(f.Message+"; "+f.Hint, "; ")})
@@ -80,23 +60,19 @@ func (g *Ingest) create(ctx context.Context, who guard.Principal, statement stri
 	return answer, nil
 }
 
-// judge says what is wrong with the connector, at its place in the statement, or what else is to know of it.
-func (a *added) judge(ctx context.Context) ([]source.Finding, error) {
-	if err := a.settle(); err != nil {
+// judge says what is wrong with the connector, at its place in the statement, where an unknown key is wrong too; or what else is
+// to know of it.
+func (g *Ingest) judge(ctx context.Context, a *added) ([]source.Finding, error) {
+	_, found, err := g.Judge(ctx, a.config.Name, a.config.Keys)
+	if err != nil {
 		return nil, a.at(err, "connector.class")
 	}
-	for _, f := range a.findings {
-		return nil, a.at(fault.New(fault.Invalid, f.Message, f.Hint), f.Key)
-	}
-	for _, f := range a.kind.Fields {
-		if f.Required && a.config.Keys[f.Key] == "" {
-			return nil, a.at(fault.New(fault.Invalid, f.Key+" is missing", "say '"+f.Key+"' = '…'"), f.Key)
-		}
-	}
-	found := a.kind.Check(ctx, a.config)
-	for _, f := range found {
-		if f.Fatal {
-			return nil, a.at(fault.New(fault.Invalid, f.Message, f.Hint), f.Key)
+	for _, wrong := range []func(source.Finding) bool{
+		func(f source.Finding) bool { return f.Unknown }, // it may be what is missing
+		func(f source.Finding) bool { return f.Fatal },
+	} {
+		if at := slices.IndexFunc(found, wrong); at >= 0 {
+			return nil, a.at(fault.New(fault.Invalid, found[at].Message, found[at].Hint), found[at].Key)
 		}
 	}
 	return found, nil
@@ -118,7 +94,7 @@ func readCreate(statement string) (*added, error) {
 	}
 	_ = in.Take("CREATE") || in.Take("CHECK")
 	in.Take("CONNECTOR")
-	a := &added{statement: statement, nameAt: in.Offset(), keyAt: map[string]int{}}
+	a := &added{connector: connector{kinds: Kinds()}, statement: statement, nameAt: in.Offset(), keyAt: map[string]int{}}
 	parts, err := in.Name()
 	if err != nil {
 		return nil, err
@@ -153,27 +129,18 @@ func fileOf(name string) string {
 	}, name) + ".json"
 }
 
-func anyOf(keys map[string]string) map[string]any {
-	out := make(map[string]any, len(keys))
-	for k, v := range keys {
-		out[k] = v
-	}
-	return out
-}
+// connectorMode are the rights of a connector's file, which may hold a password.
+const connectorMode = 0o600
 
 // writeNew writes a file that is not there yet: it appears whole, and never in the place of another.
 func writeNew(path string, text []byte) error {
 	dir, name := filepath.Split(path)
 	what := "write connector file " + name
-	f, err := disk.Local.Create(filepath.Join(dir, "."+name+".tmp"))
-	if err != nil {
-		return fault.Wrap(err, fault.Invalid, what, "check the rights on the project's folder connectors")
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err == nil {
+	tmp, err := writeBeside(path, text, connectorMode)
+	defer func() { _ = os.Remove(tmp) }()
+	if err == nil {
 		// Not by a rename, which would write over a file that came meanwhile.
-		if err = os.Link(f.Name(), path); err == nil {
+		if err = os.Link(tmp, path); err == nil {
 			err = disk.Local.SyncDir(dir)
 		}
 	}
@@ -184,4 +151,36 @@ func writeNew(path string, text []byte) error {
 		return fault.Wrap(err, fault.Unavailable, what, "check the disk and the rights on the project's folder connectors")
 	}
 	return nil
+}
+
+// writeOver writes a file in the place of another, whose rights it keeps: it is the one or the other after a crash.
+func writeOver(path string, text []byte) error {
+	const hint = "check the disk and the rights on the project's folder connectors"
+	info, err := os.Stat(path)
+	if err == nil {
+		var tmp string
+		if tmp, err = writeBeside(path, text, info.Mode().Perm()); err == nil {
+			err = disk.Local.Rename(tmp, path)
+		}
+		_ = os.Remove(tmp)
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "write connector file "+filepath.Base(path), hint)
+	}
+	return nil
+}
+
+// writeBeside writes a temporary file in the folder of path, and returns its name.
+func writeBeside(path string, text []byte, mode fs.FileMode) (string, error) {
+	dir, name := filepath.Split(path)
+	tmp := filepath.Join(dir, "."+name+".tmp")
+	f, err := disk.Local.Create(tmp)
+	if err != nil {
+		return tmp, err
+	}
+	err = f.Chmod(mode)
+	if err == nil {
+		_, err = f.Write(text)
+	}
+	return tmp, errors.Join(err, f.Close())
 }

@@ -19,7 +19,7 @@ const checkWait = time.Second
 
 // start starts a connector that nothing keeps from it. The check of one that is slow goes on beside the others.
 func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
-	if g.isPaused(c.config.Name) {
+	if g.heldState(c.config.Name) != "" {
 		return g.held(text, c)
 	}
 	verdict := g.begin(ctx, c)
@@ -54,7 +54,7 @@ func checked(ctx context.Context, c connector) *fault.Error {
 // judged is a connector after its check.
 func (g *Ingest) judged(ctx context.Context, text string, c connector, why *fault.Error) *entry {
 	switch {
-	case g.isPaused(c.config.Name):
+	case g.heldState(c.config.Name) != "":
 		return g.held(text, c)
 	case why != nil:
 		return g.unstarted(text, c, why)

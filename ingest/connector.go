@@ -24,6 +24,7 @@ type connector struct {
 	kind     source.Kind
 	config   source.Config
 	findings []source.Finding
+	kinds    []source.Kind // among which it is one
 }
 
 // connectKeys are keys of Kafka Connect itself that any connector may carry. Tarn has one
@@ -31,8 +32,8 @@ type connector struct {
 var connectKeys = []string{"connector.class", "name", "tasks.max"}
 
 // readConnector reads one file. Relative paths in it start at the project folder.
-func readConnector(path, project string) (connector, error) {
-	c := connector{file: filepath.Base(path)}
+func readConnector(path, project string, kinds []source.Kind) (connector, error) {
+	c := connector{file: filepath.Base(path), kinds: kinds}
 	f, err := os.Open(path)
 	if err != nil {
 		return c, fault.Wrap(err, fault.Invalid, "read connector file "+c.file, "check the rights on the file")
@@ -88,9 +89,9 @@ func (c *connector) parse(text []byte, project string) error {
 func (c *connector) settle() error {
 	class := c.config.Keys["connector.class"]
 	var classes []string
-	for _, k := range Kinds() {
+	for _, k := range c.kinds {
 		classes = append(classes, k.Class)
-		if k.Class == class {
+		if k.Called(class) {
 			c.kind = k
 		}
 	}
@@ -112,9 +113,9 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 		switch {
 		case slices.Contains(known, key):
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
-			out = append(out, source.Finding{Key: key, Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
+			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
 		default:
-			out = append(out, source.Finding{Key: key, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
+			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}
 	}
 	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })

@@ -56,17 +56,25 @@ func (g *Ingest) endAbsent(ctx context.Context, seen map[string]bool) error {
 			g.drop(file)
 			g.o.Log.Info("connector stopped: its file is gone", "source", name, "file", file)
 		case n >= endLooks && !unclear:
-			// In this order: nothing finds the pause of a connector that has ended, and one of its name that comes later starts.
-			if err := g.notePause(ctx, name, false); err != nil {
+			if err := g.end(ctx, name); err != nil {
 				return err
 			}
-			if err := source.End(ctx, g.o.Meta, name); err != nil {
-				return err
-			}
-			delete(g.absent, name)
-			g.o.Log.Info("connector ended", "source", name)
 		}
 	}
+	return nil
+}
+
+// end ends a connector whose file is gone.
+func (g *Ingest) end(ctx context.Context, name string) error {
+	// In this order: nothing finds the pause of a connector that has ended, and one of its name that comes later starts.
+	if err := g.noteHeld(ctx, name, ""); err != nil {
+		return err
+	}
+	if err := source.End(ctx, g.o.Meta, name); err != nil {
+		return err
+	}
+	delete(g.absent, name)
+	g.o.Log.Info("connector ended", "source", name)
 	return nil
 }
 
@@ -87,7 +95,7 @@ func (g *Ingest) clear(ctx context.Context) {
 	if wait := g.clearAt.Sub(g.o.Clock.Now()); wait > 0 && wait <= clearAgainMax {
 		return
 	}
-	err := source.Clear(ctx, g.o.Meta, Kinds(), g.reads)
+	err := source.Clear(ctx, g.o.Meta, g.o.Kinds, g.reads)
 	if err == nil {
 		g.clearWait = clearAgain
 		return

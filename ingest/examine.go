@@ -91,7 +91,7 @@ func (c *connector) examine(ctx context.Context) []source.Finding {
 	for _, f := range c.kind.Fields {
 		if f.Required && c.config.Keys[f.Key] == "" {
 			missing = true
-			found = append(found, source.Finding{Fatal: true, Key: f.Key, Message: f.Key + " is missing", Hint: "say what it is"})
+			found = append(found, source.Finding{Fatal: true, Key: f.Key, Message: f.Key + " is missing", Hint: "say '" + f.Key + "' = '…'"})
 		}
 	}
 	if !missing {
@@ -111,7 +111,7 @@ func (c *connector) examine(ctx context.Context) []source.Finding {
 
 // CheckFile looks at the source of one connector file, whose relative paths start at the folder project. It changes nothing.
 func CheckFile(ctx context.Context, path, project string) []Found {
-	c, err := readConnector(path, project)
+	c, err := readConnector(path, project, Kinds())
 	if err != nil {
 		return []Found{fatal(filepath.Base(path), err)}
 	}

@@ -47,8 +47,9 @@ type Options struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: counted for nobody
 	Clock   life.Clock
-	Dir     string // the project's connectors folder, which need not be there; empty for no project
-	Version string // Tarn's, for the envelope
+	Dir     string        // the project's connectors folder, which need not be there; empty for no project
+	Kinds   []source.Kind // of connectors; nil for those that there are
+	Version string        // Tarn's, for the envelope
 	Spool   source.Spool
 	// AckDelay holds acknowledgments to sources back; with bus.fsync interval two intervals.
 	AckDelay time.Duration
@@ -69,15 +70,15 @@ type Ingest struct {
 	clearAt   time.Time      // when what ended connectors left is tried again
 	clearWait time.Duration
 
-	asks   chan ask
+	asks   chan *ask
 	checks sync.WaitGroup
 	check  func(ctx context.Context, c connector) *fault.Error // the first thing that keeps it from starting
 
-	adding sync.Mutex // one connector's file is written after the other
-	noting sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
+	writing sync.Mutex // one connector's file is written after the other
+	noting  sync.Mutex // before mu; not mu, for those who only look do not wait for the disk
 
 	mu      sync.Mutex
-	paused  map[string]bool   // by connector name
+	heldAs  map[string]string // by connector name: the state in which it is held, Paused or Stopped
 	entries map[string]*entry // by file name
 }
 
@@ -90,7 +91,7 @@ type entry struct {
 	runner *source.Runner // nil when it does not run
 	cancel context.CancelFunc
 	done   chan struct{}
-	halted bool // paused: the runner has stopped, or never began
+	halted string // the state in which it is held: the runner has stopped, or never began; "" where it is not
 
 	// One whose check kept it from starting is tried again from a moment on, which comes later each time.
 	unstarted bool
@@ -110,11 +111,14 @@ func newOn(o Options, log source.Log) *Ingest {
 			o.Dir = dir
 		}
 	}
+	if o.Kinds == nil {
+		o.Kinds = Kinds()
+	}
 	door := httpdoor.New(httpdoor.Options{Bus: o.Bus, Guard: o.Guard, Clock: o.Clock, Log: o.Log, Metrics: o.Metrics})
 	if o.Mount != nil {
 		o.Mount("/ingest/{topic}", door)
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, paused: map[string]bool{}, asks: make(chan ask), every: lookEvery, check: checked}
+	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, heldAs: map[string]string{}, asks: make(chan *ask), every: lookEvery, check: checked}
 }
 
 // Name is the part's name.
@@ -132,7 +136,7 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 	clear(g.entries)
 	g.mu.Unlock()
 	g.absent, g.clearAt, g.clearWait = map[string]int{}, time.Time{}, clearAgain
-	if err := g.readPaused(ctx); err != nil {
+	if err := g.readHeld(ctx); err != nil {
 		return err
 	}
 	g.look(ctx)
@@ -146,11 +150,7 @@ func (g *Ingest) Run(ctx context.Context, ready func()) error {
 		case <-tick.C:
 			g.look(ctx)
 		case a := <-g.asks:
-			if a.look {
-				g.look(ctx)
-			}
-			g.halt(ctx, a.again)
-			close(a.done)
+			g.do(ctx, a)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func connectorFiles(dir string) ([]string, error) {
 // said before goes on running. A file of a new name may carry a connector on whose own file
 // is gone.
 func (g *Ingest) change(ctx context.Context, file, path, text string, seen map[string]bool) {
-	c, err := readConnector(path, g.project())
+	c, err := readConnector(path, g.project(), g.o.Kinds)
 	old := g.entry(file)
 	if other := g.owner(c.config.Name, file); err == nil && other != "" {
 		if seen[other] || old != nil && old.runner != nil {
@@ -337,27 +337,31 @@ func (g *Ingest) Statuses() []source.Status {
 	defer g.mu.Unlock()
 	var out []source.Status
 	for file, e := range g.entries {
-		s := source.Status{Name: e.conn.config.Name, Kind: e.conn.kind.Name, State: source.Failed, Since: e.since}
-		if s.Name == "" {
-			s.Name = strings.TrimSuffix(file, ".json")
-		}
-		if e.runner != nil {
-			s = e.runner.Status()
-		}
-		if e.halted {
-			s.State, s.Error, s.Hint = source.Paused, "", ""
-		}
-		if e.fault != nil {
-			s.Error, s.Hint = e.fault.Error(), fault.HintOf(e.fault)
-			if e.runner != nil && !e.halted {
-				s.Error = fmt.Sprintf("the file as it was goes on running: %s", s.Error)
-			}
-		}
-		s.Findings = append(slices.Clone(e.conn.findings), s.Findings...)
-		out = append(out, s)
+		out = append(out, e.status(file))
 	}
 	slices.SortFunc(out, func(a, b source.Status) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+func (e *entry) status(file string) source.Status {
+	s := source.Status{Name: e.conn.config.Name, Kind: e.conn.kind.Name, State: source.Failed, Since: e.since}
+	if s.Name == "" {
+		s.Name = strings.TrimSuffix(file, ".json")
+	}
+	if e.runner != nil {
+		s = e.runner.Status()
+	}
+	if e.halted != "" {
+		s.State, s.Error, s.Hint = e.halted, "", ""
+	}
+	if e.fault != nil {
+		s.Error, s.Hint = e.fault.Error(), fault.HintOf(e.fault)
+		if e.runner != nil && e.halted == "" {
+			s.Error = fmt.Sprintf("the file as it was goes on running: %s", s.Error)
+		}
+	}
+	s.Findings = append(slices.Clone(e.conn.findings), s.Findings...)
+	return s
 }
 
 // Report lists the sources for /health. A source in trouble is degraded: Tarn goes on.
@@ -400,7 +404,7 @@ func Check(ctx context.Context, dir string) []Found {
 	var out []Found
 	files := map[string]string{} // by connector name
 	for _, path := range paths {
-		c, err := readConnector(path, filepath.Dir(filepath.Clean(dir)))
+		c, err := readConnector(path, filepath.Dir(filepath.Clean(dir)), Kinds())
 		if other, taken := files[c.config.Name]; err == nil && taken {
 			err = fault.Newf(fault.Conflict, "give each connector a name of its own", "the name %s is that of %s", c.config.Name, other)
 		}

@@ -59,18 +59,16 @@ func (g *Ingest) command(ctx context.Context, who guard.Principal, statement str
 	if err != nil {
 		return Answer{}, err
 	}
-	if err := g.pause(ctx, name, paused); err != nil {
+	if !paused {
+		return Answer{tag: "RESUME CONNECTOR"}, g.hold(ctx, name, "")
+	}
+	if err := g.hold(ctx, name, source.Paused); err != nil {
 		return Answer{}, err
 	}
 	if released {
-		if err := g.release(ctx, name); err != nil {
-			return Answer{}, err
-		}
+		err = g.release(ctx, name)
 	}
-	if paused {
-		return Answer{tag: "PAUSE CONNECTOR"}, nil
-	}
-	return Answer{tag: "RESUME CONNECTOR"}, nil
+	return Answer{tag: "PAUSE CONNECTOR"}, err
 }
 
 // unknown refuses a name that no connector has.
@@ -89,9 +87,9 @@ func (g *Ingest) unknown(name string) *fault.Error {
 	return fault.Newf(fault.NotFound, hint, "there is no connector %s", name)
 }
 
-// pause notes whether a connector is paused, and returns when it has stopped or started.
-func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
-	if err := g.notePause(ctx, name, paused); err != nil {
+// hold notes in which state a connector is held, Paused or Stopped, or "" that it runs, and returns when it has stopped or started.
+func (g *Ingest) hold(ctx context.Context, name, state string) error {
+	if err := g.noteHeld(ctx, name, state); err != nil {
 		return err
 	}
 	if err := g.ask(ctx, ask{again: name}); err != nil {
@@ -102,50 +100,68 @@ func (g *Ingest) pause(ctx context.Context, name string, paused bool) error {
 
 // ask is something that Run's goroutine is to do at once.
 type ask struct {
-	look  bool   // at the folder
-	again string // the connector that is tried again if it could not start
-	done  chan struct{}
+	look    bool   // at the folder
+	again   string // the connector that is tried again if it could not start
+	restart string // the connector that is stopped and started
+	remove  string // the connector that ends, with its file
+	done    chan struct{}
+	err     error // once it is done
 }
 
 // ask returns when it is done.
 func (g *Ingest) ask(ctx context.Context, a ask) error {
 	a.done = make(chan struct{})
 	select {
-	case g.asks <- a:
+	case g.asks <- &a:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case <-a.done:
-		return nil
+		return a.err
 	case <-ctx.Done(): // it is done all the same
 		return ctx.Err()
 	}
 }
 
-// notePause notes in meta, and with it in paused, whether a connector is paused: the two never differ.
-func (g *Ingest) notePause(ctx context.Context, name string, paused bool) error {
+// do does what is asked. It is Run's goroutine that calls it.
+func (g *Ingest) do(ctx context.Context, a *ask) {
+	defer close(a.done)
+	if a.remove != "" {
+		a.err = g.remove(ctx, a.remove)
+	}
+	if a.restart != "" {
+		g.restart(ctx, a.restart)
+	}
+	if a.look {
+		g.look(ctx)
+	}
+	g.halt(ctx, a.again)
+}
+
+// noteHeld notes in meta, and with it in heldAs, in which state a connector is held, "" for none: the two never differ.
+func (g *Ingest) noteHeld(ctx context.Context, name, state string) error {
 	g.noting.Lock()
 	defer g.noting.Unlock()
 	e := meta.Entry{Bucket: meta.Paused, Key: name}
-	if paused {
-		e.Value = []byte("paused")
+	if state != "" {
+		e.Value = []byte(state)
 	}
 	if err := g.o.Meta.Put(ctx, e); err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if paused {
-		g.paused[name] = true
+	if state != "" {
+		g.heldAs[name] = state
 	} else {
-		delete(g.paused, name)
+		delete(g.heldAs, name)
 	}
 	return nil
 }
 
-// readPaused reads which connectors are paused.
-func (g *Ingest) readPaused(ctx context.Context) error {
+// readHeld reads which connectors are held.
+func (g *Ingest) readHeld(ctx context.Context) error {
 	g.noting.Lock()
 	defer g.noting.Unlock()
 	list, err := g.o.Meta.List(ctx, meta.Paused)
@@ -154,33 +170,33 @@ func (g *Ingest) readPaused(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	clear(g.paused)
+	clear(g.heldAs)
 	for _, e := range list {
-		g.paused[e.Key] = true
+		g.heldAs[e.Key] = string(e.Value)
 	}
 	return nil
 }
 
-// halt stops the connectors that are paused and starts those that are no longer, and again, if it could not start. It is
+// halt stops the connectors that are held and starts those that are no longer, and again, if it could not start. It is
 // Run's goroutine that calls it.
 func (g *Ingest) halt(ctx context.Context, again string) {
 	g.mu.Lock()
-	entries, paused := maps.Clone(g.entries), maps.Clone(g.paused)
+	entries, heldAs := maps.Clone(g.entries), maps.Clone(g.heldAs)
 	g.mu.Unlock()
 	for _, file := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[file]
 		switch name := e.conn.config.Name; {
-		case e.unstarted && paused[name]:
+		case e.unstarted && heldAs[name] != "":
 			g.put(file, g.held(e.text, e.conn))
 		case e.unstarted && name == again:
 			g.retried(file, e, g.start(ctx, e.text, e.conn))
-		case e.runner == nil || e.halted == paused[name]:
-		case paused[name]:
+		case e.runner == nil || e.halted == heldAs[name]:
+		case heldAs[name] != "":
 			e.stop()
 			halted := *e
-			halted.halted = true
+			halted.halted = heldAs[name]
 			g.put(file, &halted)
-			g.o.Log.Info("connector paused", "source", name, "file", file)
+			g.o.Log.Info("connector "+heldAs[name], "source", name, "file", file)
 		default:
 			// Unchecked, as a connector that was never paused would go on: what is wrong now its runner says, and tries again.
 			started := g.run(ctx, e.text, e.conn)
@@ -192,17 +208,18 @@ func (g *Ingest) halt(ctx context.Context, again string) {
 	}
 }
 
-// held is the entry of a connector that is paused when its file is read.
+// held is the entry of a connector that is held when its file is read.
 func (g *Ingest) held(text string, c connector) *entry {
 	done := make(chan struct{})
 	close(done)
-	return &entry{text: text, conn: c, since: g.o.Clock.Now(), runner: g.newRunner(c), cancel: func() {}, done: done, halted: true}
+	return &entry{text: text, conn: c, since: g.o.Clock.Now(), runner: g.newRunner(c), cancel: func() {}, done: done, halted: g.heldState(c.config.Name)}
 }
 
-func (g *Ingest) isPaused(name string) bool {
+// heldState is the state in which a connector is held; "" where it is not.
+func (g *Ingest) heldState(name string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.paused[name]
+	return g.heldAs[name]
 }
 
 func (g *Ingest) newRunner(c connector) *source.Runner {

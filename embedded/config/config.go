@@ -25,7 +25,8 @@ type Config struct {
 	SQLResultRowsMax int64
 	HTTPListen       string
 	KafkaListen      string
-	HTTPHosts        []string // names by which the page may be called, beside loopback's
+	ConnectListen    string
+	HTTPHosts        []string // names by which the doors of HTTP may be called, beside loopback's
 	LogLevel         slog.Level
 	origins          map[string]string
 }
@@ -43,6 +44,7 @@ func Default() Config {
 		SQLResultRowsMax: 1_000_000,
 		HTTPListen:       "127.0.0.1:7700",
 		KafkaListen:      "127.0.0.1:9092",
+		ConnectListen:    "127.0.0.1:8083",
 		LogLevel:         slog.LevelInfo,
 		origins:          map[string]string{},
 	}

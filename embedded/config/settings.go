@@ -47,8 +47,9 @@ var settings = []setting{
 	},
 	address("http.listen", "address of the page, /api, /metrics; loopback only until there is a login", func(c *Config) *string { return &c.HTTPListen }),
 	address("kafka.listen", "address of Kafka's protocol; loopback only until there is a login", func(c *Config) *string { return &c.KafkaListen }),
+	address("connect.listen", "address of Kafka Connect's REST API; loopback only until there is a login", func(c *Config) *string { return &c.ConnectListen }),
 	{
-		"http.hosts", "further names, by comma, by which the page may be called", "names",
+		"http.hosts", "further names, by comma, by which the page and Kafka Connect's REST API may be called", "names",
 		func(c *Config, v string) error {
 			c.HTTPHosts = nil
 			for h := range strings.SplitSeq(v, ",") {

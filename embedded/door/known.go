@@ -57,4 +57,7 @@ var Doors = []Known{{
 }, {
 	Name: "kafka", Setting: "kafka.listen", Protocol: "Apache Kafka's",
 	Says: "Producers, consumers and admin tools of Kafka, unchanged: [compat/kafka.md](compat/kafka.md) says which APIs and versions are there.",
+}, {
+	Name: "connect", Setting: "connect.listen", Protocol: "HTTP/1.1",
+	Says: "Kafka Connect's REST API: connectors made, watched and changed by the tools that do so there; [compat/connect.md](compat/connect.md) says what is answered otherwise.",
 }}

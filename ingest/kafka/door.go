@@ -126,7 +126,7 @@ func (d *Door) Name() string { return doorName }
 
 // Run answers until ctx ends.
 func (d *Door) Run(ctx context.Context, ready func()) error {
-	cluster, err := clusterID(ctx, d.o.Meta)
+	cluster, err := ClusterID(ctx, d.o.Meta)
 	if err != nil {
 		return err
 	}
@@ -183,8 +183,8 @@ func (d *Door) leave() {
 	d.metrics.conns.Set(float64(d.conns))
 }
 
-// clusterID is the id of the data folder's cluster, made at the first start: 22 characters, as Kafka's.
-func clusterID(ctx context.Context, m *meta.Store) (string, error) {
+// ClusterID is the id of the data folder's cluster, made at the first start: 22 characters, as Kafka's.
+func ClusterID(ctx context.Context, m *meta.Store) (string, error) {
 	kept, err := m.Get(ctx, meta.Kafka, clusterKey)
 	if !errors.Is(err, meta.ErrNotFound) {
 		return string(kept), err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"tarn/embedded/fault"
 	"tarn/embedded/meta"
 )
 
@@ -154,4 +155,39 @@ func (r *Runner) ownerOf(ctx context.Context) (string, error) {
 	}
 	r.o.Logger.Warn("connector is known to the log and not to meta.db, it takes its topics over", "source", r.o.Config.Name, "id", owner)
 	return owner, nil
+}
+
+// IDOf is the id of a connector that has started; "" for one that never did, or has ended.
+func IDOf(ctx context.Context, m *meta.Store, name string) (string, error) {
+	known, err := identityOf(ctx, m, name)
+	if errors.Is(err, meta.ErrNotFound) || known.Ended {
+		return "", nil
+	}
+	return known.ID, err
+}
+
+// PositionOf is where a connector stands; nil at its beginning.
+func PositionOf(ctx context.Context, m *meta.Store, name string) (Position, error) {
+	id, err := IDOf(ctx, m, name)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	at, err := m.Get(ctx, meta.Positions, id)
+	if errors.Is(err, meta.ErrNotFound) {
+		return nil, nil
+	}
+	return at, err
+}
+
+// Place puts a connector that does not run, and has run, to another position. What its topics hold already is not appended
+// again.
+func Place(ctx context.Context, m *meta.Store, name string, at Position) error {
+	id, err := IDOf(ctx, m, name)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		return fault.Newf(fault.NotFound, "let it run first", "connector %s has never run, and has no position", name)
+	}
+	return m.Put(ctx, meta.Entry{Bucket: meta.Positions, Key: id, Value: at})
 }

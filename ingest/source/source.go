@@ -52,6 +52,7 @@ type Finding struct {
 	Fatal   bool
 	Table   string // "" for the whole source
 	Key     string // of the configuration, that it is about; "" for none
+	Unknown bool   // Key means nothing, or has no effect
 	Message string
 	Hint    string
 	SQL     string // the statement for the source that mends it, as it is to be run there; "" for none
@@ -112,6 +113,13 @@ type Kind struct {
 	// altered; the source makes it anew, with new snapshots, when it is opened again. Nil where
 	// nothing does.
 	Release func(ctx context.Context, c Config, sourceID string) error
+}
+
+// Called tells whether a connector.class means the kind: its class, or as in Kafka Connect the last word of it, with or without
+// "Connector" at its end.
+func (k Kind) Called(class string) bool {
+	short := k.Class[strings.LastIndex(k.Class, ".")+1:]
+	return class != "" && (class == k.Class || class == short || class == strings.TrimSuffix(short, "Connector"))
 }
 
 // Spool is a folder for what sources cannot hold in memory, with the file system that it is on.

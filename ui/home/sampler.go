@@ -194,6 +194,8 @@ func connect(door, address string) []string {
 		return []string{"http://" + address, "curl -sS http://" + address + "/api/sql --data-raw 'SELECT 1'"}
 	case "kafka":
 		return []string{"bootstrap.servers=" + address}
+	case "connect":
+		return []string{"curl -sS http://" + address + "/connectors"}
 	case "postgres":
 		return []string{"psql -h " + host + " -p " + port + " -U lake lake", "postgresql://lake@" + address + "/lake"}
 	case "trino":
