@@ -124,6 +124,10 @@ type Table interface {
 	// does not keep the batch and whose error it returns. There are no others below next, from
 	// which on the rest is to be asked for; at the end that is s.To.
 	Rows(ctx context.Context, columns []string, s Span, bytesMax int, each func(arrow.RecordBatch) error) (next int64, err error)
+	// Find reads the rows of the current snapshot that have one of the keys, as Change.Keys has them: the named columns in
+	// their order, under any names; the rows in no order that means anything. It gives them to each, which does not keep the
+	// batch and whose error it returns.
+	Find(ctx context.Context, keys []arrow.RecordBatch, columns []string, each func(arrow.RecordBatch) error) error
 	// Read reads the current snapshot whole: the named columns of every live row, in no order that means
 	// anything, in batches of bounded size and the shape of ArrowSchema. It gives them to each, which does not
 	// keep the batch and whose error it returns. Snapshot and properties are of the very metadata that the rows

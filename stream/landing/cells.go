@@ -33,7 +33,9 @@ func normal(t record.Type, v record.Value) (record.Value, bool) {
 			return integer(days), ok
 		}
 		return v, v.Kind == record.IntKind && v.I >= math.MinInt32 && v.I <= math.MaxInt32
-	case record.Long, record.Time, record.Timestamp:
+	case record.Time: // 24:00:00, which PostgreSQL has, is no time of Iceberg's
+		return v, v.Kind == record.IntKind && v.I >= 0 && v.I < jsonscan.DayMicros
+	case record.Long, record.Timestamp:
 		return v, v.Kind == record.IntKind
 	case record.TimestampTZ:
 		if v.Kind == record.TextKind {

@@ -258,6 +258,44 @@ func (t *memTable) Rows(_ context.Context, columns []string, s table.Span, _ int
 	return next, nil
 }
 
+// Find gives the rows of keys one by one.
+func (t *memTable) Find(_ context.Context, keys []arrow.RecordBatch, columns []string, give func(arrow.RecordBatch) error) error {
+	t.lake.mu.Lock()
+	cols, rows := slices.Clone(t.cols), slices.Clone(t.rows)
+	t.lake.mu.Unlock()
+	wanted := map[string]bool{}
+	var keyNames []string
+	for _, b := range keys {
+		keyNames = names(b)
+		if err := each(b, cols, func(row map[string]any) error { wanted[keyOf(row, keyNames)] = true; return nil }); err != nil {
+			return fmt.Errorf("keys: %w", err)
+		}
+	}
+	var named []table.Column
+	for _, name := range columns {
+		c := cols[slices.IndexFunc(cols, func(c table.Column) bool { return c.Name == name })]
+		c.Required = false
+		named = append(named, c)
+	}
+	for _, row := range rows {
+		if !wanted[keyOf(row, keyNames)] {
+			continue
+		}
+		b := array.NewRecordBuilder(memory.DefaultAllocator, table.ArrowSchema(named))
+		for i, f := range b.Fields() {
+			if v, ok := row[columns[i]]; !ok {
+				f.AppendNull()
+			} else if err := f.AppendValueFromString(fmt.Sprint(v)); err != nil {
+				return err
+			}
+		}
+		if err := give(b.NewRecordBatch()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // offsetsOf reads how far a table has come in partition 0 of a topic.
 func (l *lake) offsetsOf(name, topic string) record.PartitionOffsets {
 	l.mu.Lock()

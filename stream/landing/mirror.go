@@ -33,6 +33,8 @@ type mirrorSink struct {
 	added   int
 	row     record.Row
 	keyBuf  []byte
+	// moved is what the record before took out, for the second half of a change of key.
+	moved moved
 }
 
 // entry is the last that the collection says of one key.
@@ -42,6 +44,8 @@ type entry struct {
 	object     []byte // the row as JSON; nil when the row is gone
 	offset     int64
 	generation int64
+	unsent     *unsent // nil where the source sent all of the row
+	before     *entry  // of a row that is gone: the row in hand that it was, nil where only the mirror had it
 }
 
 // propRefused is the mirror's property that holds what of `refused` a restart must know.
@@ -254,15 +258,10 @@ func (s *mirrorSink) upsert(p *plan, e *event, r *record.Record) error {
 	if err != nil {
 		return err
 	}
-	for i, c := range s.row {
-		if c.Kind == record.Missing {
-			// An unchanged value that the source did not send is to be resolved from the
-			// mirror (rule 7). No source that there is leaves one out; the one that does
-			// brings a read of table.Table with it, to be called here.
-			return refusal("the source left out column " + p.schema.Columns[i].Name)
-		}
-	}
 	now := entry{key: key, plan: p, object: e.After, offset: r.Offset, generation: e.generation}
+	if now.unsent, err = s.left(p, e, key); err != nil {
+		return err
+	}
 	if e.Op == 'u' && e.Before != nil {
 		if err := s.removeBefore(p, e, r, &now); err != nil {
 			return err
@@ -283,6 +282,9 @@ func (s *mirrorSink) removeBefore(p *plan, e *event, r *record.Record, now *entr
 		return err
 	}
 	if !slices.EqualFunc(old, now.key, sameCell) {
+		if now.unsent != nil {
+			now.unsent = s.from(now.unsent.columns, old)
+		}
 		s.put(entry{key: old, plan: p, offset: r.Offset, generation: e.generation})
 	}
 	return nil
@@ -300,7 +302,12 @@ func (s *mirrorSink) remove(p *plan, e *event, r *record.Record) error {
 	if err != nil {
 		return err
 	}
-	s.put(entry{key: key, plan: p, offset: r.Offset, generation: e.generation})
+	gone := entry{key: key, plan: p, offset: r.Offset, generation: e.generation}
+	if was := s.inHand(key); was != nil && was.object != nil {
+		gone.before = was
+	}
+	s.moved = moved{pos: string(e.pos), entry: gone}
+	s.put(gone)
 	return nil
 }
 
@@ -419,7 +426,11 @@ func (s *mirrorSink) change(ctx context.Context) (table.Table, table.Change, err
 		c.Properties[propKey] = keyProperty(s.shape.cols, s.shape.keys)
 	}
 	if len(s.entries) > 0 {
-		keys, rows, misfits, err := s.shape.build(s.entries)
+		olds, err := s.olds(ctx)
+		if err != nil {
+			return nil, c, err
+		}
+		keys, rows, misfits, err := s.shape.build(s.entries, olds)
 		if err != nil {
 			return nil, c, err
 		}

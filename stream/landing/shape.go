@@ -263,8 +263,8 @@ func (s *shape) keyStands(p *plan, keys []int) error {
 	return nil
 }
 
-// build renders the folded entries: every key, and the rows that are there.
-func (s *shape) build(entries []entry) (keys, rows arrow.RecordBatch, misfits int, err error) {
+// build renders the folded entries: every key, and the rows that are there. olds are the mirror's rows of which some keep values.
+func (s *shape) build(entries []entry, olds map[string]oldRow) (keys, rows arrow.RecordBatch, misfits int, err error) {
 	keyCols := make([]table.Column, len(s.keys))
 	for k, i := range s.keys {
 		keyCols[k] = s.cols[i]
@@ -273,7 +273,7 @@ func (s *shape) build(entries []entry) (keys, rows arrow.RecordBatch, misfits in
 	defer kb.Release()
 	rb := array.NewRecordBuilder(memory.DefaultAllocator, table.ArrowSchema(s.cols))
 	defer rb.Release()
-	out := rowBuilder{shape: s, fields: rb.Fields(), cells: make([]record.Value, len(s.cols))}
+	out := rowBuilder{shape: s, fields: rb.Fields(), cells: make([]record.Value, len(s.cols)), olds: olds}
 	n := 0
 	for i := range entries {
 		for k, v := range entries[i].key {
@@ -299,6 +299,7 @@ type rowBuilder struct {
 	fields  []array.Builder
 	cells   []record.Value // of the row in hand, by the shape's columns
 	row     record.Row
+	olds    map[string]oldRow
 	misfits int
 }
 
@@ -316,6 +317,16 @@ func (b *rowBuilder) append(e *entry) error {
 		}
 	}
 	for i, v := range row {
+		if v.Kind == record.Missing {
+			cell, raw, err := b.unsent(e, i)
+			if err != nil {
+				return err
+			}
+			if b.cells[e.plan.to[i]] = cell; raw != nil {
+				extra[e.plan.schema.Columns[i].Name] = raw
+			}
+			continue
+		}
 		cell, fits := normal(e.plan.types[i], v)
 		if fits && e.plan.fits[i] || v.Kind == record.Null {
 			b.cells[e.plan.to[i]] = cell
