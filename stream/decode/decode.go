@@ -21,6 +21,8 @@
 //	                 of microseconds in a change event, as Tarn's own sources write them
 //	timestamptz      as timestamp; UTC where the zone is missing
 //
+// A change event of a source of Tarn's names its schema, whose semantics say how its values are written: As.
+//
 // Behind the sixth digit of a fraction of a second zeros alone may follow, up to the ninth. Years are
 // 0001 to 9999. Whatever else there is makes the record an error that names column, type and value:
 // it is for the dead letters.
@@ -56,6 +58,8 @@ type Decoder struct {
 	misfits []misfit  // of the row in hand
 	change  bool      // the row in hand is of a change event
 	update  [2][]byte // before and after of the event read last, where it is an update that has both
+	schema  *record.Schema
+	as      []*record.Column // of the schema, by column; nil where the values are plain
 	rows    int
 }
 
@@ -101,6 +105,26 @@ const (
 	opTruncate = 't'
 	opMessage  = 'm'
 )
+
+// As tells by which schema the change events that come write their values; nil for events that have none.
+func (d *Decoder) As(s *record.Schema) {
+	if s == d.schema {
+		return
+	}
+	d.schema, d.as = s, nil
+	if s == nil {
+		return
+	}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if m, ok := d.members[c.Name]; ok && m.column >= 0 && !envelope.Plain(s, c) {
+			if d.as == nil {
+				d.as = make([]*record.Column, len(d.columns))
+			}
+			d.as[m.column] = c
+		}
+	}
+}
 
 // Debezium reads a change event, bare or as {"schema","payload"}, and returns its op. It appends
 // `before` if op is 'd', nothing if it is 't' (truncate) or 'm' (message), and else `after`. A
@@ -230,9 +254,14 @@ func (d *Decoder) read(s *jsonscan.Scanner) {
 		if v.Kind == jsonscan.Invalid {
 			return
 		}
-		if i >= 0 {
-			d.fill(i, v)
+		if i < 0 {
+			continue
 		}
+		if d.change && d.as != nil && d.as[i] != nil {
+			plain := envelope.Plainly(d.schema, d.as[i], v)
+			v = &plain
+		}
+		d.fill(i, v)
 	}
 }
 

@@ -311,6 +311,48 @@ func TestWhatASourceWritesIsReadBack(t *testing.T) {
 	}
 }
 
+// TestEventsAreReadByTheirSchema decodes values that Debezium's semantics write otherwise than the column's type says.
+func TestEventsAreReadByTheirSchema(t *testing.T) {
+	s := &record.Schema{Table: "t", Columns: []record.Column{
+		{Name: "a", Type: "decimal(10,2)", Semantic: record.Decimal, Scale: 2},
+		{Name: "b", Type: record.String, Semantic: record.VariableScaleDecimal},
+		{Name: "c", Type: record.Timestamp, Semantic: record.MilliTimestamp},
+		{Name: "d", Type: record.Time, Semantic: record.NanoTime},
+		{Name: "e", Type: record.Binary, Semantic: record.HexText},
+		{Name: "f", Type: record.Date, Semantic: record.IsoDate},
+		{Name: "g", Type: record.String, Semantic: record.Array, Items: &record.Column{Type: record.String}},
+	}}
+	var columns []decode.Column
+	for _, c := range s.Columns {
+		columns = append(columns, decode.Column{Name: c.Name, Type: c.Type})
+	}
+	text := func(s string) record.Value { return record.Value{Kind: record.TextKind, B: []byte(s)} }
+	row := record.Row{
+		text("-12.30"), text("123456789012345678901234567890.5"),
+		{Kind: record.IntKind, I: 1795439655123000},
+		{Kind: record.IntKind, I: 5},
+		{Kind: record.BytesKind, B: []byte{0, 255}},
+		{Kind: record.IntKind, I: 20780},
+		text(`["a"]`),
+	}
+	d := decode.New(columns)
+	d.As(s)
+	if _, err := d.Debezium(envelope.Append(nil, s, &envelope.Source{}, 'c', nil, row, 1)); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprint([][]string{{"-1230", "123456789012345678901234567890.5", "1795439655123000", "5", "00ff", "20780", `["a"]`}})
+	if got := fmt.Sprint(rows(t, d)); got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	for i := range row {
+		left := append(record.Row{}, row...)
+		left[i] = record.Value{Kind: record.Missing}
+		if _, err := d.Debezium(envelope.Append(nil, s, &envelope.Source{}, 'u', nil, left, 1)); err == nil || !strings.Contains(err.Error(), "did not send the value") {
+			t.Errorf("column %s was not sent: %v", s.Columns[i].Name, err)
+		}
+	}
+}
+
 func TestNoRowTakesMemoryOfItsOwn(t *testing.T) {
 	d := decode.New(bidColumns)
 	plain, escaped := []byte(bid), []byte(bidEscaped)

@@ -3,6 +3,7 @@
 package exec
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,19 +43,21 @@ const recordsKept = 8192
 
 // scan collects the rows of one source for the tick in hand.
 type scan struct {
-	s       *session
-	number  int
-	input   *Input
-	of      *plan.Scan
-	topic   *bus.Topic
-	decode  *decode.Decoder
-	hidden  *array.RecordBuilder // of the columns that are not of the records' values
-	schema  *arrow.Schema
-	keys    []int // the columns of a changelog's key, of those in the values
-	time    int   // the column with the watermark, -1 for none
-	longest int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
-	width   int   // bytes that a row has at least, whatever its record leaves out: of its columns or of those of the result
-	quiet   []time.Time
+	s      *session
+	number int
+	input  *Input
+	of     *plan.Scan
+	topic  *bus.Topic
+	decode *decode.Decoder
+	// schemaID is that of the schema by which the decoder reads.
+	schemaID []byte
+	hidden   *array.RecordBuilder // of the columns that are not of the records' values
+	schema   *arrow.Schema
+	keys     []int // the columns of a changelog's key, of those in the values
+	time     int   // the column with the watermark, -1 for none
+	longest  int64 // of the windows, in microseconds: one may have begun, and been flushed, so long before a row's time
+	width    int   // bytes that a row has at least, whatever its record leaves out: of its columns or of those of the result
+	quiet    []time.Time
 	// What is used again: the records of a batch, and how many rows the last tick had.
 	records []record.Record
 	reserve int
@@ -257,6 +260,9 @@ func (c *scan) record(ctx context.Context, partition int32, part *state.Part, r 
 	var op byte
 	var err error
 	if c.input.Format == Debezium {
+		if err := c.as(ctx, r); err != nil {
+			return err
+		}
 		op, err = c.decode.Debezium(r.Value)
 	} else {
 		err = c.decode.JSON(r.Value)
@@ -285,6 +291,24 @@ func (c *scan) record(ctx context.Context, partition int32, part *state.Part, r 
 		}
 		c.note(partition, part, r, true)
 	}
+	return nil
+}
+
+// as tells the decoder by which schema a change event writes its values.
+func (c *scan) as(ctx context.Context, r *record.Record) error {
+	id, _ := r.Header(record.HeaderSchema)
+	if bytes.Equal(id, c.schemaID) {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	var s *record.Schema
+	if err == nil {
+		if s, err = c.s.o.Schemas.Get(ctx, n); err != nil && !errors.Is(err, schemas.ErrNotFound) {
+			return err
+		}
+	}
+	c.schemaID = append(c.schemaID[:0], id...)
+	c.decode.As(s)
 	return nil
 }
 

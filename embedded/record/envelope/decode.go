@@ -191,10 +191,12 @@ func plainCell(t record.Type, v *jsonscan.Value, text []byte) (record.Value, err
 		}
 		return record.Value{Kind: record.IntKind, I: n}, err
 	case record.Float, record.Double:
-		f, err := double(v, text)
-		if err == nil && t == record.Float {
-			return record.Value{Kind: record.FloatKind, F: float64(float32(f))}, nil
+		if t == record.Float && v.Kind == jsonscan.Number {
+			if f, ok := jsonscan.Float(v.Raw); ok {
+				return record.Value{Kind: record.FloatKind, F: float64(f)}, nil
+			}
 		}
+		f, err := double(v, text)
 		return record.Value{Kind: record.FloatKind, F: f}, err
 	case record.Binary:
 	default:

@@ -374,3 +374,40 @@ func bytesCell(s *record.Schema, c *record.Column, text []byte) (record.Value, e
 	}
 	return record.Value{Kind: record.BytesKind, B: b}, nil
 }
+
+// Plain tells whether events write a column's values as those of a column without a semantic, so that a reader need not
+// know the schema. What stands for a value that was not sent is looked for too.
+func Plain(s *record.Schema, c *record.Column) bool {
+	switch c.Semantic {
+	case record.Plain:
+		return c.Type != record.Binary && s.Unavailable == ""
+	case record.Short, record.Days, record.MicroTime, record.MicroTimestamp, record.ConnectDate, record.MicroDuration:
+		return true
+	case record.ZonedTime, record.ZonedTimestamp, record.Interval, record.UUIDText, record.JSONText, record.XMLText, record.Enum,
+		record.Ltree, record.Tsvector:
+		return s.Unavailable == ""
+	}
+	return false
+}
+
+// Plainly is a value of a column that is not Plain as an event would have it without the semantic: digits for a decimal,
+// microseconds for a time, the text Unavailable for what was not sent. One that cannot be read is as it was.
+func Plainly(s *record.Schema, c *record.Column, v *jsonscan.Value) jsonscan.Value {
+	got, err := cell(s, c, v)
+	if err != nil {
+		return *v
+	}
+	switch got.Kind {
+	case record.Missing:
+		return jsonscan.Value{Kind: jsonscan.Text, Raw: []byte(`"` + Unavailable + `"`)}
+	case record.IntKind:
+		return jsonscan.Value{Kind: jsonscan.Number, Raw: strconv.AppendInt(nil, got.I, 10), Plain: true, Int: got.I}
+	case record.BytesKind:
+		return jsonscan.Value{Kind: jsonscan.Text, Raw: appendBase64(nil, got.B)}
+	case record.TextKind:
+		if v.Kind == jsonscan.Number || c.Semantic == record.Decimal || c.Semantic == record.VariableScaleDecimal {
+			return jsonscan.Value{Kind: jsonscan.Text, Raw: AppendText(nil, got.B)}
+		}
+	}
+	return *v
+}
