@@ -292,6 +292,7 @@ type printer struct {
 	now         time.Time
 	pos         record.Pos
 	source      envelope.Source
+	place       envelope.PostgresPlace // of source
 	schema, gen []byte
 	entries     []entry
 }
@@ -314,6 +315,10 @@ func (p *printer) change(c *Change, snapshot string) {
 	p.source.Snapshot, p.source.Seq, p.source.TSNanos = snapshot, c.Seq, p.now.UnixNano()
 	if !c.TS.IsZero() {
 		p.source.TSNanos = c.TS.UnixNano()
+	}
+	if c.LSN != 0 {
+		p.place = envelope.PostgresPlace{TxID: c.TxID, LSN: uint64(c.LSN), CommitLSN: uint64(c.LastCommit)} //nolint:gosec // not negative
+		p.source.Postgres = &p.place
 	}
 	switch c.Op {
 	case Delete:

@@ -61,7 +61,7 @@ func (f *folder) take(e *Event) error {
 	if err != nil {
 		return err
 	}
-	chunk := e.Mark != nil || f.last.Place == pos.Place && len(pos.Place) == 33 && pos.Place[16] == '.'
+	chunk := e.Mark != nil || f.last.Place == pos.Place && len(pos.Place) >= 33 && pos.Place[16] == '.'
 	if pos.Incarnation == f.last.Incarnation && !pos.After(f.last) && !chunk {
 		return fmt.Errorf("place %s comes after %s", pos.Place, f.last.Place)
 	}

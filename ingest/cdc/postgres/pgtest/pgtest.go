@@ -94,7 +94,7 @@ func Start(t testing.TB, settings ...string) *Server {
 	conf := append([]string{
 		"listen_addresses = '127.0.0.1'", fmt.Sprintf("port = %d", s.Port), fmt.Sprintf("unix_socket_directories = '%s'", dir),
 		"timezone = 'UTC'", "lc_monetary = 'C'", "wal_level = logical", "max_replication_slots = 20", "max_wal_senders = 20",
-		"fsync = off", "synchronous_commit = off", "max_wal_size = '1GB'", "shared_buffers = '32MB'", "log_checkpoints = off",
+		"fsync = off", "max_wal_size = '1GB'", "shared_buffers = '32MB'", "log_checkpoints = off",
 	}, settings...)
 	f, err := os.OpenFile(filepath.Join(dir, "data", "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -213,10 +213,12 @@ func (s *Server) Database(name string, statements ...string) *Database {
 // On is a database that is there.
 func (s *Server) On(name string) *Database { return &Database{Name: name, server: s} }
 
-// Database is one database of a server.
+// Database is one database of a server. Any goroutine may call it.
 type Database struct {
 	Name   string
 	server *Server
+	mu     sync.Mutex
+	conn   *pgconn.PgConn // for one statement after the other; nil where there is none
 }
 
 // Connect opens a connection, which ends with the test.
@@ -240,25 +242,31 @@ func (d *Database) Exec(statements ...string) {
 	}
 }
 
-// Try is Exec of one text, whose error is the caller's. Any goroutine may call it.
+// Try is Exec of one text, whose error is the caller's.
 func (d *Database) Try(text string) error {
+	_, err := d.run(text)
+	return err
+}
+
+func (d *Database) run(text string) ([]*pgconn.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, err := pgconn.Connect(ctx, d.server.DSN(d.Name))
-	if err != nil {
-		return err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn == nil || d.conn.IsClosed() {
+		c, err := pgconn.Connect(ctx, d.server.DSN(d.Name))
+		if err != nil {
+			return nil, err
+		}
+		d.conn = c
 	}
-	defer func() { _ = c.Close(ctx) }()
-	_, err = c.Exec(ctx, text).ReadAll()
-	return err
+	return d.conn.Exec(ctx, text).ReadAll()
 }
 
 // Query returns the rows of a query as texts; null is "".
 func (d *Database) Query(query string) [][]string {
 	d.server.t.Helper()
-	c := d.Connect()
-	defer func() { _ = c.Close(context.Background()) }()
-	results, err := c.Exec(context.Background(), query).ReadAll()
+	results, err := d.run(query)
 	if err != nil {
 		d.server.t.Fatalf("%v\n%s", err, query)
 	}

@@ -49,10 +49,11 @@ func (c *Codec) Binary(a *Arena, src []byte) record.Value {
 	return c.binary(c, a, src)
 }
 
-// Select is how a query for COPY BINARY names the column, whose quoted name it is given.
+// Select is how a query for COPY BINARY names the column, whose quoted name it is given. concat writes by
+// the type's output function, as pgoutput does; a cast to text does not for every type (inet).
 func (c *Codec) Select(quoted string) string {
 	if c.binary == nil {
-		return quoted + "::text"
+		return "CASE WHEN " + quoted + " IS DISTINCT FROM NULL THEN concat(" + quoted + ") END"
 	}
 	return quoted
 }

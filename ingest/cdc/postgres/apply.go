@@ -1,0 +1,379 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"tarn/embedded/record"
+	"tarn/ingest/cdc/postgres/pgoutput"
+	"tarn/ingest/cdc/postgres/pgtype"
+	"tarn/ingest/source"
+)
+
+// relation is a table as the stream speaks of it.
+type relation struct {
+	c   *captured // nil for one that is not captured
+	key []bool    // by column, whether an old row has it
+}
+
+// transaction is the one whose changes are read.
+type transaction struct {
+	xid    uint32
+	commit pgoutput.LSN
+	at     time.Time
+	last   pgoutput.LSN // the place of the last change
+	n      int          // how many changes were at it before
+	end    pgoutput.LSN // of one that is replayed
+}
+
+// place is the place of the next change.
+func (t *transaction) place(at pgoutput.LSN) string {
+	if at != t.last {
+		t.last, t.n = at, 0
+	} else {
+		t.n++
+	}
+	return changePlace(t.commit, at, t.n)
+}
+
+// gathering is what will be one batch.
+type gathering struct {
+	topics []source.TopicBatch
+	by     map[string]int // the last of each topic
+	bytes  int
+	piece  bool // a transaction is handed over before its end
+}
+
+// batchOf is where changes of a table go.
+func (g *gathering) batchOf(r *reader, c *captured, st *standing) *source.TopicBatch {
+	if i, ok := g.by[c.topic]; ok {
+		b := &g.topics[i]
+		if b.Schema == c.schema && b.Generation == st.Generation && b.End == nil {
+			return b
+		}
+	}
+	if g.by == nil {
+		g.by = map[string]int{}
+	}
+	g.by[c.topic] = len(g.topics)
+	g.topics = append(g.topics, source.TopicBatch{
+		Topic: c.topic, Schema: c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Snapshot: "false",
+	})
+	return &g.topics[len(g.topics)-1]
+}
+
+// apply takes one message of the stream.
+func (r *reader) apply(ctx context.Context, m message) error {
+	if len(m.data) == 0 {
+		if r.tx == nil {
+			r.idle = max(r.idle, m.at)
+		}
+		return nil
+	}
+	if r.decoder.InStream && slices.Contains([]byte("RYIUDTM"), m.data[0]) {
+		return r.spools.add(r.streamed, m.at, m.data)
+	}
+	got, err := r.decoder.Decode(m.data)
+	if err != nil {
+		return err
+	}
+	switch got.Kind {
+	case pgoutput.Begin:
+		r.tx = &transaction{xid: got.XID, commit: got.LSN, at: pgoutput.Time(got.At)}
+	case pgoutput.Commit:
+		r.commit(got.LSN, got.End)
+	case pgoutput.StreamStart:
+		r.streamed = got.XID
+	case pgoutput.StreamAbort:
+		r.spools.abort(got.XID, got.Sub)
+	case pgoutput.StreamCommit:
+		r.tx = &transaction{xid: got.XID, commit: got.LSN, at: pgoutput.Time(got.At), end: got.End}
+		r.streamed = got.XID
+		if r.replay, err = r.spools.replay(got.XID); err == nil && r.replay == nil {
+			r.commit(got.LSN, got.End)
+		}
+		return err
+	case pgoutput.Relation:
+		return r.relate(ctx, got)
+	case pgoutput.Insert, pgoutput.Update, pgoutput.Delete:
+		return r.change(got, m.at)
+	case pgoutput.Truncate:
+		return r.truncate(got, m.at)
+	}
+	return nil
+}
+
+func (r *reader) commit(at, end pgoutput.LSN) {
+	r.tx = nil
+	r.pos.reach(end)
+	r.pos.Commit = int64(at) //nolint:gosec // places fit
+	r.idle = max(r.idle, end)
+	r.gathered.piece = false
+}
+
+// replayed takes one change of a spooled transaction, or its end.
+func (r *reader) replayed(ctx context.Context) error {
+	m, err := r.replay.next()
+	if errors.Is(err, io.EOF) {
+		r.replay = nil
+		r.spools.drop(r.streamed)
+		r.commit(r.tx.commit, r.tx.end)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read a spooled transaction: %w", err)
+	}
+	return r.apply(ctx, m)
+}
+
+// relate learns a table as the log now has it. What the log does not say of columns comes from
+// the catalog.
+func (r *reader) relate(ctx context.Context, m *pgoutput.Message) error {
+	rel := &relation{}
+	r.relations[m.Relation] = rel
+	var t *table
+	err := r.onSQL(ctx, func() (err error) {
+		if slices.ContainsFunc(m.Columns, func(c pgoutput.Column) bool { return c.OID >= firstUserOID }) {
+			if r.types, err = r.s.readTypes(ctx, r.sql); err != nil {
+				return err
+			}
+		}
+		t, err = r.s.lookUp(ctx, r.sql, m.Relation)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if t == nil { // dropped since
+		t = &table{oid: m.Relation, schema: m.Schema, name: m.Name, identity: m.Identity}
+	}
+	if m.Relation == t.oid {
+		t.schema, t.name = m.Schema, m.Name // as it was when the change was made
+	}
+	if !r.s.captures(t.schema, t.name) {
+		return nil
+	}
+	t.columns = merge(m, t.columns)
+	for _, c := range m.Columns {
+		rel.key = append(rel.key, c.Key)
+	}
+	rel.c, err = r.capture(ctx, t)
+	return err
+}
+
+// firstUserOID is where the OIDs of what users make begin (PostgreSQL's transam.h).
+const firstUserOID = 16384
+
+// merge are the columns of a relation message, with what the catalog knows of those that are
+// still as they were.
+func merge(m *pgoutput.Message, known []pgtype.Attr) []pgtype.Attr {
+	out := make([]pgtype.Attr, len(m.Columns))
+	keys, total := 0, 0
+	for i, c := range m.Columns {
+		out[i] = pgtype.Attr{Name: c.Name, OID: c.OID, Typmod: c.Mod}
+		if at := slices.IndexFunc(known, func(k pgtype.Attr) bool { return k.Name == c.Name && k.OID == c.OID && k.Typmod == c.Mod }); at >= 0 {
+			out[i] = known[at]
+		}
+		if out[i].Key > 0 {
+			keys++
+		}
+	}
+	for _, k := range known {
+		if k.Key > 0 {
+			total++
+		}
+	}
+	if keys == total && (keys > 0 || m.Identity == 'f' || m.Identity == 'n') {
+		return out
+	}
+	// The catalog's key is another one by now: the log's own word, in the order of columns.
+	n := 0
+	for i, c := range m.Columns {
+		if out[i].Key = 0; c.Key && m.Identity != 'f' {
+			n++
+			out[i].Key = n
+		}
+	}
+	return out
+}
+
+// capture is a table with its schema stored, and its standing, which for one that is new asks
+// for a snapshot.
+func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
+	c := r.s.capturedOf(r.env.SourceID, t, r.types)
+	id, err := r.env.Schema(ctx, *c.schema)
+	if err != nil {
+		return nil, err
+	}
+	c.schema.ID = id
+	if old := r.tables[t.full()]; old != nil && old.schema.ID == id && old.table.oid == t.oid {
+		c.schema = old.schema // one schema, one batch
+	}
+	r.tables[t.full()] = c
+	st, known := r.pos.Tables[t.full()]
+	if known && st.OID == t.oid && st.Topic == c.topic {
+		return c, nil
+	}
+	return c, r.plan(ctx, c)
+}
+
+// plan gives a table a new generation and, if the mode allows one, a snapshot.
+func (r *reader) plan(ctx context.Context, c *captured) error {
+	st := r.pos.Tables[c.table.full()]
+	kept := int64(0)
+	if r.env.Generation != nil {
+		var err error
+		if kept, err = r.env.Generation(ctx, c.topic); err != nil {
+			return err
+		}
+	}
+	next := standing{OID: c.table.oid, Topic: c.topic, Generation: max(st.Generation+1, kept+1, r.env.Now().Unix())}
+	if st.Topic == c.topic {
+		next.Sent = st.Sent
+	}
+	if r.s.mode != modeNoData {
+		next.Snapshot = &progress{}
+	}
+	r.pos.Tables[c.table.full()] = next
+	r.changed = true
+	return nil
+}
+
+// change takes one row's change.
+func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
+	rel := r.relations[m.Relation]
+	if rel == nil || r.tx == nil {
+		return fmt.Errorf("%w: a change of table %d before the table was described", pgoutput.ErrMalformed, m.Relation)
+	}
+	if rel.c == nil {
+		return nil
+	}
+	name := rel.c.table.full()
+	st, known := r.pos.Tables[name]
+	if !known || st.OID != rel.c.table.oid || st.Snapshot != nil && !st.Snapshot.Begun || r.skipped(name) {
+		return nil // its snapshot will have it
+	}
+	c := source.Change{
+		TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
+	}
+	var err error
+	if c.Before, err = r.rowOf(rel, m.Before, m.Old); err != nil {
+		return err
+	}
+	if c.After, err = r.rowOf(rel, m.After, 0); err != nil {
+		return err
+	}
+	switch m.Kind {
+	case pgoutput.Insert:
+		c.Op = source.Create
+	case pgoutput.Update:
+		c.Op = source.Update
+		r.tear(name, &st, restore(&c))
+	case pgoutput.Delete:
+		c.Op = source.Delete
+	}
+	c.Place = r.tx.place(at)
+	b := r.gathered.batchOf(r, rel.c, &st)
+	b.Changes = append(b.Changes, c)
+	r.gathered.bytes += changeRoom
+	for i := range m.After {
+		r.gathered.bytes += len(m.After[i].Data)
+	}
+	for i := range m.Before {
+		r.gathered.bytes += len(m.Before[i].Data)
+	}
+	st.Sent = b.LastPlace()
+	r.pos.Tables[name] = st
+	return nil
+}
+
+// changeRoom is about what a change takes beside its cells.
+const changeRoom = 256
+
+// rowOf reads a row; nil where the message has none. Of an old row that is a key alone the
+// other columns are what events have for them.
+func (r *reader) rowOf(rel *relation, cells []pgoutput.Cell, old byte) (record.Row, error) {
+	if cells == nil {
+		return nil, nil
+	}
+	c := rel.c
+	if len(cells) != len(c.at) {
+		return nil, fmt.Errorf("%w: a row of %d columns of table %s, which has %d", pgoutput.ErrMalformed, len(cells), c.table.full(), len(c.at))
+	}
+	row := make(record.Row, len(c.codecs))
+	for i := range cells {
+		at := c.at[i]
+		switch {
+		case at < 0:
+		case old == 'K' && !rel.key[i]:
+			row[at] = c.codecs[at].Absent
+		case cells[i].Kind == pgoutput.CellUnchanged:
+			row[at].Kind = record.Missing
+		case cells[i].Kind == pgoutput.CellText:
+			row[at] = c.codecs[at].Text(&r.arena, cells[i].Data)
+		case cells[i].Kind == pgoutput.CellBinary:
+			return nil, fmt.Errorf("%w: a binary cell, which nobody asked for", pgoutput.ErrMalformed)
+		}
+	}
+	return row, nil
+}
+
+// restore takes values that an update left as they were from the old row, where there is a
+// whole one. It tells whether any is missing still.
+func restore(c *source.Change) (missing bool) {
+	for i := range c.After {
+		if c.After[i].Kind != record.Missing {
+			continue
+		}
+		if c.Before != nil && c.Before[i].Kind != record.Missing && c.Before[i].Kind != record.Null {
+			c.After[i] = c.Before[i]
+			continue
+		}
+		missing = true
+	}
+	return missing
+}
+
+// tear notes that a table's unfinished snapshot may never see a value that this change did not
+// have: the row may have moved to a part that was read before it came there.
+func (r *reader) tear(name string, st *standing, missing bool) {
+	if missing && st.Snapshot != nil && !st.Snapshot.Torn {
+		st.Snapshot.Torn = true
+		r.changed = true
+		r.pos.Tables[name] = *st
+	}
+}
+
+// truncate is an empty snapshot: the mirror drops what is of a lower generation.
+func (r *reader) truncate(m *pgoutput.Message, at pgoutput.LSN) error {
+	for _, id := range m.Relations {
+		rel := r.relations[id]
+		if rel == nil || rel.c == nil || r.tx == nil {
+			continue
+		}
+		name := rel.c.table.full()
+		st := r.pos.Tables[name]
+		if st.Snapshot != nil || st.OID != rel.c.table.oid || r.skipped(name) {
+			continue // a snapshot that is not finished is cut anew anyway
+		}
+		st.Generation = max(st.Generation+1, r.env.Now().Unix())
+		place := changePlace(r.tx.commit, at, 0) // one of a topic
+		mark := func(kind record.MarkKind) *record.Mark {
+			return &record.Mark{
+				Kind: kind, Generation: st.Generation, Schema: rel.c.schema.ID,
+				Pos: record.Pos{Source: r.env.SourceID, Incarnation: r.pos.Incarnation, Place: place}.String(),
+			}
+		}
+		b := r.gathered.batchOf(r, rel.c, &st)
+		b.Begin, b.End = mark(record.SnapshotBegin), mark(record.SnapshotEnd)
+		st.Sent = place
+		r.pos.Tables[name] = st
+	}
+	return nil
+}
+
+func (r *reader) skipped(name string) bool { return slices.Contains(r.env.Skip, name) }

@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/ingest/cdc/postgres/pgoutput"
+	"tarn/ingest/source"
+)
+
+// position is where the source stands.
+type position struct {
+	// System and Timeline are the server's: of another one, nothing here means anything.
+	System   string `json:"system"`
+	Timeline string `json:"timeline"`
+	Slot     string `json:"slot"`
+	// Incarnation is of the places: the system and a number of chance.
+	Incarnation string `json:"incarnation"`
+	// LSN is up to where all transactions are in the log, by the place of their commits.
+	LSN string `json:"lsn"`
+	// Commit is the place of the last one's commit, which events show.
+	Commit int64               `json:"commit,omitempty"`
+	Tables map[string]standing `json:"tables"`
+}
+
+// standing is how far one table is.
+type standing struct {
+	OID        uint32 `json:"oid"`
+	Topic      string `json:"topic"`
+	Generation int64  `json:"generation"`
+	// Sent is the place of the last change or chunk that was appended. A topic that ends before it
+	// has lost its end.
+	Sent string `json:"sent,omitempty"`
+	// Snapshot is nil when there is none to go on with.
+	Snapshot *progress `json:"snapshot,omitempty"`
+}
+
+// progress is how far a table's snapshot is.
+type progress struct {
+	Begun bool `json:"begun,omitempty"`
+	// After is where the last chunk in the topic ends, as in its place.
+	After string `json:"after,omitempty"`
+	// Nodes are the files that it was read from.
+	Nodes string `json:"nodes,omitempty"`
+	// Torn: since the last cut there was a change without a value that this snapshot may never
+	// read. It begins again.
+	Torn bool `json:"torn,omitempty"`
+}
+
+func parsePosition(at source.Position) (position, error) {
+	p := position{}
+	if len(at) > 0 {
+		if err := json.Unmarshal(at, &p); err != nil {
+			return p, fault.Wrap(err, fault.Damaged, "read the source's saved position", "remove the position; the source then makes a new snapshot")
+		}
+	}
+	if p.Tables == nil {
+		p.Tables = map[string]standing{}
+	}
+	return p, nil
+}
+
+// render is the position as the runner saves it.
+func (p *position) render() (source.Position, error) { return json.Marshal(p) }
+
+func (p *position) copied() position {
+	q := *p
+	q.Tables = maps.Clone(p.Tables)
+	for name, st := range q.Tables {
+		if st.Snapshot != nil {
+			s := *st.Snapshot
+			st.Snapshot = &s
+			q.Tables[name] = st
+		}
+	}
+	return q
+}
+
+func (p *position) lsn() pgoutput.LSN {
+	lsn, _ := pgoutput.ParseLSN(p.LSN)
+	return lsn
+}
+
+// reach moves the position up, never down.
+func (p *position) reach(lsn pgoutput.LSN) {
+	if lsn > p.lsn() {
+		p.LSN = lsn.String()
+	}
+}
+
+// changePlace is the place of the nth change at an LSN, of a transaction that commits at one.
+// Several rows at one LSN are always of one table, so n does not depend on what is captured.
+func changePlace(commit, at pgoutput.LSN, n int) string {
+	return fmt.Sprintf("%016x%016x%04x", uint64(commit), uint64(at), n)
+}
+
+// chunkPlace is the place of a chunk of a snapshot that was cut at an LSN: before the changes
+// that commit there, behind those that commit before. after says where the chunk ends.
+func chunkPlace(cut pgoutput.LSN, after string) string {
+	return fmt.Sprintf("%016x.%s", uint64(cut), after)
+}
+
+// afterRow is where a chunk ends that ends with a row: its heap and its ctid.
+func afterRow(leaf, block uint32, offset uint16) string {
+	return fmt.Sprintf("%08x%08x%04x", leaf, block, offset)
+}
+
+// afterAll is the end of a table's last chunk.
+const afterAll = "ffffffffffffffffffff"
+
+// parseAfter reads what afterRow wrote.
+func parseAfter(s string) (leaf, block uint32, offset uint16) {
+	_, _ = fmt.Sscanf(s, "%08x%08x%04x", &leaf, &block, &offset)
+	return leaf, block, offset
+}
+
+// settle takes chunks as done that are in the topic, though the position does not know of them:
+// Tarn went down between.
+func (st *standing) settle(place record.Pos, incarnation string) {
+	_, after, chunk := strings.Cut(place.Place, ".")
+	if st.Snapshot == nil || place.Incarnation != incarnation || !chunk || after <= st.Snapshot.After || place.Place < st.Sent {
+		return
+	}
+	st.Sent = place.Place
+	if after == afterAll {
+		st.Snapshot = nil
+		return
+	}
+	st.Snapshot.Begun, st.Snapshot.After = true, after
+}

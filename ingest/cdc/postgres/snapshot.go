@@ -1,0 +1,270 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
+	"tarn/ingest/source"
+)
+
+const (
+	// rangeBlocks is how many blocks of a heap one COPY reads, at 8 KB each.
+	rangeBlocks = 4096
+	pageBytes   = 8192
+	// chunksAhead is how many chunks of one range may wait to be appended.
+	chunksAhead = 2
+	// chunksAtOnce is how many are handed to the runner together.
+	chunksAtOnce = 8
+)
+
+// piece is a range of a heap that one COPY reads.
+type piece struct {
+	c      *captured
+	leaf   leaf
+	from   string // the condition on ctid where it begins; "" for none
+	to     string
+	last   bool // of its table
+	chunks chan chunk
+}
+
+// chunk is one append's rows.
+type chunk struct {
+	rows  []source.Change
+	after string // where it ends
+	last  bool   // of its piece
+	bytes int64
+	err   error
+}
+
+// snapshot reads tables as they were at a cut, by several connections. Chunks come out in
+// order of tables and of places in them.
+type snapshot struct {
+	s      *settings
+	cut    *cut
+	pieces []*piece
+	at     int // the piece that chunks come from
+	taken  atomic.Int64
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+	failed chan error // a worker that could not begin
+}
+
+func (s *settings) startSnapshot(c *cut, tables []*captured, from func(*captured) string) *snapshot {
+	ctx, cancel := context.WithCancel(context.Background())
+	sn := &snapshot{s: s, cut: c, cancel: cancel, failed: make(chan error, threadsMax)}
+	for _, t := range tables {
+		sn.pieces = append(sn.pieces, piecesOf(t, from(t))...)
+	}
+	for range min(s.threads, len(sn.pieces)) {
+		sn.ended.Go(func() {
+			if err := sn.work(ctx); err != nil {
+				sn.failed <- err
+			}
+		})
+	}
+	return sn
+}
+
+func (sn *snapshot) close() {
+	if sn != nil {
+		sn.cancel()
+		sn.ended.Wait()
+		sn.cut.close()
+	}
+}
+
+// piecesOf cuts a table behind a place into ranges; one at least.
+func piecesOf(t *captured, after string) []*piece {
+	var out []*piece
+	add := func(l leaf, from, to string) {
+		out = append(out, &piece{c: t, leaf: l, from: from, to: to, chunks: make(chan chunk, chunksAhead)})
+	}
+	doneLeaf, doneBlock, doneOffset := parseAfter(after)
+	for _, l := range t.table.leaves {
+		if after != "" && l.oid < doneLeaf {
+			continue
+		}
+		blocks := uint64(l.bytes+pageBytes-1) / pageBytes //nolint:gosec // not negative
+		from, begin := "", uint64(0)
+		if after != "" && l.oid == doneLeaf {
+			from = fmt.Sprintf("ctid > '(%d,%d)'", doneBlock, doneOffset)
+			begin = uint64(doneBlock)
+		}
+		for b := begin; ; {
+			b += rangeBlocks
+			if b >= blocks {
+				break
+			}
+			add(l, from, fmt.Sprintf("ctid < '(%d,0)'", b))
+			from = fmt.Sprintf("ctid >= '(%d,0)'", b)
+		}
+		add(l, from, "")
+	}
+	if len(out) == 0 { // a root without partitions
+		add(leaf{}, "", "")
+	}
+	out[len(out)-1].last = true
+	return out
+}
+
+// work reads pieces until there are none left.
+func (sn *snapshot) work(ctx context.Context) error {
+	c, err := sn.s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeConn(c)
+	if _, err := query(ctx, c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+literal(sn.cut.snapshot)); err != nil {
+		return sn.s.fault(err, "begin to read a snapshot of")
+	}
+	for ctx.Err() == nil {
+		n := int(sn.taken.Add(1)) - 1
+		if n >= len(sn.pieces) {
+			return nil
+		}
+		p := sn.pieces[n]
+		err := p.read(ctx, c, sn.s)
+		if err == nil {
+			close(p.chunks)
+			continue
+		}
+		select {
+		case p.chunks <- chunk{err: err}:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	return nil
+}
+
+// read copies the piece into chunks.
+func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
+	hand := func(ch chunk) error {
+		select {
+		case p.chunks <- ch:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if p.leaf.oid == 0 {
+		return hand(chunk{last: true})
+	}
+	if err := p.lock(ctx, c); err != nil {
+		return s.fault(err, "lock table "+p.c.table.full()+" of")
+	}
+	schema := p.c.schema
+	frame := envelope.Source{Name: s.prefix, Database: s.database, Table: p.c.table.name, Version: versionRoom}
+	var now chunk
+	size := 0
+	in := &copied{codecs: p.c.codecs, each: func(block uint32, offset uint16, row record.Row) error {
+		more := envelope.SizeMax(schema, &frame, nil, row) + sourceRoom
+		if size += more; size > source.ChunkBytesMax && len(now.rows) > 0 {
+			full := now
+			now, size = chunk{}, more
+			if err := hand(full); err != nil {
+				return err
+			}
+		}
+		now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
+		now.after = afterRow(p.leaf.oid, block, offset)
+		now.bytes += int64(more)
+		return nil
+	}}
+	if _, err := c.CopyTo(ctx, in, p.copySQL()); err != nil {
+		return s.fault(err, "read table "+p.c.table.full()+" of")
+	}
+	if !in.done {
+		return fmt.Errorf("read table %s: %w", p.c.table.full(), errCopy)
+	}
+	now.last = true
+	return hand(now)
+}
+
+// versionRoom stands for Tarn's version, sourceRoom for what an event says of the server's
+// log, when sizes are bounded.
+const (
+	versionRoom = "0000000000000000"
+	sourceRoom  = 128
+)
+
+func (p *piece) copySQL() string {
+	cols := append([]string{"ctid"}, p.c.selected()...)
+	text := "SELECT " + strings.Join(cols, ", ") + " FROM ONLY " + p.leaf.name
+	if p.from != "" || p.to != "" {
+		text += " WHERE " + strings.Join(nonEmpty(p.from, p.to), " AND ")
+	}
+	return "COPY (" + text + ") TO STDOUT (FORMAT binary)"
+}
+
+func nonEmpty(texts ...string) (out []string) {
+	for _, t := range texts {
+		if t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// lock keeps the heap as it is, and makes sure that it is the one that was there at the cut:
+// rows that ALTER TABLE or TRUNCATE wrote anew since are not in the snapshot.
+func (p *piece) lock(ctx context.Context, c *pgconn.PgConn) error {
+	if _, err := query(ctx, c, "LOCK TABLE ONLY "+p.leaf.name+" IN ACCESS SHARE MODE"); err != nil {
+		return err
+	}
+	rows, err := query(ctx, c, fmt.Sprintf("SELECT pg_relation_filenode(%d)", p.leaf.oid))
+	if err != nil {
+		return err
+	}
+	if rows[0][0] != p.leaf.node {
+		return fault.Newf(fault.Conflict, "nothing: the snapshot is cut again", "table %s was written anew while its snapshot began", p.leaf.name)
+	}
+	return nil
+}
+
+// read returns the next chunks, and of which piece each is; none at the end. It waits for the first
+// alone.
+func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err error) {
+	for sn.at < len(sn.pieces) && len(chunks) < chunksAtOnce {
+		p := sn.pieces[sn.at]
+		var ch chunk
+		ok := false
+		if len(chunks) == 0 {
+			select {
+			case ch, ok = <-p.chunks:
+			case err := <-sn.failed:
+				return nil, nil, err
+			case <-ctx.Done():
+				return nil, nil, ctx.Err()
+			}
+		} else {
+			select {
+			case ch, ok = <-p.chunks:
+			default:
+				return chunks, of, nil
+			}
+		}
+		if !ok {
+			sn.at++
+			continue
+		}
+		if ch.err != nil {
+			return nil, nil, ch.err
+		}
+		if ch.last {
+			sn.at++
+		}
+		if len(ch.rows) > 0 || ch.last && p.last {
+			chunks, of = append(chunks, ch), append(of, p)
+		}
+	}
+	return chunks, of, nil
+}

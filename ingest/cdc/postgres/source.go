@@ -1,0 +1,324 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tarn/embedded/fault"
+	"tarn/ingest/cdc/postgres/pgoutput"
+	"tarn/ingest/cdc/postgres/pgtype"
+	"tarn/ingest/source"
+)
+
+const (
+	// gatherBytes is how many bytes of changes make one batch; a transaction that has more is
+	// handed over in pieces.
+	gatherBytes = 4 << 20
+	// lookEvery is the time between two looks at the catalog and the slot, and at which an idle
+	// source moves its slot on.
+	lookEvery = 10 * time.Second
+	// askEvery is the time between two questions to the server how far it is, while that is waited for.
+	askEvery = 50 * time.Millisecond
+)
+
+// reader is an open source. One goroutine calls Next, Ack and Close.
+type reader struct {
+	s       settings
+	env     source.Env
+	asked   []string // the tables of env.Resnapshot that are still to be planned
+	pos     position
+	saved   position // as it was handed out last
+	closed  bool
+	started bool
+	always  bool // every table gets a new snapshot, once
+	changed bool // the position has something that is to be saved soon
+
+	sql     *pgconn.PgConn
+	version int
+	types   pgtype.Catalog
+	arena   pgtype.Arena
+	stream  *stream
+	block   []message
+	decoder pgoutput.Decoder
+
+	tables    map[string]*captured // by name
+	relations map[uint32]*relation
+	tx        *transaction
+	idle      pgoutput.LSN // all before it was read
+	streamed  uint32       // the transaction of the stream block, or of the replay
+	spools    *spools
+	replay    *replay
+	gathered  gathering
+
+	cut      *cut
+	snapshot *snapshot
+	looked   time.Time // when the catalog was looked at
+	beaten   time.Time // when an idle position was handed out last
+
+	mu       sync.Mutex // guards what others ask for
+	findings []source.Finding
+	lag      source.Lag
+	states   []source.TableState
+}
+
+func open(_ context.Context, c source.Config, env source.Env, at source.Position) (*reader, error) {
+	s, err := readSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	pos, err := parsePosition(at)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{s: s, env: env, pos: pos, saved: pos.copied(), asked: env.Resnapshot, always: s.mode == modeAlways}
+	r.spools, err = openSpools(env.Spool)
+	return r, err
+}
+
+// Close frees the connections.
+func (r *reader) Close() error {
+	r.disconnect()
+	r.spools.close()
+	r.closed = true
+	return nil
+}
+
+// disconnect forgets all that is not in the position as it was handed out last.
+func (r *reader) disconnect() {
+	if r.snapshot != nil {
+		r.snapshot.close() // with its cut
+		r.cut = nil
+	}
+	r.cut.close()
+	if r.stream != nil {
+		r.stream.close()
+	}
+	closeConn(r.sql)
+	for xid := range r.spools.by {
+		r.spools.drop(xid)
+	}
+	r.cut, r.snapshot, r.stream, r.sql, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil
+	r.decoder, r.gathered, r.idle = pgoutput.Decoder{}, gathering{}, 0
+	r.tables, r.relations = map[string]*captured{}, map[uint32]*relation{}
+	r.pos, r.started = r.saved.copied(), false
+}
+
+// Ack lets the server forget what is in the log.
+func (r *reader) Ack(_ context.Context, at source.Position) error {
+	pos, err := parsePosition(at)
+	if err != nil || r.stream == nil {
+		return err
+	}
+	if lsn := uint64(pos.lsn()); lsn > r.stream.flushed.Load() {
+		r.stream.flushed.Store(lsn)
+		_ = r.stream.tell(false) // whoever reads the connection tells of its end
+	}
+	return nil
+}
+
+// Next waits for the next batch. After an error it begins again where it was.
+func (r *reader) Next(ctx context.Context) (source.Batch, error) {
+	if r.closed {
+		return source.Batch{}, source.ErrStopped
+	}
+	b, err := r.next(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return source.Batch{}, ctx.Err()
+		}
+		r.disconnect()
+		return source.Batch{}, err
+	}
+	if b.Mark != nil {
+		r.saved = r.pos.copied()
+		r.changed, r.always, r.asked = false, false, nil
+	}
+	return b, nil
+}
+
+func (r *reader) next(ctx context.Context) (source.Batch, error) {
+	for {
+		if !r.started {
+			if err := r.start(ctx); err != nil {
+				return source.Batch{}, err
+			}
+			return r.batch(nil) // the position is saved before anything is appended
+		}
+		if r.snapshot != nil {
+			b, found, err := r.readSnapshot(ctx)
+			if found || err != nil {
+				return b, err
+			}
+			continue
+		}
+		if err := r.look(ctx); err != nil {
+			return source.Batch{}, err
+		}
+		if r.cut == nil && r.tx == nil && r.waiting() {
+			if err := r.begin(ctx); err != nil {
+				return source.Batch{}, err
+			}
+		}
+		if r.cut != nil && r.tx == nil && max(r.pos.lsn(), r.idle) >= r.cut.lsn {
+			r.pos.reach(r.cut.lsn)
+			if err := r.arrive(ctx); err != nil {
+				return source.Batch{}, err
+			}
+			return r.batch(nil) // likewise
+		}
+		b, found, err := r.gather(ctx)
+		if found || err != nil {
+			return b, err
+		}
+	}
+}
+
+func (r *reader) batch(topics []source.TopicBatch) (source.Batch, error) {
+	mark, err := r.pos.render()
+	return source.Batch{Topics: topics, Mark: mark}, err
+}
+
+// waiting tells whether a table waits for its snapshot.
+func (r *reader) waiting() bool {
+	for name, st := range r.pos.Tables {
+		if st.Snapshot != nil && r.tables[name] != nil && !r.skipped(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// onSQL runs statements on the connection for statements, which it opens where it is not.
+func (r *reader) onSQL(ctx context.Context, f func() error) error {
+	if r.sql == nil || r.sql.IsClosed() {
+		c, err := r.s.connect(ctx)
+		if err != nil {
+			return err
+		}
+		r.sql = c
+	}
+	return f()
+}
+
+// begin makes a cut for the tables that wait, and begins to read the log up to it.
+func (r *reader) begin(ctx context.Context) (err error) {
+	if r.cut, err = r.s.makeCut(ctx, false); err != nil {
+		return err
+	}
+	return nil
+}
+
+// gather reads the stream until there is something to hand over. found is false where the
+// caller should look round.
+func (r *reader) gather(ctx context.Context) (source.Batch, bool, error) {
+	if r.stream == nil {
+		if err := r.connectStream(ctx); err != nil {
+			return source.Batch{}, false, err
+		}
+	}
+	for {
+		if r.replay != nil {
+			if err := r.replayed(ctx); err != nil {
+				return source.Batch{}, false, err
+			}
+		} else if len(r.block) > 0 {
+			m := r.block[0]
+			r.block = r.block[1:]
+			if err := r.apply(ctx, m); err != nil {
+				return source.Batch{}, false, err
+			}
+		} else if b, done, err := r.pause(ctx); done || err != nil {
+			return b, len(b.Mark) > 0, err
+		}
+		if r.gathered.bytes >= gatherBytes {
+			return r.handOver()
+		}
+		if r.cut != nil && r.tx == nil && max(r.pos.lsn(), r.idle) >= r.cut.lsn {
+			if len(r.gathered.topics) > 0 {
+				return r.handOver()
+			}
+			return source.Batch{}, false, nil
+		}
+	}
+}
+
+// handOver makes a batch of what was gathered: with the position where a transaction has just ended.
+func (r *reader) handOver() (source.Batch, bool, error) {
+	topics := r.gathered.topics
+	r.gathered = gathering{}
+	if r.tx != nil {
+		return source.Batch{Topics: topics}, true, nil
+	}
+	b, err := r.batch(topics)
+	return b, true, err
+}
+
+// pause hands over what was gathered when nothing more is there, and else waits for more. done
+// tells that the caller should look round.
+func (r *reader) pause(ctx context.Context) (b source.Batch, done bool, err error) {
+	if r.block, err = r.stream.take(); err != nil {
+		return b, false, r.streamFault(err)
+	} else if len(r.block) > 0 {
+		return b, false, nil
+	}
+	if r.tx == nil && (len(r.gathered.topics) > 0 || r.changed) {
+		b, _, err := r.handOver()
+		return b, true, err
+	}
+	if r.tx == nil && r.idle > r.pos.lsn() && r.env.Now().Sub(r.beaten) >= lookEvery && r.cut == nil {
+		r.beaten = r.env.Now()
+		r.pos.reach(r.idle)
+		b, err := r.batch(nil)
+		return b, true, err
+	}
+	wait := lookEvery
+	if r.cut != nil {
+		_ = r.stream.tell(true)
+		wait = askEvery
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return b, false, ctx.Err()
+	case <-timer.C:
+		return b, true, nil
+	case <-r.stream.ready:
+		return b, false, nil
+	}
+}
+
+func (r *reader) connectStream(ctx context.Context) error {
+	c, err := r.s.replicate(ctx)
+	if err != nil {
+		return err
+	}
+	r.stream, err = startStream(ctx, c, &r.s, r.pos.lsn(), r.version)
+	if err != nil {
+		closeConn(c)
+		return r.streamFault(err)
+	}
+	return nil
+}
+
+// streamFault tells what an error of the stream means.
+func (r *reader) streamFault(err error) error {
+	if lost(err) {
+		return &source.NeedsResnapshot{
+			Tables: slices.Sorted(maps.Keys(r.pos.Tables)), Reason: fmt.Sprintf("the slot %s cannot be gone on with: %v", r.s.slot, err),
+			Ask: r.s.mode != modeWhenNeeded && r.s.mode != modeAlways,
+		}
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == codeNoObject && strings.Contains(e.Message, "publication") {
+		return fault.Wrap(err, fault.NotFound, "read the log of "+r.s.server(), "make the publication (CREATE PUBLICATION "+ident(r.s.publication)+" FOR ALL TABLES), drop the slot, and take a new snapshot: the log before the publication cannot be read")
+	}
+	return r.s.fault(err, "read the log of")
+}

@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/ingest/source"
+)
+
+// start connects, and compares what the position, the server and the topics say.
+func (r *reader) start(ctx context.Context) error {
+	r.disconnect()
+	system, timeline, err := r.s.identify(ctx)
+	if err != nil {
+		return err
+	}
+	var sl slot
+	err = r.onSQL(ctx, func() (err error) {
+		r.version = versionOf(r.sql.ParameterStatus("server_version"))
+		sl, err = r.s.readSlot(ctx, r.sql)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.compare(system, timeline, sl); err != nil {
+		return err
+	}
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	if !sl.there {
+		if r.cut, err = r.s.makeCut(ctx, true); err != nil {
+			return err
+		}
+		r.pos.LSN = r.cut.lsn.String()
+	} else if r.pos.LSN == "" {
+		r.pos.LSN = sl.confirmed.String()
+	}
+	r.started = true
+	return nil
+}
+
+// compare finds out whether the slot goes on where the position stands. Where it does not, a
+// new incarnation begins, for which a person is asked unless the mode says that it may.
+func (r *reader) compare(system, timeline string, sl slot) error {
+	if sl.there && (sl.plugin != "pgoutput" || sl.database != r.s.database) {
+		return fault.Newf(fault.Conflict, "choose another "+keySlot, "the slot %s of the server is of plugin %s and database %s", r.s.slot, sl.plugin, sl.database)
+	}
+	why := ""
+	switch {
+	case r.pos.Incarnation == "":
+	case r.pos.System != system:
+		why = "the server is another one, or was made anew"
+	case r.pos.Timeline != timeline:
+		why = "the server was put back from a backup, or another one was promoted in its place"
+	case r.pos.Slot != r.s.slot:
+		why = fmt.Sprintf("the slot %s was read before, and now it is %s", r.pos.Slot, r.s.slot)
+	case !sl.there:
+		why = fmt.Sprintf("the slot %s is gone, and with it the changes since %s", r.s.slot, r.pos.LSN)
+	case sl.status == "lost":
+		why = fmt.Sprintf("the server has thrown away the log that the slot %s needs", r.s.slot)
+	case sl.confirmed > r.pos.lsn():
+		why = fmt.Sprintf("the slot %s has been moved on to %s, and Tarn has the changes up to %s", r.s.slot, sl.confirmed, r.pos.LSN)
+	default:
+		return nil
+	}
+	known := slices.Sorted(maps.Keys(r.pos.Tables))
+	if why != "" && len(known) > 0 && len(r.asked) == 0 && r.s.mode != modeWhenNeeded && r.s.mode != modeAlways {
+		return &source.NeedsResnapshot{Tables: known, Reason: why, Ask: true}
+	}
+	if sl.status == "lost" {
+		return fault.Newf(fault.Conflict, fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); Tarn makes it anew", r.s.slot), "the slot %s is lost and still there", r.s.slot)
+	}
+	tables := r.pos.Tables
+	for name, st := range tables {
+		st.Sent, st.Snapshot = "", nil
+		tables[name] = st
+	}
+	r.asked = known
+	r.pos = position{System: system, Timeline: timeline, Slot: r.s.slot, Incarnation: system + "-" + uuid.NewString()[:8], Tables: tables}
+	return nil
+}
+
+// versionOf is the server's version as a number: 150018.
+func versionOf(text string) int {
+	var major, minor int
+	_, _ = fmt.Sscanf(text, "%d.%d", &major, &minor)
+	return major*10000 + minor
+}
+
+// survey reads the catalog, and plans snapshots of the tables that need one.
+func (r *reader) survey(ctx context.Context) error {
+	var tables, missing []*table
+	err := r.onSQL(ctx, func() (err error) {
+		if r.types, err = r.s.readTypes(ctx, r.sql); err != nil {
+			return err
+		}
+		if tables, err = r.s.survey(ctx, r.sql); err == nil {
+			missing, err = r.s.publish(ctx, r.sql, tables)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.looked = r.env.Now()
+	seen := map[string]bool{}
+	for _, t := range tables {
+		if slices.Contains(missing, t) {
+			continue
+		}
+		name := t.full()
+		seen[name] = true
+		if c := r.tables[name]; c != nil && c.table.oid == t.oid {
+			c.table.leaves, c.table.rows = t.leaves, t.rows
+			continue // its columns are as the log says
+		}
+		c, err := r.capture(ctx, t)
+		if err != nil {
+			return err
+		}
+		if err := r.check(ctx, c); err != nil {
+			return err
+		}
+	}
+	for name := range r.pos.Tables {
+		if !seen[name] {
+			delete(r.pos.Tables, name)
+			delete(r.tables, name)
+			r.changed = true
+		}
+	}
+	r.find(tables, missing)
+	return nil
+}
+
+// check compares a table's standing with its topic, and with what is asked for.
+func (r *reader) check(ctx context.Context, c *captured) error {
+	name := c.table.full()
+	st := r.pos.Tables[name]
+	place := record.Pos{}
+	if r.env.Place != nil {
+		place = r.env.Place(c.topic)
+	}
+	st.settle(place, r.pos.Incarnation)
+	r.pos.Tables[name] = st
+	switch {
+	case r.started: // a look in between: the topic may be behind by what is in hand
+		return nil
+	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && st.Snapshot == nil:
+	case st.Sent != "" && (place.Incarnation != r.pos.Incarnation || place.Place < st.Sent):
+		r.happened(source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
+	default:
+		return nil
+	}
+	st.Sent = ""
+	r.pos.Tables[name] = st
+	return r.plan(ctx, c)
+}
+
+// look reads the catalog and the slot again now and then.
+func (r *reader) look(ctx context.Context) error {
+	if r.tx != nil || r.env.Now().Sub(r.looked) < lookEvery {
+		return nil
+	}
+	if err := r.survey(ctx); err != nil {
+		return err
+	}
+	var sl slot
+	err := r.onSQL(ctx, func() (err error) {
+		sl, err = r.s.readSlot(ctx, r.sql)
+		return err
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lag.Bytes = sl.retained
+	return err
+}
