@@ -24,6 +24,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
 	"tarn/ingest"
+	"tarn/ingest/console"
 	"tarn/ingest/source"
 	"tarn/lake"
 	sampledata "tarn/sample-data"
@@ -41,7 +42,7 @@ type cli struct {
 
 	Up         up                   `cmd:"" default:"withargs" help:"Run everything (the default command)."`
 	SQL        client.Query         `cmd:"" name:"sql" help:"Query a running Tarn; without a statement it reads stdin, or prompts."`
-	Topics     client.List          `cmd:"" help:"List the topics of a running Tarn."`
+	Topics     topics               `cmd:"" help:"List the topics of a running Tarn, make and change them, read and write their records."`
 	Tables     client.List          `cmd:"" help:"List the tables of a running Tarn."`
 	Pipelines  client.List          `cmd:"" help:"List the pipelines of a running Tarn."`
 	Sources    sources              `cmd:"" help:"List the sources of a running Tarn, and check, pause, resume and snapshot them anew."`
@@ -70,6 +71,18 @@ func called(n *kong.Node) string {
 		return n.Parent.Name
 	}
 	return n.Name
+}
+
+// topics is `tarn topics`.
+type topics struct {
+	List     client.List          `cmd:"" default:"withargs" help:"List the topics, or show one: tarn topics NAME."`
+	Create   client.CreateTopic   `cmd:"" help:"Make a topic."`
+	Describe client.DescribeTopic `cmd:"" help:"Show a topic's partitions and settings."`
+	Alter    client.AlterTopic    `cmd:"" help:"Change a topic's settings, or give it more partitions."`
+	Delete   client.DeleteTopics  `cmd:"" help:"Delete topics with their records."`
+	Produce  console.Produce      `cmd:"" help:"Append records: the values given, or the lines of stdin."`
+	Consume  console.Consume      `cmd:"" help:"Write a topic's records as lines."`
+	Groups   client.List          `cmd:"" help:"List the consumer groups, as tarn groups does."`
 }
 
 func main() {

@@ -76,7 +76,7 @@ func Open(cfg config.Config, version string, stderr io.Writer) (*Floor, error) {
 }
 
 func (f *Floor) takePorts() (err error) {
-	if err := f.Disk.Remove(f.Dir.Path(portsFile)); err != nil { // of a Tarn that was killed
+	if err := f.Disk.Remove(f.Dir.Path(door.PortsFile)); err != nil { // of a Tarn that was killed
 		return err
 	}
 	if err := f.ToFile(f.Dir.Path("logs", "tarn.log")); err != nil {
@@ -100,7 +100,6 @@ func (f *Floor) Listener(name string) net.Listener { return f.open[name] }
 func (f *Floor) Ports() map[string]string { return door.Addrs(f.open) }
 
 const (
-	portsFile = "ports.json"
 	// gcPercent lets the heap grow by half between collections: a small site has more time
 	// to spare than memory.
 	gcPercent = 50
@@ -190,7 +189,7 @@ func (f *Floor) AckDelay() time.Duration {
 func (f *Floor) Announce(out io.Writer) life.Part {
 	return life.Func("doors", func(ctx context.Context, ready func()) error {
 		ports := f.Ports()
-		if err := door.WritePorts(f.Disk, f.Dir.Path(portsFile), ports); err != nil {
+		if err := door.WritePorts(f.Disk, f.Dir.Path(door.PortsFile), ports); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintf(out, "\n  Tarn %s\n\n  page      http://%s\n", f.Version, ports["http"])
@@ -202,6 +201,6 @@ func (f *Floor) Announce(out io.Writer) life.Part {
 		_, _ = fmt.Fprintf(out, "  data      %s\n\n  try       tarn sql --data %s 'SHOW TABLES'\n  stop      Ctrl-C\n\n", f.Dir.Path(), f.Config.Data)
 		ready()
 		<-ctx.Done()
-		return os.Remove(f.Dir.Path(portsFile))
+		return os.Remove(f.Dir.Path(door.PortsFile))
 	})
 }

@@ -9,12 +9,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"tarn/embedded/disk"
 	"tarn/embedded/fault"
 )
+
+// PortsFile is the name of the file in the data folder that has the addresses in force.
+const PortsFile = "ports.json"
 
 // portsTried bounds the search above a default port that is taken.
 const portsTried = 100
@@ -104,6 +109,19 @@ func Addrs(open map[string]net.Listener) map[string]string {
 		out[name] = l.Addr().String()
 	}
 	return out
+}
+
+// Find reads ports.json of a data folder: the addresses in force, by door. A fault Unavailable where no Tarn runs there.
+func Find(data string) (map[string]string, error) {
+	content, err := os.ReadFile(filepath.Join(data, PortsFile))
+	var ports map[string]string
+	if err == nil {
+		err = json.Unmarshal(content, &ports)
+	}
+	if err != nil || ports["http"] == "" {
+		return nil, fault.New(fault.Unavailable, "no Tarn runs on "+data, "start one with `tarn up`, or name it by --data DIR or --url http://127.0.0.1:7700")
+	}
+	return ports, nil
 }
 
 // WritePorts writes the addresses to path, whole or not at all.

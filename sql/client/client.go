@@ -11,10 +11,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"tarn/embedded/door"
 	"tarn/embedded/fault"
 	"tarn/embedded/terminal"
 )
@@ -57,14 +56,9 @@ func New(o Options) (*Client, error) {
 	if o.URL != "" {
 		return &Client{url: strings.TrimSuffix(o.URL, "/") + "/api/sql", o: o}, nil
 	}
-	content, err := os.ReadFile(filepath.Join(o.Data, "ports.json"))
-	var ports map[string]string
-	if err == nil {
-		err = json.Unmarshal(content, &ports)
-	}
-	if err != nil || ports["http"] == "" {
-		return nil, fault.New(fault.Unavailable, "no Tarn runs on "+o.Data,
-			"start one with `tarn up`, or name it by --data DIR or --url http://127.0.0.1:7700")
+	ports, err := door.Find(o.Data)
+	if err != nil {
+		return nil, err
 	}
 	return &Client{url: "http://" + ports["http"] + "/api/sql", o: o}, nil
 }

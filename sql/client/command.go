@@ -13,9 +13,9 @@ import (
 
 // Query is `tarn sql`. The tags are kong's.
 type Query struct {
-	Format    string   `enum:"table,csv,json,arrow" default:"table" help:"table, csv, json (one object a row) or arrow."`
-	Command   string   `short:"c" help:"The statement, as psql takes it." placeholder:"STATEMENT"`
-	URL       string   `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
+	Format  string `enum:"table,csv,json,arrow" default:"table" help:"table, csv, json (one object a row) or arrow."`
+	Command string `short:"c" help:"The statement, as psql takes it." placeholder:"STATEMENT"`
+	Address
 	Statement []string `arg:"" optional:"" help:"The statement."`
 }
 

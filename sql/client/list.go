@@ -16,13 +16,14 @@ import (
 type List struct {
 	Name string `arg:"" optional:"" help:"One of them, with all that is known of it."`
 	JSON bool   `name:"json" help:"One JSON object a line, with all columns."`
-	URL  string `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
+	Address
 }
 
 // Help is what --help says below the line of usage.
 func (List) Help() string {
 	return `It shows what system.topics, system.tables, system.pipelines, system.sources and system.groups hold, which SQL can ask, too.
 
+    tarn topics port.main.calls
     tarn pipelines
     tarn pipelines gold.truck_turn_time
     tarn tables silver.calls
@@ -124,5 +125,5 @@ func (c *Client) one(ctx context.Context, list listed, from, name string) error 
 		return fault.Newf(fault.Invalid, "write "+strings.Join(meant, " or "), "more than one %s is called %s", list.what, name)
 	}
 	c.upright = true
-	return c.Run(ctx, "SELECT *"+from+" WHERE "+list.key+" = '"+strings.ReplaceAll(meant[0], "'", "''")+"' ORDER BY ALL")
+	return c.Run(ctx, "SELECT *"+from+" WHERE "+list.key+" = "+literal(meant[0])+" ORDER BY ALL")
 }

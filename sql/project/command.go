@@ -3,7 +3,6 @@
 package project
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,10 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"tarn/embedded/config"
 	"tarn/embedded/fault"
@@ -222,22 +218,14 @@ func (k *ApplyCommand) agreed(ctx context.Context, out io.Writer) error {
 	if k.Yes {
 		return nil
 	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) || !terminal.Is(out) { //nolint:gosec // a descriptor fits
+	yes, asked := terminal.Ask(ctx, out, "apply?")
+	switch {
+	case !asked:
 		return fault.New(fault.Invalid, "nothing was applied: nobody is here to ask", "add --yes, or --plan to only see what would be done")
-	}
-	_, _ = io.WriteString(out, "apply? [y/N] ")
-	answer := make(chan string, 1)
-	go func() { // it ends with the process where nobody answers
-		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		return ctx.Err()
-	case said := <-answer:
-		if said == "y" || said == "yes" {
-			return nil
-		}
+	case yes:
+		return nil
 	}
 	return fault.New(fault.Canceled, "nothing was applied", "")
 }
