@@ -28,7 +28,7 @@ func (s *PauseSource) Run(ctx context.Context, f *config.Flags, out io.Writer) e
 // OnSource is `tarn sources resume`: a statement about one source.
 type OnSource struct {
 	Name string `arg:"" help:"The source."`
-	URL  string `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
+	Address
 }
 
 // sourceVerbs are the statements by the command that says them.
@@ -43,7 +43,7 @@ func (s *OnSource) Run(ctx context.Context, f *config.Flags, command string, out
 type Resnapshot struct {
 	Name  string   `arg:"" help:"The source."`
 	Table []string `arg:"" optional:"" help:"Its tables; all by default."`
-	URL   string   `help:"Address of the Tarn, such as http://127.0.0.1:7700; found by the data folder otherwise." placeholder:"URL"`
+	Address
 }
 
 // Help is what --help says below the line of usage.
