@@ -58,6 +58,7 @@ type Entry struct {
 type Store struct {
 	db   *dbsql.DB
 	path string
+	puts puts
 }
 
 // restore is what to do when the file is damaged.
@@ -81,7 +82,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &Store{db: db, path: path}
+	s := &Store{db: db, path: path, puts: puts{turn: make(chan struct{}, 1)}}
 	if err := s.check(ctx, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -170,26 +171,6 @@ func (s *Store) verify(e Entry, sum dbsql.NullInt64) error {
 		return nil
 	}
 	return fault.Newf(fault.Damaged, restore, "%s is damaged: %s/%s is not what was written", s.path, e.Bucket, e.Key)
-}
-
-// Put writes all entries in one synced transaction: all or none.
-func (s *Store) Put(ctx context.Context, entries ...Entry) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	for _, e := range entries {
-		if e.Value == nil {
-			_, err = tx.ExecContext(ctx, "DELETE FROM kv WHERE bucket=? AND key=?", string(e.Bucket), e.Key)
-		} else {
-			_, err = tx.ExecContext(ctx, "INSERT INTO kv VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value, sum=excluded.sum", string(e.Bucket), e.Key, e.Value, e.sum())
-		}
-		if err != nil {
-			return fmt.Errorf("write %s/%s: %w", e.Bucket, e.Key, err)
-		}
-	}
-	return tx.Commit()
 }
 
 // List returns the entries of a bucket in key order.
