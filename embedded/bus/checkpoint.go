@@ -125,6 +125,7 @@ func (p *Partition) restore(ctx context.Context, s *session, info jetstream.Stre
 		return out, nil
 	}
 	p.index, p.producers, p.applied, p.end, p.damage = x, producers, c.Seq, c.End, c.Damage
+	p.checked = x.last()
 	for _, pos := range known {
 		p.places.note(pos)
 	}
@@ -258,11 +259,14 @@ func (p *Partition) checkpoint(gen int64, applied uint64, x *index, known *produ
 
 // saveChecks writes the checkpoints of partitions, synced.
 func (b *Bus) saveChecks(ctx context.Context, parts []*Partition) error {
-	entries := make([]meta.Entry, 0, len(parts))
+	entries, checked := make([]meta.Entry, 0, len(parts)), map[*Partition]int64{}
 	for _, p := range parts {
 		if p.closed() {
 			continue
 		}
+		p.mu.Lock()
+		checked[p] = p.index.last()
+		p.mu.Unlock()
 		e, err := p.snapshot()
 		if err != nil {
 			return fmt.Errorf("checkpoint of %s: %w", p.label, err)
@@ -272,7 +276,28 @@ func (b *Bus) saveChecks(ctx context.Context, parts []*Partition) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	return b.o.Meta.Put(ctx, entries...)
+	if err := b.o.Meta.Put(ctx, entries...); err != nil {
+		return err
+	}
+	for p, offset := range checked {
+		p.mu.Lock()
+		p.checked = max(p.checked, offset)
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// saveProducers writes a checkpoint where messages are to go that alone tell of producers: one of these may not know
+// yet that its last batch got in, and sends it again. p.trimming is held.
+func (p *Partition) saveProducers(ctx context.Context) error {
+	p.mu.Lock()
+	runs := p.index.runs
+	due := len(p.producers.known) > 0 && p.checked < p.logStart && len(runs) > 1 && runs[0].next <= p.logStart
+	p.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return p.bus.saveChecks(ctx, []*Partition{p})
 }
 
 // checkDue writes the checkpoints of the partitions that have grown enough.
@@ -280,10 +305,13 @@ func (b *Bus) checkDue(ctx context.Context) {
 	var due []*Partition
 	for _, p := range b.partitions() {
 		p.mu.Lock()
-		if p.unchecked >= checkMessages {
-			due = append(due, p)
-		}
+		grown := p.unchecked >= checkMessages
 		p.mu.Unlock()
+		if grown {
+			due = append(due, p)
+			p.trimming.Lock() // or the checkpoint of a log that compaction replaces comes after that of the new one
+			defer p.trimming.Unlock()
+		}
 	}
 	if err := b.saveChecks(ctx, due); err != nil && ctx.Err() == nil {
 		b.o.Log.Warn("checkpoints are not written", "error", err)

@@ -111,9 +111,12 @@ func (p *Partition) whole(ctx context.Context, s *session, from, last uint64) (u
 
 // purgeable is the offset below which messages may go; at most the log start. The server's
 // next start cuts a file off behind a damaged message once messages of that file from it on
-// are purged: those wait for the whole file. p.mu is held.
+// are purged: those wait for the whole file. What tells of producers waits for a checkpoint. p.mu is held.
 func (p *Partition) purgeable() int64 {
 	to := p.logStart
+	if len(p.producers.known) > 0 {
+		to = min(to, p.checked) // its message tells that the checkpoint is of this log
+	}
 	newest := slices.SortedFunc(slices.Values(p.damage), func(a, b gap) int { return cmp.Compare(b.First, a.First) })
 	for _, g := range newest { // each lowers what those before it must be far from
 		if g.First < to && p.index.bytesWithin(g.After, to) < fileBytesMax {

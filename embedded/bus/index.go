@@ -64,6 +64,14 @@ func (x *index) seq(offset int64) (run, bool) {
 	return x.runs[i], true
 }
 
+// last is where the last run begins; 0 without one.
+func (x *index) last() int64 {
+	if len(x.runs) == 0 {
+		return 0
+	}
+	return x.runs[len(x.runs)-1].base
+}
+
 // gap returns the first offsets from from on, below next, that no run holds.
 func (x *index) gap(from, next int64) (first, after int64, found bool) {
 	at := from

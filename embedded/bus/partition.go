@@ -60,6 +60,7 @@ type Partition struct {
 	files      []string                     // the files that were found damaged, while damage tells of some
 	unopened   bool                         // it was set aside before it was opened
 	unchecked  int                          // messages since the last checkpoint
+	checked    int64                        // where a message begins that meta's checkpoint knows, and all before it
 	changed    chan struct{}                // closed at the next change of end or logStart
 	watchers   map[chan<- struct{}]struct{} // who is told of each
 	tail       tail                         // guarded by the cache

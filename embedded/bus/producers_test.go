@@ -56,6 +56,31 @@ func TestABatchSentAgainIsAnsweredAsTheFirstTime(t *testing.T) {
 	}
 }
 
+// TestAProducerIsKnownWhoseRecordsWereDeleted, after a crash too: it may not know yet that they got in.
+func TestAProducerIsKnownWhoseRecordsWereDeleted(t *testing.T) {
+	h := open(t, nil)
+	p := h.partition("t", bus.TopicConfig{})
+	h.append(p, produced(7, 0, 0, false, "a"))
+	h.restart()
+	p = h.partition("t", bus.TopicConfig{})
+	for n := range int32(9) {
+		h.append(p, produced(7, 1, n, false, strconv.Itoa(int(n))))
+	}
+	last := h.append(p, produced(7, 1, 9, false, "last"))
+	h.append(p, batch("another's"))
+	if err := p.Trim(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	h.append(p, batch("another's"))
+	h.crash()
+	h.open()
+	p = h.partition("t", bus.TopicConfig{})
+	if again := h.append(p, produced(7, 1, 9, false, "last")); again != last {
+		t.Errorf("first %+v, again %+v", last, again)
+	}
+	h.append(p, produced(7, 1, 10, false, "next"))
+}
+
 // TestAClockThatIsSetRightForgetsNoProducer in the next Tarn, which finds what was stamped while the clock was behind.
 func TestAClockThatIsSetRightForgetsNoProducer(t *testing.T) {
 	c := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}

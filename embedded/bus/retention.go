@@ -209,8 +209,8 @@ func (p *Partition) Trim(ctx context.Context, before int64) error {
 	return p.moveStart(ctx, max(start, min(before, floor)))
 }
 
-// moveStart syncs the log start in meta, shows it to readers, and only then purges the
-// messages that lie wholly below it, but never the last one. p.trimming is held.
+// moveStart syncs the log start in meta, shows it to readers, and only then, when what they tell of producers is
+// synced too, purges the messages that lie wholly below it, but never the last one. p.trimming is held.
 func (p *Partition) moveStart(ctx context.Context, to int64) error {
 	p.mu.Lock()
 	moved := to > p.logStart
@@ -226,6 +226,11 @@ func (p *Partition) moveStart(ctx context.Context, to int64) error {
 		p.producers.trim(to)
 		p.broadcast()
 	}
+	p.mu.Unlock()
+	if err := p.saveProducers(ctx); err != nil {
+		return err
+	}
+	p.mu.Lock()
 	first, dropped := p.index.trim(p.purgeable())
 	p.purged()
 	start := p.logStart
