@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/kafka ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak
+PACKAGES := ./... ./.ci/bench ./.ci/kafka/... ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -30,7 +30,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka nexmark fuzz oracle proof kafka soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -101,7 +101,12 @@ proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
 
 kafka: ## hold the Kafka door against clients that know nothing of Tarn, and against answers of Kafka itself
-	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/kafka
+	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/kafka/...
+
+kafka-histories: SEED := 0
+kafka-histories: N := 50
+kafka-histories: ## hold the Kafka door against a model over N random histories with kills, and against planted faults
+	go test $(TAGS) -count 1 -timeout 12h -v ./.ci/kafka/histories -args -histories $(N) -seed $(SEED) -planted
 
 soak: ## run the real program under an even load for MINUTES and tell what grows
 	.ci/soak/run $(MINUTES)

@@ -20,8 +20,9 @@ func BuildClocked(ctx context.Context, dir string) (string, error) {
 	if path := os.Getenv("TARN_PROOF_CLOCKED"); path != "" {
 		return filepath.Abs(path)
 	}
-	log, err := changed(ctx, "embedded/bus/retention.go", "landedRetention      = 24 * time.Hour\n",
-		fmt.Sprintf("landedRetention = %d * time.Minute\n", int(LogKeeps.Minutes())))
+	log, err := changed(ctx, Change{
+		"embedded/bus/retention.go", "landedRetention      = 24 * time.Hour\n", fmt.Sprintf("landedRetention = %d * time.Minute\n", int(LogKeeps.Minutes())),
+	})
 	if err != nil {
 		return "", err
 	}
@@ -33,7 +34,7 @@ func BuildClocked(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return buildWith(ctx, dir, "clocked", log, piece{path, content})
+	return buildWith(ctx, dir, "clocked", append(log, piece{path, content})...)
 }
 
 // Clock is a wall clock that can be set, of programs that BuildClocked has made and that have its Env.

@@ -6,6 +6,7 @@
 package proof
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,11 +43,19 @@ func BuildHasty(ctx context.Context, dir string) (string, error) {
 	if path := os.Getenv("TARN_PROOF_HASTY"); path != "" {
 		return filepath.Abs(path)
 	}
-	sweep, err := changed(ctx, "lake/iceberg/sweep.go", "= time.Hour\n", "= time.Second\n")
+	return BuildChanged(ctx, dir, "hasty", Change{"lake/iceberg/sweep.go", "= time.Hour\n", "= time.Second\n"})
+}
+
+// Change is a text in a file of the module, which is there once, and what is to be in its place.
+type Change struct{ File, From, To string }
+
+// BuildChanged makes the program as name in dir, with some texts changed.
+func BuildChanged(ctx context.Context, dir, name string, changes ...Change) (string, error) {
+	pieces, err := changed(ctx, changes...)
 	if err != nil {
 		return "", err
 	}
-	return buildWith(ctx, dir, "hasty", sweep)
+	return buildWith(ctx, dir, name, pieces...)
 }
 
 // piece is a file of the module and what is to be in its place.
@@ -54,20 +64,27 @@ type piece struct {
 	content []byte
 }
 
-// changed is a file of the module with one text in it changed.
-func changed(ctx context.Context, file, from, to string) (piece, error) {
-	path, err := inModule(ctx, file)
-	if err != nil {
-		return piece{}, err
+// changed are the files of the module that changes are in.
+func changed(ctx context.Context, changes ...Change) (pieces []piece, err error) {
+	for _, c := range changes {
+		path, err := inModule(ctx, c.File)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(pieces, func(p piece) bool { return p.path == path })
+		if i < 0 {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			i, pieces = len(pieces), append(pieces, piece{path, content})
+		}
+		if n := bytes.Count(pieces[i].content, []byte(c.From)); n != 1 {
+			return nil, fmt.Errorf("%s has %q %d times, want once", c.File, c.From, n)
+		}
+		pieces[i].content = bytes.Replace(pieces[i].content, []byte(c.From), []byte(c.To), 1)
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return piece{}, err
-	}
-	if n := strings.Count(string(content), from); n != 1 {
-		return piece{}, fmt.Errorf("%s has %q %d times, want once", file, from, n)
-	}
-	return piece{path, []byte(strings.Replace(string(content), from, to, 1))}, nil
+	return pieces, nil
 }
 
 // inModule is the path of a file of the module.
