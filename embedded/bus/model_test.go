@@ -45,7 +45,7 @@ const (
 )
 
 func (w *walk) open() {
-	w.p = w.h.partition(modelTopic, bus.TopicConfig{Source: "s"})
+	w.p = w.h.partition(modelTopic, bus.TopicConfig{Source: "s", Retention: -1}) // the records are of 1970
 }
 
 // make returns batches of fresh values; each record carries the source's next place.
