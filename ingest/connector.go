@@ -29,7 +29,10 @@ type connector struct {
 
 // connectKeys are keys of Kafka Connect itself that any connector may carry. Tarn has one
 // task and one converter for each source; more is passed over and said.
-var connectKeys = []string{"connector.class", "name", "tasks.max"}
+var connectKeys = []string{"connector.class", "name", "tasks.max", source.KeySchemas, source.ValueSchemas}
+
+// jsonConverter is the one converter that there is.
+const jsonConverter = "org.apache.kafka.connect.json.JsonConverter"
 
 // readConnector reads one file. Relative paths in it start at the project folder.
 func readConnector(path, project string, kinds []source.Kind) (connector, error) {
@@ -109,11 +112,11 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 		known = append(known, f.Key)
 	}
 	var out []source.Finding
-	for key := range config.Keys {
+	for key, value := range config.Keys {
 		switch {
-		case slices.Contains(known, key):
+		case slices.Contains(known, key), strings.HasSuffix(key, ".converter") && value == jsonConverter:
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
-			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("key %s has no effect yet: records are JSON without schema", key), Hint: "take it out"})
+			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("key %s has no effect yet: records are JSON, without schema or, with %s, with it", key, source.ValueSchemas), Hint: "take it out"})
 		default:
 			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}

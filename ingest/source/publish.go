@@ -252,6 +252,7 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 		},
 		schema: strconv.AppendInt(nil, b.Schema.ID, 10), gen: strconv.AppendInt(nil, b.Generation, 10),
 	}
+	p.frame = r.frame(b)
 	p.entries = make([]entry, 0, len(b.Plain)+len(b.Changes)+2)
 	for i := range b.Plain {
 		p.add(b.Plain[i].Key, b.Plain[i].Value, b.PlainPlace)
@@ -294,7 +295,40 @@ type printer struct {
 	source      envelope.Source
 	place       envelope.PostgresPlace // of source
 	schema, gen []byte
+	frame       envelope.Frame
 	entries     []entry
+}
+
+// The settings of Connect's JsonConverter that have its schema stand before each key and value.
+const (
+	KeySchemas   = "key.converter.schemas.enable"
+	ValueSchemas = "value.converter.schemas.enable"
+)
+
+// framed is the frame of a topic's events by a schema.
+type framed struct {
+	schema int64
+	frame  envelope.Frame
+}
+
+// frame is what stands before the keys and values of a batch: nothing, unless the connector says so.
+func (r *Runner) frame(b *TopicBatch) (f envelope.Frame) {
+	keys, values := r.o.Config.Get(KeySchemas, "false") == "true", r.o.Config.Get(ValueSchemas, "false") == "true"
+	if !keys && !values || b.PlainPlace != "" {
+		return f
+	}
+	known, ok := r.frames[b.Topic]
+	if !ok || known.schema != b.Schema.ID {
+		known = framed{b.Schema.ID, envelope.FrameOf(b.Schema, b.Topic, r.o.Kind.Name == "postgresql")}
+		r.frames[b.Topic] = known
+	}
+	if keys {
+		f.Key = known.frame.Key
+	}
+	if values {
+		f.Value = known.frame.Value
+	}
+	return f
 }
 
 func (p *printer) mark(m *record.Mark) error {
@@ -343,7 +377,7 @@ func (p *printer) change(c *Change, snapshot string) {
 func (p *printer) remove(c *Change, key []byte) {
 	p.event(Delete, key, c.Before, nil, c.Place)
 	if key != nil {
-		p.add(key, nil, c.Place+tombstonePlace)
+		p.add(envelope.Wrap(p.frame.Key, key), nil, c.Place+tombstonePlace)
 	}
 }
 
@@ -372,7 +406,8 @@ func (p *printer) key(row record.Row, id int64) []byte {
 }
 
 func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
-	p.add(key, envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano()), place)
+	value := envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano())
+	p.add(envelope.Wrap(p.frame.Key, key), envelope.Wrap(p.frame.Value, value), place)
 }
 
 // headerBytes bounds what the headers and frame of a record take beside its place.

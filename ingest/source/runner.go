@@ -70,7 +70,8 @@ type Runner struct {
 	buried   map[string]record.Pos // the last dead letter that was counted, by topic
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
-	wished      map[string]bool // those of resnapshot that meta asked for
+	wished      map[string]bool   // those of resnapshot that meta asked for
+	frames      map[string]framed // by topic
 	acks        []delayedAck
 
 	mu     sync.Mutex
@@ -100,7 +101,7 @@ type delayedAck struct {
 func NewRunner(o Options) *Runner {
 	return &Runner{
 		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, generations: map[string]int64{}, wished: map[string]bool{},
-		rows: map[string]int64{}, resnapshot: map[string]string{}, awaited: map[string]string{}, skip: map[string]Finding{},
+		frames: map[string]framed{}, rows: map[string]int64{}, resnapshot: map[string]string{}, awaited: map[string]string{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
 }

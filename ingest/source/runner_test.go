@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 	"tarn/embedded/record/schemas"
 	"tarn/ingest/source"
 	"tarn/ingest/source/sourcetest"
@@ -84,6 +86,7 @@ type stage struct {
 	log    *sourcetest.Log
 	meta   *meta.Store
 	runner *source.Runner
+	keys   map[string]string // of the connector, beside topic.prefix
 }
 
 func newStage(t *testing.T, batches ...func(env source.Env) (source.Batch, error)) *stage {
@@ -98,8 +101,10 @@ func newStage(t *testing.T, batches ...func(env source.Env) (source.Batch, error
 
 func (s *stage) run(ackDelay time.Duration) {
 	s.t.Helper()
+	keys := map[string]string{"topic.prefix": "p"}
+	maps.Copy(keys, s.keys)
 	s.runner = source.NewRunner(source.Options{
-		Kind: s.script.kind(), Config: source.Config{Name: "s", Keys: map[string]string{"topic.prefix": "p"}}, Log: s.log, Meta: s.meta,
+		Kind: s.script.kind(), Config: source.Config{Name: "s", Keys: keys}, Log: s.log, Meta: s.meta,
 		Schemas: schemas.New(s.meta), Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil),
 		Clock: life.SystemClock{}, Version: "test", AckDelay: ackDelay,
 	})
@@ -176,6 +181,29 @@ func TestRecordsOfAChange(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestSchemasStandBeforeKeysAndValuesThatWantThem(t *testing.T) {
+	s := newStage(t, batch(`"1"`, "calls", change(1, source.Create, nil, row(1, "a")), change(2, source.Delete, row(1, "a"), nil)))
+	s.keys = map[string]string{source.KeySchemas: "true", source.ValueSchemas: "true"}
+	s.run(0)
+	s.acked(`"1"`)
+	const key = `{"schema":{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"}],"optional":false,"name":"p.main.calls.Key"},"payload":{"id":1}}`
+	events := s.log.Events(t, "p.main.calls")
+	if len(events) != 3 {
+		t.Fatalf("%d events", len(events))
+	}
+	for i, e := range events {
+		if string(e.Key) != key {
+			t.Errorf("key %s", e.Key)
+		}
+		if i == 2 && e.Value != nil || i < 2 && (!bytes.HasPrefix(e.Value, []byte(`{"schema":{"type":"struct","fields":[`)) || !bytes.Contains(e.Value, []byte(`"name":"p.main.calls.Envelope","version":2},"payload":{"before":`))) {
+			t.Errorf("value %s", e.Value)
+		}
+	}
+	if got := envelope.KeyPayload([]byte(key)); string(got) != `{"id":1}` {
+		t.Errorf("the key's payload is %s", got)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 	"tarn/embedded/record/schemas"
 	"tarn/lake/table"
 	"tarn/stream/clock"
@@ -322,7 +323,7 @@ func (c *scan) note(partition int32, part *state.Part, r *record.Record, deleted
 	fields := c.hidden.Fields()
 	if c.input.Loose {
 		if key := fields[0].(*array.StringBuilder); c.nullKey() {
-			key.BinaryBuilder.Append(r.Key)
+			key.BinaryBuilder.Append(envelope.KeyPayload(r.Key))
 		} else {
 			key.AppendNull()
 		}

@@ -168,6 +168,11 @@ func (s *mirrorSink) add(ctx context.Context, f *feed, r *record.Record) error {
 		}
 		return err
 	}
+	if bare := envelope.KeyPayload(r.Key); len(bare) != len(r.Key) {
+		one := *r
+		one.Key = bare
+		r = &one
+	}
 	begun := s.shape != nil
 	err = s.take(ctx, f, &e, r)
 	if _, refused := errors.AsType[refusal](err); err == nil || refused || errors.Is(err, errSkip) {

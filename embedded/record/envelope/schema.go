@@ -1,9 +1,11 @@
 package envelope
 
 import (
+	"bytes"
 	"strconv"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/jsonscan"
 )
 
 // Frame writes keys and values as Connect's JsonConverter does with schemas.enable: {"schema":…,"payload":…}. Its two texts are
@@ -45,6 +47,29 @@ func Wrap(frame, payload []byte) []byte {
 	}
 	out := make([]byte, 0, len(frame)+len(payload)+1)
 	return append(append(append(out, frame...), payload...), '}')
+}
+
+// framed begins a text that a Frame made; no key object does, in which a misfit's "type" is no struct.
+const framed = `{"schema":{"type":"struct"`
+
+// KeyPayload is a record's key without the schema that stands before it, if one does.
+func KeyPayload(key []byte) []byte {
+	if !bytes.HasPrefix(key, []byte(framed)) {
+		return key
+	}
+	var s jsonscan.Scanner
+	s.Reset(key)
+	payload := key
+	for more := s.Open(); more; more = s.More() {
+		name := string(plain(s.Name()))
+		if v := s.Value(); name == "payload" {
+			payload = v.Raw
+		}
+	}
+	if s.End() != nil {
+		return key
+	}
+	return payload
 }
 
 // field is a schema of Connect, and the name that it has in a struct.
