@@ -149,10 +149,11 @@ func binaryBits(c *Codec, a *Arena, src []byte) record.Value {
 	if len(src) < 4 || int(int32Of(src)) > 8*(len(src)-4) || int32Of(src) < 0 {
 		return broken(src)
 	}
-	text := a.take(int(int32Of(src)))
+	text := a.array[:0]
 	for i := range int(int32Of(src)) {
 		text = append(text, '0'+src[4+i/8]>>(7-i%8)&1)
 	}
+	a.array = text
 	return c.text(c, a, text)
 }
 
