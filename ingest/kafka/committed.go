@@ -76,12 +76,12 @@ func offsetCommit(ctx context.Context, c *conn, req *kmsg.OffsetCommitRequest) (
 	return resp, nil
 }
 
-func offsetFetch(_ context.Context, c *conn, req *kmsg.OffsetFetchRequest) (kmsg.Response, error) {
+func offsetFetch(ctx context.Context, c *conn, req *kmsg.OffsetFetchRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	resp.Version = req.Version
 	if req.Version >= 8 {
 		for _, g := range once(req.Groups, func(g *kmsg.OffsetFetchRequestGroup) string { return g.Group }) {
-			resp.Groups = append(resp.Groups, c.fetchGroup(g, req.Version, req.RequireStable))
+			resp.Groups = append(resp.Groups, c.fetchGroup(ctx, g, req.Version, req.RequireStable))
 		}
 		return resp, nil
 	}
@@ -95,7 +95,7 @@ func offsetFetch(_ context.Context, c *conn, req *kmsg.OffsetFetchRequest) (kmsg
 		topic.Topic, topic.Partitions = t.Topic, t.Partitions
 		one.Topics = append(one.Topics, topic)
 	}
-	got := c.fetchGroup(one, req.Version, req.RequireStable)
+	got := c.fetchGroup(ctx, one, req.Version, req.RequireStable)
 	resp.ErrorCode = got.ErrorCode
 	for _, t := range got.Topics {
 		topic := kmsg.NewOffsetFetchResponseTopic()
@@ -110,8 +110,24 @@ func offsetFetch(_ context.Context, c *conn, req *kmsg.OffsetFetchRequest) (kmsg
 	return resp, nil
 }
 
-// fetchGroup answers for one group: for the topics that are named, or for all that the client may read.
-func (c *conn) fetchGroup(req kmsg.OffsetFetchRequestGroup, version int16, stable bool) kmsg.OffsetFetchResponseGroup {
+// fetchGroup answers for one group, if there is room for that.
+func (c *conn) fetchGroup(ctx context.Context, req kmsg.OffsetFetchRequestGroup, version int16, stable bool) kmsg.OffsetFetchResponseGroup {
+	out := c.offsetsOf(req, version, stable)
+	size := elementBytes + len(out.Group)
+	for _, t := range out.Topics {
+		size += elementBytes + len(t.Topic)
+		for _, p := range t.Partitions {
+			size += elementBytes + len(text(p.Metadata))
+		}
+	}
+	if full := c.takes(ctx, size); full != nil {
+		out.ErrorCode, out.Topics = full.code, nil
+	}
+	return out
+}
+
+// offsetsOf is what one group has committed: of the topics that are named, or of all that the client may read.
+func (c *conn) offsetsOf(req kmsg.OffsetFetchRequestGroup, version int16, stable bool) kmsg.OffsetFetchResponseGroup {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = req.Group
 	if err := c.mayGroup(guard.Read, req.Group); err != nil {

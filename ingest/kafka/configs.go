@@ -35,7 +35,7 @@ var brokerSettings = []struct {
 	{"unclean.leader.election.enable", "false", kmsg.ConfigTypeBoolean},
 }
 
-func describeConfigs(_ context.Context, c *conn, req *kmsg.DescribeConfigsRequest) (kmsg.Response, error) {
+func describeConfigs(ctx context.Context, c *conn, req *kmsg.DescribeConfigsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
 	resp.Version = req.Version
 	type resource struct {
@@ -69,9 +69,23 @@ func describeConfigs(_ context.Context, c *conn, req *kmsg.DescribeConfigsReques
 		default:
 			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, new("settings are of topics and of the broker")
 		}
+		if full := c.takes(ctx, configBytes(out.Configs)); full != nil {
+			out.ErrorCode, out.ErrorMessage, out.Configs = full.code, &full.text, nil
+		}
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp, nil
+}
+
+func configBytes(of []kmsg.DescribeConfigsResponseResourceConfig) int {
+	size := elementBytes
+	for _, one := range of {
+		size += elementBytes + len(one.Name) + len(text(one.Value)) + len(text(one.Documentation))
+		for _, s := range one.ConfigSynonyms {
+			size += elementBytes + len(s.Name) + len(text(s.Value))
+		}
+	}
+	return size
 }
 
 func describeTopic(c bus.TopicConfig, asked func(string) bool, req *kmsg.DescribeConfigsRequest) (out []kmsg.DescribeConfigsResponseResourceConfig) {

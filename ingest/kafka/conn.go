@@ -40,6 +40,8 @@ type conn struct {
 	readings map[*bus.Partition]*reading
 	fetches  int
 	owed     int64          // bytes of answers that the answer under way holds
+	listed   int64          // bytes that it will have, where it takes room for what it lists
+	lent     int64          // of that room
 	promises chan promise   // nil until the first produce request
 	promised sync.WaitGroup // ends with keepPromises
 	kept     sync.WaitGroup // promises that are not answered
@@ -256,6 +258,8 @@ func (c *conn) oweAll(ctx context.Context, n int64) bool {
 }
 
 func (c *conn) paid() {
+	c.door.lists.Release(c.lent)
+	c.listed, c.lent = 0, 0
 	if c.owed > 0 {
 		c.door.owed.Add(-c.owed)
 		c.door.answers.Release(c.owed)

@@ -87,6 +87,7 @@ type Door struct {
 	inHand  *semaphore.Weighted // handBytesMax
 	produce *semaphore.Weighted // produceHandBytesMax
 	answers *semaphore.Weighted // answerBytesMax
+	lists   *semaphore.Weighted // listsBytesMax
 	owed    atomic.Int64        // of answers
 	metrics *metrics
 	ids     atomic.Int32 // of fetch sessions
@@ -115,7 +116,7 @@ func New(o Options) *Door {
 	}
 	d := &Door{
 		o: o, metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		inHand: semaphore.NewWeighted(handBytesMax), produce: semaphore.NewWeighted(produceHandBytesMax), answers: semaphore.NewWeighted(answerBytesMax),
+		inHand: semaphore.NewWeighted(handBytesMax), produce: semaphore.NewWeighted(produceHandBytesMax), answers: semaphore.NewWeighted(answerBytesMax), lists: semaphore.NewWeighted(listsBytesMax),
 	}
 	d.apis = table()
 	return d

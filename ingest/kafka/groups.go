@@ -237,7 +237,7 @@ func leaveGroup(_ context.Context, c *conn, req *kmsg.LeaveGroupRequest) (kmsg.R
 	return resp, nil
 }
 
-func describeGroups(_ context.Context, c *conn, req *kmsg.DescribeGroupsRequest) (kmsg.Response, error) {
+func describeGroups(ctx context.Context, c *conn, req *kmsg.DescribeGroupsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	resp.Version = req.Version
 	for _, name := range once(req.Groups, itself) {
@@ -248,7 +248,14 @@ func describeGroups(_ context.Context, c *conn, req *kmsg.DescribeGroupsRequest)
 		if err == nil {
 			d, err = c.door.o.Groups.Describe(name)
 		}
+		size := elementBytes
+		for _, m := range d.Members {
+			size += elementBytes + len(m.ID) + len(m.ClientID) + len(m.Metadata) + len(m.Assignment)
+		}
+		full := c.takes(ctx, size)
 		switch {
+		case full != nil:
+			g.ErrorCode, g.ErrorMessage = full.code, &full.text
 		case errors.Is(err, group.ErrNotFound):
 			if g.State = string(group.Dead); req.Version >= 6 {
 				g.ErrorCode, g.ErrorMessage = codeOf(err), new("Group "+name+" not found.")
@@ -275,7 +282,7 @@ func describeGroups(_ context.Context, c *conn, req *kmsg.DescribeGroupsRequest)
 // groupType is that of all groups here, as ListGroups v5 tells it.
 const groupType = "classic"
 
-func listGroups(_ context.Context, c *conn, req *kmsg.ListGroupsRequest) (kmsg.Response, error) {
+func listGroups(ctx context.Context, c *conn, req *kmsg.ListGroupsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrListGroupsResponse()
 	resp.Version = req.Version
 	wanted := func(filter []string, value string) bool {
@@ -287,6 +294,10 @@ func listGroups(_ context.Context, c *conn, req *kmsg.ListGroupsRequest) (kmsg.R
 	for _, s := range c.door.o.Groups.List() {
 		if !wanted(req.StatesFilter, string(s.State)) || c.mayGroup(guard.Read, s.Group) != nil {
 			continue
+		}
+		if full := c.takes(ctx, elementBytes+len(s.Group)+len(s.ProtocolType)); full != nil {
+			resp.ErrorCode, resp.Groups = full.code, nil
+			break
 		}
 		g := kmsg.NewListGroupsResponseGroup()
 		g.Group, g.ProtocolType, g.GroupState, g.GroupType = s.Group, s.ProtocolType, string(s.State), groupType

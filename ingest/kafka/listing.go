@@ -11,7 +11,7 @@ import (
 	"tarn/embedded/bus/txn"
 )
 
-func describeProducers(_ context.Context, c *conn, req *kmsg.DescribeProducersRequest) (kmsg.Response, error) {
+func describeProducers(ctx context.Context, c *conn, req *kmsg.DescribeProducersRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeProducersResponse()
 	resp.Version = req.Version
 	for _, t := range once(req.Topics, func(t *kmsg.DescribeProducersRequestTopic) string { return t.Topic }) {
@@ -25,6 +25,9 @@ func describeProducers(_ context.Context, c *conn, req *kmsg.DescribeProducersRe
 				part.ErrorCode = failed.Code
 			} else {
 				part.ActiveProducers = active(p)
+			}
+			if full := c.takes(ctx, elementBytes*(1+len(part.ActiveProducers))); full != nil {
+				part.ErrorCode, part.ErrorMessage, part.ActiveProducers = full.code, &full.text, nil
 			}
 			out.Partitions = append(out.Partitions, part)
 		}
@@ -43,7 +46,7 @@ func active(p *bus.Partition) (out []kmsg.DescribeProducersResponseTopicPartitio
 	return out
 }
 
-func describeTransactions(_ context.Context, c *conn, req *kmsg.DescribeTransactionsRequest) (kmsg.Response, error) {
+func describeTransactions(ctx context.Context, c *conn, req *kmsg.DescribeTransactionsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrDescribeTransactionsResponse()
 	resp.Version = req.Version
 	for _, id := range once(req.TransactionalIDs, itself) {
@@ -62,12 +65,20 @@ func describeTransactions(_ context.Context, c *conn, req *kmsg.DescribeTransact
 				out.Topics = append(out.Topics, one)
 			}
 		}
+		size := elementBytes + len(id)
+		for _, t := range out.Topics {
+			size += elementBytes + len(t.Topic) + 4*len(t.Partitions)
+		}
+		if full := c.takes(ctx, size); full != nil {
+			out = kmsg.NewDescribeTransactionsResponseTransactionState()
+			out.TransactionalID, out.ErrorCode = id, full.code
+		}
 		resp.TransactionStates = append(resp.TransactionStates, out)
 	}
 	return resp, nil
 }
 
-func listTransactions(_ context.Context, c *conn, req *kmsg.ListTransactionsRequest) (kmsg.Response, error) {
+func listTransactions(ctx context.Context, c *conn, req *kmsg.ListTransactionsRequest) (kmsg.Response, error) {
 	resp := kmsg.NewPtrListTransactionsResponse()
 	resp.Version = req.Version
 	known := []txn.State{txn.Empty, txn.Ongoing, txn.PrepareCommit, txn.PrepareAbort, txn.CompleteCommit, txn.CompleteAbort}
@@ -83,6 +94,10 @@ func listTransactions(_ context.Context, c *conn, req *kmsg.ListTransactionsRequ
 			len(req.ProducerIDFilters) > 0 && !slices.Contains(req.ProducerIDFilters, t.Producer),
 			req.Version >= 1 && req.DurationFilterMillis >= 0 && (t.Started == 0 || now-t.Started <= req.DurationFilterMillis):
 			continue
+		}
+		if full := c.takes(ctx, elementBytes+len(t.ID)); full != nil {
+			resp.ErrorCode, resp.TransactionStates = full.code, nil
+			break
 		}
 		one := kmsg.NewListTransactionsResponseTransactionState()
 		one.TransactionalID, one.ProducerID, one.TransactionState = t.ID, t.Producer, string(t.State)
