@@ -51,7 +51,6 @@ func better(name string, m pgtype.Modes) bool {
 	case "nneg", // a scale below 0 is taken for 2046
 		"nm",   // a name is null while streaming
 		"a2d",  // the elements of a second dimension are null
-		"aby",  // elements follow binary.handling.mode for hex alone
 		"n1",   // a zero loses its scale
 		"hs",   // keys come in the order of a Java HashMap
 		"adom": // an array of a domain is an array of bytes

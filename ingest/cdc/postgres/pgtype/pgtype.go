@@ -165,8 +165,8 @@ func (t Catalog) array(c *Codec, typ Type, typmod int32, m Modes) bool {
 	case intervalOID, moneyOID, pointOID, xmlOID, nameOID, bitOID, varbitOID:
 		return false
 	}
-	if typ.Elem == byteaOID && m.Binary != "hex" {
-		m.Binary = "bytes"
+	if typ.Elem == byteaOID && m.Binary == "base64-url-safe" {
+		m.Binary = "base64" // as Debezium has elements
 	}
 	item := &Codec{typ: t[typ.Elem], Column: record.Column{Nullable: t[typ.Elem].Kind != 'e'}}
 	if item.typ.OID == 0 || !item.base(item.typ, typmod, m) {
