@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -44,18 +46,15 @@ type broker struct {
 
 // kafkaParts measure the Kafka door beside Apache Kafka as it comes, which acknowledges without a sync. Tarn syncs first.
 func (b *bench) kafkaParts() map[string][]func(context.Context) error {
-	return map[string][]func(context.Context) error{"kafka": {b.kafka}}
+	part := func(load, trips, restart bool) []func(context.Context) error {
+		return []func(context.Context) error{func(ctx context.Context) error { return b.kafka(ctx, load, trips, restart) }}
+	}
+	return map[string][]func(context.Context) error{
+		"kafka": part(true, true, true), "kafka-load": part(true, false, false), "kafka-trips": part(false, true, false), "kafka-restart": part(false, false, true),
+	}
 }
 
-func (b *bench) kafka(ctx context.Context) error {
-	length, err := time.ParseDuration(setting("TARN_BENCH_KAFKA", "5s"))
-	if err != nil {
-		return err
-	}
-	peer, err := b.kafkaPeer()
-	if err != nil {
-		return err
-	}
+func (b *bench) kafka(ctx context.Context, load, trips, restart bool) error {
 	ours, err := b.kafkaTarn("kafka", "always")
 	if err != nil {
 		return err
@@ -64,8 +63,15 @@ func (b *bench) kafka(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []*broker{peer, ours, lazy}
-	for _, k := range all {
+	both := []*broker{ours}
+	if setting("TARN_BENCH_PEER", "yes") != "no" {
+		peer, err := b.kafkaPeer()
+		if err != nil {
+			return err
+		}
+		both = []*broker{peer, ours}
+	}
+	for _, k := range append(both, lazy) {
 		defer func() { _ = k.end() }()
 		if err := k.start(); err != nil {
 			return fmt.Errorf("start %s: %w", k.name, err)
@@ -75,7 +81,32 @@ func (b *bench) kafka(ctx context.Context) error {
 		}
 	}
 	idle := ours.rss()
-	b.print("kafka_peer_idle_rss_mb", "%.0f", peer.rss())
+	b.print("kafka_peer_idle_rss_mb", "%.0f", both[0].rss())
+	if load {
+		if err := b.kafkaLoad(ctx, both); err != nil {
+			return err
+		}
+	}
+	if trips {
+		if err := b.kafkaTrips(ctx, append(both, lazy)); err != nil {
+			return err
+		}
+	}
+	b.print("kafka_rss_added_mb", "%.0f", ours.rss()-idle)
+	b.print("kafka_peer_rss_mb", "%.0f", both[0].rss())
+	b.print("kafka_rss_added_of_peer", "%.2f", (ours.rss()-idle)/both[0].rss())
+	if restart {
+		return b.kafkaRestart(ctx, both)
+	}
+	return nil
+}
+
+// kafkaLoad produces and consumes in turns.
+func (b *bench) kafkaLoad(ctx context.Context, both []*broker) error {
+	length, err := time.ParseDuration(setting("TARN_BENCH_KAFKA", "5s"))
+	if err != nil {
+		return err
+	}
 	for _, load := range []struct {
 		name      string
 		size      int
@@ -84,10 +115,10 @@ func (b *bench) kafka(ctx context.Context) error {
 	}{
 		{"200b", 200, 1, 1 << 20}, {"1kb", 1024, 1, 1 << 20}, {"64x16kb", 1024, kafkaProducers, kafkaSmallBatch},
 	} {
-		made, read := map[string][]float64{}, map[string][]float64{}
+		made, read, spent := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 		for round := range kafkaRounds {
-			for _, k := range []*broker{peer, ours} {
-				topic := fmt.Sprintf("load-%s-%d", load.name, round)
+			for _, k := range both {
+				topic, cpu := fmt.Sprintf("load-%s-%d", load.name, round), k.cpu()
 				n, took, err := k.produce(ctx, topic, load.size, load.producers, load.batch, length)
 				if err != nil {
 					return fmt.Errorf("produce to %s: %w", k.name, err)
@@ -97,18 +128,15 @@ func (b *bench) kafka(ctx context.Context) error {
 					return fmt.Errorf("consume from %s: %w", k.name, err)
 				}
 				read[k.name] = append(read[k.name], megabytes(n, load.size, took))
+				spent[k.name] = append(spent[k.name], (k.cpu()-cpu)*1e9/float64(n)/float64(load.size))
 			}
 		}
-		b.beside("kafka_produce_"+load.name, "mb_s", made[peer.name], made[ours.name])
-		b.beside("kafka_consume_"+load.name, "mb_s", read[peer.name], read[ours.name])
+		peer, ours := both[0].name, both[len(both)-1].name
+		b.beside("kafka_produce_"+load.name, "mb_s", made[peer], made[ours])
+		b.beside("kafka_consume_"+load.name, "mb_s", read[peer], read[ours])
+		b.beside("kafka_cpu_"+load.name, "s_gb", spent[peer], spent[ours])
 	}
-	if err := b.kafkaTrips(ctx, all); err != nil {
-		return err
-	}
-	b.print("kafka_rss_added_mb", "%.0f", ours.rss()-idle)
-	b.print("kafka_peer_rss_mb", "%.0f", peer.rss())
-	b.print("kafka_rss_added_of_peer", "%.2f", (ours.rss()-idle)/peer.rss())
-	return b.kafkaRestart(ctx, []*broker{peer, ours})
+	return nil
 }
 
 // beside prints two medians and their ratio, ours over the peer's.
@@ -195,8 +223,9 @@ func (b *bench) kafkaRestart(ctx context.Context, both []*broker) error {
 		}
 		read[k.name] = append(read[k.name], megabytes(kafkaLarge, size, took))
 	}
-	b.beside("kafka_consume_cold_100b", "mb_s", read[both[0].name], read[both[1].name])
-	b.beside("kafka_first_ack_after_kill", "s", []float64{acked[both[0].name]}, []float64{acked[both[1].name]})
+	peer, ours := both[0].name, both[len(both)-1].name
+	b.beside("kafka_consume_cold_100b", "mb_s", read[peer], read[ours])
+	b.beside("kafka_first_ack_after_kill", "s", []float64{acked[peer]}, []float64{acked[ours]})
 	return nil
 }
 
@@ -287,6 +316,19 @@ func (k *broker) rss() float64 {
 	var size, resident int
 	_, _ = fmt.Sscan(string(text), &size, &resident)
 	return float64(resident*os.Getpagesize()) / 1e6
+}
+
+// cpu is the processor time that the process has taken, in s.
+func (k *broker) cpu() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", k.pid()))
+	if err != nil {
+		return 0
+	}
+	const ticks = 100 // a second, on every Linux
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / ticks
 }
 
 func (k *broker) client(more ...kgo.Opt) (*kgo.Client, error) {

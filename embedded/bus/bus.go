@@ -134,6 +134,8 @@ type Bus struct {
 	full       atomic.Bool           // the disk is at its reserve, as was told
 	restarting atomic.Pointer[error] // why the server that is to restart waits, nil for nothing; unset while it runs
 
+	checking sync.Mutex // one writes checkpoints and seals at a time
+
 	admin  sync.Mutex // one change of topics at a time; taken before mu
 	opened int        // partitions opened so far; admin guards it
 	// generations are those of the streams that the start found, by partition's label, where they are not the first; admin guards it.
@@ -144,6 +146,7 @@ type Bus struct {
 	ids     map[[16]byte]*Topic
 	changed chan struct{}
 
+	grown     chan struct{} // a partition has grown by checkBytes since its checkpoint
 	broken    chan struct{} // a restart was asked for
 	sessionMu sync.Mutex    // guards current and renewed
 	current   *session
@@ -211,7 +214,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(o, false)
+	s, err := startServer(ctx, o, false)
 	if err != nil {
 		m.unregister()
 		return nil, err
@@ -219,7 +222,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	b := &Bus{
 		o: o, metrics: m, steady: life.NewSteady(o.Clock), cache: &tailCache{bytesMax: o.CacheBytes}, flying: semaphore.NewWeighted(inFlightBytesMax),
 		topics: map[string]*Topic{}, ids: map[[16]byte]*Topic{}, changed: make(chan struct{}), generations: map[string]int64{},
-		broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
+		grown: make(chan struct{}, 1), broken: make(chan struct{}, 1), current: s, renewed: make(chan struct{}),
 	}
 	b.life, b.kill = context.WithCancel(context.WithoutCancel(ctx))
 	if b.age, err = meta.OpenAge(ctx, o.Meta, "bus", b.steady); err == nil {
@@ -229,6 +232,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		return nil, errors.Join(err, b.Close(ctx))
 	}
 	b.running.Go(func() { b.keep(b.life) })
+	b.running.Go(func() { b.keepChecks(b.life) })
 	b.running.Go(func() { b.keepCompact(b.life) })
 	b.running.Go(func() { b.keepServer(b.life) })
 	return b, nil

@@ -14,8 +14,13 @@ import (
 	"tarn/embedded/meta"
 )
 
-// checkMessages is after how many messages a partition's checkpoint is written anew.
-const checkMessages = 1024
+// When a partition's checkpoint is written anew.
+const (
+	checkMessages  = 1024
+	checkBytes     = 32 << 20 // at once
+	checkBytesIdle = 8 << 20  // within checkInterval
+	checkInterval  = 5 * time.Second
+)
 
 const checkpointVersion = 3
 
@@ -242,7 +247,7 @@ func (p *Partition) snapshot() (meta.Entry, error) {
 	gen := p.gen.Load().number
 	applied, x := p.applied, p.index
 	c := p.checkpoint(gen, applied, &x, &p.producers)
-	p.unchecked = 0
+	p.unchecked, p.unsaved = 0, 0
 	p.mu.Unlock()
 	value, err := json.Marshal(c)
 	return meta.Entry{Bucket: meta.Checks, Key: p.label, Value: value}, err
@@ -300,12 +305,25 @@ func (p *Partition) saveProducers(ctx context.Context) error {
 	return p.bus.saveChecks(ctx, []*Partition{p})
 }
 
-// checkDue writes the checkpoints of the partitions that have grown enough.
+// keepChecks looks after checkpoints and seals until ctx ends.
+func (b *Bus) keepChecks(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.grown:
+		case <-time.After(checkInterval):
+		}
+		b.checkDue(ctx)
+	}
+}
+
+// checkDue writes the checkpoints of the partitions that have grown enough, so that a start reads little of a log.
 func (b *Bus) checkDue(ctx context.Context) {
 	var due []*Partition
 	for _, p := range b.partitions() {
 		p.mu.Lock()
-		grown := p.unchecked >= checkMessages
+		grown := p.unchecked >= checkMessages || p.unsaved >= checkBytesIdle
 		p.mu.Unlock()
 		if grown {
 			due = append(due, p)
@@ -313,7 +331,18 @@ func (b *Bus) checkDue(ctx context.Context) {
 			defer p.trimming.Unlock()
 		}
 	}
+	b.check(ctx, due)
+}
+
+func (b *Bus) check(ctx context.Context, due []*Partition) {
+	b.checking.Lock()
+	defer b.checking.Unlock()
 	if err := b.saveChecks(ctx, due); err != nil && ctx.Err() == nil {
 		b.o.Log.Warn("checkpoints are not written", "error", err)
+	}
+	for _, p := range due {
+		if err := p.seal(ctx); err != nil && ctx.Err() == nil {
+			b.o.Log.Warn("what is known of the log's files is not written, the next start reads them", "partition", p.label, "error", err)
+		}
 	}
 }

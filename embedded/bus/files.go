@@ -23,6 +23,8 @@ const copiesFolder = "damaged"
 type inspection struct {
 	damage map[string][]blocks.Damage // by stream
 	barred map[string]error           // the streams that the server was kept off
+	sealed map[string]sealed          // by stream
+	stale  int                        // streams whose index was older than their messages
 }
 
 // streams is the folder of the server's streams.
@@ -36,12 +38,13 @@ func (o *Options) folder(stream string) blocks.Folder {
 
 // inspect looks at the streams' files while no server runs, and mends what is damaged. After
 // a failed session they are read from the disk itself.
-func inspect(o Options, failed bool) (*inspection, error) {
+func inspect(ctx context.Context, o Options, failed bool) (*inspection, error) {
 	list, err := os.ReadDir(o.streams())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look at the log's files: %w", err)
 	}
-	in := &inspection{damage: map[string][]blocks.Damage{}, barred: map[string]error{}}
+	in := &inspection{damage: map[string][]blocks.Damage{}, barred: map[string]error{}, sealed: map[string]sealed{}}
+	known := seals(ctx, o)
 	var mu sync.Mutex
 	var errs []error
 	var workers sync.WaitGroup
@@ -55,16 +58,22 @@ func inspect(o Options, failed bool) (*inspection, error) {
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			f := o.folder(stream)
+			seals := known[stream]
 			if failed {
 				f.Forget()
+				seals = nil
 			}
-			found, err := f.Check()
+			found, stale, err := f.Check(seals)
 			var errBar error
 			if err != nil {
 				errBar = f.Bar()
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			in.sealed[stream] = sealedOf(known[stream])
+			if stale {
+				in.stale++
+			}
 			if len(found) > 0 {
 				in.damage[stream] = found
 			}
@@ -83,6 +92,9 @@ func inspect(o Options, failed bool) (*inspection, error) {
 }
 
 func (in *inspection) tell(o Options) {
+	if in.stale > 0 {
+		o.Log.Info("the log was checked after an unclean stop", "partitions", in.stale)
+	}
 	for stream, found := range in.damage {
 		for _, d := range found {
 			o.Log.Error("file of the log is damaged, what is whole in it is kept", "stream", stream, "file", d.File, "copy", d.Copy, "first", d.First, "last", d.Last)

@@ -42,6 +42,7 @@ type Partition struct {
 	failures   int        // of compaction, one after the other; for its goroutine alone
 	paused     int        // rounds that it passes the partition over
 	trimming   sync.Mutex // one purge at a time; taken before mu
+	sealed     sealed     // Bus.checking guards it
 
 	mu         sync.Mutex // guards the rest
 	logStart   int64
@@ -61,6 +62,7 @@ type Partition struct {
 	unopened   bool                         // it was set aside before it was opened
 	unchecked  int                          // messages since the last checkpoint
 	checked    int64                        // where a message begins that meta's checkpoint knows, and all before it
+	unsaved    int64                        // their bytes
 	changed    chan struct{}                // closed at the next change of end or logStart
 	watchers   map[chan<- struct{}]struct{} // who is told of each
 	tail       tail                         // guarded by the cache
@@ -200,6 +202,8 @@ func (p *Partition) appended(m *message) {
 	p.end, p.next, p.applied = m.next, m.next, m.seq
 	p.unchecked++
 	base, at, age := m.base, p.bus.steady.Stamp().UnixMilli(), p.bus.age.Now().Milliseconds()
+	p.unsaved += int64(len(m.data))
+	grown := p.unsaved >= checkBytes
 	for _, r := range m.requests {
 		for source, passage := range r.places {
 			p.places.note(passage.last)
@@ -213,6 +217,12 @@ func (p *Partition) appended(m *message) {
 	p.bus.cache.put(&p.tail, m.base, m.next, m.data)
 	p.broadcast()
 	p.mu.Unlock()
+	if grown {
+		select {
+		case p.bus.grown <- struct{}{}:
+		default: // the keeper has not yet looked
+		}
+	}
 	p.bus.metrics.appendBytes.Add(float64(len(m.data)))
 	p.bus.metrics.appendRecords.Add(float64(m.next - m.base))
 	p.bus.metrics.messages.Inc()
@@ -417,6 +427,7 @@ func (p *Partition) apply(m stored) {
 	p.end = span.next
 	p.next = max(p.next, p.end)
 	p.unchecked++
+	p.unsaved += int64(len(m.data))
 	for source, passage := range found {
 		p.places.note(passage.last)
 		p.lateStarts[source] = passage.last

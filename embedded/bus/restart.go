@@ -73,7 +73,7 @@ func (b *Bus) renew(ctx context.Context, s *session) {
 	b.o.Log.Warn("embedded server restarts")
 	s.stop()
 	for {
-		fresh, err := startServer(b.o, true)
+		fresh, err := startServer(ctx, b.o, true)
 		if err == nil {
 			b.noteDamage(fresh.found)
 			b.metrics.restarts.Inc()

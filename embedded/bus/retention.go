@@ -18,7 +18,7 @@ const (
 	// been an hour behind when the record was stamped, and an hour ahead when Tarn was started.
 	clockDoubt = 2 * time.Hour
 
-	keepInterval = 5 * time.Second // how often retention and checkpoints look
+	keepInterval = 5 * time.Second // how often retention looks
 	ageIntervals = 120             // of them, after which the age is saved
 )
 
@@ -94,7 +94,7 @@ func (p *Partition) floor(c TopicConfig) (offset int64, reader string) {
 	return offset, reader
 }
 
-// keep looks after retention and checkpoints until ctx ends.
+// keep looks after retention until ctx ends.
 func (b *Bus) keep(ctx context.Context) {
 	for n := 1; life.Wait(ctx, keepInterval) == nil; n++ {
 		if n%ageIntervals == 0 {
@@ -103,7 +103,6 @@ func (b *Bus) keep(ctx context.Context) {
 			}
 		}
 		b.sweep(ctx)
-		b.checkDue(ctx)
 		b.forgetProducers()
 		if err := b.saveEnds(ctx); err != nil && ctx.Err() == nil {
 			b.o.Log.Warn("ends of the logs are not written", "error", err)

@@ -65,8 +65,8 @@ type lane struct {
 
 // startServer looks at the server's files, starts it on them and returns when every stream is
 // restored. failed tells that a session before it did not end well.
-func startServer(o Options, failed bool) (*session, error) {
-	found, err := inspect(o, failed)
+func startServer(ctx context.Context, o Options, failed bool) (*session, error) {
+	found, err := inspect(ctx, o, failed)
 	if err != nil {
 		return nil, err
 	}
@@ -84,17 +84,13 @@ func startServer(o Options, failed bool) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded server: %w", err)
 	}
-	log := &serverLog{log: o.Log}
-	ns.SetLogger(log, false, false)
+	ns.SetLogger(&serverLog{log: o.Log}, false, false)
 	ns.Start()
 	gone := make(chan struct{})
 	s := &session{ns: ns, password: password, found: found, gone: gone, leave: sync.OnceFunc(func() { close(gone) }), lanes: map[int]*lane{}}
 	if err := s.ready(); err != nil {
 		s.stop()
 		return nil, err
-	}
-	if n := log.outdated.Load(); n > 0 {
-		o.Log.Info("the log was checked after an unclean stop", "partitions", n)
 	}
 	return s, nil
 }
@@ -269,10 +265,7 @@ func (c *cursor) close() {
 }
 
 // serverLog passes the server's warnings on.
-type serverLog struct {
-	log      *slog.Logger
-	outdated atomic.Int64 // partitions whose index is older than their messages
-}
+type serverLog struct{ log *slog.Logger }
 
 func (l *serverLog) Noticef(string, ...any) {}
 func (l *serverLog) Debugf(string, ...any)  {}
@@ -281,8 +274,7 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	switch {
 	case strings.HasPrefix(format, "Plaintext passwords"), strings.HasPrefix(format, "Maximum payloads"):
 		return // ours is random and never leaves the process; joined messages need the size
-	case strings.Contains(format, "] Stream state outdated, "):
-		l.outdated.Add(1)
+	case strings.Contains(format, "] Stream state outdated, "): // as the inspection has told
 		l.log.Debug("embedded server warns", "text", fmt.Sprintf(format, v...))
 	case strings.Contains(format, "] Recovering stream state from index errored: ") && strings.HasSuffix(fmt.Sprint(v...), "prior state file"):
 		l.log.Debug("embedded server warns", "text", fmt.Sprintf(format, v...)) // follows the other

@@ -28,6 +28,7 @@ const (
 	Topics       Bucket = "topics"       // embedded/bus: topic name -> config JSON
 	LogStarts    Bucket = "log_starts"   // embedded/bus: topic/partition -> offset
 	Checks       Bucket = "checks"       // embedded/bus: topic/partition -> checkpoint; may be lost
+	Sealed       Bucket = "sealed"       // embedded/bus: stream/file -> what a start need not read, JSON; may be lost
 	Groups       Bucket = "groups"       // embedded/bus/group: group -> generation and members, JSON
 	Offsets      Bucket = "offsets"      // embedded/bus/group: group/topic/partition -> committed offset, JSON
 	Pending      Bucket = "pending"      // embedded/bus/group: producer/group/topic/partition -> the same, of an open transaction

@@ -2,7 +2,8 @@
 // server runs on them. When the server cannot go by its index, after a crash above all, it
 // reads every file and cuts it off at the first record that is damaged, with all that is whole
 // behind it. So the damaged records are taken out here before, and told; a copy of the file
-// is kept. It reads the server's own format, which a test holds against the server.
+// is kept. Where nothing is damaged the index is written, of the newest file and of what is known of the others, so that the
+// server reads none of them. It is the server's own format, which a test holds against the server, byte for byte.
 package blocks
 
 import (
@@ -51,50 +52,52 @@ func (f Folder) stream() string { return filepath.Base(f.Path) }
 func (f Folder) messages() string { return filepath.Join(f.Path, "msgs") }
 
 // Check looks at a stream's files before the server does, and mends those that it would cut
-// off. With an error the server must not be given the folder: what it holds is unknown.
-func (f Folder) Check() ([]Damage, error) {
+// off. With an error the server must not be given the folder: what it holds is unknown. Of a log without
+// damage, files whose seals hold are not read, by the server neither. stale tells that the server's index was not of these files.
+func (f Folder) Check(seals map[int]Seal) (found []Damage, stale bool, err error) {
 	if err := f.checkDescription(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	files, err := f.files()
 	if err != nil || len(files) == 0 {
-		return nil, err
+		return nil, false, err
 	}
 	indexed, err := f.indexHolds(files)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if indexed {
 		// Of the newest file, which few have read yet, no more is to be lost than is damaged.
 		if ok, err := f.wholeFile(files[len(files)-1]); ok || err != nil {
-			return nil, err
+			return nil, false, err
 		}
+	} else if f.reindex(files, seals) {
+		return nil, true, nil
 	}
 	if err := f.known(files); err != nil {
-		return nil, err
+		return nil, true, err
 	}
 	if indexed { // the server is to read what is there
 		if err := f.Disk.Remove(f.index()); err != nil {
-			return nil, err
+			return nil, true, err
 		}
 	}
-	var found []Damage
 	var last uint64
 	for i, n := range files {
 		more, end, err := f.checkFile(n, last, i+1 == len(files))
 		if err != nil {
-			return found, err
+			return found, true, err
 		}
 		found, last = append(found, more...), max(last, end)
 	}
-	return found, nil
+	return found, true, nil
 }
 
 // known tells whether the files are of the format that is known here. In another one nothing
 // would be whole, and all would be taken out.
 func (f Folder) known(files []int) error {
 	for _, n := range files {
-		buf, err := readWhole(f.file(n))
+		buf, err := readWhole(f.File(n))
 		if err != nil {
 			return err
 		}
@@ -108,7 +111,7 @@ func (f Folder) known(files []int) error {
 			return nil
 		}
 		if records := chain(buf); records > 1 {
-			return fmt.Errorf("none of the %d records of %s is as the server is known to write it", records, f.file(n))
+			return fmt.Errorf("none of the %d records of %s is as the server is known to write it", records, f.File(n))
 		}
 	}
 	return nil
@@ -166,13 +169,14 @@ func (f Folder) files() ([]int, error) {
 	return out, nil
 }
 
-func (f Folder) file(n int) string { return filepath.Join(f.messages(), strconv.Itoa(n)+".blk") }
+// File is the path of a file by its number.
+func (f Folder) File(n int) string { return filepath.Join(f.messages(), strconv.Itoa(n)+".blk") }
 
 func (f Folder) index() string { return filepath.Join(f.messages(), "index.db") }
 
 // wholeFile tells whether nothing of a file is damaged.
 func (f Folder) wholeFile(n int) (bool, error) {
-	buf, err := readWhole(f.file(n))
+	buf, err := readWhole(f.File(n))
 	if err != nil {
 		return false, err
 	}
@@ -196,7 +200,7 @@ func (f Folder) indexHolds(files []int) (bool, error) {
 	if err != nil || buf[1] != indexVersion || uint64(len(files)) != x.files || uint64(files[0]) != x.first || newest-files[0]+1 != len(files) { //nolint:gosec // numbers of files
 		return false, nil //nolint:nilerr // the server reads its files then
 	}
-	tail, err := tailOf(f.file(newest))
+	tail, err := tailOf(f.File(newest))
 	return err == nil && bytes.Equal(tail, x.tail), err
 }
 
@@ -220,7 +224,7 @@ func tailOf(path string) ([]byte, error) {
 // files before end with; end is the one that this file ends with.
 func (f Folder) checkFile(n int, last uint64, newest bool) (found []Damage, end uint64, err error) {
 	s := f.summer(n)
-	path := f.file(n)
+	path := f.File(n)
 	buf, err := readWhole(path)
 	if err != nil {
 		return nil, 0, err

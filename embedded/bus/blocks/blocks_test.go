@@ -147,13 +147,13 @@ func TestTheFormatIsTheServers(t *testing.T) {
 	if found != len(want) {
 		t.Fatalf("%d messages found, the server has %d", found, len(want))
 	}
-	if damage, err := f.Check(); err != nil || damage != nil {
+	if damage, _, err := f.Check(nil); err != nil || damage != nil {
 		t.Fatalf("found %v, %v", damage, err)
 	}
 	if err := os.Remove(filepath.Join(f.Path, "msgs/index.db")); err != nil {
 		t.Fatal(err)
 	}
-	if damage, err := f.Check(); err != nil || damage != nil {
+	if damage, _, err := f.Check(nil); err != nil || damage != nil {
 		t.Fatalf("found %v, %v", damage, err)
 	}
 	p.start()
@@ -174,13 +174,13 @@ func TestAnUnknownFormatIsLeftAlone(t *testing.T) {
 	if err := os.Rename(f.Path, other.Path); err != nil {
 		t.Fatal(err)
 	}
-	if damage, err := other.Check(); err == nil || !strings.Contains(err.Error(), "none of the") || damage != nil {
+	if damage, _, err := other.Check(nil); err == nil || !strings.Contains(err.Error(), "none of the") || damage != nil {
 		t.Fatalf("found %v, %v", damage, err)
 	}
 	if err := os.Rename(other.Path, f.Path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Check(); err != nil {
+	if _, _, err := f.Check(nil); err != nil {
 		t.Fatal(err)
 	}
 	p.start()
@@ -230,7 +230,7 @@ func TestDamageInEachFileLeavesTheRest(t *testing.T) {
 		}
 		spoilt[path] = buf
 	}
-	damage, err := f.Check()
+	damage, _, err := f.Check(nil)
 	if err != nil || len(damage) != len(files) {
 		t.Fatalf("found %v, %v", damage, err)
 	}
@@ -240,7 +240,7 @@ func TestDamageInEachFileLeavesTheRest(t *testing.T) {
 		}
 		delete(want, d.First)
 	}
-	if damage, err = f.Check(); err != nil || damage != nil {
+	if damage, _, err = f.Check(nil); err != nil || damage != nil {
 		t.Fatalf("found again %v, %v", damage, err)
 	}
 	p.start()

@@ -11,7 +11,7 @@ func (f Folder) Forget() {
 		return
 	}
 	for _, n := range files {
-		file, err := os.Open(f.file(n))
+		file, err := os.Open(f.File(n))
 		if err != nil {
 			continue
 		}

@@ -216,6 +216,7 @@ func chain(buf []byte) (n int) {
 
 // indexed is what the server's index.db tells of the files that it was written for.
 type indexed struct {
+	last         uint64 // sequence
 	first, files uint64
 	tail         []byte // the newest file's last bytes
 }
@@ -237,9 +238,11 @@ func (s summer) readIndex(buf []byte) (x indexed, err error) {
 		rest = rest[n:]
 		return v
 	}
-	for range 6 { // messages, bytes, first sequence and time, last sequence and time
+	for range 4 { // messages, bytes, first sequence and time
 		number()
 	}
+	x.last = number()
+	number() // its time
 	for subjects := number(); subjects > 0 && err == nil; subjects-- {
 		size := number()
 		if size > uint64(len(rest)) {
