@@ -116,3 +116,26 @@ func TestWhatIsKnownOfFilesGoesWithThem(t *testing.T) {
 		t.Errorf("files %v of a topic that is gone are sealed", left)
 	}
 }
+
+// TestDamageInAFileThatIsKnownIsToldWhenItIsRead: a start after a crash does not read it, as one after a clean stop does not.
+func TestDamageInAFileThatIsKnownIsToldWhenItIsRead(t *testing.T) {
+	h := open(t, func(o *bus.Options) { o.CacheBytes = 0 })
+	p := h.partition("t", bus.TopicConfig{})
+	value := func(n int64) string { return fmt.Sprintf("value-%02d-%s", n, strings.Repeat("x", 1<<20-200)) }
+	const all, bad = 30, 3
+	for p.Next() < all {
+		h.append(p, batch(value(p.Next())))
+	}
+	h.bus.Seal(t.Context())
+	h.crash()
+	h.change("value-03", func(data []byte, at int) []byte { data[at+5000] ^= 1; return data })
+	h.open()
+	p = h.partition("t", bus.TopicConfig{})
+	got := h.read(p, 0, 1<<20)
+	if len(got) != all-1 || !strings.HasPrefix(got[bad], "4:value-04") || !strings.HasPrefix(got[all-2], "29:value-29") {
+		t.Errorf("%d records are read", len(got))
+	}
+	if first, after, lost := p.Lost(0); !lost || first != bad || after != bad+1 || len(h.bus.Report()) != 1 {
+		t.Errorf("lost are %d to %d, %t: %+v", first, after, lost, h.bus.Report())
+	}
+}

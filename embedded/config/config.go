@@ -98,6 +98,9 @@ type Shares struct {
 // time, and the libraries' own.
 const programBytes = 120 << 20
 
+// busCacheMax is enough for readers who keep up: the system keeps what others read.
+const busCacheMax = 32 << 20
+
 // Shares gives out Memory: a third to Go, which is little where many topics are written to (the log's
 // server holds up to 8 MB for each), and the rest to DuckDB but for an eighth of it: allocators keep more
 // than they hand out. Go is told a tenth less than its third, for it passes its limit where it allocates faster
@@ -105,5 +108,5 @@ const programBytes = 120 << 20
 func (c *Config) Shares() Shares {
 	ours := c.Memory / 3
 	rest := c.Memory - programBytes - ours
-	return Shares{Go: ours * 9 / 10, BusCache: c.Memory / 40, Landing: c.Memory / 20, Lake: rest * 6 / 16, Query: rest * 7 / 16, Pipelines: rest / 16}
+	return Shares{Go: ours * 9 / 10, BusCache: min(c.Memory/40, busCacheMax), Landing: c.Memory / 20, Lake: rest * 6 / 16, Query: rest * 7 / 16, Pipelines: rest / 16}
 }

@@ -42,6 +42,7 @@ type conn struct {
 	owed     int64          // bytes of answers that the answer under way holds
 	listed   int64          // bytes that it will have, where it takes room for what it lists
 	lent     int64          // of that room
+	borrowed [][]byte       // frames that it holds
 	promises chan promise   // nil until the first produce request
 	promised sync.WaitGroup // ends with keepPromises
 	kept     sync.WaitGroup // promises that are not answered
@@ -64,6 +65,7 @@ type request struct {
 	body         []byte              // behind the header
 	weight       int64               // of the memory in hand
 	hand         *semaphore.Weighted // nil: the request has none of it
+	frame        []byte              // of a produce request, whose records the log copies; nil for none
 }
 
 // serve answers a connection until it or ctx ends, and what it has promised until drain does.
@@ -137,7 +139,13 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 		r.hand, r.weight = hand, weight
 	}
 	if left > freeBytesMax {
-		whole := make([]byte, left)
+		var whole []byte
+		if r.key == kmsg.Produce.Int16() {
+			r.frame = c.door.frames.get(int(left))
+			whole = r.frame
+		} else {
+			whole = make([]byte, left)
+		}
 		if err := c.fill(ctx, r, whole[copy(whole, body):]); err != nil {
 			c.release(r)
 			return r, err
@@ -179,6 +187,9 @@ func (c *conn) patience(ctx context.Context, most time.Duration) {
 func (c *conn) release(r request) {
 	if r.hand != nil {
 		r.hand.Release(r.weight)
+	}
+	if r.frame != nil {
+		c.door.frames.put(r.frame)
 	}
 }
 
@@ -257,9 +268,21 @@ func (c *conn) oweAll(ctx context.Context, n int64) bool {
 	return err == nil
 }
 
+// borrow returns n bytes that are the answer's until it is written.
+func (c *conn) borrow(n int) []byte {
+	b := c.door.frames.get(n)
+	c.borrowed = append(c.borrowed, b)
+	return b
+}
+
+// paid gives back what an answer has held.
 func (c *conn) paid() {
 	c.door.lists.Release(c.lent)
 	c.listed, c.lent = 0, 0
+	for _, b := range c.borrowed {
+		c.door.frames.put(b)
+	}
+	c.borrowed = nil
 	if c.owed > 0 {
 		c.door.owed.Add(-c.owed)
 		c.door.answers.Release(c.owed)
@@ -354,7 +377,9 @@ func (c *conn) write(r request, resp kmsg.Response) error {
 	if f, ok := resp.(*kmsg.FetchResponse); ok {
 		size += recordBytes(f)
 	}
-	out := make([]byte, headBytes, size)
+	out := c.door.frames.get(size)[:headBytes]
+	clear(out)
+	defer func() { c.door.frames.put(out) }()
 	binary.BigEndian.PutUint32(out[4:], uint32(r.correlation)) //nolint:gosec // two's complement on the wire
 	if resp.IsFlexible() && r.key != kmsg.ApiVersions.Int16() {
 		out = append(out, 0) // no tags; ApiVersions never has any, for its version is not agreed on yet

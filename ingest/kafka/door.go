@@ -90,6 +90,7 @@ type Door struct {
 	lists   *semaphore.Weighted // listsBytesMax
 	owed    atomic.Int64        // of answers
 	metrics *metrics
+	frames  *frames
 	ids     atomic.Int32 // of fetch sessions
 	ahead   atomic.Int32 // readers that read ahead from the disk
 	held    atomic.Int64 // bytes that readings keep
@@ -115,7 +116,7 @@ func New(o Options) *Door {
 		o.drain = drainMax
 	}
 	d := &Door{
-		o: o, metrics: newMetrics(o.Metrics), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		o: o, metrics: newMetrics(o.Metrics), frames: newFrames(), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		inHand: semaphore.NewWeighted(handBytesMax), produce: semaphore.NewWeighted(produceHandBytesMax), answers: semaphore.NewWeighted(answerBytesMax), lists: semaphore.NewWeighted(listsBytesMax),
 	}
 	d.apis = table()

@@ -261,7 +261,11 @@ func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition,
 			return kerr.OffsetOutOfRange
 		}
 	}
-	out.RecordBatches = make([]byte, 0, size)
+	if len(batches) == 1 {
+		out.RecordBatches = batches[0] // which is other readers' too, and is not changed
+		return nil
+	}
+	out.RecordBatches = f.c.borrow(size)[:0]
 	for _, b := range batches {
 		out.RecordBatches = append(out.RecordBatches, b...)
 	}
