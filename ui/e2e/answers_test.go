@@ -74,6 +74,14 @@ func answerOfPipelines(w http.ResponseWriter, text string) bool {
 		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"topic is wrong","hint":"use letters","line":4,"column":13}}`)
 	case strings.HasPrefix(text, "CREATE CONNECTOR"):
 		answer(w, []string{"file", "finding"}, []string{"VARCHAR", "VARCHAR"}, [][]any{{"connectors/the_gate_s.json", "directory in <box> has no file to read yet"}})
+	case strings.HasPrefix(text, "CHECK CONNECTOR port"):
+		answer(w, []string{"level", "table_name", "key", "finding", "hint", "mend"}, []string{"VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{
+			{"error", nil, "database.user", "the role tarn may not replicate", "let it", "ALTER ROLE tarn REPLICATION"}, {"warning", "log", nil, "the table has no key: it gets no mirror", nil, nil},
+		})
+	case strings.HasPrefix(text, "CHECK CONNECTOR"):
+		answer(w, []string{"level", "table_name", "key", "finding", "hint", "mend"}, []string{"VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{})
+	case strings.HasPrefix(text, "RESNAPSHOT CONNECTOR"):
+		answer(w, []string{"table_name"}, []string{"VARCHAR"}, [][]any{{"calls"}})
 	case strings.HasPrefix(text, "PAUSE"), strings.HasPrefix(text, "RESUME"), strings.HasPrefix(text, "DROP"), strings.HasPrefix(text, "CREATE"), strings.HasPrefix(text, "ALTER"):
 		_, _ = io.WriteString(w, `{"columns":[],"rows":[],"stats":{"rows":0,"ms":3}}`)
 	default:

@@ -46,6 +46,52 @@ func TestThePagesOfSources(t *testing.T) {
 	b.clean("400 (Bad Request)")
 }
 
+// TestTheTablesOfASource: how far a snapshot is moves, a table is snapshotted anew and the source is checked and ended by the
+// keyboard, and what mends a finding is there to copy.
+func TestTheTablesOfASource(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	feed.Trouble()
+	s := serve(t, feed, "127.0.0.1:0")
+	b := open(t)
+	b.visit(s.url + "sources/port")
+	const rows = `[...document.querySelectorAll(".source-tables tbody tr")].map((r) => r.innerText.trim().replace(/\s+/g, " ")).join("|")`
+	b.until(rows + `.startsWith("calls streaming 4 800 18 ms Snapshot anew|moves quarantined 3 600 18 ms Snapshot anew|table moves is quarantined")`)
+	s.feed.Lock()
+	s.feed.SourcesNow[0].Tables[0].State, s.feed.SourcesNow[0].Tables[0].Done = source.Snapshotting, .37
+	s.feed.Unlock()
+	b.until(`document.querySelector(".source-tables progress")?.value === 37 && ` + rows + `.startsWith("calls snapshot 37 %")`)
+	s.feed.Lock()
+	s.feed.SourcesNow[0].Tables[0].Done = .5
+	s.feed.Unlock()
+	b.until(`document.querySelector(".source-tables progress")?.value === 50`)
+	b.do(chromedp.Focus(`[data-run="RESNAPSHOT CONNECTOR port TABLE moves"]`), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.getElementById("said").textContent === "Done: RESNAPSHOT CONNECTOR port TABLE moves"`)
+	b.do(chromedp.Focus(`[data-check]`), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.querySelector("#said .fatal code")?.textContent === "ALTER ROLE tarn REPLICATION" && document.querySelectorAll("#said .findings li").length === 2`)
+	for _, theme := range []string{"dark", "light"} {
+		b.prefers(theme)
+		b.shot("source-checked-" + theme)
+		b.accessible()
+	}
+	b.do(chromedp.Focus(`[data-ask="end"]`), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.getElementById("end").open`)
+	for _, theme := range []string{"dark", "light"} {
+		b.prefers(theme)
+		b.shot("source-end-" + theme)
+		b.accessible()
+	}
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.until(`!document.getElementById("end").open`)
+	b.do(chromedp.Focus(`[data-ask="end"]`), chromedp.KeyEvent(kb.Enter))
+	b.until(`document.getElementById("end").open`)
+	b.press("#end-yes")
+	b.arrives(`location.pathname === "/sources" && document.querySelector(".sources-list")`)
+	if asked := s.statements(); !slices.Contains(asked, "DROP CONNECTOR port") {
+		t.Errorf("asked %q", asked)
+	}
+	b.clean()
+}
+
 // sendAgain sends a letter again that a source found: what is no object is refused, and what was typed stays.
 func sendAgain(s *site, b *tab) {
 	b.t.Helper()
@@ -94,6 +140,8 @@ func TestASourceIsAddedByAForm(t *testing.T) {
 	if got := eval[string](b, `document.getElementById("add-file").textContent + " " + JSON.stringify(JSON.parse(document.getElementById("add-json").textContent))`); got != "connectors/the_gate_s.json "+want {
 		t.Errorf("%s", got)
 	}
+	b.press("#add-test")
+	b.until(`document.getElementById("add-said").textContent === "Nothing to mend."`)
 	b.press("#add-make")
 	b.until(`document.getElementById("add-said").textContent === "Written: connectors/the_gate_s.json. Show the gate'sdirectory in <box> has no file to read yet"`)
 	if got := eval[string](b, `document.querySelector("#add-said a").getAttribute("href")`); got != "/sources/the%20gate's" {
@@ -107,7 +155,10 @@ func TestASourceIsAddedByAForm(t *testing.T) {
 	b.do(chromedp.KeyEvent("x"))
 	b.until(`!document.getElementById("add-1-wrong") && !document.getElementById("add-1").hasAttribute("aria-invalid")`)
 	asked := s.statements()
-	if got := asked[0]; got != "CREATE CONNECTOR \"the gate's\" WITH (\n  'connector.class' = 'io.tarn.files.FilesConnector',\n  'files.path' = 'in <box>',\n  'topic' = 'gate'\n)" {
+	if got := asked[0]; !strings.HasPrefix(got, "CHECK CONNECTOR \"the gate's\" WITH (") {
+		t.Errorf("tested by %s", got)
+	}
+	if got := asked[1]; got != "CREATE CONNECTOR \"the gate's\" WITH (\n  'connector.class' = 'io.tarn.files.FilesConnector',\n  'files.path' = 'in <box>',\n  'topic' = 'gate'\n)" {
 		t.Errorf("asked %s", got)
 	}
 	b.clean("400 (Bad Request)")
@@ -119,6 +170,12 @@ func sourceLooks() map[string]pageLook {
 	trouble.Trouble()
 	snapshot := uitest.Port(time.Now())
 	snapshot.SourcesNow[0].State, snapshot.SourcesNow[0].Lag.Snapshot = "snapshot", "chunk 3 of moves"
+	for i, state := range []string{source.Streaming, source.Snapshotting, source.Waiting, source.Gone} {
+		snapshot.SourcesNow[0].Tables[i].State, snapshot.SourcesNow[0].Tables[i].Done = state, .37
+	}
+	lost := uitest.Port(time.Now())
+	lost.SourcesNow[0].State, lost.SourcesNow[0].Error, lost.SourcesNow[0].Hint = source.NeedsSnapshot, "needs a new snapshot of calls: the slot is gone", "look at what was lost, then say RESNAPSHOT CONNECTOR port"
+	lost.SourcesNow[0].Tables[0].State, lost.SourcesNow[0].Tables[0].Error = source.NeedsSnapshot, "the slot is gone"
 	return map[string]pageLook{
 		"list":         {trouble, "sources"},
 		"list-empty":   {&uitest.Feed{}, "sources"},
@@ -126,6 +183,7 @@ func sourceLooks() map[string]pageLook {
 		"new":          {port, "sources?new=1"},
 		"one":          {snapshot, "sources/port"},
 		"one-trouble":  {trouble, "sources/port"},
+		"one-lost":     {lost, "sources/port"},
 		"one-missing":  {port, "sources/nothing"},
 		"one-hostile":  {hostile, "sources/" + escaped(uitest.Hostile)},
 	}

@@ -108,7 +108,7 @@ func worse(a, b Level) Level {
 
 func sourceLevel(state string) Level {
 	switch state {
-	case "failed":
+	case "failed", "needs_resnapshot":
 		return Bad
 	case "retrying":
 		return Warn

@@ -6,6 +6,7 @@ package sources
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,11 +45,13 @@ type Source struct {
 	Error     string     `json:"error,omitempty"`
 	Hint      string     `json:"hint,omitempty"`
 	Findings  []Finding  `json:"findings"`
+	Tables    []Table    `json:"tables"` // of a database, by name
 	Topics    []Topic    `json:"topics"`
 	Rows      int64      `json:"rows"`
 	Waiting   *int64     `json:"waiting,omitempty"` // changes that the source has and the log has not
 	LagMillis int64      `json:"lag_ms"`
-	Dead      int64      `json:"dead"` // letters of its own and of its topics
+	Retained  int64      `json:"retained_bytes,omitempty"` // that the source keeps until Tarn has read them
+	Dead      int64      `json:"dead"`                     // letters of its own and of its topics
 	Position  string     `json:"position,omitempty"`
 	Since     time.Time  `json:"since"`
 }
@@ -58,7 +61,23 @@ type Finding struct {
 	Table   string `json:"table,omitempty"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	SQL     string `json:"sql,omitempty"` // that mends it in the source
 	Fatal   bool   `json:"fatal,omitempty"`
+}
+
+// Table is one of a source's.
+type Table struct {
+	Name      string     `json:"name"`
+	Topic     string     `json:"topic,omitempty"`
+	State     string     `json:"state"`
+	Level     home.Level `json:"level"`
+	Percent   *int       `json:"percent,omitempty"` // of its snapshot that is read
+	Rows      int64      `json:"rows"`
+	LagMillis int64      `json:"lag_ms"`
+	Error     string     `json:"error,omitempty"`
+	Hint      string     `json:"hint,omitempty"`
+
+	key string
 }
 
 // Topic is one that a source fills.
@@ -118,13 +137,16 @@ func Look(in Input) State {
 func look(from source.Status, n home.Node, title string, landed map[string]pipeline.Landing) Source {
 	out := Source{
 		Node: n, Name: from.Name, Kind: from.Kind, Title: title, State: from.State, Snapshot: from.Lag.Snapshot, Paused: from.State == source.Paused, Level: n.Level,
-		Error: from.Error, Hint: from.Hint, Findings: []Finding{}, Topics: []Topic{}, Rows: from.Rows, LagMillis: from.Lag.Millis, Position: pretty(from.Position), Since: from.Since,
+		Error: from.Error, Hint: from.Hint, Findings: []Finding{}, Tables: []Table{}, Topics: []Topic{}, Rows: from.Rows, LagMillis: from.Lag.Millis, Retained: from.Lag.Bytes, Position: pretty(from.Position), Since: from.Since,
 	}
 	if from.Lag.Events >= 0 {
 		out.Waiting = new(from.Lag.Events)
 	}
 	for _, f := range from.Findings {
-		out.Findings = append(out.Findings, Finding{f.Table, f.Message, f.Hint, f.Fatal})
+		out.Findings = append(out.Findings, Finding{f.Table, f.Message, f.Hint, f.SQL, f.Fatal})
+	}
+	for _, t := range from.Tables {
+		out.Tables = append(out.Tables, tableOf(from.Name, t))
 	}
 	out.Dead = from.Dead
 	for _, name := range from.Topics {
@@ -143,6 +165,34 @@ func look(from source.Status, n home.Node, title string, landed map[string]pipel
 	}
 	return out
 }
+
+func tableOf(of string, from source.TableState) Table {
+	t := Table{
+		Name: from.Table, Topic: from.Topic, State: from.State, Level: home.OK, Rows: from.Rows, LagMillis: from.Millis, Error: from.Error, Hint: from.Hint,
+		key: "st." + of + "/" + from.Table + ".",
+	}
+	switch t.State {
+	case source.Snapshotting:
+		if from.Done >= 0 {
+			t.Percent = new(int(from.Done * 100))
+		}
+	case source.Quarantined, source.NeedsSnapshot:
+		t.Level = home.Bad
+	case source.Waiting, source.Gone:
+		t.Level = home.Idle
+	}
+	return t
+}
+
+func (t Table) percent() string {
+	if t.Percent == nil {
+		return ""
+	}
+	return strconv.Itoa(*t.Percent)
+}
+
+// Value is the name of one of a table's values.
+func (t Table) Value(of string) string { return t.key + of }
 
 // pretty puts a position that is JSON onto lines.
 func pretty(text string) string {
@@ -195,12 +245,15 @@ func (s State) Shape() string {
 	type line struct {
 		Name, Kind, State, Error, Hint string
 		Findings                       []Finding
-		Topics                         []string
+		Topics, Tables                 []string
 		Dead, Snapshot                 bool
 	}
 	lines := make([]line, len(s.Sources))
 	for i, one := range s.Sources {
 		lines[i] = line{Name: one.Name, Kind: one.Kind, State: one.State, Error: one.Error, Hint: one.Hint, Findings: one.Findings, Dead: one.Dead > 0, Snapshot: one.Snapshot != ""}
+		for _, t := range one.Tables {
+			lines[i].Tables = append(lines[i].Tables, t.Name, t.State, t.Error, t.Hint, t.percent())
+		}
 		for _, t := range one.Topics {
 			lines[i].Topics = append(lines[i].Topics, t.Name, t.Bronze, t.Silver, t.Error)
 		}
@@ -214,6 +267,9 @@ func (s State) Values(l words.Language) map[string]string {
 	for _, one := range s.Sources {
 		key := one.Node.Key
 		out[key+".snap"], out[key+".dead"] = one.Snapshot, words.Count(one.Dead).In(l)
+		for _, t := range one.Tables {
+			out[t.Value("rows")], out[t.Value("behind")] = words.Count(t.Rows).In(l), words.Millis(t.LagMillis).In(l)
+		}
 		for _, t := range one.Topics {
 			out[t.key()+"rows"], out[t.key()+"lag"], out[t.key()+"dead"] = words.Count(t.Rows).In(l), words.Count(t.Lag).In(l), words.Count(t.Dead).In(l)
 		}

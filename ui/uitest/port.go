@@ -23,6 +23,7 @@ func Port(now time.Time) *Feed {
 	src := source.Status{Name: "port", Kind: "sqlite", State: "streaming", Position: "seq 48211", Lag: source.Lag{Events: 0, Millis: 18}, Rows: 48211, Since: now}
 	for i, name := range []string{"calls", "moves", "ports", "vessels"} {
 		src.Topics = append(src.Topics, "port.main."+name)
+		src.Tables = append(src.Tables, source.TableState{Table: name, Topic: "port.main." + name, State: source.Streaming, Done: -1, Rows: int64(1200 * (4 - i)), Millis: 18})
 		f.AddTopic("port.main."+name, "port_main_"+name, name, int64(1200*(4-i)), now)
 	}
 	f.SourcesNow = []source.Status{src}
@@ -143,6 +144,9 @@ func (f *Feed) Trouble() {
 	f.LandingsNow[2].DeadLetters = 3
 	f.SourcesNow[0].State, f.SourcesNow[0].Error, f.SourcesNow[0].Hint = "retrying", "open port.db: database is locked", "close the program that holds it"
 	f.SourcesNow[0].Findings = []source.Finding{{Table: "log", Message: "the table has no key: it gets no mirror", Hint: "add a PRIMARY KEY"}}
+	f.SourcesNow[0].Lag.Bytes = 12_400_000
+	q := &f.SourcesNow[0].Tables[1]
+	q.State, q.Error, q.Hint = source.Quarantined, "table moves is quarantined: a change of 25165900 bytes is more than the 25161728 that the log takes", "make the row smaller, then snapshot the table anew; the other tables go on"
 	f.PartsNow[3].State, f.PartsNow[3].Error, f.PartsNow[3].Hint = life.Degraded, l.Error, l.Hint
 	f.PartsNow[3].LagMillis = 95_000
 }
@@ -166,7 +170,7 @@ const Hostile = `<img src=x onerror="document.title='owned'">'"--</script><scrip
 func HostileNames(now time.Time) *Feed {
 	f := &Feed{PortsNow: map[string]string{"http": "127.0.0.1:7700", Hostile: Hostile}}
 	f.PartsNow = []life.Status{{Name: Hostile, State: life.Degraded, Error: Hostile, Hint: Hostile}}
-	f.SourcesNow = []source.Status{{Name: Hostile, Kind: Hostile, State: "failed", Position: Hostile, Error: Hostile, Hint: Hostile, Topics: []string{Hostile}, Findings: []source.Finding{{Table: Hostile, Message: Hostile + "!", Hint: Hostile}}}}
+	f.SourcesNow = []source.Status{{Name: Hostile, Kind: Hostile, State: "failed", Position: Hostile, Error: Hostile, Hint: Hostile, Topics: []string{Hostile}, Tables: []source.TableState{{Table: Hostile, Topic: Hostile, State: Hostile, Error: Hostile, Hint: Hostile}}, Findings: []source.Finding{{Table: Hostile, Message: Hostile + "!", Hint: Hostile, SQL: Hostile}}}}
 	f.GroupsNow = []group.Line{{Group: Hostile, State: group.Empty, Topic: Hostile}}
 	f.AddTopic(Hostile, Hostile, Hostile, 10, now)
 	f.LandingsNow[0].Findings = []string{Hostile + "?"}

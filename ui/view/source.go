@@ -3,6 +3,7 @@ package view
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
@@ -104,11 +105,30 @@ func (p SourcePage) figures() []pipeFigure {
 		{words.Say("Behind"), ".behind", n.BehindText(), "", words.Say("the oldest that waits"), home.OK},
 		{words.Say("Dead letters"), ".dead", words.Count(p.Dead), "", words.Say("of its topics, since start"), home.OK},
 	}
+	if p.Retained > 0 {
+		list[2].noteText = words.Say("%s kept in the source", words.Bytes(p.Retained))
+	}
 	if p.Dead > 0 {
 		list[4].level = home.Warn
 	}
 	return list
 }
+
+// resnapshotSQL takes a new snapshot of a table; "" is all of them.
+func (p SourcePage) resnapshotSQL(table string) string {
+	statement := "RESNAPSHOT CONNECTOR " + sqltext.Name(p.Name)
+	if table == "" {
+		return statement
+	}
+	name := sqltext.Name(table)
+	if schema, rest, ok := strings.Cut(table, "."); ok && !strings.Contains(rest, ".") {
+		name = sqltext.Name(schema) + "." + sqltext.Name(rest)
+	}
+	return statement + " TABLE " + name
+}
+
+// tables are those that the page has room for.
+func (p SourcePage) tables() []sources.Table { return p.Tables[:min(len(p.Tables), tableRowsMax)] }
 
 func (p SourcePage) deadSQL() string {
 	names := make([]string, len(p.Topics))

@@ -231,6 +231,8 @@ var frenchScripts = map[string]string{
 
 	// A table's page.
 	"Reading…":               "Lecture…",
+	"Looking at the source…": "La source est regardée…",
+	"Nothing to mend.":       "Rien à corriger.",
 	"Change":                 "Changement",
 	"added":                  "ajoutée",
 	"removed":                "retirée",
@@ -256,16 +258,18 @@ var frenchStates = map[string]string{
 	"stopped":  "arrêté",
 
 	// Sources, landing, pipelines.
-	"streaming":       "en continu",
-	"snapshot":        "snapshot",
-	"retrying":        "réessaie",
-	"paused":          "en pause",
-	"landing":         "dépôt",
-	"quarantined":     "isolé",
-	"running":         "tourne",
-	"waiting":         "attend",
-	"catching up":     "rattrape",
-	"waits for input": "attend son entrée",
+	"streaming":        "en continu",
+	"snapshot":         "snapshot",
+	"retrying":         "réessaie",
+	"paused":           "en pause",
+	"landing":          "dépôt",
+	"quarantined":      "isolé",
+	"needs_resnapshot": "à resnapshotter",
+	"gone":             "disparue",
+	"running":          "tourne",
+	"waiting":          "attend",
+	"catching up":      "rattrape",
+	"waits for input":  "attend son entrée",
 
 	// Topics, tables and what upkeep does to them.
 	"open":          "ouvert",

@@ -21,7 +21,41 @@ readDead?.();
 document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (button?.dataset.again) readDead();
+  else if (button?.dataset.check) check(button, button.dataset.check, $("said"));
+  else if (button?.dataset.ask === "end") $("end").showModal();
   else if (button?.dataset.run) runFrom(button, button.dataset.run, $("said"));
+});
+
+// What a check found, each with the statement for the source that mends it.
+const nothing = () => el("p", "done", say("Nothing to mend."));
+function findingOf(f) {
+  const li = el("li", f.level === "error" ? "fatal" : "");
+  const about = f.table_name ?? f.key;
+  if (about) li.append(el("b", "mono", about));
+  li.append(el("span", "", f.finding));
+  if (f.hint) li.append(el("span", "hint", f.hint));
+  if (f.mend) {
+    const copy = el("button", "quiet", say("Copy"));
+    copy.type = "button";
+    copy.addEventListener("click", () => copyFrom(copy, f.mend));
+    li.append(el("code", "mono", f.mend), copy);
+  }
+  return li;
+}
+async function check(button, statement, said) {
+  button.disabled = true;
+  said.replaceChildren(say("Looking at the source…"));
+  const answer = await ask(statement);
+  button.disabled = false;
+  const list = el("ul", "findings");
+  if (!answer.error) list.append(...rowsOf(answer).map(findingOf));
+  said.replaceChildren(answer.error ? faultOf(answer.error, "") : list.children.length ? list : nothing());
+}
+
+const end = $("end");
+$("end-no")?.addEventListener("click", () => end.close());
+$("end-yes")?.addEventListener("click", async (e) => {
+  if (await runFrom(e.currentTarget, $("end-sql").textContent, $("end-said"))) location.assign("/sources");
 });
 
 // The form: what it makes is shown as it is typed, and written when somebody presses for it. The statement
@@ -34,9 +68,9 @@ function file() {
   for (const input of filled()) config[input.dataset.key] = input.value.trim();
   return JSON.stringify({ name: nameOf(), config }, null, 2) + "\n";
 }
-function statement() {
+function statement(verb = "CREATE") {
   const keys = [["connector.class", form.dataset.class], ...filled().map((input) => [input.dataset.key, input.value.trim()])];
-  return `CREATE CONNECTOR ${quotedName(nameOf())} WITH (\n${keys.map(([k, v]) => `  ${literal(k)} = ${literal(v)}`).join(",\n")}\n)`;
+  return `${verb} CONNECTOR ${quotedName(nameOf())} WITH (\n${keys.map(([k, v]) => `  ${literal(k)} = ${literal(v)}`).join(",\n")}\n)`;
 }
 function draw() {
   const name = nameOf();
@@ -45,7 +79,7 @@ function draw() {
   const missing = [...form.querySelectorAll("input")].filter((i) => i.required && !i.value.trim()).map((i) => i.dataset.key ?? "name");
   const taken = JSON.parse(form.dataset.names).includes(name);
   $("add-missing").textContent = missing.length ? say("Still to say: %s.", missing.join(", ")) : /[/\n]/.test(name) ? say("A name has no slash.") : taken ? say("There is a source of that name.") : "";
-  for (const id of ["add-copy", "add-cli", "add-sql", "add-make"]) if ($(id)) $(id).disabled = missing.length > 0;
+  for (const id of ["add-copy", "add-cli", "add-sql", "add-make", "add-test"]) if ($(id)) $(id).disabled = missing.length > 0;
 }
 
 // What is wrong is said beside its field, and in the footer where it is of none.
@@ -87,6 +121,7 @@ if (form) {
   $("add-sql").addEventListener("click", (e) => copyFrom(e.currentTarget, statement()));
   $("add-cli").addEventListener("click", (e) => copyFrom(e.currentTarget, `cd ${quoted(form.dataset.project)} && mkdir -p connectors && (set -C; printf %s ${quoted(file())} > ${quoted($("add-file").textContent)})`));
   $("add-make")?.addEventListener("click", make);
+  $("add-test").addEventListener("click", (e) => check(e.currentTarget, statement("CHECK"), $("add-said")));
   form.addEventListener("keydown", (e) => { if (e.key === "Enter" && $("add-make") && !$("add-make").disabled) make(); });
   draw();
 }
