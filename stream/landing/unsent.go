@@ -63,15 +63,13 @@ func (s *mirrorSink) from(columns []int, key []record.Value) *unsent {
 	case was == nil:
 	case was.object == nil:
 		u.old = was.before
-	case was.unsent != nil && sameColumns(was.unsent.columns, columns):
+	case was.unsent != nil && slices.Equal(was.unsent.columns, columns):
 		u.old, u.key = was.unsent.old, was.unsent.key // it says nothing of them
 	default:
 		u.old = was
 	}
 	return u
 }
-
-func sameColumns(a, b []int) bool { return slices.Equal(a, b) }
 
 // inHand is a copy of the last that the collection says of a key; nil for nothing.
 func (s *mirrorSink) inHand(key []record.Value) *entry {

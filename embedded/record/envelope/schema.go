@@ -158,8 +158,10 @@ func columnField(c *record.Column) field {
 		f.fields = []field{{kind: "int32", field: "scale"}, {kind: "bytes", field: "value"}}
 	case record.Point:
 		f.fields = []field{
-			{kind: "double", field: "x"}, {kind: "double", field: "y"},
-			{kind: "bytes", optional: true, field: "wkb"}, {kind: "int32", optional: true, field: "srid"},
+			{kind: "double", field: "x"},
+			{kind: "double", field: "y"},
+			{kind: "bytes", optional: true, field: "wkb"},
+			{kind: "int32", optional: true, field: "srid"},
 		}
 	case record.Array:
 		if c.Items != nil {
@@ -221,13 +223,18 @@ var (
 func sourceField(s *record.Schema, postgres bool) field {
 	snapshot := record.Semantic.Connect(record.Enum)
 	fields := []field{
-		{kind: "string", field: "version"}, {kind: "string", field: "connector"}, {kind: "string", field: "name"}, {kind: "int64", field: "ts_ms"},
+		{kind: "string", field: "version"},
+		{kind: "string", field: "connector"},
+		{kind: "string", field: "name"},
+		{kind: "int64", field: "ts_ms"},
 		{
 			kind: snapshot.Type, optional: true, name: snapshot.Name, version: snapshot.Version, def: []byte(`"false"`), field: "snapshot",
 			params: []record.Param{{Name: "allowed", Value: "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"}},
 		},
-		{kind: "string", field: "db"}, {kind: "string", optional: true, field: "sequence"},
-		{kind: "int64", optional: true, field: "ts_us"}, {kind: "int64", optional: true, field: "ts_ns"},
+		{kind: "string", field: "db"},
+		{kind: "string", optional: true, field: "sequence"},
+		{kind: "int64", optional: true, field: "ts_us"},
+		{kind: "int64", optional: true, field: "ts_ns"},
 	}
 	if postgres || s.Schema != "" {
 		fields = append(fields, field{kind: "string", field: "schema"})

@@ -61,8 +61,11 @@ func BoundaryFrame() Frame {
 	value := field{
 		kind: "struct", name: "io.debezium.connector.common.TransactionMetadataValue", version: 1,
 		fields: []field{
-			{kind: "string", field: "status"}, {kind: "string", field: "id"}, {kind: "int64", optional: true, field: "event_count"},
-			{kind: "array", items: &table, optional: true, field: "data_collections"}, {kind: "int64", field: "ts_ms"},
+			{kind: "string", field: "status"},
+			{kind: "string", field: "id"},
+			{kind: "int64", optional: true, field: "event_count"},
+			{kind: "array", items: &table, optional: true, field: "data_collections"},
+			{kind: "int64", field: "ts_ms"},
 		},
 	}
 	return Frame{key.frame(), value.frame()}
@@ -89,7 +92,9 @@ func MessageFrame() Frame {
 	prefix := field{kind: "string", optional: true, field: "prefix"}
 	key := field{kind: "struct", name: name + "Key", version: 1, fields: []field{prefix}}
 	value := field{kind: "struct", name: name + "Value", version: 1, fields: []field{
-		{kind: "string", field: "op"}, {kind: "int64", optional: true, field: "ts_ms"}, sourceField(&record.Schema{}, true), transactionField,
+		{kind: "string", field: "op"},
+		{kind: "int64", optional: true, field: "ts_ms"},
+		sourceField(&record.Schema{}, true), transactionField,
 		{kind: "struct", name: name, version: 1, field: "message", fields: []field{prefix, {kind: "bytes", optional: true, field: "content"}}},
 	}}
 	return Frame{key.frame(), value.frame()}

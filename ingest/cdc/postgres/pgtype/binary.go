@@ -118,7 +118,7 @@ func appendTimestamp(dst []byte, n int64, zoned bool) []byte {
 	return dst
 }
 
-func binaryTimeTZ(c *Codec, a *Arena, src []byte) record.Value {
+func binaryTimeTZ(_ *Codec, a *Arena, src []byte) record.Value {
 	if short(src, 12) {
 		return broken(src)
 	}
@@ -133,7 +133,7 @@ func binaryInterval(c *Codec, a *Arena, src []byte) record.Value {
 	if short(src, 16) {
 		return broken(src)
 	}
-	return interval(c, a, span{int64(int32Of(src[12:])), int64(int32Of(src[8:])), int64Of(src)}, nil)
+	return interval(c, a, span{int64(int32Of(src[12:])), int64(int32Of(src[8:])), int64Of(src)})
 }
 
 func binaryUUID(_ *Codec, a *Arena, src []byte) record.Value {
@@ -171,9 +171,6 @@ const (
 	numericPlus     = 0xd000 // infinity
 	numericMinus    = 0xf000
 )
-
-// numericDigitsMax bounds what a numeric may have on either side of its point.
-const numericDigitsMax = 1 << 18
 
 // binaryNumeric reads digits to the base of 10,000: their number, the weight of the first, the sign, the scale.
 func binaryNumeric(c *Codec, a *Arena, src []byte) record.Value {

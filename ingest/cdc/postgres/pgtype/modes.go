@@ -1,6 +1,7 @@
 package pgtype
 
 import (
+	"slices"
 	"strings"
 
 	"tarn/embedded/record/envelope"
@@ -58,10 +59,8 @@ func ParseModes(get func(key, other string) string) (m Modes, bad string) {
 	choice := func(key string) string {
 		words := Choices(key)
 		value := strings.ToLower(strings.TrimSpace(get(key, words[0])))
-		for _, word := range words {
-			if value == word {
-				return value
-			}
+		if slices.Contains(words, value) {
+			return value
 		}
 		if bad == "" {
 			bad = key

@@ -16,9 +16,9 @@ import (
 func catalog(t testing.TB) pgtype.Catalog {
 	t.Helper()
 	c := pgtype.Catalog{}
-	for _, row := range strings.Split(strings.TrimSpace(types), "\n") {
+	for row := range strings.SplitSeq(strings.TrimSpace(types), "\n") {
 		var cells [][]byte
-		for _, cell := range strings.Split(row, "|") {
+		for cell := range strings.SplitSeq(row, "|") {
 			cells = append(cells, []byte(cell))
 		}
 		if err := c.Add(cells); err != nil {

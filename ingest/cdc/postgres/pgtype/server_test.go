@@ -49,7 +49,10 @@ var makers = []struct {
 	{"ti time", func(r *rand.Rand) string { return pick(r, "24:00:00", "00:00:00", "23:59:59.999999", "12:30:00.5") }},
 	{"t3 time(3)", func(r *rand.Rand) string { return pick(r, "00:00:00", "23:59:59.999", "12:30:00.5") }},
 	{"tz timetz", func(r *rand.Rand) string { return pick(r, "00:00:00+14", "23:59:59.999999-12:30", "12:30:00.5+00") }},
-	{"ts timestamp", moment}, {"ts3 timestamp(3)", moment}, {"tstz timestamptz", moment}, {"tz0 timestamptz(0)", moment},
+	{"ts timestamp", moment},
+	{"ts3 timestamp(3)", moment},
+	{"tstz timestamptz", moment},
+	{"tz0 timestamptz(0)", moment},
 	{"iv interval", func(r *rand.Rand) string {
 		return fmt.Sprintf("%d years %d mons %d days %d:%02d:%02d.%06d", r.IntN(40)-20, r.IntN(40)-20, r.IntN(400)-200, r.IntN(2000)-1000, r.IntN(60), r.IntN(60), r.IntN(1000000))
 	}},
@@ -67,8 +70,8 @@ var makers = []struct {
 	{"ta text[]", func(r *rand.Rand) string { return pick(r, `{"a\"b","c\\d",NULL,"NULL","","{x,y}"}`, `{é}`) }},
 	{"na numeric[]", func(r *rand.Rand) string { return "{" + digits(r, 30, 9) + ",NULL}" }},
 	{"da timestamptz[]", func(r *rand.Rand) string { return "{\"" + moment(r) + "\",NULL}" }},
-	{"ba bytea[]", func(r *rand.Rand) string { return `{"\\x00ff","\\x"}` }},
-	{"ea mood[]", func(r *rand.Rand) string { return `{sad,"hap,py"}` }},
+	{"ba bytea[]", func(*rand.Rand) string { return `{"\\x00ff","\\x"}` }},
+	{"ea mood[]", func(*rand.Rand) string { return `{sad,"hap,py"}` }},
 	{"dm posint", func(r *rand.Rand) string { return fmt.Sprint(1 + r.IntN(1000)) }},
 }
 
@@ -105,7 +108,7 @@ func TestWhatAServerHasIsReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // the server ends too
+	defer conn.Close(t.Context())
 	run := func(sql string) [][][]byte {
 		t.Helper()
 		results, err := conn.Exec(t.Context(), sql).ReadAll()

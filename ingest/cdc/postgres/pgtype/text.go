@@ -265,7 +265,7 @@ func longClock(text []byte) (micros int64, ok bool) {
 	return micros + hours*hourMicros, ok && len(rest) == 0
 }
 
-// micros is the interval's MicroDuration; false where 64 bits do not hold it.
+// duration is the interval's MicroDuration; false where 64 bits do not hold it.
 func (s span) duration() (int64, bool) {
 	days := float64(s.months)*30.4375 + float64(s.days)
 	if math.Abs(days) > 1e8 {
@@ -279,11 +279,11 @@ func textInterval(c *Codec, a *Arena, src []byte) record.Value {
 	if !ok {
 		return misfit(src)
 	}
-	return interval(c, a, s, src)
+	return interval(c, a, s)
 }
 
-// interval is an interval's value; src its text, nil where it has none.
-func interval(c *Codec, a *Arena, s span, src []byte) record.Value {
+// interval is an interval's value.
+func interval(c *Codec, a *Arena, s span) record.Value {
 	if c.Column.Semantic == record.Interval {
 		return record.Value{Kind: record.TextKind, B: a.keep(s.appendISO(a.take(len("P-2147483648Y-11M-2147483648DT-2562047788H-59M-59.999999S"))))}
 	}
