@@ -66,8 +66,8 @@ coalesce((SELECT array_position(i.indkey::int2[], a.attnum) + 1 FROM pg_index i 
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid IN (%s) ORDER BY a.attrelid, a.attnum`
 
-// leavesSQL lists the heaps of tables.
-const leavesSQL = `SELECT t.root, c.oid, n.nspname, c.relname, pg_relation_filenode(c.oid), pg_relation_size(c.oid)
+// leavesSQL lists the heaps of tables. It waits for no lock, and so does not tell their sizes.
+const leavesSQL = `SELECT t.root, c.oid, n.nspname, c.relname, pg_relation_filenode(c.oid)
 FROM (SELECT c.oid AS root, CASE c.relkind WHEN 'p' THEN p.relid ELSE c.oid END AS leaf
 	FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) p ON p.isleaf WHERE c.oid IN (%s)) t
 JOIN pg_class c ON c.oid = t.leaf AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY t.root, c.oid`
@@ -119,10 +119,22 @@ func (s *settings) describe(ctx context.Context, c *pgconn.PgConn, tables []*tab
 	}
 	for _, r := range rows {
 		t := by[oid(r[0])]
-		t.leaves = append(t.leaves, leaf{oid: oid(r[1]), name: ident(r[2]) + "." + ident(r[3]), node: r[4], bytes: integer(r[5])})
+		t.leaves = append(t.leaves, leaf{oid: oid(r[1]), name: ident(r[2]) + "." + ident(r[3]), node: r[4]})
 	}
 	for _, t := range tables {
 		slices.SortFunc(t.leaves, func(a, b leaf) int { return cmp.Compare(a.oid, b.oid) })
+	}
+	return nil
+}
+
+// measure asks how large heaps are. It waits for whoever has one locked, as the reading of it will.
+func (s *settings) measure(ctx context.Context, c *pgconn.PgConn, t *table) error {
+	for i := range t.leaves {
+		rows, err := query(ctx, c, fmt.Sprintf("SELECT coalesce(pg_relation_size(%d), 0)", t.leaves[i].oid))
+		if err != nil {
+			return s.fault(err, "measure the tables of")
+		}
+		t.leaves[i].bytes = integer(rows[0][0])
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ func (r *reader) arrive(ctx context.Context) error {
 			}
 			st = r.pos.Tables[name]
 		}
+		if err := r.onSQL(ctx, func() error { return r.s.measure(ctx, r.sql, c.table) }); err != nil {
+			return err
+		}
 		st.Snapshot.Nodes = nodes
 		r.pos.Tables[name] = st
 		list = append(list, c)

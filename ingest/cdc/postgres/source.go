@@ -137,6 +137,7 @@ func (r *reader) Next(ctx context.Context) (source.Batch, error) {
 		r.disconnect()
 		return source.Batch{}, err
 	}
+	r.tell()
 	if b.Mark != nil {
 		r.saved = r.pos.copied()
 		r.changed, r.always, r.asked = false, false, nil
@@ -231,6 +232,10 @@ func (r *reader) gather(ctx context.Context) (source.Batch, bool, error) {
 			}
 		} else if len(r.block) > 0 {
 			m := r.block[0]
+			if at, commits := pgoutput.Commits(m.data); commits && r.cut != nil && at >= r.cut.lsn {
+				r.idle = max(r.idle, r.cut.lsn) // it is behind the snapshot, whose rows come first
+				return r.beforeCut()
+			}
 			r.block = r.block[1:]
 			if err := r.apply(ctx, m); err != nil {
 				return source.Batch{}, false, err
@@ -242,12 +247,17 @@ func (r *reader) gather(ctx context.Context) (source.Batch, bool, error) {
 			return r.handOver()
 		}
 		if r.cut != nil && r.tx == nil && max(r.pos.lsn(), r.idle) >= r.cut.lsn {
-			if len(r.gathered.topics) > 0 {
-				return r.handOver()
-			}
-			return source.Batch{}, false, nil
+			return r.beforeCut()
 		}
 	}
+}
+
+// beforeCut hands over what was gathered when the stream has come to the cut.
+func (r *reader) beforeCut() (source.Batch, bool, error) {
+	if len(r.gathered.topics) > 0 {
+		return r.handOver()
+	}
+	return source.Batch{}, false, nil
 }
 
 // handOver makes a batch of what was gathered: with the position where a transaction has just ended.

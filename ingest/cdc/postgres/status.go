@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"tarn/ingest/source"
@@ -19,6 +20,61 @@ func (r *reader) Lag() source.Lag {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.lag
+}
+
+// Tables are the captured tables. Any goroutine may call it.
+func (r *reader) Tables() []source.TableState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.states)
+}
+
+// tell notes how each table stands.
+func (r *reader) tell() {
+	var states []source.TableState
+	for _, name := range slices.Sorted(maps.Keys(r.pos.Tables)) {
+		st := r.pos.Tables[name]
+		ts := source.TableState{Table: name, Topic: st.Topic, State: source.Streaming, Done: 1}
+		switch {
+		case st.Snapshot != nil && st.Snapshot.Begun:
+			ts.State, ts.Done = source.Snapshotting, r.done(name, st.Snapshot.After)
+		case st.Snapshot != nil:
+			ts.State, ts.Done = source.Waiting, 0
+		}
+		states = append(states, ts)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states = states
+	r.lag.Snapshot = ""
+	for _, ts := range states {
+		if ts.State == source.Snapshotting {
+			r.lag.Snapshot = fmt.Sprintf("%.0f %% of %s", 100*ts.Done, ts.Table)
+		}
+	}
+}
+
+// done is which part of a table's bytes lies before a place.
+func (r *reader) done(name, after string) float64 {
+	c := r.tables[name]
+	if c == nil {
+		return -1
+	}
+	leaf, block, _ := parseAfter(after)
+	var before, all int64
+	for _, l := range c.table.leaves {
+		all += l.bytes
+		switch {
+		case l.oid < leaf:
+			before += l.bytes
+		case l.oid == leaf:
+			before += min(l.bytes, int64(block)*pageBytes)
+		}
+	}
+	if all == 0 {
+		return -1
+	}
+	return float64(before) / float64(all)
 }
 
 func (r *reader) happened(f source.Finding) {

@@ -109,6 +109,18 @@ type Message struct {
 	Content       []byte
 }
 
+// Commits tells of which commit a message's transaction is, where it is the first that says so:
+// Begin, and StreamCommit.
+func Commits(b []byte) (LSN, bool) {
+	switch {
+	case len(b) >= 9 && b[0] == Begin:
+		return LSN(binary.BigEndian.Uint64(b[1:])), true
+	case len(b) >= 14 && b[0] == StreamCommit:
+		return LSN(binary.BigEndian.Uint64(b[6:])), true
+	}
+	return 0, false
+}
+
 // Decoder reads the messages of one connection in order: whether a message is within a
 // stream's block decides how it is read.
 type Decoder struct {

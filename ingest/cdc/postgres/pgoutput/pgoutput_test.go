@@ -51,12 +51,13 @@ var messages = map[string]struct {
 		bytes(byte('U'), int32(1), byte('K'), int16(1), byte('t'), []byte{}, byte('N'), int16(1), byte('u')),
 		pgoutput.Message{Kind: 'U', Relation: 1, Old: 'K', Before: []pgoutput.Cell{{'t', []byte{}}}, After: []pgoutput.Cell{{Kind: 'u'}}},
 	},
-	"delete":       {bytes(byte('D'), int32(1), byte('O'), int16(1), byte('n')), pgoutput.Message{Kind: 'D', Relation: 1, Old: 'O', Before: []pgoutput.Cell{{Kind: 'n'}}}},
-	"truncate":     {bytes(byte('T'), int32(2), byte(1), int32(8), int32(9)), pgoutput.Message{Kind: 'T', Relations: []uint32{8, 9}}},
-	"message":      {bytes(byte('M'), byte(1), int64(4), "tarn", []byte("low")), pgoutput.Message{Kind: 'M', Transactional: true, LSN: 4, Name: "tarn", Content: []byte("low")}},
-	"stream start": {bytes(byte('S'), int32(7), byte(1)), pgoutput.Message{Kind: 'S', XID: 7, First: true}},
-	"stream end":   {bytes(byte('E')), pgoutput.Message{Kind: 'E'}},
-	"abort":        {bytes(byte('A'), int32(7), int32(8)), pgoutput.Message{Kind: 'A', XID: 7, Sub: 8}},
+	"delete":        {bytes(byte('D'), int32(1), byte('O'), int16(1), byte('n')), pgoutput.Message{Kind: 'D', Relation: 1, Old: 'O', Before: []pgoutput.Cell{{Kind: 'n'}}}},
+	"truncate":      {bytes(byte('T'), int32(2), byte(1), int32(8), int32(9)), pgoutput.Message{Kind: 'T', Relations: []uint32{8, 9}}},
+	"message":       {bytes(byte('M'), byte(1), int64(4), "tarn", []byte("low")), pgoutput.Message{Kind: 'M', Transactional: true, LSN: 4, Name: "tarn", Content: []byte("low")}},
+	"stream start":  {bytes(byte('S'), int32(7), byte(1)), pgoutput.Message{Kind: 'S', XID: 7, First: true}},
+	"stream end":    {bytes(byte('E')), pgoutput.Message{Kind: 'E'}},
+	"stream commit": {bytes(byte('c'), int32(7), byte(0), int64(1), int64(2), int64(3)), pgoutput.Message{Kind: 'c', XID: 7, LSN: 1, End: 2, At: 3}},
+	"abort":         {bytes(byte('A'), int32(7), int32(8)), pgoutput.Message{Kind: 'A', XID: 7, Sub: 8}},
 }
 
 func TestMessages(t *testing.T) {
@@ -66,6 +67,9 @@ func TestMessages(t *testing.T) {
 			got, err := d.Decode(c.in)
 			if err != nil || !reflect.DeepEqual(*got, c.want) {
 				t.Fatalf("got %+v, %v", got, err)
+			}
+			if at, commits := pgoutput.Commits(c.in); commits != (got.Kind == 'B' || got.Kind == 'c') || commits && at != got.LSN {
+				t.Fatalf("commits at %v, %t", at, commits)
 			}
 			for n := range c.in {
 				var d pgoutput.Decoder

@@ -221,6 +221,9 @@ type Database struct {
 	conn   *pgconn.PgConn // for one statement after the other; nil where there is none
 }
 
+// Another is the same database by a connection of its own.
+func (d *Database) Another() *Database { return &Database{Name: d.Name, server: d.server} }
+
 // Connect opens a connection, which ends with the test.
 func (d *Database) Connect() *pgconn.PgConn {
 	d.server.t.Helper()
@@ -267,6 +270,9 @@ func (d *Database) run(text string) ([]*pgconn.Result, error) {
 func (d *Database) Query(query string) [][]string {
 	d.server.t.Helper()
 	results, err := d.run(query)
+	if err != nil && d.conn != nil && d.conn.IsClosed() { // by a server that was restarted
+		results, err = d.run(query)
+	}
 	if err != nil {
 		d.server.t.Fatalf("%v\n%s", err, query)
 	}
