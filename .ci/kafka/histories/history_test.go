@@ -173,19 +173,19 @@ func TestPlanted(t *testing.T) {
 	}
 	const tries = 5
 	for what, changes := range planted {
-		binary, err := restless(t.Context(), t.TempDir(), "planted", changes...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for seed := uint64(1); ; seed++ {
-			if _, err = lead(t.Context(), binary, t.TempDir(), seed); err != nil {
-				t.Logf("%s: seed %d: %v", what, seed, err)
-				break
-			} else if seed == tries {
-				t.Errorf("%s: %d histories do not find it", what, tries)
-				break
+		t.Run(what, func(t *testing.T) {
+			binary, err := restless(t.Context(), t.TempDir(), "planted", changes...)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			for seed := range uint64(tries) {
+				if _, err := lead(t.Context(), binary, t.TempDir(), seed); err != nil {
+					t.Logf("seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("%d histories do not find it", tries)
+		})
 	}
 }
 
