@@ -42,6 +42,9 @@ type broker struct {
 	start   func() error // also again, on the same data
 	end     func() error // by kill -9: what is timed is a start after a crash
 	pid     func() int
+
+	stop func() error                          // cleanly; Tarn alone
+	cost func() (cpu time.Duration, rss int64) // Tarn alone
 }
 
 // kafkaParts measure the Kafka door beside Apache Kafka as it comes, which acknowledges without a sync. Tarn syncs first.
@@ -51,6 +54,9 @@ func (b *bench) kafkaParts() map[string][]func(context.Context) error {
 	}
 	return map[string][]func(context.Context) error{
 		"kafka": part(true, true, true), "kafka-load": part(true, false, false), "kafka-trips": part(false, true, false), "kafka-restart": part(false, false, true),
+		"kafka-scale": {b.manyPartitions, b.manyConsumers, b.manyConnections},
+		// the parts of kafka-scale alone
+		"kafka-partitions": {b.manyPartitions}, "kafka-consumers": {b.manyConsumers}, "kafka-connections": {b.manyConnections},
 	}
 }
 
@@ -240,6 +246,11 @@ func (b *bench) kafkaTarn(name, fsync string) (*broker, error) {
 	var p *proof.Process
 	k.pid = func() int { return p.PID() }
 	k.end = func() error { p.Kill(); return nil }
+	k.cost = func() (time.Duration, int64) { return p.Cost() }
+	k.stop = func() error {
+		_, err := p.Stop(kafkaWithin)
+		return err
+	}
 	k.start = func() error {
 		if p, err = h.Up(context.Background()); err != nil {
 			return err

@@ -32,7 +32,7 @@ type bench struct {
 func main() {
 	proof.BecomeWriter()
 	if len(os.Args) < 3 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART|page|page-PART|kafka]")
+		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART|page|page-PART|kafka|kafka-scale]")
 		os.Exit(2)
 	}
 	b := &bench{os.Args[1], os.Args[2], os.Stdout}
