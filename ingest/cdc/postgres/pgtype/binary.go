@@ -141,7 +141,7 @@ func binaryUUID(_ *Codec, a *Arena, src []byte) record.Value {
 		return broken(src)
 	}
 	text, _ := uuid.UUID(src).MarshalText()
-	return record.Value{Kind: record.TextKind, B: append(a.take(len(text)), text...)}
+	return record.Value{Kind: record.TextKind, B: a.keep(append(a.take(len(text)), text...))}
 }
 
 // binaryBits reads a number of bits, then the first ones highest.

@@ -160,14 +160,16 @@ func TestWhatAServerHasIsReadBack(t *testing.T) {
 	}
 	var arena pgtype.Arena
 	for n, cells := range binaryRows(t, copied.Bytes(), len(codecs)) {
-		row := make(record.Row, len(codecs))
+		row, other := make(record.Row, len(codecs)), make(record.Row, len(codecs))
 		for i, c := range codecs {
 			if texts[n][i] == nil {
 				continue
 			}
-			row[i] = c.Text(&arena, texts[n][i])
-			if other := c.Binary(&arena, cells[i]); !same(row[i], other) {
-				t.Errorf("%s: %q comes to %+v, and its binary form %x to %+v", c.Column.Name, texts[n][i], row[i], cells[i], other)
+			row[i], other[i] = c.Text(&arena, texts[n][i]), c.Binary(&arena, cells[i])
+		}
+		for i, c := range codecs { // when the arena has given out all of the row's memory
+			if !same(row[i], other[i]) {
+				t.Errorf("%s: %q comes to %+v, and its binary form %x to %+v", c.Column.Name, texts[n][i], row[i], cells[i], other[i])
 			}
 		}
 		e, err := envelope.Split(envelope.Append(nil, s, &envelope.Source{}, 'c', nil, row, 0))
