@@ -45,7 +45,7 @@ type cli struct {
 	Topics     topics               `cmd:"" help:"List the topics of a running Tarn, make and change them, read and write their records."`
 	Tables     client.List          `cmd:"" help:"List the tables of a running Tarn."`
 	Pipelines  client.List          `cmd:"" help:"List the pipelines of a running Tarn."`
-	Sources    sources              `cmd:"" help:"List the sources of a running Tarn, and check, pause, resume and snapshot them anew."`
+	Sources    sources              `cmd:"" help:"List the sources of a running Tarn, and check, pause, resume, snapshot anew and delete them."`
 	Groups     client.List          `cmd:"" help:"List the consumer groups of a running Tarn, with their lag."`
 	Check      project.CheckCommand `cmd:"" help:"Say what is wrong in a project folder, where, and what to write."`
 	Apply      project.ApplyCommand `cmd:"" help:"Apply a project folder to a running Tarn, showing the plan first."`
@@ -63,6 +63,7 @@ type sources struct {
 	Pause      client.PauseSource  `cmd:"" help:"Stop a source, which goes on where it stood when it is resumed; its database keeps what changes meanwhile."`
 	Resume     client.OnSource     `cmd:"" help:"Let a source go on that is paused, or try one again at once that could not start."`
 	Resnapshot client.Resnapshot   `cmd:"" help:"Take new snapshots of tables of a source."`
+	Delete     client.OnSource     `cmd:"" help:"End a source, with its file; its topics and tables stay."`
 }
 
 // called is the name of a command: a list is called as what it lists.

@@ -118,7 +118,11 @@ func newOn(o Options, log source.Log) *Ingest {
 	if o.Mount != nil {
 		o.Mount("/ingest/{topic}", door)
 	}
-	return &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, heldAs: map[string]string{}, asks: make(chan *ask), every: lookEvery, check: checked}
+	g := &Ingest{o: o, log: log, metrics: source.NewMetrics(o.Metrics), door: door, entries: map[string]*entry{}, heldAs: map[string]string{}, asks: make(chan *ask), every: lookEvery, check: checked}
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(&collector{g.Statuses})
+	}
+	return g
 }
 
 // Name is the part's name.

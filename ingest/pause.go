@@ -31,7 +31,7 @@ type Command struct {
 	Run   func(ctx context.Context, who guard.Principal, statement string) (Answer, error)
 }
 
-// Commands are PAUSE, RESUME, CHECK and RESNAPSHOT CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
+// Commands are PAUSE, RESUME, CHECK, RESNAPSHOT and DROP CONNECTOR name, CREATE CONNECTOR, and those of topics and of consumer groups. A paused connector is one that is not
 // started, now and after each start of Tarn: it goes on where it stood, as after a stop. What its source keeps for it stays
 // there meanwhile, but for PAUSE … RELEASE TABLES, see release. RESUME of one that could not start tries it again at once.
 func (g *Ingest) Commands() []Command {
@@ -40,6 +40,7 @@ func (g *Ingest) Commands() []Command {
 		{[]string{"CREATE CONNECTOR"}, g.create},
 		{[]string{"CHECK CONNECTOR"}, g.examine},
 		{[]string{"RESNAPSHOT CONNECTOR"}, g.resnapshot},
+		{[]string{"DROP CONNECTOR"}, g.dropConnector},
 		{[]string{"ALTER GROUP"}, g.alterGroup},
 		{[]string{"DROP GROUP"}, g.dropGroup},
 	}, g.topicCommands()...)

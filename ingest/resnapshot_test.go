@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -94,6 +95,29 @@ func TestRelease(t *testing.T) {
 	h.until("a second snapshot", func() bool { return h.ops("port.main.calls") == "rr" })
 	h.database("port.db", "UPDATE calls SET v = 'b'")
 	h.until("a change", func() bool { return h.ops("port.main.calls") == "rru" })
+}
+
+// TestDrop: a connector ends with its file and what it made in its database; its topic stays.
+func TestDrop(t *testing.T) {
+	h := newHouse(t)
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)", "INSERT INTO calls VALUES (1, 'a')")
+	h.write("port.json", connector("port", "../port.db"))
+	h.start()
+	h.until("the snapshot", func() bool { return h.ops("port.main.calls") == "r" })
+	h.rows("DROP CONNECTOR port")
+	if err := h.say("PAUSE CONNECTOR port"); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("it is still there: %v", err)
+	}
+	if list, err := os.ReadDir(h.path("project/connectors")); err != nil || len(list) != 0 {
+		t.Errorf("files %v, %v", list, err)
+	}
+	h.database("port.db", "ALTER TABLE calls DROP COLUMN v")
+	if got := h.ops("port.main.calls"); got != "r" {
+		t.Errorf("its topic has %q", got)
+	}
+	if err := h.say("DROP CONNECTOR port"); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("dropped twice: %v", err)
+	}
 }
 
 func TestExamine(t *testing.T) {

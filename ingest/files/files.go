@@ -48,6 +48,7 @@ var Kind = source.Kind{
 		{Key: keyPattern, Doc: "of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns"},
 		{Key: keyTail, Default: "false", Doc: "true: a file is read as it grows, line by line; false: once nobody has written to it for quiet.ms"},
 		{Key: keyQuiet, Default: "1000", Doc: "milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is"},
+		{Key: source.ToleranceKey, Default: source.ToleranceAll, Doc: "all: a piece that is no record goes to system.dead_letter; none: the source stops before it"},
 		{Key: keyPoll, Default: "500", Doc: "milliseconds between two looks at the directory"},
 	},
 	Check:    check,

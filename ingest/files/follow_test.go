@@ -230,3 +230,23 @@ func TestWhoWaitsForFilesIsNotStarting(t *testing.T) {
 	}, status)
 	r.until(`gate.log:1={"n":1}`)
 }
+
+// TestASourceThatToleratesNoErrorStopsThere: before the batch of what is no record, of which it tells; then it goes on as it is told to.
+func TestASourceThatToleratesNoErrorStopsThere(t *testing.T) {
+	r := newRig(t, source.ToleranceKey, source.ToleranceNone)
+	write(t, r.path("a.jsonl"), "{\"a\":1}\n[1]\n{\"a\":2}\n")
+	r.await(func() bool {
+		s := r.runner.Status()
+		return s.State == source.Retrying && strings.Contains(s.Error, "a.jsonl:2: no JSON object") && strings.Contains(s.Hint, "errors.tolerance")
+	}, func() any { return r.values() })
+	if got := r.values(); len(got) != 0 {
+		t.Fatalf("the topic holds %q", got)
+	}
+	r.stop()
+	r.config.Keys[source.ToleranceKey] = source.ToleranceAll
+	r.start()
+	r.until(`a.jsonl:1={"a":1}`, `a.jsonl:3={"a":2}`)
+	if got := r.letters(); len(got) != 1 {
+		t.Fatalf("letters %q", got)
+	}
+}

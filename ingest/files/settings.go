@@ -64,6 +64,9 @@ func readSettings(c source.Config) (s settings, err error) {
 		}
 		s.include = append(s.include, pattern)
 	}
+	if t := c.Get(source.ToleranceKey, source.ToleranceAll); t != source.ToleranceAll && t != source.ToleranceNone {
+		return s, invalid(source.ToleranceKey, "use all or none", "is %q", t)
+	}
 	if s.tail, err = strconv.ParseBool(c.Get(keyTail, "false")); err != nil {
 		return s, invalid(keyTail, "use true or false", "is %q", c.Keys[keyTail])
 	}

@@ -79,6 +79,10 @@ func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
 	if len(b.Dead) == 0 || r.o.Dead == nil {
 		return nil
 	}
+	if r.o.Config.Get(ToleranceKey, ToleranceAll) == ToleranceNone {
+		return fault.Newf(fault.Invalid, "set "+ToleranceKey+" to "+ToleranceAll+": it then goes to system.dead_letter, from where it can be sent again, mended",
+			"%s: %s", b.Dead[0].Key, b.Dead[0].Why)
+	}
 	pause := newPauses()
 	for {
 		err := r.o.Dead(ctx, Burial{b.Topic, r.id, r.o.Config.Name, b.Incarnation}, b.Dead)

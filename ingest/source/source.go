@@ -198,6 +198,14 @@ type Dead struct {
 	Why   string
 }
 
+// ToleranceKey is Connect's key for what becomes of a piece that is no record: all sends it to the dead letters, none stops
+// the source before it.
+const (
+	ToleranceKey  = "errors.tolerance"
+	ToleranceAll  = "all"
+	ToleranceNone = "none"
+)
+
 // Burial says whose dead letters there are: the topic that they are kept from, and the source with its own log.
 type Burial struct{ Topic, SourceID, Source, Incarnation string }
 

@@ -25,14 +25,14 @@ func (s *PauseSource) Run(ctx context.Context, f *config.Flags, out io.Writer) e
 	return say(ctx, f, s.URL, statement, out)
 }
 
-// OnSource is `tarn sources resume`: a statement about one source.
+// OnSource is `tarn sources resume` and `delete`: a statement about one source.
 type OnSource struct {
 	Name string `arg:"" help:"The source."`
 	Address
 }
 
 // sourceVerbs are the statements by the command that says them.
-var sourceVerbs = map[string]string{"resume": "RESUME CONNECTOR "}
+var sourceVerbs = map[string]string{"resume": "RESUME CONNECTOR ", "delete": "DROP CONNECTOR "}
 
 // Run says the statement of the command.
 func (s *OnSource) Run(ctx context.Context, f *config.Flags, command string, out io.Writer) error {

@@ -31,7 +31,7 @@ func (t Topics) Found(ctx context.Context, topic, source, by, incarnation string
 		if err != nil {
 			return err
 		}
-		list = append(list, Out{f.Place, record.Record{Timestamp: at.UnixMilli(), Value: value}})
+		list = append(list, Out{f.Place, record.Record{Timestamp: at.UnixMilli(), Value: value, Headers: errorHeaders(topic, by, "TASK_POLL", f.Why)}})
 	}
 	if err := t[DeadLetter].Append(ctx, "found:"+source, incarnation, list); err != nil {
 		return fmt.Errorf("append to %s: %w", DeadLetter, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -34,7 +35,10 @@ func (t Topics) Letters(ctx context.Context, topic, reader, by, incarnation stri
 		if err != nil {
 			return err
 		}
-		parts[d.Partition] = append(parts[d.Partition], Out{record.Hex16(d.Record.Offset), record.Record{Timestamp: at.UnixMilli(), Value: value}})
+		headers := errorHeaders(topic, by, "VALUE_CONVERTER", d.Why,
+			record.Header{Key: errorPrefix + "partition", Value: strconv.AppendInt(nil, int64(d.Partition), 10)},
+			record.Header{Key: errorPrefix + "offset", Value: strconv.AppendInt(nil, d.Record.Offset, 10)})
+		parts[d.Partition] = append(parts[d.Partition], Out{record.Hex16(d.Record.Offset), record.Record{Timestamp: at.UnixMilli(), Value: value, Headers: headers}})
 	}
 	for partition, list := range parts {
 		source := fmt.Sprintf("dead:%s:%d:%s", topic, partition, reader)
@@ -44,6 +48,23 @@ func (t Topics) Letters(ctx context.Context, topic, reader, by, incarnation stri
 	}
 	return nil
 }
+
+// errorPrefix begins the names of the headers that Kafka Connect gives to dead letters (KIP-298), by which its users' programs
+// find where one came from. Those of Java's classes and stack are not there.
+const errorPrefix = "__connect.errors."
+
+// errorHeaders are a letter's: by is who refused it, stage what Connect calls the step in which.
+func errorHeaders(topic, by, stage, why string, more ...record.Header) []record.Header {
+	return append([]record.Header{
+		{Key: errorPrefix + "topic", Value: []byte(topic)},
+		{Key: errorPrefix + "connector.name", Value: []byte(by)},
+		{Key: errorPrefix + "stage", Value: []byte(stage)},
+		{Key: errorPrefix + "exception.message", Value: []byte(cut(why, errorHeaderMax))},
+	}, more...)
+}
+
+// errorHeaderMax bounds a header, in bytes.
+const errorHeaderMax = 4096
 
 func (d *Letter) render(topic, by string, at time.Time) ([]byte, error) {
 	type header struct {

@@ -153,7 +153,7 @@ func (t Topic) Append(ctx context.Context, source, incarnation string, list []Ou
 		for n < len(list) && n < recordsMax && (n == 0 || size+len(list[n].Record.Value) <= bytesMax) {
 			r := list[n].Record
 			pos := record.Pos{Source: source, Incarnation: incarnation, Place: list[n].Place}
-			r.Headers = []record.Header{{Key: record.HeaderPos, Value: []byte(pos.String())}, {Key: record.HeaderSchema, Value: t.schema}}
+			r.Headers = append([]record.Header{{Key: record.HeaderPos, Value: []byte(pos.String())}, {Key: record.HeaderSchema, Value: t.schema}}, r.Headers...)
 			records = append(records, r)
 			size += len(r.Value)
 			n++

@@ -96,5 +96,6 @@ var frenchKinds = map[string]string{
 	"of regex: a regular expression (RE2) for a whole line, whose groups with names, `(?P<gate>\\S+)`, become columns":                        "de regex\u00a0: une expression rationnelle (RE2) pour une ligne entière, dont les groupes nommés, `(?P<gate>\\S+)`, deviennent des colonnes",
 	"true: a file is read as it grows, line by line; false: once nobody has written to it for quiet.ms":                                       "true\u00a0: un fichier est lu à mesure qu’il croît, ligne par ligne\u00a0; false\u00a0: quand personne n’y a écrit depuis quiet.ms",
 	"milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is": "millisecondes sans écriture après lesquelles un fichier passe pour écrit\u00a0; après dix fois plus, une dernière ligne sans fin est prise telle quelle",
+	"all: a piece that is no record goes to system.dead_letter; none: the source stops before it":                                             "all\u00a0: ce qui n’est pas un enregistrement va dans system.dead_letter\u00a0; none\u00a0: la source s’arrête devant",
 	"milliseconds between two looks at the directory":                                                                                         "millisecondes entre deux lectures du répertoire",
 }
