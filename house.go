@@ -20,6 +20,7 @@ import (
 	sampledata "tarn/sample-data"
 	"tarn/sql"
 	"tarn/sql/engine"
+	"tarn/sql/postgres"
 	"tarn/sql/system"
 	"tarn/stream"
 	"tarn/ui"
@@ -107,6 +108,14 @@ func (h *house) connectPart() life.Part {
 			Listener: h.Listener("connect"), Hosts: h.Config.HTTPHosts, Room: h.ingest,
 			Cluster: func(ctx context.Context) (string, error) { return kafka.ClusterID(ctx, h.Meta) },
 			Level:   h.Config.LogLevel, Guard: h.Guard, Log: h.Log.With("part", "connect"), Version: version,
+		})
+	})
+}
+
+func (h *house) postgresPart() life.Part {
+	return life.Made("postgres", func() life.Part {
+		return postgres.New(postgres.Options{
+			Listener: h.Listener("postgres"), Gate: h.sql.Gate, Guard: h.Guard, Log: h.Log.With("part", "postgres"), Metrics: h.Metrics,
 		})
 	})
 }

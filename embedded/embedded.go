@@ -86,6 +86,7 @@ func (f *Floor) takePorts() (err error) {
 		{Name: "http", Setting: "http.listen", Addr: f.Config.HTTPListen, Set: f.Config.IsSet("http.listen")},
 		{Name: "kafka", Setting: "kafka.listen", Addr: f.Config.KafkaListen, Set: f.Config.IsSet("kafka.listen")},
 		{Name: "connect", Setting: "connect.listen", Addr: f.Config.ConnectListen, Set: f.Config.IsSet("connect.listen")},
+		{Name: "postgres", Setting: "postgres.listen", Addr: f.Config.PostgresListen, Set: f.Config.IsSet("postgres.listen")},
 	}, f.Config.Listen == "auto", f.Log)
 	return err
 }

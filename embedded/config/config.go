@@ -27,6 +27,7 @@ type Config struct {
 	KafkaListen      string
 	ConnectListen    string
 	HTTPHosts        []string // names by which the doors of HTTP may be called, beside loopback's
+	PostgresListen   string
 	LogLevel         slog.Level
 	origins          map[string]string
 }
@@ -45,6 +46,7 @@ func Default() Config {
 		HTTPListen:       "127.0.0.1:7700",
 		KafkaListen:      "127.0.0.1:9092",
 		ConnectListen:    "127.0.0.1:8083",
+		PostgresListen:   "127.0.0.1:5433",
 		LogLevel:         slog.LevelInfo,
 		origins:          map[string]string{},
 	}

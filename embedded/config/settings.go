@@ -48,6 +48,7 @@ var settings = []setting{
 	address("http.listen", "address of the page, /api, /metrics; loopback only until there is a login", func(c *Config) *string { return &c.HTTPListen }),
 	address("kafka.listen", "address of Kafka's protocol; loopback only until there is a login", func(c *Config) *string { return &c.KafkaListen }),
 	address("connect.listen", "address of Kafka Connect's REST API; loopback only until there is a login", func(c *Config) *string { return &c.ConnectListen }),
+	address("postgres.listen", "address of PostgreSQL's protocol; loopback only until there is a login", func(c *Config) *string { return &c.PostgresListen }),
 	{
 		"http.hosts", "further names, by comma, by which the page and Kafka Connect's REST API may be called", "names",
 		func(c *Config, v string) error {

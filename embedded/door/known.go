@@ -60,4 +60,7 @@ var Doors = []Known{{
 }, {
 	Name: "connect", Setting: "connect.listen", Protocol: "HTTP/1.1",
 	Says: "Kafka Connect's REST API: connectors made, watched and changed by the tools that do so there; [compat/connect.md](compat/connect.md) says what is answered otherwise.",
+}, {
+	Name: "postgres", Setting: "postgres.listen", Protocol: "PostgreSQL's, version 3",
+	Says: "Statements of PostgreSQL's clients: [compat/postgres.md](compat/postgres.md) says what they may count on.",
 }}

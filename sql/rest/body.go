@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"tarn/sql/cell"
 	"tarn/sql/engine"
 )
 
@@ -137,8 +138,8 @@ func appendColumns(b []byte, r *engine.Result) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendQuoted(append(b, `{"name":`...), f.Name)
-		b = append(appendQuoted(append(b, `,"type":`...), typeName(f)), '}')
+		b = cell.AppendQuoted(append(b, `{"name":`...), f.Name)
+		b = append(cell.AppendQuoted(append(b, `,"type":`...), cell.TypeName(f)), '}')
 	}
 	return append(b, ']')
 }
@@ -149,7 +150,7 @@ func appendRow(b []byte, batch arrow.RecordBatch, i int) []byte {
 		if c > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSON(b, column, i)
+		b = cell.AppendJSON(b, column, i)
 	}
 	return append(b, ']')
 }
@@ -163,7 +164,7 @@ func appendStats(b []byte, r *engine.Result, rows int64, ms float64) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), r.Snapshots[name], 10)
+		b = strconv.AppendInt(append(cell.AppendQuoted(b, name), ':'), r.Snapshots[name], 10)
 	}
 	return append(b, "}}}\n"...)
 }
@@ -182,14 +183,14 @@ func (l *linesBody) write() error {
 		if i > 0 {
 			start = ","
 		}
-		keys[i] = append(appendQuoted([]byte(start), f.Name), ':')
+		keys[i] = append(cell.AppendQuoted([]byte(start), f.Name), ':')
 	}
 	var b []byte
 	for l.r.Reader.Next() {
 		batch := l.r.Reader.RecordBatch()
 		for i := range int(batch.NumRows()) {
 			for c, column := range batch.Columns() {
-				b = appendJSON(append(b, keys[c]...), column, i)
+				b = cell.AppendJSON(append(b, keys[c]...), column, i)
 			}
 			b = append(b, "}\n"...)
 		}
@@ -216,7 +217,7 @@ func (c *csvBody) write() error {
 		b = appendCSV(b, f.Name)
 	}
 	b = append(b, '\n')
-	var cell []byte
+	var text []byte
 	for c.r.Reader.Next() {
 		batch := c.r.Reader.RecordBatch()
 		for i := range int(batch.NumRows()) {
@@ -224,9 +225,9 @@ func (c *csvBody) write() error {
 				if n > 0 {
 					b = append(b, ',')
 				}
-				var f form
-				if cell, f = appendCell(cell[:0], column, i); f != null {
-					b = appendCSV(b, string(cell))
+				var f cell.Form
+				if text, f = cell.Append(text[:0], column, i); f != cell.Null {
+					b = appendCSV(b, string(text))
 				}
 			}
 			b = append(b, '\n')

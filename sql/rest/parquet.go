@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"tarn/embedded/fault"
+	"tarn/sql/cell"
 	"tarn/sql/engine"
 )
 
@@ -68,7 +69,7 @@ func parquetSchema(s *arrow.Schema) (*arrow.Schema, error) {
 		taken[f.Name], fields[i] = true, f
 		_, err := pqarrow.ToParquet(arrow.NewSchema([]arrow.Field{f}, nil), nil, pqarrow.DefaultWriterProps())
 		if errors.Is(err, arrow.ErrNotImplemented) {
-			return nil, fault.Newf(fault.Invalid, "cast it, such as to VARCHAR, or ask for another format", "Parquet has no type for the column %s of the type %s", name, typeName(f))
+			return nil, fault.Newf(fault.Invalid, "cast it, such as to VARCHAR, or ask for another format", "Parquet has no type for the column %s of the type %s", name, cell.TypeName(f))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("column %s in Parquet: %w", name, err)

@@ -1,4 +1,5 @@
-package rest
+// Package cell writes the cells of an answer as text, and names their types in SQL's words.
+package cell
 
 import (
 	"bytes"
@@ -14,79 +15,80 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// form is how a cell stands in a text format.
-type form uint8
+// Form is how a cell stands in a text format.
+type Form uint8
 
+// The forms.
 const (
-	null form = iota
-	bare      // a number, true, false, or nested JSON
-	word      // text, which JSON quotes
+	Null Form = iota
+	Bare      // a number, true, false, or nested JSON
+	Word      // text, which JSON quotes
 )
 
-// appendCell writes one cell as every text format has it: integers and finite floats bare,
+// Append writes one cell as every text format has it: integers and finite floats bare,
 // nested values as JSON, all else as text. Numbers that a JSON reader would round (DECIMAL,
 // HUGEINT) or cannot read (NaN, infinities) are text; times are ISO 8601; BLOB is base64.
-func appendCell(b []byte, a arrow.Array, i int) ([]byte, form) {
+func Append(b []byte, a arrow.Array, i int) ([]byte, Form) {
 	if a.IsNull(i) {
-		return b, null
+		return b, Null
 	}
 	switch a := a.(type) {
 	case *array.Boolean:
-		return strconv.AppendBool(b, a.Value(i)), bare
+		return strconv.AppendBool(b, a.Value(i)), Bare
 	case *array.Int64:
-		return strconv.AppendInt(b, a.Value(i), 10), bare
+		return strconv.AppendInt(b, a.Value(i), 10), Bare
 	case *array.Int32:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), Bare
 	case *array.Int16:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), Bare
 	case *array.Int8:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10), bare
+		return strconv.AppendInt(b, int64(a.Value(i)), 10), Bare
 	case *array.Uint64:
-		return strconv.AppendUint(b, a.Value(i), 10), bare
+		return strconv.AppendUint(b, a.Value(i), 10), Bare
 	case *array.Uint32:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), Bare
 	case *array.Uint16:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), Bare
 	case *array.Uint8:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10), bare
+		return strconv.AppendUint(b, uint64(a.Value(i)), 10), Bare
 	case *array.Float64:
 		return appendFloat(b, a.Value(i), 64)
 	case *array.Float32:
 		return appendFloat(b, float64(a.Value(i)), 32)
 	case *array.String:
-		return append(b, a.Value(i)...), word
+		return append(b, a.Value(i)...), Word
 	case *array.LargeString:
-		return append(b, a.Value(i)...), word
+		return append(b, a.Value(i)...), Word
 	case *array.StringView:
-		return append(b, a.Value(i)...), word
+		return append(b, a.Value(i)...), Word
 	case *array.Binary:
-		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), Word
 	case *array.LargeBinary:
-		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), Word
 	case *array.BinaryView:
-		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), Word
 	}
 	return appendRarer(b, a, i)
 }
 
-func appendRarer(b []byte, a arrow.Array, i int) ([]byte, form) {
+func appendRarer(b []byte, a arrow.Array, i int) ([]byte, Form) {
 	switch a := a.(type) {
 	case *array.Decimal128: // ValueStr would drop zeros at the end: 1.50 is no 1.5 to who reads scales
-		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), word
+		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), Word
 	case *array.Decimal256:
-		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), word
+		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), Word
 	case *array.Timestamp, *array.Date32, *array.Date64, *array.Time64, *array.Time32:
-		return appendTime(b, a, i), word
+		return appendTime(b, a, i), Word
 	case *array.MonthDayNanoInterval:
-		return appendInterval(b, a.Value(i)), word
+		return appendInterval(b, a.Value(i)), Word
 	case *array.FixedSizeBinary:
-		return base64.StdEncoding.AppendEncode(b, a.Value(i)), word
+		return base64.StdEncoding.AppendEncode(b, a.Value(i)), Word
 	case *array.Dictionary:
-		return appendCell(b, a.Dictionary(), a.GetValueIndex(i))
+		return Append(b, a.Dictionary(), a.GetValueIndex(i))
 	case array.ExtensionArray:
 		return appendExtension(b, a, i)
 	case *array.Map:
-		return appendMap(b, a, i), bare
+		return appendMap(b, a, i), Bare
 	case array.ListLike:
 		start, end := a.ValueOffsets(i)
 		b = append(b, '[')
@@ -94,35 +96,35 @@ func appendRarer(b []byte, a arrow.Array, i int) ([]byte, form) {
 			if j > start {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, a.ListValues(), int(j))
+			b = AppendJSON(b, a.ListValues(), int(j))
 		}
-		return append(b, ']'), bare
+		return append(b, ']'), Bare
 	case *array.Struct:
-		return appendStruct(b, a, i), bare
+		return appendStruct(b, a, i), Bare
 	case *array.SparseUnion:
-		return appendCell(b, a.Field(a.ChildID(i)), i)
+		return Append(b, a.Field(a.ChildID(i)), i)
 	case *array.DenseUnion:
-		return appendCell(b, a.Field(a.ChildID(i)), int(a.ValueOffset(i)))
+		return Append(b, a.Field(a.ChildID(i)), int(a.ValueOffset(i)))
 	}
-	return append(b, a.ValueStr(i)...), word
+	return append(b, a.ValueStr(i)...), Word
 }
 
-// appendJSON writes one cell as JSON.
-func appendJSON(b []byte, a arrow.Array, i int) []byte {
+// AppendJSON writes one cell as JSON.
+func AppendJSON(b []byte, a arrow.Array, i int) []byte {
 	start := len(b)
-	b, f := appendCell(b, a, i)
+	b, f := Append(b, a, i)
 	switch f {
-	case null:
+	case Null:
 		return append(b, "null"...)
-	case word:
-		quoted := appendQuoted(nil, string(b[start:]))
+	case Word:
+		quoted := AppendQuoted(nil, string(b[start:]))
 		return append(b[:start], quoted...)
 	}
 	return b
 }
 
-// appendQuoted writes a JSON string; what is no UTF-8 becomes the replacement character.
-func appendQuoted(b []byte, s string) []byte {
+// AppendQuoted writes a JSON string; what is no UTF-8 becomes the replacement character.
+func AppendQuoted(b []byte, s string) []byte {
 	plain := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
@@ -142,16 +144,16 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(b, bytes.TrimSuffix(q.Bytes(), []byte("\n"))...)
 }
 
-func appendFloat(b []byte, v float64, bits int) ([]byte, form) {
+func appendFloat(b []byte, v float64, bits int) ([]byte, Form) {
 	switch {
 	case math.IsNaN(v):
-		return append(b, "NaN"...), word
+		return append(b, "NaN"...), Word
 	case math.IsInf(v, 1):
-		return append(b, "Infinity"...), word
+		return append(b, "Infinity"...), Word
 	case math.IsInf(v, -1):
-		return append(b, "-Infinity"...), word
+		return append(b, "-Infinity"...), Word
 	}
-	return strconv.AppendFloat(b, v, 'g', -1, bits), bare
+	return strconv.AppendFloat(b, v, 'g', -1, bits), Bare
 }
 
 const (
@@ -241,14 +243,14 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 	return b
 }
 
-func appendExtension(b []byte, a array.ExtensionArray, i int) ([]byte, form) {
+func appendExtension(b []byte, a array.ExtensionArray, i int) ([]byte, Form) {
 	storage := a.Storage()
 	if bytes, ok := storage.(*array.FixedSizeBinary); ok && a.ExtensionType().ExtensionName() == "arrow.uuid" {
 		v := bytes.Value(i)
 		h := hex.EncodeToString(v)
-		return append(b, h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:]...), word
+		return append(b, h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:]...), Word
 	}
-	return appendCell(b, storage, i)
+	return Append(b, storage, i)
 }
 
 func appendStruct(b []byte, a *array.Struct, i int) []byte {
@@ -258,8 +260,8 @@ func appendStruct(b []byte, a *array.Struct, i int) []byte {
 		if f > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendQuoted(b, t.Field(f).Name), ':')
-		b = appendJSON(b, a.Field(f), i)
+		b = append(AppendQuoted(b, t.Field(f).Name), ':')
+		b = AppendJSON(b, a.Field(f), i)
 	}
 	return append(b, '}')
 }
@@ -272,9 +274,9 @@ func appendMap(b []byte, a *array.Map, i int) []byte {
 		if j > start {
 			b = append(b, ',')
 		}
-		key, _ := appendCell(nil, a.Keys(), int(j))
-		b = append(appendQuoted(b, string(key)), ':')
-		b = appendJSON(b, a.Items(), int(j))
+		key, _ := Append(nil, a.Keys(), int(j))
+		b = append(AppendQuoted(b, string(key)), ':')
+		b = AppendJSON(b, a.Items(), int(j))
 	}
 	return append(b, '}')
 }

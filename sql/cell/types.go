@@ -1,4 +1,4 @@
-package rest
+package cell
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// typeName is an Arrow type in SQL's words.
-func typeName(f arrow.Field) string {
+// TypeName is an Arrow type in SQL's words.
+func TypeName(f arrow.Field) string {
 	if name, ok := f.Metadata.GetValue("ARROW:extension:name"); ok && name == "arrow.json" {
 		return "JSON"
 	}
@@ -24,15 +24,15 @@ func typeName(f arrow.Field) string {
 		}
 		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
 	case *arrow.MapType:
-		return "MAP(" + typeName(t.KeyField()) + ", " + typeName(t.ItemField()) + ")"
+		return "MAP(" + TypeName(t.KeyField()) + ", " + TypeName(t.ItemField()) + ")"
 	case *arrow.FixedSizeListType:
-		return fmt.Sprintf("%s[%d]", typeName(t.ElemField()), t.Len())
+		return fmt.Sprintf("%s[%d]", TypeName(t.ElemField()), t.Len())
 	case arrow.ListLikeType:
-		return typeName(t.ElemField()) + "[]"
+		return TypeName(t.ElemField()) + "[]"
 	case *arrow.StructType:
 		parts := make([]string, t.NumFields())
 		for i, inner := range t.Fields() {
-			parts[i] = `"` + strings.ReplaceAll(inner.Name, `"`, `""`) + `" ` + typeName(inner)
+			parts[i] = `"` + strings.ReplaceAll(inner.Name, `"`, `""`) + `" ` + TypeName(inner)
 		}
 		return "STRUCT(" + strings.Join(parts, ", ") + ")"
 	case *arrow.DictionaryType:
@@ -46,7 +46,7 @@ func typeName(f arrow.Field) string {
 		case "arrow.json":
 			return "JSON"
 		}
-		return typeName(arrow.Field{Type: t.StorageType()})
+		return TypeName(arrow.Field{Type: t.StorageType()})
 	}
 	return plainName(f.Type.ID())
 }

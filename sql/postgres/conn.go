@@ -1,0 +1,295 @@
+//go:build duckdb_arrow
+
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+)
+
+// The states of a connection, as ReadyForQuery tells them.
+const (
+	idle   = 'I'
+	within = 'T' // a transaction
+	failed = 'E' // a transaction in which a statement failed
+)
+
+// conn is one client. One goroutine serves it; interrupt may be called by any.
+type conn struct {
+	door     *Door
+	net      net.Conn
+	be       *pgproto3.Backend
+	ctx      context.Context //nolint:containedctx // the connection's own
+	who      guard.Principal
+	pid      uint32
+	secret   []byte
+	state    byte
+	settings *settings
+	skipping bool // after an error, until the client syncs
+	prepared map[string]*prepared
+	portals  map[string]*portal
+	named    map[string]*cursor // by DECLARE
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // of the statement that runs
+}
+
+// serve answers a client until it goes or ctx ends.
+func (d *Door) serve(ctx context.Context, nc net.Conn) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer func() { _ = nc.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+	c := &conn{
+		door: d, net: nc, ctx: ctx, state: idle, settings: newSettings(),
+		prepared: map[string]*prepared{}, portals: map[string]*portal{}, named: map[string]*cursor{},
+	}
+	defer c.closePortals()
+	c.be = pgproto3.NewBackend(bufio.NewReader(nc), timed{nc})
+	c.be.SetMaxBodyLen(messageBytesMax)
+	_ = nc.SetReadDeadline(time.Now().Add(startMax))
+	entered, err := c.start()
+	if entered {
+		defer d.leave(c)
+	}
+	if err != nil {
+		if _, shown := errors.AsType[*fault.Error](err); shown {
+			c.be.Send(response(err, "", "FATAL"))
+			_ = c.be.Flush()
+		}
+		return
+	}
+	_ = nc.SetReadDeadline(time.Time{})
+	for {
+		message, err := c.be.Receive()
+		if err == nil {
+			err = c.handle(message)
+		}
+		if err != nil {
+			if tooLong, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
+				c.be.Send(response(fault.Newf(fault.TooLarge, "send it in parts", "a message has more than %d bytes", tooLong.MaxExpectedBodyLen), "", "FATAL"))
+				_ = c.be.Flush()
+			}
+			return
+		}
+	}
+}
+
+// timed bounds how long a client may take for what it is sent.
+type timed struct{ net.Conn }
+
+func (t timed) Write(b []byte) (int, error) {
+	_ = t.SetWriteDeadline(time.Now().Add(writeMax))
+	return t.Conn.Write(b)
+}
+
+var errGone = errors.New("the client has gone")
+
+// start is what comes before the first statement. A request to cancel is a connection of its own.
+func (c *conn) start() (entered bool, err error) {
+	for {
+		message, err := c.be.ReceiveStartupMessage()
+		if err != nil {
+			return false, errGone
+		}
+		switch m := message.(type) {
+		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
+			if _, err := (timed{c.net}).Write([]byte("N")); err != nil { // there is no certificate
+				return false, errGone
+			}
+			continue
+		case *pgproto3.CancelRequest:
+			c.door.cancel(m.ProcessID, m.SecretKey)
+			return false, errGone
+		case *pgproto3.StartupMessage:
+			return c.login(m)
+		}
+		return false, errGone
+	}
+}
+
+func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
+	if name := m.Parameters["database"]; name != "" && name != database && name != m.Parameters["user"] {
+		return false, fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
+	}
+	c.who, err = c.door.o.Guard.Authenticate(c.ctx, guard.Credential{User: m.Parameters["user"], Door: doorName, Remote: c.net.RemoteAddr().String()})
+	if err != nil {
+		return false, err
+	}
+	if !c.door.enter(c) {
+		return false, fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
+	}
+	for name, value := range m.Parameters {
+		if name != "user" && name != "database" && name != "replication" && name != "options" {
+			_ = c.settings.set(name, value) // one that is not known does no harm here
+		}
+	}
+	c.settings.fixed["session_authorization"] = c.who.User
+	c.be.Send(&pgproto3.AuthenticationOk{})
+	for _, name := range told {
+		value, _ := c.settings.get(name)
+		c.be.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
+	}
+	c.be.Send(&pgproto3.BackendKeyData{ProcessID: c.pid, SecretKey: c.secret})
+	return true, c.ready()
+}
+
+// ready tells that the next statement may come.
+func (c *conn) ready() error {
+	c.be.Send(&pgproto3.ReadyForQuery{TxStatus: c.state})
+	return c.be.Flush()
+}
+
+// handle answers one message. Its error ends the connection.
+func (c *conn) handle(message pgproto3.FrontendMessage) error {
+	if c.skipping {
+		if _, ok := message.(*pgproto3.Sync); !ok {
+			if _, ok := message.(*pgproto3.Terminate); !ok {
+				return nil
+			}
+		}
+	}
+	switch m := message.(type) {
+	case *pgproto3.Query:
+		return c.simple(m.String)
+	case *pgproto3.Parse:
+		return c.step(c.parse(m), m.Query)
+	case *pgproto3.Bind:
+		return c.step(c.bind(m), "")
+	case *pgproto3.Describe:
+		return c.step(c.describe(m), "")
+	case *pgproto3.Execute:
+		text, err := c.execute(m)
+		return c.step(err, text)
+	case *pgproto3.Close:
+		c.closeNamed(m)
+		c.be.Send(&pgproto3.CloseComplete{})
+		return nil
+	case *pgproto3.Flush:
+		return c.be.Flush()
+	case *pgproto3.Sync:
+		c.skipping = false
+		if c.state == idle {
+			c.closePortals()
+		}
+		return c.ready()
+	case *pgproto3.Terminate:
+		return errGone
+	}
+	return c.step(fault.Newf(fault.Invalid, "", "a message of the type %T is not expected here", message), "")
+}
+
+// step ends one message of the extended protocol.
+func (c *conn) step(err error, text string) error {
+	if err == nil {
+		return nil
+	}
+	if writeFailed(err) {
+		return err
+	}
+	c.fail(err, text)
+	c.skipping = true
+	return c.be.Flush()
+}
+
+// fail sends an error, which ends what a transaction could still do.
+func (c *conn) fail(err error, text string) {
+	if c.state == within {
+		c.state = failed
+	}
+	c.be.Send(response(err, text, "ERROR"))
+}
+
+// writeError is that of a client that does not read, or has gone.
+type writeError struct{ error }
+
+func writeFailed(err error) bool {
+	_, ok := errors.AsType[writeError](err)
+	return ok
+}
+
+// statement gives a statement its context, which a cancel request ends.
+func (c *conn) statement() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	c.mu.Lock()
+	c.cancel = cancel
+	c.mu.Unlock()
+	return ctx, cancel
+}
+
+// interrupt ends the statement that runs; without one nothing.
+func (c *conn) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// states are PostgreSQL's codes of errors for Tarn's.
+var states = map[fault.Code]string{
+	fault.Invalid: "42000", fault.Syntax: "42601", fault.Denied: "42501", fault.NotFound: "42P01", fault.Exists: "42P07", fault.Conflict: "40001",
+	fault.Unavailable: "53300", fault.NoSpace: "53100", fault.TooLarge: "54000", fault.Timeout: "57014", fault.Canceled: "57014", fault.Damaged: "XX001",
+}
+
+// response is an error as clients read it; text is the statement that it is about.
+func response(err error, text, severity string) *pgproto3.ErrorResponse {
+	out := &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: "XX000", Message: err.Error()}
+	if state, ok := errors.AsType[stateError](err); ok {
+		out.Code = state.state
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return out
+	}
+	out.Message, out.Hint = f.Message, f.Hint
+	if state, ok := states[f.Code]; ok && out.Code == "XX000" {
+		out.Code = state
+	}
+	if f.Code == fault.NotFound && out.Code == "42P01" && columnNamed.MatchString(f.Message) {
+		out.Code = "42703"
+	}
+	out.Position = position(text, f.Line, f.Column)
+	return out
+}
+
+// stateError is a fault with a code of PostgreSQL's own.
+type stateError struct {
+	state string
+	fault *fault.Error
+}
+
+func (s stateError) Error() string { return s.fault.Error() }
+func (s stateError) Unwrap() error { return s.fault }
+
+// position is the number of a character of a text, from 1; 0 for none.
+func position(text string, line, column int) int32 {
+	if line < 1 || column < 1 || text == "" {
+		return 0
+	}
+	at := int32(0)
+	for _, r := range text {
+		if line == 1 {
+			break
+		}
+		at++
+		if r == '\n' {
+			line--
+		}
+	}
+	return at + int32(column) //nolint:gosec // a statement has less
+}
+
+func errTooMany(what string) error {
+	return fault.New(fault.TooLarge, fmt.Sprintf("there are %d %s already", namedMax, what), "close some")
+}

@@ -1,0 +1,139 @@
+//go:build duckdb_arrow
+
+// Package postgres is the door of PostgreSQL's wire protocol, version 3: its clients' statements go to the Gate, and
+// Arrow batches come back as rows in text or binary. It knows no table and runs no statement by itself, but for
+// settings of a session and the words of transactions, which it answers.
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tarn/embedded/guard"
+	"tarn/sql/engine"
+)
+
+// The bounds of the door.
+const (
+	connsMax        = 1000    // one more is told to try again
+	messageBytesMax = 4 << 20 // of one message of a client; a statement has less
+	namedMax        = 1000    // prepared statements of a connection, and portals
+	startMax        = 30 * time.Second
+	// writeMax is how long a client may take for one piece of an answer: a statement has one of few turns until its
+	// last row is read.
+	writeMax  = 30 * time.Second
+	pieceSize = 64 << 10 // of an answer, in bytes
+	acceptGap = 50 * time.Millisecond
+)
+
+// doorName is the name of this door, as in ports.json.
+const doorName = "postgres"
+
+// Options of the door.
+type Options struct {
+	Listener net.Listener // the door closes it
+	Gate     *engine.Gate
+	Guard    guard.Guard
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer // nil: counted for nobody
+}
+
+// Door is the part that answers PostgreSQL's clients.
+type Door struct {
+	o     Options
+	gauge prometheus.Gauge
+
+	mu    sync.Mutex
+	conns map[uint32]*conn // by process id, for cancel requests
+	next  uint32
+}
+
+// New returns the door of a listener.
+func New(o Options) *Door {
+	if o.Guard == nil {
+		o.Guard = guard.Open{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Door{o: o, conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
+	})}
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(d.gauge)
+	}
+	return d
+}
+
+// Name is the part's name.
+func (d *Door) Name() string { return doorName }
+
+// Run answers until ctx ends.
+func (d *Door) Run(ctx context.Context, ready func()) error {
+	defer context.AfterFunc(ctx, func() { _ = d.o.Listener.Close() })()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	ready()
+	for {
+		nc, err := d.o.Listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept connections of PostgreSQL's clients: %w", err)
+		case err != nil: // such as too many open files: others may close some
+			d.o.Log.Warn("connection is not accepted", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptGap):
+			}
+			continue
+		}
+		conns.Go(func() { d.serve(ctx, nc) })
+	}
+}
+
+// enter gives a connection its process id; false when there are too many.
+func (d *Door) enter(c *conn) bool {
+	var secret [4]byte
+	_, _ = rand.Read(secret[:]) // never fails
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.conns) >= connsMax {
+		return false
+	}
+	d.next++
+	for d.conns[d.next] != nil || d.next == 0 {
+		d.next++
+	}
+	c.pid, c.secret = d.next, secret[:]
+	d.conns[c.pid] = c
+	d.gauge.Set(float64(len(d.conns)))
+	return true
+}
+
+func (d *Door) leave(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.conns, c.pid)
+	d.gauge.Set(float64(len(d.conns)))
+}
+
+// cancel ends what a connection runs, if the secret is its own.
+func (d *Door) cancel(pid uint32, secret []byte) {
+	d.mu.Lock()
+	c := d.conns[pid]
+	d.mu.Unlock()
+	if c != nil && len(secret) == 4 && binary.BigEndian.Uint32(secret) == binary.BigEndian.Uint32(c.secret) {
+		c.interrupt()
+	}
+}

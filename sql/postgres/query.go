@@ -1,0 +1,287 @@
+//go:build duckdb_arrow
+
+package postgres
+
+import (
+	"encoding/binary"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+	"tarn/sql/cell"
+	"tarn/sql/engine"
+)
+
+var columnNamed = regexp.MustCompile(`(?i)\bcolumn\b`)
+
+// changed tells the client of a setting that it knows of.
+func (c *conn) changed(name string, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, known := range told {
+		if strings.EqualFold(known, name) {
+			value, _ := c.settings.get(name)
+			c.be.Send(&pgproto3.ParameterStatus{Name: known, Value: value})
+		}
+	}
+	return nil
+}
+
+// simple answers a text of any number of statements; the first error ends it.
+func (c *conn) simple(text string) error {
+	c.dropPortal("")
+	statements, err := sqltext.Split(text)
+	if err == nil && len(text) > sqltext.TextBytesMax {
+		err = fault.Newf(fault.TooLarge, "send it in parts", "the statement has more than %d bytes", sqltext.TextBytesMax)
+	}
+	if err == nil && len(statements) == 0 {
+		c.be.Send(&pgproto3.EmptyQueryResponse{})
+	}
+	for _, one := range statements {
+		if err != nil {
+			break
+		}
+		err = c.answerSimple(one.Text)
+		if writeFailed(err) {
+			return err
+		}
+		if err != nil {
+			text = one.Text
+		}
+	}
+	if err != nil {
+		c.fail(err, text)
+	}
+	return c.ready()
+}
+
+func (c *conn) answerSimple(text string) error {
+	if err := c.allowed(text); err != nil {
+		return err
+	}
+	own, err := c.session(text)
+	if err != nil {
+		return err
+	}
+	if own != nil {
+		if own.names != nil {
+			c.be.Send(rowDescription(own.names, []kind{textKind}, nil))
+			c.be.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(own.row[0])}})
+		}
+		c.be.Send(&pgproto3.CommandComplete{CommandTag: []byte(own.tag)})
+		return nil
+	}
+	if done, err := c.cursors(text, nil, true); done {
+		return err
+	}
+	if done, err := c.copyOut(text); done {
+		return err
+	}
+	statement, err := c.words(text)
+	if err != nil {
+		return err
+	}
+	run, err := c.run(statement, nil)
+	if err != nil {
+		return err
+	}
+	defer run.close()
+	if run.rows() {
+		c.be.Send(run.description(nil))
+	}
+	if _, err := c.send(run, nil, 0); err != nil {
+		return err
+	}
+	c.be.Send(run.complete())
+	return nil
+}
+
+// allowed refuses what a transaction in which a statement failed cannot do.
+func (c *conn) allowed(text string) error {
+	if c.state != failed {
+		return nil
+	}
+	if verbs := sqltext.Verbs(text, 1); len(verbs) == 1 && slices.Contains([]string{"ROLLBACK", "ABORT", "COMMIT", "END"}, verbs[0]) {
+		return nil
+	}
+	return stateError{"25P02", fault.New(fault.Invalid, "current transaction is aborted, commands ignored until end of transaction block", "send ROLLBACK")}
+}
+
+// running is a statement whose rows are being sent.
+type running struct {
+	result *engine.Result
+	kinds  []kind
+	named  func(column string) string
+	cancel func()
+	batch  arrow.RecordBatch // the one that is being sent; nil before the first and after the last
+	next   int               // its next row
+	sent   int64
+	silent bool      // of MOVE: the rows are passed over
+	copy   *copyForm // of COPY
+	cell   []byte    // to be used again
+}
+
+// run runs a statement. of is what its client was told of it, which its rows keep to; nil for nothing.
+func (c *conn) run(statement words, of *engine.Shape) (*running, error) {
+	ctx, cancel := c.statement()
+	result, err := c.door.o.Gate.Run(ctx, engine.Request{Text: statement.text, Principal: c.who, Timeout: c.settings.timeout()})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	r := &running{result: result, cancel: cancel, named: statement.named}
+	for i, f := range result.Schema.Fields() {
+		name := cell.TypeName(f)
+		if of != nil && of.Verb == "" && i < len(of.Columns) {
+			name = of.Columns[i].Type
+		}
+		r.kinds = append(r.kinds, kindOf(name))
+	}
+	return r, nil
+}
+
+func (r *running) close() {
+	r.result.Close()
+	r.cancel()
+}
+
+// rows tells whether the answer is rows: that of a command may be its tag alone.
+func (r *running) rows() bool {
+	fields := r.result.Schema.Fields()
+	return r.result.Tag == "SELECT" || len(fields) != 1 || fields[0].Name != "status"
+}
+
+func (r *running) description(formats []int16) *pgproto3.RowDescription {
+	var names []string
+	for _, f := range r.result.Schema.Fields() {
+		names = append(names, r.named(f.Name))
+	}
+	return rowDescription(names, r.kinds, formats)
+}
+
+func (r *running) complete() *pgproto3.CommandComplete {
+	tag := r.result.Tag
+	switch {
+	case tag == "SELECT":
+		tag += " " + strconv.FormatInt(r.sent, 10)
+	case strings.HasPrefix(tag, "SHOW"):
+		tag = "SHOW"
+	}
+	return &pgproto3.CommandComplete{CommandTag: []byte(tag)}
+}
+
+func rowDescription(names []string, kinds []kind, formats []int16) *pgproto3.RowDescription {
+	out := &pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(names))}
+	for i, name := range names {
+		out.Fields[i] = pgproto3.FieldDescription{
+			Name: []byte(name), DataTypeOID: kinds[i].oid, DataTypeSize: kinds[i].size, TypeModifier: kinds[i].mod, Format: formatOf(formats, i),
+		}
+	}
+	return out
+}
+
+// formatOf is the format of a column: none is text, one is that of all.
+func formatOf(formats []int16, i int) int16 {
+	switch {
+	case len(formats) == 0:
+		return 0
+	case len(formats) == 1:
+		return formats[0]
+	case i < len(formats):
+		return formats[i]
+	}
+	return 0
+}
+
+// send sends up to most rows, all for 0, and tells whether there may be more.
+func (c *conn) send(r *running, formats []int16, most int64) (more bool, err error) {
+	silent := r.silent || !r.rows()
+	var b []byte
+	for n := int64(0); ; n++ {
+		if most > 0 && n == most {
+			more = true
+			break
+		}
+		if r.batch == nil || r.next >= int(r.batch.NumRows()) {
+			if !r.result.Reader.Next() {
+				r.batch = nil
+				break
+			}
+			r.batch, r.next = r.result.Reader.RecordBatch(), 0
+			if r.batch.NumRows() == 0 {
+				n--
+				continue
+			}
+		}
+		switch {
+		case silent:
+		case r.copy != nil:
+			b = r.copy.appendRow(b, r)
+		default:
+			b = r.appendRow(b, formats)
+		}
+		r.next++
+		r.sent++
+		if len(b) >= pieceSize {
+			if err := c.write(b); err != nil {
+				return false, err
+			}
+			b = b[:0]
+		}
+	}
+	if len(b) > 0 {
+		if err := c.write(b); err != nil {
+			return false, err
+		}
+	}
+	if !more {
+		return false, r.result.Reader.Err()
+	}
+	return true, nil
+}
+
+// write sends rows behind what waits to be sent.
+func (c *conn) write(b []byte) error {
+	if err := c.be.Flush(); err != nil {
+		return writeError{err}
+	}
+	if _, err := (timed{c.net}).Write(b); err != nil {
+		return writeError{err}
+	}
+	return nil
+}
+
+// appendRow writes the next row as a DataRow message.
+func (r *running) appendRow(b []byte, formats []int16) []byte {
+	start := len(b)
+	b = r.appendValues(append(b, 'D', 0, 0, 0, 0), formats)
+	binary.BigEndian.PutUint32(b[start+1:], uint32(len(b)-start-1)) //nolint:gosec // of a row
+	return b
+}
+
+// appendValues writes the next row's values, each with its length, and their number before them.
+func (r *running) appendValues(b []byte, formats []int16) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(r.kinds))) //nolint:gosec // DuckDB has fewer columns
+	for i, column := range r.batch.Columns() {
+		if column.IsNull(r.next) {
+			b = append(b, 0xff, 0xff, 0xff, 0xff)
+			continue
+		}
+		at := len(b)
+		b = append(b, 0, 0, 0, 0)
+		if formatOf(formats, i) == 1 {
+			b = appendBinary(b, &r.kinds[i], column, r.next)
+		} else {
+			b = appendText(b, &r.kinds[i], column, r.next)
+		}
+		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4)) //nolint:gosec // of a value
+	}
+	return b
+}
