@@ -267,6 +267,9 @@ func (c *Coordinator) Init(ctx context.Context, id string, timeout time.Duration
 	}
 	defer done()
 	t := h.get()
+	if t.ending() { // who it is is decided, and not yet in force
+		return Producer{}, ErrConcurrent
+	}
 	if want != nil && !t.takes(*want) {
 		return Producer{}, ErrFenced
 	}
