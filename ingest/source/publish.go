@@ -283,10 +283,10 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 // snapshotWord is Debezium's source.snapshot of the i-th change.
 func snapshotWord(b *TopicBatch, i int) string {
 	switch {
+	case b.Last != "" && i == len(b.Changes)-1: // also where it is the only one, as in Debezium
+		return b.Last
 	case b.First != "" && i == 0:
 		return b.First
-	case b.Last != "" && i == len(b.Changes)-1:
-		return b.Last
 	}
 	return b.Snapshot
 }
