@@ -82,7 +82,8 @@ func (p *Partition) await(ctx context.Context, r *request) (Appended, error) {
 	}
 }
 
-// check reads what is to be appended and refuses what must not get into the log. A survey is of the one batch.
+// check reads what is to be appended and refuses what must not get into the log. A survey is of the one
+// batch, which was cut and its checksum compared.
 func (p *Partition) check(data []byte, known *record.Survey) (*request, error) {
 	if len(data) > messageBytesMax {
 		return nil, fault.Newf(fault.TooLarge, "send smaller batches", "append to %s: %d bytes, at most %d", p.label, len(data), messageBytesMax)
@@ -90,7 +91,10 @@ func (p *Partition) check(data []byte, known *record.Survey) (*request, error) {
 	invalid := func(err error) error {
 		return fault.Wrap(err, fault.Invalid, "append to "+p.label, "send whole record batches of format v2")
 	}
-	batches, err := record.Split(data)
+	batches, err := []record.Batch{data}, error(nil)
+	if known == nil {
+		batches, err = record.Split(data)
+	}
 	if err != nil {
 		return nil, invalid(err)
 	}

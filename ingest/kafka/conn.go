@@ -128,7 +128,7 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 		return r, fmt.Errorf("a request of API %d has %d bytes, want %d to %d", r.key, size, startBytes, most)
 	}
 	left := size - (startBytes - 4)
-	body := make([]byte, min(left, freeBytesMax))
+	body := c.frame(&r, min(left, freeBytesMax))
 	if err := c.fill(ctx, r, body); err != nil {
 		return r, err
 	}
@@ -139,14 +139,11 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 		r.hand, r.weight = hand, weight
 	}
 	if left > freeBytesMax {
-		var whole []byte
-		if r.key == kmsg.Produce.Int16() {
-			r.frame = c.door.frames.get(int(left))
-			whole = r.frame
-		} else {
-			whole = make([]byte, left)
-		}
-		if err := c.fill(ctx, r, whole[copy(whole, body):]); err != nil {
+		begun := r.frame
+		whole := c.frame(&r, left)
+		n := copy(whole, body)
+		c.door.frames.put(begun)
+		if err := c.fill(ctx, r, whole[n:]); err != nil {
 			c.release(r)
 			return r, err
 		}
@@ -160,6 +157,15 @@ func (c *conn) read(ctx context.Context) (r request, err error) {
 	r.correlation = int32(binary.BigEndian.Uint32(body)) //nolint:gosec // two's complement on the wire
 	r.body = body[4:]
 	return r, nil
+}
+
+// frame returns memory for a request. That of produce requests, of which the log keeps a copy, is used again.
+func (c *conn) frame(r *request, n int64) []byte {
+	if r.key != kmsg.Produce.Int16() {
+		return make([]byte, n)
+	}
+	r.frame = c.door.frames.get(int(n))
+	return r.frame
 }
 
 // fill reads some of a request that has begun.

@@ -7,7 +7,7 @@ import (
 
 // The sizes of frames that are kept.
 const (
-	frameBytesMin = 64 << 10
+	frameBytesMin = 16 << 10
 	frameBytesMax = 16 << 20
 	frameSteps    = 4 // from one size to its double: so much less than a whole doubling is never used
 )
