@@ -60,6 +60,9 @@ func (a *altered) strings(query string, args ...any) (out []string) {
 		}
 		out = append(out, s)
 	}
+	if err := rows.Err(); err != nil {
+		a.t.Fatal(err)
+	}
 	return out
 }
 

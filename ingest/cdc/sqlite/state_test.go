@@ -13,7 +13,7 @@ func TestStatesOfTables(t *testing.T) {
 	defer r.close()
 	var seen []float64
 	again := false
-	r.log.Refuse = func(topic string) (bool, error) {
+	r.log.Refuse = func(string) (bool, error) {
 		if st := r.state("big"); st.State == source.Snapshotting && !again {
 			seen = append(seen, st.Done)
 			if small := r.state("small"); small.State != source.Waiting {
