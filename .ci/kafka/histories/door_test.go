@@ -191,6 +191,6 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 func pause(ctx context.Context, r *rand.Rand, most time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(rand.N(most)):
+	case <-time.After(time.Duration(r.Int64N(int64(most)))):
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -93,9 +94,7 @@ func (h *history) followed(name string, next map[place]int64) {
 	if h.upTo[name] == nil {
 		h.upTo[name] = map[place]int64{}
 	}
-	for p, offset := range next {
-		h.upTo[name][p] = offset
-	}
+	maps.Copy(h.upTo[name], next)
 }
 
 // TestHistories leads random histories.
@@ -115,7 +114,7 @@ func TestHistories(t *testing.T) {
 		all.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			dir, err := os.MkdirTemp("", "tarn-history-")
+			dir, err := os.MkdirTemp("", "tarn-history-") //nolint:usetesting // it stays where -keep says so
 			if err != nil {
 				t.Error(err)
 				return

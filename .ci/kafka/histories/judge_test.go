@@ -81,7 +81,7 @@ func (m *model) misses(p place, who string, r reading, got map[*sent]bool) {
 		case got[s]:
 		case !rule.compacts:
 			m.wrong("%s: %s lacks %s at %d", p, who, s.id, offset)
-		case newer[s.key] == nil && !(s.tombstone && rule.tombstones):
+		case newer[s.key] == nil && (!s.tombstone || !rule.tombstones):
 			m.wrong("%s: %s lacks %s at %d, the newest of its key %s", p, who, s.id, offset, s.key)
 		}
 		if s.gone = !got[s]; s.gone {

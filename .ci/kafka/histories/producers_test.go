@@ -327,7 +327,7 @@ func (x *transactor) dies(ctx context.Context) error {
 // diesInCommit asks for a commit, does not wait for the answer, and comes back: all of it is committed, or nothing.
 func (x *transactor) diesInCommit(ctx context.Context) error {
 	x.h.model.ends(x.open, unsure)
-	short, cancel := context.WithTimeout(ctx, rand.N(6*time.Millisecond))
+	short, cancel := context.WithTimeout(ctx, time.Duration(x.r.Int64N(int64(6*time.Millisecond))))
 	_, err := x.once(short, x.ending(true))
 	cancel()
 	x.h.model.did("%s asked for the commit of %s: %v", x.id, x.open.name, err)
