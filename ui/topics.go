@@ -22,7 +22,13 @@ func (u *UI) topicsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, err := u.records(r.Context(), topics.Ask{Topic: ask.Topic, Partition: ask.Partition, From: ask.From, Find: ask.Find})
-	u.draw(w, r, view.Records(view.NewTopicPage(u.frame(now), now.topics, ask, r.Host, a, err)))
+	page := view.NewTopicPage(u.frame(now), now.topics, ask, r.Host, a, err)
+	if u.o.Topic != nil {
+		if t, err := u.o.Topic(ask.Topic); err == nil {
+			page = page.With(t)
+		}
+	}
+	u.draw(w, r, view.Records(page))
 }
 
 func (u *UI) topicsTwin(w http.ResponseWriter, _ *http.Request) { u.twin(w, u.seen.Load().topics) }

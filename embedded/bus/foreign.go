@@ -52,11 +52,14 @@ func (b *Bus) Writable(name string) (*Topic, error) {
 		return nil, ownTopic(name)
 	}
 	t, err := b.found(name)
-	if err == nil && (t.Config().Source != "" || t.Config().Keyed) {
+	if err == nil && t.Config().Filled() {
 		err = fault.Newf(fault.Conflict, "write to another topic", "topic %s is filled by a source", name)
 	}
 	return t, err
 }
+
+// Filled tells whether a source fills the topic, which takes no other records.
+func (c TopicConfig) Filled() bool { return c.Source != "" || c.Keyed }
 
 func (b *Bus) found(name string) (*Topic, error) {
 	t, err := b.Topic(name)

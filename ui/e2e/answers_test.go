@@ -82,6 +82,16 @@ func answerOfPipelines(w http.ResponseWriter, text string) bool {
 		answer(w, []string{"level", "table_name", "key", "finding", "hint", "mend"}, []string{"VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{})
 	case strings.HasPrefix(text, "RESNAPSHOT CONNECTOR"):
 		answer(w, []string{"table_name"}, []string{"VARCHAR"}, [][]any{{"calls"}})
+	case strings.Contains(text, " TOPIC ") && strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"setting retention.ms cannot be \"wrong\": it is a whole number","hint":"write a number","line":1,"column":9}}`)
+	case strings.HasPrefix(text, "PRODUCE") && strings.Contains(text, "wrong"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"code":"invalid","message":"append to port.main.moves: record without a key, which a compacted topic cannot take","hint":"give it a key"}}`)
+	case strings.HasPrefix(text, "PRODUCE"):
+		answer(w, []string{"topic", "partition", "offset", "timestamp"}, []string{"VARCHAR", "INTEGER", "BIGINT", "TIMESTAMP WITH TIME ZONE"}, [][]any{{"port.main.moves", 1, 60, "2026-07-01 12:04:31+00"}})
+	case strings.HasPrefix(text, "ALTER TOPIC"):
+		answer(w, []string{"setting", "before", "value"}, []string{"VARCHAR", "VARCHAR", "VARCHAR"}, [][]any{{"retention.ms", "-1", "86400000"}})
 	case strings.HasPrefix(text, "PAUSE"), strings.HasPrefix(text, "RESUME"), strings.HasPrefix(text, "DROP"), strings.HasPrefix(text, "CREATE"), strings.HasPrefix(text, "ALTER"):
 		_, _ = io.WriteString(w, `{"columns":[],"rows":[],"stats":{"rows":0,"ms":3}}`)
 	default:

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,6 +84,112 @@ func TestTopicsAreBrowsed(t *testing.T) {
 	}
 	b.fill("from", "tomorrow")
 	b.arrives(`document.querySelector(".fault .message")?.textContent.includes("tomorrow")`)
+	b.clean()
+}
+
+// TestATopicIsMadeChangedWrittenAndDeleted by dialogs that show their statements, and by a form.
+func TestATopicIsMadeChangedWrittenAndDeleted(t *testing.T) {
+	feed := withLog(t, uitest.Port(time.Now()))
+	s := serve(t, feed, "127.0.0.1:0")
+	said := func(statement string) {
+		t.Helper()
+		if asked := s.statements(); !slices.Contains(asked, statement) {
+			t.Errorf("nobody said %s, only %q", statement, asked)
+		}
+	}
+	shown := func(b *tab, id, want string) {
+		t.Helper()
+		if got := eval[string](b, fmt.Sprintf(`document.getElementById(%q).textContent`, id)); got != want {
+			t.Errorf("%s shows %s, want %s", id, got, want)
+		}
+	}
+	b := open(t)
+	b.visit(s.url + "topics")
+	b.press("#create-open")
+	b.until(`document.getElementById("create").open && document.activeElement.id === "create-name" && document.querySelector("#create [data-yes]").disabled`)
+	b.do(chromedp.KeyEvent("port.main.moves"))
+	eval[bool](b, `(document.getElementById("create-land").click(), true)`)
+	b.shot("topics-create")
+	shown(b, "create-sql", "CREATE TOPIC \"port.main.moves\" PARTITIONS 1\nWITH ('tarn.land' = 'true')")
+	b.accessible()
+	b.fill("create-retention", "wrong")
+	b.until(`document.querySelector("#create .fault")?.textContent.includes("whole number")`)
+	b.fill("create-retention", "1000")
+	b.arrives(`location.search === "?topic=port.main.moves"`)
+	said("CREATE TOPIC \"port.main.moves\" PARTITIONS 1\nWITH ('retention.ms' = '1000', 'tarn.land' = 'true')")
+
+	// A setting: the log of the feed keeps its records for ever.
+	b.until(`document.querySelector("[data-edit='retention.ms']").textContent.trim() === "-1"`)
+	b.press(`[data-edit="retention.ms"]`)
+	b.until(`document.getElementById("edit").open && document.activeElement.id === "edit-value"`)
+	b.accessible()
+	b.fill("edit-value", "wrong")
+	b.until(`document.querySelector("#edit .fault")`)
+	b.shot("topics-edit")
+	b.fill("edit-value", "86400000")
+	b.until(`!document.getElementById("edit").open && document.getElementById("said").textContent === "retention.ms was -1, and is 86400000."`)
+	said("ALTER TOPIC \"port.main.moves\" SET ('retention.ms' = '86400000')")
+	b.press(`[data-edit="retention.ms"]`)
+	b.until(`document.getElementById("edit").open`)
+	b.press("#edit-default")
+	b.until(`!document.getElementById("edit").open`)
+	said("ALTER TOPIC \"port.main.moves\" RESET ('retention.ms')")
+	b.press(`[data-edit="partitions"]`)
+	b.until(`document.getElementById("edit").open && document.getElementById("edit-default").hidden`)
+	b.fill("edit-value", "3")
+	b.until(`!document.getElementById("edit").open`)
+	said("ALTER TOPIC \"port.main.moves\" SET PARTITIONS 3")
+
+	// A record.
+	for id, text := range map[string]string{"produce-key": "it's", "produce-value": "{\"n\": 1}", "produce-headers": "trace: 8f2a\nlast"} {
+		eval[bool](b, fmt.Sprintf(`(document.getElementById(%q).value = %q, true)`, id, text))
+	}
+	b.press("#produce-yes")
+	b.until(`document.querySelector("#produce-said a")?.getAttribute("href") === "/topics?topic=port.main.moves&partition=1&from=60"`)
+	said("PRODUCE TO \"port.main.moves\" KEY 'it''s' VALUE '{\"n\": 1}' HEADERS ('trace' = '8f2a', 'last' = '')")
+	eval[bool](b, `(document.getElementById("produce-null").click(), document.getElementById("produce-partition").value = "1", document.getElementById("produce-headers").value = "wrong", true)`)
+	b.focus("#produce-key")
+	b.do(chromedp.KeyEvent(kb.Enter, ctrl))
+	b.until(`document.querySelector("#produce-said .fault")?.textContent.includes("without a key")`)
+	said("PRODUCE TO \"port.main.moves\" PARTITION 1 KEY 'it''s' VALUE NULL HEADERS ('wrong' = '')")
+
+	// Its end.
+	b.press("#delete-open")
+	b.until(`document.getElementById("delete").open`)
+	b.accessible()
+	b.shot("topics-delete")
+	shown(b, "delete-sql", "DROP TOPIC \"port.main.moves\"")
+	b.press(`#delete [data-no]`)
+	b.until(`!document.getElementById("delete").open`)
+	b.press("#delete-open")
+	b.press(`#delete [data-yes]`)
+	b.arrives(`location.pathname === "/topics" && location.search === ""`)
+	said("DROP TOPIC \"port.main.moves\"")
+	b.clean("400 (Bad Request)")
+}
+
+// TestATopicOfAnotherIsLeftAlone: a source's takes no record, and Tarn's own no change.
+func TestATopicOfAnotherIsLeftAlone(t *testing.T) {
+	feed := uitest.Port(time.Now())
+	feed.Log = uitest.OpenLog(t)
+	for name, config := range map[string]bus.TopicConfig{"tarn.commits": {}, "port.main.calls": {Source: "s", Keyed: true}} {
+		if _, err := feed.Log.CreateTopic(t.Context(), name, config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, feed, "127.0.0.1:0")
+	b := open(t)
+	for topic, edits := range map[string]int{"tarn.commits": 0, "port.main.calls": len(bus.Settings())} {
+		b.visit(s.url + "topics?topic=" + topic)
+		b.until(`document.querySelector("#produce .nothing")`)
+		if got := eval[int](b, `document.querySelectorAll("[data-edit]").length`); got != edits {
+			t.Errorf("%s has %d settings to change, want %d", topic, got, edits)
+		}
+		if eval[bool](b, `!!document.getElementById("delete-open")`) {
+			t.Errorf("%s may be deleted", topic)
+		}
+		b.accessible()
+	}
 	b.clean()
 }
 

@@ -53,10 +53,10 @@ var (
 		words.Say("Tables"), "/lake", "/api/lake", words.Say("Tables · Tarn"), words.Say("The tables of the lake and their upkeep"), "js/list.js", []string{"css/lake.css"},
 	}
 	topicsWindow = window{
-		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The topics of the log"), "js/list.js", []string{"css/lake.css", "css/topics.css"},
+		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The topics of the log"), "js/topics.js", []string{"css/lake.css", "css/pipelines.css", "css/topics.css"},
 	}
 	recordsWindow = window{
-		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The records of a topic"), "js/records.js", []string{"css/lake.css", "css/topics.css"},
+		words.Say("Topics"), "/topics", "/api/topics", words.Say("Topics · Tarn"), words.Say("The records of a topic"), "js/records.js", []string{"css/lake.css", "css/pipelines.css", "css/topics.css"},
 	}
 	pipelinesWindow = window{
 		words.Say("Pipelines"), "/pipelines", "/api/pipelines", words.Say("Pipelines · Tarn"), words.Say("The pipelines and what ails them"), "js/list.js", []string{"css/lake.css", "css/sql.css", "css/pipelines.css"},

@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"tarn/embedded/bus"
 	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
 	"tarn/ui/topics"
 	"tarn/ui/words"
 )
@@ -80,7 +82,35 @@ type TopicsPage struct {
 	Topic  topics.Topic  // the chosen one
 	Answer topics.Answer // its records
 	Error  *fault.Error  // why there are none
+
+	Settings []topics.Setting // of the chosen one
+	Own      bool             // it is Tarn's own, and nobody else's to change
+	Filled   bool             // a source fills it
 }
+
+// With adds what the chosen topic is made to be.
+func (p TopicsPage) With(t *bus.Topic) TopicsPage {
+	p.Settings, p.Own, p.Filled = topics.Settings(t), bus.Own(t.Name()), t.Config().Filled()
+	return p
+}
+
+// settings are those in force, or the others.
+func (p TopicsPage) settings(inForce bool) (out []topics.Setting) {
+	for _, s := range p.Settings {
+		if s.InForce == inForce {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// alterable tells whether somebody may change a setting.
+func (p TopicsPage) alterable(s topics.Setting) bool {
+	return !p.Own && !(s.Name == topics.Partitions && p.Filled)
+}
+
+// describe is the statement that tells all settings.
+func (p TopicsPage) describe() string { return "DESCRIBE TOPIC " + sqltext.Name(p.Topic.Name) }
 
 // NewTopicsPage finds the topics of a state.
 func NewTopicsPage(f Frame, s topics.State, q TopicsQuery) TopicsPage {

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"tarn/embedded/bus"
 	"tarn/embedded/life"
 	"tarn/ingest/source"
 	"tarn/stream/pipeline"
@@ -122,6 +123,15 @@ func TestEveryStateHasFrench(t *testing.T) {
 			t.Errorf("no French for the state %q", state)
 		}
 	}
+}
+
+// TestEverySettingHasFrench: what each setting of a topic is for, and nothing that no setting says.
+func TestEverySettingHasFrench(t *testing.T) {
+	said := map[string]bool{PartitionsDoc: true}
+	for _, s := range bus.Settings() {
+		said[s.Doc] = true
+	}
+	compare(t, said, frenchSettings)
 }
 
 var (

@@ -13,6 +13,12 @@ var frenchScripts = map[string]string{
 	"%s record":   "%s enregistrement",
 	"%s records":  "%s enregistrements",
 
+	// A topic.
+	"none":                                  "aucune",
+	"Show it":                               "Le montrer",
+	"%s was %s, and is %s.":                 "%s était %s, et est %s.",
+	"On the disk: partition %s, offset %s.": "Sur le disque\u00a0: partition %s, offset %s.",
+
 	// The palette.
 	"page":                            "page",
 	"setting":                         "réglage",

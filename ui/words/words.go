@@ -84,6 +84,16 @@ func Kind(text string) Text {
 	}}
 }
 
+// Setting is what a topic's setting is for, as embedded/bus says it; one that is not known is said as it is.
+func Setting(doc string) Text {
+	return Text{func(l Language) string {
+		if said, ok := frenchSettings[doc]; ok && l == French {
+			return said
+		}
+		return doc
+	}}
+}
+
 // Kinds are the texts that Kind has in French.
 func Kinds() map[string]string { return maps.Clone(frenchKinds) }
 

@@ -66,7 +66,7 @@ function focusPath() {
   const el = document.activeElement;
   const part = el?.closest?.("[data-part]");
   if (!part) return "";
-  for (const name of ["node", "flow", "copy", "sql", "fill", "go", "ask", "run", "again"]) {
+  for (const name of ["node", "flow", "copy", "sql", "fill", "go", "ask", "run", "again", "edit"]) {
     if (el.dataset[name]) return `[data-part="${part.dataset.part}"] ${el.tagName.toLowerCase()}[data-${name}="${CSS.escape(el.dataset[name])}"]`;
   }
   return "";

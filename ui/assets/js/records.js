@@ -2,6 +2,7 @@
 // there stays when the tail stops.
 import { wirePage } from "./page.js";
 import { many, say } from "./say.js";
+import { wireTopic } from "./topic.js";
 
 const $ = (id) => document.getElementById(id);
 const tail = $("tail");
@@ -9,7 +10,8 @@ const records = $("records");
 const tailMillis = 1_000;
 const rowsMax = 500;
 
-wirePage();
+const { load } = wirePage();
+wireTopic(load);
 
 function go(changes) {
   const query = new URLSearchParams(location.search);
