@@ -275,7 +275,7 @@ func (k *broker) waiting(fetches bool) (net.Conn, error) {
 	versions, metadata := kmsg.NewPtrApiVersionsRequest(), kmsg.NewPtrMetadataRequest()
 	metadata.Version = 9
 	topic := kmsg.NewMetadataRequestTopic()
-	topic.Topic = kmsg.StringPtr("many-0")
+	topic.Topic = new("many-0")
 	metadata.Topics = append(metadata.Topics, topic)
 	for i, r := range []kmsg.Request{versions, metadata} {
 		if err := said(c, r, int32(i)); err != nil { //nolint:gosec // two
