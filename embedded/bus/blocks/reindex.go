@@ -115,7 +115,7 @@ func (f Folder) render(first int, subject []byte, all []Seal) []byte {
 		bytes += s.Bytes
 	}
 	messages := newest.Last - all[0].First + 1
-	var out = []byte{indexMagic, indexVersion}
+	out := []byte{indexMagic, indexVersion}
 	put := func(v uint64) { out = binary.AppendUvarint(out, v) }
 	time := func(v int64) { out = binary.AppendVarint(out, v) }
 	put(messages)
