@@ -13,6 +13,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/ingest/source"
+	"tarn/ingest/transform"
 )
 
 // connectorBytesMax bounds one connector file.
@@ -25,6 +26,8 @@ type connector struct {
 	config   source.Config
 	findings []source.Finding
 	kinds    []source.Kind // among which it is one
+
+	transform source.Transform // nil for none
 }
 
 // connectKeys are keys of Kafka Connect itself that any connector may carry. Tarn has one
@@ -102,7 +105,24 @@ func (c *connector) settle() error {
 		return fault.Newf(fault.Invalid, "did you mean "+fault.Nearest(class, classes, fault.Anything)+"?", "connector file %s: connector.class is %q, which Tarn does not have", c.file, class)
 	}
 	c.findings = unknownKeys(c.kind, c.config)
+	var err error
+	if c.transform, err = transform.New(c.config.Keys); err != nil {
+		return fmt.Errorf("connector file %s: %w", c.file, err)
+	}
 	return nil
+}
+
+// converts tells whether a converter's key is taken.
+func converts(c source.Config, key string) bool {
+	_, rest, _ := strings.Cut(key, ".")
+	changes := c.Keys["transforms"] != ""
+	switch value := c.Keys[key]; rest {
+	case "converter":
+		return value == jsonConverter || key == "value.converter" && changes && strings.HasSuffix(value, ".StringConverter")
+	case "converter.schemas.enable":
+		return strings.EqualFold(value, "false") || strings.EqualFold(value, "true") && !changes
+	}
+	return false
 }
 
 // unknownKeys says which keys mean nothing, each with the nearest that does.
@@ -114,12 +134,17 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 	var out []source.Finding
 	for key, value := range config.Keys {
 		switch {
-		case slices.Contains(known, key), strings.HasSuffix(key, ".converter") && value == jsonConverter:
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
-			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("key %s has no effect yet: records are JSON, without schema or, with %s, with it", key, source.ValueSchemas), Hint: "take it out"})
+			if !converts(config, key) {
+				out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("%s %s has no effect: records are JSON, and transformed ones have no schema", key, value), Hint: "take it out"})
+			}
+		case slices.Contains(known, key), transform.Is(key):
 		default:
 			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}
+	}
+	for _, key := range transform.Unknown(config.Keys) {
+		out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("unknown key %s", key), Hint: "docs/compat/connect.md lists what each transform takes"})
 	}
 	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })
 	return out

@@ -42,7 +42,7 @@ func (g *Ingest) Kinds() []source.Kind { return g.o.Kinds }
 // source, and changes nothing. The error is that there is no such kind.
 func (g *Ingest) Judge(ctx context.Context, name string, keys map[string]string) (source.Kind, []source.Finding, error) {
 	c := connector{file: fileOf(name), config: source.Config{Name: name, Keys: keys, Folder: g.project()}, kinds: g.o.Kinds}
-	if err := c.settle(); err != nil {
+	if err := c.settle(); err != nil && c.kind.Class == "" {
 		return source.Kind{}, nil, err
 	}
 	return c.kind, c.examine(ctx), nil

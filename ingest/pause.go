@@ -225,7 +225,7 @@ func (g *Ingest) heldState(name string) string {
 
 func (g *Ingest) newRunner(c connector) *source.Runner {
 	return source.NewRunner(source.Options{
-		Kind: c.kind, Config: c.config, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
+		Kind: c.kind, Config: c.config, Transform: c.transform, Log: g.log, Meta: g.o.Meta, Schemas: g.o.Schemas,
 		Logger: g.o.Log, Metrics: g.metrics, Clock: g.o.Clock, Version: g.o.Version, Spool: g.o.Spool, AckDelay: g.o.AckDelay, Dead: g.o.Dead,
 	})
 }

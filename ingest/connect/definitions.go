@@ -56,6 +56,10 @@ func workerDocs(key string) string {
 		return "The connector's name, of which there is one in a Tarn."
 	case keyClass:
 		return "The class of the connector, or its last word."
+	case "transforms", "predicates":
+		return "Names of what is done to each record, and when; docs/compat/connect.md says what there is."
+	case "key.converter", "value.converter":
+		return "JSON, with schemas where " + key + ".schemas.enable is true, which it is not by default."
 	case "tasks.max":
 		return "Any number: a connector of Tarn has one task, which reads as fast as several."
 	}
@@ -99,6 +103,19 @@ func kindDefinitions(kind source.Kind) []definition {
 		defs = append(defs, def)
 	}
 	return defs
+}
+
+// transformDefinition is that of a key of a transform or a predicate that a configuration has.
+func transformDefinition(key string) definition {
+	parts := strings.SplitN(key, ".", 3)
+	group := "Transforms"
+	if parts[0] == "predicates" {
+		group = "Predicates"
+	}
+	return definition{
+		Name: key, Type: "STRING", Importance: "MEDIUM", Documentation: "Of " + parts[1] + ", which " + parts[0] + " names.", Group: group, Width: "LONG", Display: key,
+		Dependents: []string{}, recommended: []string{},
+	}
 }
 
 // parse reads a table of definitions, whose first line names its columns.

@@ -241,6 +241,21 @@ func TestUnknownKeys(t *testing.T) {
 		`"warnings":["unknown key topik; did you mean topic?"]`)
 }
 
+// TestTransforms are judged with the connector.
+func TestTransforms(t *testing.T) {
+	h := newHouse(t)
+	body := func(more string) string {
+		return `{"connector.class": "SqliteConnector", "name": "s", "database.path": "../port.db", "topic.prefix": "p", "transforms": "u", ` + more + `}`
+	}
+	h.database("port.db", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v)")
+	const path = "/connector-plugins/SqliteConnector/config/validate"
+	h.want("PUT", path, body(`"transforms.u.type": "no.Such"`), 200, `"name":"transforms.u.type","recommended_values":[],"value":"no.Such"`)
+	h.want("PUT", path, body(`"transforms.u.type": "no.Such"`), 200, `"error_count":1`)
+	h.want("PUT", path, body(`"transforms.u.type": "io.debezium.transforms.ExtractNewRecordState", "transforms.u.add.field": "op"`), 200, `"warnings":["unknown key transforms.u.add.field`)
+	h.want("POST", "/connectors", `{"name": "s", "config": `+body(`"transforms.u.type": "no.Such"`)+`}`, 400, `transforms.u.type is \"no.Such\"; Tarn has io.debezium.transforms.ByLogicalTableRouter`)
+	h.want("GET", "/connector-plugins?connectorsOnly=false", "", 200, `"type":"transformation"`)
+}
+
 // TestEveryCallIsTold holds docs/compat/connect.md against the door.
 func TestEveryCallIsTold(t *testing.T) {
 	text, err := os.ReadFile("../../docs/compat/connect.md")

@@ -78,7 +78,7 @@ func newHouse(t *testing.T) *house {
 	h.bus = b
 	h.room = ingest.New(ingest.Options{
 		Bus: b, Meta: m, Schemas: schemas.New(m), Log: log, Clock: life.SystemClock{}, Dir: h.path("project/connectors"), Version: "test",
-		Kinds: append(ingest.Kinds(), postgres),
+		Kinds: append(slices.DeleteFunc(ingest.Kinds(), func(k source.Kind) bool { return k.Class == postgres.Class }), postgres),
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

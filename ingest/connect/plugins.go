@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"tarn/ingest/source"
+	"tarn/ingest/transform"
 )
 
 // report is what is said of a configuration, in the shape of Connect's validation.
@@ -66,6 +68,12 @@ func (d *Door) judge(ctx context.Context, name string, config map[string]string)
 			r.Groups = append(r.Groups, def.Group)
 		}
 		r.Configs = append(r.Configs, configInfo{def, valueOf(kind, def, config)})
+	}
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		if transform.Is(key) && strings.Contains(key, ".") {
+			def := transformDefinition(key)
+			r.Configs = append(r.Configs, configInfo{def, valueOf(kind, def, config)})
+		}
 	}
 	if err := d.look(ctx, r, name, config); err != nil {
 		return nil, err
@@ -216,7 +224,8 @@ func (d *Door) noSuch(class string, config map[string]string) error {
 	return refusal{http.StatusBadRequest, text}
 }
 
-func (d *Door) plugins(*call) (answer, error) {
+// plugins lists the connectors, and with connectorsOnly=false what else a connector's keys may name.
+func (d *Door) plugins(c *call) (answer, error) {
 	type plugin struct {
 		Class   string `json:"class"`
 		Type    string `json:"type"`
@@ -225,6 +234,11 @@ func (d *Door) plugins(*call) (answer, error) {
 	out := []plugin{}
 	for _, k := range d.kinds {
 		out = append(out, plugin{k.Class, "source", d.version(k.Class)})
+	}
+	if c.URL.Query().Get("connectorsOnly") == "false" {
+		for _, class := range transform.Classes() {
+			out = append(out, plugin{class, "transformation", d.version(class)})
+		}
 	}
 	return ok(out), nil
 }

@@ -135,7 +135,7 @@ func (r *Runner) ownerOf(ctx context.Context) (string, error) {
 	}
 	owner := ""
 	for _, t := range tables {
-		switch id := r.o.Log.Owner(t.Topic); {
+		switch id := r.o.Log.Owner(r.topicOf(t.Topic)); {
 		case id == "" || id == owner:
 		case owner == "":
 			owner = id

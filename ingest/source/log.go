@@ -113,6 +113,10 @@ func (l busLog) Open(ctx context.Context, topic string, c bus.TopicConfig) (Part
 	if have.Source != c.Source || have.Partitions != 1 {
 		return nil, fault.Newf(fault.Conflict, "choose another topic.prefix, or delete the topic", "topic %s is filled by somebody else", topic)
 	}
+	if have.Plain != c.Plain {
+		return nil, fault.Newf(fault.Conflict, "delete the topic with its tables, or have RegexRouter give it another name",
+			"topic %s has records of another form, from before its connector's transforms were changed", topic)
+	}
 	if have.Keyed != c.Keyed {
 		have.Keyed = c.Keyed
 		if err := l.bus.AlterTopic(ctx, topic, have); err != nil {

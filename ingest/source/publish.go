@@ -51,6 +51,16 @@ type entry struct {
 // publish appends what of a topic's batch is not in the log yet. appended tells whether
 // that was anything. It returns when all is acknowledged.
 func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err error) {
+	if r.changesRecords() {
+		return r.publishTransformed(ctx, b)
+	}
+	if to := r.topicOf(b.Topic); r.o.Transform != nil {
+		if err := r.claim(ctx, b, to); err != nil {
+			return false, err
+		}
+		own := *b
+		own.Topic, b = to, &own
+	}
 	entries, err := r.render(b)
 	if err != nil {
 		return false, err
@@ -61,6 +71,11 @@ func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err
 	if err := r.raise(ctx, b); err != nil {
 		return false, err
 	}
+	return r.insist(ctx, b, entries)
+}
+
+// insist appends entries, however long it takes, unless the topic will never take them.
+func (r *Runner) insist(ctx context.Context, b *TopicBatch, entries []entry) (appended bool, err error) {
 	pause := newPauses()
 	for {
 		appended, err = r.push(ctx, b, entries, appended)
@@ -121,7 +136,7 @@ func (r *Runner) countDead(b *TopicBatch) {
 // what it holds. A topic that was deleted lost more than this append: the source is opened
 // anew and compares.
 func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
-	delete(r.parts, b.Topic)
+	delete(r.parts, b.partKey())
 	if ctx.Err() != nil {
 		return err
 	}
@@ -140,20 +155,36 @@ func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 // opened: at the start, after each append that was refused or timed out, and when the table
 // gains or loses its key, which the topic is told.
 func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
-	keyed := len(b.Schema.Keys()) > 0
-	if p, ok := r.parts[b.Topic]; ok && p.keyed == keyed {
+	keyed := len(b.Schema.Keys()) > 0 && b.apart == ""
+	if p, ok := r.parts[b.partKey()]; ok && p.keyed == keyed {
 		return p, nil
 	}
 	log, err := r.o.Log.Open(ctx, b.Topic, bus.TopicConfig{
-		Partitions: 1, Land: true, Keyed: keyed, Source: r.id, Plain: b.PlainPlace != "",
+		Partitions: 1, Land: true, Keyed: keyed, Source: r.id, Plain: b.PlainPlace != "" || b.apart != "",
 	})
 	if err != nil {
 		return nil, err
 	}
 	p := &part{log: log, keyed: keyed}
-	p.last, _ = log.Place(r.id)
-	r.parts[b.Topic] = p
+	p.last, _ = log.Place(r.idIn(b))
+	r.parts[b.partKey()] = p
 	return p, nil
+}
+
+// partKey tells the records of a topic apart that have places of their own.
+func (b *TopicBatch) partKey() string {
+	if b.apart == "" {
+		return b.Topic
+	}
+	return b.Topic + "\x00" + b.apart
+}
+
+// idIn is the id under which the places of a batch's records are.
+func (r *Runner) idIn(b *TopicBatch) string {
+	if b.apart != "" {
+		return b.apart
+	}
+	return r.id
 }
 
 // push appends the entries that are above the topic's last place, in appends of about
@@ -186,7 +217,7 @@ func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appen
 			return appended, err
 		}
 		appended = true
-		p.last = record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: fresh[n-1].place}
+		p.last = record.Pos{Source: r.idIn(b), Incarnation: b.Incarnation, Place: fresh[n-1].place}
 		r.count(b, fresh[:n], len(bytes))
 		fresh = fresh[n:]
 	}
@@ -318,7 +349,7 @@ type framed struct {
 // frame is what stands before the keys and values of a batch: nothing, unless the connector says so.
 func (r *Runner) frame(b *TopicBatch) (f envelope.Frame) {
 	keys, values := r.o.Config.Get(KeySchemas, "false") == "true", r.o.Config.Get(ValueSchemas, "false") == "true"
-	if !keys && !values || b.PlainPlace != "" {
+	if !keys && !values || b.PlainPlace != "" || r.changesRecords() {
 		return f
 	}
 	known, ok := r.frames[b.Topic]

@@ -48,11 +48,13 @@ type Options struct {
 	Log     Log
 	Meta    *meta.Store
 	Schemas *schemas.Store
-	Logger  *slog.Logger
-	Metrics *Metrics
-	Clock   life.Clock
-	Version string // Tarn's, for the envelope
-	Spool   Spool  // each source has a folder of its own in it
+	// Transform changes records before they go to a topic; nil for none.
+	Transform Transform
+	Logger    *slog.Logger
+	Metrics   *Metrics
+	Clock     life.Clock
+	Version   string // Tarn's, for the envelope
+	Spool     Spool  // each source has a folder of its own in it
 	// AckDelay holds acknowledgments back: with bus.fsync interval two intervals (rule 3).
 	AckDelay time.Duration
 	// Dead appends dead letters of a topic, each once by its place; nil where there are none.
@@ -68,6 +70,8 @@ type Runner struct {
 	position Position
 	parts    map[string]*part      // by topic
 	buried   map[string]record.Pos // the last dead letter that was counted, by topic
+	stands   map[string]record.Pos // of transformed records: where the source stands, by the topic that its table would have
+	claims   map[string]string     // of topics that have another name: which had it first
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
 	wished      map[string]bool   // those of resnapshot that meta asked for
@@ -100,7 +104,7 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, generations: map[string]int64{}, wished: map[string]bool{},
+		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, stands: map[string]record.Pos{}, claims: map[string]string{}, generations: map[string]int64{}, wished: map[string]bool{},
 		frames: map[string]framed{}, rows: map[string]int64{}, resnapshot: map[string]string{}, awaited: map[string]string{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
@@ -232,7 +236,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	}
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
 	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
-		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Generation: r.generation,
+		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Generation: func(ctx context.Context, topic string) (int64, error) { return r.generation(ctx, r.topicOf(topic)) },
 		Resnapshot: asked, Asked: slices.Sorted(maps.Keys(r.wished)), Spool: r.spool(), Skip: slices.Sorted(maps.Keys(r.skip)),
 	}, r.position)
 	if err != nil {
@@ -327,7 +331,7 @@ func (r *Runner) acknowledge(ctx context.Context, s Source) error {
 func (r *Runner) save(ctx context.Context, at Position) error {
 	pause := newPauses()
 	for {
-		err := r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Positions, Key: r.id, Value: at})
+		err := r.o.Meta.Put(ctx, append(r.standing(), meta.Entry{Bucket: meta.Positions, Key: r.id, Value: at})...)
 		if err == nil {
 			r.position = at
 			return nil
@@ -350,7 +354,7 @@ func (r *Runner) show(s Source) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.Position = string(r.position[:min(len(r.position), positionShown)])
-	r.status.Topics = slices.Sorted(maps.Keys(r.parts))
+	r.status.Topics = r.filled()
 	r.o.Metrics.lag.WithLabelValues(r.o.Config.Name).Set(float64(lag.Millis) / 1000)
 }
 
@@ -382,12 +386,15 @@ func (r *Runner) identify(ctx context.Context) error {
 		return err
 	}
 	r.id, r.position = id, at
-	return nil
+	return r.recall(ctx)
 }
 
 // place is where the source stands in a topic.
 func (r *Runner) place(topic string) record.Pos {
-	p, ok := r.o.Log.Find(topic)
+	if r.changesRecords() {
+		return r.stands[topic]
+	}
+	p, ok := r.o.Log.Find(r.topicOf(topic))
 	if !ok {
 		return record.Pos{}
 	}

@@ -128,6 +128,21 @@ type Spool struct {
 	Disk *disk.FS
 }
 
+// Record is what a connector's transforms see of a record: key and value as JSON without schemas.
+type Record struct {
+	Topic      string
+	Key, Value []byte          // nil for none
+	Headers    []record.Header // beside Tarn's own
+}
+
+// Transform changes the records of a connector before they go to a topic.
+type Transform interface {
+	// Apply changes a record, and tells whether there still is one.
+	Apply(r *Record) bool
+	// Renames tells whether all that it does is to give topics other names.
+	Renames() bool
+}
+
 // Env is what the runner lends a connector.
 type Env struct {
 	SourceID string
@@ -226,6 +241,10 @@ type TopicBatch struct {
 	Plain      []Plain
 	PlainPlace string
 	Dead       []Dead
+
+	// Of transformed records: the id under which their places are, and what is to be appended.
+	apart string
+	ready []entry
 }
 
 // Batch is whole transactions or one chunk, and the position after it. One without topics

@@ -36,7 +36,7 @@ func (r *Runner) tables() []TableState {
 	}
 	byName := make(map[string]TableState, len(r.listed))
 	for _, t := range r.listed {
-		t.Rows = r.rows[t.Topic]
+		t.Rows = r.rows[r.topicOf(t.Topic)]
 		byName[t.Table] = t
 	}
 	note := func(table, state, message, hint string) {
