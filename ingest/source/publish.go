@@ -30,6 +30,9 @@ type quarantine struct {
 	err   error
 }
 
+// Quarantine is an error of Next that one table alone cannot go on: the runner opens the source again without it.
+func Quarantine(table string, err error) error { return &quarantine{table, err} }
+
 func (q *quarantine) Error() string { return fmt.Sprintf("table %s: %v", q.table, q.err) }
 func (q *quarantine) Unwrap() error { return q.err }
 

@@ -136,6 +136,9 @@ func (sn *snapshot) work(ctx context.Context) error {
 			close(p.chunks)
 			continue
 		}
+		if ofTable(err) {
+			err = source.Quarantine(p.c.table.full(), err)
+		}
 		select {
 		case p.chunks <- chunk{err: err}:
 		case <-ctx.Done():
@@ -143,6 +146,13 @@ func (sn *snapshot) work(ctx context.Context) error {
 		return nil
 	}
 	return nil
+}
+
+// ofTable tells whether an error is one table's own, which no other has: a right that is
+// missing, rows that the server itself cannot read.
+func ofTable(err error) bool {
+	code := codeOf(err)
+	return code == codeDenied || code == "XX001" || strings.HasPrefix(code, "22")
 }
 
 // read copies the piece into chunks.

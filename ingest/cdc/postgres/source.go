@@ -153,6 +153,10 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 			}
 			return r.batch(nil) // the position is saved before anything is appended
 		}
+		if r.s.mode == modeInitialOnly && r.snapshot == nil && r.cut == nil && !r.waiting() {
+			<-ctx.Done()
+			return source.Batch{}, ctx.Err()
+		}
 		if r.snapshot != nil {
 			b, found, err := r.readSnapshot(ctx)
 			if found || err != nil {

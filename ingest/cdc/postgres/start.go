@@ -180,6 +180,12 @@ func (r *reader) look(ctx context.Context) error {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lag.Bytes = sl.retained
+	if r.lag.Bytes = sl.retained; sl.retained > retainedWarn {
+		r.findings = append(r.findings, source.Finding{
+			Message: fmt.Sprintf("the server keeps %d MB of its log for the slot %s", sl.retained>>20, r.s.slot),
+			Hint:    "see what keeps the source from going on; a transaction of the database that is open for long does too",
+			SQL:     "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT NULL ORDER BY xact_start",
+		})
+	}
 	return err
 }

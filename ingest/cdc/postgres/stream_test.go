@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"tarn/embedded/bus"
+	"tarn/ingest/cdc/postgres"
 	"tarn/ingest/cdc/postgres/pgtest"
 	"tarn/ingest/source"
 )
@@ -233,4 +236,66 @@ func TestATopicThatRefuses(t *testing.T) {
 		d.Exec(fmt.Sprintf("INSERT INTO calls VALUES (%d, 'x', 'y'); UPDATE calls SET id = -id WHERE id = %d", i, i/2))
 	}
 	r.equal("calls", "id", "berth", "teu")
+}
+
+// TestAValueThatAChangeDoesNotHave, of a row that moved to where the interrupted snapshot had
+// been already: the snapshot begins again, and has it.
+func TestAValueThatAChangeDoesNotHave(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "ALTER TABLE calls ALTER berth SET STORAGE EXTERNAL",
+		"INSERT INTO calls SELECT i, repeat('x', 5000), 'y' FROM generate_series(1, 1000) i")
+	r := newRig(t, d)
+	n := 0
+	var once sync.Once
+	r.log.Refuse = func(string) (bool, error) {
+		if n++; n >= 3 && n < 40 {
+			once.Do(func() {
+				d.Exec("DELETE FROM calls WHERE id < 50", "VACUUM calls", "UPDATE calls SET teu = 'moved' WHERE id > 900")
+			})
+			return false, context.Canceled
+		}
+		return false, nil
+	}
+	r.start()
+	r.equal("calls", "id", "berth", "teu")
+}
+
+// TestATableThatCannotBeRead is left out alone.
+func TestATableThatCannotBeRead(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b')", "CREATE TABLE secret (id bigint PRIMARY KEY)",
+		"CREATE ROLE reader LOGIN REPLICATION", "GRANT SELECT ON calls TO reader", "CREATE PUBLICATION dbz_publication FOR ALL TABLES")
+	r := newRig(t, d, "database.user", "reader")
+	r.start()
+	r.equal("calls", "id", "berth", "teu")
+	r.until("the other is quarantined", func() bool {
+		st := r.runner.Status()
+		return len(st.Tables) > 0 && slices.ContainsFunc(st.Tables, func(s source.TableState) bool {
+			return s.Table == "public.secret" && s.State == source.Quarantined && s.Hint != ""
+		})
+	})
+	d.Exec("INSERT INTO calls VALUES (2, 'a', 'b')")
+	r.equal("calls", "id", "berth", "teu")
+}
+
+// TestCheckNamesWhatIsMissing, each with the statement that mends it.
+func TestCheckNamesWhatIsMissing(t *testing.T) {
+	d := pgtest.Start(t, "wal_level = replica").Database("d", "CREATE TABLE plain (id bigint)", "CREATE ROLE nobody LOGIN")
+	keys := d.Keys("database.user", "nobody")
+	var statements []string
+	for _, f := range postgres.Kind.Check(t.Context(), source.Config{Name: "port", Keys: keys}) {
+		if f.Message == "" || f.Hint == "" {
+			t.Errorf("%+v", f)
+		}
+		statements = append(statements, f.SQL)
+	}
+	want := []string{"ALTER SYSTEM SET wal_level = logical", "ALTER ROLE nobody REPLICATION", `ALTER TABLE "public"."plain" REPLICA IDENTITY FULL`}
+	if !slices.Equal(statements, want) {
+		t.Fatalf("got %q", statements)
+	}
+	for key, value := range map[string]string{"database.port": "1", "database.dbname": "nope", "slot.name": "No", "plugin.name": "wal2json", "table.include.list": "(", "snapshot.mode": "x"} {
+		bad := d.Keys(key, value)
+		found := postgres.Kind.Check(t.Context(), source.Config{Name: "port", Keys: bad})
+		if len(found) == 0 || found[0].Hint == "" {
+			t.Errorf("%s=%s: %+v", key, value, found)
+		}
+	}
 }
