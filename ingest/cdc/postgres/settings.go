@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -218,7 +219,7 @@ func number(c source.Config, key string, fallback, low, high int) (int, error) {
 // Debezium's. A comma in one is written as \,.
 func patterns(c source.Config, key string) ([]*regexp.Regexp, error) {
 	var out []*regexp.Regexp
-	for _, text := range strings.Split(strings.ReplaceAll(c.Keys[key], `\,`, "\x00"), ",") {
+	for text := range strings.SplitSeq(strings.ReplaceAll(c.Keys[key], `\,`, "\x00"), ",") {
 		text = strings.TrimSpace(strings.ReplaceAll(text, "\x00", ","))
 		if text == "" {
 			continue
@@ -257,10 +258,7 @@ func connConfig(c source.Config) (*pgconn.Config, error) {
 		return nil, fault.Newf(fault.Invalid, "check database.* and the files of the certificates", "connector %s: the connection to %s cannot be set up", c.Name, net.JoinHostPort(c.Keys[keyHost], strconv.Itoa(port)))
 	}
 	config.ConnectTimeout = connectTimeout
-	config.RuntimeParams = map[string]string{}
-	for k, v := range params {
-		config.RuntimeParams[k] = v
-	}
+	config.RuntimeParams = maps.Clone(params)
 	return config, nil
 }
 

@@ -246,7 +246,7 @@ func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err 
 	for sn.at < len(sn.pieces) && len(chunks) < chunksAtOnce {
 		p := sn.pieces[sn.at]
 		var ch chunk
-		ok := false
+		var ok bool
 		if len(chunks) == 0 {
 			select {
 			case ch, ok = <-p.chunks:

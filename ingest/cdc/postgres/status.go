@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
 )
 
@@ -86,6 +87,14 @@ func (r *reader) happened(f source.Finding) {
 // find notes what a person should know of the tables.
 func (r *reader) find(tables, missing []*table) {
 	out := findingsOf(&r.s, tables, missing)
+	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
+		if left := r.tables[name].left(); len(left) > 0 {
+			out = append(out, source.Finding{
+				Table: name, Message: fmt.Sprintf("columns %q of table %s are of types that Debezium does not know, and are left out", left, name),
+				Hint: "set " + pgtype.KeyUnknown + "=true to have them as text",
+			})
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.findings = out

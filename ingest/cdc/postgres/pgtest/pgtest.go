@@ -79,7 +79,7 @@ func version(path string) int {
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s := &Server{t: t, bin: Bin(t), log: &buffer{}}
-	dir, err := os.MkdirTemp("", "tarn-pg-")
+	dir, err := os.MkdirTemp("", "tarn-pg-") //nolint:usetesting // whom the server runs as may not enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
