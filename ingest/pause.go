@@ -197,7 +197,7 @@ func (g *Ingest) halt(ctx context.Context, again string) {
 			halted := *e
 			halted.halted = heldAs[name]
 			g.put(file, &halted)
-			g.o.Log.Info("connector "+heldAs[name], "source", name, "file", file)
+			g.o.Log.Info("connector is held", "source", name, "state", heldAs[name], "file", file)
 		default:
 			// Unchecked, as a connector that was never paused would go on: what is wrong now its runner says, and tries again.
 			started := g.run(ctx, e.text, e.conn)

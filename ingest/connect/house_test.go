@@ -161,9 +161,18 @@ func (h *house) runs(name string) bool {
 var postgres = source.Kind{
 	Class: "io.debezium.connector.postgresql.PostgresConnector", Name: "postgresql", Title: "PostgreSQL",
 	Fields: []source.Field{
-		{Key: "database.hostname", Required: true}, {Key: "database.user", Required: true}, {Key: "database.dbname", Required: true}, {Key: "topic.prefix", Required: true},
-		{Key: "database.port"}, {Key: "database.password"}, {Key: "plugin.name"}, {Key: "slot.name"}, {Key: "publication.name"}, {Key: "table.include.list"},
-		{Key: "snapshot.mode"}, {Key: "tombstones.on.delete"},
+		{Key: "database.hostname", Required: true},
+		{Key: "database.user", Required: true},
+		{Key: "database.dbname", Required: true},
+		{Key: "topic.prefix", Required: true},
+		{Key: "database.port"},
+		{Key: "database.password"},
+		{Key: "plugin.name"},
+		{Key: "slot.name"},
+		{Key: "publication.name"},
+		{Key: "table.include.list"},
+		{Key: "snapshot.mode"},
+		{Key: "tombstones.on.delete"},
 	},
 	Check: func(context.Context, source.Config) []source.Finding { return nil },
 	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {

@@ -121,9 +121,7 @@ func (r *report) blame(key, text string) {
 
 func withName(config map[string]string, name string) map[string]string {
 	out := map[string]string{keyName: name}
-	for k, v := range config {
-		out[k] = v
-	}
+	maps.Copy(out, config)
 	return out
 }
 
