@@ -106,7 +106,7 @@ func (p TopicsPage) settings(inForce bool) (out []topics.Setting) {
 
 // alterable tells whether somebody may change a setting.
 func (p TopicsPage) alterable(s topics.Setting) bool {
-	return !p.Own && !(s.Name == topics.Partitions && p.Filled)
+	return !p.Own && (s.Name != topics.Partitions || !p.Filled)
 }
 
 // describe is the statement that tells all settings.
