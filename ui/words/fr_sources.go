@@ -50,6 +50,7 @@ var frenchSources = map[string]string{
 	"Test it":    "L’essayer",
 	"of its database, each with how it stands":                                                      "de sa base, chacune avec son état",
 	"reads them again from the beginning, beside what goes on; their mirrors equal them afterwards": "les relit depuis le début, à côté de ce qui continue\u00a0; leurs miroirs leur sont ensuite égaux",
+
 	"Snapshot all anew":             "Refaire tous les snapshots",
 	"Snapshot anew":                 "Refaire le snapshot",
 	"Snapshot %s anew":              "Refaire le snapshot de %s",
