@@ -51,10 +51,12 @@ var frenchSources = map[string]string{
 	"of its database, each with how it stands":                                                      "de sa base, chacune avec son état",
 	"reads them again from the beginning, beside what goes on; their mirrors equal them afterwards": "les relit depuis le début, à côté de ce qui continue\u00a0; leurs miroirs leur sont ensuite égaux",
 
-	"Snapshot all anew":             "Refaire tous les snapshots",
-	"Snapshot anew":                 "Refaire le snapshot",
-	"Snapshot %s anew":              "Refaire le snapshot de %s",
+	"Snapshot all anew": "Refaire tous les snapshots",
+	"Snapshot anew":     "Refaire le snapshot",
+	"Snapshot %s anew":  "Refaire le snapshot de %s",
+
 	"How far the snapshot of %s is": "Avancement du snapshot de %s",
+
 	"The first %d of %d: system.source_tables has all.": "Les %d premières sur %d\u00a0: system.source_tables les donne toutes.",
 
 	// Sending a dead letter again.
