@@ -25,20 +25,20 @@ const (
 	lineBytesMax  = 24 << 20        // of one line
 	flyingRecords = 10_000          // that are not acknowledged yet
 	flyingBytes   = 64 << 20        // of them
-	deliveryMax   = 2 * time.Minute // that a record is tried again
 	batchLeast    = 512             // bytes, kgo's; the door refuses what a topic allows less for
 	flushMax      = 5 * time.Second // that a stop waits for what is under way
 )
 
 // Produce is `tarn topics produce`. The tags are kong's.
 type Produce struct {
-	Name         string   `arg:"" help:"The topic."`
-	Values       []string `arg:"" name:"value" optional:"" help:"A record; without any each line of stdin is one."`
-	Format       string   `enum:"value,json" default:"value" help:"value: a line is a value. json: an object as tarn topics consume --format json writes it, of which key, value, headers and timestamp count."`
-	KeySeparator string   `short:"K" help:"What stands between key and value on each line, such as ':'." placeholder:"TEXT"`
-	Partition    int32    `default:"-1" help:"The partition; -1 lets the key choose, as Kafka's Java clients do."`
-	Header       []string `short:"H" sep:"none" help:"A header of each record." placeholder:"KEY=VALUE"`
-	Tombstones   bool     `help:"Send an empty value as null, which deletes its key from a compacted topic."`
+	Name         string        `arg:"" help:"The topic."`
+	Values       []string      `arg:"" name:"value" optional:"" help:"A record; without any each line of stdin is one."`
+	Format       string        `enum:"value,json" default:"value" help:"value: a line is a value. json: an object as tarn topics consume --format json writes it, of which key, value, headers and timestamp count."`
+	KeySeparator string        `short:"K" help:"What stands between key and value on each line, such as ':'." placeholder:"TEXT"`
+	Partition    int32         `default:"-1" help:"The partition; -1 lets the key choose, as Kafka's Java clients do."`
+	Header       []string      `short:"H" sep:"none" help:"A header of each record." placeholder:"KEY=VALUE"`
+	Tombstones   bool          `help:"Send an empty value as null, which deletes its key from a compacted topic."`
+	Timeout      time.Duration `default:"2m" help:"How long a record is tried again before it counts as not acknowledged."`
 	Address
 }
 
@@ -82,7 +82,9 @@ func (p *Produce) Run(ctx context.Context, f *config.Flags, out io.Writer) error
 	}
 	batchMax := int32(record.BatchBytesMax)
 	opts := []kgo.Opt{
-		kgo.MaxBufferedRecords(flyingRecords), kgo.MaxBufferedBytes(flyingBytes), kgo.RecordDeliveryTimeout(deliveryMax),
+		kgo.MaxBufferedRecords(flyingRecords), kgo.MaxBufferedBytes(flyingBytes), kgo.RecordDeliveryTimeout(p.Timeout),
+		// Else it waits for ever where Tarn is gone while a record is on its way. Nothing is sent after one that is given up.
+		kgo.AllowIdempotentProduceCancellation(),
 		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return batchMax }), // asked for with the first record, when it is known
 	}
 	if p.Partition >= 0 {
@@ -134,7 +136,7 @@ func (p *Produce) send(ctx context.Context, t *topic, headers []kgo.RecordHeader
 		t.client.Produce(sending, r, d.done)
 		return nil
 	})
-	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliveryMax)
+	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.Timeout)
 	if ctx.Err() != nil {
 		waiting, cancel = context.WithTimeout(context.WithoutCancel(ctx), flushMax)
 	}
