@@ -67,7 +67,8 @@ func (p *puts) leave(one *put) bool {
 	return i >= 0
 }
 
-// writeAll writes all of several Puts together. Where that fails each is tried alone, for its error may be that of one.
+// writeAll writes all of several Puts together. Where that fails each is tried alone, for its error may be that of one; when one
+// fails alone, too, it is the store's trouble, such as another program's lock that is waited for, and all behind it get that error.
 func (s *Store) writeAll(all []*put) {
 	for len(all) > 0 {
 		n, entries := 0, []Entry(nil)
@@ -76,10 +77,11 @@ func (s *Store) writeAll(all []*put) {
 			n++
 		}
 		err := s.write(entries)
+		alone := err != nil && n > 1
 		for _, p := range all[:n] {
-			if err != nil && n > 1 {
-				p.done <- s.write(p.entries)
-				continue
+			if alone {
+				err = s.write(p.entries)
+				alone = err == nil
 			}
 			p.done <- err
 		}

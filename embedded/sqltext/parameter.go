@@ -20,7 +20,7 @@ func Parameters(text string) (n int, err error) {
 }
 
 // Substitute puts what of gives in the place of each $n. What it gives must be an expression that is
-// whole by itself, such as a literal or a call.
+// whole by itself, such as a literal or a call. A text that grows beyond TextBytesMax is TooLarge.
 func Substitute(text string, of func(n int) string) (string, error) {
 	if !strings.Contains(text, "$") {
 		return text, nil
@@ -42,6 +42,9 @@ func Substitute(text string, of func(n int) string) (string, error) {
 		}
 		b.WriteString(text[from:mark.Offset])
 		b.WriteString(of(n))
+		if b.Len() > TextBytesMax {
+			return "", fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", TextBytesMax)
+		}
 		from = number.Offset + len(number.Text)
 	}
 	b.WriteString(text[from:])

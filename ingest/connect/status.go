@@ -204,6 +204,9 @@ func (d *Door) topics(c *call) (answer, error) {
 }
 
 func (d *Door) resetTopics(c *call) (answer, error) {
+	if _, err := d.found(c); err != nil { // Connect accepts any name, and nothing is kept of one that is none
+		return answer{http.StatusAccepted, nil}, nil
+	}
 	filled, err := d.o.Room.Filled(c.Context(), c.name())
 	if err != nil {
 		return answer{}, err

@@ -41,6 +41,7 @@ type conn struct {
 	fetches  int
 	owed     int64          // bytes of answers that the answer under way holds
 	listed   int64          // bytes that it will have, where it takes room for what it lists
+	roomless *refusal       // of its first element for which there was no room: none is waited for again
 	lent     int64          // of that room
 	borrowed [][]byte       // frames that it holds
 	promises chan promise   // nil until the first produce request
@@ -284,7 +285,7 @@ func (c *conn) borrow(n int) []byte {
 // paid gives back what an answer has held.
 func (c *conn) paid() {
 	c.door.lists.Release(c.lent)
-	c.listed, c.lent = 0, 0
+	c.listed, c.lent, c.roomless = 0, 0, nil
 	for _, b := range c.borrowed {
 		c.door.frames.put(b)
 	}

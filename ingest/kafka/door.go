@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"runtime"
@@ -22,6 +21,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/bus/group"
 	"tarn/embedded/bus/txn"
+	"tarn/embedded/door"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/meta"
@@ -48,11 +48,10 @@ const (
 	answerBytesMax = 64 << 20
 	promisesMax    = 64 // produce requests of one connection that wait for the log
 
-	idleMax   = 10 * time.Minute // Kafka's connections.max.idle.ms
-	readMax   = 30 * time.Second // for a request, once it has begun
-	writeMax  = 30 * time.Second // for an answer
-	drainMax  = 2 * time.Second  // a stop waits so long for what is on its way
-	acceptGap = 50 * time.Millisecond
+	idleMax  = 10 * time.Minute // Kafka's connections.max.idle.ms
+	readMax  = 30 * time.Second // for a request, once it has begun
+	writeMax = 30 * time.Second // for an answer
+	drainMax = 2 * time.Second  // a stop waits so long for what is on its way
 )
 
 // doorName is the name of this door, as in ports.json.
@@ -133,38 +132,19 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	d.cluster = cluster
-	defer context.AfterFunc(ctx, func() { _ = d.o.Listener.Close() })()
 	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
 	defer drained()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(d.o.drain, drained) })()
-	var conns sync.WaitGroup
-	defer conns.Wait()
 	ready()
-	for {
-		nc, err := d.o.Listener.Accept()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("accept connections of Kafka's clients: %w", err)
-		case err != nil: // such as too many open files: others may close some
-			d.o.Log.Warn("connection is not accepted", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(acceptGap):
-			}
-			continue
-		}
+	return door.Accept(ctx, d.o.Listener, "Kafka's clients", d.o.Log, func(nc net.Conn) {
 		if !d.enter() {
 			d.metrics.refusals.WithLabelValues("connections").Inc()
 			_ = nc.Close()
-			continue
+			return
 		}
-		conns.Go(func() {
-			defer d.leave()
-			d.serve(ctx, drain, nc)
-		})
-	}
+		defer d.leave()
+		d.serve(ctx, drain, nc)
+	})
 }
 
 func (d *Door) enter() bool {

@@ -21,6 +21,9 @@ const (
 // takes takes room for n more bytes of the answer under way, or says why there is none: the answer would be too large, or clients
 // that are slow to read have all of it.
 func (c *conn) takes(ctx context.Context, n int) *refusal {
+	if c.roomless != nil {
+		return c.roomless
+	}
 	listed := c.listed + int64(n)
 	if listed > listBytesMax {
 		return refuse(kerr.InvalidRequest, "the answer would have more than %d MiB: ask for less at once", listBytesMax>>20)
@@ -29,7 +32,8 @@ func (c *conn) takes(ctx context.Context, n int) *refusal {
 		ctx, cancel := context.WithTimeout(ctx, fetchRoomMax)
 		defer cancel()
 		if c.door.lists.Acquire(ctx, lacks) != nil {
-			return refuse(kerr.CoordinatorLoadInProgress, "clients that are slow to read hold what answers may take: try again")
+			c.roomless = refuse(kerr.CoordinatorLoadInProgress, "clients that are slow to read hold what answers may take: try again")
+			return c.roomless
 		}
 		c.lent += lacks
 	}

@@ -30,6 +30,7 @@ type Result struct {
 	Reader    array.RecordReader
 	Snapshots map[string]int64 // table -> snapshot id that was read
 	Tag       string           // command tag, "SELECT", "CREATE VIEW"
+	Until     time.Time        // when the statement's time is over, by a clock that nobody sets
 	close     func()
 }
 

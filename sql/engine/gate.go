@@ -161,6 +161,7 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 		g.metrics.refused(fault.CodeOf(err))
 		return nil, err
 	}
+	result.Until, _ = within.Deadline()
 	free := result.close
 	result.close = func() {
 		if free != nil {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"tarn/embedded/duck"
@@ -37,6 +39,11 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	within, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
+	leave, err := g.queries.enter(within)
+	if err != nil {
+		return Shape{}, g.presentable(ctx, within, r, err)
+	}
+	defer leave()
 	s, err := g.open(within, r.Principal, r.Text)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, err)
@@ -77,15 +84,12 @@ func (s *session) shape(ctx context.Context, text string, types []string) (Shape
 // parameters fills in the types that are "". The walk takes no parameters: it is shown texts that nobody can guess
 // in their place, and in what it has made of the statement those become parameters.
 func (s *session) parameters(ctx context.Context, text string, types []string) error {
+	if err := s.casts(ctx, text, types); err != nil {
+		return err
+	}
 	open := false
 	marks := make([]string, len(types))
 	for i := range types {
-		if types[i] == "" {
-			var err error
-			if types[i], err = s.castOf(ctx, text, i+1); err != nil {
-				return err
-			}
-		}
 		marks[i] = duck.Quote(fmt.Sprintf("%sp%d", s.secret, i+1))
 		if types[i] != "" {
 			marks[i] = "CAST(" + marks[i] + " AS " + types[i] + ")"
@@ -103,11 +107,8 @@ func (s *session) parameters(ctx context.Context, text string, types []string) e
 	if err != nil {
 		return err
 	}
-	prepared := rewritten.Text
-	for i := len(types); i > 0; i-- {
-		prepared = strings.ReplaceAll(prepared, duck.Quote(fmt.Sprintf("%sp%d", s.secret, i)), fmt.Sprintf("$%d", i))
-	}
-	found, err := s.conn.ParameterTypes(ctx, prepared)
+	mark := regexp.MustCompile("'" + s.secret + "p([0-9]+)'")
+	found, err := s.conn.ParameterTypes(ctx, mark.ReplaceAllString(rewritten.Text, "$$$1"))
 	if err != nil {
 		return err
 	}
@@ -122,22 +123,39 @@ func (s *session) parameters(ctx context.Context, text string, types []string) e
 	return nil
 }
 
-// castOf is the type that a parameter is cast to where it stands, as in $1::INTEGER[] or CAST($1 AS DECIMAL(10, 2)):
-// DuckDB tells it of few types alone. "" for none.
-func (s *session) castOf(ctx context.Context, text string, n int) (string, error) {
-	cast := regexp.MustCompile(fmt.Sprintf(`(?i)(?:\$%[1]d\s*::\s*|CAST\s*\(\s*\$%[1]d\s+AS\s+)([a-z][a-z0-9_]*(?:\s*\([0-9, ]+\))?(?:\[\])?)`, n)).FindStringSubmatch(text)
-	if cast == nil {
-		return "", nil
+var cast = regexp.MustCompile(`(?i)(?:\$([0-9]+)\s*::\s*|CAST\s*\(\s*\$([0-9]+)\s+AS\s+)([a-z][a-z0-9_]*(?:\s*\([0-9, ]+\))?(?:\[\])?)`)
+
+// casts fills in the types of parameters that are cast where they stand, as in $1::INTEGER[] or CAST($1 AS DECIMAL(10, 2)):
+// DuckDB tells it of few types alone.
+func (s *session) casts(ctx context.Context, text string, types []string) error {
+	known := map[string]string{} // by the words of the cast
+	for _, m := range cast.FindAllStringSubmatch(text, -1) {
+		n, err := strconv.Atoi(m[1] + m[2])
+		if err != nil || n < 1 || n > len(types) || types[n-1] != "" {
+			continue
+		}
+		name, seen := known[m[3]]
+		if !seen {
+			if name, err = s.typeNamed(ctx, m[3]); err != nil {
+				return err
+			}
+			known[m[3]] = name
+		}
+		types[n-1] = name
 	}
-	rewritten, err := s.rewrite(ctx, "SELECT CAST(NULL AS "+cast[1]+")", 0)
-	if err != nil {
-		return "", nil //nolint:nilerr // it is the name of a column, or what is wrong with it is told where it stands
+	return nil
+}
+
+// typeNamed is DuckDB's name of a type; "" where it is none, of which the statement itself will tell.
+func (s *session) typeNamed(ctx context.Context, words string) (string, error) {
+	rewritten, err := s.rewrite(ctx, "SELECT CAST(NULL AS "+words+")", 0)
+	if err == nil {
+		var columns []column
+		if columns, err = s.describe(ctx, rewritten.Text); err == nil && len(columns) == 1 {
+			return columns[0].typ, nil
+		}
 	}
-	columns, err := s.describe(ctx, rewritten.Text)
-	if err != nil || len(columns) != 1 {
-		return "", nil //nolint:nilerr // likewise
-	}
-	return columns[0].typ, nil
+	return "", ctx.Err()
 }
 
 // sample is some value of a parameter's type: of null DuckDB makes a type of its own.
@@ -161,16 +179,56 @@ func Arguments(text string, types []string, values []*string) (string, error) {
 	if n > len(values) || len(types) < n {
 		return "", fault.Newf(fault.Invalid, "send a value for each", "the statement has %d parameters, not %d", n, len(values))
 	}
-	return sqltext.Substitute(text, func(n int) string {
-		switch value := values[n-1]; {
-		case value == nil:
-			return "CAST(NULL AS " + types[n-1] + ")"
-		case strings.HasPrefix(types[n-1], "DECIMAL") && number.MatchString(*value):
-			return "(" + *value + ")" // all its digits: DECIMAL alone has three behind the point
-		default:
-			return "CAST(" + duck.Quote(*value) + " AS " + types[n-1] + ")"
+	of := slices.Clone(types)
+	for i, value := range values {
+		if value == nil || i >= len(of) || !strings.HasPrefix(of[i], "DECIMAL") {
+			continue
 		}
+		if of[i], err = exact(of[i], *value); err != nil {
+			return "", err
+		}
+	}
+	return sqltext.Substitute(text, func(n int) string {
+		if values[n-1] == nil {
+			return "CAST(NULL AS " + of[n-1] + ")"
+		}
+		return "CAST(" + duck.Quote(*values[n-1]) + " AS " + of[n-1] + ")"
 	})
 }
 
-var number = regexp.MustCompile(`^-?[0-9]{1,30}(\.[0-9]{1,30})?$`)
+// exact is the type that keeps all digits of a number, or of a list of them: DECIMAL alone has three behind the point.
+func exact(name, value string) (string, error) {
+	whole, scale := 1, 0
+	for _, m := range number.FindAllStringSubmatch(value, -1) {
+		digits, fraction := len(m[1]), len(m[2])
+		if m[3] != "" {
+			shift, err := strconv.Atoi(m[3])
+			if err != nil {
+				return "", errDigits(value)
+			}
+			digits, fraction = digits+shift, fraction-shift
+		}
+		whole, scale = max(whole, digits), max(scale, fraction)
+	}
+	if whole+scale > decimalDigits {
+		return "", errDigits(value)
+	}
+	list := ""
+	if strings.HasSuffix(name, "[]") {
+		list = "[]"
+	}
+	return fmt.Sprintf("DECIMAL(%d,%d)%s", whole+scale, scale, list), nil
+}
+
+// decimalDigits are the most that DuckDB's DECIMAL has.
+const decimalDigits = 38
+
+func errDigits(value string) error {
+	if len(value) > 60 {
+		value = value[:60] + "…"
+	}
+	return fault.Newf(fault.Invalid, "a number has at most 38 digits; send it as a double", "the value %s is too long a number", value)
+}
+
+// number has the digits before and behind the point, and the exponent.
+var number = regexp.MustCompile(`([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,4}))?`)

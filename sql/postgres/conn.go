@@ -40,6 +40,11 @@ type conn struct {
 	portals  map[string]*portal
 	named    map[string]*cursor // by DECLARE
 
+	unflushed int // answers since the last flush
+
+	work sync.Mutex // held while a message is handled, and while what is open for too long is closed
+	open int        // statements that have rows left
+
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the statement that runs
 }
@@ -54,7 +59,11 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 		door: d, net: nc, ctx: ctx, state: idle, settings: newSettings(),
 		prepared: map[string]*prepared{}, portals: map[string]*portal{}, named: map[string]*cursor{},
 	}
-	defer c.closePortals()
+	defer func() {
+		c.work.Lock()
+		defer c.work.Unlock()
+		c.closePortals()
+	}()
 	c.be = pgproto3.NewBackend(bufio.NewReader(nc), timed{nc})
 	c.be.SetMaxBodyLen(messageBytesMax)
 	_ = nc.SetReadDeadline(time.Now().Add(startMax))
@@ -73,7 +82,9 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	for {
 		message, err := c.be.Receive()
 		if err == nil {
+			c.work.Lock()
 			err = c.handle(message)
+			c.work.Unlock()
 		}
 		if err != nil {
 			if tooLong, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
@@ -147,11 +158,21 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 // ready tells that the next statement may come.
 func (c *conn) ready() error {
 	c.be.Send(&pgproto3.ReadyForQuery{TxStatus: c.state})
+	return c.flush()
+}
+
+func (c *conn) flush() error {
+	c.unflushed = 0
 	return c.be.Flush()
 }
 
 // handle answers one message. Its error ends the connection.
 func (c *conn) handle(message pgproto3.FrontendMessage) error {
+	if c.unflushed++; c.unflushed > unflushedMax {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
 	if c.skipping {
 		if _, ok := message.(*pgproto3.Sync); !ok {
 			if _, ok := message.(*pgproto3.Terminate); !ok {
@@ -176,7 +197,7 @@ func (c *conn) handle(message pgproto3.FrontendMessage) error {
 		c.be.Send(&pgproto3.CloseComplete{})
 		return nil
 	case *pgproto3.Flush:
-		return c.be.Flush()
+		return c.flush()
 	case *pgproto3.Sync:
 		c.skipping = false
 		if c.state == idle {
@@ -199,7 +220,7 @@ func (c *conn) step(err error, text string) error {
 	}
 	c.fail(err, text)
 	c.skipping = true
-	return c.be.Flush()
+	return c.flush()
 }
 
 // fail sends an error, which ends what a transaction could still do.
@@ -221,10 +242,15 @@ func writeFailed(err error) bool {
 // statement gives a statement its context, which a cancel request ends.
 func (c *conn) statement() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	c.mu.Lock()
-	c.cancel = cancel
-	c.mu.Unlock()
+	c.interruptible(cancel)
 	return ctx, cancel
+}
+
+// interruptible says what a cancel request ends.
+func (c *conn) interruptible(cancel context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
 }
 
 // interrupt ends the statement that runs; without one nothing.

@@ -9,15 +9,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tarn/embedded/door"
 	"tarn/embedded/guard"
 	"tarn/sql/engine"
 )
@@ -27,12 +27,13 @@ const (
 	connsMax        = 1000    // one more is told to try again
 	messageBytesMax = 4 << 20 // of one message of a client; a statement has less
 	namedMax        = 1000    // prepared statements of a connection, and portals
+	openMax         = 4       // cursors and portals of a connection that have rows left: each holds one of the Gate's turns
+	unflushedMax    = 64      // answers of a pipeline that are not sent yet
 	startMax        = 30 * time.Second
 	// writeMax is how long a client may take for one piece of an answer: a statement has one of few turns until its
 	// last row is read.
 	writeMax  = 30 * time.Second
 	pieceSize = 64 << 10 // of an answer, in bytes
-	acceptGap = 50 * time.Millisecond
 )
 
 // doorName is the name of this door, as in ports.json.
@@ -51,6 +52,7 @@ type Options struct {
 type Door struct {
 	o     Options
 	gauge prometheus.Gauge
+	open  atomic.Int64
 
 	mu    sync.Mutex
 	conns map[uint32]*conn // by process id, for cancel requests
@@ -79,27 +81,15 @@ func (d *Door) Name() string { return doorName }
 
 // Run answers until ctx ends.
 func (d *Door) Run(ctx context.Context, ready func()) error {
-	defer context.AfterFunc(ctx, func() { _ = d.o.Listener.Close() })()
-	var conns sync.WaitGroup
-	defer conns.Wait()
 	ready()
-	for {
-		nc, err := d.o.Listener.Accept()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("accept connections of PostgreSQL's clients: %w", err)
-		case err != nil: // such as too many open files: others may close some
-			d.o.Log.Warn("connection is not accepted", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(acceptGap):
-			}
-			continue
+	return door.Accept(ctx, d.o.Listener, "PostgreSQL's clients", d.o.Log, func(nc net.Conn) {
+		defer d.open.Add(-1)
+		if d.open.Add(1) > 2*connsMax { // with those that have not logged in, and requests to cancel
+			_ = nc.Close()
+			return
 		}
-		conns.Go(func() { d.serve(ctx, nc) })
-	}
+		d.serve(ctx, nc)
+	})
 }
 
 // enter gives a connection its process id; false when there are too many.

@@ -3,6 +3,8 @@
 package postgres
 
 import (
+	"errors"
+
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -266,6 +268,9 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 			return p.text, err
 		}
 		if p.run, err = c.run(words{p.text, p.of.names}, p.of.shape); err != nil {
+			if state, ok := errors.AsType[stateError](err); ok && state.state == "0A000" {
+				p.of.shape = nil
+			}
 			return p.text, err
 		}
 	}

@@ -46,8 +46,23 @@ func (empty) Scan(context.Context, table.Ident, catalog.At) (*catalog.Scan, erro
 	return nil, table.ErrNotFound
 }
 
+// changing is a table whose column and value a test sets.
+type changing struct {
+	gate *engine.Gate
+}
+
+func (c *changing) answer(column engine.SystemColumn, value any) {
+	c.gate.RegisterSystem(engine.SystemTable{Name: "changing", Columns: []engine.SystemColumn{column}, Rows: func(context.Context) ([][]any, error) { return [][]any{{value}}, nil }})
+}
+
 // open starts a Gate with its door and returns the door's address.
 func open(t testing.TB) string {
+	t.Helper()
+	addr, _ := openOver(t)
+	return addr
+}
+
+func openOver(t testing.TB) (string, *changing) {
 	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: 5_000_000,
@@ -76,7 +91,7 @@ func open(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return l.Addr().String(), &changing{gate}
 }
 
 func connect(t testing.TB, addr string, options string) *pgx.Conn {
@@ -369,6 +384,82 @@ func TestCopy(t *testing.T) {
 	want := append([]byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0, 1, 0, 0, 0, 4, 0, 0, 1, 2, 0xff, 0xff)
 	if !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("%x, want %x", b.Bytes(), want)
+	}
+}
+
+// TestChangedColumns holds that a prepared statement never answers in types that its client was not told of.
+func TestChangedColumns(t *testing.T) {
+	addr, shelf := openOver(t)
+	c := connect(t, addr, "")
+	shelf.answer(engine.SystemColumn{Name: "n", Type: record.Int}, int64(7))
+	var n int64
+	if err := c.QueryRow(t.Context(), "SELECT n FROM system.changing").Scan(&n); err != nil || n != 7 {
+		t.Fatal(n, err)
+	}
+	shelf.answer(engine.SystemColumn{Name: "n", Type: record.Long}, int64(1)<<40)
+	err := c.QueryRow(t.Context(), "SELECT n FROM system.changing").Scan(&n)
+	if shown, ok := errors.AsType[*pgconn.PgError](err); !ok || shown.Code != "0A000" {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if err := c.QueryRow(t.Context(), "SELECT n FROM system.changing").Scan(&n); err != nil || n != 1<<40 {
+		t.Fatal(n, err)
+	}
+}
+
+// TestNumbers holds that a parameter keeps all its digits.
+func TestNumbers(t *testing.T) {
+	c := connect(t, open(t), "")
+	for value, want := range map[string]string{
+		"1E-7": "0.0000001", "1.2345e2": "123.45", "-12345678901234567890.123456789": "-12345678901234567890.123456789", "7": "7", "{1.2345,NULL,3}": "{1.2345,NULL,3.0000}",
+	} {
+		oid := uint32(pgtype.NumericOID)
+		if strings.HasPrefix(value, "{") {
+			oid = pgtype.NumericArrayOID
+		}
+		r := c.PgConn().ExecParams(t.Context(), "SELECT $1", [][]byte{[]byte(value)}, []uint32{oid}, nil, nil).Read()
+		if r.Err != nil || string(r.Rows[0][0]) != want {
+			t.Errorf("%s: %s, %v", value, r.Rows, r.Err)
+		}
+	}
+	if r := c.PgConn().ExecParams(t.Context(), "SELECT $1", [][]byte{[]byte("1e40")}, []uint32{pgtype.NumericOID}, nil, nil).Read(); r.Err == nil {
+		t.Error("a number of more than 38 digits is taken")
+	}
+}
+
+// TestIdleCursors holds that what a client leaves open keeps nobody out for longer than a statement may take.
+func TestIdleCursors(t *testing.T) {
+	addr := open(t)
+	for range 3 {
+		c := connect(t, addr, "")
+		if _, err := c.Exec(t.Context(), "SET statement_timeout = '2s'"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exec(t.Context(), "BEGIN"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 {
+			_, err := c.Exec(t.Context(), fmt.Sprintf("DECLARE c%d CURSOR FOR SELECT range FROM range(1000000)", i))
+			if shown, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || shown.Code != "53000" && shown.Code != "57014") {
+				t.Fatal(err)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	c := connect(t, addr, "")
+	if _, err := c.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLargeBind holds that values do not make a statement of any size.
+func TestLargeBind(t *testing.T) {
+	c := connect(t, open(t), "")
+	text := "SELECT length($1)" + strings.Repeat("+length($1)", 1000)
+	r := c.PgConn().ExecParams(t.Context(), text, [][]byte{bytes.Repeat([]byte("x"), 1<<20)}, []uint32{pgtype.TextOID}, nil, nil).Read()
+	if shown, ok := errors.AsType[*pgconn.PgError](r.Err); !ok || shown.Code != "54000" {
+		t.Fatal(r.Err)
 	}
 }
 

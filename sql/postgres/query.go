@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -126,10 +127,15 @@ type running struct {
 	silent bool      // of MOVE: the rows are passed over
 	copy   *copyForm // of COPY
 	cell   []byte    // to be used again
+	expiry *time.Timer
+	closed func() // nil when it is closed
 }
 
 // run runs a statement. of is what its client was told of it, which its rows keep to; nil for nothing.
 func (c *conn) run(statement words, of *engine.Shape) (*running, error) {
+	if c.open >= openMax {
+		return nil, stateError{"53000", fault.Newf(fault.TooLarge, "read them to their end, or close some", "there are %d cursors and portals with rows left already", openMax)}
+	}
 	ctx, cancel := c.statement()
 	result, err := c.door.o.Gate.Run(ctx, engine.Request{Text: statement.text, Principal: c.who, Timeout: c.settings.timeout()})
 	if err != nil {
@@ -137,17 +143,50 @@ func (c *conn) run(statement words, of *engine.Shape) (*running, error) {
 		return nil, err
 	}
 	r := &running{result: result, cancel: cancel, named: statement.named}
-	for i, f := range result.Schema.Fields() {
-		name := cell.TypeName(f)
-		if of != nil && of.Verb == "" && i < len(of.Columns) {
-			name = of.Columns[i].Type
+	c.open++
+	r.closed = func() { c.open-- }
+	// A statement has one of few turns until it is closed, and its client may be in no hurry.
+	r.expiry = time.AfterFunc(time.Until(result.Until), func() {
+		c.work.Lock()
+		defer c.work.Unlock()
+		r.close()
+	})
+	for _, f := range result.Schema.Fields() {
+		r.kinds = append(r.kinds, kindOf(cell.TypeName(f)))
+	}
+	if of != nil && of.Verb == "" {
+		if err := r.keep(of); err != nil {
+			r.close()
+			return nil, err
 		}
-		r.kinds = append(r.kinds, kindOf(name))
 	}
 	return r, nil
 }
 
+// keep takes the types that the client was told of, for Arrow has no name for some; it is an error when the lake's
+// columns have changed since then.
+func (r *running) keep(told *engine.Shape) error {
+	same := len(told.Columns) == len(r.kinds)
+	for i := 0; same && i < len(r.kinds); i++ {
+		was, is := kindOf(told.Columns[i].Type), r.kinds[i]
+		nothing := r.result.Schema.Field(i).Type.ID() == arrow.NULL
+		same = was.oid == is.oid || was.oid == textKind.oid || nothing || was.oid == uuidKind.oid && is.oid == textKind.oid
+		r.kinds[i] = was
+	}
+	if !same {
+		return stateError{"0A000", fault.New(fault.Conflict, "cached plan must not change result type", "prepare the statement again: its columns have changed")}
+	}
+	return nil
+}
+
+// close may be called again.
 func (r *running) close() {
+	if r.closed == nil {
+		return
+	}
+	r.closed()
+	r.closed = nil
+	r.expiry.Stop()
 	r.result.Close()
 	r.cancel()
 }
@@ -202,6 +241,10 @@ func formatOf(formats []int16, i int) int16 {
 
 // send sends up to most rows, all for 0, and tells whether there may be more.
 func (c *conn) send(r *running, formats []int16, most int64) (more bool, err error) {
+	if r.closed == nil {
+		return false, fault.New(fault.Timeout, "the statement was open for longer than it may take", "read its rows sooner, or raise sql.timeout")
+	}
+	c.interruptible(r.cancel)
 	silent := r.silent || !r.rows()
 	var b []byte
 	for n := int64(0); ; n++ {
