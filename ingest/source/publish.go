@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"tarn/embedded/bus"
@@ -23,6 +24,11 @@ const (
 	tombstonePlace = "+"
 	secondPlace    = "-"
 )
+
+// follows tells whether a place is of a record that belongs to the change before it.
+func follows(place string) bool {
+	return strings.HasSuffix(place, tombstonePlace) || strings.HasSuffix(place, secondPlace)
+}
 
 // quarantine is the error of a table that cannot go on, while others can.
 type quarantine struct {
@@ -245,11 +251,19 @@ func (r *Runner) count(b *TopicBatch, entries []entry, bytes int) {
 	r.rows[b.Topic] += int64(rows)
 }
 
-// fill tells how many entries make one append.
+// fill tells how many entries make one append. The records of one change stay in one batch, if any batch can have them:
+// landing takes values that the create of a changed key lacks from the row that the delete before it took out.
 func fill(entries []entry) int {
-	size := 0
+	size, end := 0, 0 // end is where the last change begins
 	for i := range entries {
-		if size += entries[i].size; size > ChunkBytesMax && i > 0 {
+		if i > 0 && !follows(entries[i].place) {
+			end = i
+		}
+		size += entries[i].size
+		switch {
+		case size > ChunkBytesMax && end > 0:
+			return end
+		case size > recordBytesMax && i > 0:
 			return i
 		}
 	}

@@ -237,6 +237,30 @@ func TestALargeStreamGoesInSeveralAppendsAndIsResumedInside(t *testing.T) {
 	}
 }
 
+// TestTheRecordsOfAChangeAreInOneBatch, wherever the bounds of an append fall: a mirror's commit ends between batches alone.
+func TestTheRecordsOfAChangeAreInOneBatch(t *testing.T) {
+	var changes []source.Change
+	for i := range int64(60) {
+		changes = append(changes, change(i, source.Update, row(i, strings.Repeat("b", 20_000)), row(1000+i, strings.Repeat("a", 30_000+1000*int(i)))))
+	}
+	s := newStage(t, batch(`"1"`, "calls", changes...))
+	s.run(0)
+	s.acked(`"1"`)
+	batches := s.log.Batches("p.main.calls")
+	if len(batches) < 3 {
+		t.Fatalf("%d batches", len(batches))
+	}
+	for i, b := range batches {
+		records, err := b.Records()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pos, _ := records[0].Header(record.HeaderPos); strings.HasSuffix(string(pos), "+") || strings.HasSuffix(string(pos), "-") || len(b) > source.ChunkBytesMax {
+			t.Errorf("batch %d of %d bytes begins with %s", i, len(b), pos)
+		}
+	}
+}
+
 func TestAFailingTableLeavesTheOthersAlone(t *testing.T) {
 	huge := string(bytes.Repeat([]byte("x"), record.BatchBytesMax))
 	s := newStage(t,

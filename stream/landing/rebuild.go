@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -57,6 +58,9 @@ func (c *collection) portion(work context.Context, f *feed) error {
 	c.rows, c.bytes, c.oldest, c.cut, c.dead = 0, 0, 0, false, nil
 	span := table.Span{Column: offsetColumn, From: again.Next, To: f.read}
 	next, err := bronze.Rows(work, Kept, span, c.w.l.commitBytes, func(b arrow.RecordBatch) error { return c.replay(work, f, b) })
+	if err == nil {
+		next, err = c.rest(work, f, bronze, next)
+	}
 	switch {
 	case errors.Is(err, errCut):
 		c.cut = true // again.Next is where
@@ -127,6 +131,32 @@ func (c *collection) replay(ctx context.Context, f *feed, b arrow.RecordBatch) e
 		c.rows++
 	}
 	return nil
+}
+
+// rest replays what bronze has of the last change from an offset on, and returns where the next change begins.
+func (c *collection) rest(ctx context.Context, f *feed, bronze table.Table, next int64) (int64, error) {
+	for next < f.read {
+		var looked, whole bool
+		after, err := bronze.Rows(ctx, Kept, table.Span{Column: offsetColumn, From: next, To: f.read}, 1, func(b arrow.RecordBatch) error {
+			if !looked {
+				_, r, err := RecordOf(b, 0)
+				if err != nil {
+					return err
+				}
+				pos, _ := r.Header(record.HeaderPos)
+				looked, whole = true, !bytes.HasSuffix(pos, []byte(tombstoneHalf)) && !bytes.HasSuffix(pos, []byte(secondHalf))
+			}
+			if whole {
+				return nil
+			}
+			return c.replay(ctx, f, b)
+		})
+		if err != nil || whole {
+			return next, err
+		}
+		next = after
+	}
+	return next, nil
 }
 
 // RecordOf makes a record again of a row of bronze with the columns Kept: what landing looks

@@ -33,8 +33,12 @@ type moved struct {
 	entry entry
 }
 
-// secondHalf is what the runner puts behind a place for the create of a changed key.
-const secondHalf = "-"
+// What the runner puts behind a place for the tombstone of a delete, and for the create of a changed key. No commit ends
+// before either: what a row was is known until then.
+const (
+	tombstoneHalf = "+"
+	secondHalf    = "-"
+)
 
 // left tells what the row decoded last lacks.
 func (s *mirrorSink) left(p *plan, e *event, key []record.Value) (*unsent, error) {
