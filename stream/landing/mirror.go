@@ -31,6 +31,7 @@ type mirrorSink struct {
 	below   *table.Below
 	refused int64 // the highest generation of which a record was refused, also before
 	added   int
+	asks    int // rows in hand that keep values of the mirror's
 	row     record.Row
 	keyBuf  []byte
 	// moved is what the record before took out, for the second half of a change of key.
@@ -230,6 +231,9 @@ func lostSchema(id unknownSchema, topic string) error {
 }
 
 func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) error {
+	if s.full(e) {
+		return errCut
+	}
 	p, err := s.plan(ctx, e.schema)
 	if err != nil {
 		return err
@@ -267,6 +271,7 @@ func (s *mirrorSink) upsert(p *plan, e *event, r *record.Record) error {
 	if now.unsent, err = s.left(p, e, key); err != nil {
 		return err
 	}
+	s.ask(&now)
 	if e.Op == 'u' && e.Before != nil {
 		if err := s.removeBefore(p, e, r, &now); err != nil {
 			return err
@@ -455,5 +460,5 @@ func (s *mirrorSink) committed() {
 		s.plans = map[int64]*plan{}
 	}
 	clear(s.fold)
-	s.entries, s.below, s.added = nil, nil, 0
+	s.entries, s.below, s.added, s.asks = nil, nil, 0, 0
 }

@@ -1,7 +1,6 @@
 package landing
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -144,7 +143,7 @@ func (c *collection) rest(ctx context.Context, f *feed, bronze table.Table, next
 					return err
 				}
 				pos, _ := r.Header(record.HeaderPos)
-				looked, whole = true, !bytes.HasSuffix(pos, []byte(tombstoneHalf)) && !bytes.HasSuffix(pos, []byte(secondHalf))
+				looked, whole = true, !follows(pos)
 			}
 			if whole {
 				return nil

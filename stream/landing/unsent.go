@@ -1,8 +1,10 @@
 package landing
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +41,11 @@ const (
 	tombstoneHalf = "+"
 	secondHalf    = "-"
 )
+
+// follows tells whether a place is of a record that belongs to the change before it.
+func follows(pos []byte) bool {
+	return bytes.HasSuffix(pos, []byte(tombstoneHalf)) || bytes.HasSuffix(pos, []byte(secondHalf))
+}
 
 // left tells what the row decoded last lacks.
 func (s *mirrorSink) left(p *plan, e *event, key []record.Value) (*unsent, error) {
@@ -134,7 +141,35 @@ func (s *mirrorSink) olds(ctx context.Context) (map[string]oldRow, error) {
 	}
 	keys := b.NewRecordBatch()
 	defer keys.Release()
-	return s.shape.read(ctx, keys, asked)
+	olds, size, err := s.shape.read(ctx, keys, asked, s.w.l.commitBytes)
+	if errors.Is(err, errTooMuch) {
+		s.w.asksMax = max(1, len(olds)/2) // which is less than were asked for
+		return nil, errReopen
+	}
+	if s.asks >= s.w.asksMax && size < s.w.l.commitBytes/4 {
+		s.w.asksMax = min(2*s.w.asksMax, commitRowsMax)
+	}
+	return olds, err
+}
+
+// errTooMuch is the error of rows that take more than one commit may have of the mirror.
+var errTooMuch = errors.New("the rows take too much memory")
+
+// full tells whether a commit is to end before an event, for it keeps values of as many rows of the mirror as there is
+// memory for.
+func (s *mirrorSink) full(e *event) bool {
+	return s.asks >= s.w.asksMax && !follows(e.pos)
+}
+
+// ask counts a row that keeps values of the mirror's, unless the collection has that one already.
+func (s *mirrorSink) ask(e *entry) {
+	u := e.end()
+	if u == nil || u.old != nil {
+		return
+	}
+	if was := s.inHand(e.key); was == nil || was.object == nil {
+		s.asks++
+	}
 }
 
 // nullable are columns that may be null: a key that the mirror does not have is no fault.
@@ -146,8 +181,9 @@ func nullable(cols []table.Column) []table.Column {
 	return out
 }
 
-// read reads columns, by their indexes, of the rows of some keys.
-func (s *shape) read(ctx context.Context, keys arrow.RecordBatch, asked map[int]bool) (map[string]oldRow, error) {
+// read reads columns, by their indexes, of the rows of some keys, and tells about how many bytes they are. Beyond bytesMax it ends
+// with errTooMuch and what it has read, which is more than one row.
+func (s *shape) read(ctx context.Context, keys arrow.RecordBatch, asked map[int]bool, bytesMax int) (_ map[string]oldRow, size int, err error) {
 	at := slices.Clone(s.keys)
 	for i := range s.cols {
 		if asked[i] && !slices.Contains(at, i) {
@@ -162,7 +198,8 @@ func (s *shape) read(ctx context.Context, keys arrow.RecordBatch, asked map[int]
 		names[k] = s.cols[i].Name
 	}
 	out := map[string]oldRow{}
-	err := s.table.Find(ctx, []arrow.RecordBatch{keys}, names, func(b arrow.RecordBatch) error {
+	tooMuch := false
+	err = s.table.Find(ctx, []arrow.RecordBatch{keys}, names, func(b arrow.RecordBatch) error {
 		for n := range int(b.NumRows()) {
 			old := oldRow{cells: make([]record.Value, len(s.cols))}
 			key := make([]record.Value, len(s.keys))
@@ -174,19 +211,30 @@ func (s *shape) read(ctx context.Context, keys arrow.RecordBatch, asked map[int]
 				if old.cells[i] = v; k < len(key) {
 					key[k] = v
 				}
+				size += len(v.B)
 				if s.cols[i].Name == extraColumn {
 					old.extra = string(v.B)
 				}
 			}
 			out[string(canonical(nil, key))] = old
+			if size += oldRowRoom; size > bytesMax && len(out) > 1 {
+				tooMuch = true
+				return errTooMuch
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read what did not change: %w", err)
+	if tooMuch { // whatever the table made of it
+		return out, size, errTooMuch
 	}
-	return out, nil
+	if err != nil {
+		return nil, 0, fmt.Errorf("read what did not change: %w", err)
+	}
+	return out, size, nil
 }
+
+// oldRowRoom is about what a row of the mirror takes beside its cells.
+const oldRowRoom = 256
 
 // cellOf is the other way of put, for an array that a query gave.
 func cellOf(t record.Type, a arrow.Array, i int) (record.Value, error) {

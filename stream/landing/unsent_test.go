@@ -5,10 +5,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"tarn/embedded/record"
 	"tarn/embedded/record/envelope"
+	"tarn/lake/table"
 )
 
 // toasted is a table as PostgreSQL's source describes it, with values that it does not send when they have not changed.
@@ -64,6 +66,52 @@ func TestAMirrorMadeAgainKeepsUnsentValues(t *testing.T) {
 	r.settled(t, s.topic)
 	if got := content(r, "silver.calls"); !slices.Equal(got, want) {
 		t.Fatalf("the mirror is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestUnsentValuesOfOneCommitAreBounded, however short the records are that keep them: also of changes of key.
+func TestUnsentValuesOfOneCommitAreBounded(t *testing.T) {
+	const rows, big = 60, 200_000
+	r := newRig(t)
+	s := newSource(t, r, "port.public.notes", toasted())
+	r.run()
+	whole := func(id int64) record.Row {
+		return record.Row{num(id), str(strings.Repeat("x", big) + fmt.Sprint(id%100)), {}, {}, num(1)}
+	}
+	for id := range int64(rows) {
+		s.append(t, record.Encode(s.change('c', nil, whole(id))))
+	}
+	r.settled(t, s.topic)
+	var largest atomic.Int64
+	r.lake.mu.Lock()
+	r.lake.before = func(id table.Ident, c table.Change) error {
+		if id.Namespace == "silver" && len(c.Rows) > 0 {
+			largest.Store(max(largest.Load(), c.Rows[0].NumRows()*big))
+		}
+		return nil
+	}
+	r.lake.mu.Unlock()
+	var out []record.Record
+	for id := range int64(rows) {
+		now := whole(id)
+		if now[1], now[4] = unsent, num(2); id%2 == 0 {
+			out = append(out, s.change('u', nil, now)...)
+			continue
+		}
+		now[0] = num(100 + id)
+		out = append(out, moveKey(s, record.Row{num(id), {}, {}, {}, {}}, now)...)
+	}
+	s.append(t, record.Encode(out))
+	r.settled(t, s.topic)
+	got := r.lake.rows("silver.notes")
+	if len(got) != rows || largest.Load() > 4<<20 { // of the rig's memory a commit has less than 3 MB
+		t.Fatalf("%d rows, %d bytes in a commit", len(got), largest.Load())
+	}
+	for _, row := range got {
+		text, _ := row["big"].(string)
+		if id, _ := row["id"].(int64); row["v"] != int64(2) || len(text) < big || text[big:] != fmt.Sprint(id%100) {
+			t.Fatalf("row %d has %d bytes and v=%v", id, len(text), row["v"])
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type way struct {
 	sink     func() sink
 	log      *slog.Logger
 	progress progress
+	asksMax  int // of how many rows of a mirror one commit may keep values: as many as were found to fit
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -73,8 +74,8 @@ func (q quarantine) Unwrap() error { return q.err }
 func (l *Landing) newWay(t *bus.Topic, reader string) *way {
 	w := &way{
 		key: wayKey{t.Name(), reader}, l: l, topic: t, config: t.Config(), interval: l.o.CommitInterval,
-		done: make(chan struct{}),
-		log:  l.o.Log.With("topic", t.Name(), "reader", reader),
+		done: make(chan struct{}), asksMax: commitRowsMax,
+		log: l.o.Log.With("topic", t.Name(), "reader", reader),
 	}
 	w.progress.state = stateLanding
 	return w
