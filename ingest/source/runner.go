@@ -251,6 +251,9 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	pause := newPauses()
 	for {
 		b, err := s.Next(ctx)
+		if bad := (*quarantine)(nil); errors.As(err, &bad) {
+			return progress, err // whatever its cause: tried again, the table would keep the others from going on
+		}
 		if fault.CodeOf(err) == fault.Unavailable && ctx.Err() == nil {
 			r.set(Retrying, err)
 			r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()

@@ -221,7 +221,9 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 	return c, r.plan(ctx, c)
 }
 
-// plan gives a table a new generation and, if the mode allows one, a snapshot.
+// plan gives a table a new generation and a snapshot. Where the mode allows none there is one
+// all the same of a table that somebody asked for, that is quarantined, so that its changes are
+// missed, or whose snapshot is under way.
 func (r *reader) plan(ctx context.Context, c *captured) error {
 	st := r.pos.Tables[c.table.full()]
 	kept := int64(0)
@@ -235,12 +237,24 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 	if st.Topic == c.topic {
 		next.Sent = st.Sent
 	}
-	if r.s.mode != modeNoData {
+	if place := r.place(c); place.Incarnation == r.pos.Incarnation {
+		next.Sent = max(next.Sent, place.Place) // a chunk up to there is of an older snapshot
+	}
+	name := c.table.full()
+	if r.s.mode != modeNoData || st.Snapshot != nil || r.skipped(name) || slices.Contains(r.env.Asked, name) {
 		next.Snapshot = &progress{}
 	}
-	r.pos.Tables[c.table.full()] = next
+	r.pos.Tables[name] = next
 	r.changed = true
 	return nil
+}
+
+// place is where the source stands in a table's topic.
+func (r *reader) place(c *captured) record.Pos {
+	if r.env.Place == nil {
+		return record.Pos{}
+	}
+	return r.env.Place(c.topic)
 }
 
 // change takes one row's change.
@@ -272,7 +286,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 		c.Op = source.Create
 	case pgoutput.Update:
 		c.Op = source.Update
-		r.tear(name, &st, restore(&c))
+		r.tear(name, &st, rel.restore(&c, m.Old))
 	case pgoutput.Delete:
 		c.Op = source.Delete
 	}
@@ -322,15 +336,15 @@ func (r *reader) rowOf(rel *relation, cells []pgoutput.Cell, old byte) (record.R
 	return row, nil
 }
 
-// restore takes values that an update left as they were from the old row, where there is a
-// whole one. It tells whether any is missing still.
-func restore(c *source.Change) (missing bool) {
-	for i := range c.After {
-		if c.After[i].Kind != record.Missing {
+// restore takes values that an update left as they were from the old row, as far as that has
+// them: one that is a key alone has nothing else. It tells whether any is missing still.
+func (rel *relation) restore(c *source.Change, old byte) (missing bool) {
+	for i, at := range rel.c.at {
+		if at < 0 || c.After[at].Kind != record.Missing {
 			continue
 		}
-		if c.Before != nil && c.Before[i].Kind != record.Missing && c.Before[i].Kind != record.Null {
-			c.After[i] = c.Before[i]
+		if c.Before != nil && (old != 'K' || rel.key[i]) && c.Before[at].Kind != record.Missing {
+			c.After[at] = c.Before[at]
 			continue
 		}
 		missing = true

@@ -32,8 +32,8 @@ type standing struct {
 	OID        uint32 `json:"oid"`
 	Topic      string `json:"topic"`
 	Generation int64  `json:"generation"`
-	// Sent is the place of the last change or chunk that was appended. A topic that ends before it
-	// has lost its end.
+	// Sent is the place of the last change or chunk that was appended, of an older snapshot where
+	// this one has none yet. A topic that ends before it has lost its end.
 	Sent string `json:"sent,omitempty"`
 	// Snapshot is nil when there is none to go on with.
 	Snapshot *progress `json:"snapshot,omitempty"`
@@ -119,10 +119,10 @@ func parseAfter(s string) (leaf, block uint32, offset uint16) {
 }
 
 // settle takes chunks as done that are in the topic, though the position does not know of them:
-// Tarn went down between.
+// Tarn went down between. Those up to Sent are known, or of an older snapshot.
 func (st *standing) settle(place record.Pos, incarnation string) {
 	_, after, chunk := strings.Cut(place.Place, ".")
-	if st.Snapshot == nil || place.Incarnation != incarnation || !chunk || after <= st.Snapshot.After || place.Place < st.Sent {
+	if st.Snapshot == nil || place.Incarnation != incarnation || !chunk || after <= st.Snapshot.After || place.Place <= st.Sent {
 		return
 	}
 	st.Sent = place.Place

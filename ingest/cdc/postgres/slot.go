@@ -77,18 +77,32 @@ func cutName(slot string, pid uint32) string {
 	return fmt.Sprintf("%s_cut_%d", slot[:min(len(slot), room)], pid)
 }
 
-// identify reads which server it is.
-func (s *settings) identify(ctx context.Context) (system, timeline string, err error) {
+// server is which server it is, and how far its log goes.
+type server struct {
+	system, timeline string
+	end              pgoutput.LSN
+	standby          bool // whose log may end earlier for a while after its restart
+}
+
+func (s *settings) identify(ctx context.Context) (server, error) {
 	c, err := s.replicate(ctx)
 	if err != nil {
-		return "", "", err
+		return server{}, err
 	}
 	defer closeConn(c)
 	rows, err := query(ctx, c, "IDENTIFY_SYSTEM")
 	if err != nil {
-		return "", "", s.fault(err, "identify")
+		return server{}, s.fault(err, "identify")
 	}
-	return rows[0][0], rows[0][1], nil
+	is := server{system: rows[0][0], timeline: rows[0][1]}
+	if is.end, err = pgoutput.ParseLSN(rows[0][2]); err != nil {
+		return server{}, err
+	}
+	if rows, err = query(ctx, c, "SELECT pg_is_in_recovery()"); err != nil {
+		return server{}, s.fault(err, "identify")
+	}
+	is.standby = rows[0][0] == "t"
+	return is, nil
 }
 
 // publish makes the publication where it is not there, and adds tables that it lacks where it

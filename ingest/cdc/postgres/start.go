@@ -9,14 +9,13 @@ import (
 	"github.com/google/uuid"
 
 	"tarn/embedded/fault"
-	"tarn/embedded/record"
 	"tarn/ingest/source"
 )
 
 // start connects, and compares what the position, the server and the topics say.
 func (r *reader) start(ctx context.Context) error {
 	r.disconnect()
-	system, timeline, err := r.s.identify(ctx)
+	on, err := r.s.identify(ctx)
 	if err != nil {
 		return err
 	}
@@ -29,7 +28,7 @@ func (r *reader) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.compare(system, timeline, sl); err != nil {
+	if err := r.compare(on, sl); err != nil {
 		return err
 	}
 	if err := r.survey(ctx); err != nil {
@@ -49,17 +48,19 @@ func (r *reader) start(ctx context.Context) error {
 
 // compare finds out whether the slot goes on where the position stands. Where it does not, a
 // new incarnation begins, for which a person is asked unless the mode says that it may.
-func (r *reader) compare(system, timeline string, sl slot) error {
+func (r *reader) compare(on server, sl slot) error {
 	if sl.there && (sl.plugin != "pgoutput" || sl.database != r.s.database) {
 		return fault.Newf(fault.Conflict, "choose another "+keySlot, "the slot %s of the server is of plugin %s and database %s", r.s.slot, sl.plugin, sl.database)
 	}
 	why := ""
 	switch {
 	case r.pos.Incarnation == "":
-	case r.pos.System != system:
+	case r.pos.System != on.system:
 		why = "the server is another one, or was made anew"
-	case r.pos.Timeline != timeline:
+	case r.pos.Timeline != on.timeline:
 		why = "the server was put back from a backup, or another one was promoted in its place"
+	case !on.standby && on.end < r.pos.lsn(): // one that has written more since looks like any other
+		why = fmt.Sprintf("the server was put back to an earlier state: its log ends at %s, and Tarn has the changes up to %s", on.end, r.pos.LSN)
 	case r.pos.Slot != r.s.slot:
 		why = fmt.Sprintf("the slot %s was read before, and now it is %s", r.pos.Slot, r.s.slot)
 	case !sl.there:
@@ -84,7 +85,7 @@ func (r *reader) compare(system, timeline string, sl slot) error {
 		tables[name] = st
 	}
 	r.asked = known
-	r.pos = position{System: system, Timeline: timeline, Slot: r.s.slot, Incarnation: system + "-" + uuid.NewString()[:8], Tables: tables}
+	r.pos = position{System: on.system, Timeline: on.timeline, Slot: r.s.slot, Incarnation: on.system + "-" + uuid.NewString()[:8], Tables: tables}
 	return nil
 }
 
@@ -145,16 +146,14 @@ func (r *reader) survey(ctx context.Context) error {
 func (r *reader) check(ctx context.Context, c *captured) error {
 	name := c.table.full()
 	st := r.pos.Tables[name]
-	place := record.Pos{}
-	if r.env.Place != nil {
-		place = r.env.Place(c.topic)
-	}
+	place := r.place(c)
 	st.settle(place, r.pos.Incarnation)
 	r.pos.Tables[name] = st
 	switch {
 	case r.started: // a look in between: the topic may be behind by what is in hand
 		return nil
 	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && st.Snapshot == nil:
+	case r.skipped(name) && (st.Snapshot == nil || st.Snapshot.Begun): // what it misses from now on only a new snapshot has
 	case st.Sent != "" && (place.Incarnation != r.pos.Incarnation || place.Place < st.Sent):
 		r.happened(source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
 	default:
