@@ -102,7 +102,7 @@ func (r *reader) apply(ctx context.Context, m message) error {
 	case pgoutput.Insert, pgoutput.Update, pgoutput.Delete:
 		return r.change(got, m.at)
 	case pgoutput.Truncate:
-		return r.truncate(got, m.at)
+		return r.truncate(ctx, got, m.at)
 	}
 	return nil
 }
@@ -362,8 +362,10 @@ func (r *reader) tear(name string, st *standing, missing bool) {
 	}
 }
 
-// truncate is an empty snapshot: the mirror drops what is of a lower generation.
-func (r *reader) truncate(m *pgoutput.Message, at pgoutput.LSN) error {
+// truncate is an empty snapshot: the mirror drops what is of a lower generation. That of a
+// partition, which a publication without publish_via_partition_root tells, is a new snapshot of
+// the root: nothing else says which of its rows are gone.
+func (r *reader) truncate(ctx context.Context, m *pgoutput.Message, at pgoutput.LSN) error {
 	for _, id := range m.Relations {
 		rel := r.relations[id]
 		if rel == nil || rel.c == nil || r.tx == nil {
@@ -373,6 +375,12 @@ func (r *reader) truncate(m *pgoutput.Message, at pgoutput.LSN) error {
 		st := r.pos.Tables[name]
 		if st.Snapshot != nil || st.OID != rel.c.table.oid || r.skipped(name) {
 			continue // a snapshot that is not finished is cut anew anyway
+		}
+		if id != rel.c.table.oid {
+			if err := r.plan(ctx, rel.c); err != nil {
+				return err
+			}
+			continue
 		}
 		st.Generation = max(st.Generation+1, r.env.Now().Unix())
 		place := changePlace(r.tx.commit, at, 0) // one of a topic

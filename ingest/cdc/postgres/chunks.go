@@ -10,7 +10,8 @@ import (
 )
 
 // arrive starts the snapshot at the cut. A table whose rows were written anew since its
-// snapshot began, or that has no key by which a row that moved is the same one, begins again.
+// snapshot began, that has no key by which a row that moved is the same one, or whose changes
+// since the last cut are not read, begins again.
 func (r *reader) arrive(ctx context.Context) error {
 	var list []*captured
 	for _, name := range slices.Sorted(maps.Keys(r.pos.Tables)) {
@@ -19,7 +20,7 @@ func (r *reader) arrive(ctx context.Context) error {
 			continue
 		}
 		nodes := c.table.nodes()
-		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed()) {
+		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly) {
 			if err := r.plan(ctx, c); err != nil {
 				return err
 			}

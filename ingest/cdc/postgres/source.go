@@ -172,8 +172,10 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 				return source.Batch{}, err
 			}
 		}
-		if r.cut != nil && r.tx == nil && max(r.pos.lsn(), r.idle) >= r.cut.lsn {
-			r.pos.reach(r.cut.lsn)
+		if r.cut != nil && r.tx == nil && (r.s.mode == modeInitialOnly || max(r.pos.lsn(), r.idle) >= r.cut.lsn) {
+			if r.s.mode != modeInitialOnly { // which skips the changes before, also those of a finished table
+				r.pos.reach(r.cut.lsn)
+			}
 			if err := r.arrive(ctx); err != nil {
 				return source.Batch{}, err
 			}

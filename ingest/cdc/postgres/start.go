@@ -34,12 +34,20 @@ func (r *reader) start(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
-	if !sl.there {
+	switch {
+	case r.s.mode == modeInitialOnly: // needs no slot of its own, which would keep the server's log for ever
+		if sl.there {
+			r.happened(source.Finding{
+				Message: fmt.Sprintf("nobody reads the slot %s with snapshot.mode %s, and the server keeps its log for it", r.s.slot, modeInitialOnly),
+				Hint:    "drop it", SQL: "SELECT pg_drop_replication_slot(" + literal(r.s.slot) + ")",
+			})
+		}
+	case !sl.there:
 		if r.cut, err = r.s.makeCut(ctx, true); err != nil {
 			return err
 		}
 		r.pos.LSN = r.cut.lsn.String()
-	} else if r.pos.LSN == "" {
+	case r.pos.LSN == "":
 		r.pos.LSN = sl.confirmed.String()
 	}
 	r.started = true
@@ -49,6 +57,9 @@ func (r *reader) start(ctx context.Context) error {
 // compare finds out whether the slot goes on where the position stands. Where it does not, a
 // new incarnation begins, for which a person is asked unless the mode says that it may.
 func (r *reader) compare(on server, sl slot) error {
+	if r.s.mode == modeInitialOnly {
+		sl = slot{}
+	}
 	if sl.there && (sl.plugin != "pgoutput" || sl.database != r.s.database) {
 		return fault.Newf(fault.Conflict, "choose another "+keySlot, "the slot %s of the server is of plugin %s and database %s", r.s.slot, sl.plugin, sl.database)
 	}
@@ -59,6 +70,8 @@ func (r *reader) compare(on server, sl slot) error {
 		why = "the server is another one, or was made anew"
 	case r.pos.Timeline != on.timeline:
 		why = "the server was put back from a backup, or another one was promoted in its place"
+	case r.s.mode == modeInitialOnly: // reads no changes, so it can lose none
+		return nil
 	case !on.standby && on.end < r.pos.lsn(): // one that has written more since looks like any other
 		why = fmt.Sprintf("the server was put back to an earlier state: its log ends at %s, and Tarn has the changes up to %s", on.end, r.pos.LSN)
 	case r.pos.Slot != r.s.slot:

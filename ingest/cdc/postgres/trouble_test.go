@@ -148,3 +148,55 @@ func TestATableThatTheServerCannotRead(t *testing.T) {
 	r.start()
 	r.equal("calls", "id", "berth", "teu")
 }
+
+// TestOnePartitionIsEmptied, of a publication that has each by itself: the others keep their rows.
+func TestOnePartitionIsEmptied(t *testing.T) {
+	d := pgtest.Start(t).Database("d", "CREATE TABLE part (id bigint PRIMARY KEY, v text) PARTITION BY RANGE (id)",
+		"CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (100)", "CREATE TABLE part2 PARTITION OF part FOR VALUES FROM (100) TO (200)",
+		"INSERT INTO part SELECT i, i FROM generate_series(1, 150) i", "CREATE PUBLICATION dbz_publication FOR ALL TABLES")
+	r := newRig(t, d)
+	r.start()
+	r.equal("part", "id", "v")
+	d.Exec("BEGIN; UPDATE part SET v = 'u' WHERE id > 140; TRUNCATE part1; INSERT INTO part VALUES (7, 'new'); COMMIT", "INSERT INTO part VALUES (8, 'new')")
+	r.equal("part", "id", "v")
+	if n := r.marks("part"); n != 2 {
+		t.Fatalf("%d snapshots", n)
+	}
+	d.Exec("TRUNCATE part", "INSERT INTO part VALUES (120, 'last')")
+	r.equal("part", "id", "v")
+}
+
+// TestInitialOnlyLeavesNoSlot behind, also where it was interrupted: it then begins again, for it
+// does not read what changed meanwhile.
+func TestInitialOnlyLeavesNoSlot(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls SELECT i, repeat('x', 3000), i FROM generate_series(1, 2000) i")
+	r := newRig(t, d, "snapshot.mode", "initial_only")
+	var n atomic.Int64
+	r.log.Refuse = func(string) (bool, error) {
+		if n.Add(1) == 4 {
+			d.Exec("DELETE FROM calls WHERE id = 1", "UPDATE calls SET teu = 'changed' WHERE id = 2")
+			return false, context.Canceled
+		}
+		return false, nil
+	}
+	r.start()
+	r.equal("calls", "id", "berth", "teu")
+	r.until("the end", func() bool { return r.marks("calls") == 1 })
+	if left := d.Value("SELECT count(*) FROM pg_replication_slots WHERE NOT temporary"); left != "0" {
+		t.Fatalf("%s slots", left)
+	}
+	r.stop()
+	r.start()
+	r.until("nothing to do", func() bool {
+		st := r.runner.Status()
+		return st.State == source.Streaming && len(st.Tables) == 1 && st.Tables[0].State == source.Streaming
+	})
+	if r.marks("calls") != 1 {
+		t.Fatalf("%d snapshots", r.marks("calls"))
+	}
+	r.stop()
+	d.Exec("INSERT INTO calls VALUES (-1, 'later', 'later')")
+	r.keys["snapshot.mode"] = "when_needed" // there is no slot that would have the changes since
+	r.start()
+	r.equal("calls", "id", "berth", "teu")
+}
