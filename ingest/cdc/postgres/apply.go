@@ -293,7 +293,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	c.Place = r.tx.place(at)
 	b := r.gathered.batchOf(r, rel.c, &st)
 	b.Changes = append(b.Changes, c)
-	r.gathered.bytes += changeRoom
+	r.gathered.bytes += changeRoom + cellRoom*(len(c.Before)+len(c.After))
 	for i := range m.After {
 		r.gathered.bytes += len(m.After[i].Data)
 	}
@@ -305,8 +305,11 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	return nil
 }
 
-// changeRoom is about what a change takes beside its cells.
-const changeRoom = 256
+// changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.
+const (
+	changeRoom = 256
+	cellRoom   = 48
+)
 
 // rowOf reads a row; nil where the message has none. Of an old row that is a key alone the
 // other columns are what events have for them.

@@ -21,6 +21,9 @@ const (
 	pageBytes   = 8192
 	// chunksAhead is how many chunks of one range may wait to be appended.
 	chunksAhead = 2
+	// piecesAhead is how many ranges are under way, or wait to be appended, for each connection that reads: tables of a few rows
+	// are read whole long before their turn.
+	piecesAhead = 2
 	// chunksAtOnce is how many are handed to the runner together.
 	chunksAtOnce = 8
 )
@@ -52,6 +55,7 @@ type snapshot struct {
 	pieces []*piece
 	at     int // the piece that chunks come from
 	taken  atomic.Int64
+	ahead  chan struct{} // has one for each piece that was taken, until its turn is over
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 	failed chan error // a worker that could not begin
@@ -63,6 +67,7 @@ func (s *settings) startSnapshot(c *cut, tables []*captured, from func(*captured
 	for _, t := range tables {
 		sn.pieces = append(sn.pieces, piecesOf(t, from(t))...)
 	}
+	sn.ahead = make(chan struct{}, piecesAhead*s.threads)
 	for range min(s.threads, len(sn.pieces)) {
 		sn.ended.Go(func() {
 			if err := sn.work(ctx); err != nil {
@@ -125,7 +130,12 @@ func (sn *snapshot) work(ctx context.Context) error {
 	if _, err := query(ctx, c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+literal(sn.cut.snapshot)); err != nil {
 		return sn.s.fault(err, "begin to read a snapshot of")
 	}
-	for ctx.Err() == nil {
+	for {
+		select {
+		case sn.ahead <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
 		n := int(sn.taken.Add(1)) - 1
 		if n >= len(sn.pieces) {
 			return nil
@@ -145,7 +155,12 @@ func (sn *snapshot) work(ctx context.Context) error {
 		}
 		return nil
 	}
-	return nil
+}
+
+// done goes on with the next piece.
+func (sn *snapshot) done() {
+	sn.at++
+	<-sn.ahead
 }
 
 // ofTable tells whether an error is one table's own, which no other has: a right that is
@@ -263,14 +278,14 @@ func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err 
 			}
 		}
 		if !ok {
-			sn.at++
+			sn.done()
 			continue
 		}
 		if ch.err != nil {
 			return nil, nil, ch.err
 		}
 		if ch.last {
-			sn.at++
+			sn.done()
 		}
 		if len(ch.rows) > 0 || ch.last && p.last {
 			chunks, of = append(chunks, ch), append(of, p)
