@@ -112,7 +112,7 @@ func (r *reader) commit(at, end pgoutput.LSN) {
 	r.pos.reach(end)
 	r.pos.Commit = int64(at) //nolint:gosec // places fit
 	r.idle = max(r.idle, end)
-	r.gathered.piece = false
+	r.gathered.piece, r.silence = false, 0
 }
 
 // replayed takes one change of a spooled transaction, or its end.

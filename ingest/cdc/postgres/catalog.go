@@ -139,6 +139,42 @@ func (s *settings) measure(ctx context.Context, c *pgconn.PgConn, t *table) erro
 	return nil
 }
 
+// filesAt gives the heaps of tables the files that they had at a cut, in whose snapshot no later ones have rows. Heaps that were made
+// since are left out.
+func (s *settings) filesAt(ctx context.Context, c *pgconn.PgConn, at *cut, tables []*captured) error {
+	if _, err := query(ctx, c, snapshotSQL+literal(at.snapshot)); err != nil {
+		return s.fault(err, "look at a snapshot of")
+	}
+	for _, t := range tables {
+		rows, err := query(ctx, c, fmt.Sprintf("SELECT oid, relfilenode FROM pg_class WHERE oid = ANY('{%s}')", t.table.heaps()))
+		if err != nil {
+			return s.fault(err, "look at a snapshot of")
+		}
+		nodes := map[uint32]string{}
+		for _, r := range rows {
+			nodes[oid(r[0])] = r[1]
+		}
+		t.table.leaves = slices.DeleteFunc(t.table.leaves, func(l leaf) bool { return nodes[l.oid] == "" })
+		for i := range t.table.leaves {
+			t.table.leaves[i].node = nodes[t.table.leaves[i].oid]
+		}
+	}
+	_, err := query(ctx, c, "COMMIT")
+	return s.fault(err, "look at a snapshot of")
+}
+
+// snapshotSQL begins a transaction that sees what the snapshot whose name stands behind it does.
+const snapshotSQL = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "
+
+// heaps are the OIDs of a table's heaps.
+func (t *table) heaps() string {
+	var list []string
+	for _, l := range t.leaves {
+		list = append(list, strconv.FormatUint(uint64(l.oid), 10))
+	}
+	return strings.Join(list, ", ")
+}
+
 // lookUp reads one table of the catalog by the OID of itself or of one of its partitions; nil
 // where it is gone.
 func (s *settings) lookUp(ctx context.Context, c *pgconn.PgConn, id uint32) (*table, error) {

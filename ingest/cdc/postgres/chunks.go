@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"tarn/embedded/record"
 	"tarn/ingest/source"
@@ -13,12 +14,13 @@ import (
 // snapshot began, that has no key by which a row that moved is the same one, or whose changes
 // since the last cut are not read, begins again.
 func (r *reader) arrive(ctx context.Context) error {
-	var list []*captured
-	for _, name := range slices.Sorted(maps.Keys(r.pos.Tables)) {
-		st, c := r.pos.Tables[name], r.tables[name]
-		if st.Snapshot == nil || c == nil || r.skipped(name) {
-			continue
-		}
+	tables, err := r.atCut(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range tables {
+		name := c.table.full()
+		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
 		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly) {
 			if err := r.plan(ctx, c); err != nil {
@@ -31,11 +33,41 @@ func (r *reader) arrive(ctx context.Context) error {
 		}
 		st.Snapshot.Nodes = nodes
 		r.pos.Tables[name] = st
-		list = append(list, c)
 	}
-	r.snapshot = r.s.startSnapshot(r.cut, list, func(c *captured) string { return r.pos.Tables[c.table.full()].Snapshot.After })
+	r.snapshot = r.s.startSnapshot(r.cut, tables, func(c *captured) string { return r.pos.Tables[c.table.full()].Snapshot.After })
 	r.cut = nil
 	return nil
+}
+
+// atCut are the tables that wait for the snapshot, with their columns and heaps read again: an ALTER TABLE may have been under way
+// when that was done last, and have ended before the cut.
+func (r *reader) atCut(ctx context.Context) (list []*captured, err error) {
+	err = r.onSQL(ctx, func() (err error) {
+		r.types, err = r.s.readTypes(ctx, r.sql)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.pos.Tables)) {
+		c := r.tables[name]
+		if r.pos.Tables[name].Snapshot == nil || c == nil || r.skipped(name) {
+			continue
+		}
+		var t *table
+		if err := r.onSQL(ctx, func() (err error) { t, err = r.s.lookUp(ctx, r.sql, c.table.oid); return err }); err != nil {
+			return nil, err
+		}
+		if t == nil || t.full() != name { // dropped, or of another name: a look tells what became of it
+			r.looked = time.Time{}
+			continue
+		}
+		if c, err = r.capture(ctx, t); err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, r.onSQL(ctx, func() error { return r.s.filesAt(ctx, r.sql, r.cut, list) })
 }
 
 // readSnapshot hands over the next chunks, or ends the snapshot.

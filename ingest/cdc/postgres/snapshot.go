@@ -127,7 +127,7 @@ func (sn *snapshot) work(ctx context.Context) error {
 		return err
 	}
 	defer closeConn(c)
-	if _, err := query(ctx, c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+literal(sn.cut.snapshot)); err != nil {
+	if _, err := query(ctx, c, snapshotSQL+literal(sn.cut.snapshot)); err != nil {
 		return sn.s.fault(err, "begin to read a snapshot of")
 	}
 	for {

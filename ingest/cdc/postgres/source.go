@@ -27,6 +27,10 @@ const (
 	lookEvery = 10 * time.Second
 	// askEvery is the time between two questions to the server how far it is, while that is waited for.
 	askEvery = 50 * time.Millisecond
+	// cutWaitMin and cutWaitMax bound how long the stream stands still for a cut, which waits for the transactions that are under
+	// way; each try that was in vain doubles it.
+	cutWaitMin = 3 * time.Second
+	cutWaitMax = time.Minute
 )
 
 // reader is an open source. One goroutine calls Next, Ack and Close.
@@ -46,6 +50,7 @@ type reader struct {
 	types   pgtype.Catalog
 	arena   pgtype.Arena
 	stream  *stream
+	silence time.Duration // that the stream may have
 	block   []message
 	decoder pgoutput.Decoder
 
@@ -59,12 +64,16 @@ type reader struct {
 	gathered  gathering
 
 	cut      *cut
+	cutAfter time.Time     // when the next one may be tried
+	cutWait  time.Duration // how long that may take
 	snapshot *snapshot
 	looked   time.Time // when the catalog was looked at
+	weighed  time.Time // when the slot was
 	beaten   time.Time // when an idle position was handed out last
 
-	mu       sync.Mutex // guards what others ask for
-	findings []source.Finding
+	mu       sync.Mutex                // guards what others ask for
+	findings []source.Finding          // of the last look
+	events   map[string]source.Finding // of what happened, by its table, or another event's name
 	lag      source.Lag
 	states   []source.TableState
 }
@@ -78,7 +87,7 @@ func open(_ context.Context, c source.Config, env source.Env, at source.Position
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{s: s, env: env, pos: pos, saved: pos.copied(), asked: env.Resnapshot, always: s.mode == modeAlways}
+	r := &reader{s: s, env: env, pos: pos, saved: pos.copied(), asked: env.Resnapshot, always: s.mode == modeAlways, events: map[string]source.Finding{}}
 	r.spools, err = openSpools(env.Spool)
 	return r, err
 }
@@ -158,6 +167,9 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 			return source.Batch{}, ctx.Err()
 		}
 		if r.snapshot != nil {
+			if err := r.weigh(ctx); err != nil {
+				return source.Batch{}, err
+			}
 			b, found, err := r.readSnapshot(ctx)
 			if found || err != nil {
 				return b, err
@@ -215,13 +227,61 @@ func (r *reader) onSQL(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// begin makes a cut for the tables that wait, and begins to read the log up to it.
+// begin makes a cut for the tables that wait. It waits only so long: the others stream on, and a finding tells why.
 func (r *reader) begin(ctx context.Context) (err error) {
-	if r.cut, err = r.s.makeCut(ctx, false); err != nil {
+	if r.s.mode == modeInitialOnly { // nothing streams
+		r.cut, err = r.s.makeCut(ctx, false)
 		return err
 	}
+	if r.env.Now().Before(r.cutAfter) {
+		return nil
+	}
+	r.cutWait = max(r.cutWait, cutWaitMin)
+	wait, cancel := context.WithTimeout(ctx, r.cutWait)
+	defer cancel()
+	c, err := r.s.makeCut(wait, false)
+	if err == nil {
+		r.cut, r.cutWait = c, 0
+		r.over(cutEvent)
+		return nil
+	}
+	late := wait.Err() != nil
+	if ctx.Err() != nil || !late && codeOf(err) != codeSlots {
+		return err
+	}
+	f := source.FindingOf(err, false, "")
+	if late {
+		if f, err = r.inTheWay(ctx); err != nil {
+			return err
+		}
+	}
+	r.happened(cutEvent, f)
+	r.cutAfter = r.env.Now().Add(max(r.cutWait, lookEvery))
+	r.cutWait = min(2*r.cutWait, cutWaitMax)
 	return nil
 }
+
+// inTheWay says which transactions a cut waits for.
+func (r *reader) inTheWay(ctx context.Context) (f source.Finding, err error) {
+	var rows []row
+	err = r.onSQL(ctx, func() (err error) {
+		rows, err = query(ctx, r.sql, blockersSQL)
+		return r.s.fault(err, "look at the transactions of")
+	})
+	var who []string
+	for _, line := range rows {
+		who = append(who, line[0])
+	}
+	return source.Finding{
+		Message: fmt.Sprintf("a snapshot waits for transactions that are open since before it: %s; the other tables stream on", strings.Join(who, ", ")),
+		Hint:    "let them end, or end them: SELECT pg_terminate_backend(pid); Tarn tries again by itself",
+		SQL:     "SELECT pid, xact_start, state, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start",
+	}, err
+}
+
+// blockersSQL lists who has a transaction that has written, oldest first: a few.
+const blockersSQL = `SELECT DISTINCT coalesce('pid ' || l.pid, 'one that is prepared'), a.xact_start FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted ORDER BY a.xact_start NULLS LAST LIMIT 5`
 
 // gather reads the stream until there is something to hand over. found is false where the
 // caller should look round.
@@ -317,7 +377,8 @@ func (r *reader) connectStream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.stream, err = startStream(ctx, c, &r.s, r.pos.lsn(), r.version)
+	r.silence = max(r.silence, silenceMin, silenceReports*r.s.status)
+	r.stream, err = startStream(ctx, c, &r.s, r.pos.lsn(), r.version, r.silence)
 	if err != nil {
 		closeConn(c)
 		return r.streamFault(err)
@@ -327,6 +388,10 @@ func (r *reader) connectStream(ctx context.Context) error {
 
 // streamFault tells what an error of the stream means.
 func (r *reader) streamFault(err error) error {
+	if errors.Is(err, errSilent) {
+		r.silence = min(2*r.silence, max(silenceMax, silenceReports*r.s.status))
+		return fault.Wrap(err, fault.Unavailable, "read the log of "+r.s.server(), "Tarn connects again; see whether the server is there, and the network between")
+	}
 	if lost(err) {
 		return &source.NeedsResnapshot{
 			Tables: slices.Sorted(maps.Keys(r.pos.Tables)), Reason: fmt.Sprintf("the slot %s cannot be gone on with: %v", r.s.slot, err),

@@ -37,7 +37,7 @@ func (r *reader) start(ctx context.Context) error {
 	switch {
 	case r.s.mode == modeInitialOnly: // needs no slot of its own, which would keep the server's log for ever
 		if sl.there {
-			r.happened(source.Finding{
+			r.happened(unreadEvent, source.Finding{
 				Message: fmt.Sprintf("nobody reads the slot %s with snapshot.mode %s, and the server keeps its log for it", r.s.slot, modeInitialOnly),
 				Hint:    "drop it", SQL: "SELECT pg_drop_replication_slot(" + literal(r.s.slot) + ")",
 			})
@@ -148,6 +148,7 @@ func (r *reader) survey(ctx context.Context) error {
 		if !seen[name] {
 			delete(r.pos.Tables, name)
 			delete(r.tables, name)
+			r.over(name)
 			r.changed = true
 		}
 	}
@@ -168,7 +169,7 @@ func (r *reader) check(ctx context.Context, c *captured) error {
 	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && st.Snapshot == nil:
 	case r.skipped(name) && (st.Snapshot == nil || st.Snapshot.Begun): // what it misses from now on only a new snapshot has
 	case st.Sent != "" && (place.Incarnation != r.pos.Incarnation || place.Place < st.Sent):
-		r.happened(source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
+		r.happened(name, source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
 	default:
 		return nil
 	}
@@ -185,19 +186,34 @@ func (r *reader) look(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
+	return r.weigh(ctx)
+}
+
+// weigh asks now and then how much of its log the server keeps.
+func (r *reader) weigh(ctx context.Context) error {
+	if r.env.Now().Sub(r.weighed) < lookEvery {
+		return nil
+	}
+	r.weighed = r.env.Now()
 	var sl slot
 	err := r.onSQL(ctx, func() (err error) {
 		sl, err = r.s.readSlot(ctx, r.sql)
 		return err
 	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.lag.Bytes = sl.retained; sl.retained > retainedWarn {
-		r.findings = append(r.findings, source.Finding{
-			Message: fmt.Sprintf("the server keeps %d MB of its log for the slot %s", sl.retained>>20, r.s.slot),
-			Hint:    "see what keeps the source from going on; a transaction of the database that is open for long does too",
-			SQL:     "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT NULL ORDER BY xact_start",
-		})
+	if err != nil {
+		return err
 	}
-	return err
+	r.mu.Lock()
+	r.lag.Bytes = sl.retained
+	r.mu.Unlock()
+	if sl.retained <= retainedWarn {
+		r.over(slotEvent)
+		return nil
+	}
+	r.happened(slotEvent, source.Finding{
+		Message: fmt.Sprintf("the server keeps %d MB of its log for the slot %s", sl.retained>>20, r.s.slot),
+		Hint:    "see what keeps the source from going on; a transaction of the database that is open for long does too",
+		SQL:     "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT NULL ORDER BY xact_start",
+	})
+	return nil
 }

@@ -13,7 +13,11 @@ import (
 func (r *reader) Findings() []source.Finding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.findings)
+	out := slices.Clone(r.findings)
+	for _, what := range slices.Sorted(maps.Keys(r.events)) {
+		out = append(out, r.events[what])
+	}
+	return out
 }
 
 // Lag is how far behind the source is. Any goroutine may call it.
@@ -78,10 +82,24 @@ func (r *reader) done(name, after string) float64 {
 	return float64(before) / float64(all)
 }
 
-func (r *reader) happened(f source.Finding) {
+// The events that are of no table: no snapshot can be cut, the server keeps much of its log, and keeps it for nobody.
+const (
+	cutEvent    = " cut"
+	slotEvent   = " slot"
+	unreadEvent = " unread"
+)
+
+// happened notes what a look does not find again: of each table, and of the events above, the last.
+func (r *reader) happened(what string, f source.Finding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.findings = append(r.findings, f)
+	r.events[what] = f
+}
+
+func (r *reader) over(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.events, what)
 }
 
 // find notes what a person should know of the tables.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,8 @@ type message struct {
 // answered while the source is busy, and one reports to the server now and then.
 type stream struct {
 	conn    net.Conn
+	silence time.Duration // how long the server may say nothing
+	renew   atomic.Bool   // that time begins anew with the next message
 	flushed atomic.Uint64
 	writing sync.Mutex
 	stop    chan struct{}
@@ -49,7 +52,7 @@ type stream struct {
 }
 
 // startStream begins to read a slot at a place. c becomes the stream's.
-func startStream(ctx context.Context, c *pgconn.PgConn, s *settings, at pgoutput.LSN, version int) (*stream, error) {
+func startStream(ctx context.Context, c *pgconn.PgConn, s *settings, at pgoutput.LSN, version int, silence time.Duration) (*stream, error) {
 	options := fmt.Sprintf("proto_version '1', publication_names %s", literal(ident(s.publication)))
 	if version >= 140000 {
 		options = fmt.Sprintf("proto_version '2', publication_names %s, streaming 'on', messages 'false'", literal(ident(s.publication)))
@@ -70,8 +73,9 @@ func startStream(ctx context.Context, c *pgconn.PgConn, s *settings, at pgoutput
 			if err != nil {
 				return nil, err
 			}
-			st := &stream{conn: h.Conn, stop: make(chan struct{}), ready: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+			st := &stream{conn: h.Conn, silence: silence, stop: make(chan struct{}), ready: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 			st.flushed.Store(uint64(at))
+			st.renew.Store(true)
 			st.ended.Go(func() { st.read(h.Frontend) })
 			st.ended.Go(func() { st.report(s.status) })
 			return st, nil
@@ -93,7 +97,18 @@ func (s *stream) close() {
 	s.ended.Wait()
 }
 
-var errServerEnded = errors.New("the server ended the stream")
+var (
+	errServerEnded = errors.New("the server ended the stream")
+	errSilent      = errors.New("the server has not answered for long")
+)
+
+// A server that is gone without a word is found out by its silence: reports ask it to answer, and it may miss a few. silenceMax
+// is for one that is busy with a transaction that it sends nothing of: each try gives it twice the time.
+const (
+	silenceMin     = 30 * time.Second
+	silenceMax     = 30 * time.Minute
+	silenceReports = 3
+)
 
 // read takes messages off the connection until it ends.
 func (s *stream) read(front *pgproto3.Frontend) {
@@ -107,7 +122,14 @@ func (s *stream) read(front *pgproto3.Frontend) {
 func (s *stream) readAll(front *pgproto3.Frontend) error {
 	var room []byte
 	for {
+		if s.renew.Load() {
+			s.renew.Store(false)
+			_ = s.conn.SetReadDeadline(time.Now().Add(s.silence))
+		}
 		m, err := front.Receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errSilent
+		}
 		if err != nil {
 			return err
 		}
@@ -190,7 +212,7 @@ func (s *stream) frame(b []byte) (pgoutput.LSN, []byte, bool) {
 	return 0, nil, false
 }
 
-// report tells the server now and then that Tarn is there.
+// report tells the server now and then that Tarn is there, and asks whether it is.
 func (s *stream) report(every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()
@@ -199,7 +221,8 @@ func (s *stream) report(every time.Duration) {
 		case <-s.stop:
 			return
 		case <-t.C:
-			if s.tell(false) != nil {
+			s.renew.Store(true)
+			if s.tell(true) != nil {
 				return // the reader tells
 			}
 		}
