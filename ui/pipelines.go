@@ -55,6 +55,7 @@ func (u *UI) statements(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-u.takers }()
 	default:
 		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Connection", "close") // or the answer waits for the end of a script that nobody reads
 		door.Refuse(w, http.StatusServiceUnavailable, fault.Newf(fault.Unavailable, "try again in a second", "%d scripts are being taken apart already", takersMax))
 		return
 	}

@@ -101,4 +101,64 @@ var frenchKinds = map[string]string{
 	"milliseconds without a write after which a file counts as written; ten times as many, and a last line without its end is taken as it is": "millisecondes sans écriture après lesquelles un fichier passe pour écrit\u00a0; après dix fois plus, une dernière ligne sans fin est prise telle quelle",
 	"all: a piece that is no record goes to system.dead_letter; none: the source stops before it":                                             "all\u00a0: ce qui n’est pas un enregistrement va dans system.dead_letter\u00a0; none\u00a0: la source s’arrête devant",
 	"milliseconds between two looks at the directory":                                                                                         "millisecondes entre deux lectures du répertoire",
+
+	"PostgreSQL, by logical replication": "PostgreSQL, par réplication logique",
+
+	"the server": "le serveur",
+
+	"its port": "son port",
+
+	"a user with the REPLICATION attribute, and the right to read the tables": "un utilisateur avec l’attribut REPLICATION, et le droit de lire les tables",
+
+	"its password": "son mot de passe",
+
+	"the database; a source reads one": "la base\u00a0; une source en lit une",
+
+	"disable, prefer, require, verify-ca or verify-full": "disable, prefer, require, verify-ca ou verify-full",
+
+	"the file of the certificate that the server's must lead to": "le fichier du certificat auquel celui du serveur doit mener",
+
+	"the file of Tarn's own certificate": "le fichier du certificat de Tarn lui-même",
+
+	"the file of its key": "le fichier de sa clé",
+
+	"topics are named <prefix>.<schema>.<table>": "les topics se nomment <prefix>.<schema>.<table>",
+
+	"the decoder in the server: pgoutput, which every server has": "le décodeur dans le serveur\u00a0: pgoutput, que tout serveur a",
+
+	"the replication slot, made where it is not there; one for each connector": "le slot de réplication, créé s’il n’existe pas\u00a0; un pour chaque connecteur",
+
+	"the publication, made where it is not there": "la publication, créée si elle n’existe pas",
+
+	"what the publication is made for: all_tables (the captured ones where the user is no superuser), filtered, no_tables, disabled": "ce pour quoi la publication est créée\u00a0: all_tables (celles à capturer si l’utilisateur n’est pas superutilisateur), filtered, no_tables, disabled",
+
+	"the schemas to capture: anchored regular expressions, separated by commas": "les schémas à capturer\u00a0: des expressions rationnelles ancrées, séparées par des virgules",
+
+	"the schemas to leave out": "les schémas à exclure",
+
+	"the tables to capture, as <schema>.<table>, likewise; all by default": "les tables à capturer, comme <schema>.<table>, de même\u00a0; toutes par défaut",
+
+	"the tables to leave out": "les tables à exclure",
+
+	"initial (a table's first time), always (at every start), initial_only, no_data (only changes from now on), when_needed (as initial, and by itself where the slot is lost)": "initial (la première fois d’une table), always (à chaque démarrage), initial_only, no_data (seulement les changements à venir), when_needed (comme initial, et de lui-même quand le slot est perdu)",
+
+	"how many connections read a snapshot at once": "combien de connexions lisent un snapshot à la fois",
+
+	"how numeric and money are written: precise, string, double": "comment numeric et money sont écrits\u00a0: precise, string, double",
+
+	"how times are written: adaptive, adaptive_time_microseconds, connect, isostring, microseconds, nanoseconds": "comment les temps sont écrits\u00a0: adaptive, adaptive_time_microseconds, connect, isostring, microseconds, nanoseconds",
+
+	"how intervals are written: numeric (microseconds), string (ISO 8601)": "comment les intervalles sont écrits\u00a0: numeric (microsecondes), string (ISO 8601)",
+
+	"how hstore is written: json, map": "comment hstore est écrit\u00a0: json, map",
+
+	"how bytea is written: bytes, base64, base64-url-safe, hex": "comment bytea est écrit\u00a0: bytes, base64, base64-url-safe, hex",
+
+	"whether columns of types that Debezium does not know are captured, as text": "si les colonnes de types que Debezium ne connaît pas sont capturées, comme texte",
+
+	"what stands for a value that the log does not have": "ce qui remplace une valeur que le journal n’a pas",
+
+	"what becomes of a numeric NaN: debezium (null), extra (kept beside the row)": "ce que devient un NaN de numeric\u00a0: debezium (null), extra (gardé à côté de la ligne)",
+
+	"milliseconds between two reports to the server": "millisecondes entre deux rapports au serveur",
 }
