@@ -178,9 +178,9 @@ func TestAGenerationNeverGoesBack(t *testing.T) {
 }
 
 // TestALostHalfOfAChangeOfKey: the delete of the old key is in the log, the create of the
-// new one was in the append that got lost.
+// new one was in the append that got lost. Both are too large for one batch.
 func TestALostHalfOfAChangeOfKey(t *testing.T) {
-	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO calls VALUES (1, printf('%.*c', 700000, 'x'))")
+	r := newRig(t, t.TempDir(), "wal", "CREATE TABLE calls (id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO calls VALUES (1, printf('%.*c', 13000000, 'x'))")
 	defer r.close()
 	r.ackDelay = time.Hour
 	r.start()
