@@ -32,15 +32,18 @@ var answers = []struct{ in, want string }{
 	{"tarn sql", `(?m)^\(?[1-9][0-9]* rows?`},
 	{". sql", `(?m)^\(?[1-9][0-9]* rows?`},
 	{"from pyiceberg", `pyarrow.Table`},
+	{"psql", `(?m)^\([1-9][0-9]* rows?\)`},
+	{"kcat", `"op":"`},
+	{"/connectors", `port 5432|database|password`}, // whatever server this machine has, it is not the reader's
 }
 
 // TestReadme does what README.md says, step by step, as it stands there: every block of code is run, in the order of the
 // page, with the programs of this machine. What is changed is the address, for a port may be taken, and the path of the
 // reader's own database.
 func TestReadme(t *testing.T) {
-	for _, program := range []string{"sqlite3", "curl", "make"} {
+	for program, from := range map[string]string{"sqlite3": "sqlite3", "curl": "curl", "make": "make", "psql": "postgresql-client", "kcat": "kcat"} {
 		if _, err := exec.LookPath(program); err != nil {
-			peertest.Missing(t, program+" is not installed: apt install "+program)
+			peertest.Missing(t, program+" is not installed: apt install "+from)
 		}
 	}
 	r := newNewcomer(t)
@@ -71,7 +74,7 @@ type newcomer struct {
 	root, work string // of the module; where tarn-data is
 	shop       string // a database of their own
 	env        []string
-	addr       string
+	ports      map[string]string // of the Tarn of the tour
 	servers    []*server
 }
 
@@ -168,7 +171,9 @@ func (r *newcomer) say(script, want string) {
 
 // theirs is a script with this machine's address and path.
 func (r *newcomer) theirs(script string) string {
-	return strings.NewReplacer("127.0.0.1:7700", r.addr, "/path/to/shop.db", r.shop).Replace(script)
+	_, postgres, _ := strings.Cut(r.ports["postgres"], ":")
+	return strings.NewReplacer("127.0.0.1:7700", r.ports["http"], "127.0.0.1:9092", r.ports["kafka"], "127.0.0.1:8083", r.ports["connect"],
+		"-p 5433", "-p "+postgres, "/path/to/shop.db", r.shop).Replace(script)
 }
 
 // server is a Tarn that runs until it is killed.
@@ -222,7 +227,7 @@ func (r *newcomer) serve(script, dir, data string) {
 		}
 		_ = resp.Body.Close()
 		if data == r.work {
-			r.addr = ports["http"]
+			r.ports = ports
 		}
 		if resp.StatusCode == http.StatusOK {
 			return true, nil
