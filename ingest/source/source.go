@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -92,6 +93,17 @@ type Table struct {
 
 // Position is where a source stands: opaque JSON, saved after the bus has synced.
 type Position []byte
+
+// Read reads a position into what the connector has rendered; none leaves that as it is. Its error is a fault with code Damaged.
+func (p Position) Read(into any) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(p, into); err != nil {
+		return fault.Wrap(err, fault.Damaged, "read the source's saved position", "remove the position; the source then makes a new snapshot")
+	}
+	return nil
+}
 
 // Kind is a sort of connector, listed by name in ingest/kinds.go.
 type Kind struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
@@ -38,6 +39,7 @@ type conn struct {
 	skipping bool // after an error, until the client syncs
 	prepared map[string]*prepared
 	portals  map[string]*portal
+	types    *pgtype.Map        // nil until a value is read; one of its own, for it is not safe for concurrent use
 	named    map[string]*cursor // by DECLARE
 
 	unflushed int // answers since the last flush

@@ -133,7 +133,7 @@ func (c *conn) bind(m *pgproto3.Bind) error {
 			if raw == nil {
 				continue
 			}
-			value, err := valueOf(p.oids[i], formatOf(m.ParameterFormatCodes, i), raw)
+			value, err := c.valueOf(p.oids[i], formatOf(m.ParameterFormatCodes, i), raw)
 			if err != nil {
 				return stateError{"22P02", fault.Newf(fault.Invalid, "", "the value of parameter $%d is none of its type: %v", i+1, err)}
 			}
@@ -299,11 +299,13 @@ func (c *conn) closeNamed(m *pgproto3.Close) {
 }
 
 // valueOf is a parameter's value as DuckDB reads it from a text.
-func valueOf(oid uint32, format int16, raw []byte) (string, error) {
-	types := pgtype.NewMap()
-	t, known := types.TypeForOID(oid)
+func (c *conn) valueOf(oid uint32, format int16, raw []byte) (string, error) {
+	if c.types == nil {
+		c.types = pgtype.NewMap()
+	}
+	t, known := c.types.TypeForOID(oid)
 	if !known || format == 0 && oid != pgtype.ByteaOID && !isArray(oid) || format == 1 && (oid == pgtype.TextOID || oid == pgtype.VarcharOID) {
 		return string(raw), nil
 	}
-	return rendered(types, t, format, raw)
+	return rendered(c.types, t, format, raw)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tarn/embedded/duck"
 	"tarn/embedded/sqltext"
 )
 
@@ -79,20 +80,20 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 	name := strings.ToLower(t.Text)
 	switch {
 	case name == "current_user", name == "session_user", name == "user" && call:
-		return literal(c.who.User), end, true
+		return duck.Quote(c.who.User), end, true
 	case name == "current_catalog", name == "current_database" && call:
-		return literal(database), end, true
+		return duck.Quote(database), end, true
 	case name == "current_schema" && call:
-		return literal(schema), end, true
+		return duck.Quote(schema), end, true
 	case name == "version" && call:
-		return literal("PostgreSQL " + serverVersion + " (Tarn)"), end, true
+		return duck.Quote("PostgreSQL " + serverVersion + " (Tarn)"), end, true
 	case name == "pg_backend_pid" && call:
 		return strconv.FormatUint(uint64(c.pid), 10), end, true
 	case name == "pg_is_in_recovery" && call:
 		return "false", end, true
 	case name == "current_setting" && at+3 < len(tokens) && tokens[at+1].Is("(") && tokens[at+2].Kind == sqltext.String && tokens[at+3].Is(")"):
 		if v, known := c.settings.get(tokens[at+2].Value()); known {
-			return literal(v), tokens[at+3].Offset + 1, true
+			return duck.Quote(v), tokens[at+3].Offset + 1, true
 		}
 	}
 	return "", 0, false
@@ -100,5 +101,3 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 
 // schema is the one in which names without a schema are looked for first.
 const schema = "silver"
-
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/ingest/source"
 )
@@ -58,10 +57,8 @@ type progress struct {
 
 func parsePosition(at source.Position) (position, error) {
 	p := position{}
-	if len(at) > 0 {
-		if err := json.Unmarshal(at, &p); err != nil {
-			return p, fault.Wrap(err, fault.Damaged, "read the source's saved position", "remove the position; the source then makes a new snapshot")
-		}
+	if err := at.Read(&p); err != nil {
+		return p, err
 	}
 	if p.Tables == nil {
 		p.Tables = map[string]standing{}
