@@ -54,7 +54,7 @@ func TestACompactedLogOutlivesItsDescription(t *testing.T) {
 // TestALogWhoseNewGenerationLostItsEndGoesOnWithTheOldOne: power went before the disk had what was appended last, and
 // the old stream was there yet.
 func TestALogWhoseNewGenerationLostItsEndGoesOnWithTheOldOne(t *testing.T) {
-	h := open(t, func(o *bus.Options) { o.Fsync, o.SyncInterval = bus.FsyncInterval, time.Millisecond })
+	h := open(t, func(o *bus.Options) { o.Fsync, o.SyncInterval = bus.FsyncInterval, 200*time.Millisecond })
 	p := h.partition("t", compacted(t))
 	for i := range 10 {
 		h.append(p, record.Encode([]record.Record{pair("a", strconv.Itoa(i))}))
