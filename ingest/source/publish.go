@@ -154,17 +154,23 @@ func (r *Runner) refused(ctx context.Context, b *TopicBatch, err error) error {
 		r.set(Retrying, err)
 		r.o.Metrics.retries.WithLabelValues(r.o.Config.Name).Inc()
 		return nil
-	case code == fault.TooLarge, code == fault.Conflict, code == fault.Invalid, code == fault.Damaged:
+	case refusesForGood(err):
 		return &quarantine{TableName(b.Schema), err}
 	}
 	return fmt.Errorf("append to topic %s: %w", b.Topic, err)
+}
+
+// refusesForGood tells whether a topic that refused an append would refuse it again.
+func refusesForGood(err error) bool {
+	code := fault.CodeOf(err)
+	return code == fault.TooLarge || code == fault.Conflict || code == fault.Invalid || code == fault.Damaged
 }
 
 // partition returns a topic's partition, with the last place read from the log when it is
 // opened: at the start, after each append that was refused or timed out, and when the table
 // gains or loses its key, which the topic is told.
 func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
-	keyed := len(b.Schema.Keys()) > 0 && b.apart == ""
+	keyed := b.apart == "" && len(b.Schema.Keys()) > 0
 	if p, ok := r.parts[b.partKey()]; ok && p.keyed == keyed {
 		return p, nil
 	}

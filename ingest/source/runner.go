@@ -71,6 +71,7 @@ type Runner struct {
 	parts    map[string]*part      // by topic
 	buried   map[string]record.Pos // the last dead letter that was counted, by topic
 	stands   map[string]record.Pos // of transformed records: where the source stands, by the topic that its table would have
+	intents  map[string]intent     // of transformed chunks: what may be in its topics since the position was saved, likewise
 	claims   map[string]string     // of topics that have another name: which had it first
 	// generations are the highest of each topic, as far as they were asked for.
 	generations map[string]int64
@@ -104,7 +105,7 @@ type delayedAck struct {
 // NewRunner returns a runner that has not started.
 func NewRunner(o Options) *Runner {
 	return &Runner{
-		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, stands: map[string]record.Pos{}, claims: map[string]string{}, generations: map[string]int64{}, wished: map[string]bool{},
+		o: o, parts: map[string]*part{}, buried: map[string]record.Pos{}, stands: map[string]record.Pos{}, intents: map[string]intent{}, claims: map[string]string{}, generations: map[string]int64{}, wished: map[string]bool{},
 		frames: map[string]framed{}, rows: map[string]int64{}, resnapshot: map[string]string{}, awaited: map[string]string{}, skip: map[string]Finding{},
 		status: Status{Name: o.Config.Name, Kind: o.Kind.Name, State: Starting, Since: o.Clock.Now()},
 	}
@@ -231,7 +232,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	if err := r.identify(ctx); err != nil {
 		return false, err
 	}
-	if err := r.wishes(ctx); err != nil {
+	if err := errors.Join(r.settle(ctx), r.wishes(ctx)); err != nil {
 		return false, err
 	}
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
@@ -337,6 +338,7 @@ func (r *Runner) save(ctx context.Context, at Position) error {
 		err := r.o.Meta.Put(ctx, append(r.standing(), meta.Entry{Bucket: meta.Positions, Key: r.id, Value: at})...)
 		if err == nil {
 			r.position = at
+			clear(r.intents)
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,23 +98,34 @@ func (r *Runner) publishTransformed(ctx context.Context, b *TopicBatch) (appende
 	if err := errors.Join(r.bury(ctx, b), r.raise(ctx, b)); err != nil {
 		return false, err
 	}
-	for _, to := range r.transformed(b, entries) {
+	if len(entries) == 0 {
+		return false, nil
+	}
+	stand := record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: entries[len(entries)-1].place}
+	to := r.transformed(b, entries)
+	if b.Chunk && len(to) > 0 {
+		if err := r.intend(ctx, b, to, stand); err != nil {
+			return false, err
+		}
+	}
+	for _, to := range to {
 		n, err := r.insist(ctx, &to, to.ready)
 		appended = appended || n
 		if err != nil {
 			return appended, err
 		}
 	}
-	if len(entries) > 0 {
-		r.stands[b.Topic] = record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: entries[len(entries)-1].place}
-	}
+	r.stands[b.Topic] = stand
 	return appended, nil
 }
 
-// standing are the entries of meta that say where the source stands in its tables.
+// standing are the entries of meta that say where the source stands in its tables: with its position no chunk is on its way.
 func (r *Runner) standing() (out []meta.Entry) {
 	for topic, pos := range r.stands {
 		out = append(out, meta.Entry{Bucket: meta.Positions, Key: r.standKey(topic), Value: []byte(pos.String())})
+	}
+	for topic := range r.intents {
+		out = append(out, meta.Entry{Bucket: meta.Positions, Key: r.standKey(intentMark + topic)})
 	}
 	return out
 }
@@ -132,6 +144,14 @@ func (r *Runner) recall(ctx context.Context) error {
 	for _, e := range list {
 		topic, ours := strings.CutPrefix(e.Key, r.standKey(""))
 		if !ours || strings.HasPrefix(topic, "=") { // a claim
+			continue
+		}
+		if of, is := strings.CutPrefix(topic, intentMark); is {
+			in := intent{}
+			if err := json.Unmarshal(e.Value, &in); err != nil {
+				return fmt.Errorf("read what was on its way to the topics of %s: %w", of, err)
+			}
+			r.intents[of] = in
 			continue
 		}
 		if r.stands[topic], err = record.ParsePos(string(e.Value)); err != nil {

@@ -29,13 +29,15 @@ const patience = 2 * time.Minute
 
 // rig is a source with its log and its meta, which outlive it.
 type rig struct {
-	t      *testing.T
-	db     *pgtest.Database
-	log    *sourcetest.Log
-	meta   *meta.Store
-	keys   map[string]string
-	runner *source.Runner
-	stop   func()
+	t    *testing.T
+	db   *pgtest.Database
+	log  *sourcetest.Log
+	meta *meta.Store
+	keys map[string]string
+	// transform changes the records; nil for none.
+	transform source.Transform
+	runner    *source.Runner
+	stop      func()
 }
 
 func newRig(t *testing.T, d *pgtest.Database, keys ...string) *rig {
@@ -55,7 +57,7 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	r.runner = source.NewRunner(source.Options{
-		Kind: postgres.Kind, Config: source.Config{Name: "port", Keys: maps.Clone(r.keys)}, Log: r.log, Meta: r.meta, Schemas: schemas.New(r.meta),
+		Kind: postgres.Kind, Config: source.Config{Name: "port", Keys: maps.Clone(r.keys)}, Log: r.log, Meta: r.meta, Schemas: schemas.New(r.meta), Transform: r.transform,
 		Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
 		Spool: source.Spool{Dir: filepath.Join(r.t.TempDir(), "spool"), Disk: disk.Local},
 	})
