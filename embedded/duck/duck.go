@@ -197,6 +197,23 @@ func (c *Conn) Arrow(ctx context.Context, query string, args ...any) (array.Reco
 	return reader, err
 }
 
+// Texts returns the first column of a query's answer, whose values are texts that are not null.
+func (c *Conn) Texts(ctx context.Context, query string) (out []string, err error) {
+	rows, err := c.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
+}
+
 // Load makes a temporary table of batches, which all have the given schema. It is the only way
 // for Arrow into DuckDB: a registered Arrow view gives wrong columns unless a query reads
 // all of them in order, and can be read once (duckdb-go issue 24), so Load reads it whole, in order,

@@ -22,7 +22,7 @@ var functions = func() map[string]bool {
 
 // tableFunctions may stand in a FROM.
 var tableFunctions = map[string]bool{
-	"range": true, "generate_series": true, "unnest": true, "json_each": true, "json_tree": true, "repeat": true,
+	"range": true, "generate_series": true, "unnest": true, "json_each": true, "json_tree": true, "repeat": true, "repeat_row": true,
 }
 
 // Allowed tells whether a statement may call this scalar, aggregate or window function.

@@ -217,8 +217,11 @@ func (p *Parser) parse(ctx context.Context, source string) (*tree, error) {
 func parseFault(root *tree, source string) error {
 	if root.get("error_type").str() != "parser" {
 		verb := strings.Join(Verbs(source, 1), "")
-		if verb == "" {
+		switch message := root.get("error_message").str(); {
+		case verb == "":
 			verb = "this"
+		case !strings.HasPrefix(message, "Only SELECT"):
+			return fault.New(fault.Denied, "write it in another way", "a form of the statement cannot be used here: "+strings.ToLower(message))
 		}
 		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW, DROP VIEW and ALTER TABLE … EXECUTE", "%s is not a statement that can be run here", verb)
 	}

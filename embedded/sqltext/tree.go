@@ -256,8 +256,7 @@ func (t *tree) appendTo(b []byte) []byte {
 func (t *tree) plainTruths() {
 	value := t.get("value")
 	if word := value.get("value"); t.get("class").str() == "CONSTANT" && word != nil && (word.raw == "true" || word.raw == "false") {
-		child := object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", t.get("query_location"),
-			"value", object("type", object("id", text("VARCHAR"), "type_info", scalar("null")), "is_null", scalar("false"), "value", text(word.raw[:1])))
+		child := varchar(word.raw[:1], t.get("query_location"))
 		*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
 			"child", child, "cast_type", object("id", text("BOOLEAN"), "type_info", scalar("null")), "try_cast", scalar("false"))
 		return
@@ -265,4 +264,10 @@ func (t *tree) plainTruths() {
 	for _, item := range t.items {
 		item.plainTruths()
 	}
+}
+
+// varchar is a constant.
+func varchar(s string, place *tree) *tree {
+	return object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", place,
+		"value", object("type", object("id", text("VARCHAR"), "type_info", scalar("null")), "is_null", scalar("false"), "value", text(s)))
 }

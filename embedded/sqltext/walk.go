@@ -195,9 +195,11 @@ func (w *walker) expression(v *tree, sc *scope) error {
 	if v.null() {
 		return nil
 	}
-	class := v.get("class").str()
-	switch class {
+	switch v.get("class").str() {
+	case "CONSTANT":
+		v.exactDouble()
 	case "FUNCTION", "WINDOW":
+		v.method()
 		if err := w.function(v, false); err != nil {
 			return err
 		}
@@ -207,6 +209,32 @@ func (w *walker) expression(v *tree, sc *scope) error {
 		return w.refuse(v, fault.Invalid, "write the value into the statement", "parameters cannot be used here")
 	}
 	return w.shaped(v, expressionShapes, "class", sc, commonExpression...)
+}
+
+// method writes column.function(…), which is parsed as a function of a schema, as function(column, …).
+func (t *tree) method() {
+	schema := t.get("schema").str()
+	switch strings.ToLower(schema) {
+	case "", "main", "pg_catalog", "information_schema", "system", "temp":
+		return
+	}
+	children := t.get("children")
+	if t.get("class").str() != "FUNCTION" || t.get("catalog").str() != "" || children == nil || children.kind != '[' || !Allowed(t.get("function_name").str()) {
+		return
+	}
+	column := object("class", text("COLUMN_REF"), "type", text("COLUMN_REF"), "alias", text(""), "query_location", t.get("query_location"),
+		"column_names", &tree{kind: '[', items: []*tree{text(schema)}})
+	children.items = append([]*tree{column}, children.items...)
+	t.set("schema", text(""))
+}
+
+// exactDouble writes a constant as 1e3, which DuckDB would print like one of type DECIMAL, as a cast.
+func (t *tree) exactDouble() {
+	value := t.get("value")
+	if number := value.get("value"); value.get("type").get("id").str() == "DOUBLE" && number != nil && number.kind == 's' {
+		*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
+			"child", varchar(number.raw, t.get("query_location")), "cast_type", object("id", text("DOUBLE"), "type_info", scalar("null")), "try_cast", scalar("false"))
+	}
 }
 
 // function holds a call to the allow-list. DuckDB's parser itself puts schema main before
@@ -485,6 +513,8 @@ func (t *tree) changes() bool {
 	switch t.get("class").str() {
 	case "SUBQUERY":
 		return true
+	case "CONSTANT":
+		return t.get("value").get("type").get("id").str() == "DOUBLE"
 	case "COLUMN_REF":
 		return t.get("column_names") != nil && len(t.get("column_names").items) > 2
 	}

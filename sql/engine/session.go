@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tarn/embedded/duck"
+	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
@@ -140,7 +141,41 @@ func (s *session) answerable(ctx context.Context, text string) error {
 }
 
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
+	source, err := s.pivoted(ctx, source)
+	if err != nil {
+		return sqltext.Rewritten{}, err
+	}
 	return s.gate.parser.Rewrite(ctx, source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+}
+
+// pivoted writes the values into each PIVOT that leaves them to what is in the table: those that this statement sees.
+func (s *session) pivoted(ctx context.Context, source string) (string, error) {
+	for {
+		at, found, err := sqltext.Pivots(source)
+		if !found || err != nil {
+			return source, err
+		}
+		out, err := s.gate.parser.Rewrite(ctx, at.Query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+		if err != nil {
+			return "", err
+		}
+		values, err := s.conn.Texts(ctx, out.Text)
+		switch {
+		case err != nil:
+			return "", err
+		case len(values) == 0:
+			return "", fault.New(fault.Invalid, "write them behind the expression: IN ('a', 'b')", "PIVOT found no values of which to make columns")
+		case len(values) > sqltext.PivotValuesMax:
+			return "", fault.Newf(fault.TooLarge, "name those that you want: ON … IN ('a', 'b')", "PIVOT would make more than %d columns", sqltext.PivotValuesMax)
+		}
+		for i, v := range values {
+			values[i] = duck.Quote(v)
+		}
+		source = source[:at.At] + " IN (" + strings.Join(values, ", ") + ")" + source[at.At:]
+		if len(source) > sqltext.TextBytesMax {
+			return "", fault.Newf(fault.TooLarge, "name the values that you want: ON … IN ('a', 'b')", "the statement with what PIVOT found has more than %d bytes", sqltext.TextBytesMax)
+		}
+	}
 }
 
 // secretWords are what an error's text must not hold.
