@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -13,16 +15,21 @@ import (
 	"tarn/embedded/sqltext"
 )
 
-// explain is EXPLAIN SELECT …: the operators of the plan. Of what they do only that is
-// shown which names no file and no policy.
+// explain is EXPLAIN [ANALYZE] SELECT …: the operators of the plan, with ANALYZE of the statement as it ran. Of what they do only
+// that is shown which names no file and no policy.
 func (g *Gate) explain(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
 	}
 	in.Take("EXPLAIN")
-	if in.Take("ANALYZE") {
-		return nil, fault.New(fault.Denied, "EXPLAIN ANALYZE is not answered yet", "EXPLAIN shows the plan; the answer's stats show its time")
+	analyze := in.Take("ANALYZE")
+	if analyze { // it is run as any query is
+		leave, err := g.queries.enter(ctx, who.User)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 	}
 	s, err := g.open(ctx, who, stmt)
 	if err != nil {
@@ -30,23 +37,59 @@ func (g *Gate) explain(ctx context.Context, who guard.Principal, stmt string) (*
 	}
 	defer s.close()
 	s.source = blanked(stmt, in.Offset())
-	out, err := s.rewrite(ctx, s.source, 0)
+	out, err := s.rewrite(ctx, s.source, g.o.RowsMax+1)
 	if err != nil {
 		return nil, s.translate(err)
 	}
-	var kind, text string
-	if err := s.conn.QueryRowContext(ctx, "EXPLAIN (FORMAT json) "+out.Text).Scan(&kind, &text); err != nil {
+	plan, err := s.plan(ctx, out.Text, analyze)
+	if err != nil {
 		return nil, s.translate(err)
-	}
-	var plan []operator
-	if err := json.Unmarshal([]byte(text), &plan); err != nil {
-		return nil, fmt.Errorf("read the plan: %w", err)
 	}
 	var rows [][]any
 	for _, p := range plan {
 		rows = p.lines(rows, 0, s.secretWords(), len(s.policies) > 0)
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.snapshots)) {
+		rows = append(rows, []any{fmt.Sprintf("reads %s at snapshot %d", name, s.snapshots[name])})
+	}
 	return Rows("EXPLAIN", texts("plan"), rows)
+}
+
+// plan is DuckDB's of a rewritten statement, which is run for it with analyze.
+func (s *session) plan(ctx context.Context, text string, analyze bool) (plan []operator, err error) {
+	form := "EXPLAIN (FORMAT json) "
+	if analyze {
+		if len(s.policies) > 0 { // counts below a filter are of rows that it hides
+			return nil, fault.New(fault.Denied, "EXPLAIN shows the plan; the answer's stats show its time", "EXPLAIN ANALYZE would tell of rows that you may not read")
+		}
+		form = "EXPLAIN (ANALYZE, FORMAT json) "
+	}
+	var kind, answer string
+	if err := s.conn.QueryRowContext(ctx, form+text).Scan(&kind, &answer); err != nil {
+		return nil, err
+	}
+	if !analyze {
+		if err := json.Unmarshal([]byte(answer), &plan); err != nil {
+			return nil, fmt.Errorf("read the plan: %w", err)
+		}
+		return plan, nil
+	}
+	var whole struct {
+		Seconds  float64    `json:"latency"`
+		CPU      float64    `json:"cpu_time"`
+		Memory   int64      `json:"system_peak_buffer_memory"`
+		Spilled  int64      `json:"system_peak_temp_dir_size"`
+		Children []operator `json:"children"`
+	}
+	if err := json.Unmarshal([]byte(answer), &whole); err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	for _, root := range whole.Children { // EXPLAIN ANALYZE itself
+		plan = append(plan, root.Children...)
+	}
+	total := fmt.Sprintf("took %.3f ms · of processors %.3f ms · memory %.1f MiB · spilled %.1f MiB",
+		whole.Seconds*1000, whole.CPU*1000, float64(whole.Memory)/(1<<20), float64(whole.Spilled)/(1<<20))
+	return append([]operator{{Name: total}}, plan...), nil
 }
 
 // operator is one of DuckDB's plan.
@@ -54,13 +97,20 @@ type operator struct {
 	Name     string         `json:"name"`
 	Children []operator     `json:"children"`
 	Extra    map[string]any `json:"extra_info"`
+	// Of one that ran:
+	Ran     string  `json:"operator_name"`
+	Rows    int64   `json:"operator_cardinality"`
+	Seconds float64 `json:"operator_timing"`
 }
 
 // shownExtras are what of an operator may be shown, in order.
 var shownExtras = []string{"Join Type", "Conditions", "Groups", "Aggregates", "Expression", "Filters", "Order By", "Top", "Estimated Cardinality"}
 
 func (o operator) lines(rows [][]any, depth int, secret []string, guarded bool) [][]any {
-	line := []string{strings.Repeat("  ", depth) + strings.TrimSpace(o.Name)}
+	line := []string{strings.Repeat("  ", depth) + strings.TrimSpace(o.Name+o.Ran)}
+	if o.Ran != "" {
+		line = append(line, fmt.Sprintf("%d rows", o.Rows), fmt.Sprintf("%.3f ms", o.Seconds*1000))
+	}
 	for _, key := range shownExtras {
 		value := o.Extra[key]
 		if value == nil || guarded && key != "Estimated Cardinality" {

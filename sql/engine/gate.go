@@ -25,11 +25,9 @@ import (
 
 // The bounds of the Gate.
 const (
-	runningMax     = 8           // statements at once
-	executingMax   = 2           // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
-	waitingMax     = 64          // statements that wait for a turn; more are refused
-	aloneWait      = time.Minute // that a statement which lacked memory waits for the others to end
-	verbsMax       = 5           // leading words that name a command: CREATE OR REPLACE MATERIALIZED VIEW
+	runningMax     = 8 // statements at once
+	executingMax   = 2 // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
+	verbsMax       = 5 // leading words that name a command: CREATE OR REPLACE MATERIALIZED VIEW
 	defaultRowsMax = 1_000_000
 	defaultTimeout = 5 * time.Minute
 	// executeTimeout is of ALTER TABLE … EXECUTE, which rewrites what a query only reads.
@@ -67,6 +65,7 @@ type Gate struct {
 	queries  *turns
 	upkeep   *turns
 	metrics  metrics
+	log      *queries
 	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -104,8 +103,9 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	}
 	g := &Gate{
 		o: o, parser: parser, instance: instance, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
-		metrics: newMetrics(o.Metrics), commands: map[string]Command{}, system: map[string]SystemTable{},
+		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 	}
+	g.metrics = newMetrics(o.Metrics, g.queries.waiting)
 	for _, t := range o.System {
 		g.system[t.Name] = t
 	}
@@ -150,28 +150,39 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 		r.RowsMax = g.o.RowsMax
 	}
 	began := g.o.Clock.Now()
-	within, cancel := context.WithTimeout(ctx, r.Timeout)
+	cancelable, cancel := context.WithCancelCause(ctx)
+	within, late := context.WithTimeout(cancelable, r.Timeout)
+	noted := g.log.begin(r.Principal, r.Text, began, cancel)
 	var result *Result
 	if err == nil {
-		result, err = g.run(within, r, one, command)
+		result, err = g.run(within, r, one, command, noted)
 	}
 	if err != nil {
 		err = g.presentable(ctx, within, r, err)
-		cancel()
+		late()
+		cancel(nil)
 		g.metrics.refused(fault.CodeOf(err))
+		noted.failed(err)
+		g.log.end(noted, g.o.Clock.Now())
 		return nil, err
 	}
 	result.Until, _ = within.Deadline()
+	if watched, ok := result.Reader.(*limited); ok {
+		watched.present = func(err error) error { return g.presentable(ctx, within, r, err) }
+	}
+	read := &counted{RecordReader: result.Reader, of: noted}
+	result.Reader = read
 	free := result.close
 	result.close = func() {
+		noted.leave(within, read)
 		if free != nil {
 			free()
 		}
-		cancel()
-		g.metrics.answered(g.o.Clock.Now().Sub(began))
-	}
-	if watched, ok := result.Reader.(*limited); ok {
-		watched.present = func(err error) error { return g.presentable(ctx, within, r, err) }
+		late()
+		cancel(nil)
+		now := g.o.Clock.Now()
+		g.metrics.answered(now.Sub(began))
+		g.log.end(noted, now)
 	}
 	return result, nil
 }
@@ -182,6 +193,9 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 	case asker.Err() != nil:
 		return fault.New(fault.Canceled, "the statement was canceled", "")
 	case within.Err() != nil:
+		if f, ok := errors.AsType[*fault.Error](context.Cause(within)); ok { // of Cancel
+			return f
+		}
 		return fault.Newf(fault.Timeout, "ask for less, or raise sql.timeout", "the statement took longer than %s", r.Timeout)
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err == nil {
@@ -199,15 +213,17 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 	return fault.New(fault.Internal, "the statement could not be run", "see Tarn's log for the cause")
 }
 
-func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command) (*Result, error) {
+func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command, noted *statement) (*Result, error) {
 	if command.Run != nil {
+		noted.running(g.o.Clock.Now())
 		result, err := command.Run(ctx, r.Principal, one.Text)
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}
-	leave, err := g.queries.enter(ctx)
+	leave, err := g.queries.enter(ctx, r.Principal.User)
 	if err != nil {
 		return nil, err
 	}
+	noted.running(g.o.Clock.Now())
 	text := r.Text[:one.Offset+len(one.Text)]
 	result, err := g.query(ctx, r, text)
 	if lacksMemory(err) && g.hopeless.Load() != text {
@@ -218,6 +234,7 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 		leave()
 		return nil, err
 	}
+	noted.reads(result.Snapshots)
 	free := result.close
 	result.close = func() {
 		free()
@@ -229,7 +246,7 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 // queryAlone runs a statement once more that lacked memory while others ran: all share it, and what those
 // hold cannot be moved to the disk. When the answer is there, the others go on.
 func (g *Gate) queryAlone(ctx context.Context, r Request, text string) (result *Result, leave func(), err error) {
-	share, leave, err := g.queries.alone(ctx)
+	share, leave, err := g.queries.whole(ctx)
 	if err != nil {
 		return nil, leave, err
 	}
@@ -254,72 +271,8 @@ func (g *Gate) command(statement string) Command {
 	return Command{}
 }
 
-// turns are for what may run at once; a bounded number waits for one.
-type turns struct {
-	free    chan struct{}
-	single  chan struct{} // of the one that waits for all of free
-	waiting atomic.Int64
-}
-
-func newTurns(n int) *turns {
-	return &turns{free: make(chan struct{}, n), single: make(chan struct{}, 1)}
-}
-
-// enter waits for a turn.
-func (t *turns) enter(ctx context.Context) (leave func(), err error) {
-	if t.waiting.Add(1) > waitingMax {
-		t.waiting.Add(-1)
-		return nil, fault.Newf(fault.Unavailable, "try again in a moment", "%d statements wait already", waitingMax)
-	}
-	defer t.waiting.Add(-1)
-	select {
-	case t.free <- struct{}{}:
-		return func() { <-t.free }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// alone waits until nothing runs, for aloneWait at most. Nothing runs until share is called, and leave
-// is to be called at the end.
-func (t *turns) alone(ctx context.Context) (share, leave func(), err error) {
-	nothing := func() {}
-	if t.waiting.Add(1) > waitingMax {
-		t.waiting.Add(-1)
-		return nil, nothing, errMemory()
-	}
-	defer t.waiting.Add(-1)
-	within, cancel := context.WithTimeout(ctx, aloneWait)
-	defer cancel()
-	refused := func() error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return errMemory()
-	}
-	select {
-	case t.single <- struct{}{}:
-		defer func() { <-t.single }()
-	case <-within.Done():
-		return nil, nothing, refused()
-	}
-	for taken := range cap(t.free) {
-		select {
-		case t.free <- struct{}{}:
-		case <-within.Done():
-			t.give(taken)
-			return nil, nothing, refused()
-		}
-	}
-	return func() { t.give(cap(t.free) - 1) }, func() { t.give(1) }, nil
-}
-
-// give gives so many turns back.
-func (t *turns) give(n int) {
-	for range n {
-		<-t.free
-	}
-}
+// Waiting is how many statements wait for a turn.
+func (g *Gate) Waiting() int { return g.queries.waiting() }
 
 // Now is the time by the Gate's clock.
 func (g *Gate) Now() time.Time { return g.o.Clock.Now() }

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ import (
 func (s *session) live(id table.Ident) (SystemTable, bool) {
 	switch strings.ToLower(id.Namespace) {
 	case systemSchema:
+		if strings.EqualFold(id.Name, queriesTable) {
+			return s.gate.queriesOf(s.who), true
+		}
 		s.gate.mu.RLock()
 		defer s.gate.mu.RUnlock()
 		t, ok := s.gate.system[strings.ToLower(id.Name)]
@@ -152,7 +156,7 @@ func (s *session) entries(ctx context.Context) ([]entry, error) {
 	}
 	s.gate.mu.RLock()
 	defer s.gate.mu.RUnlock()
-	for name := range s.gate.system {
+	for _, name := range append(slices.Collect(maps.Keys(s.gate.system)), queriesTable) {
 		id := table.Ident{Namespace: systemSchema, Name: name}
 		known := slices.ContainsFunc(out, func(e entry) bool { return e.Ident == id })
 		if !known && s.may(guard.Read, id, "").Allow {

@@ -15,7 +15,7 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer) metrics {
+func newMetrics(r prometheus.Registerer, waiting func() int) metrics {
 	m := metrics{
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tarn_sql_statement_seconds", Help: "Time from a statement to its last row.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
@@ -25,7 +25,9 @@ func newMetrics(r prometheus.Registerer) metrics {
 		}, []string{"code"}),
 	}
 	if r != nil {
-		r.MustRegister(m.seconds, m.refusals)
+		r.MustRegister(m.seconds, m.refusals, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tarn_sql_waiting", Help: "Statements that wait for a turn.",
+		}, func() float64 { return float64(waiting()) }))
 	}
 	return m
 }

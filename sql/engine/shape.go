@@ -39,7 +39,7 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	within, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
-	leave, err := g.queries.enter(within)
+	leave, err := g.queries.enter(within, r.Principal.User)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, err)
 	}

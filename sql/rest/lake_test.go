@@ -126,6 +126,7 @@ type house struct {
 	t      testing.TB
 	shelf  *shelf
 	upkeep *upkeep
+	gate   *engine.Gate
 	dir    string // the warehouse
 	url    string
 	write  *duck.Conn
@@ -173,7 +174,7 @@ func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 			t.Errorf("%d leases were not given back", h.shelf.leases)
 		}
 	})
-	h.url = s.URL
+	h.url, h.gate = s.URL, gate
 	return h
 }
 

@@ -19,8 +19,8 @@ import (
 )
 
 // harbour is a house with the tables of testdata/select.sql, which its own DuckDB has too.
-func harbour(t testing.TB) *house {
-	h := newHouse(t, guard.Open{})
+func harbour(t testing.TB, g guard.Guard) *house {
+	h := newHouse(t, g)
 	for name, of := range map[string]struct {
 		rows    string
 		columns []table.Column
@@ -51,7 +51,7 @@ func harbour(t testing.TB) *house {
 
 // TestSelect sends what SELECT can say, and compares with what DuckDB answers by itself.
 func TestSelect(t *testing.T) {
-	h := harbour(t)
+	h := harbour(t, guard.Open{})
 	list, err := os.ReadFile("testdata/select.sql")
 	if err != nil {
 		t.Fatal(err)
