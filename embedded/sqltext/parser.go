@@ -94,7 +94,12 @@ type Rewritten struct {
 // Syntax, Denied, Invalid, TooLarge, or what resolve said. With rowsMax above 0 the statement
 // answers at most so many rows unless it has a LIMIT of its own.
 func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
-	w, root, err := p.begin(ctx, source)
+	return p.RewriteAs(ctx, nil, source, rowsMax, resolve)
+}
+
+// RewriteAs is Rewrite of a statement in a dialect; nil is DuckDB's.
+func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
+	w, root, err := p.begin(ctx, source, dialect)
 	if err != nil {
 		return Rewritten{}, err
 	}
@@ -139,7 +144,7 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 // Check walks one SELECT as Rewrite does, with every table let through: what it refuses is wrong whatever
 // tables there are.
 func (p *Parser) Check(ctx context.Context, source string) error {
-	w, root, err := p.begin(ctx, source)
+	w, root, err := p.begin(ctx, source, nil)
 	if err != nil {
 		return err
 	}
@@ -152,7 +157,7 @@ func (p *Parser) Check(ctx context.Context, source string) error {
 }
 
 // begin parses one SELECT for a walk, which has yet to be told how it resolves names.
-func (p *Parser) begin(ctx context.Context, source string) (*walker, *tree, error) {
+func (p *Parser) begin(ctx context.Context, source string, dialect *Dialect) (*walker, *tree, error) {
 	tokens, err := Lex(source)
 	if err != nil {
 		return nil, nil, err
@@ -163,11 +168,16 @@ func (p *Parser) begin(ctx context.Context, source string) (*walker, *tree, erro
 	if source, err = spelled(source, tokens); err != nil {
 		return nil, nil, err
 	}
+	if dialect != nil && dialect.Spell != nil {
+		out := []byte(source)
+		dialect.Spell(out, tokens)
+		source = string(out)
+	}
 	root, err := p.parse(ctx, source)
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, dialect: dialect, own: map[*tree]bool{}}
 	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
 	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
 	return w, root, nil

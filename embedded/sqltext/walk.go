@@ -15,26 +15,23 @@ var errDeep = errors.New("nested too deeply")
 // walker goes over one statement. It knows every member of every node; what it does not
 // know it refuses.
 type walker struct {
-	source  string // the statement, for places
-	prefix  string // of all names that it gives
-	count   int
-	resolve func(Table) (*relation, error)
-	moment  func(*tree) (Moment, error)
-	parse   func(string) (*tree, error) // of the walk's own texts
-	named   []naming
-	placed  map[*tree]*relation // what each table reference became, for lineage
+	source     string // the statement, for places
+	prefix     string // of all names that it gives
+	count      int
+	resolve    func(Table) (*relation, error)
+	moment     func(*tree) (Moment, error)
+	parse      func(string) (*tree, error) // of the walk's own texts
+	named      []naming
+	placed     map[*tree]*relation // what each table reference became, for lineage
+	dialect    *Dialect            // nil: DuckDB's
+	own        map[*tree]bool      // calls and casts that the dialect wrote
+	translated int                 // nodes that it wrote
 }
 
 // relation is a resolved reference and the name that stands for it in the new text.
 type relation struct {
 	Relation
 	placeholder string
-}
-
-// naming is an expression whose column is named after its text, which the walk changes.
-type naming struct {
-	item     *tree
-	original []byte
 }
 
 // scope is what names mean within a query node.
@@ -195,6 +192,9 @@ func (w *walker) expression(v *tree, sc *scope) error {
 	if v.null() {
 		return nil
 	}
+	if err := w.dialected(v, v.get("class").str()); err != nil {
+		return err
+	}
 	switch v.get("class").str() {
 	case "CONSTANT":
 		v.exactDouble()
@@ -292,6 +292,9 @@ func (w *walker) from(v *tree, sc *scope) error {
 	}
 	if v.kind != '{' {
 		return w.unknown(v, "a table of this kind")
+	}
+	if err := w.dialectedTable(v); err != nil {
+		return err
 	}
 	kind := v.get("type").str()
 	switch kind {
@@ -494,29 +497,4 @@ func (w *walker) with(v *tree, sc *scope) error {
 		sc.ctes[name] = renamed
 	}
 	return nil
-}
-
-// nameItems notes the columns that DuckDB would name after a text that the walk changes.
-func (w *walker) nameItems(v *tree) {
-	if v == nil {
-		return
-	}
-	for _, item := range v.items {
-		if class := item.get("class").str(); item.get("alias").str() == "" && class != "COLUMN_REF" && class != "STAR" && item.changes() {
-			w.named = append(w.named, naming{item, item.appendTo(nil)})
-		}
-	}
-}
-
-// changes tells whether the walk may change an expression's text.
-func (t *tree) changes() bool {
-	switch t.get("class").str() {
-	case "SUBQUERY":
-		return true
-	case "CONSTANT":
-		return t.get("value").get("type").get("id").str() == "DOUBLE"
-	case "COLUMN_REF":
-		return t.get("column_names") != nil && len(t.get("column_names").items) > 2
-	}
-	return slices.ContainsFunc(t.items, (*tree).changes)
 }

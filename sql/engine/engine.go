@@ -1,3 +1,5 @@
+//go:build duckdb_arrow
+
 // Package engine is the room's contract and the Gate: one statement of one
 // principal goes in, Arrow batches come out. Every SQL door encodes its results. It
 // opens no socket and parses no protocol.
@@ -20,6 +22,9 @@ type Request struct {
 	Principal guard.Principal
 	RowsMax   int64         // 0 = sql.result_rows_max
 	Timeout   time.Duration // 0 = sql.timeout
+	Dialect   *Dialect      // nil: the Gate's own
+	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
+	Schemas []string
 }
 
 // Result is an answer that is being read. Rows come from Reader, which must be

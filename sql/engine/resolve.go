@@ -57,7 +57,18 @@ var errNotReadable = errors.New("not readable")
 // name is looked for in the default schemas.
 func (s *session) candidates(t sqltext.Table) ([]table.Ident, error) {
 	bare := func() (all []table.Ident) {
-		for _, schema := range s.gate.o.Schemas {
+		schemas := s.gate.o.Schemas
+		if len(s.views) == 0 { // the text of a view means the same to all
+			if s.dialect != nil {
+				for _, schema := range s.dialect.First {
+					all = append(all, table.Ident{Namespace: schema, Name: t.Name})
+				}
+			}
+			if s.schemasOf != nil {
+				schemas = s.schemasOf
+			}
+		}
+		for _, schema := range schemas {
 			all = append(all, table.Ident{Namespace: schema, Name: t.Name})
 		}
 		return all
@@ -77,6 +88,12 @@ func (s *session) candidates(t sqltext.Table) ([]table.Ident, error) {
 // relation makes what stands in a table's place: once per statement, so that two names of a
 // table read one snapshot.
 func (s *session) relation(ctx context.Context, id table.Ident, at catalog.At) (sqltext.Relation, error) {
+	if t, ok, err := s.dialectTable(id); ok {
+		if err != nil {
+			return sqltext.Relation{}, err
+		}
+		return s.loadDialect(ctx, id, t)
+	}
 	key := scanKey{id, at}
 	if r, ok := s.relations[key]; ok {
 		return r, nil

@@ -34,6 +34,9 @@ type session struct {
 	snapshots map[string]int64
 	views     []table.Ident // being expanded, for cycles
 	policies  []string      // filters and masks in use: no error may show them
+	dialect   *Dialect
+	schemasOf []string // searched for bare names; nil: the Gate's
+	listing   *Listing // nil until a table of the dialect asks for it
 }
 
 type scanKey struct {
@@ -89,6 +92,7 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 	if err != nil {
 		return nil, err
 	}
+	s.speak(r)
 	result, err := s.run(ctx, r.RowsMax)
 	if err != nil {
 		if !lacksMemory(err) { // which run looks for
@@ -140,12 +144,23 @@ func (s *session) answerable(ctx context.Context, text string) error {
 	return nil
 }
 
+// speak takes the dialect of a request.
+func (s *session) speak(r Request) { s.dialect, s.schemasOf = r.Dialect, r.Schemas }
+
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
 	source, err := s.pivoted(ctx, source)
 	if err != nil {
 		return sqltext.Rewritten{}, err
 	}
-	return s.gate.parser.Rewrite(ctx, source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+}
+
+// words are those of the dialect; views are in the Gate's own.
+func (s *session) words() *sqltext.Dialect {
+	if s.dialect == nil || len(s.views) > 0 {
+		return nil
+	}
+	return s.dialect.Words
 }
 
 // pivoted writes the values into each PIVOT that leaves them to what is in the table: those that this statement sees.
@@ -155,7 +170,7 @@ func (s *session) pivoted(ctx context.Context, source string) (string, error) {
 		if !found || err != nil {
 			return source, err
 		}
-		out, err := s.gate.parser.Rewrite(ctx, at.Query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+		out, err := s.gate.parser.RewriteAs(ctx, s.words(), at.Query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
 		if err != nil {
 			return "", err
 		}

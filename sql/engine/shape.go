@@ -49,6 +49,7 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 		return Shape{}, g.presentable(ctx, within, r, err)
 	}
 	defer s.close()
+	s.speak(r)
 	shape, err := s.shape(within, r.Text[:one.Offset+len(one.Text)], types)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, s.translate(err))

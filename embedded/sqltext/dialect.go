@@ -1,0 +1,247 @@
+package sqltext
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tarn/embedded/fault"
+)
+
+// Dialect is how the statements of one door are said: its clients' words for what DuckDB has others for.
+// It is made once, by its door, and never changes. Names in it are lower case. What it writes is walked
+// like the statement itself, and may use no function that a statement may not.
+type Dialect struct {
+	// Spell writes over, byte for byte, what DuckDB's parser does not take, so that places stay what they are; nil for nothing.
+	Spell func(out []byte, tokens []Token)
+	// Schemas may stand before the name of a function or a type, and mean nothing: pg_catalog.
+	Schemas []string
+	// Functions say what calls mean, also those of operators.
+	Functions map[string]Template
+	// Tables say what calls in a FROM mean: the template is a query.
+	Tables map[string]Template
+	// Casts say what a cast of $1 to a type means.
+	Casts map[string]Template
+	// Types are DuckDB's words for types that it has by no such name.
+	Types map[string]string
+	// Column names column i of a select list, from 0, that has no name by itself; head is the function or type
+	// that its expression ends with, "" for none. Nil: DuckDB's name, which is the expression's text.
+	Column func(i int, head string) string
+}
+
+// Template answers what a call with these arguments means, in DuckDB's SQL with $1, $2 … in their place. ""
+// leaves the call as it is. An argument that stands there twice is walked twice: take care with what is nested.
+type Template func(args []Argument) (string, error)
+
+// Argument is one of a call. Text is its value where it is a literal text, nil elsewhere.
+type Argument struct {
+	Text  *string
+	Class string // DuckDB's: CONSTANT, COLUMN_REF, FUNCTION
+}
+
+// As is the template of a call that is always written in one way.
+func As(text string) Template {
+	return func([]Argument) (string, error) { return text, nil }
+}
+
+// translatedMax bounds the nodes that a dialect puts into one statement.
+const translatedMax = 200_000
+
+// dialected puts what a dialect means in the place of a call or a cast.
+func (w *walker) dialected(v *tree, class string) error {
+	d := w.dialect
+	if d == nil || w.own[v] {
+		return nil
+	}
+	switch class {
+	case "FUNCTION", "WINDOW":
+		if slices.Contains(d.Schemas, strings.ToLower(v.get("schema").str())) {
+			v.set("schema", text(""))
+		}
+		of := d.Functions[strings.ToLower(v.get("function_name").str())]
+		if schema := v.get("schema").str(); of == nil || schema != "" && schema != "main" {
+			return nil
+		}
+		return w.call(v, of, v.get("children").list(), true)
+	case "CAST":
+		t := innermost(v.get("cast_type"))
+		name := strings.ToLower(t.get("type_info").get("name").str())
+		if schema := t.get("type_info").get("schema").str(); name == "" || schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
+			return nil
+		}
+		if of := d.Casts[name]; of != nil && t == v.get("cast_type") {
+			return w.call(v, of, []*tree{v.get("child")}, false)
+		}
+		if known := d.Types[name]; known != "" {
+			made, err := w.template("CAST(NULL AS " + known + ")")
+			if err != nil {
+				return err
+			}
+			*t = *made.get("cast_type")
+		}
+	}
+	return nil
+}
+
+// innermost is the type of a list's elements, or the type itself.
+func innermost(t *tree) *tree {
+	for t.get("type_info").get("child_type") != nil {
+		t = t.get("type_info").get("child_type")
+	}
+	return t
+}
+
+// call puts a template with its arguments in the place of a node. Where it is a function with as many arguments it
+// keeps what else the call said: DISTINCT, FILTER, OVER.
+func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
+	made, err := w.instance(v, of, args)
+	if made == nil || err != nil {
+		return err
+	}
+	if keep && made.get("class").str() == "FUNCTION" && !made.get("is_operator").yes() && !w.simple(v) {
+		v.set("function_name", made.get("function_name"))
+		v.set("schema", made.get("schema"))
+		v.set("children", made.get("children"))
+		w.own[v] = true
+		return nil
+	}
+	made.set("alias", v.get("alias"))
+	*v = *made
+	w.own[v] = true
+	return nil
+}
+
+// simple tells whether a call says nothing but its arguments.
+func (w *walker) simple(v *tree) bool {
+	return v.get("class").str() == "FUNCTION" && !v.get("distinct").yes() && v.get("filter").null() && len(v.get("order_bys").get("orders").list()) == 0
+}
+
+// instance is a template's expression with the arguments in it; nil where the call stays as it is.
+func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
+	shown := make([]Argument, len(args))
+	for i, a := range args {
+		shown[i] = Argument{Text: a.literal(), Class: a.get("class").str()}
+	}
+	said, err := of(shown)
+	if err != nil {
+		return nil, w.placeFault(err, v)
+	}
+	if said == "" {
+		return nil, nil
+	}
+	made, err := w.template(said)
+	if err != nil {
+		return nil, err
+	}
+	made = w.fill(made, args, v.get("query_location"))
+	if made == nil {
+		return nil, w.refuse(v, fault.Invalid, "", "%s takes another number of arguments", v.get("function_name").str())
+	}
+	if w.translated > translatedMax {
+		return nil, w.refuse(v, fault.TooLarge, "split the statement", "the statement is too large when its functions are written out")
+	}
+	return made, nil
+}
+
+// template parses an expression of a dialect.
+func (w *walker) template(said string) (*tree, error) {
+	root, err := w.parse("SELECT " + said)
+	if err != nil {
+		return nil, fmt.Errorf("read %q of a dialect: %w", said, err)
+	}
+	items := root.get("node").get("select_list").list()
+	if len(items) != 1 {
+		return nil, fmt.Errorf("read %q of a dialect: no expression", said)
+	}
+	return items[0], nil
+}
+
+// fill copies a template with the arguments in the place of its parameters; nil where one is missing.
+func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
+	if t.get("class").str() == "PARAMETER" {
+		n, err := strconv.Atoi(t.get("identifier").str())
+		if err != nil || n < 1 || n > len(args) {
+			return nil
+		}
+		return w.copied(args[n-1])
+	}
+	w.translated++
+	out := &tree{kind: t.kind, raw: t.raw, keys: t.keys}
+	for i, item := range t.items {
+		if t.kind == '{' && t.keys[i] == "query_location" && place != nil {
+			out.items = append(out.items, place)
+			continue
+		}
+		filled := w.fill(item, args, place)
+		if filled == nil {
+			return nil
+		}
+		out.items = append(out.items, filled)
+	}
+	if class := t.get("class").str(); class == "FUNCTION" || class == "WINDOW" || class == "CAST" {
+		w.own[out] = true
+	}
+	return out
+}
+
+func (w *walker) copied(t *tree) *tree {
+	if w.translated++; w.translated > translatedMax {
+		return t // it is refused
+	}
+	out := &tree{kind: t.kind, raw: t.raw, keys: slices.Clone(t.keys)}
+	for _, item := range t.items {
+		out.items = append(out.items, w.copied(item))
+	}
+	if w.own[t] {
+		w.own[out] = true
+	}
+	return out
+}
+
+// dialectedTable puts a dialect's query in the place of a call in a FROM.
+func (w *walker) dialectedTable(v *tree) error {
+	f := v.get("function")
+	if w.dialect == nil || v.get("type").str() != "TABLE_FUNCTION" || f.get("class").str() != "FUNCTION" {
+		return nil
+	}
+	name := f.get("function_name").str()
+	if slices.Contains(w.dialect.Schemas, strings.ToLower(f.get("schema").str())) {
+		f.set("schema", text(""))
+	}
+	of := w.dialect.Tables[strings.ToLower(name)]
+	if of == nil || v.get("with_ordinality").yes() {
+		return nil
+	}
+	queried := func(args []Argument) (string, error) {
+		said, err := of(args)
+		if said != "" {
+			said = "(" + said + ")"
+		}
+		return said, err
+	}
+	made, err := w.instance(f, queried, f.get("children").list())
+	if made == nil || err != nil {
+		return err
+	}
+	alias := v.get("alias")
+	if alias.str() == "" {
+		alias = text(name)
+	}
+	*v = *object("type", text("SUBQUERY"), "alias", alias, "sample", scalar("null"), "query_location", v.get("query_location"),
+		"subquery", made.get("subquery"), "column_name_alias", v.get("column_name_alias"))
+	return nil
+}
+
+// literal is the text of a constant, also of one that is cast to a text.
+func (t *tree) literal() *string {
+	if t.get("class").str() == "CAST" && t.get("cast_type").get("id").str() == "VARCHAR" {
+		t = t.get("child")
+	}
+	value := t.get("value")
+	if t.get("class").str() != "CONSTANT" || value.get("type").get("id").str() != "VARCHAR" || value.get("value") == nil {
+		return nil
+	}
+	s := value.get("value").str()
+	return &s
+}

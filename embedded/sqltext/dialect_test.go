@@ -1,0 +1,73 @@
+//go:build duckdb_arrow
+
+package sqltext_test
+
+import (
+	"strings"
+	"testing"
+
+	"tarn/embedded/sqltext"
+)
+
+// A dialect's functions, casts, types, tables and names become DuckDB's, and pass the same walk.
+func TestDialect(t *testing.T) {
+	t.Parallel()
+	parser, err := sqltext.NewParser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parser.Close()
+	shout := func(args []sqltext.Argument) (string, error) {
+		if len(args) == 1 && args[0].Text != nil {
+			return "'" + *args[0].Text + "!'", nil
+		}
+		return "lower(upper($1) || '!')", nil
+	}
+	dialect := &sqltext.Dialect{
+		Schemas:   []string{"pg_catalog"},
+		Functions: map[string]sqltext.Template{"shout": shout, "lower": sqltext.As("lower(trim($1))"), "evil": sqltext.As("read_csv($1)"), "add": sqltext.As("sum($1)")},
+		Tables:    map[string]sqltext.Template{"two": sqltext.As("SELECT unnest([$1, $1 + 1]) AS n")},
+		Casts:     map[string]sqltext.Template{"regclass": sqltext.As("(SELECT oid FROM pg_class WHERE relname = $1)")},
+		Types:     map[string]string{"name": "VARCHAR"},
+		Column: func(_ int, head string) string {
+			if head == "" {
+				return "?column?"
+			}
+			return head
+		},
+		Spell: func(out []byte, tokens []sqltext.Token) {
+			for _, token := range tokens {
+				if token.Is("NOISE") {
+					copy(out[token.Offset:], "     ")
+				}
+			}
+		},
+	}
+	for source, want := range map[string]string{
+		"SELECT pg_catalog.shout(shout('x'))":          `SELECT lower((upper('x!') || '!')) AS shout`,
+		"SELECT lower(a) FROM t":                       `SELECT lower(main."trim"(a)) AS lower FROM (t) AS t`,
+		"SELECT NOISE 1 + 1":                           `SELECT (1 + 1) AS "?column?"`,
+		"SELECT a::name FROM t":                        `SELECT CAST(a AS VARCHAR) AS a FROM (t) AS t`,
+		"SELECT a::name[] FROM t":                      `SELECT CAST(a AS VARCHAR[]) AS a FROM (t) AS t`,
+		"SELECT n FROM pg_catalog.two(4)":              `SELECT n FROM (SELECT unnest(main.list_value(4, (4 + 1))) AS n) AS two`,
+		"SELECT 'b'::regclass AS x":                    `SELECT (SELECT oid FROM (pg_class) AS pg_class WHERE (relname = 'b')) AS x`,
+		"SELECT add(DISTINCT a) FILTER (a > 1) FROM t": `SELECT sum(DISTINCT a) FILTER (WHERE (a > 1)) AS "add" FROM (t) AS t`,
+	} {
+		out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
+			return sqltext.Relation{Text: t.Name}, nil
+		})
+		if err != nil || out.Text != want {
+			t.Errorf("%s\n became %s %v\n want   %s", source, out.Text, err, want)
+		}
+	}
+	for _, source := range []string{"SELECT evil('/etc/passwd')", "SELECT shout()"} {
+		if out, err := parser.RewriteAs(t.Context(), dialect, source, 0, nil); err == nil {
+			t.Errorf("%s became %s", source, out.Text)
+		}
+	}
+	deep := strings.Repeat("twice(", 60) + "1" + strings.Repeat(")", 60)
+	dialect = &sqltext.Dialect{Functions: map[string]sqltext.Template{"twice": sqltext.As("$1 + $1")}}
+	if _, err := parser.RewriteAs(t.Context(), dialect, "SELECT "+deep, 0, nil); err == nil {
+		t.Error("a statement that doubles sixty times passed")
+	}
+}
