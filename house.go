@@ -22,6 +22,7 @@ import (
 	"tarn/sql/engine"
 	"tarn/sql/postgres"
 	"tarn/sql/system"
+	"tarn/sql/trino"
 	"tarn/stream"
 	"tarn/ui"
 )
@@ -116,6 +117,14 @@ func (h *house) postgresPart() life.Part {
 	return life.Made("postgres", func() life.Part {
 		return postgres.New(postgres.Options{
 			Listener: h.Listener("postgres"), Gate: h.sql.Gate, Guard: h.Guard, Log: h.Log.With("part", "postgres"), Metrics: h.Metrics,
+		})
+	})
+}
+
+func (h *house) trinoPart() life.Part {
+	return life.Made("trino", func() life.Part {
+		return trino.New(trino.Options{
+			Listener: h.Listener("trino"), Hosts: h.Config.HTTPHosts, Gate: h.sql.Gate, Guard: h.Guard, Log: h.Log.With("part", "trino"), Metrics: h.Metrics,
 		})
 	})
 }

@@ -87,6 +87,7 @@ func (f *Floor) takePorts() (err error) {
 		{Name: "kafka", Setting: "kafka.listen", Addr: f.Config.KafkaListen, Set: f.Config.IsSet("kafka.listen")},
 		{Name: "connect", Setting: "connect.listen", Addr: f.Config.ConnectListen, Set: f.Config.IsSet("connect.listen")},
 		{Name: "postgres", Setting: "postgres.listen", Addr: f.Config.PostgresListen, Set: f.Config.IsSet("postgres.listen")},
+		{Name: "trino", Setting: "trino.listen", Addr: f.Config.TrinoListen, Set: f.Config.IsSet("trino.listen")},
 	}, f.Config.Listen == "auto", f.Log)
 	return err
 }

@@ -28,6 +28,7 @@ type Config struct {
 	ConnectListen    string
 	HTTPHosts        []string // names by which the doors of HTTP may be called, beside loopback's
 	PostgresListen   string
+	TrinoListen      string
 	LogLevel         slog.Level
 	origins          map[string]string
 }
@@ -47,6 +48,7 @@ func Default() Config {
 		KafkaListen:      "127.0.0.1:9092",
 		ConnectListen:    "127.0.0.1:8083",
 		PostgresListen:   "127.0.0.1:5433",
+		TrinoListen:      "127.0.0.1:8080",
 		LogLevel:         slog.LevelInfo,
 		origins:          map[string]string{},
 	}

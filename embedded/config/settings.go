@@ -49,8 +49,9 @@ var settings = []setting{
 	address("kafka.listen", "address of Kafka's protocol; loopback only until there is a login", func(c *Config) *string { return &c.KafkaListen }),
 	address("connect.listen", "address of Kafka Connect's REST API; loopback only until there is a login", func(c *Config) *string { return &c.ConnectListen }),
 	address("postgres.listen", "address of PostgreSQL's protocol; loopback only until there is a login", func(c *Config) *string { return &c.PostgresListen }),
+	address("trino.listen", "address of Trino's protocol; loopback only until there is a login", func(c *Config) *string { return &c.TrinoListen }),
 	{
-		"http.hosts", "further names, by comma, by which the page and Kafka Connect's REST API may be called", "names",
+		"http.hosts", "further names, by comma, by which the page, Kafka Connect's REST API and Trino's may be called", "names",
 		func(c *Config, v string) error {
 			c.HTTPHosts = nil
 			for h := range strings.SplitSeq(v, ",") {

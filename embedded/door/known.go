@@ -63,4 +63,13 @@ var Doors = []Known{{
 }, {
 	Name: "postgres", Setting: "postgres.listen", Protocol: "PostgreSQL's, version 3",
 	Says: "Statements of PostgreSQL's clients: [compat/postgres.md](compat/postgres.md) says what they may count on.",
+}, {
+	Name: "trino", Setting: "trino.listen", Protocol: "HTTP/1.1",
+	Says: "Statements of Trino's clients: [compat/trino.md](compat/trino.md) says what they may count on.",
+	Paths: []Path{
+		{"POST /v1/statement", "a statement; the answer names where its rows are"},
+		{"GET /v1/statement/{state}/{id}/{slug}/{token}", "the next rows, and where those after them are"},
+		{"DELETE /v1/statement/{state}/{id}/{slug}/{token}", "ends the statement"},
+		{"GET /v1/info", "what clients ask of a server before anything else"},
+	},
 }}

@@ -25,6 +25,7 @@ type Request struct {
 	Dialect   *Dialect      // nil: the Gate's own
 	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
 	Schemas []string
+	Typed     bool          // the Result shall tell its Types
 }
 
 // Result is an answer that is being read. Rows come from Reader, which must be
@@ -32,6 +33,7 @@ type Request struct {
 // called also after an error of the reader.
 type Result struct {
 	Schema    *arrow.Schema
+	Types     []string // the columns' types in DuckDB's words, for Arrow has none for some; nil unless a query was asked for them
 	Reader    array.RecordReader
 	Snapshots map[string]int64 // table -> snapshot id that was read
 	Tag       string           // command tag, "SELECT", "CREATE VIEW"

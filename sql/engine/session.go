@@ -93,7 +93,7 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 		return nil, err
 	}
 	s.speak(r)
-	result, err := s.run(ctx, r.RowsMax)
+	result, err := s.run(ctx, r)
 	if err != nil {
 		if !lacksMemory(err) { // which run looks for
 			err = s.translate(err)
@@ -104,25 +104,41 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 	return result, nil
 }
 
-func (s *session) run(ctx context.Context, rowsMax int64) (*Result, error) {
+func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	// One row more than the limit tells an answer that is too long from one that is not.
-	out, err := s.rewrite(ctx, s.source, rowsMax+1)
+	out, err := s.rewrite(ctx, s.source, r.RowsMax+1)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.answerable(ctx, out.Text); err != nil {
 		return nil, err
 	}
+	types, err := s.types(ctx, out.Text, r.Typed)
+	if err != nil {
+		return nil, err
+	}
 	reader, err := s.conn.Arrow(ctx, out.Text)
 	if err != nil {
 		return nil, err
 	}
-	in := &limited{RecordReader: reader, max: rowsMax, translate: s.translate}
+	in := &limited{RecordReader: reader, max: r.RowsMax, translate: s.translate}
 	closed := func() {
 		reader.Release()
 		s.close()
 	}
-	return &Result{Schema: reader.Schema(), Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
+	return &Result{Schema: reader.Schema(), Types: types, Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
+}
+
+// types are those of a query's columns, where they are asked for.
+func (s *session) types(ctx context.Context, text string, asked bool) (out []string, _ error) {
+	if !asked {
+		return nil, nil
+	}
+	columns, err := s.describe(ctx, text)
+	for _, c := range columns {
+		out = append(out, c.typ)
+	}
+	return out, err
 }
 
 // answerable refuses an answer that Arrow would change in silence. Only functions that take

@@ -1,0 +1,203 @@
+//go:build duckdb_arrow
+
+package trino
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/sql/engine"
+)
+
+// query is a statement on its way to a client, which fetches its rows page by page. run makes the pages in a goroutine
+// of its own, a few ahead of the client; each request takes one under a lock.
+type query struct {
+	id, slug string
+	text     string
+	who      guard.Principal
+	session  session
+	now      func() time.Time
+	began    time.Time
+	ctx      context.Context //nolint:containedctx // the statement's own: requests come and go
+	cancel   context.CancelFunc
+
+	pages   chan []byte // rows as JSON; closed at the end, after which the fields below do not change
+	err     error
+	columns atomic.Pointer[[]byte] // as JSON; nil before they are known
+	tag     string                 // of a statement without rows
+	changed http.Header            // what the client shall keep of the session
+	ended   time.Time
+
+	rows      atomic.Int64
+	bytes     atomic.Int64
+	abandoned atomic.Bool
+	running   atomic.Bool // it has a turn
+
+	away    *time.Timer
+	awayMax time.Duration
+
+	asking sync.Mutex // one request at a time
+	token  int        // of the last page that was given
+	last   []byte     // that page
+	head   http.Header
+	done   atomic.Bool // the final page was given
+}
+
+func newQuery(ctx context.Context, text string, who guard.Principal, s session, now func() time.Time) *query {
+	ctx, cancel := context.WithCancel(ctx)
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return &query{
+		slug: hex.EncodeToString(b[:]), text: text, who: who, session: s, now: now, began: now(), ctx: ctx, cancel: cancel,
+		pages: make(chan []byte, pagesAhead), changed: http.Header{},
+	}
+}
+
+// run makes the pages.
+func (q *query) run(d *Door) {
+	defer close(q.pages)
+	defer q.cancel()
+	q.err = q.produce(d)
+	switch {
+	case q.err == nil:
+	case q.abandoned.Load():
+		q.err = failure{"ABANDONED_QUERY", fault.Newf(fault.Canceled, "send the statement again", "the client has not come back for %s", q.awayMax)}
+	case q.ctx.Err() != nil && d.ctx.Err() == nil && fault.CodeOf(q.err) == fault.Canceled:
+		q.err = failure{"USER_CANCELED", fault.New(fault.Canceled, "the statement was canceled", "")}
+	}
+	q.ended = q.now()
+}
+
+func (q *query) produce(d *Door) error {
+	result, err := q.statement(q.ctx, d.o.Gate)
+	if err != nil {
+		return err
+	}
+	if result == nil {
+		return nil
+	}
+	defer result.Close()
+	q.running.Store(true)
+	rows := newRows(result.Schema, result.Types, q.session.parametric)
+	within, cancel := q.ctx, context.CancelFunc(func() {})
+	if !result.Until.IsZero() {
+		within, cancel = context.WithDeadline(q.ctx, result.Until)
+	}
+	defer cancel()
+	return q.read(within, result, rows)
+}
+
+// read turns batches into pages until the last row.
+func (q *query) read(ctx context.Context, result *engine.Result, rows *rows) error {
+	page := []byte{'['}
+	hand := func() error {
+		q.bytes.Add(int64(len(page)))
+		select {
+		case q.pages <- append(page, ']'):
+			page = []byte{'['}
+			return nil
+		case <-ctx.Done():
+			if q.ctx.Err() != nil {
+				return fault.New(fault.Canceled, "the statement was canceled", "")
+			}
+			return fault.New(fault.Timeout, "the statement's time was over before its rows were read", "ask for less, or raise sql.timeout")
+		}
+	}
+	for result.Reader.Next() {
+		batch := result.Reader.RecordBatch()
+		rows.look(batch)
+		q.tell(rows)
+		for i := range int(batch.NumRows()) {
+			if len(page) > 1 {
+				page = append(page, ',')
+			}
+			var err error
+			if page, err = rows.append(page, batch, i); err != nil {
+				return err
+			}
+			q.rows.Add(1)
+			if len(page) >= pageBytes {
+				if err := hand(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := result.Reader.Err(); err != nil {
+		return err
+	}
+	q.tell(rows)
+	if len(page) > 1 {
+		return hand()
+	}
+	return nil
+}
+
+// tell makes the columns known.
+func (q *query) tell(rows *rows) {
+	if q.columns.Load() == nil {
+		columns := rows.columns()
+		q.columns.Store(&columns)
+	}
+}
+
+// drop ends the query and forgets its rows: nobody wants them.
+func (q *query) drop() {
+	q.cancel()
+	for range q.pages { //nolint:revive // until run has ended
+	}
+	q.asking.Lock()
+	defer q.asking.Unlock()
+	q.last = nil
+}
+
+// over tells that nothing is left to fetch.
+func (q *query) over() bool { return q.done.Load() }
+
+// answer is the page of a token; false where it has gone. A client that waits for long is told to ask for the same again.
+func (q *query) answer(ctx context.Context, head http.Header, token int, base string) ([]byte, bool) {
+	q.asking.Lock()
+	defer q.asking.Unlock()
+	switch {
+	case token == q.token && q.last != nil:
+		for k, v := range q.head {
+			head[k] = v
+		}
+		return q.last, true
+	case token != q.token+1:
+		return nil, false
+	}
+	if !q.over() {
+		q.away.Stop() // the client is here
+		defer func() {
+			if !q.over() {
+				q.away.Reset(q.awayMax)
+			}
+		}()
+	}
+	wait := time.NewTimer(waitMax)
+	defer wait.Stop()
+	var body []byte
+	select {
+	case page, more := <-q.pages:
+		if more {
+			body = q.more(head, base, token+1, page)
+		} else {
+			body = q.final(head, base)
+			q.done.Store(true)
+		}
+		q.token, q.last, q.head = token, body, head.Clone()
+	case <-wait.C:
+		body = q.more(head, base, token, nil)
+	case <-ctx.Done():
+		return nil, false
+	}
+	return body, true
+}

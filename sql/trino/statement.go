@@ -1,0 +1,365 @@
+//go:build duckdb_arrow
+
+package trino
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/sql/engine"
+)
+
+// statement runs the query's text. The result is nil for a statement without rows.
+func (q *query) statement(ctx context.Context, gate *engine.Gate) (*engine.Result, error) {
+	one, err := sqltext.One(q.text)
+	if err != nil {
+		return nil, err
+	}
+	in, err := sqltext.NewReader(one.Text)
+	if err != nil {
+		return nil, err
+	}
+	done, err := q.sessionStatement(in)
+	if done || err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Take("EXECUTE", "IMMEDIATE"):
+		if in.Peek().Kind != sqltext.String {
+			return nil, in.Fault("the statement as a text")
+		}
+		return q.execute(ctx, gate, in.Next().Value(), in)
+	case in.Take("EXECUTE"):
+		text, err := q.preparedNamed(in)
+		if err != nil {
+			return nil, err
+		}
+		return q.execute(ctx, gate, text, in)
+	case in.Take("DESCRIBE", "INPUT"):
+		return q.describeInput(ctx, gate, in)
+	case in.Take("DESCRIBE", "OUTPUT"):
+		return q.describeOutput(ctx, gate, in)
+	}
+	return q.plain(ctx, gate, q.text)
+}
+
+// plain runs a statement that is not about the session.
+func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*engine.Result, error) {
+	return gate.Run(ctx, q.request(text))
+}
+
+func (q *query) request(text string) engine.Request {
+	return engine.Request{Text: text, Principal: q.who, Timeout: q.session.timeout(), Typed: true}
+}
+
+// sessionStatement answers what is about the session alone, which its client keeps.
+func (q *query) sessionStatement(in *sqltext.Reader) (done bool, err error) {
+	switch {
+	case in.Take("USE"):
+		return true, q.use(in)
+	case in.Take("PREPARE"):
+		return true, q.prepare(in)
+	case in.Take("DEALLOCATE", "PREPARE"):
+		name, err := ownName(in)
+		if _, known := q.session.prepared[name]; err == nil && !known {
+			err = errPrepared(name)
+		}
+		q.tag = "DEALLOCATE"
+		q.changed.Set(headDeallocated, url.QueryEscape(name))
+		return true, err
+	case in.Take("SET", "SESSION"):
+		return true, q.set(in)
+	case in.Take("RESET", "SESSION"):
+		parts, err := in.Name()
+		if err == nil {
+			err = q.known(strings.Join(parts, "."))
+		}
+		q.tag = "RESET SESSION"
+		q.changed.Set(headClearSession, strings.Join(parts, "."))
+		return true, err
+	case in.Take("SET", "TIME", "ZONE"):
+		q.tag = "SET TIME ZONE"
+		if t := in.Next(); !strings.EqualFold(t.Value(), "UTC") && !t.Is("LOCAL") {
+			return true, unsupported("convert it with AT TIME ZONE", "the time zone of a session is UTC")
+		}
+		return true, in.Done()
+	case in.Take("START", "TRANSACTION"):
+		q.tag = "START TRANSACTION"
+		q.changed.Set(headStarted, q.slug)
+		return true, nil
+	case in.Take("COMMIT"), in.Take("ROLLBACK"):
+		q.tag = strings.ToUpper(sqltext.Verbs(q.text, 1)[0])
+		if q.session.transaction == "" || q.session.transaction == "NONE" {
+			return true, failure{"NOT_IN_TRANSACTION", fault.New(fault.Invalid, "no transaction is in progress", "")}
+		}
+		q.changed.Set(headCleared, "true")
+		return true, nil
+	}
+	return false, nil
+}
+
+// ownName reads a name that is a session's own: of one part, in lower case unless it is quoted.
+func ownName(in *sqltext.Reader) (string, error) {
+	t := in.Peek()
+	if t.Kind != sqltext.Word && t.Kind != sqltext.Quoted {
+		return "", in.Fault("a name")
+	}
+	in.Next()
+	if t.Kind == sqltext.Word {
+		return strings.ToLower(t.Name()), nil
+	}
+	return t.Name(), nil
+}
+
+// use is USE [catalog.]schema.
+func (q *query) use(in *sqltext.Reader) error {
+	parts, err := in.Name()
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return err
+	}
+	q.tag = "USE"
+	named := catalog.Name
+	if len(parts) == 2 {
+		named = strings.ToLower(parts[0])
+	}
+	if err := knownCatalog(named); err != nil {
+		return err
+	}
+	if len(parts) == 2 || q.session.catalog == "" {
+		q.changed.Set(headSetCatalog, named)
+	}
+	q.changed.Set(headSetSchema, strings.ToLower(parts[len(parts)-1]))
+	return nil
+}
+
+// systemCatalog is the one of Trino itself.
+const systemCatalog = "system"
+
+func knownCatalog(name string) error {
+	if name != catalog.Name && name != systemCatalog {
+		return failure{"CATALOG_NOT_FOUND", fault.Newf(fault.NotFound, "the catalog is "+catalog.Name, "there is no catalog %s", name)}
+	}
+	return nil
+}
+
+// prepare is PREPARE name FROM statement: the client keeps it, and sends it with each statement.
+func (q *query) prepare(in *sqltext.Reader) error {
+	name, err := ownName(in)
+	if err != nil {
+		return err
+	}
+	if !in.Take("FROM") {
+		return in.Fault("FROM and a statement")
+	}
+	text := in.Rest()
+	if text == "" {
+		return in.Fault("a statement")
+	}
+	encoded := url.QueryEscape(text)
+	if len(encoded) > preparedMax {
+		return failure{"QUERY_TEXT_TOO_LARGE", fault.Newf(fault.TooLarge, "say EXECUTE IMMEDIATE, which takes the statement itself", "a prepared statement has more than %d bytes", preparedMax)}
+	}
+	q.tag = "PREPARE"
+	q.changed.Set(headAdded, url.QueryEscape(name)+"="+encoded)
+	return nil
+}
+
+func errPrepared(name string) error {
+	return failure{"NOT_FOUND", fault.Newf(fault.NotFound, "say PREPARE first", "there is no prepared statement %s", name)}
+}
+
+// preparedNamed is the text of a prepared statement.
+func (q *query) preparedNamed(in *sqltext.Reader) (string, error) {
+	name, err := ownName(in)
+	if err != nil {
+		return "", err
+	}
+	text, ok := q.session.prepared[name]
+	if !ok {
+		return "", errPrepared(name)
+	}
+	return text, nil
+}
+
+// execute runs a statement with the values behind USING in the place of its question marks.
+func (q *query) execute(ctx context.Context, gate *engine.Gate, text string, in *sqltext.Reader) (*engine.Result, error) {
+	var values []string
+	if in.Take("USING") {
+		values = splitList(in.Rest())
+	} else if err := in.Done(); err != nil {
+		return nil, err
+	}
+	marks := 0
+	bound, err := questions(text, func(n int) string {
+		if marks = n; n > len(values) {
+			return ""
+		}
+		return values[n-1]
+	})
+	if err != nil {
+		return nil, err
+	}
+	if marks != len(values) {
+		return nil, failure{"INVALID_PARAMETER_USAGE", fault.Newf(fault.Invalid, "name as many values behind USING", "Incorrect number of parameters: expected %d but found %d", marks, len(values))}
+	}
+	for _, verb := range sqltext.Verbs(bound, 1) {
+		if verb == "EXECUTE" || verb == "PREPARE" || verb == "DEALLOCATE" {
+			return nil, unsupported("say it by itself", "%s cannot be executed", verb)
+		}
+	}
+	return q.plain(ctx, gate, bound)
+}
+
+// splitList cuts at the commas that are not within brackets.
+func splitList(list string) (out []string) {
+	tokens, err := sqltext.Lex(list)
+	if err != nil {
+		return []string{list}
+	}
+	depth, from := 0, 0
+	for _, t := range tokens {
+		switch {
+		case t.Is("("), t.Is("["):
+			depth++
+		case t.Is(")"), t.Is("]"):
+			depth--
+		case depth == 0 && t.Is(","):
+			out = append(out, strings.TrimSpace(list[from:t.Offset]))
+			from = t.Offset + 1
+		}
+	}
+	return append(out, strings.TrimSpace(list[from:]))
+}
+
+// questions puts what of gives in the place of each question mark, from 1.
+func questions(text string, of func(n int) string) (string, error) {
+	tokens, err := sqltext.Lex(text)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	from, n := 0, 0
+	for _, t := range tokens {
+		if !t.Is("?") {
+			continue
+		}
+		n++
+		b.WriteString(text[from:t.Offset])
+		b.WriteString(of(n))
+		if from = t.Offset + 1; b.Len() > sqltext.TextBytesMax {
+			return "", fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", sqltext.TextBytesMax)
+		}
+	}
+	b.WriteString(text[from:])
+	return b.String(), nil
+}
+
+// numbered writes ? as $1, $2 …, as the Gate has parameters.
+func numbered(text string) (string, error) {
+	return questions(text, func(n int) string { return "$" + strconv.Itoa(n) })
+}
+
+// shape tells what a prepared statement takes and gives.
+func (q *query) shape(ctx context.Context, gate *engine.Gate, in *sqltext.Reader) (engine.Shape, error) {
+	text, err := q.preparedNamed(in)
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return engine.Shape{}, err
+	}
+	if text, err = numbered(text); err != nil {
+		return engine.Shape{}, err
+	}
+	return gate.Shape(ctx, q.request(text), nil)
+}
+
+func (q *query) describeInput(ctx context.Context, gate *engine.Gate, in *sqltext.Reader) (*engine.Result, error) {
+	shape, err := q.shape(ctx, gate, in)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for i, t := range shape.Parameters {
+		rows = append(rows, []any{int64(i), typeNamed(t).String()})
+	}
+	return engine.Rows("DESCRIBE INPUT", columnsOf("Position bigint", "Type"), rows)
+}
+
+func (q *query) describeOutput(ctx context.Context, gate *engine.Gate, in *sqltext.Reader) (*engine.Result, error) {
+	shape, err := q.shape(ctx, gate, in)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, c := range shape.Columns {
+		t := typeNamed(c.Type)
+		rows = append(rows, []any{c.Name, "", "", "", t.String(), t.size(), false})
+	}
+	return engine.Rows("DESCRIBE OUTPUT", columnsOf("Column Name", "Catalog", "Schema", "Table", "Type", "Type Size bigint", "Aliased boolean"), rows)
+}
+
+// set is SET SESSION name = value.
+func (q *query) set(in *sqltext.Reader) error {
+	parts, err := in.Name()
+	if err != nil {
+		return err
+	}
+	name := strings.Join(parts, ".")
+	if err := q.known(name); err != nil {
+		return err
+	}
+	if !in.Take("=") {
+		return in.Fault("= and a value")
+	}
+	t := in.Next()
+	value := t.Value()
+	if err := in.Done(); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, "query_max_") {
+		if _, err := duration(value); err != nil {
+			return failure{"INVALID_SESSION_PROPERTY", fault.Newf(fault.Invalid, "write '30s' or '5m', say", "%q is no time for %s", value, name)}
+		}
+	}
+	q.tag = "SET SESSION"
+	q.changed.Set(headSetSession, name+"="+url.QueryEscape(value))
+	return nil
+}
+
+func (q *query) known(name string) error {
+	if !knownProperty(name) {
+		return failure{"INVALID_SESSION_PROPERTY", fault.Newf(fault.NotFound, "see SHOW SESSION", "Session property '%s' does not exist", name)}
+	}
+	return nil
+}
+
+// timeout is the time that the session gives a statement; 0 for the Gate's.
+func (s session) timeout() time.Duration {
+	least := time.Duration(0)
+	for _, name := range []string{"query_max_run_time", "query_max_execution_time"} {
+		if d, err := duration(s.properties[name]); err == nil && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
+}
+
+// duration reads one as Trino writes it: 1.5h, 30s, 500ms, 1d.
+func duration(text string) (time.Duration, error) {
+	text = strings.ReplaceAll(text, " ", "")
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		return time.Duration(n * float64(24*time.Hour)), err
+	}
+	return time.ParseDuration(text)
+}
