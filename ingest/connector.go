@@ -125,20 +125,24 @@ func converts(c source.Config, key string) bool {
 	return false
 }
 
-// unknownKeys says which keys mean nothing, each with the nearest that does.
+// unknownKeys says which keys have no effect and what is done instead, and which mean nothing, each with the nearest that does.
 func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 	known := slices.Clone(connectKeys)
 	for _, f := range k.Fields {
 		known = append(known, f.Key)
 	}
+	others := slices.Concat(k.Others, connectOthers)
 	var out []source.Finding
 	for key, value := range config.Keys {
+		at := slices.IndexFunc(others, func(o source.Other) bool { return o.Means(key) })
 		switch {
 		case strings.HasPrefix(key, "key.converter"), strings.HasPrefix(key, "value.converter"):
 			if !converts(config, key) {
 				out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("%s %s has no effect: records are JSON, and transformed ones have no schema", key, value), Hint: "take it out"})
 			}
-		case slices.Contains(known, key), transform.Is(key):
+		case slices.Contains(known, key), has(k.Fields, key), transform.Is(key):
+		case at >= 0:
+			out = append(out, source.Finding{Key: key, Message: fmt.Sprintf("key %s has no effect: %s", key, others[at].Instead)})
 		default:
 			out = append(out, source.Finding{Key: key, Unknown: true, Message: fmt.Sprintf("unknown key %s", key), Hint: "did you mean " + fault.Nearest(key, known, fault.Anything) + "?"})
 		}
@@ -148,6 +152,11 @@ func unknownKeys(k source.Kind, config source.Config) []source.Finding {
 	}
 	slices.SortFunc(out, func(a, b source.Finding) int { return strings.Compare(a.Message, b.Message) })
 	return out
+}
+
+// has tells whether a key is one of the fields, of which one that ends in a dot stands for all keys that begin with it.
+func has(fields []source.Field, key string) bool {
+	return slices.ContainsFunc(fields, func(f source.Field) bool { return source.Other{Key: f.Key}.Means(key) })
 }
 
 // explain adds the line to an error of JSON.

@@ -264,6 +264,9 @@ func (g *Ingest) run(ctx context.Context, text string, c connector) *entry {
 		e.runner.Run(own)
 	}()
 	g.o.Log.Info("connector started", "source", c.config.Name, "file", c.file)
+	for _, f := range c.findings {
+		g.o.Log.Warn("connector has a key that Tarn does not take", "source", c.config.Name, "finding", strings.TrimSuffix(f.Message+"; "+f.Hint, "; "))
+	}
 	return e
 }
 

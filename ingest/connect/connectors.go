@@ -223,9 +223,6 @@ func (d *Door) put(c *call, name string, config map[string]string, held string, 
 	if err != nil {
 		return answer{}, err
 	}
-	for _, warning := range report.Warnings {
-		d.o.Log.Warn("connector has a key that Tarn does not take", "source", name, "finding", warning)
-	}
 	c.SetPathValue("connector", name)
 	one, err := d.found(c)
 	return answer{status, infoOf(one)}, err

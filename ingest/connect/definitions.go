@@ -75,8 +75,10 @@ func kindDefinitions(kind source.Kind) []definition {
 	for i := range defs {
 		def := &defs[i]
 		def.theirs = true
-		def.Documentation = "Debezium's; Tarn does not read it."
-		if at := slices.IndexFunc(kind.Fields, func(f source.Field) bool { return f.Key == def.Name }); at >= 0 {
+		if at := slices.IndexFunc(kind.Others, func(o source.Other) bool { return o.Means(def.Name) }); at >= 0 {
+			def.Documentation = "No effect: " + kind.Others[at].Instead + "."
+		}
+		if at := slices.IndexFunc(kind.Fields, func(f source.Field) bool { return source.Other{Key: f.Key}.Means(def.Name) }); at >= 0 {
 			def.Documentation = kind.Fields[at].Doc
 		}
 		if def.Name == "schema.include.list" {
@@ -84,7 +86,7 @@ func kindDefinitions(kind source.Kind) []definition {
 		}
 	}
 	for _, f := range kind.Fields {
-		if slices.ContainsFunc(defs, func(d definition) bool { return d.Name == f.Key }) {
+		if slices.ContainsFunc(defs, func(d definition) bool { return d.Name == f.Key }) || strings.HasSuffix(f.Key, ".") {
 			continue
 		}
 		def := definition{

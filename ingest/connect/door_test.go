@@ -239,6 +239,8 @@ func TestUnknownKeys(t *testing.T) {
 	h := newHouse(t)
 	h.want("PUT", "/connector-plugins/io.tarn.files.FilesConnector/config/validate", `{"connector.class": "io.tarn.files.FilesConnector", "name": "f", "topik": "x"}`, 200,
 		`"warnings":["unknown key topik; did you mean topic?"]`)
+	h.want("PUT", "/connector-plugins/io.tarn.files.FilesConnector/config/validate", `{"connector.class": "io.tarn.files.FilesConnector", "name": "f", "producer.override.acks": "1"}`, 200,
+		`"warnings":["key producer.override.acks has no effect: Tarn's log is in the same process; there is no producer"]`)
 }
 
 // TestTransforms are judged with the connector.

@@ -427,6 +427,8 @@ func (p *printer) change(c *Change, snapshot string) {
 		}
 		p.remove(c, before)
 		p.event(Create, after, nil, c.After, c.Place+secondPlace)
+	case Truncate:
+		p.event(c.Op, nil, nil, nil, c.Place)
 	default:
 		p.event(c.Op, p.key(c.After, c.AfterID), nil, c.After, c.Place)
 	}
@@ -434,7 +436,7 @@ func (p *printer) change(c *Change, snapshot string) {
 
 func (p *printer) remove(c *Change, key []byte) {
 	p.event(Delete, key, c.Before, nil, c.Place)
-	if key != nil {
+	if key != nil && !p.b.NoTombstones {
 		p.add(envelope.Wrap(p.frame.Key, key), nil, c.Place+tombstonePlace)
 	}
 }
@@ -451,7 +453,7 @@ func (b *TopicBatch) LastPlace() string {
 	}
 	before := envelope.AppendKeyRow(nil, b.Schema, c.Before, c.BeforeID)
 	switch {
-	case c.Op == Delete && before != nil:
+	case c.Op == Delete && before != nil && !b.NoTombstones:
 		return c.Place + tombstonePlace
 	case c.Op == Update && string(before) != string(envelope.AppendKeyRow(nil, b.Schema, c.After, c.AfterID)):
 		return c.Place + secondPlace

@@ -48,6 +48,17 @@ type Field struct {
 	Doc      string
 }
 
+// Other is a key that a connector knows and does not read, or all keys that begin with Key where that ends in a dot.
+type Other struct {
+	Key     string
+	Instead string // what is done in its place
+}
+
+// Means tells whether a key is the one, or one of those, that o is about.
+func (o Other) Means(key string) bool {
+	return key == o.Key || strings.HasSuffix(o.Key, ".") && strings.HasPrefix(key, o.Key)
+}
+
 // Finding is what a check found; a fatal one keeps the source from starting.
 type Finding struct {
 	Fatal   bool
@@ -111,6 +122,7 @@ type Kind struct {
 	Name   string // "sqlite": connector name in the envelope and in docs
 	Title  string
 	Fields []Field
+	Others []Other // known, of no effect, and named where they are set
 	// Check looks before starting: missing database, keyless tables, rights.
 	Check func(ctx context.Context, c Config) []Finding
 	// Discover lists the tables that the configuration captures.
@@ -190,6 +202,8 @@ const (
 	Update Op = 'u'
 	Delete Op = 'd'
 	Read   Op = 'r'
+	// Truncate is of a table and has no row. Its event has no key.
+	Truncate Op = 't'
 )
 
 // Change is one row's change. A cell whose kind does not fit its column's type is
@@ -248,6 +262,8 @@ type TopicBatch struct {
 	First, Last string       // the same of the first and of the last change, where they are other words
 	Begin, End  *record.Mark // a mark before or after the changes; Changes may be empty
 	Changes     []Change
+	// NoTombstones leaves out the record without a value that else follows a delete.
+	NoTombstones bool
 	// Of a source without changes, in place of all from Generation on: records that are one append, at
 	// one place. Its schema has no key; its id is 0 where landing finds the types in the values.
 	Plain      []Plain

@@ -243,6 +243,7 @@ func (s *mirrorSink) event(ctx context.Context, e *event, r *record.Record) erro
 		err = s.upsert(p, e, r)
 	case 'd':
 		err = s.remove(p, e, r)
+	case 't': // its source's marks, which begin another generation, have emptied the mirror
 	default:
 		return refusal(fmt.Sprintf("a mirror knows no op %q", e.Op))
 	}

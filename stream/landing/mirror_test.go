@@ -125,13 +125,16 @@ func TestAReSnapshotLeavesNoGhosts(t *testing.T) {
 		t.Fatal(got)
 	}
 	s.gen = 3
-	s.append(t, s.mark(record.SnapshotBegin), s.mark(record.SnapshotEnd))
+	s.append(t, s.mark(record.SnapshotBegin), record.Encode(s.change('t', nil, nil)), s.mark(record.SnapshotEnd))
 	r.settled(t, s.topic)
 	if got := berths(r, "silver.calls"); got != "" {
 		t.Fatal(got)
 	}
-	if n := len(r.lake.rows("bronze.port_main_calls")); n != 6 {
-		t.Fatalf("%d bronze rows: marks make none", n)
+	if n := len(r.lake.rows("bronze.port_main_calls")); n != 7 {
+		t.Fatalf("%d bronze rows: marks make none, and a TRUNCATE one", n)
+	}
+	if line := r.line(s.topic.Name()); line.DeadLetters != 0 || line.State != "landing" {
+		t.Fatalf("%+v", line)
 	}
 }
 

@@ -166,7 +166,10 @@ func (s *source) change(op byte, before, after record.Row) []record.Record {
 	if row == nil {
 		row = before
 	}
-	key := envelope.AppendKey(nil, s.schema, row)
+	var key []byte
+	if row != nil {
+		key = envelope.AppendKey(nil, s.schema, row)
+	}
 	src := envelope.Source{Version: "test", Connector: "sqlite", Name: "port", Snapshot: "false", Database: "port.db", Schema: "main", Table: s.schema.Table}
 	out := []record.Record{{
 		Timestamp: time.Now().UnixMilli(), Key: key,

@@ -112,10 +112,12 @@ func Look(in Input) State {
 	s := State{At: in.Home.At, Sources: make([]Source, 0, len(in.Sources)), Kinds: make([]Kind, len(in.Kinds))}
 	titles := map[string]string{}
 	for i, k := range in.Kinds {
-		s.Kinds[i] = Kind{k.Class, k.Name, k.Title, make([]Field, len(k.Fields))}
+		s.Kinds[i] = Kind{k.Class, k.Name, k.Title, make([]Field, 0, len(k.Fields))}
 		titles[k.Name] = k.Title
-		for j, f := range k.Fields {
-			s.Kinds[i].Fields[j] = Field{f.Key, f.Default, f.Required, f.Doc}
+		for _, f := range k.Fields {
+			if !strings.HasSuffix(f.Key, ".") { // else it is the beginning of keys, which no form can have
+				s.Kinds[i].Fields = append(s.Kinds[i].Fields, Field{f.Key, f.Default, f.Required, f.Doc})
+			}
 		}
 	}
 	nodes := map[string]home.Node{}

@@ -161,4 +161,54 @@ var frenchKinds = map[string]string{
 	"what becomes of a numeric NaN: debezium (null), extra (kept beside the row)": "ce que devient un NaN de numeric\u00a0: debezium (null), extra (gardé à côté de la ligne)",
 
 	"milliseconds between two reports to the server": "millisecondes entre deux rapports au serveur",
+
+	"the password of that file": "le mot de passe de ce fichier",
+
+	"statements that each connection for statements begins with, separated by semicolons; two stand for one": "les instructions par lesquelles commence chaque connexion pour instructions, séparées par des points-virgules\u00a0; deux en valent un",
+
+	"the columns to capture, as <schema>.<table>.<column>, likewise; columns of the key always are": "les colonnes à capturer, comme <schema>.<table>.<column>, de même\u00a0; celles de la clé le sont toujours",
+
+	"the columns to leave out, likewise": "les colonnes à exclure, de même",
+
+	"column.mask.hash.<algorithm>.with.salt.<salt>: the texts of these columns are their hash; column.mask.hash.v2 of their bytes": "column.mask.hash.<algorithm>.with.salt.<salt>\u00a0: les textes de ces colonnes sont leur hachage\u00a0; column.mask.hash.v2 de leurs octets",
+
+	"column.mask.with.<n>.chars: the texts of these columns are n asterisks": "column.mask.with.<n>.chars\u00a0: les textes de ces colonnes sont n astérisques",
+
+	"column.truncate.to.<n>.chars: the texts of these columns have n characters at most": "column.truncate.to.<n>.chars\u00a0: les textes de ces colonnes ont n caractères au plus",
+
+	"other keys for events and mirrors: <table>:<column>,<column>;<table>:…, where tables are regular expressions": "d’autres clés pour les événements et les miroirs\u00a0: <table>:<column>,<column>;<table>:…, où les tables sont des expressions rationnelles",
+
+	"with snapshot.mode configuration_based: whether rows that are there are read": "avec snapshot.mode configuration_based\u00a0: si les lignes présentes sont lues",
+
+	"with snapshot.mode configuration_based: whether changes are read": "avec snapshot.mode configuration_based\u00a0: si les changements sont lus",
+
+	"with snapshot.mode configuration_based: whether a lost slot begins anew by itself": "avec snapshot.mode configuration_based\u00a0: si un slot perdu recommence de lui-même",
+
+	"the tables that get a snapshot, as <schema>.<table>; all by default": "les tables qui ont un snapshot, comme <schema>.<table>\u00a0; toutes par défaut",
+
+	"tables of which a snapshot reads another query's rows: that of snapshot.select.statement.overrides.<schema>.<table>": "les tables dont un snapshot lit les lignes d’une autre requête\u00a0: celle de snapshot.select.statement.overrides.<schema>.<table>",
+
+	"the query": "la requête",
+
+	"in which order a snapshot reads tables: disabled (by name), ascending, descending (by rows)": "dans quel ordre un snapshot lit les tables\u00a0: disabled (par nom), ascending, descending (par lignes)",
+
+	"the operations of which no event is written: c, u, d, t (truncate), none": "les opérations dont aucun événement n’est écrit\u00a0: c, u, d, t (truncate), none",
+
+	"whether a delete is followed by a record without a value": "si un delete est suivi d’un enregistrement sans valeur",
+
+	"whether events tell their transaction, and a topic its beginning and its end": "si les événements disent leur transaction, et un topic son début et sa fin",
+
+	"the name of that topic behind the prefix": "le nom de ce topic après le préfixe",
+
+	"milliseconds between two records that tell that the source is there; 0 for none": "millisecondes entre deux enregistrements qui disent que la source est là\u00a0; 0 pour aucun",
+
+	"the topic of these records is <this>.<prefix>": "le topic de ces enregistrements est <ceci>.<prefix>",
+
+	"the same, by a later name": "de même, sous un nom plus récent",
+
+	"a statement that is run with each of them": "une instruction exécutée avec chacun d’eux",
+
+	"the messages of pg_logical_emit_message to write to the topic <prefix>.message: anchored regular expressions of their prefixes; all by default": "les messages de pg_logical_emit_message à écrire dans le topic <prefix>.message\u00a0: expressions rationnelles ancrées de leurs préfixes\u00a0; tous par défaut",
+
+	"the messages to leave out, likewise": "les messages à exclure, de même",
 }

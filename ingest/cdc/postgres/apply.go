@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"tarn/embedded/record"
@@ -61,7 +62,7 @@ func (g *gathering) batchOf(r *reader, c *captured, st *standing) *source.TopicB
 	}
 	g.by[c.topic] = len(g.topics)
 	g.topics = append(g.topics, source.TopicBatch{
-		Topic: c.topic, Schema: c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Snapshot: "false",
+		Topic: c.topic, Schema: c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Snapshot: "false", NoTombstones: !r.s.tombstones,
 	})
 	return &g.topics[len(g.topics)-1]
 }
@@ -241,7 +242,7 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 		next.Sent = max(next.Sent, place.Place) // a chunk up to there is of an older snapshot
 	}
 	name := c.table.full()
-	if r.s.mode != modeNoData || st.Snapshot != nil || r.skipped(name) || slices.Contains(r.env.Asked, name) {
+	if r.s.mode != modeNoData && r.s.snapshotted.passes(name) || st.Snapshot != nil || r.skipped(name) || slices.Contains(r.env.Asked, name) {
 		next.Snapshot = &progress{}
 	}
 	r.pos.Tables[name] = next
@@ -270,6 +271,9 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	st, known := r.pos.Tables[name]
 	if !known || st.OID != rel.c.table.oid || st.Snapshot != nil && !st.Snapshot.Begun || r.skipped(name) {
 		return nil // its snapshot will have it
+	}
+	if strings.IndexByte(r.s.skipped, opOf(m.Kind)) >= 0 {
+		return nil
 	}
 	c := source.Change{
 		TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
@@ -305,6 +309,17 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	return nil
 }
 
+// opOf is the letter of a kind of change in skipped.operations.
+func opOf(kind byte) byte {
+	switch kind {
+	case pgoutput.Insert:
+		return byte(source.Create)
+	case pgoutput.Update:
+		return byte(source.Update)
+	}
+	return byte(source.Delete)
+}
+
 // changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.
 const (
 	changeRoom = 256
@@ -336,6 +351,7 @@ func (r *reader) rowOf(rel *relation, cells []pgoutput.Cell, old byte) (record.R
 			return nil, fmt.Errorf("%w: a binary cell, which nobody asked for", pgoutput.ErrMalformed)
 		}
 	}
+	c.edit(row)
 	return row, nil
 }
 
@@ -386,15 +402,20 @@ func (r *reader) truncate(ctx context.Context, m *pgoutput.Message, at pgoutput.
 			continue
 		}
 		st.Generation = max(st.Generation+1, r.env.Now().Unix())
-		place := changePlace(r.tx.commit, at, 0) // one of a topic
-		mark := func(kind record.MarkKind) *record.Mark {
+		place := changePlace(r.tx.commit, at, 1) // one of a topic
+		mark := func(kind record.MarkKind, place string) *record.Mark {
 			return &record.Mark{
 				Kind: kind, Generation: st.Generation, Schema: rel.c.schema.ID,
 				Pos: record.Pos{Source: r.env.SourceID, Incarnation: r.pos.Incarnation, Place: place}.String(),
 			}
 		}
 		b := r.gathered.batchOf(r, rel.c, &st)
-		b.Begin, b.End = mark(record.SnapshotBegin), mark(record.SnapshotEnd)
+		b.Begin, b.End = mark(record.SnapshotBegin, changePlace(r.tx.commit, at, 0)), mark(record.SnapshotEnd, place)
+		if strings.IndexByte(r.s.skipped, byte(source.Truncate)) < 0 {
+			b.Changes = append(b.Changes, source.Change{
+				Op: source.Truncate, Place: place, TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
+			})
+		}
 		st.Sent = place
 		r.pos.Tables[name] = st
 	}

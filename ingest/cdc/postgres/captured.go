@@ -11,19 +11,31 @@ type captured struct {
 	topic  string
 	schema *record.Schema
 	codecs []*pgtype.Codec // by column of the schema
+	masks  []*mask         // by column of the schema, nil for none; nil where no column has one
 	at     []int           // by column of the table, its place in the schema; -1 for one that is left out
+	// unknown are the columns of types that Debezium does not know, which are left out; unmasked those that no mask fits.
+	unknown, unmasked []string
 }
 
 // capturedOf is a table with its schema, which is not stored yet. Columns of types that
-// Debezium does not know are left out, unless include.unknown.datatypes says otherwise.
+// Debezium does not know are left out, unless include.unknown.datatypes says otherwise, and so are those that the lists of columns
+// leave out; but those of the key never are.
 func (s *settings) capturedOf(sourceID string, t *table, types pgtype.Catalog) *captured {
 	c := &captured{table: t, topic: s.topic(t.schema, t.name)}
 	c.schema = &record.Schema{Source: sourceID, Database: s.database, Schema: t.schema, Table: t.name, Unavailable: s.modes.Unavailable}
-	for _, a := range t.columns {
+	for _, a := range s.columns.keyed(t) {
+		name := t.full() + "." + a.Name
 		codec, ok := types.Codec(a, s.modes)
-		if !ok {
+		listed := s.columns.passes(name) || a.Key > 0
+		if !ok || !listed {
+			if !ok && listed {
+				c.unknown = append(c.unknown, a.Name)
+			}
 			c.at = append(c.at, -1)
 			continue
+		}
+		if s.columns.maskAt(name) >= 0 {
+			c.mask(codec, s.columns.maskOf(name, &codec.Column))
 		}
 		c.at = append(c.at, len(c.codecs))
 		c.codecs = append(c.codecs, codec)
@@ -32,14 +44,27 @@ func (s *settings) capturedOf(sourceID string, t *table, types pgtype.Catalog) *
 	return c
 }
 
-// left are the columns that are left out.
-func (c *captured) left() (names []string) {
-	for i, at := range c.at {
-		if at < 0 {
-			names = append(names, c.table.columns[i].Name)
+// mask has the next column's texts replaced, and tells so in its schema. Its default, which is not masked, is not told.
+func (c *captured) mask(codec *pgtype.Codec, m *mask) {
+	if m == nil {
+		c.unmasked = append(c.unmasked, codec.Column.Name)
+		return
+	}
+	for len(c.masks) < len(c.codecs) {
+		c.masks = append(c.masks, nil)
+	}
+	c.masks = append(c.masks, m)
+	codec.Column.Params = append(codec.Column.Params, m.param)
+	codec.Column.Default = nil
+}
+
+// edit replaces the texts of columns that are masked.
+func (c *captured) edit(row record.Row) {
+	for i, m := range c.masks {
+		if m != nil && i < len(row) {
+			row[i] = m.edit(row[i])
 		}
 	}
-	return names
 }
 
 // selected are the expressions by which a snapshot reads the columns.

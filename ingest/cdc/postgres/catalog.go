@@ -40,6 +40,13 @@ func (t *table) keyed() bool {
 	return slices.ContainsFunc(t.columns, func(c pgtype.Attr) bool { return c.Key > 0 })
 }
 
+// identifies tells whether the log has columns of old rows where it has the key alone.
+func (t *table) identifies(columns []string) bool {
+	return !slices.ContainsFunc(columns, func(name string) bool {
+		return !slices.ContainsFunc(t.columns, func(c pgtype.Attr) bool { return c.Name == name && c.Key > 0 })
+	})
+}
+
 // nodes tells the files of the rows apart from any that come later.
 func (t *table) nodes() string {
 	h := fnv.New64a()

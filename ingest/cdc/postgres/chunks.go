@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -22,7 +23,7 @@ func (r *reader) arrive(ctx context.Context) error {
 		name := c.table.full()
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
-		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly) {
+		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
 			if err := r.plan(ctx, c); err != nil {
 				return err
 			}
@@ -34,9 +35,34 @@ func (r *reader) arrive(ctx context.Context) error {
 		st.Snapshot.Nodes = nodes
 		r.pos.Tables[name] = st
 	}
+	err = r.onSQL(ctx, func() error {
+		rows, err := query(ctx, r.sql, "SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE txid_current() END")
+		if err != nil {
+			return r.s.fault(err, "ask for a transaction of")
+		}
+		r.cut.xid = integer(rows[0][0])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.s.sort(tables)
 	r.snapshot = r.s.startSnapshot(r.cut, tables, func(c *captured) string { return r.pos.Tables[c.table.full()].Snapshot.After })
 	r.cut = nil
 	return nil
+}
+
+// sort puts tables in the order in which a snapshot is to read them.
+func (s *settings) sort(tables []*captured) {
+	slices.SortStableFunc(tables, func(a, b *captured) int {
+		switch s.order {
+		case "ascending":
+			return cmp.Compare(a.table.rows, b.table.rows)
+		case "descending":
+			return cmp.Compare(b.table.rows, a.table.rows)
+		}
+		return 0
+	})
 }
 
 // atCut are the tables that wait for the snapshot, with their columns and heaps read again: an ALTER TABLE may have been under way
@@ -94,17 +120,17 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 	name := p.c.table.full()
 	st := r.pos.Tables[name]
 	lsn := r.snapshot.cut.lsn
-	end := ch.last && p.last
 	after := ch.after
-	if end {
+	if ch.end {
 		after = afterAll
 	}
 	b := source.TopicBatch{
-		Topic: p.c.topic, Schema: p.c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Chunk: true, Snapshot: "true", Changes: ch.rows,
+		Topic: p.c.topic, Schema: p.c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Chunk: true, Snapshot: "true", Changes: ch.rows, NoTombstones: !r.s.tombstones,
 	}
 	place := chunkPlace(lsn, after)
 	for i := range b.Changes {
 		b.Changes[i].Place, b.Changes[i].LSN, b.Changes[i].Seq = place, int64(lsn), int64(lsn) //nolint:gosec // places fit
+		b.Changes[i].TxID = r.snapshot.cut.xid
 	}
 	mark := func(kind record.MarkKind) *record.Mark {
 		return &record.Mark{
@@ -114,15 +140,21 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 	}
 	if !st.Snapshot.Begun {
 		b.Begin, b.First = mark(record.SnapshotBegin), "first_in_data_collection"
+		if p.c == r.snapshot.pieces[0].c {
+			b.First = "first"
+		}
 	}
 	st.Sent = place
 	st.Snapshot.Begun, st.Snapshot.After = true, after
-	if end {
+	if ch.end {
 		b.End, b.Last = mark(record.SnapshotEnd), "last_in_data_collection"
-		if len(ch.rows) == 1 {
-			b.First = ""
+		if len(ch.rows) == 1 && b.First == "first" {
+			b.Last = b.First
 		}
 		st.Snapshot = nil
+	}
+	if ch.final {
+		b.Last = "last"
 	}
 	r.pos.Tables[name] = st
 	return b

@@ -20,7 +20,16 @@ const closeTimeout = time.Second
 // connect opens a connection for statements.
 func (s *settings) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	c, err := pgconn.ConnectConfig(ctx, s.conn)
-	return c, s.fault(err, "connect to")
+	if err != nil {
+		return nil, s.fault(err, "connect to")
+	}
+	for _, text := range s.initial {
+		if _, err := query(ctx, c, text); err != nil {
+			closeConn(c)
+			return nil, s.fault(err, "run "+keyInitial+" on")
+		}
+	}
+	return c, nil
 }
 
 // replicate opens a connection for the commands of replication.

@@ -27,6 +27,7 @@ var Kind = source.Kind{
 	Name:     "postgresql",
 	Title:    "PostgreSQL, by logical replication",
 	Fields:   fields,
+	Others:   others,
 	Check:    check,
 	Discover: discover,
 	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {

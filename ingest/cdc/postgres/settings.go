@@ -40,7 +40,26 @@ const (
 	keyMode        = "snapshot.mode"
 	keyThreads     = "snapshot.max.threads"
 	keyStatus      = "status.update.interval.ms"
+	keySSLPassword = "database.sslpassword" //nolint:gosec // a key's name
+	keyInitial     = "database.initial.statements"
+	keyColumnIn    = "column.include.list"
+	keyColumnOut   = "column.exclude.list"
+	keyKeyColumns  = "message.key.columns"
+	keySkipped     = "skipped.operations"
+	keyTombstones  = "tombstones.on.delete"
+	keyModeData    = "snapshot.mode.configuration.based.snapshot.data"
+	keyModeStream  = "snapshot.mode.configuration.based.start.stream"
+	keyModeError   = "snapshot.mode.configuration.based.snapshot.on.data.error"
+	keySelects     = "snapshot.select.statement.overrides"
+	keyOrder       = "snapshot.tables.order.by.row.count"
+	// The beginnings of keys that have a part of their meaning in their names.
+	keyMaskHash = "column.mask.hash."
+	keyMaskWith = "column.mask.with."
+	keyTruncate = "column.truncate.to."
 )
+
+// keySnapshotTables are the tables that get a snapshot.
+const keySnapshotTables = "snapshot.include.collection.list"
 
 // The values of snapshot.mode that differ.
 const (
@@ -58,39 +77,6 @@ const (
 	autocreateNone     = "no_tables"
 	autocreateOff      = "disabled"
 )
-
-// fields are the keys that have a use.
-var fields = []source.Field{
-	{Key: keyHost, Required: true, Doc: "the server"},
-	{Key: keyPort, Default: "5432", Doc: "its port"},
-	{Key: keyUser, Required: true, Doc: "a user with the REPLICATION attribute, and the right to read the tables"},
-	{Key: keyPassword, Doc: "its password"},
-	{Key: keyDatabase, Required: true, Doc: "the database; a source reads one"},
-	{Key: keySSLMode, Default: "prefer", Doc: "disable, prefer, require, verify-ca or verify-full"},
-	{Key: keySSLRoot, Doc: "the file of the certificate that the server's must lead to"},
-	{Key: keySSLCert, Doc: "the file of Tarn's own certificate"},
-	{Key: keySSLKey, Doc: "the file of its key"},
-	{Key: keyPrefix, Required: true, Doc: "topics are named <prefix>.<schema>.<table>"},
-	{Key: keyPlugin, Default: "pgoutput", Doc: "the decoder in the server: pgoutput, which every server has"},
-	{Key: keySlot, Default: "debezium", Doc: "the replication slot, made where it is not there; one for each connector"},
-	{Key: keyPublication, Default: "dbz_publication", Doc: "the publication, made where it is not there"},
-	{Key: keyAutocreate, Default: autocreateAll, Doc: "what the publication is made for: all_tables (the captured ones where the user is no superuser), filtered, no_tables, disabled"},
-	{Key: keySchemaIn, Doc: "the schemas to capture: anchored regular expressions, separated by commas"},
-	{Key: keySchemaOut, Doc: "the schemas to leave out"},
-	{Key: keyTableIn, Doc: "the tables to capture, as <schema>.<table>, likewise; all by default"},
-	{Key: keyTableOut, Doc: "the tables to leave out"},
-	{Key: keyMode, Default: modeInitial, Doc: "initial (a table's first time), always (at every start), initial_only, no_data (only changes from now on), when_needed (as initial, and by itself where the slot is lost)"},
-	{Key: keyThreads, Default: "2", Doc: "how many connections read a snapshot at once"},
-	{Key: pgtype.KeyDecimal, Default: "precise", Doc: "how numeric and money are written: precise, string, double"},
-	{Key: pgtype.KeyTime, Default: "adaptive", Doc: "how times are written: adaptive, adaptive_time_microseconds, connect, isostring, microseconds, nanoseconds"},
-	{Key: pgtype.KeyInterval, Default: "numeric", Doc: "how intervals are written: numeric (microseconds), string (ISO 8601)"},
-	{Key: pgtype.KeyHStore, Default: "json", Doc: "how hstore is written: json, map"},
-	{Key: pgtype.KeyBinary, Default: "bytes", Doc: "how bytea is written: bytes, base64, base64-url-safe, hex"},
-	{Key: pgtype.KeyUnknown, Default: "false", Doc: "whether columns of types that Debezium does not know are captured, as text"},
-	{Key: pgtype.KeyUnavailable, Default: "__debezium_unavailable_value", Doc: "what stands for a value that the log does not have"},
-	{Key: pgtype.KeySpecial, Default: "debezium", Doc: "what becomes of a numeric NaN: debezium (null), extra (kept beside the row)"},
-	{Key: keyStatus, Default: "10000", Doc: "milliseconds between two reports to the server"},
-}
 
 // The bounds of settings.
 const (
@@ -113,6 +99,13 @@ type settings struct {
 	schemas     filter
 	tables      filter
 	conn        *pgconn.Config
+	initial     []string // statements that a connection for statements begins with
+	columns     columnRules
+	snapshotted filter            // the tables that get a snapshot
+	selects     map[string]string // by table: the query that a snapshot reads in its place
+	order       string            // of tables in a snapshot
+	skipped     string            // the letters of operations without events
+	tombstones  bool
 }
 
 // filter is a pair of lists; of both empty everything passes.
@@ -179,14 +172,65 @@ func readSettings(c source.Config) (settings, error) {
 	}
 	s.threads, s.status = threads, time.Duration(status)*time.Millisecond
 	for key, list := range map[string]*[]*regexp.Regexp{
-		keySchemaIn: &s.schemas.in, keySchemaOut: &s.schemas.out, keyTableIn: &s.tables.in, keyTableOut: &s.tables.out,
+		keySchemaIn: &s.schemas.in, keySchemaOut: &s.schemas.out, keyTableIn: &s.tables.in, keyTableOut: &s.tables.out, keySnapshotTables: &s.snapshotted.in,
 	} {
 		if *list, err = patterns(c, key); err != nil {
 			return s, err
 		}
 	}
+	if s.columns, err = readColumns(c); err != nil {
+		return s, err
+	}
+	if err := s.readEvents(c); err != nil {
+		return s, err
+	}
 	s.conn, err = connConfig(c)
 	return s, err
+}
+
+// readEvents reads the keys about which rows and events there are.
+func (s *settings) readEvents(c source.Config) (err error) {
+	if s.tombstones, err = boolean(c, keyTombstones, true); err != nil {
+		return err
+	}
+	for op := range strings.SplitSeq(c.Get(keySkipped, "t"), ",") {
+		switch op = strings.ToLower(strings.TrimSpace(op)); op {
+		case "c", "u", "d", "t":
+			s.skipped += op
+		case "none", "":
+		default:
+			return source.NewMisset(c, keySkipped, "write c, u, d and t, separated by commas, or none", "has %q", op)
+		}
+	}
+	if s.order = strings.ToLower(c.Get(keyOrder, "disabled")); !slices.Contains([]string{"disabled", "ascending", "descending"}, s.order) {
+		return source.NewMisset(c, keyOrder, "write disabled, ascending or descending", "is %q", s.order)
+	}
+	s.selects = map[string]string{}
+	for table := range strings.SplitSeq(c.Keys[keySelects], ",") {
+		if table = strings.TrimSpace(table); table == "" {
+			continue
+		}
+		text := strings.TrimRight(strings.TrimSpace(c.Keys[keySelects+"."+table]), ";")
+		if text == "" {
+			return source.NewMisset(c, keySelects, "add "+keySelects+"."+table+" with the query", "names table %s, of which there is no query", table)
+		}
+		s.selects[table] = text
+	}
+	for text := range strings.SplitSeq(strings.ReplaceAll(c.Keys[keyInitial], ";;", "\x00"), ";") {
+		if text = strings.TrimSpace(strings.ReplaceAll(text, "\x00", ";")); text != "" {
+			s.initial = append(s.initial, text)
+		}
+	}
+	return nil
+}
+
+func boolean(c source.Config, key string, fallback bool) (bool, error) {
+	switch text := strings.ToLower(strings.TrimSpace(c.Get(key, strconv.FormatBool(fallback)))); text {
+	case "true", "false":
+		return text == "true", nil
+	default:
+		return false, source.NewMisset(c, key, "write true or false", "is %q", text)
+	}
 }
 
 var slotName = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
@@ -198,9 +242,33 @@ func modeOf(c source.Config) (string, error) {
 		return mode, nil
 	case "never":
 		return modeNoData, nil
+	case "configuration_based":
+		return configuredMode(c)
 	default:
-		return "", source.NewMisset(c, keyMode, "write initial, always, initial_only, no_data or when_needed", "is %q", mode)
+		return "", source.NewMisset(c, keyMode, "write initial, always, initial_only, no_data, when_needed or configuration_based", "is %q", mode)
 	}
+}
+
+// configuredMode is the mode that snapshot.mode configuration_based comes to.
+func configuredMode(c source.Config) (string, error) {
+	var data, streams, again bool
+	for key, value := range map[string]*bool{keyModeData: &data, keyModeStream: &streams, keyModeError: &again} {
+		var err error
+		if *value, err = boolean(c, key, false); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case data && !streams:
+		return modeInitialOnly, nil
+	case !data && !streams:
+		return "", source.NewMisset(c, keyMode, "set "+keyModeData+" or "+keyModeStream+" to true", "is configuration_based, and neither rows nor changes are to be read")
+	case again:
+		return modeWhenNeeded, nil
+	case !data:
+		return modeNoData, nil
+	}
+	return modeInitial, nil
 }
 
 func number(c source.Config, key string, fallback, low, high int) (int, error) {
@@ -251,7 +319,7 @@ func connConfig(c source.Config) (*pgconn.Config, error) {
 		return nil, err
 	}
 	dsn := quotePairs("host", c.Keys[keyHost], "port", strconv.Itoa(port), "user", c.Keys[keyUser], "password", c.Keys[keyPassword],
-		"dbname", c.Keys[keyDatabase], "sslmode", mode, "sslrootcert", c.Path(keySSLRoot), "sslcert", c.Path(keySSLCert), "sslkey", c.Path(keySSLKey))
+		"dbname", c.Keys[keyDatabase], "sslmode", mode, "sslrootcert", c.Path(keySSLRoot), "sslcert", c.Path(keySSLCert), "sslkey", c.Path(keySSLKey), "sslpassword", c.Keys[keySSLPassword])
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		// The error would show the password.

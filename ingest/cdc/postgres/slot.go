@@ -38,6 +38,7 @@ FROM pg_replication_slots WHERE slot_name = `+literal(s.slot))
 type cut struct {
 	lsn      pgoutput.LSN
 	snapshot string
+	xid      int64 // a transaction of then, which events show as the snapshot's
 	conn     *pgconn.PgConn
 }
 
@@ -68,7 +69,7 @@ func (s *settings) makeCut(ctx context.Context, own bool) (*cut, error) {
 		closeConn(c)
 		return nil, err
 	}
-	return &cut{lsn, rows[0][2], c}, nil
+	return &cut{lsn: lsn, snapshot: rows[0][2], conn: c}, nil
 }
 
 // cutName is the name of a temporary slot, at most 63 bytes.

@@ -34,7 +34,8 @@ type piece struct {
 	leaf   leaf
 	from   string // the condition on ctid where it begins; "" for none
 	to     string
-	last   bool // of its table
+	query  string // that is read in the place of the heap, whose leaf is then a number alone; "" for none
+	last   bool   // of its table
 	chunks chan chunk
 }
 
@@ -43,6 +44,8 @@ type chunk struct {
 	rows  []source.Change
 	after string // where it ends
 	last  bool   // of its piece
+	end   bool   // of its table
+	final bool   // its last row is that of all tables
 	bytes int64
 	err   error
 }
@@ -59,13 +62,20 @@ type snapshot struct {
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 	failed chan error // a worker that could not begin
+	held   []held     // a chunk with rows that may be the last, and ends of empty tables behind it
+}
+
+// held is a chunk with its piece.
+type held struct {
+	chunk
+	of *piece
 }
 
 func (s *settings) startSnapshot(c *cut, tables []*captured, from func(*captured) string) *snapshot {
 	ctx, cancel := context.WithCancel(context.Background())
 	sn := &snapshot{s: s, cut: c, cancel: cancel, failed: make(chan error, threadsMax)}
 	for _, t := range tables {
-		sn.pieces = append(sn.pieces, piecesOf(t, from(t))...)
+		sn.pieces = append(sn.pieces, piecesOf(t, from(t), s.selects[t.table.full()])...)
 	}
 	sn.ahead = make(chan struct{}, piecesAhead*s.threads)
 	for range min(s.threads, len(sn.pieces)) {
@@ -86,8 +96,14 @@ func (sn *snapshot) close() {
 	}
 }
 
-// piecesOf cuts a table behind a place into ranges; one at least.
-func piecesOf(t *captured, after string) []*piece {
+// queryLeaf stands in places for the heap of rows that a query gives.
+const queryLeaf = 1
+
+// piecesOf cuts a table behind a place into ranges; one at least. The rows of a query are one piece, from the beginning.
+func piecesOf(t *captured, after, query string) []*piece {
+	if query != "" {
+		return []*piece{{c: t, leaf: leaf{oid: queryLeaf}, query: query, last: true, chunks: make(chan chunk, chunksAhead)}}
+	}
 	var out []*piece
 	add := func(l leaf, from, to string) {
 		out = append(out, &piece{c: t, leaf: l, from: from, to: to, chunks: make(chan chunk, chunksAhead)})
@@ -146,7 +162,7 @@ func (sn *snapshot) work(ctx context.Context) error {
 			close(p.chunks)
 			continue
 		}
-		if ofTable(err) {
+		if ofTable(err) || p.query != "" && strings.HasPrefix(codeOf(err), "42") {
 			err = source.Quarantine(p.c.table.full(), err)
 		}
 		select {
@@ -183,23 +199,30 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	if p.leaf.oid == 0 {
 		return hand(chunk{last: true})
 	}
-	if err := p.lock(ctx, c); err != nil {
-		return s.fault(err, "lock table "+p.c.table.full()+" of")
+	if p.query == "" {
+		if err := p.lock(ctx, c); err != nil {
+			return s.fault(err, "lock table "+p.c.table.full()+" of")
+		}
 	}
 	schema := p.c.schema
 	frame := envelope.Source{Name: s.prefix, Database: s.database, Table: p.c.table.name, Version: versionRoom}
 	var now chunk
-	size := 0
+	size, chunkNumber := 0, uint32(0)
 	in := &copied{codecs: p.c.codecs, each: func(block uint32, offset uint16, row record.Row) error {
+		p.c.edit(row)
 		more := envelope.SizeMax(schema, &frame, nil, row) + sourceRoom
 		if size += more; size > source.ChunkBytesMax && len(now.rows) > 0 {
 			full := now
 			now, size = chunk{}, more
+			chunkNumber++
 			if err := hand(full); err != nil {
 				return err
 			}
 		}
 		now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
+		if p.query != "" {
+			block, offset = chunkNumber, 0
+		}
 		now.after = afterRow(p.leaf.oid, block, offset)
 		now.bytes += int64(more)
 		return nil
@@ -222,6 +245,9 @@ const (
 )
 
 func (p *piece) copySQL() string {
+	if p.query != "" {
+		return "COPY (SELECT " + strings.Join(append([]string{"'(0,0)'::tid"}, p.c.selected()...), ", ") + " FROM (" + p.query + ") AS t) TO STDOUT (FORMAT binary)"
+	}
 	cols := append([]string{"ctid"}, p.c.selected()...)
 	text := "SELECT " + strings.Join(cols, ", ") + " FROM ONLY " + p.leaf.name
 	if p.from != "" || p.to != "" {
@@ -255,41 +281,69 @@ func (p *piece) lock(ctx context.Context, c *pgconn.PgConn) error {
 	return nil
 }
 
-// read returns the next chunks, and of which piece each is; none at the end. It waits for the first
-// alone.
+// read returns the next chunks, and of which piece each is; none at the end. It waits for the first alone. The last chunk with rows
+// is held back until it is known whether more come, for its last row says that it is the last of all.
 func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err error) {
+	hand := func(list ...held) {
+		for _, h := range list {
+			chunks, of = append(chunks, h.chunk), append(of, h.of)
+		}
+	}
 	for sn.at < len(sn.pieces) && len(chunks) < chunksAtOnce {
 		p := sn.pieces[sn.at]
-		var ch chunk
-		var ok bool
-		if len(chunks) == 0 {
-			select {
-			case ch, ok = <-p.chunks:
-			case err := <-sn.failed:
-				return nil, nil, err
-			case <-ctx.Done():
-				return nil, nil, ctx.Err()
-			}
-		} else {
-			select {
-			case ch, ok = <-p.chunks:
-			default:
-				return chunks, of, nil
-			}
+		ch, ok, err := sn.receive(ctx, p, len(chunks) == 0)
+		if err != nil {
+			return nil, nil, err
 		}
 		if !ok {
-			sn.done()
-			continue
-		}
-		if ch.err != nil {
-			return nil, nil, ch.err
+			return chunks, of, nil
 		}
 		if ch.last {
 			sn.done()
 		}
-		if len(ch.rows) > 0 || ch.last && p.last {
-			chunks, of = append(chunks, ch), append(of, p)
+		ch.end = ch.last && p.last
+		switch {
+		case len(ch.rows) > 0:
+			hand(sn.held...)
+			sn.held = []held{{ch, p}}
+		case !ch.end:
+		case len(sn.held) == 0:
+			hand(held{ch, p})
+		case sn.held[0].of.c == p.c:
+			sn.held[0].end = true
+		default:
+			sn.held = append(sn.held, held{ch, p})
 		}
 	}
+	if sn.at == len(sn.pieces) && len(sn.held) > 0 {
+		sn.held[0].final = true
+		hand(sn.held...)
+		sn.held = nil
+	}
 	return chunks, of, nil
+}
+
+// receive takes a piece's next chunk; ok is false where there is none yet and it is not waited for. A piece that has ended gives
+// an empty one that is its last.
+func (sn *snapshot) receive(ctx context.Context, p *piece, wait bool) (ch chunk, ok bool, err error) {
+	var more bool
+	if wait {
+		select {
+		case ch, more = <-p.chunks:
+		case err := <-sn.failed:
+			return ch, false, err
+		case <-ctx.Done():
+			return ch, false, ctx.Err()
+		}
+	} else {
+		select {
+		case ch, more = <-p.chunks:
+		default:
+			return ch, false, nil
+		}
+	}
+	if !more {
+		return chunk{last: true}, true, nil
+	}
+	return ch, ch.err == nil, ch.err
 }

@@ -106,7 +106,13 @@ func (r *reader) over(what string) {
 func (r *reader) find(tables, missing []*table) {
 	out := findingsOf(&r.s, tables, missing)
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
-		if left := r.tables[name].left(); len(left) > 0 {
+		if left := r.tables[name].unmasked; len(left) > 0 {
+			out = append(out, source.Finding{
+				Table: name, Message: fmt.Sprintf("columns %q of table %s are not text, so no mask changes them, as in Debezium", left, name),
+				Hint: "leave them out by " + keyColumnOut + " if nobody is to see them",
+			})
+		}
+		if left := r.tables[name].unknown; len(left) > 0 {
 			out = append(out, source.Finding{
 				Table: name, Message: fmt.Sprintf("columns %q of table %s are of types that Debezium does not know, and are left out", left, name),
 				Hint: "set " + pgtype.KeyUnknown + "=true to have them as text",
@@ -123,12 +129,19 @@ func findingsOf(s *settings, tables, missing []*table) []source.Finding {
 	var out []source.Finding
 	for _, t := range tables {
 		name := t.full()
+		key := s.columns.keyOf(t)
 		switch {
 		case slices.Contains(missing, t):
 			out = append(out, source.Finding{
 				Table: name, Message: fmt.Sprintf("table %s is not in the publication %s, so its changes are not captured", name, s.publication),
 				Hint: "add it; it is then snapshotted", SQL: "ALTER PUBLICATION " + ident(s.publication) + " ADD TABLE " + t.quoted(),
 			})
+		case key != nil && t.identity != 'f' && !t.identifies(key):
+			out = append(out, source.Finding{
+				Table: name, Message: fmt.Sprintf("the key %q that %s gives table %s is not what its log has of old rows: deletes do not tell it, and a change of it is not seen", key, keyKeyColumns, name),
+				Hint: "let the log have whole rows", SQL: "ALTER TABLE " + t.quoted() + " REPLICA IDENTITY FULL",
+			})
+		case key != nil:
 		case !t.keyed() && t.identity != 'f':
 			out = append(out, source.Finding{
 				Table: name, Message: fmt.Sprintf("table %s has no primary key: PostgreSQL refuses UPDATE and DELETE on it while it is published, and it lands in bronze alone", name),

@@ -87,6 +87,9 @@ func (f *folder) take(e *Event) error {
 		delete(f.rows, string(e.Key))
 		return nil
 	}
+	if event.Op == 't' {
+		return nil // the marks round it say it all
+	}
 	f.rows[string(e.Key)] = row{string(event.After), e.Gen}
 	return nil
 }

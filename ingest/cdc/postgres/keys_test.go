@@ -1,0 +1,213 @@
+package postgres_test
+
+import (
+	"crypto/md5" //nolint:gosec // a connector may ask for it
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"tarn/ingest/cdc/postgres"
+	"tarn/ingest/cdc/postgres/pgtest"
+	"tarn/ingest/source"
+)
+
+// TestEveryKeyIsKnown holds Debezium 3.5's own list of its keys against what Tarn says of each: it has a use, or there are words for
+// what is done instead, and docs/connectors/postgresql.md has them.
+func TestEveryKeyIsKnown(t *testing.T) {
+	table, err := os.ReadFile("../../connect/postgresql.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := os.ReadFile("../../../docs/connectors/postgresql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(table)) {
+		key, _, _ := strings.Cut(line, "\t")
+		if strings.HasPrefix(key, "#") {
+			continue
+		}
+		n++
+		used := slices.ContainsFunc(postgres.Kind.Fields, func(f source.Field) bool { return source.Other{Key: f.Key}.Means(key) })
+		other := slices.ContainsFunc(postgres.Kind.Others, func(o source.Other) bool { return o.Means(key) && o.Instead != "" })
+		if used == other {
+			t.Errorf("%s: has a use: %v, has not: %v", key, used, other)
+		}
+	}
+	if n != 122 {
+		t.Errorf("%d keys", n)
+	}
+	for _, o := range postgres.Kind.Others {
+		if line := fmt.Sprintf("| `%s` | %s |", keyInDocs(o.Key), o.Instead); !strings.Contains(string(docs), line) {
+			t.Errorf("docs/connectors/postgresql.md lacks %s", line)
+		}
+	}
+	for _, f := range postgres.Kind.Fields {
+		if line := "| `" + keyInDocs(f.Key) + "` | "; !strings.Contains(string(docs), line) {
+			t.Errorf("docs/connectors/postgresql.md lacks %s", line)
+		}
+	}
+}
+
+func keyInDocs(key string) string {
+	if strings.HasSuffix(key, ".") {
+		return key + "…"
+	}
+	return key
+}
+
+// rows are what the events of a table have after them, in order; a record without a value is "null".
+func (r *rig) rows(table string) (out []string) {
+	for _, e := range r.log.Events(r.t, "p.public."+table) {
+		if e.Mark != nil {
+			continue
+		}
+		if e.Value == nil {
+			out = append(out, string(e.Key)+" null")
+			continue
+		}
+		var v struct {
+			Op    string
+			After json.RawMessage
+		}
+		if err := json.Unmarshal(e.Value, &v); err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Key, v.Op, v.After)))
+	}
+	return out
+}
+
+// wants waits until the events of a table are these.
+func (r *rig) wants(table string, want ...string) {
+	r.t.Helper()
+	var got []string
+	defer func() {
+		if r.t.Failed() {
+			r.t.Logf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}()
+	r.until("the events of "+table, func() bool {
+		got = r.rows(table)
+		return slices.Equal(got, want)
+	})
+}
+
+// TestColumns are left out, masked and made keys as Debezium does it.
+func TestColumns(t *testing.T) {
+	const ddl = "CREATE TABLE people (id bigint PRIMARY KEY, name text, mail varchar(80), note text, pin integer, old text)"
+	d := pgtest.Start(t).Database("d", ddl, "ALTER TABLE people REPLICA IDENTITY FULL", "INSERT INTO people VALUES (1, 'Ada', 'ada@x', 'hello', 7, 'o')")
+	r := newRig(t, d, "column.exclude.list", "public.people.old,public.people.id", "column.mask.with.3.chars", "public.people.pin,public.people.name",
+		"column.truncate.to.2.chars", "PUBLIC\\.PEOPLE\\.NOTE", "column.mask.hash.v2.MD5.with.salt.s", "public.people.mail", "message.key.columns", "public.people:mail,id")
+	r.start()
+	hash := hex.EncodeToString(func() []byte { h := md5.Sum([]byte("sada@x")); return h[:] }()) //nolint:gosec // asked for
+	row := func(note string) string {
+		return fmt.Sprintf(`{"id":1,"name":"***","mail":"%s","note":"%s","pin":7}`, hash, note)
+	}
+	id := fmt.Sprintf(`{"mail":"%s","id":1}`, hash)
+	r.wants("people", id+" r "+row("he"))
+	d.Exec("UPDATE people SET note = 'x' || note", "DELETE FROM people")
+	r.wants("people", id+" r "+row("he"), id+" u "+row("xh"), id+" d null", id+" null")
+	found := r.runner.Status().Findings
+	if !slices.ContainsFunc(found, func(f source.Finding) bool { return strings.Contains(f.Message, `["pin"]`) && f.Hint != "" }) {
+		t.Errorf("nothing tells that a number has no mask: %+v", found)
+	}
+}
+
+// TestSnapshotsOfOtherRows: of a query's, of some tables alone, with Debezium's words for the first and last row.
+func TestSnapshotsOfOtherRows(t *testing.T) {
+	d := pgtest.Start(t).Database("d", "CREATE TABLE a (id bigint PRIMARY KEY, v text)", "INSERT INTO a SELECT i, 'v' FROM generate_series(1, 9) i",
+		"CREATE TABLE b (id bigint PRIMARY KEY, v text)", "INSERT INTO b SELECT i, repeat('x', 50000) FROM generate_series(1, 60) i",
+		"CREATE TABLE c (id bigint PRIMARY KEY)", "INSERT INTO c VALUES (1)", "CREATE TABLE z (id bigint PRIMARY KEY)",
+		"CREATE TABLE late (id bigint PRIMARY KEY)", "INSERT INTO late VALUES (1)")
+	r := newRig(t, d, "snapshot.select.statement.overrides", "public.a, public.b",
+		"snapshot.select.statement.overrides.public.a", "SELECT * FROM public.a WHERE id IN (2, 4) ORDER BY id DESC;",
+		"snapshot.select.statement.overrides.public.b", "SELECT v, id FROM public.b",
+		"snapshot.include.collection.list", "public.[^l].*")
+	r.start()
+	r.wants("a", `{"id":4} r {"id":4,"v":"v"}`, `{"id":2} r {"id":2,"v":"v"}`)
+	r.until("the rest", func() bool { return r.marks("b") == 1 && r.marks("c") == 1 && r.marks("z") == 1 })
+	if n := r.count("b", "r"); n != 60 {
+		t.Errorf("%d rows of b", n)
+	}
+	d.Exec("INSERT INTO late VALUES (2)", "INSERT INTO a VALUES (10, 'w')")
+	r.wants("late", `{"id":2} c {"id":2}`)
+	r.wants("a", `{"id":4} r {"id":4,"v":"v"}`, `{"id":2} r {"id":2,"v":"v"}`, `{"id":10} c {"id":10,"v":"w"}`)
+	words := ""
+	for _, table := range []string{"a", "b", "c"} {
+		for _, w := range r.snapshots(table) {
+			words += " " + w
+		}
+		words += ";"
+	}
+	want := " first last_in_data_collection false; first_in_data_collection" + strings.Repeat(" true", 58) + " last_in_data_collection; last;"
+	if words != want {
+		t.Errorf("snapshot: got %s\nwant %s", words, want)
+	}
+}
+
+// TestAWrongQueryOfATable quarantines it alone.
+func TestAWrongQueryOfATable(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b')", "CREATE TABLE wrong (id bigint PRIMARY KEY)")
+	r := newRig(t, d, "snapshot.select.statement.overrides", "public.wrong", "snapshot.select.statement.overrides.public.wrong", "SELECT nothing FROM public.wrong")
+	r.start()
+	r.until("it is quarantined", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Tables, func(s source.TableState) bool { return s.Table == "public.wrong" && s.State == source.Quarantined })
+	})
+	r.equal("calls", "id", "berth", "teu")
+}
+
+// snapshots are what the events of a table have as source.snapshot, in order.
+func (r *rig) snapshots(table string) (out []string) {
+	for _, e := range r.log.Events(r.t, "p.public."+table) {
+		var v struct{ Source struct{ Snapshot string } }
+		if e.Mark != nil || e.Value == nil {
+			continue
+		}
+		if err := json.Unmarshal(e.Value, &v); err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, v.Source.Snapshot)
+	}
+	return out
+}
+
+// TestOperations: deletes without tombstones, updates without events, TRUNCATE with one.
+func TestOperations(t *testing.T) {
+	d := pgtest.Start(t).Database("d", "CREATE TABLE a (id bigint PRIMARY KEY, v text)", "INSERT INTO a VALUES (1, 'a')")
+	r := newRig(t, d, "skipped.operations", "u", "tombstones.on.delete", "false", "database.initial.statements", "SELECT 'a;;b';SET work_mem = '1MB'")
+	r.start()
+	r.until("the snapshot", func() bool { return r.marks("a") == 1 })
+	d.Exec("UPDATE a SET v = 'b'", "DELETE FROM a", "INSERT INTO a VALUES (2, 'c')", "TRUNCATE a", "INSERT INTO a VALUES (3, 'd')")
+	want := []string{`{"id":1} r {"id":1,"v":"a"}`, `{"id":1} d null`, `{"id":2} c {"id":2,"v":"c"}`, "t null", `{"id":3} c {"id":3,"v":"d"}`}
+	r.wants("a", want...)
+	r.stop()
+	r.start()
+	d.Exec("INSERT INTO a VALUES (4, 'e')")
+	r.wants("a", append(want, `{"id":4} c {"id":4,"v":"e"}`)...)
+	r.equal("a", "id", "v")
+}
+
+// TestWrongKeys are refused with what to write.
+func TestWrongKeys(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL)
+	for key, value := range map[string]string{
+		"skipped.operations": "x", "tombstones.on.delete": "perhaps", "column.exclude.list": "(", "column.mask.with.x.chars": "a", "column.mask.hash.CRC.with.salt.x": "a",
+		"column.truncate.to.99999999999999999999.chars": "a", "message.key.columns": "a", "snapshot.select.statement.overrides": "public.calls",
+		"snapshot.tables.order.by.row.count": "up", "snapshot.mode": "configuration_based", "snapshot.mode.configuration.based.start.stream": "1",
+	} {
+		keys := d.Keys(key, value)
+		if strings.Contains(key, "based.start") {
+			keys["snapshot.mode"] = "configuration_based"
+		}
+		found := postgres.Kind.Check(t.Context(), source.Config{Name: "port", Keys: keys})
+		if len(found) != 1 || !found[0].Fatal || found[0].Hint == "" || !strings.Contains(found[0].Message, found[0].Key) {
+			t.Errorf("%s=%s: %+v", key, value, found)
+		}
+	}
+}
