@@ -30,7 +30,7 @@ SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -88,6 +88,9 @@ bench-kafka: ## measure the Kafka door beside Apache Kafka; prints key=value
 
 bench-kafka-scale: ## measure 4,000 partitions, 1,000 idle consumers and 10,000 connections; prints key=value
 	.ci/bench/run kafka-scale
+
+bench-cdc: ## measure change data capture beside Debezium; prints key=value
+	.ci/bench/run cdc
 
 nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
 	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)
