@@ -20,6 +20,7 @@ import (
 	sampledata "tarn/sample-data"
 	"tarn/sql"
 	"tarn/sql/engine"
+	"tarn/sql/flight"
 	"tarn/sql/postgres"
 	"tarn/sql/system"
 	"tarn/sql/trino"
@@ -125,6 +126,14 @@ func (h *house) trinoPart() life.Part {
 	return life.Made("trino", func() life.Part {
 		return trino.New(trino.Options{
 			Listener: h.Listener("trino"), Hosts: h.Config.HTTPHosts, Gate: h.sql.Gate, Guard: h.Guard, Log: h.Log.With("part", "trino"), Metrics: h.Metrics,
+		})
+	})
+}
+
+func (h *house) flightPart() life.Part {
+	return life.Made("flight", func() life.Part {
+		return flight.New(flight.Options{
+			Listener: h.Listener("flight"), Gate: h.sql.Gate, Guard: h.Guard, Version: version, Log: h.Log.With("part", "flight"), Metrics: h.Metrics,
 		})
 	})
 }

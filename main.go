@@ -157,7 +157,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 	parts := []life.Part{
 		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }), f.GroupsPart(), f.TransactionsPart(),
 		h.streamPart(), life.Made("pipelines", func() life.Part { return h.stream.Pipelines() }), h.ingestPart(), h.kafkaPart(), h.connectPart(),
-		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.postgresPart(), h.trinoPart(), h.uiPart(u),
+		sql.Part(h.gateOptions, f.Front.Mount, h.sqlOpened), h.postgresPart(), h.trinoPart(), h.flightPart(), h.uiPart(u),
 	}
 	if u.Sample {
 		part, err := h.samplePart(u)

@@ -88,6 +88,7 @@ func (f *Floor) takePorts() (err error) {
 		{Name: "connect", Setting: "connect.listen", Addr: f.Config.ConnectListen, Set: f.Config.IsSet("connect.listen")},
 		{Name: "postgres", Setting: "postgres.listen", Addr: f.Config.PostgresListen, Set: f.Config.IsSet("postgres.listen")},
 		{Name: "trino", Setting: "trino.listen", Addr: f.Config.TrinoListen, Set: f.Config.IsSet("trino.listen")},
+		{Name: "flight", Setting: "flight.listen", Addr: f.Config.FlightListen, Set: f.Config.IsSet("flight.listen")},
 	}, f.Config.Listen == "auto", f.Log)
 	return err
 }

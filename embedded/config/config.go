@@ -29,6 +29,7 @@ type Config struct {
 	HTTPHosts        []string // names by which the doors of HTTP may be called, beside loopback's
 	PostgresListen   string
 	TrinoListen      string
+	FlightListen     string
 	LogLevel         slog.Level
 	origins          map[string]string
 }
@@ -49,6 +50,7 @@ func Default() Config {
 		ConnectListen:    "127.0.0.1:8083",
 		PostgresListen:   "127.0.0.1:5433",
 		TrinoListen:      "127.0.0.1:8080",
+		FlightListen:     "127.0.0.1:8815",
 		LogLevel:         slog.LevelInfo,
 		origins:          map[string]string{},
 	}

@@ -50,6 +50,7 @@ var settings = []setting{
 	address("connect.listen", "address of Kafka Connect's REST API; loopback only until there is a login", func(c *Config) *string { return &c.ConnectListen }),
 	address("postgres.listen", "address of PostgreSQL's protocol; loopback only until there is a login", func(c *Config) *string { return &c.PostgresListen }),
 	address("trino.listen", "address of Trino's protocol; loopback only until there is a login", func(c *Config) *string { return &c.TrinoListen }),
+	address("flight.listen", "address of Arrow Flight SQL; loopback only until there is a login", func(c *Config) *string { return &c.FlightListen }),
 	{
 		"http.hosts", "further names, by comma, by which the page, Kafka Connect's REST API and Trino's may be called", "names",
 		func(c *Config, v string) error {

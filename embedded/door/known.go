@@ -72,4 +72,7 @@ var Doors = []Known{{
 		{"DELETE /v1/statement/{state}/{id}/{slug}/{token}", "ends the statement"},
 		{"GET /v1/info", "what clients ask of a server before anything else"},
 	},
+}, {
+	Name: "flight", Setting: "flight.listen", Protocol: "Arrow Flight SQL, over gRPC",
+	Says: "Statements of ADBC's and Flight SQL's clients, whose answers come as Arrow's batches: [compat/flight.md](compat/flight.md) says what they may count on.",
 }}

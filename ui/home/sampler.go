@@ -198,6 +198,8 @@ func connect(door, address string) []string {
 		return []string{"curl -sS http://" + address + "/connectors"}
 	case "postgres":
 		return []string{"psql -h " + host + " -p " + port + " -U lake lake", "postgresql://lake@" + address + "/lake"}
+	case "flight":
+		return []string{"grpc://" + address, "jdbc:arrow-flight-sql://" + address + "?useEncryption=false"}
 	case "trino":
 		return []string{"trino --server http://" + address + " --catalog lake", "jdbc:trino://" + address + "/lake"}
 	}

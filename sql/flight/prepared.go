@@ -1,0 +1,231 @@
+//go:build duckdb_arrow
+
+package flight
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/sql/engine"
+)
+
+// prepared is a statement that a client has prepared. A row of values is bound to it until another one is.
+type prepared struct {
+	text     string
+	declared engine.Shape // as the statement alone tells
+
+	mu     sync.Mutex
+	types  []string // of its parameters, with those of the last values
+	schema *arrow.Schema
+	bound  string // the text with its values; "" while there are none
+}
+
+// CreatePreparedStatement describes a statement and keeps it.
+func (s *service) CreatePreparedStatement(ctx context.Context, r flightsql.ActionCreatePreparedStatementRequest) (out flightsql.ActionCreatePreparedStatementResult, err error) {
+	if err := refuseTransaction(r.GetTransactionId()); err != nil {
+		return out, err
+	}
+	d, who, text := s.door, whoOf(ctx), r.GetQuery()
+	shape, err := d.o.Gate.Shape(ctx, engine.Request{Text: text, Principal: who}, nil)
+	if err != nil {
+		return out, err
+	}
+	p := &prepared{text: text, declared: shape, types: shape.Parameters}
+	if p.schema, err = d.schemaOf(ctx, shape); err != nil {
+		return out, err
+	}
+	if len(shape.Parameters) == 0 {
+		p.bound = text
+	}
+	if shape.Verb != "" {
+		if out.DatasetSchema, err = d.shown(ctx, text, shape.Verb); err != nil {
+			return out, err
+		}
+	} else {
+		out.DatasetSchema = p.schema
+	}
+	if out.ParameterSchema, err = d.parameterSchema(ctx, shape.Parameters); err != nil {
+		return out, err
+	}
+	update := shape.Verb != "" && !showing[shape.Verb]
+	out.IsUpdate = &update
+	id, err := d.prepared.put(who, p, len(text))
+	out.Handle = []byte(id)
+	return out, err
+}
+
+// shown runs what only shows something, for its columns, without which JDBC's driver takes it for an update; nil for what
+// changes something.
+func (d *Door) shown(ctx context.Context, text, verb string) (*arrow.Schema, error) {
+	if !showing[verb] {
+		return arrow.NewSchema(nil, nil), nil
+	}
+	result, err := d.o.Gate.Run(ctx, engine.Request{Text: text, Principal: whoOf(ctx)})
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	return agreed(result, nil, true)
+}
+
+func (d *Door) parameterSchema(ctx context.Context, types []string) (*arrow.Schema, error) {
+	names := make([]string, len(types))
+	for i := range types {
+		names[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return d.schema(ctx, names, types)
+}
+
+// ClosePreparedStatement forgets a statement.
+func (s *service) ClosePreparedStatement(ctx context.Context, r flightsql.ActionClosePreparedStatementRequest) error {
+	id := string(r.GetPreparedStatementHandle())
+	if _, err := s.door.preparedOf(whoOf(ctx), id); err != nil {
+		return err
+	}
+	s.door.prepared.drop(id)
+	return nil
+}
+
+func (d *Door) preparedOf(who guard.Principal, id string) (*prepared, error) {
+	p, ok := d.prepared.get(who, id, false)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "there is no such prepared statement", "prepare it again: one is kept for an hour after its last use")
+	}
+	return p, nil
+}
+
+// GetFlightInfoPreparedStatement keeps a statement with its values, to be run when the ticket is read.
+func (s *service) GetFlightInfoPreparedStatement(ctx context.Context, c flightsql.PreparedStatementQuery, of *arrowflight.FlightDescriptor) (*arrowflight.FlightInfo, error) {
+	p, err := s.door.preparedOf(whoOf(ctx), string(c.GetPreparedStatementHandle()))
+	if err != nil {
+		return nil, err
+	}
+	text, schema, err := p.ready()
+	if err != nil {
+		return nil, err
+	}
+	return s.door.ticket(whoOf(ctx), &statement{text: text, schema: schema, valued: len(p.declared.Parameters) > 0}, of)
+}
+
+// GetSchemaPreparedStatement tells the columns.
+func (s *service) GetSchemaPreparedStatement(ctx context.Context, c flightsql.PreparedStatementQuery, _ *arrowflight.FlightDescriptor) (*arrowflight.SchemaResult, error) {
+	p, err := s.door.preparedOf(whoOf(ctx), string(c.GetPreparedStatementHandle()))
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return schemaResult(p.schema)
+}
+
+// ready is the statement with its values.
+func (p *prepared) ready() (text string, schema *arrow.Schema, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bound == "" {
+		return "", nil, fault.Newf(fault.Invalid, "bind a row of values", "the statement has %d parameters, and no values", len(p.declared.Parameters))
+	}
+	return p.bound, p.schema, nil
+}
+
+// DoPutPreparedStatementQuery binds a row of values.
+func (s *service) DoPutPreparedStatementQuery(ctx context.Context, c flightsql.PreparedStatementQuery, rows arrowflight.MessageReader, _ arrowflight.MetadataWriter) ([]byte, error) {
+	p, err := s.door.preparedOf(whoOf(ctx), string(c.GetPreparedStatementHandle()))
+	if err == nil {
+		err = s.door.bind(ctx, p, rows)
+	}
+	return c.GetPreparedStatementHandle(), err
+}
+
+// DoPutPreparedStatementUpdate runs a prepared statement that is no query.
+func (s *service) DoPutPreparedStatementUpdate(ctx context.Context, c flightsql.PreparedStatementUpdate, rows arrowflight.MessageReader) (int64, error) {
+	p, err := s.door.preparedOf(whoOf(ctx), string(c.GetPreparedStatementHandle()))
+	if err != nil {
+		return 0, err
+	}
+	if len(p.declared.Parameters) > 0 {
+		if err := s.door.bind(ctx, p, rows); err != nil {
+			return 0, err
+		}
+	}
+	text, _, err := p.ready()
+	if err != nil {
+		return 0, err
+	}
+	return s.door.update(ctx, text, p.declared)
+}
+
+// bind puts the one row of a stream into the statement.
+func (d *Door) bind(ctx context.Context, p *prepared, rows arrowflight.MessageReader) error {
+	types, values, err := oneRow(rows)
+	if err != nil {
+		return err
+	}
+	want := p.declared.Parameters
+	if len(types) != len(want) {
+		return fault.Newf(fault.Invalid, "bind a value for each", "the statement has %d parameters, not %d", len(want), len(types))
+	}
+	for i := range types {
+		if types[i] == "" {
+			types[i] = want[i]
+		}
+	}
+	bound, err := engine.Arguments(p.text, types, values)
+	if err != nil {
+		return err
+	}
+	if len(bound) > sqltext.TextBytesMax {
+		return fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", sqltext.TextBytesMax)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	schema := p.schema
+	if !slices.Equal(types, p.types) && p.declared.Verb == "" { // the columns may follow the values' types
+		shape, err := d.o.Gate.Shape(ctx, engine.Request{Text: p.text, Principal: whoOf(ctx)}, types)
+		if err != nil {
+			return err
+		}
+		if schema, err = d.schemaOf(ctx, shape); err != nil {
+			return err
+		}
+	}
+	p.types, p.schema, p.bound = types, schema, bound
+	return nil
+}
+
+// oneRow reads the one row of a stream. The type of a text or a null is "", for it is read as what the statement wants there.
+func oneRow(rows arrowflight.MessageReader) (types []string, values []*string, err error) {
+	count := int64(0)
+	for rows.Next() {
+		b := rows.RecordBatch()
+		if count += b.NumRows(); count > 1 {
+			return nil, nil, fault.New(fault.Invalid, "a statement takes one row of values at a time", "run it once for each row")
+		}
+		if b.NumRows() == 0 {
+			continue
+		}
+		for i, c := range b.Columns() {
+			name, value, err := valueOf(c)
+			if err != nil {
+				return nil, nil, fault.Newf(fault.Invalid, fault.HintOf(err), "the value of parameter $%d: %v", i+1, err)
+			}
+			types, values = append(types, name), append(values, value)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fault.Newf(fault.Invalid, "", "the values could not be read: %v", err)
+	}
+	if count == 0 {
+		return nil, nil, fault.New(fault.Invalid, "there is no row of values", "bind one")
+	}
+	return types, values, nil
+}
