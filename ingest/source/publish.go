@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ const (
 func follows(place string) bool {
 	return strings.HasSuffix(place, tombstonePlace) || strings.HasSuffix(place, secondPlace)
 }
+
+// Halved tells whether a place, as LastPlace returns it, is of the second event of one change, as a change of key has two.
+func Halved(place string) bool { return strings.HasSuffix(place, secondPlace) }
 
 // quarantine is the error of a table that cannot go on, while others can.
 type quarantine struct {
@@ -175,7 +179,7 @@ func (r *Runner) partition(ctx context.Context, b *TopicBatch) (*part, error) {
 		return p, nil
 	}
 	log, err := r.o.Log.Open(ctx, b.Topic, bus.TopicConfig{
-		Partitions: 1, Land: true, Keyed: keyed, Source: r.id, Plain: b.PlainPlace != "" || b.apart != "",
+		Partitions: 1, Land: true, Keyed: keyed, Source: r.id, Plain: b.plain() || b.apart != "",
 	})
 	if err != nil {
 		return nil, err
@@ -313,7 +317,7 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 	p.frame = r.frame(b)
 	p.entries = make([]entry, 0, len(b.Plain)+len(b.Changes)+2)
 	for i := range b.Plain {
-		p.add(b.Plain[i].Key, b.Plain[i].Value, b.PlainPlace)
+		p.add(b.Plain[i].Key, b.Plain[i].Value, cmp.Or(b.Plain[i].Place, b.PlainPlace))
 	}
 	if err := p.mark(b.Begin); err != nil {
 		return nil, err
@@ -372,7 +376,7 @@ type framed struct {
 // frame is what stands before the keys and values of a batch: nothing, unless the connector says so.
 func (r *Runner) frame(b *TopicBatch) (f envelope.Frame) {
 	keys, values := r.o.Config.Get(KeySchemas, "false") == "true", r.o.Config.Get(ValueSchemas, "false") == "true"
-	if !keys && !values || b.PlainPlace != "" || r.changesRecords() {
+	if !keys && !values || b.plain() || r.changesRecords() {
 		return f
 	}
 	known, ok := r.frames[b.Topic]
@@ -404,6 +408,7 @@ func (p *printer) mark(m *record.Mark) error {
 // change makes the records of one change, as Debezium does: a delete is followed by a
 // tombstone, and a change of key is a delete of the old one and a create of the new one.
 func (p *printer) change(c *Change, snapshot string) {
+	p.source.Transaction = c.Transaction
 	p.source.Snapshot, p.source.Seq, p.source.TSNanos = snapshot, c.Seq, p.now.UnixNano()
 	if !c.TS.IsZero() {
 		p.source.TSNanos = c.TS.UnixNano()
@@ -426,6 +431,11 @@ func (p *printer) change(c *Change, snapshot string) {
 			return
 		}
 		p.remove(c, before)
+		if c.Transaction != nil {
+			second := *c.Transaction
+			second.Order, second.TableOrder = second.Order+1, second.TableOrder+1
+			p.source.Transaction = &second
+		}
 		p.event(Create, after, nil, c.After, c.Place+secondPlace)
 	case Truncate:
 		p.event(c.Op, nil, nil, nil, c.Place)
@@ -480,7 +490,7 @@ func (p *printer) add(key, value []byte, place string) {
 	if p.b.Schema.ID > 0 {
 		headers = append(headers, record.Header{Key: record.HeaderSchema, Value: p.schema})
 	}
-	if p.b.PlainPlace == "" {
+	if !p.b.plain() {
 		headers = append(headers, record.Header{Key: record.HeaderGen, Value: p.gen})
 	}
 	p.entries = append(p.entries, entry{

@@ -14,6 +14,7 @@ import (
 	"tarn/embedded/disk"
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 )
 
 // Config is a connector's configuration as Kafka Connect has it: flat, strings.
@@ -187,7 +188,8 @@ type Env struct {
 	Asked []string
 	// Spool is the source's own, for what does not fit into memory while it is open. What is in it is
 	// of no use to the next one that is opened.
-	Spool Spool
+	Spool   Spool
+	Version string // Tarn's, for the records that a connector renders itself
 	// Skip names the tables that are quarantined: they are not read, and nothing of them is
 	// kept in the source meanwhile.
 	Skip []string
@@ -220,7 +222,9 @@ type Change struct {
 	// TxID is the transaction, LSN the change's place in the source's log and LastCommit that of the
 	// end of the transaction before, as the envelope's source shows them; 0 where there is none.
 	TxID, LSN, LastCommit int64
-	TS                    time.Time // of the change in the source; zero where unknown
+	// Transaction is the event's place in its transaction; nil where that is not told. Where a change makes two events it is the first's.
+	Transaction *envelope.Transaction
+	TS          time.Time // of the change in the source; zero where unknown
 	// BeforeID and AfterID tell rows apart whose keys hold the same null; 0 where keys have none.
 	BeforeID, AfterID int64
 }
@@ -228,6 +232,7 @@ type Change struct {
 // Plain is a record that is no row's change: its key and its value, as they are to be in the topic.
 type Plain struct {
 	Key, Value []byte
+	Place      string // as a Change's; "" for that of all records of its batch, PlainPlace
 }
 
 // Dead is a piece of a source that is no record: it goes to the dead letters, before the records
@@ -264,8 +269,8 @@ type TopicBatch struct {
 	Changes     []Change
 	// NoTombstones leaves out the record without a value that else follows a delete.
 	NoTombstones bool
-	// Of a source without changes, in place of all from Generation on: records that are one append, at
-	// one place. Its schema has no key; its id is 0 where landing finds the types in the values.
+	// Of a topic without changes, in place of all from Generation on: records that are one append, at
+	// one place, or have places of their own. Its schema has no key; its id is 0 where landing finds the types in the values.
 	Plain      []Plain
 	PlainPlace string
 	Dead       []Dead
@@ -274,6 +279,9 @@ type TopicBatch struct {
 	apart string
 	ready []entry
 }
+
+// plain tells whether a batch's records are no rows' changes.
+func (b *TopicBatch) plain() bool { return b.PlainPlace != "" || len(b.Plain) > 0 }
 
 // Batch is whole transactions or one chunk, and the position after it. One without topics
 // only moves the position, which is saved before Next is called again. One without a position

@@ -99,3 +99,10 @@ func MessageFrame() Frame {
 	}}
 	return Frame{key.frame(), value.frame()}
 }
+
+// HeartbeatFrame is the frame of the records of the topic of heartbeats, {"ts_ms":…} under {"serverName":…}.
+func HeartbeatFrame() Frame {
+	key := field{kind: "struct", name: "io.debezium.connector.common.ServerNameKey", version: 1, fields: []field{{kind: "string", field: "serverName"}}}
+	value := field{kind: "struct", name: "io.debezium.connector.common.Heartbeat", version: 1, fields: []field{{kind: "int64", field: "ts_ms"}}}
+	return Frame{key.frame(), value.frame()}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 	"tarn/ingest/cdc/postgres/pgoutput"
 	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
@@ -29,6 +30,8 @@ type transaction struct {
 	last   pgoutput.LSN // the place of the last change
 	n      int          // how many changes were at it before
 	end    pgoutput.LSN // of one that is replayed
+	begun  bool         // its beginning is told
+	counts
 }
 
 // place is the place of the next change.
@@ -85,8 +88,9 @@ func (r *reader) apply(ctx context.Context, m message) error {
 	switch got.Kind {
 	case pgoutput.Begin:
 		r.tx = &transaction{xid: got.XID, commit: got.LSN, at: pgoutput.Time(got.At)}
+		r.begun(m.at)
 	case pgoutput.Commit:
-		r.commit(got.LSN, got.End)
+		r.commit(got.End)
 	case pgoutput.StreamStart:
 		r.streamed = got.XID
 	case pgoutput.StreamAbort:
@@ -95,7 +99,8 @@ func (r *reader) apply(ctx context.Context, m message) error {
 		r.tx = &transaction{xid: got.XID, commit: got.LSN, at: pgoutput.Time(got.At), end: got.End}
 		r.streamed = got.XID
 		if r.replay, err = r.spools.replay(got.XID); err == nil && r.replay == nil {
-			r.commit(got.LSN, got.End)
+			r.begun(m.at)
+			r.commit(got.End)
 		}
 		return err
 	case pgoutput.Relation:
@@ -104,14 +109,25 @@ func (r *reader) apply(ctx context.Context, m message) error {
 		return r.change(got, m.at)
 	case pgoutput.Truncate:
 		return r.truncate(ctx, got, m.at)
+	case pgoutput.Logical:
+		r.logical(got, m.at)
 	}
 	return nil
 }
 
-func (r *reader) commit(at, end pgoutput.LSN) {
+// begun tells that a transaction begins, once.
+func (r *reader) begun(at pgoutput.LSN) {
+	if !r.tx.begun {
+		r.tx.begun = true
+		r.boundary(at, false)
+	}
+}
+
+func (r *reader) commit(end pgoutput.LSN) {
+	r.boundary(end, true)
 	r.tx = nil
 	r.pos.reach(end)
-	r.pos.Commit = int64(at) //nolint:gosec // places fit
+	r.pos.Commit = int64(end) //nolint:gosec // places fit
 	r.idle = max(r.idle, end)
 	r.gathered.piece, r.silence = false, 0
 }
@@ -122,12 +138,13 @@ func (r *reader) replayed(ctx context.Context) error {
 	if errors.Is(err, io.EOF) {
 		r.replay = nil
 		r.spools.drop(r.streamed)
-		r.commit(r.tx.commit, r.tx.end)
+		r.commit(r.tx.end)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read a spooled transaction: %w", err)
 	}
+	r.begun(m.at)
 	return r.apply(ctx, m)
 }
 
@@ -297,6 +314,16 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	c.Place = r.tx.place(at)
 	b := r.gathered.batchOf(r, rel.c, &st)
 	b.Changes = append(b.Changes, c)
+	sent := b.LastPlace()
+	if r.s.transactions {
+		events := int64(1)
+		if source.Halved(sent) {
+			events = 2
+		}
+		now := &b.Changes[len(b.Changes)-1]
+		now.Transaction = r.tx.add(name, events)
+		now.Transaction.ID = transactionID(r.tx.xid, at)
+	}
 	r.gathered.bytes += changeRoom + cellRoom*(len(c.Before)+len(c.After))
 	for i := range m.After {
 		r.gathered.bytes += len(m.After[i].Data)
@@ -304,7 +331,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	for i := range m.Before {
 		r.gathered.bytes += len(m.Before[i].Data)
 	}
-	st.Sent = b.LastPlace()
+	st.Sent = sent
 	r.pos.Tables[name] = st
 	return nil
 }
@@ -413,13 +440,23 @@ func (r *reader) truncate(ctx context.Context, m *pgoutput.Message, at pgoutput.
 		b.Begin, b.End = mark(record.SnapshotBegin, changePlace(r.tx.commit, at, 0)), mark(record.SnapshotEnd, place)
 		if strings.IndexByte(r.s.skipped, byte(source.Truncate)) < 0 {
 			b.Changes = append(b.Changes, source.Change{
-				Op: source.Truncate, Place: place, TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
+				Transaction: r.truncated(name, at), Op: source.Truncate, Place: place, TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
 			})
 		}
 		st.Sent = place
 		r.pos.Tables[name] = st
 	}
 	return nil
+}
+
+// truncated is the place of the event of a TRUNCATE in its transaction; nil where transactions are not told.
+func (r *reader) truncated(name string, at pgoutput.LSN) *envelope.Transaction {
+	if !r.s.transactions {
+		return nil
+	}
+	t := r.tx.add(name, 1)
+	t.ID = transactionID(r.tx.xid, at)
+	return t
 }
 
 func (r *reader) skipped(name string) bool { return slices.Contains(r.env.Skip, name) }

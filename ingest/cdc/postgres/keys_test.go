@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/md5" //nolint:gosec // a connector may ask for it
 	"encoding/hex"
 	"encoding/json"
@@ -209,5 +210,91 @@ func TestWrongKeys(t *testing.T) {
 		if len(found) != 1 || !found[0].Fatal || found[0].Hint == "" || !strings.Contains(found[0].Message, found[0].Key) {
 			t.Errorf("%s=%s: %+v", key, value, found)
 		}
+	}
+}
+
+// plain are the records of a topic that is no table's: key and value.
+func (r *rig) plain(topic string) (out []string) {
+	for _, e := range r.log.Events(r.t, topic) {
+		out = append(out, string(e.Key)+" "+string(e.Value))
+	}
+	return out
+}
+
+// TestTransactions are told in events and in a topic of their own, each once whatever is sent again, also large ones, which come while they run.
+func TestTransactions(t *testing.T) {
+	d := pgtest.Start(t, "logical_decoding_work_mem = '64kB'").Database("d", callsDDL, "CREATE TABLE other (id bigint PRIMARY KEY)")
+	r := newRig(t, d, "provide.transaction.metadata", "true", "topic.transaction", "tx")
+	r.start()
+	r.until("streaming", func() bool { return r.marks("calls") == 1 && r.marks("other") == 1 })
+	d.Exec("BEGIN; INSERT INTO calls SELECT i, repeat('x', 100), 'y' FROM generate_series(1, 3000) i; INSERT INTO other VALUES (1); UPDATE calls SET id = -1 WHERE id = 1; COMMIT",
+		"INSERT INTO other VALUES (2)")
+	ends := func(texts ...string) func() bool {
+		return func() bool {
+			got := r.plain("p.tx")
+			return len(got) == 2*len(texts) && func() bool {
+				for i, text := range texts {
+					if !strings.Contains(got[2*i], `"status":"BEGIN"`) || !strings.Contains(got[2*i+1], text) {
+						return false
+					}
+				}
+				return true
+			}()
+		}
+	}
+	const first = `"event_count":3003,"data_collections":[{"data_collection":"public.calls","event_count":3002},{"data_collection":"public.other","event_count":1}]`
+	const second = `"event_count":1,"data_collections":[{"data_collection":"public.other","event_count":1}]`
+	r.until("both", ends(first, second))
+	events := r.log.Events(t, "p.public.calls")
+	last := events[len(events)-1]
+	if !strings.Contains(string(last.Value), `"total_order":3003,"data_collection_order":3002}`) {
+		t.Errorf("the last event has %.600s", last.Value)
+	}
+	r.log.Refuse = func(topic string) (bool, error) {
+		return true, map[bool]error{true: context.Canceled}[topic == "p.public.other"]
+	}
+	d.Exec("INSERT INTO other VALUES (3)")
+	r.until("its append", func() bool { return r.count("other", "c") == 3 })
+	r.stop()
+	r.log.Refuse = nil
+	r.start()
+	d.Exec("BEGIN; INSERT INTO other VALUES (4); SELECT pg_logical_emit_message(true, 'app', 'hello'); COMMIT", "SELECT pg_logical_emit_message(false, 'app', 'loose')",
+		"SELECT pg_logical_emit_message(true, 'secret', 'no')")
+	r.until("all", ends(first, second, second, `"event_count":2,"data_collections":[{"data_collection":"public.other","event_count":1},{"data_collection":"message","event_count":1}]`, `"event_count":1`))
+	r.until("messages", func() bool { return len(r.plain("p.message")) == 3 })
+	if got := r.plain("p.message"); !strings.Contains(got[0], `"total_order":2,"data_collection_order":1},"message":{"prefix":"app","content":"aGVsbG8="}`) || !strings.Contains(got[1], `"transaction":null`) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestHeartbeats: a record now and then, with a statement, in a topic that a restart goes on with; a statement that is refused is told.
+func TestHeartbeats(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "CREATE TABLE beats (at timestamptz)")
+	r := newRig(t, d, "heartbeat.interval.ms", "20", "heartbeat.topics.prefix", "beat", "heartbeat.action.query", "INSERT INTO beats VALUES (now())",
+		"table.exclude.list", "public.beats", "key.converter.schemas.enable", "true", "message.prefix.exclude.list", ".*")
+	r.start()
+	some := func(n int) func() bool { return func() bool { return len(r.plain("beat.p")) >= n } }
+	r.until("a few", some(3))
+	r.stop()
+	n := len(r.plain("beat.p"))
+	r.start()
+	r.until("more", some(n+3))
+	d.Exec("SELECT pg_logical_emit_message(true, 'app', 'hello')", "DROP TABLE beats")
+	r.until("the refusal is told", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return f.Key == "heartbeat.action.query" && f.Hint != "" })
+	})
+	n = len(r.plain("beat.p"))
+	r.until("it goes on", some(n+2))
+	r.stop()
+	const key = `{"schema":{"type":"struct","fields":[{"type":"string","optional":false,"field":"serverName"}],"optional":false,"name":"io.debezium.connector.common.ServerNameKey","version":1},"payload":{"serverName":"p"}} {"ts_ms":`
+	last := ""
+	for _, line := range r.plain("beat.p") {
+		if !strings.HasPrefix(line, key) || line < last {
+			t.Fatalf("%s after %s", line, last)
+		}
+		last = line
+	}
+	if got := r.plain("p.message"); len(got) > 0 {
+		t.Errorf("messages that are left out: %q", got)
 	}
 }

@@ -21,7 +21,7 @@ type position struct {
 	Incarnation string `json:"incarnation"`
 	// LSN is up to where all transactions are in the log, by the place of their commits.
 	LSN string `json:"lsn"`
-	// Commit is the place of the last one's commit, which events show.
+	// Commit is where the last one's commit ends, which events show.
 	Commit int64               `json:"commit,omitempty"`
 	Tables map[string]standing `json:"tables"`
 }

@@ -19,39 +19,47 @@ import (
 
 // The keys of the configuration that have a use; see fields for what they mean.
 const (
-	keyHost        = "database.hostname"
-	keyPort        = "database.port"
-	keyUser        = "database.user"
-	keyPassword    = "database.password" //nolint:gosec // a key's name
-	keyDatabase    = "database.dbname"
-	keySSLMode     = "database.sslmode"
-	keySSLRoot     = "database.sslrootcert"
-	keySSLCert     = "database.sslcert"
-	keySSLKey      = "database.sslkey"
-	keyPrefix      = "topic.prefix"
-	keyPlugin      = "plugin.name"
-	keySlot        = "slot.name"
-	keyPublication = "publication.name"
-	keyAutocreate  = "publication.autocreate.mode"
-	keySchemaIn    = "schema.include.list"
-	keySchemaOut   = "schema.exclude.list"
-	keyTableIn     = "table.include.list"
-	keyTableOut    = "table.exclude.list"
-	keyMode        = "snapshot.mode"
-	keyThreads     = "snapshot.max.threads"
-	keyStatus      = "status.update.interval.ms"
-	keySSLPassword = "database.sslpassword" //nolint:gosec // a key's name
-	keyInitial     = "database.initial.statements"
-	keyColumnIn    = "column.include.list"
-	keyColumnOut   = "column.exclude.list"
-	keyKeyColumns  = "message.key.columns"
-	keySkipped     = "skipped.operations"
-	keyTombstones  = "tombstones.on.delete"
-	keyModeData    = "snapshot.mode.configuration.based.snapshot.data"
-	keyModeStream  = "snapshot.mode.configuration.based.start.stream"
-	keyModeError   = "snapshot.mode.configuration.based.snapshot.on.data.error"
-	keySelects     = "snapshot.select.statement.overrides"
-	keyOrder       = "snapshot.tables.order.by.row.count"
+	keyHost         = "database.hostname"
+	keyPort         = "database.port"
+	keyUser         = "database.user"
+	keyPassword     = "database.password" //nolint:gosec // a key's name
+	keyDatabase     = "database.dbname"
+	keySSLMode      = "database.sslmode"
+	keySSLRoot      = "database.sslrootcert"
+	keySSLCert      = "database.sslcert"
+	keySSLKey       = "database.sslkey"
+	keyPrefix       = "topic.prefix"
+	keyPlugin       = "plugin.name"
+	keySlot         = "slot.name"
+	keyPublication  = "publication.name"
+	keyAutocreate   = "publication.autocreate.mode"
+	keySchemaIn     = "schema.include.list"
+	keySchemaOut    = "schema.exclude.list"
+	keyTableIn      = "table.include.list"
+	keyTableOut     = "table.exclude.list"
+	keyMode         = "snapshot.mode"
+	keyThreads      = "snapshot.max.threads"
+	keyStatus       = "status.update.interval.ms"
+	keySSLPassword  = "database.sslpassword" //nolint:gosec // a key's name
+	keyInitial      = "database.initial.statements"
+	keyColumnIn     = "column.include.list"
+	keyColumnOut    = "column.exclude.list"
+	keyKeyColumns   = "message.key.columns"
+	keySkipped      = "skipped.operations"
+	keyTombstones   = "tombstones.on.delete"
+	keyModeData     = "snapshot.mode.configuration.based.snapshot.data"
+	keyModeStream   = "snapshot.mode.configuration.based.start.stream"
+	keyModeError    = "snapshot.mode.configuration.based.snapshot.on.data.error"
+	keySelects      = "snapshot.select.statement.overrides"
+	keyOrder        = "snapshot.tables.order.by.row.count"
+	keyTransactions = "provide.transaction.metadata"
+	keyTransTopic   = "topic.transaction"
+	keyBeat         = "heartbeat.interval.ms"
+	keyBeatTopic    = "heartbeat.topics.prefix"
+	keyBeatTopicNew = "topic.heartbeat.prefix"
+	keyBeatQuery    = "heartbeat.action.query"
+	keyMessagesIn   = "message.prefix.include.list"
+	keyMessagesOut  = "message.prefix.exclude.list"
 	// The beginnings of keys that have a part of their meaning in their names.
 	keyMaskHash = "column.mask.hash."
 	keyMaskWith = "column.mask.with."
@@ -106,6 +114,14 @@ type settings struct {
 	order       string            // of tables in a snapshot
 	skipped     string            // the letters of operations without events
 	tombstones  bool
+	// Of the topics that are no table's.
+	transactions             bool
+	transactionTopic         string        // behind the prefix
+	messages                 filter        // of prefixes
+	heartbeat                time.Duration // 0 for none
+	heartbeatTopic           string        // before the prefix
+	heartbeatQuery           string
+	keySchemas, valueSchemas bool // of their records
 }
 
 // filter is a pair of lists; of both empty everything passes.
@@ -173,6 +189,7 @@ func readSettings(c source.Config) (settings, error) {
 	s.threads, s.status = threads, time.Duration(status)*time.Millisecond
 	for key, list := range map[string]*[]*regexp.Regexp{
 		keySchemaIn: &s.schemas.in, keySchemaOut: &s.schemas.out, keyTableIn: &s.tables.in, keyTableOut: &s.tables.out, keySnapshotTables: &s.snapshotted.in,
+		keyMessagesIn: &s.messages.in, keyMessagesOut: &s.messages.out,
 	} {
 		if *list, err = patterns(c, key); err != nil {
 			return s, err
@@ -182,6 +199,9 @@ func readSettings(c source.Config) (settings, error) {
 		return s, err
 	}
 	if err := s.readEvents(c); err != nil {
+		return s, err
+	}
+	if err := s.readTopics(c); err != nil {
 		return s, err
 	}
 	s.conn, err = connConfig(c)
@@ -223,6 +243,27 @@ func (s *settings) readEvents(c source.Config) (err error) {
 	}
 	return nil
 }
+
+// readTopics reads the keys about topics that are no table's.
+func (s *settings) readTopics(c source.Config) (err error) {
+	if s.transactions, err = boolean(c, keyTransactions, false); err != nil {
+		return err
+	}
+	s.transactionTopic = c.Get(keyTransTopic, "transaction")
+	millis, err := number(c, keyBeat, 0, 0, beatMillisMax)
+	if err != nil {
+		return err
+	}
+	s.heartbeat = time.Duration(millis) * time.Millisecond
+	s.heartbeatTopic = c.Get(keyBeatTopicNew, c.Get(keyBeatTopic, "__debezium-heartbeat"))
+	s.heartbeatQuery = c.Keys[keyBeatQuery]
+	s.keySchemas = strings.EqualFold(c.Keys[source.KeySchemas], "true") && c.Keys["transforms"] == ""
+	s.valueSchemas = strings.EqualFold(c.Keys[source.ValueSchemas], "true") && c.Keys["transforms"] == ""
+	return nil
+}
+
+// beatMillisMax bounds the time between two heartbeats: a day.
+const beatMillisMax = 24 * 60 * 60 * 1000
 
 func boolean(c source.Config, key string, fallback bool) (bool, error) {
 	switch text := strings.ToLower(strings.TrimSpace(c.Get(key, strconv.FormatBool(fallback)))); text {

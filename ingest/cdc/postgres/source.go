@@ -70,6 +70,8 @@ type reader struct {
 	looked   time.Time // when the catalog was looked at
 	weighed  time.Time // when the slot was
 	beaten   time.Time // when an idle position was handed out last
+	pulse    time.Time // when a heartbeat was written last
+	pulses   int64     // its place; 0 where that is not known yet
 
 	mu       sync.Mutex                // guards what others ask for
 	findings []source.Finding          // of the last look
@@ -329,6 +331,9 @@ func (r *reader) beforeCut() (source.Batch, bool, error) {
 // handOver makes a batch of what was gathered: with the position where a transaction has just ended.
 func (r *reader) handOver() (source.Batch, bool, error) {
 	topics := r.gathered.topics
+	if at, ok := r.gathered.by[r.s.prefix+"."+r.s.transactionTopic]; ok && r.s.transactions { // whose ends stand behind their events
+		topics = append(slices.Delete(slices.Clone(topics), at, at+1), topics[at])
+	}
 	r.gathered = gathering{}
 	if r.tx != nil {
 		return source.Batch{Topics: topics}, true, nil
@@ -345,6 +350,11 @@ func (r *reader) pause(ctx context.Context) (b source.Batch, done bool, err erro
 	} else if len(r.block) > 0 {
 		return b, false, nil
 	}
+	if r.tx == nil {
+		if _, err := r.beat(ctx); err != nil {
+			return b, false, err
+		}
+	}
 	if r.tx == nil && (len(r.gathered.topics) > 0 || r.changed) {
 		b, _, err := r.handOver()
 		return b, true, err
@@ -355,7 +365,7 @@ func (r *reader) pause(ctx context.Context) (b source.Batch, done bool, err erro
 		b, err := r.batch(nil)
 		return b, true, err
 	}
-	wait := lookEvery
+	wait := r.rest()
 	if r.cut != nil {
 		_ = r.stream.tell(true)
 		wait = askEvery

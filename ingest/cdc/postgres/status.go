@@ -82,11 +82,13 @@ func (r *reader) done(name, after string) float64 {
 	return float64(before) / float64(all)
 }
 
-// The events that are of no table: no snapshot can be cut, the server keeps much of its log, and keeps it for nobody.
+// The events that are of no table: no snapshot can be cut, the server keeps much of its log, keeps it for nobody, and
+// refuses the statement of a heartbeat.
 const (
 	cutEvent    = " cut"
 	slotEvent   = " slot"
 	unreadEvent = " unread"
+	beatEvent   = " heartbeat"
 )
 
 // happened notes what a look does not find again: of each table, and of the events above, the last.

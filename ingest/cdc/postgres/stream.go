@@ -55,7 +55,7 @@ type stream struct {
 func startStream(ctx context.Context, c *pgconn.PgConn, s *settings, at pgoutput.LSN, version int, silence time.Duration) (*stream, error) {
 	options := fmt.Sprintf("proto_version '1', publication_names %s", literal(ident(s.publication)))
 	if version >= 140000 {
-		options = fmt.Sprintf("proto_version '2', publication_names %s, streaming 'on', messages 'false'", literal(ident(s.publication)))
+		options = fmt.Sprintf("proto_version '2', publication_names %s, streaming 'on', messages 'true'", literal(ident(s.publication)))
 	}
 	front := c.Frontend()
 	front.Send(&pgproto3.Query{String: fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", ident(s.slot), at, options)})
