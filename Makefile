@@ -29,8 +29,9 @@ N        ?= 2000000
 SEED     ?= 42
 DATA     ?= ./tarn-data
 LAND     ?= 0
+SF       ?= 1
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -91,6 +92,9 @@ bench-kafka-scale: ## measure 4,000 partitions, 1,000 idle consumers and 10,000 
 
 bench-cdc: ## measure change data capture beside Debezium; prints key=value
 	.ci/bench/run cdc
+
+bench-sql: ## measure the SQL doors over TPC-H's tables of scale SF beside DuckDB alone; prints key=value
+	TARN_BENCH_SF=$(SF) .ci/bench/run sql
 
 nexmark: ## fill topics of DATA, where no Tarn runs, with N events of the Nexmark benchmark; prints key=value
 	go run ./.ci/nexmark/write -data $(DATA) -n $(N) -seed $(SEED) -land=$(LAND)

@@ -22,7 +22,7 @@ func Part(options func() engine.Options, mount func(pattern string, h http.Handl
 			return nil, err
 		}
 		opened(s)
-		mount("POST /api/sql", s.Handler())
+		s.rest.Mount(mount)
 		return func(context.Context) error { return s.Close() }, nil
 	}, nil)
 }

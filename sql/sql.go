@@ -8,7 +8,6 @@ package sql
 
 import (
 	"context"
-	"net/http"
 
 	"tarn/sql/engine"
 	"tarn/sql/rest"
@@ -17,6 +16,7 @@ import (
 // SQL is the room while it is open.
 type SQL struct {
 	Gate    *engine.Gate
+	rest    *rest.Door
 	options engine.Options
 }
 
@@ -26,11 +26,11 @@ func Open(ctx context.Context, o engine.Options) (*SQL, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SQL{gate, o}, nil
+	return &SQL{gate, rest.New(gate, o.Guard, o.Log), o}, nil
 }
 
-// Handler answers POST /api/sql. It checks no Host and no Origin.
-func (s *SQL) Handler() http.Handler { return rest.Handler(s.Gate, s.options.Guard, s.options.Log) }
-
-// Close ends the Gate.
-func (s *SQL) Close() error { return s.Gate.Close() }
+// Close ends the HTTP door and the Gate.
+func (s *SQL) Close() error {
+	s.rest.Close()
+	return s.Gate.Close()
+}

@@ -32,7 +32,7 @@ type bench struct {
 func main() {
 	proof.BecomeWriter()
 	if len(os.Args) < 3 {
-		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART|page|page-PART|kafka|kafka-scale|cdc|cdc-PART]")
+		_, _ = fmt.Fprintln(os.Stderr, "usage: bench TARN FOLDER [lake|commits|upserts|scan|compact|upkeep|stream|stream-PART|page|page-PART|kafka|kafka-scale|cdc|cdc-PART|sql|sql-PART]")
 		os.Exit(2)
 	}
 	b := &bench{os.Args[1], os.Args[2], os.Stdout}
@@ -46,6 +46,7 @@ func main() {
 	maps.Copy(all, b.pageParts())
 	maps.Copy(all, b.kafkaParts())
 	maps.Copy(all, b.cdcParts())
+	maps.Copy(all, b.sqlParts())
 	part := append(os.Args, "all")[3]
 	if all[part] == nil {
 		_, _ = fmt.Fprintf(os.Stderr, "bench: no part %s; there are %s\n", part, strings.Join(slices.Sorted(maps.Keys(all)), " "))

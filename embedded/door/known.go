@@ -22,6 +22,10 @@ var Doors = []Known{{
 	Says: "The page, and all that programs ask.",
 	Paths: []Path{
 		{"POST /api/sql", "one statement, see [sql.md](sql.md)"},
+		{"GET /api/sql/{id}", "the state of a statement that was sent with `Prefer: respond-async`; `wait` says how long to wait for its end"},
+		{"DELETE /api/sql/{id}", "ends it, and forgets its answer"},
+		{"GET /api/sql/{id}/pages/{page}", "a part of its rows"},
+		{"GET /api/openapi.json", "all of that as an OpenAPI document"},
 		{"POST /ingest/{topic}", "records as JSON, JSON lines or CSV, see [ingest.md](ingest.md)"},
 		{"GET /ready", "200 once every part is ready, else 503"},
 		{"GET /health", "always 200: each part with its state, lag, error and hint"},

@@ -25,7 +25,9 @@ type Request struct {
 	Dialect   *Dialect      // nil: the Gate's own
 	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
 	Schemas []string
-	Typed     bool          // the Result shall tell its Types
+	Typed   bool // the Result shall tell its Types
+	// Noted is told the statement's id in system.queries before it waits for its turn; may be nil.
+	Noted func(id int64)
 }
 
 // Result is an answer that is being read. Rows come from Reader, which must be

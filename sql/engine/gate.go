@@ -153,6 +153,9 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 	cancelable, cancel := context.WithCancelCause(ctx)
 	within, late := context.WithTimeout(cancelable, r.Timeout)
 	noted := g.log.begin(r.Principal, r.Text, began, cancel)
+	if r.Noted != nil {
+		r.Noted(noted.id)
+	}
 	var result *Result
 	if err == nil {
 		result, err = g.run(within, r, one, command, noted)

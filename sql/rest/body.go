@@ -258,12 +258,7 @@ type arrowBody struct {
 
 func (w *arrowBody) write() error {
 	out := ipc.NewWriter(w.a, ipc.WithSchema(w.r.Schema))
-	for w.r.Reader.Next() {
-		if err := out.Write(w.r.Reader.RecordBatch()); err != nil {
-			return err
-		}
-	}
-	if err := w.r.Reader.Err(); err != nil {
+	if err := engine.Merge(w.r.Reader, out.Write); err != nil {
 		return err
 	}
 	return out.Close()

@@ -166,15 +166,18 @@ func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(rest.Handler(gate, g, slog.New(slog.DiscardHandler)))
+	mux, door := http.NewServeMux(), rest.New(gate, g, slog.New(slog.DiscardHandler))
+	door.Mount(mux.Handle)
+	s := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		s.Close()
+		door.Close()
 		_ = gate.Close()
 		if h.shelf.leases != 0 {
 			t.Errorf("%d leases were not given back", h.shelf.leases)
 		}
 	})
-	h.url, h.gate = s.URL, gate
+	h.url, h.gate = s.URL+"/api/sql", gate
 	return h
 }
 

@@ -1,11 +1,12 @@
 //go:build duckdb_arrow
 
 // Package rest is the HTTP door of SQL: POST /api/sql takes a statement as text and answers
-// as JSON, NDJSON, CSV, an Arrow stream or a Parquet file, as Accept says. It checks no Host and no Origin;
-// whoever mounts it does.
+// as JSON, NDJSON, CSV, an Arrow stream or a Parquet file, as Accept says; with Prefer: respond-async it is answered later,
+// in pages. openapi.json tells it all. It checks no Host and no Origin; whoever mounts it does.
 package rest
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	doors "tarn/embedded/door"
 	"tarn/embedded/fault"
@@ -38,30 +40,50 @@ const (
 // types are all of them.
 var types = []string{typeJSON, typeNDJSON, typeCSV, typeRows, typeArrow, typeParquet}
 
-// Handler answers POST /api/sql.
-func Handler(gate *engine.Gate, g guard.Guard, log *slog.Logger) http.Handler {
-	return &handler{gate, g, log}
-}
+//go:embed openapi.json
+var openAPI []byte
 
-type handler struct {
+// Door is the door. Close it before its Gate.
+type Door struct {
 	gate  *engine.Gate
 	guard guard.Guard
 	log   *slog.Logger
+	jobs  *jobs
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		writeFault(w, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "send the statement by POST", "the body is the statement as text"))
-		return
-	}
+// New makes a door.
+func New(gate *engine.Gate, g guard.Guard, log *slog.Logger) *Door {
+	return &Door{gate, g, log, newJobs(gate)}
+}
+
+// Mount puts what the door answers at its paths, which are patterns of http.ServeMux.
+func (d *Door) Mount(mount func(pattern string, h http.Handler)) {
+	mount("POST /api/sql", http.HandlerFunc(d.serveStatement))
+	mount("GET /api/sql/{id}", http.HandlerFunc(d.serveJob))
+	mount("DELETE /api/sql/{id}", http.HandlerFunc(d.serveJob))
+	mount("GET /api/sql/{id}/pages/{page}", http.HandlerFunc(d.servePage))
+	mount("GET /api/openapi.json", http.HandlerFunc(serveOpenAPI))
+}
+
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", typeJSON)
+	_, _ = w.Write(openAPI)
+}
+
+// Close ends the statements that are answered later.
+func (d *Door) Close() { d.jobs.close() }
+
+func (d *Door) who(r *http.Request) (guard.Principal, error) {
+	return d.guard.Authenticate(r.Context(), doors.Credential(r, door))
+}
+
+func (d *Door) serveStatement(w http.ResponseWriter, r *http.Request) {
 	format, ok := accepted(r.Header.Values("Accept"))
 	if !ok {
-		writeFault(w, http.StatusNotAcceptable, fault.New(fault.Invalid, "no format that you accept can be answered",
-			"accept "+strings.Join(types, ", ")))
+		notAcceptable(w)
 		return
 	}
-	who, err := h.guard.Authenticate(r.Context(), doors.Credential(r, door))
+	who, err := d.who(r)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -74,18 +96,51 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	began := h.gate.Now()
-	result, err := h.gate.Run(r.Context(), engine.Request{Text: string(text), Principal: who})
+	if later(r.Header.Values("Prefer")) {
+		j, err := d.jobs.start(who, string(text))
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Location", "/api/sql/"+j.id)
+		w.Header().Set("Preference-Applied", respondAsync)
+		d.tell(w, http.StatusAccepted, j)
+		return
+	}
+	began := d.gate.Now()
+	result, err := d.gate.Run(r.Context(), engine.Request{Text: string(text), Principal: who})
 	if err != nil {
 		refuse(w, err)
 		return
 	}
 	defer result.Close()
+	d.send(w, result, format, began)
+}
+
+func (d *Door) send(w http.ResponseWriter, result *engine.Result, format string, began time.Time) {
 	out := &answer{w: w, contentType: format}
 	body := bodies[format](out, result, func() float64 {
-		return float64(h.gate.Now().Sub(began).Microseconds()) / 1000
+		return float64(d.gate.Now().Sub(began).Microseconds()) / 1000
 	})
 	out.end(body.write())
+}
+
+func notAcceptable(w http.ResponseWriter) {
+	writeFault(w, http.StatusNotAcceptable, fault.New(fault.Invalid, "no format that you accept can be answered", "accept "+strings.Join(types, ", ")))
+}
+
+// respondAsync asks for an answer later (RFC 7240).
+const respondAsync = "respond-async"
+
+func later(headers []string) bool {
+	for _, header := range headers {
+		for one := range strings.SplitSeq(header, ",") {
+			if name, _, _ := strings.Cut(one, ";"); strings.EqualFold(strings.TrimSpace(name), respondAsync) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // accepted picks the first format of the Accept header that there is; JSON for none.

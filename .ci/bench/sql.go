@@ -1,0 +1,517 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+
+	proof "tarn/.ci/proof"
+	"tarn/embedded/duck"
+	"tarn/embedded/guard"
+	"tarn/embedded/life"
+	"tarn/lake"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/sql/engine"
+)
+
+//go:embed tpch.sql
+var tpchText string
+
+var (
+	tpchTables = []string{"nation", "region", "supplier", "customer", "part", "partsupp", "orders", "lineitem"}
+	tpchQuery  = regexp.MustCompile(`(?ms)^-- (q\d+)\n(.*?);$`)
+)
+
+// The load on the SQL doors.
+const (
+	tpchTimes     = 5 // the fastest of so many counts
+	tpchCommit    = 1_000_000
+	pointClients  = 32
+	pointFor      = 5 * time.Second
+	pointWarm     = 200
+	pointTimes    = 2000
+	gateTimes     = 300
+	exportTimes   = 3
+	idleClients   = 100
+	exportColumns = "l_orderkey, l_partkey, l_quantity::DOUBLE AS quantity, l_shipdate, l_shipmode, l_comment"
+)
+
+// sqlParts measure the SQL doors over TPC-H's tables, of scale TARN_BENCH_SF, made by TPCHGEN (tpchgen-cli, of PyPI).
+func (b *bench) sqlParts() map[string][]func(context.Context) error {
+	part := func(do ...func(context.Context, *doors) error) []func(context.Context) error {
+		return []func(context.Context) error{func(ctx context.Context) error { return b.sql(ctx, do...) }}
+	}
+	return map[string][]func(context.Context) error{
+		"sql":      part(b.gateOverhead, b.tpch, b.points, b.export, b.idlers),
+		"sql-gate": part(b.gateOverhead), "sql-tpch": part(b.tpch), "sql-points": part(b.points), "sql-export": part(b.export), "sql-idle": part(b.idlers),
+	}
+}
+
+// doors are a Tarn that holds TPC-H's tables, and what is there beside it.
+type doors struct {
+	house *proof.House
+	p     *proof.Process // nil until it is started
+	files map[string][]string
+}
+
+func (b *bench) sql(ctx context.Context, measures ...func(context.Context, *doors) error) error {
+	h, err := b.house("sql")
+	if err != nil {
+		return err
+	}
+	raw := filepath.Join(b.dir, "tpch")
+	sf := setting("TARN_BENCH_SF", "1")
+	made := exec.CommandContext(ctx, setting("TPCHGEN", "tpchgen-cli"), "parquet", "--scale-factor", sf, "--output-dir", raw) //nolint:gosec // of who runs it
+	if out, err := made.CombinedOutput(); err != nil {
+		return fmt.Errorf("make TPC-H's tables: %w: %s", err, out)
+	}
+	d := &doors{house: h, files: map[string][]string{}}
+	if err := d.fill(ctx, raw); err != nil {
+		return fmt.Errorf("fill the lake: %w", err)
+	}
+	b.print("tpch_sf", "%s", sf)
+	defer func() {
+		if d.p != nil {
+			d.p.Kill()
+		}
+	}()
+	for _, measure := range measures {
+		if err := measure(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill lands the tables by the lake's own committer.
+func (d *doors) fill(ctx context.Context, raw string) (err error) {
+	dir := filepath.Join(d.house.Data, "lake")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	l, err := openLake(ctx, dir, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	conn, err := openAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	for _, name := range tpchTables {
+		if err := d.land(ctx, l, conn, name, filepath.Join(raw, name+".parquet")); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (d *doors) land(ctx context.Context, l *lake.Lake, conn *duck.Conn, name, file string) error {
+	rows, err := conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet("+duck.Quote(file)+"))")
+	if err != nil {
+		return err
+	}
+	id := table.Ident{Namespace: "silver", Name: name}
+	spec := table.Spec{Ident: id}
+	for rows.Next() {
+		var column, typ string
+		if err := rows.Scan(&column, &typ); err != nil {
+			return err
+		}
+		stored, _, ok := duck.Stored(typ)
+		if !ok {
+			return fmt.Errorf("column %s has type %s", column, typ)
+		}
+		spec.Columns = append(spec.Columns, table.Column{Name: column, Type: stored})
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	t, err := l.Tables().Ensure(ctx, spec)
+	if err != nil {
+		return err
+	}
+	reader, err := conn.Arrow(ctx, "SELECT * FROM read_parquet("+duck.Quote(file)+")")
+	if err != nil {
+		return err
+	}
+	defer reader.Release()
+	var held []arrow.RecordBatch
+	n := int64(0)
+	commit := func() error {
+		_, err := t.Commit(ctx, table.Change{Rows: held})
+		for _, b := range held {
+			b.Release()
+		}
+		held, n = nil, 0
+		return err
+	}
+	for reader.Next() {
+		batch := reader.RecordBatch()
+		batch.Retain()
+		held, n = append(held, batch), n+batch.NumRows()
+		if n >= tpchCommit {
+			if err := commit(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return err
+	}
+	if n > 0 {
+		if err := commit(); err != nil {
+			return err
+		}
+	}
+	scan, err := l.Catalog().Scan(ctx, id, catalog.At{})
+	if err != nil {
+		return err
+	}
+	defer scan.Release()
+	for _, f := range scan.Files {
+		d.files[name] = append(d.files[name], f.Path)
+	}
+	return nil
+}
+
+// bare is a table as DuckDB alone reads it.
+func (d *doors) bare(name string) string {
+	quoted := make([]string, len(d.files[name]))
+	for i, f := range d.files[name] {
+		quoted[i] = duck.Quote(f)
+	}
+	return "read_parquet([" + strings.Join(quoted, ", ") + "])"
+}
+
+// up starts the program once.
+func (d *doors) up(ctx context.Context) (err error) {
+	if d.p == nil {
+		d.p, err = d.house.Up(ctx)
+	}
+	return err
+}
+
+// connect is a connection to the PostgreSQL door.
+func (d *doors) connect(ctx context.Context) (*pgconn.PgConn, error) {
+	if err := d.up(ctx); err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(filepath.Join(d.house.Data, "ports.json"))
+	if err != nil {
+		return nil, err
+	}
+	var ports map[string]string
+	if err := json.Unmarshal(content, &ports); err != nil {
+		return nil, err
+	}
+	return pgconn.Connect(ctx, "postgres://bench@"+ports["postgres"]+"/lake?sslmode=disable")
+}
+
+// gateOverhead compares the Gate with a bare DuckDB in this process: a statement that it sees first, and one that it knows.
+func (b *bench) gateOverhead(ctx context.Context, d *doors) (err error) {
+	l, err := openLake(ctx, filepath.Join(d.house.Data, "lake"), false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	gate, err := engine.New(ctx, engine.Options{
+		Catalog: l.Catalog(), Guard: guard.Open{}, Folders: []string{filepath.Join(d.house.Data, "lake", "warehouse")}, MemoryBytes: 1 << 30,
+		Threads: runtime.GOMAXPROCS(0), Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, gate.Close()) }()
+	conn, err := openAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	var first, known, alone []float64
+	timed := func(into *[]float64, do func() error) error {
+		began := time.Now()
+		err := do()
+		*into = append(*into, float64(time.Since(began).Nanoseconds())/1e6)
+		return err
+	}
+	through := func(text string) func() error {
+		return func() error {
+			r, err := gate.Run(ctx, engine.Request{Text: text, Principal: guard.Principal{User: "bench"}})
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			for r.Reader.Next() {
+			}
+			return r.Reader.Err()
+		}
+	}
+	const same = "SELECT r_name FROM %s WHERE r_regionkey = 3"
+	for i := range gateTimes {
+		err := errors.Join(
+			timed(&first, through(fmt.Sprintf("SELECT r_name AS n%d FROM silver.region WHERE r_regionkey = 3", i))),
+			timed(&known, through(fmt.Sprintf(same, "silver.region"))),
+			timed(&alone, func() error { return drain(ctx, conn, fmt.Sprintf(same, d.bare("region"))) }),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	base := quantile(alone, 0.5)
+	b.print("gate_bare_ms", "%.2f", base)
+	b.print("gate_first_overhead_ms", "%.2f", quantile(first, 0.5)-base)
+	b.print("gate_cached_overhead_ms", "%.2f", quantile(known, 0.5)-base)
+	return nil
+}
+
+// tpch times each query through the PostgreSQL door and on the same files by DuckDB alone, in turns, and compares the answers.
+func (b *bench) tpch(ctx context.Context, d *doors) error {
+	pg, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pg.Close(ctx) }()
+	conn, err := openAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	for _, name := range tpchTables {
+		if err := conn.Exec(ctx, "CREATE VIEW "+name+" AS SELECT * FROM "+d.bare(name)); err != nil {
+			return err
+		}
+	}
+	var worst, logs float64
+	var name string
+	all := tpchQuery.FindAllStringSubmatch(tpchText, -1)
+	for _, q := range all {
+		var ours, theirs []float64
+		for range tpchTimes {
+			began := time.Now()
+			got, err := pgRows(ctx, pg, q[2])
+			ours = append(ours, millis(time.Since(began)))
+			if err != nil {
+				return fmt.Errorf("%s: %w", q[1], err)
+			}
+			began = time.Now()
+			want, err := duckRows(ctx, conn, q[2])
+			theirs = append(theirs, millis(time.Since(began)))
+			if err != nil {
+				return fmt.Errorf("%s: %w", q[1], err)
+			}
+			if at := unlike(got, want); at != "" {
+				return fmt.Errorf("%s is answered in another way: %s", q[1], at)
+			}
+		}
+		ratio := slices.Min(ours) / slices.Min(theirs)
+		b.print("tpch_"+q[1]+"_ms", "%.1f", slices.Min(ours))
+		b.print("tpch_"+q[1]+"_ratio", "%.2f", ratio)
+		logs += math.Log(ratio)
+		if ratio > worst {
+			worst, name = ratio, q[1]
+		}
+	}
+	b.print("tpch_queries", "%d", len(all))
+	b.print("tpch_ratio_geomean", "%.2f", math.Exp(logs/float64(len(all))))
+	b.print("tpch_ratio_worst", "%.2f", worst)
+	b.print("tpch_worst", "%s", name)
+	return nil
+}
+
+func pgRows(ctx context.Context, pg *pgconn.PgConn, query string) (rows [][]string, _ error) {
+	r := pg.ExecParams(ctx, query, nil, nil, nil, nil)
+	for r.NextRow() {
+		var row []string
+		for _, v := range r.Values() {
+			row = append(row, string(v))
+		}
+		rows = append(rows, row)
+	}
+	_, err := r.Close()
+	return rows, err
+}
+
+func duckRows(ctx context.Context, conn *duck.Conn, query string) (rows [][]string, _ error) {
+	r, err := conn.Arrow(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	for r.Next() {
+		batch := r.RecordBatch()
+		for i := range int(batch.NumRows()) {
+			var row []string
+			for _, c := range batch.Columns() {
+				row = append(row, strings.Clone(c.ValueStr(i)))
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, r.Err()
+}
+
+// unlike tells where two answers differ by more than rounding.
+func unlike(got, want [][]string) string {
+	if len(got) != len(want) {
+		return fmt.Sprintf("%d rows, not %d", len(got), len(want))
+	}
+	for i, row := range got {
+		for n, cell := range row {
+			if cell == want[i][n] {
+				continue
+			}
+			x, err := strconv.ParseFloat(cell, 64)
+			y, err2 := strconv.ParseFloat(want[i][n], 64)
+			if err != nil || err2 != nil || math.Abs(x-y) > 1e-9*math.Max(math.Abs(x), 1) {
+				return fmt.Sprintf("row %d, column %d is %q, not %q", i+1, n+1, cell, want[i][n])
+			}
+		}
+	}
+	return ""
+}
+
+// points asks for one row by its key, prepared: one client, then many.
+func (b *bench) points(ctx context.Context, d *doors) error {
+	orders := int64(0)
+	client := func() (ask func() error, end func(), err error) {
+		pg, err := d.connect(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, err := pg.Prepare(ctx, "point", "SELECT o_custkey, o_totalprice, o_orderdate FROM silver.orders WHERE o_orderkey = $1", nil); err != nil {
+			return nil, nil, err
+		}
+		var n atomic.Int64
+		return func() error {
+			key := (n.Add(1)*7919 + 1) % orders / 8 * 32 // keys are sparse: eight of each 32
+			r := pg.ExecPrepared(ctx, "point", [][]byte{[]byte(strconv.FormatInt(key+1, 10))}, nil, []int16{1})
+			for r.NextRow() {
+			}
+			_, err := r.Close()
+			return err
+		}, func() { _ = pg.Close(ctx) }, nil
+	}
+	pg, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := pgRows(ctx, pg, "SELECT count(*) FROM silver.orders")
+	_ = pg.Close(ctx)
+	if err != nil {
+		return err
+	}
+	if orders, err = strconv.ParseInt(rows[0][0], 10, 64); err != nil {
+		return err
+	}
+	ask, end, err := client()
+	if err != nil {
+		return err
+	}
+	defer end()
+	var took []float64
+	for i := range pointWarm + pointTimes {
+		began := time.Now()
+		if err := ask(); err != nil {
+			return err
+		}
+		if i >= pointWarm {
+			took = append(took, millis(time.Since(began)))
+		}
+	}
+	b.print("point_p50_ms", "%.2f", quantile(took, 0.5))
+	b.print("point_p99_ms", "%.2f", quantile(took, 0.99))
+	var all errgroup.Group
+	var answered atomic.Int64
+	cpu, _ := d.p.Cost()
+	began := time.Now()
+	for range pointClients {
+		ask, end, err := client()
+		if err != nil {
+			return err
+		}
+		all.Go(func() error {
+			defer end()
+			for time.Since(began) < pointFor {
+				if err := ask(); err != nil {
+					return err
+				}
+				answered.Add(1)
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	spent, _ := d.p.Cost()
+	b.print("point_32_clients_per_s", "%.0f", float64(answered.Load())/time.Since(began).Seconds())
+	b.print("point_cpu_ms", "%.2f", millis(spent-cpu)/float64(answered.Load()))
+	return nil
+}
+
+// export reads up to a million rows of six columns in PostgreSQL's binary form.
+func (b *bench) export(ctx context.Context, d *doors) error {
+	pg, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pg.Close(ctx) }()
+	best := 0.0
+	for range exportTimes {
+		began, n := time.Now(), 0
+		r := pg.ExecParams(ctx, "SELECT "+exportColumns+" FROM silver.lineitem LIMIT 1000000", nil, nil, nil, []int16{1})
+		for r.NextRow() {
+			n++
+		}
+		if _, err := r.Close(); err != nil {
+			return err
+		}
+		best = max(best, float64(n)/time.Since(began).Seconds())
+	}
+	b.print("export_binary_rows_s", "%.0f", best)
+	return nil
+}
+
+// idlers is what connections cost that have asked something and stay.
+func (b *bench) idlers(ctx context.Context, d *doors) error {
+	if err := d.up(ctx); err != nil {
+		return err
+	}
+	_, before := d.p.Cost()
+	for range idleClients {
+		pg, err := d.connect(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = pg.Close(ctx) }()
+		if _, err := pgRows(ctx, pg, "SELECT r_name FROM silver.region"); err != nil {
+			return err
+		}
+	}
+	_, after := d.p.Cost()
+	b.print("idle_100_connections_mb", "%.1f", float64(after-before)/1e6)
+	return nil
+}
