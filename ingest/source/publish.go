@@ -1,10 +1,12 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -215,11 +217,8 @@ func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appen
 	}
 	fresh := entries
 	if p.last.Incarnation == b.Incarnation {
-		fresh = nil
-		for i := range entries {
-			if entries[i].place > p.last.Place {
-				fresh = append(fresh, entries[i])
-			}
+		if known := func(e entry) bool { return e.place <= p.last.Place }; slices.ContainsFunc(entries, known) {
+			fresh = slices.DeleteFunc(slices.Clone(entries), known)
 		}
 		r.o.Metrics.dropped.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(entries) - len(fresh)))
 	}
@@ -228,16 +227,16 @@ func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appen
 		if !b.Chunk && b.PlainPlace == "" {
 			n = fill(fresh)
 		}
-		bytes := encode(fresh[:n], r.o.Clock.Now())
-		if len(bytes) > record.BatchBytesMax {
-			return appended, fault.Newf(fault.TooLarge, "make the row smaller, or leave the table out", "an append of %d bytes is more than the log takes", len(bytes))
+		batches := encode(fresh[:n], r.o.Clock.Now())
+		if len(batches) > record.BatchBytesMax {
+			return appended, fault.Newf(fault.TooLarge, "make the row smaller, or leave the table out", "an append of %d bytes is more than the log takes", len(batches))
 		}
-		if _, err := p.log.Append(ctx, bytes); err != nil {
+		if _, err := p.log.Append(ctx, batches); err != nil {
 			return appended, err
 		}
 		appended = true
 		p.last = record.Pos{Source: r.idIn(b), Incarnation: b.Incarnation, Place: fresh[n-1].place}
-		r.count(b, fresh[:n], len(bytes))
+		r.count(b, fresh[:n], len(batches))
 		fresh = fresh[n:]
 	}
 	if b.Chunk && appended {
@@ -284,12 +283,17 @@ func fill(entries []entry) int {
 // each mark.
 func encode(entries []entry, now time.Time) []byte {
 	var out []byte
-	var run []record.Record
+	run := make([]record.Record, 0, len(entries))
 	flush := func() {
-		if len(run) > 0 {
-			out = append(out, record.Encode(run)...)
-			run = nil
+		if len(run) == 0 {
+			return
 		}
+		if batch := record.Encode(run); out == nil {
+			out = batch
+		} else {
+			out = append(out, batch...)
+		}
+		run = run[:0]
 	}
 	for i := range entries {
 		if m := entries[i].mark; m != nil {
@@ -314,8 +318,9 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 		},
 		schema: strconv.AppendInt(nil, b.Schema.ID, 10), gen: strconv.AppendInt(nil, b.Generation, 10),
 	}
-	p.frame = r.frame(b)
-	p.entries = make([]entry, 0, len(b.Plain)+len(b.Changes)+2)
+	p.frame, p.prefix = r.frame(b), p.pos.String()
+	p.room.records = b.recordsMost()
+	p.entries = make([]entry, 0, p.room.records+2)
 	for i := range b.Plain {
 		p.add(b.Plain[i].Key, b.Plain[i].Value, cmp.Or(b.Plain[i].Place, b.PlainPlace))
 	}
@@ -358,7 +363,20 @@ type printer struct {
 	place       envelope.PostgresPlace // of source
 	schema, gen []byte
 	frame       envelope.Frame
+	prefix      string // of all places
+	room        slab
 	entries     []entry
+}
+
+// recordsMost is how many records a batch will be, but for changes of keys.
+func (b *TopicBatch) recordsMost() int {
+	n := len(b.Plain) + len(b.Changes)
+	for i := range b.Changes {
+		if b.Changes[i].Op == Delete {
+			n++ // its tombstone
+		}
+	}
+	return n
 }
 
 // The settings of Connect's JsonConverter that have its schema stand before each key and value.
@@ -461,22 +479,34 @@ func (b *TopicBatch) LastPlace() string {
 	if c.Before == nil || c.Op != Delete && c.Op != Update {
 		return c.Place
 	}
-	before := envelope.AppendKeyRow(nil, b.Schema, c.Before, c.BeforeID)
 	switch {
-	case c.Op == Delete && before != nil && !b.NoTombstones:
+	case c.Op == Delete && !b.NoTombstones && slices.ContainsFunc(b.Schema.Columns, func(c record.Column) bool { return c.Key > 0 }):
 		return c.Place + tombstonePlace
-	case c.Op == Update && string(before) != string(envelope.AppendKeyRow(nil, b.Schema, c.After, c.AfterID)):
+	case c.Op == Update && !b.sameKey(c):
 		return c.Place + secondPlace
 	}
 	return c.Place
 }
 
+// sameKey tells whether the records of both rows of an update have one key. Equal cells, which most have, are not rendered for that.
+func (b *TopicBatch) sameKey(c *Change) bool {
+	differ := c.BeforeID != c.AfterID
+	for i := range b.Schema.Columns {
+		if x, y := &c.Before[i], &c.After[i]; b.Schema.Columns[i].Key > 0 {
+			differ = differ || x.Kind != y.Kind || x.I != y.I || x.F != y.F || !bytes.Equal(x.B, y.B)
+		}
+	}
+	return !differ || bytes.Equal(envelope.AppendKeyRow(nil, b.Schema, c.Before, c.BeforeID), envelope.AppendKeyRow(nil, b.Schema, c.After, c.AfterID))
+}
+
 func (p *printer) key(row record.Row, id int64) []byte {
-	return envelope.AppendKeyRow(nil, p.b.Schema, row, id)
+	return p.room.write(func(dst []byte) []byte { return envelope.AppendKeyRow(dst, p.b.Schema, row, id) })
 }
 
 func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
-	value := envelope.Append(nil, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano())
+	value := p.room.write(func(dst []byte) []byte {
+		return envelope.Append(dst, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano())
+	})
 	p.add(envelope.Wrap(p.frame.Key, key), envelope.Wrap(p.frame.Value, value), place)
 }
 
@@ -484,9 +514,8 @@ func (p *printer) event(op Op, key []byte, before, after record.Row, place strin
 const headerBytes = 160
 
 func (p *printer) add(key, value []byte, place string) {
-	pos := p.pos
-	pos.Place = place
-	headers := []record.Header{{Key: record.HeaderPos, Value: []byte(pos.String())}}
+	pos := p.room.write(func(dst []byte) []byte { return append(append(dst, p.prefix...), place...) })
+	headers := append(p.room.some(), record.Header{Key: record.HeaderPos, Value: pos})
 	if p.b.Schema.ID > 0 {
 		headers = append(headers, record.Header{Key: record.HeaderSchema, Value: p.schema})
 	}
