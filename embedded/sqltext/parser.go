@@ -31,6 +31,7 @@ const (
 type Parser struct {
 	instance      *duck.Instance
 	free          chan *parserConn
+	cache         *cache
 	verified      sync.Map // texts of expressions that were read again, and meant the same: most are columns, which statements share
 	verifiedCount atomic.Int64
 }
@@ -46,7 +47,7 @@ func NewParser(ctx context.Context) (*Parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parser{instance: in, free: make(chan *parserConn, parserConns)}
+	p := &Parser{instance: in, free: make(chan *parserConn, parserConns), cache: newCache()}
 	for range parserConns {
 		c, err := newParserConn(ctx, in)
 		if err != nil {
@@ -99,11 +100,18 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 
 // RewriteAs is Rewrite of a statement in a dialect; nil is DuckDB's.
 func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
+	key := cacheKey{dialect, source, rowsMax}
+	if known := p.cache.get(key); known != nil {
+		if out, ok := known.again(resolve); ok {
+			return out, nil
+		}
+	}
 	w, root, err := p.begin(ctx, source, dialect)
 	if err != nil {
 		return Rewritten{}, err
 	}
 	var all []*relation
+	became := &cached{key: key}
 	w.resolve = func(t Table) (*relation, error) {
 		answer, err := resolve(t)
 		if err != nil {
@@ -111,6 +119,7 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 		}
 		r := &relation{answer, fmt.Sprintf("%st%03d", w.prefix, len(all))}
 		all = append(all, r)
+		became.tables = append(became.tables, cachedTable{t, r.placeholder, r.Name, r.Columns, r.Types, r.Hidden, len(r.Text)})
 		return r, nil
 	}
 	if err := w.members(root, statementShape, nil); err != nil {
@@ -136,7 +145,9 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 	if err := p.verify(ctx, out.Text, all); err != nil {
 		return Rewritten{}, err
 	}
-	out.Text = substitute(out.Text, strings.ToLower(w.source), all)
+	became.text, became.lower, became.outputs = out.Text, strings.ToLower(w.source), out.Outputs
+	p.cache.put(became)
+	out.Text = substitute(out.Text, became.lower, all)
 	out.Tables = names(all)
 	return out, nil
 }

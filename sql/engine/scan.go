@@ -22,7 +22,7 @@ func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 // hiddenColumns are those that read_parquet has beside the file's own.
 var hiddenColumns = []string{"filename", "file_row_number", "file_index"}
 
-// scanText reads one snapshot: its columns by field id, its file names bound in variables,
+// scanText reads one snapshot: its columns by field id, its file names as bind has them,
 // and what its delete files name left out. Files without deletes are read plainly, for a
 // join costs twice and more; call is the same as one function's call where no file has any.
 func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call string, err error) {
@@ -44,26 +44,32 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {
 		return emptyText(scan.Columns, types), "", nil
 	}
-	schema := s.name("s")
-	s.variables = append(s.variables, schema)
-	if err := s.conn.Set(ctx, schema, schemaMap(scan.Columns, types)); err != nil {
-		return "", "", err
+	schema := schemaMap(scan.Columns, types)
+	if len(schema) > inlineBytesMax {
+		v := s.name("s")
+		s.variables = append(s.variables, v)
+		if err := s.conn.Set(ctx, v, schema); err != nil {
+			return "", "", err
+		}
+		schema = "getvariable('" + v + "')"
 	}
 	columns := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		columns[i] = "f." + ident(c.Name)
 	}
-	reads := "read_parquet(getvariable('%s'), schema=getvariable('" + schema + "'))"
-	selects := "SELECT " + strings.Join(columns, ", ") + " FROM " + reads + " f"
+	reads := func(list string) string { return "read_parquet(" + list + ", schema=" + schema + ")" }
+	selects := func(list string) string {
+		return "SELECT " + strings.Join(columns, ", ") + " FROM " + reads(list) + " f"
+	}
 	var parts []string
 	if len(clean) > 0 {
 		v, err := s.bind(ctx, s.gate.beside(clean))
 		if err != nil {
 			return "", "", err
 		}
-		parts = append(parts, fmt.Sprintf(selects, v))
+		parts = append(parts, selects(v))
 		if len(dirty) == 0 {
-			call = fmt.Sprintf(reads, v)
+			call = reads(v)
 		}
 	}
 	if len(dirty) > 0 {
@@ -75,22 +81,33 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 		if err != nil {
 			return "", "", err
 		}
-		parts = append(parts, fmt.Sprintf(selects, v)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
-			") AS path, pos FROM read_parquet(getvariable('"+d+"'))) d ON f.filename = d.path AND f.file_row_number = d.pos")
+		parts = append(parts, selects(v)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
+			") AS path, pos FROM read_parquet("+d+")) d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
 	return strings.Join(parts, " UNION ALL "), call, nil
 }
 
-// bind puts file names into a variable.
+// inlineBytesMax bounds what of a table stands in a statement's text. What is larger is bound to a variable of the connection,
+// which costs a statement of its own.
+const inlineBytesMax = 4 << 10
+
+// bind answers an expression of file names.
 func (s *session) bind(ctx context.Context, paths []string) (string, error) {
-	for _, p := range paths {
+	bytes := 0
+	quoted := make([]string, len(paths))
+	for i, p := range paths {
 		if strings.ContainsAny(p, "*?[") {
 			return "", fault.New(fault.Invalid, "a file of the table has one of * ? [ in its name", "rewrite the table with other file names")
 		}
+		quoted[i] = duck.Quote(p)
+		bytes += len(quoted[i]) + 1
+	}
+	if bytes <= inlineBytesMax {
+		return "[" + strings.Join(quoted, ",") + "]", nil
 	}
 	v := s.name("f")
 	s.variables = append(s.variables, v)
-	return v, s.conn.SetList(ctx, v, paths)
+	return "getvariable('" + v + "')", s.conn.SetList(ctx, v, paths)
 }
 
 // schemaMap is DuckDB's map from field ids to columns.

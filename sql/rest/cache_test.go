@@ -1,0 +1,90 @@
+//go:build duckdb_arrow
+
+package rest_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"tarn/embedded/guard"
+	"tarn/embedded/record"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// changing decides as it is told last.
+type changing struct {
+	guard.Open
+	decision atomic.Pointer[guard.Decision]
+}
+
+func (c *changing) Decide(guard.Principal, guard.Action, guard.Resource) guard.Decision {
+	return *c.decision.Load()
+}
+
+// TestNothingOldIsAnswered asks the same statements again and again while policies, schemas, files and views change.
+func TestNothingOldIsAnswered(t *testing.T) {
+	g := &changing{}
+	g.decision.Store(&guard.Decision{Allow: true})
+	h := newHouse(t, g)
+	id := table.Ident{Namespace: "silver", Name: "calls"}
+	h.table(id, "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) t(id, berth)", column("id", record.Int), column("berth", record.String))
+	const all, sum, view = "SELECT * FROM calls ORDER BY id", "WITH c AS (SELECT id FROM silver.calls) SELECT sum(id) FROM c", "SELECT * FROM gold.v ORDER BY 1"
+	h.want("CREATE VIEW gold.v AS SELECT id FROM calls", "CREATE VIEW")
+	for range 3 {
+		h.want(all, "1,a", "2,b")
+		h.want(sum, "3")
+		h.want(view, "1", "2")
+	}
+	g.decision.Store(&guard.Decision{Allow: true, Filter: "id <> 1"})
+	h.want(all, "2,b")
+	h.want(sum, "2")
+	h.want(view, "2")
+	g.decision.Store(&guard.Decision{Allow: true, Masks: map[string]string{"id": "id * 100", "berth": "'x'"}})
+	h.want(sum, "300")
+	h.want(all, "100,x", "200,x")
+	g.decision.Store(&guard.Decision{})
+	for _, statement := range []string{all, sum, view} {
+		h.refused(statement, "denied")
+	}
+	g.decision.Store(&guard.Decision{Allow: true})
+	h.want(all, "1,a", "2,b")
+
+	h.want("CREATE OR REPLACE VIEW gold.v AS SELECT id + 7 AS id FROM calls", "CREATE VIEW")
+	h.want(view, "8", "9")
+	h.want("DROP VIEW gold.v", "DROP VIEW")
+	h.refused(view, "not_found")
+
+	scan := h.shelf.tables[id]
+	scan.Columns = []table.Column{{ID: 2, Name: "place", Type: record.String}, {ID: 1, Name: "id", Type: record.Long}, {ID: 3, Name: "new", Type: record.Double}}
+	h.shelf.mu.Lock()
+	h.shelf.tables[id] = scan
+	h.shelf.mu.Unlock()
+	h.want(all, "a,1,", "b,2,")
+	h.want(sum, "3")
+	more := scan.Files[0].Path + ".more.parquet"
+	h.file(more, "SELECT 40 AS id, 'c' AS berth", []table.Column{{Name: "id"}, {Name: "berth"}})
+	scan.Files = append([]catalog.File{{Path: more}}, scan.Files...)
+	h.shelf.mu.Lock()
+	h.shelf.tables[id] = scan
+	h.shelf.mu.Unlock()
+	h.want(all, "a,1,", "b,2,", "c,40,")
+	h.want(sum, "43")
+	five := catalog.Scan{Ident: id, TableID: "five", SnapshotID: 8, Columns: []table.Column{{ID: 1, Name: "id", Type: record.Int}}, Files: []catalog.File{{Path: scan.Files[1].Path + ".five.parquet"}}}
+	h.file(five.Files[0].Path, "SELECT 5 AS id", five.Columns)
+	h.shelf.mu.Lock()
+	h.shelf.tables[id] = five
+	h.shelf.mu.Unlock()
+	h.want(all, "5")
+	// A table before it in the order of schemas.
+	h.shelf.mu.Lock()
+	delete(h.shelf.tables, id)
+	h.shelf.mu.Unlock()
+	h.refused(all, "not_found")
+	h.table(table.Ident{Namespace: "bronze", Name: "calls"}, "SELECT 6 AS id, 'x' AS w", column("id", record.Int), column("w", record.String))
+	h.want(all, "6,x")
+	h.shelf.mu.Lock()
+	h.shelf.tables[id] = five
+	h.shelf.mu.Unlock()
+	h.want(all, "5")
+}
