@@ -107,6 +107,9 @@ oracle: N := 10000
 oracle: ## hold N random pipelines over random logs, killed at random, against DuckDB; PROGRESS=/a/file lets one run go on where the last ended
 	go test $(TAGS),planted -count 1 -timeout 12h -v ./.ci/oracle -args -cases $(N) -seed $(SEED) -killed $(KILLED) -shrink $(SHRINK) -progress '$(PROGRESS)'
 
+oracle-debezium: ## run Debezium 3.5 and Tarn beside each other over one PostgreSQL's log and compare their events (JDK 17, Maven; 47 MB once)
+	go test $(TAGS),debezium -count 1 -timeout 30m -run TestAgainstDebezium -v ./ingest/cdc/postgres
+
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)
 

@@ -35,7 +35,7 @@ func (s *settings) capturedOf(sourceID string, t *table, types pgtype.Catalog) *
 			continue
 		}
 		if s.columns.maskAt(name) >= 0 {
-			c.mask(codec, s.columns.maskOf(name, &codec.Column))
+			c.mask(codec, s.columns.maskOf(name, a, &codec.Column))
 		}
 		c.at = append(c.at, len(c.codecs))
 		c.codecs = append(c.codecs, codec)

@@ -31,6 +31,7 @@ type columnRules struct {
 type mask struct {
 	columns []*regexp.Regexp
 	param   record.Param // what the schema says of it
+	hashes  bool         // what is too long for its column is cut off
 	edit    func(record.Value) record.Value
 }
 
@@ -85,7 +86,7 @@ func readMask(c source.Config, key string) (m mask, err error) {
 		if !known {
 			return m, source.NewMisset(c, key, "use MD5, SHA-1, SHA-256, SHA-384 or SHA-512", "has the algorithm %q", f[2])
 		}
-		m.edit = hashed(sum, f[3], f[1] == "")
+		m.edit, m.hashes = hashed(sum, f[3], f[1] == ""), true
 		return m, nil
 	}
 	if f := hiddenKey.FindStringSubmatch(key); f != nil {
@@ -221,14 +222,22 @@ func (r *columnRules) keyed(t *table) []pgtype.Attr {
 	return out
 }
 
-// maskOf is the mask of a column; nil for none. Columns that are no plain text have none, as in Debezium.
-func (r *columnRules) maskOf(name string, c *record.Column) *mask {
+// maskOf is the mask of a column, a as the catalog and c as events have it; nil for none. Columns that are no plain text have none, as in Debezium.
+func (r *columnRules) maskOf(name string, a pgtype.Attr, c *record.Column) *mask {
 	at := r.maskAt(name)
 	if at < 0 || c.Type != record.String || c.Semantic != record.Plain {
 		return nil
 	}
-	return &r.masks[at]
+	m := r.masks[at]
+	if length := int(a.Typmod) - varHeader; m.hashes && length > 0 {
+		whole := m.edit
+		m.edit = func(v record.Value) record.Value { return shortened(whole(v), length) }
+	}
+	return &m
 }
+
+// varHeader is what the type modifier of char(n) and varchar(n) is above n (PostgreSQL's VARHDRSZ).
+const varHeader = 4
 
 func (r *columnRules) maskAt(name string) int {
 	return slices.IndexFunc(r.masks, func(m mask) bool {
