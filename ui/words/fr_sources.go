@@ -211,4 +211,8 @@ var frenchKinds = map[string]string{
 	"the messages of pg_logical_emit_message to write to the topic <prefix>.message: anchored regular expressions of their prefixes; all by default": "les messages de pg_logical_emit_message à écrire dans le topic <prefix>.message\u00a0: expressions rationnelles ancrées de leurs préfixes\u00a0; tous par défaut",
 
 	"the messages to leave out, likewise": "les messages à exclure, de même",
+
+	"a table whose new rows are Debezium's signals: execute-snapshot reads tables anew": "une table dont les nouvelles lignes sont les signaux de Debezium\u00a0: execute-snapshot relit des tables",
+
+	"from where signals come: source, which is that table, is the only one": "d’où viennent les signaux\u00a0: source, qui est cette table, est le seul",
 }

@@ -20,6 +20,8 @@ import (
 type relation struct {
 	c   *captured // nil for one that is not captured
 	key []bool    // by column, whether an old row has it
+	// signals tells that its new rows are signals.
+	signals bool
 }
 
 // transaction is the one whose changes are read.
@@ -106,7 +108,12 @@ func (r *reader) apply(ctx context.Context, m message) error {
 	case pgoutput.Relation:
 		return r.relate(ctx, got)
 	case pgoutput.Insert, pgoutput.Update, pgoutput.Delete:
-		return r.change(got, m.at)
+		if err := r.change(got, m.at); err != nil {
+			return err
+		}
+		if rel := r.relations[got.Relation]; rel.signals && got.Kind == pgoutput.Insert {
+			return r.signal(ctx, got.After, m.at)
+		}
 	case pgoutput.Truncate:
 		return r.truncate(ctx, got, m.at)
 	case pgoutput.Logical:
@@ -172,6 +179,7 @@ func (r *reader) relate(ctx context.Context, m *pgoutput.Message) error {
 	if m.Relation == t.oid {
 		t.schema, t.name = m.Schema, m.Name // as it was when the change was made
 	}
+	rel.signals = slices.Contains(r.s.signals, t.full())
 	if !r.s.captures(t.schema, t.name) {
 		return nil
 	}

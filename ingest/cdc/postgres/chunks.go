@@ -24,10 +24,12 @@ func (r *reader) arrive(ctx context.Context) error {
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
 		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
+			asked := st.Snapshot.Asked
 			if err := r.plan(ctx, c); err != nil {
 				return err
 			}
 			st = r.pos.Tables[name]
+			st.Snapshot.Asked = asked
 		}
 		if err := r.onSQL(ctx, func() error { return r.s.measure(ctx, r.sql, c.table) }); err != nil {
 			return err
@@ -138,6 +140,7 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 			Pos: record.Pos{Source: r.env.SourceID, Incarnation: r.pos.Incarnation, Place: place}.String(),
 		}
 	}
+	asked := st.Snapshot.Asked
 	if !st.Snapshot.Begun {
 		b.Begin, b.First = mark(record.SnapshotBegin), "first_in_data_collection"
 		if p.c == r.snapshot.pieces[0].c {
@@ -155,6 +158,9 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 	}
 	if ch.final {
 		b.Last = "last"
+	}
+	if asked {
+		b.Snapshot, b.First, b.Last = "incremental", "", ""
 	}
 	r.pos.Tables[name] = st
 	return b

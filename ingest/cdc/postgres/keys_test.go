@@ -298,3 +298,54 @@ func TestHeartbeats(t *testing.T) {
 		t.Errorf("messages that are left out: %q", got)
 	}
 }
+
+// TestSignals: rows of a table ask for new snapshots, once each, also across a restart; the table itself need not be captured.
+func TestSignals(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b'), (2, 'c', 'd')", "CREATE TABLE other (id bigint PRIMARY KEY)", "INSERT INTO other VALUES (1)",
+		"CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+	r := newRig(t, d, "signal.data.collection", "public.signals", "table.include.list", "public.calls,public.other", "publication.autocreate.mode", "filtered", "snapshot.mode", "no_data")
+	r.start()
+	r.until("streaming", func() bool { return r.streams() })
+	d.Exec("INSERT INTO other VALUES (2)")
+	r.wants("other", `{"id":2} c {"id":2}`)
+	d.Exec(`BEGIN; INSERT INTO calls VALUES (3, 'e', 'f'); INSERT INTO signals VALUES ('s1', 'execute-snapshot', '{"data-collections": ["public\\.c.*"], "type": "INCREMENTAL"}'); UPDATE calls SET teu = 'late' WHERE id = 3; COMMIT`)
+	r.until("the snapshot", func() bool { return r.marks("calls") == 1 })
+	if got := strings.Join(r.snapshots("calls"), " "); got != "false incremental incremental incremental" {
+		t.Errorf("snapshot: %s", got)
+	}
+	d.Exec("INSERT INTO calls VALUES (4, 'g', 'h')")
+	r.equal("calls", "id", "berth", "teu")
+	r.stop()
+	r.start()
+	said := func(what string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool {
+				return f.Key == "signal.data.collection" && strings.Contains(f.Message, what)
+			})
+		}
+	}
+	for data, what := range map[string]string{
+		`'execute-snapshot', '{"data-collections": ["public.nope"]}'`: "no captured table", `'execute-snapshot', '{'`: "no JSON", `'stop-snapshot', '{}'`: "no effect",
+		`'log', '{"message": "hello"}'`: "hello", `'execute-snapshot', '{"data-collections": ["("]}'`: "no regular expression",
+	} {
+		d.Exec("DELETE FROM signals", "INSERT INTO signals VALUES ('s2', "+data+")")
+		r.until(what, said(what))
+	}
+	d.Exec(`INSERT INTO signals VALUES ('s3', 'execute-snapshot', '{"data-collections": ["public.other"], "type": "BLOCKING", "additional-conditions": [{"data-collection": "public.other", "filter": "id > 1"}]}')`)
+	r.until("the other's snapshot", func() bool { return r.marks("other") == 1 })
+	r.until("the conditions are told", said("read whole"))
+	r.equal("other", "id")
+	if n := r.marks("calls"); n != 1 {
+		t.Errorf("%d snapshots of calls", n)
+	}
+	if got := strings.Join(r.snapshots("other"), " "); got != "false first last" {
+		t.Errorf("snapshot: %s", got)
+	}
+	if got := r.rows("signals"); len(got) > 0 {
+		t.Errorf("events of signals: %q", got)
+	}
+	r.stop()
+	d.Exec("DROP TABLE signals")
+	r.start()
+	r.until("the table's absence is told", said("there is no table public.signals"))
+}

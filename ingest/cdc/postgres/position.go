@@ -22,7 +22,9 @@ type position struct {
 	// LSN is up to where all transactions are in the log, by the place of their commits.
 	LSN string `json:"lsn"`
 	// Commit is where the last one's commit ends, which events show.
-	Commit int64               `json:"commit,omitempty"`
+	Commit int64 `json:"commit,omitempty"`
+	// Signal is the place of the last signal that was done.
+	Signal string              `json:"signal,omitempty"`
 	Tables map[string]standing `json:"tables"`
 }
 
@@ -48,6 +50,8 @@ type progress struct {
 	// Torn: since the last cut there was a change without a value that this snapshot may never
 	// read. It begins again.
 	Torn bool `json:"torn,omitempty"`
+	// Asked: a signal asked for it, and its events say so.
+	Asked bool `json:"asked,omitempty"`
 }
 
 func parsePosition(at source.Position) (position, error) {

@@ -60,6 +60,8 @@ const (
 	keyBeatQuery    = "heartbeat.action.query"
 	keyMessagesIn   = "message.prefix.include.list"
 	keyMessagesOut  = "message.prefix.exclude.list"
+	keySignals      = "signal.data.collection"
+	keyChannels     = "signal.enabled.channels"
 	// The beginnings of keys that have a part of their meaning in their names.
 	keyMaskHash = "column.mask.hash."
 	keyMaskWith = "column.mask.with."
@@ -121,7 +123,8 @@ type settings struct {
 	heartbeat                time.Duration // 0 for none
 	heartbeatTopic           string        // before the prefix
 	heartbeatQuery           string
-	keySchemas, valueSchemas bool // of their records
+	signals                  []string // the tables whose rows are signals
+	keySchemas, valueSchemas bool     // of their records
 }
 
 // filter is a pair of lists; of both empty everything passes.
@@ -257,6 +260,7 @@ func (s *settings) readTopics(c source.Config) (err error) {
 	s.heartbeat = time.Duration(millis) * time.Millisecond
 	s.heartbeatTopic = c.Get(keyBeatTopicNew, c.Get(keyBeatTopic, "__debezium-heartbeat"))
 	s.heartbeatQuery = c.Keys[keyBeatQuery]
+	s.readSignals(c)
 	s.keySchemas = strings.EqualFold(c.Keys[source.KeySchemas], "true") && c.Keys["transforms"] == ""
 	s.valueSchemas = strings.EqualFold(c.Keys[source.ValueSchemas], "true") && c.Keys["transforms"] == ""
 	return nil

@@ -111,13 +111,15 @@ func versionOf(text string) int {
 
 // survey reads the catalog, and plans snapshots of the tables that need one.
 func (r *reader) survey(ctx context.Context) error {
-	var tables, missing []*table
+	var tables, signals, missing []*table
 	err := r.onSQL(ctx, func() (err error) {
 		if r.types, err = r.s.readTypes(ctx, r.sql); err != nil {
 			return err
 		}
 		if tables, err = r.s.survey(ctx, r.sql); err == nil {
-			missing, err = r.s.publish(ctx, r.sql, tables)
+			if signals, err = r.s.signalTables(ctx, r.sql); err == nil {
+				missing, err = r.s.publish(ctx, r.sql, slices.Concat(tables, signals))
+			}
 		}
 		return err
 	})
@@ -153,6 +155,7 @@ func (r *reader) survey(ctx context.Context) error {
 		}
 	}
 	r.find(tables, missing)
+	r.missed(slices.Concat(tables, signals), missing)
 	return nil
 }
 

@@ -83,12 +83,14 @@ func (r *reader) done(name, after string) float64 {
 }
 
 // The events that are of no table: no snapshot can be cut, the server keeps much of its log, keeps it for nobody, and
-// refuses the statement of a heartbeat.
+// refuses the statement of a heartbeat; and what became of a signal.
 const (
 	cutEvent    = " cut"
 	slotEvent   = " slot"
 	unreadEvent = " unread"
 	beatEvent   = " heartbeat"
+	signalEvent = " signal"
+	missedEvent = " signals"
 )
 
 // happened notes what a look does not find again: of each table, and of the events above, the last.
