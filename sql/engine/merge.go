@@ -10,10 +10,11 @@ import (
 	"tarn/embedded/duck"
 )
 
-// The size of a merged batch: DuckDB's own have 2,048 rows at most, and each costs its message's head.
+// The size of a merged batch: DuckDB's own have 2,048 rows at most, and each costs its message's head. gRPC's clients take
+// 4 MiB by default, with all that is around. A row that is larger is alone.
 const (
 	MergedRowsMax  = 64 << 10
-	MergedBytesMax = 4 << 20
+	MergedBytesMax = 3 << 20
 )
 
 // Merge reads an answer in large batches: each, which holds no memory of DuckDB's, is given to take, whose error ends it.
@@ -45,13 +46,21 @@ func Merge(reader array.RecordReader, take func(arrow.RecordBatch) error) error 
 	}
 	for reader.Next() {
 		b := reader.RecordBatch()
-		b.Retain()
-		waiting = append(waiting, b)
-		rows += b.NumRows()
-		if bytes += duck.Bytes(b); rows >= MergedRowsMax || bytes >= MergedBytesMax {
-			if err := flush(); err != nil {
-				return err
+		size := duck.Bytes(b)
+		step := b.NumRows()
+		if size > MergedBytesMax {
+			step = max(1, step*MergedBytesMax/size)
+		}
+		for at := int64(0); at < b.NumRows(); at += step {
+			part := b.NewSlice(at, min(at+step, b.NumRows()))
+			share := size * part.NumRows() / b.NumRows()
+			if rows+part.NumRows() > MergedRowsMax || bytes+share > MergedBytesMax {
+				if err := flush(); err != nil {
+					part.Release()
+					return err
+				}
 			}
+			waiting, rows, bytes = append(waiting, part), rows+part.NumRows(), bytes+share
 		}
 	}
 	err := reader.Err()

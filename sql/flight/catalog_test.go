@@ -41,6 +41,10 @@ func TestCatalog(t *testing.T) {
 		"exported":         {func() (*arrowflight.FlightInfo, error) { return c.GetExportedKeys(ctx, name) }, `[]`},
 		"imported":         {func() (*arrowflight.FlightInfo, error) { return c.GetImportedKeys(ctx, name) }, `[]`},
 		"cross references": {func() (*arrowflight.FlightInfo, error) { return c.GetCrossReference(ctx, name, name) }, `[]`},
+		"types of a number": {func() (*arrowflight.FlightInfo, error) {
+			n := int32(92)
+			return c.GetXdbcTypeInfo(ctx, &n)
+		}, `[["TIME" 92 15 "'" "'" null 1 false 3 null false false "TIME" 0 6 9 2 null null]]`},
 		"info": {func() (*arrowflight.FlightInfo, error) {
 			return c.GetSqlInfo(ctx, []flightsql.SqlInfo{flightsql.SqlInfoFlightSqlServerName, 77777})
 		}, `[[0 "Tarn"]]`},

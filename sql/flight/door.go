@@ -32,8 +32,7 @@ const (
 	headerBytesMax  = 64 << 10 // of a call's headers
 	bufferBytes     = 32 << 10 // of a connection, each way
 	startMax        = time.Minute
-	// writeMax is how long a client may take for one batch of an answer: a statement has one of few turns until its
-	// last row is read.
+	// writeMax is that of Options.Patience: a statement has one of few turns until its last row is read.
 	writeMax     = 30 * time.Second
 	pingGap      = time.Minute      // without a word from a client, before it is asked whether it is there
 	pingMax      = 20 * time.Second // for its answer
@@ -49,7 +48,8 @@ type Options struct {
 	Listener net.Listener // the door closes it
 	Gate     *engine.Gate
 	Guard    guard.Guard
-	Version  string // of Tarn
+	Version  string        // of Tarn
+	Patience time.Duration // how long a client may take for one batch of an answer; 0 = 30 s
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: counted for nobody
 }
@@ -72,6 +72,9 @@ func New(o Options) *Door {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Patience <= 0 {
+		o.Patience = writeMax
 	}
 	d := &Door{
 		o: o, tickets: newShelf[*statement](ticketMax, o.Gate.Now), prepared: newShelf[*prepared](preparedMax, o.Gate.Now),

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -52,7 +53,9 @@ type house struct {
 	addr string
 }
 
-func open(t testing.TB) house {
+func open(t testing.TB) house { return opened(t, 0) }
+
+func opened(t testing.TB, patience time.Duration) house {
 	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: 50_000_000,
@@ -73,7 +76,7 @@ func open(t testing.TB) house {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	d := flight.New(flight.Options{Listener: l, Gate: gate, Version: "1"})
+	d := flight.New(flight.Options{Listener: l, Gate: gate, Version: "1", Patience: patience})
 	go func() { ended <- d.Run(ctx, func() {}) }()
 	t.Cleanup(func() {
 		stop()
