@@ -19,6 +19,35 @@ func Parameters(text string) (n int, err error) {
 	return n, err
 }
 
+// Numbered writes $1, $2 and so on for each ? of a statement. One that has both is Syntax.
+func Numbered(text string) (string, error) {
+	if !strings.Contains(text, "?") {
+		return text, nil
+	}
+	tokens, err := Lex(text)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	from, n := 0, 0
+	for _, t := range tokens {
+		if !t.Is("?") {
+			continue
+		}
+		n++
+		b.WriteString(text[from:t.Offset] + "$" + strconv.Itoa(n))
+		from = t.Offset + len(t.Text)
+	}
+	if n == 0 {
+		return text, nil // it is in a text
+	}
+	if own, err := Parameters(text); err != nil || own > 0 {
+		return "", fault.New(fault.Syntax, "the statement has parameters as ? and as $1", "write all in one way")
+	}
+	b.WriteString(text[from:])
+	return b.String(), nil
+}
+
 // Substitute puts what of gives in the place of each $n. What it gives must be an expression that is
 // whole by itself, such as a literal or a call. A text that grows beyond TextBytesMax is TooLarge.
 func Substitute(text string, of func(n int) string) (string, error) {

@@ -3,6 +3,7 @@
 package flight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,14 +35,20 @@ func (s *service) CreatePreparedStatement(ctx context.Context, r flightsql.Actio
 	if err := refuseTransaction(r.GetTransactionId()); err != nil {
 		return out, err
 	}
-	d, who, text := s.door, whoOf(ctx), r.GetQuery()
-	shape, err := d.o.Gate.Shape(ctx, engine.Request{Text: text, Principal: who}, nil)
+	d, who := s.door, whoOf(ctx)
+	text, err := sqltext.Numbered(r.GetQuery())
+	if err != nil {
+		return out, err
+	}
+	shape, known, err := d.shape(ctx, text)
 	if err != nil {
 		return out, err
 	}
 	p := &prepared{text: text, declared: shape, types: shape.Parameters}
-	if p.schema, err = d.schemaOf(ctx, shape); err != nil {
-		return out, err
+	if known {
+		if p.schema, err = d.schemaOf(ctx, shape); err != nil {
+			return out, err
+		}
 	}
 	if len(shape.Parameters) == 0 {
 		p.bound = text
@@ -63,6 +70,18 @@ func (s *service) CreatePreparedStatement(ctx context.Context, r flightsql.Actio
 	return out, err
 }
 
+// shape is what a statement takes and gives. One that makes no sense while nothing is known of its values, as $1 + 1, is not known
+// until they are bound: the types of its parameters are "".
+func (d *Door) shape(ctx context.Context, text string) (shape engine.Shape, known bool, err error) {
+	shape, err = d.o.Gate.Shape(ctx, engine.Request{Text: text, Principal: whoOf(ctx)}, nil)
+	if fault.CodeOf(err) == fault.Invalid {
+		if n, nErr := sqltext.Parameters(text); nErr == nil && n > 0 {
+			return engine.Shape{Parameters: make([]string, n)}, false, nil
+		}
+	}
+	return shape, err == nil, err
+}
+
 // shown runs what only shows something, for its columns, without which JDBC's driver takes it for an update; nil for what
 // changes something.
 func (d *Door) shown(ctx context.Context, text, verb string) (*arrow.Schema, error) {
@@ -78,11 +97,11 @@ func (d *Door) shown(ctx context.Context, text, verb string) (*arrow.Schema, err
 }
 
 func (d *Door) parameterSchema(ctx context.Context, types []string) (*arrow.Schema, error) {
-	names := make([]string, len(types))
-	for i := range types {
-		names[i] = fmt.Sprintf("$%d", i+1)
+	names, told := make([]string, len(types)), make([]string, len(types))
+	for i, t := range types {
+		names[i], told[i] = fmt.Sprintf("$%d", i+1), cmp.Or(t, "NULL")
 	}
-	return d.schema(ctx, names, types)
+	return d.schema(ctx, names, told)
 }
 
 // ClosePreparedStatement forgets a statement.
@@ -176,7 +195,7 @@ func (d *Door) bind(ctx context.Context, p *prepared, rows arrowflight.MessageRe
 	}
 	for i := range types {
 		if types[i] == "" {
-			types[i] = want[i]
+			types[i] = cmp.Or(want[i], "VARCHAR")
 		}
 	}
 	bound, err := engine.Arguments(p.text, types, values)

@@ -141,6 +141,15 @@ func TestTextsAreCast(t *testing.T) {
 	if _, _, err := bound(t, c, "SELECT $1::DATE", text("no date")); status.Code(err) != codes.InvalidArgument {
 		t.Error(err)
 	}
+	one := row([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int32}}, func(b *array.RecordBuilder) { b.Field(0).(*array.Int32Builder).Append(41) })
+	for _, q := range []string{"SELECT ? + 1", "SELECT $1 + 1", "SELECT CASE WHEN '?' = '?' THEN ? + 1 END"} { // of which nothing is known before
+		if rows, _, err := bound(t, c, q, one); err != nil || rows[0][0] != "42" {
+			t.Error(q, rows, err)
+		}
+	}
+	if _, err := c.Prepare(t.Context(), "SELECT ?, $1"); status.Code(err) != codes.InvalidArgument {
+		t.Error(err)
+	}
 	large := row([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int64}}, func(b *array.RecordBuilder) { b.Field(0).(*array.Int64Builder).Append(5_000_000_000) })
 	if rows, _, err := bound(t, c, "SELECT 1::INTEGER < $1", large); err != nil || rows[0][0] != "true" {
 		t.Error(rows, err)
