@@ -38,6 +38,7 @@ type Template func(args []Argument) (string, error)
 type Argument struct {
 	Text  *string
 	Class string // DuckDB's: CONSTANT, COLUMN_REF, FUNCTION
+	Name  string // of a function, in lower case
 }
 
 // As is the template of a call that is always written in one way.
@@ -121,7 +122,7 @@ func (w *walker) simple(v *tree) bool {
 func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: a.literal(), Class: a.get("class").str()}
+		shown[i] = Argument{Text: a.literal(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str())}
 	}
 	said, err := of(shown)
 	if err != nil {

@@ -24,7 +24,7 @@ func (g *Gate) own() []Command {
 		{Verbs: []string{"SHOW COLUMNS"}, Run: g.showColumns},
 		{Verbs: []string{"DESCRIBE", "DESC", "SHOW"}, Run: g.describe},
 		{Verbs: []string{"CANCEL QUERY"}, Run: g.cancelQuery},
-		{Verbs: []string{"EXPLAIN"}, Run: g.explain},
+		{Verbs: []string{"EXPLAIN"}, Run: g.explainPlain, asked: g.explain},
 		{Verbs: []string{"SET", "RESET", "USE"}, Run: g.set},
 		{Verbs: []string{"ALTER TABLE"}, Run: g.execute, Timeout: executeTimeout},
 	}

@@ -57,6 +57,8 @@ type Command struct {
 	Verbs   []string
 	Run     func(ctx context.Context, who guard.Principal, stmt string) (*Result, error)
 	Timeout time.Duration // in place of sql.timeout; 0 = that
+	// asked is in place of Run, of a command that needs more of the request; it is the Gate's own.
+	asked func(ctx context.Context, r Request, stmt string) (*Result, error)
 }
 
 // SystemColumn is a column of a live system table.

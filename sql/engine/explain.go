@@ -17,7 +17,7 @@ import (
 
 // explain is EXPLAIN [ANALYZE] SELECT …: the operators of the plan, with ANALYZE of the statement as it ran. Of what they do only
 // that is shown which names no file and no policy.
-func (g *Gate) explain(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
@@ -25,17 +25,18 @@ func (g *Gate) explain(ctx context.Context, who guard.Principal, stmt string) (*
 	in.Take("EXPLAIN")
 	analyze := in.Take("ANALYZE")
 	if analyze { // it is run as any query is
-		leave, err := g.queries.enter(ctx, who.User)
+		leave, err := g.queries.enter(ctx, r.Principal.User)
 		if err != nil {
 			return nil, err
 		}
 		defer leave()
 	}
-	s, err := g.open(ctx, who, stmt)
+	s, err := g.open(ctx, r.Principal, stmt)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
+	s.speak(r)
 	s.source = blanked(stmt, in.Offset())
 	out, err := s.rewrite(ctx, s.source, g.o.RowsMax+1)
 	if err != nil {
@@ -53,6 +54,10 @@ func (g *Gate) explain(ctx context.Context, who guard.Principal, stmt string) (*
 		rows = append(rows, []any{fmt.Sprintf("reads %s at snapshot %d", name, s.snapshots[name])})
 	}
 	return Rows("EXPLAIN", texts("plan"), rows)
+}
+
+func (g *Gate) explainPlain(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+	return g.explain(ctx, Request{Principal: who}, stmt)
 }
 
 // plan is DuckDB's of a rewritten statement, which is run for it with analyze.

@@ -219,7 +219,11 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command, noted *statement) (*Result, error) {
 	if command.Run != nil {
 		noted.running(g.o.Clock.Now())
-		result, err := command.Run(ctx, r.Principal, one.Text)
+		answer := command.asked
+		if answer == nil {
+			answer = func(ctx context.Context, r Request, stmt string) (*Result, error) { return command.Run(ctx, r.Principal, stmt) }
+		}
+		result, err := answer(ctx, r, one.Text)
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}
 	leave, err := g.queries.enter(ctx, r.Principal.User)

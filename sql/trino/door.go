@@ -57,11 +57,12 @@ type Options struct {
 
 // Door is the part that answers Trino's clients.
 type Door struct {
-	o     Options
-	gauge prometheus.Gauge
-	began time.Time
-	ctx   context.Context //nolint:containedctx // of Run: statements outlive the request that brings them
-	runs  sync.WaitGroup
+	o       Options
+	gauge   prometheus.Gauge
+	began   time.Time
+	dialect *engine.Dialect
+	ctx     context.Context //nolint:containedctx // of Run: statements outlive the request that brings them
+	runs    sync.WaitGroup
 
 	mu    sync.Mutex
 	live  map[string]*query // by id
@@ -84,6 +85,7 @@ func New(o Options) *Door {
 	d := &Door{o: o, began: o.Gate.Now(), live: map[string]*query{}, ended: map[string]*query{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "trino", Name: "statements", Help: "Statements of Trino's clients that run, or have rows left.",
 	})}
+	d.dialect = &engine.Dialect{Words: words(), Schemas: d.tables()}
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(d.gauge)
 	}
@@ -151,6 +153,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.user = who.User
 	q := newQuery(d.ctx, string(text), who, s, d.o.Gate.Now)
+	q.dialect = d.dialect
 	if err == nil && !d.enter(q) {
 		err = failure{"QUERY_QUEUE_FULL", fault.Newf(fault.Unavailable, "try again in a moment", "%d statements are under way already", queriesMax)}
 	}

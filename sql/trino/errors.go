@@ -39,7 +39,7 @@ type location struct {
 var codes = map[string]int{
 	"GENERIC_USER_ERROR": 0, "SYNTAX_ERROR": 1, "ABANDONED_QUERY": 2, "USER_CANCELED": 3, "PERMISSION_DENIED": 4, "NOT_FOUND": 5, "FUNCTION_NOT_FOUND": 6,
 	"INVALID_FUNCTION_ARGUMENT": 7, "DIVISION_BY_ZERO": 8, "INVALID_CAST_ARGUMENT": 9, "ALREADY_EXISTS": 12, "NOT_SUPPORTED": 13,
-	"INVALID_SESSION_PROPERTY": 14, "TRANSACTION_CONFLICT": 17, "NOT_IN_TRANSACTION": 21, "NUMERIC_VALUE_OUT_OF_RANGE": 19, "SUBQUERY_MULTIPLE_ROWS": 28, "QUERY_TEXT_TOO_LARGE": 35,
+	"INVALID_SESSION_PROPERTY": 14, "MISSING_SCHEMA_NAME": 57, "TRANSACTION_CONFLICT": 17, "NOT_IN_TRANSACTION": 21, "NUMERIC_VALUE_OUT_OF_RANGE": 19, "SUBQUERY_MULTIPLE_ROWS": 28, "QUERY_TEXT_TOO_LARGE": 35,
 	"TYPE_NOT_FOUND": 43, "CATALOG_NOT_FOUND": 44, "SCHEMA_NOT_FOUND": 45, "TABLE_NOT_FOUND": 46, "COLUMN_NOT_FOUND": 47, "TABLE_ALREADY_EXISTS": 50,
 	"TYPE_MISMATCH": 58, "AMBIGUOUS_NAME": 62, "EXPRESSION_NOT_AGGREGATE": 73, "INVALID_PARAMETER_USAGE": 80,
 	"GENERIC_INTERNAL_ERROR": 0x10000, "SERVER_SHUTTING_DOWN": 0x10009, "OUT_OF_SPILL_SPACE": 0x10015,
@@ -57,7 +57,7 @@ func (f failure) Unwrap() error { return f.fault }
 
 // names are Trino's for Tarn's codes, where the message tells no more.
 var names = map[fault.Code]string{
-	fault.Invalid: "GENERIC_USER_ERROR", fault.Syntax: "SYNTAX_ERROR", fault.Denied: "PERMISSION_DENIED", fault.NotFound: "NOT_FOUND", fault.Exists: "ALREADY_EXISTS",
+	fault.Invalid: "GENERIC_USER_ERROR", fault.Syntax: "SYNTAX_ERROR", fault.Denied: "NOT_SUPPORTED", fault.NotFound: "NOT_FOUND", fault.Exists: "ALREADY_EXISTS",
 	fault.Conflict: "TRANSACTION_CONFLICT", fault.Unavailable: "QUERY_QUEUE_FULL", fault.NoSpace: "OUT_OF_SPILL_SPACE", fault.TooLarge: "EXCEEDED_LOCAL_MEMORY_LIMIT",
 	fault.Timeout: "EXCEEDED_TIME_LIMIT", fault.Canceled: "USER_CANCELED",
 }
@@ -80,6 +80,8 @@ var told = []struct {
 	{regexp.MustCompile(`^Could not convert |^Failed to cast|(?i)is out of range for the destination type INT|field value out of range`), "INVALID_CAST_ARGUMENT"},
 	{regexp.MustCompile(`(?i)out of range|overflow`), "NUMERIC_VALUE_OUT_OF_RANGE"},
 	{regexp.MustCompile(`^(No function matches|Cannot (compare|mix|combine)|Binder Error: Cannot)`), "TYPE_MISMATCH"},
+	{regexp.MustCompile(`^Unimplemented type for cast`), "TYPE_MISMATCH"},
+	{regexp.MustCompile(`^you may not `), "PERMISSION_DENIED"},
 	{regexp.MustCompile(`^the statement has more than`), "QUERY_TEXT_TOO_LARGE"},
 	{regexp.MustCompile(`^the answer has more than`), "EXCEEDED_SCAN_LIMIT"},
 	{regexp.MustCompile(`(?i)syntax error`), "SYNTAX_ERROR"},

@@ -23,6 +23,7 @@ type query struct {
 	text     string
 	who      guard.Principal
 	session  session
+	dialect  *engine.Dialect
 	now      func() time.Time
 	began    time.Time
 	ctx      context.Context //nolint:containedctx // the statement's own: requests come and go
@@ -35,6 +36,7 @@ type query struct {
 	changed http.Header            // what the client shall keep of the session
 	ended   time.Time
 
+	finished  chan struct{} // closed when run has ended
 	rows      atomic.Int64
 	bytes     atomic.Int64
 	abandoned atomic.Bool
@@ -56,13 +58,14 @@ func newQuery(ctx context.Context, text string, who guard.Principal, s session, 
 	_, _ = rand.Read(b[:]) // never fails
 	return &query{
 		slug: hex.EncodeToString(b[:]), text: text, who: who, session: s, now: now, began: now(), ctx: ctx, cancel: cancel,
-		pages: make(chan []byte, pagesAhead), changed: http.Header{},
+		pages: make(chan []byte, pagesAhead), finished: make(chan struct{}), changed: http.Header{},
 	}
 }
 
 // run makes the pages.
 func (q *query) run(d *Door) {
 	defer close(q.pages)
+	defer close(q.finished)
 	defer q.cancel()
 	q.err = q.produce(d)
 	switch {
@@ -156,6 +159,22 @@ func (q *query) drop() {
 	q.asking.Lock()
 	defer q.asking.Unlock()
 	q.last = nil
+}
+
+// state is where the query is, and when it ended.
+func (q *query) state() (string, time.Time) {
+	select {
+	case <-q.finished:
+		if q.err != nil {
+			return "FAILED", q.ended
+		}
+		return "FINISHED", q.ended
+	default:
+	}
+	if q.running.Load() {
+		return "RUNNING", time.Time{}
+	}
+	return "QUEUED", time.Time{}
 }
 
 // over tells that nothing is left to fetch.

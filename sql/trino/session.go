@@ -1,7 +1,6 @@
 package trino
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 // The headers by which clients tell of their session, and are told what has changed of it.
 const (
+	headSource       = "X-Trino-Source"
 	headUser         = "X-Trino-User"
 	headCatalog      = "X-Trino-Catalog"
 	headSchema       = "X-Trino-Schema"
@@ -36,6 +36,7 @@ const headItemsMax = 1000
 // session is what a client tells of its session with each statement: this side keeps none.
 type session struct {
 	user            string
+	source          string // the client's program
 	catalog, schema string
 	properties      map[string]string
 	prepared        map[string]string
@@ -44,7 +45,7 @@ type session struct {
 }
 
 func readSession(h http.Header) (session, error) {
-	s := session{catalog: h.Get(headCatalog), schema: h.Get(headSchema), transaction: h.Get(headTransaction)}
+	s := session{source: h.Get(headSource), catalog: h.Get(headCatalog), schema: h.Get(headSchema), transaction: h.Get(headTransaction)}
 	var err error
 	if s.properties, err = pairs(h.Values(headSession), headSession); err != nil {
 		return s, err
@@ -99,16 +100,13 @@ func knownProperty(name string) bool {
 }
 
 // propertyRows are the settings with what they are in a session.
-func (s session) propertyRows() (out [][]any) {
+func (s session) propertyRows() (out [][]string) {
 	for _, p := range properties {
 		value := p.value
 		if set, ok := s.properties[p.name]; ok {
 			value = set
 		}
-		out = append(out, []any{p.name, value, p.value, p.kind, p.says})
+		out = append(out, []string{p.name, value, p.value, p.kind, p.says})
 	}
 	return out
 }
-
-// preparedNames are the prepared statements' names, in order.
-func (s session) preparedNames() []string { return slices.Sorted(maps.Keys(s.prepared)) }

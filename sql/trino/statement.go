@@ -3,6 +3,7 @@
 package trino
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -51,11 +52,26 @@ func (q *query) statement(ctx context.Context, gate *engine.Gate) (*engine.Resul
 
 // plain runs a statement that is not about the session.
 func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*engine.Result, error) {
-	return gate.Run(ctx, q.request(text))
+	if err := knownCatalog(cmp.Or(q.session.catalog, catalog.Name)); err != nil {
+		return nil, err
+	}
+	if result, done, err := q.show(ctx, gate, text); done || err != nil {
+		return result, err
+	}
+	said, err := rewrite(text, q.session)
+	if err != nil {
+		return nil, err
+	}
+	result, err := gate.Run(ctx, q.request(said.text))
+	return result, placed(err, said)
 }
 
 func (q *query) request(text string) engine.Request {
-	return engine.Request{Text: text, Principal: q.who, Timeout: q.session.timeout(), Typed: true}
+	r := engine.Request{Text: text, Principal: q.who, Timeout: q.session.timeout(), Typed: true, Dialect: q.dialect}
+	if q.session.schema != "" {
+		r.Schemas = []string{q.session.schema}
+	}
+	return r
 }
 
 // sessionStatement answers what is about the session alone, which its client keeps.

@@ -396,3 +396,91 @@ func TestClientsThatGoLeaveNothing(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 }
+
+// meanings are statements of Trino's that DuckDB reads otherwise or not at all, with what Trino 476 answers.
+var meanings = []struct{ expression, want string }{
+	{"1/2", "0"}, {"7/2.0", "3.5"}, {"1/0", "DIVISION_BY_ZERO"}, {"5 % 0", "DIVISION_BY_ZERO"}, {"mod(7, 4)", "3"}, {"try(1/0)", "null"}, {"-7/2", "-3"},
+	{"x'65 66'", `"ZWY="`}, {"decimal '1.50'", `"1.50"`}, {"decimal '12'", `"12"`}, {"format('%s-%d', 1, 2)", `"1-2"`}, {"format('%.2f%%', 1.5)", `"1.50%"`},
+	{"concat('a', NULL)", "null"}, {"concat('a', 'b', 'c')", `"abc"`}, {"concat(ARRAY[1], ARRAY[2])", "[1,2]"}, {"greatest(1, NULL)", "null"}, {"least(2, 1)", "1"},
+	{"split_part('a-b', '-', 3)", "null"}, {"substr('abc', 0)", `""`}, {"substr('abc', 2, 1)", `"b"`}, {"replace('abc', 'b')", `"ac"`}, {"url_encode('a b')", `"a+b"`},
+	{"regexp_replace('abab', 'a', 'x')", `"xbxb"`}, {"regexp_replace('ab', '(a)(b)', '$2$1')", `"ba"`}, {"regexp_extract('abc', 'x')", "null"}, {"regexp_replace('abab', 'b')", `"aa"`},
+	{"to_hex(md5(to_utf8('a')))", `"0CC175B9C0F1B6A831C399E269772661"`}, {"md5(to_utf8('a'))", `"DMF1ucDxtqgxw5niaXcmYQ=="`},
+	{"array_max(ARRAY[1, NULL])", "null"}, {"array_distinct(ARRAY[2, 1, 2, NULL])", "[2,1,null]"}, {"array_position(ARRAY[1], 2)", "0"}, {"array_sort(ARRAY[2, NULL, 1])", "[1,2,null]"},
+	{"array_union(ARRAY[1], ARRAY[2, 1])", "[1,2]"}, {"array_intersect(ARRAY[1, 2], ARRAY[2])", "[2]"}, {"array_except(ARRAY[1, 2], ARRAY[2])", "[1]"}, {"repeat('a', 2)", `["a","a"]`},
+	{"slice(ARRAY[1, 2, 3], -2, 2)", "[2,3]"}, {"slice(ARRAY[1, 2, 3], 2, 1)", "[2]"}, {"any_match(ARRAY[1, 2], x -> x = 2)", "true"}, {"all_match(ARRAY[], x -> x = 2)", "true"},
+	{"sequence(3, 1)", "[3,2,1]"}, {"element_at(MAP(ARRAY['a'], ARRAY[1]), 'b')", "null"}, {"element_at(ARRAY[1], 3)", "null"}, {"reduce(ARRAY[1, 2], 0, (s, x) -> s + x, s -> s * 10)", "30"},
+	{"array_join(ARRAY['a', NULL], ',', 'x')", `"a,x"`}, {"cast(NULL as array(varchar))", "null"}, {"cast(ARRAY[1] as array(array(varchar)))", "TYPE_MISMATCH"}, {"1/(1-1)", "DIVISION_BY_ZERO"}, {"x % 2 FROM (VALUES (3)) t(x)", "1"},
+	{"date_trunc('month', date '2026-03-05')", `"2026-03-01"`}, {"date_trunc('hour', timestamp '2026-03-05 01:02:03')", `"2026-03-05 01:00:00.000000"`},
+	{"date_diff('month', date '2026-01-31', date '2026-02-01')", "0"}, {"date_add('month', 1, date '2026-01-31')", `"2026-02-28"`}, {"date_add('hour', 1, timestamp '2026-01-01 00:00:00')", `"2026-01-01 01:00:00.000000"`},
+	{"date '2026-01-01' + interval '1' day", `"2026-01-02"`}, {"date '2026-03-31' - interval '1' month", `"2026-02-28"`}, {"timestamp '2026-01-01 00:00:00' + interval '1' hour", `"2026-01-01 01:00:00.000000"`},
+	{"day_of_week(date '2026-11-22')", "7"}, {"extract(dow from date '2026-11-22')", "7"}, {"millisecond(timestamp '2026-01-01 00:00:05.250')", "250"},
+	{"date_format(timestamp '2026-01-02 03:04:05', '%Y-%m-%d %H:%i:%s')", `"2026-01-02 03:04:05"`}, {"date_parse('2026-01-02', '%Y-%m-%d')", `"2026-01-02 00:00:00.000000"`},
+	{"date_format(timestamp '2026-01-02 03:04:05', '%D')", "NOT_SUPPORTED"}, {"cast('2026-01-01 00:00:00' as timestamp(3) with time zone)", `"2026-01-01 00:00:00.000000 UTC"`},
+	{`json_extract_scalar('{"a":[1]}', '$.a')`, "null"}, {`json_extract_scalar('{"a":1}', '$.a')`, `"1"`}, {"typeof(sum(1))", `"bigint"`}, {"typeof(1.5)", `"decimal(2,1)"`}, {"typeof('abc')", `"varchar(3)"`},
+	{"typeof(ARRAY['a'])", `"array(varchar)"`}, {"current_user", `"me"`}, {"current_catalog", `"lake"`}, {"version()", `"476"`}, {"max_by(x, y) FROM (VALUES (NULL, 2), (1, 1)) t(x, y)", "null"},
+	{"listagg(x, ',') WITHIN GROUP (ORDER BY x DESC) FROM (VALUES 'a', 'b') t(x)", "SYNTAX_ERROR"}, {"listagg(x, ',') WITHIN GROUP (ORDER BY x DESC) FROM (VALUES ('a'), ('b')) t(x)", `"b,a"`},
+	{"count(*) FROM (VALUES (1), (2)) t(x) TABLESAMPLE BERNOULLI (100)", "2"}, {"map_agg(x, y) FROM (VALUES ('a', 1)) t(x, y)", `{"a":1}`}, {"count(DISTINCT x) FILTER (WHERE x > 1) FROM (VALUES (1), (2)) t(x)", "1"},
+}
+
+func TestWordsMeanWhatTheyMeanInTrino(t *testing.T) {
+	addr := open(t, 0)
+	for _, m := range meanings {
+		a := run(t, addr, "SELECT "+m.expression)
+		if got := a.rows(); got != m.want {
+			t.Errorf("%s: got %s, want %s, %+v", m.expression, got, m.want, a.Error)
+		}
+	}
+	if a := run(t, addr, "SELECT 1, name, upper(name) FROM system.ports LIMIT 1"); a.Columns[0].Name != "_col0" || a.Columns[1].Name != "name" || a.Columns[2].Name != "_col2" {
+		t.Errorf("columns without a name are %+v", a.Columns)
+	}
+}
+
+func TestPlacesAreThoseOfWhatWasSaid(t *testing.T) {
+	addr := open(t, 0)
+	a := run(t, addr, "SELECT x'65', current_user,\n  cast(NULL as array(varchar)), nope FROM system.ports")
+	if a.Error == nil || a.Error.Location == nil || a.Error.Location.LineNumber != 2 || a.Error.Location.ColumnNumber != 33 {
+		t.Errorf("got %+v %+v", a.Error, a.Error.Location)
+	}
+}
+
+func TestWhatThereIsIsShown(t *testing.T) {
+	addr := open(t, 0)
+	for statement, want := range map[string]string{
+		"SHOW CATALOGS":                         "\"lake\"\n\"system\"",
+		"SHOW SCHEMAS LIKE 's%'":                `"system"`,
+		"SHOW SCHEMAS FROM system LIKE 'j%'":    `"jdbc"`,
+		"SHOW TABLES FROM lake.system":          "\"ports\"\n\"queries\"",
+		"SHOW TABLES FROM nothing":              "SCHEMA_NOT_FOUND",
+		"SHOW TABLES":                           "MISSING_SCHEMA_NAME",
+		"DESCRIBE system.ports":                 "\"name\" \"varchar\" \"\" \"\"\n\"berths\" \"bigint\" \"\" \"\"",
+		"SHOW COLUMNS FROM lake.system.nothing": "TABLE_NOT_FOUND",
+		"SHOW FUNCTIONS LIKE 'arbi%'":           `"arbitrary" "" "" "scalar" "true" ""`,
+		"SHOW CREATE TABLE system.ports":        `"CREATE TABLE lake.system.ports (\n   name varchar,\n   berths bigint\n)\nWITH (\n   format = 'PARQUET'\n)"`,
+		"SHOW STATS FOR system.ports":           "\"name\" null null null null null null\n\"berths\" null null null null null null\nnull null null null 2 null null",
+		"SELECT table_name, table_type FROM system.jdbc.tables WHERE table_name = 'ports'":                                            `"ports" "TABLE"`,
+		"SELECT column_name, type_name, data_type FROM system.jdbc.columns WHERE table_name = 'ports' ORDER BY ordinal_position DESC": "\"berths\" \"bigint\" -5\n\"name\" \"varchar\" 12",
+		"SELECT data_type FROM lake.information_schema.columns WHERE table_name = 'ports' AND column_name = 'berths'":                 `"bigint"`,
+		"SELECT catalog_name FROM system.metadata.catalogs ORDER BY 1":                                                                "\"lake\"\n\"system\"",
+		"SELECT node_version, coordinator FROM system.runtime.nodes":                                                                  `"476" true`,
+		"SELECT count(*) > 0 FROM system.runtime.queries":                                                                             "true",
+		"SELECT type_name FROM system.jdbc.types WHERE data_type = 3":                                                                 `"decimal"`,
+		"EXPLAIN (TYPE VALIDATE) SELECT concat('a', 'b')":                                                                             "true",
+		"EXPLAIN SELECT nothing(1)": "FUNCTION_NOT_FOUND",
+	} {
+		if a := run(t, addr, statement); a.rows() != want {
+			t.Errorf("%s: got %s, want %s %+v", statement, a.rows(), want, a.Error)
+		}
+	}
+	if a := run(t, addr, "EXPLAIN SELECT x'65', name FROM system.ports"); a.Error != nil || !strings.Contains(a.rows(), "SCAN") || a.Columns[0].Name != "Query Plan" {
+		t.Errorf("got %s %+v", a.rows(), a.Error)
+	}
+	if got := run(t, addr, "SELECT name FROM ports", "X-Trino-Schema", "bronze").rows(); got != "TABLE_NOT_FOUND" {
+		t.Errorf("a name of another schema is found: %s", got)
+	}
+	if got := run(t, addr, "SELECT count(*) FROM ports", "X-Trino-Schema", "system").rows(); got != "2" {
+		t.Errorf("got %s", got)
+	}
+	if got := run(t, addr, "SELECT 1", "X-Trino-Catalog", "hive").rows(); got != "CATALOG_NOT_FOUND" {
+		t.Errorf("got %s", got)
+	}
+}

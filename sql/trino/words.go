@@ -1,0 +1,306 @@
+//go:build duckdb_arrow
+
+package trino
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+)
+
+// words are Trino's functions, in DuckDB's: those that it has by another name or not at all, and those of the same name
+// that do something else, which would otherwise be a difference that nobody is told of.
+func words() *sqltext.Dialect {
+	d := &sqltext.Dialect{
+		Functions: map[string]sqltext.Template{}, Types: map[string]string{"varbinary": "BLOB"},
+		Column: func(i int, _ string) string { return fmt.Sprintf("_col%d", i) },
+	}
+	for name, text := range written {
+		d.Functions[name] = sqltext.As(text)
+	}
+	for name, texts := range byArity {
+		d.Functions[name] = func(args []sqltext.Argument) (string, error) {
+			if text, ok := texts[len(args)]; ok {
+				return text, nil
+			}
+			return "", unsupported("", "%s cannot be called with %d arguments here", name, len(args))
+		}
+	}
+	for name, of := range made {
+		d.Functions[name] = of
+	}
+	return d
+}
+
+// byZero is before what divides: a divisor may not be zero, of which DuckDB would make null.
+const byZero = "CASE WHEN $2 = 0 THEN CAST('Division by zero' AS TINYINT) ELSE "
+
+// written are calls that are always written in one way.
+var written = map[string]string{
+	"/": byZero + "$1 / $2 END", "//": byZero + "$1 // $2 END", "%": byZero + "$1 % $2 END", "mod": byZero + "$1 % $2 END",
+	"arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)", "bitwise_and_agg": "bit_and($1)", "bitwise_or_agg": "bit_or($1)", "bitwise_xor_agg": "bit_xor($1)",
+	"map_agg": "map(array_agg($1), array_agg($2))", "set_agg": "array_agg(DISTINCT $1)",
+
+	"array_distinct":         "list_filter($1, lambda x, i: list_position($1, x) = i)",
+	"array_except":           "list_filter($1, lambda x, i: list_position($1, x) = i AND list_position($2, x) IS NULL)",
+	"array_intersect":        "list_filter($1, lambda x, i: list_position($1, x) = i AND list_position($2, x) IS NOT NULL)",
+	"array_union":            "list_filter(list_concat($1, $2), lambda x, i: list_position(list_concat($1, $2), x) = i)",
+	"array_max":              "CASE WHEN list_count($1) = len($1) THEN list_max($1) END",
+	"array_min":              "CASE WHEN list_count($1) = len($1) THEN list_min($1) END",
+	"array_position":         "CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN CAST(coalesce(list_position($1, $2), 0) AS BIGINT) END",
+	"array_remove":           "list_filter($1, lambda x: x IS NULL OR x <> $2)",
+	"array_sum":              "coalesce(list_sum($1), 0)",
+	"arrays_overlap":         "list_has_any($1, $2)",
+	"array_sort":             "list_sort($1, 'ASC', 'NULLS LAST')",
+	"cardinality":            "CAST(len($1) AS BIGINT)",
+	"element_at":             "($1)[$2]",
+	"filter":                 "list_filter($1, $2)",
+	"transform":              "list_transform($1, $2)",
+	"any_match":              "CASE WHEN list_contains(list_transform($1, $2), true) THEN true WHEN list_count(list_transform($1, $2)) = len($1) THEN false END",
+	"all_match":              "CASE WHEN list_contains(list_transform($1, $2), false) THEN false WHEN list_count(list_transform($1, $2)) = len($1) THEN true END",
+	"none_match":             "CASE WHEN list_contains(list_transform($1, $2), true) THEN false WHEN list_count(list_transform($1, $2)) = len($1) THEN true END",
+	"reduce":                 "list_transform([list_reduce($1, $3, $2)], $4)[1]",
+	"repeat":                 "list_resize([$1], CAST($2 AS BIGINT), $1)",
+	"slice":                  "list_slice($1, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END + $3 - 1)",
+	"zip":                    "list_zip($1, $2)",
+	"date_diff":              "date_sub($1, $2, $3)",
+	"day_of_month":           "day($1)",
+	"day_of_week":            "isodow($1)",
+	"dow":                    "isodow($1)",
+	"day_of_year":            "dayofyear($1)",
+	"doy":                    "dayofyear($1)",
+	"week_of_year":           "week($1)",
+	"year_of_week":           "isoyear($1)",
+	"yow":                    "isoyear($1)",
+	"millisecond":            "millisecond($1) % 1000",
+	"last_day_of_month":      "last_day($1)",
+	"date_trunc":             "cast_to_type(date_trunc($1, $2), $2)",
+	"from_unixtime":          "to_timestamp($1)",
+	"to_unixtime":            "epoch($1)",
+	"from_iso8601_timestamp": "CAST($1 AS TIMESTAMPTZ)",
+	"from_iso8601_date":      "CAST($1 AS DATE)",
+	"date":                   "CAST($1 AS DATE)",
+
+	"e": "exp(1)", "nan": "CAST('NaN' AS DOUBLE)", "infinity": "CAST('Infinity' AS DOUBLE)", "is_nan": "isnan($1)", "is_infinite": "isinf($1)", "is_finite": "isfinite($1)",
+	"rand": "random()", "truncate": "trunc($1)", "bitwise_and": "($1 & $2)", "bitwise_or": "($1 | $2)", "bitwise_xor": "xor($1, $2)", "bitwise_not": "(~$1)",
+	"bitwise_left_shift": "($1 << $2)", "bitwise_right_shift": "($1 >> $2)", "to_base": "lower(to_base($1, $2))",
+
+	"codepoint": "unicode($1)", "hamming_distance": "hamming($1, $2)", "levenshtein_distance": "levenshtein($1, $2)",
+	"split_part":   "CASE WHEN $3 <= len(string_split($1, $2)) THEN split_part($1, $2, $3) END",
+	"to_utf8":      "encode($1)",
+	"from_utf8":    "decode($1)",
+	"md5":          "unhex(md5($1))",
+	"sha1":         "unhex(sha1($1))",
+	"sha256":       "unhex(sha256($1))",
+	"to_hex":       "hex($1)",
+	"from_hex":     "unhex($1)",
+	"url_encode":   "replace(url_encode($1), '%20', '+')",
+	"url_decode":   "url_decode(replace($1, '+', '%20'))",
+	"regexp_like":  "regexp_matches($1, $2)",
+	"regexp_split": "regexp_split_to_array($1, $2)",
+	"regexp_count": "len(regexp_extract_all($1, $2))",
+
+	"json_extract_scalar": "CASE WHEN json_type(json_extract($1, $2)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string($1, $2) END",
+	"json_parse":          "CAST($1 AS JSON)",
+	"json_format":         "CAST($1 AS VARCHAR)",
+	"version":             "'" + serverVersion + "'",
+}
+
+// byArity are calls that are written by how many arguments they have.
+var byArity = map[string]map[int]string{
+	"approx_distinct":   {1: "approx_count_distinct($1)", 2: "approx_count_distinct($1)"},
+	"approx_percentile": {2: "approx_quantile($1, $2)"},
+	"array_join":        {2: "array_to_string($1, $2)", 3: "array_to_string(list_transform($1, lambda x: coalesce(CAST(x AS VARCHAR), $3)), $2)"},
+	"if":                {2: "CASE WHEN $1 THEN $2 END", 3: "CASE WHEN $1 THEN $2 ELSE $3 END"},
+	"max_by":            {2: "arg_max_null($1, $2)", 3: "arg_max($1, $2, $3)"},
+	"min_by":            {2: "arg_min_null($1, $2)", 3: "arg_min($1, $2, $3)"},
+	"normalize":         {1: "nfc_normalize($1)"},
+	"random":            {0: "", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
+	"replace":           {2: "replace($1, $2, '')", 3: ""},
+	"regexp_extract":    {2: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2) END", 3: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2, $3) END"},
+	"sequence": {
+		2: "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CASE WHEN $1 <= $2 THEN 1 ELSE -1 END)", 3: "generate_series($1, $2, $3)",
+	},
+	"split":     {2: "string_split($1, $2)"},
+	"substr":    {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
+	"substring": {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
+}
+
+// made are calls whose form goes by their arguments.
+var made = map[string]sqltext.Template{
+	"+": afterDays("+"), "-": afterDays("-"),
+	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
+		return joined(args, " || "), nil
+	},
+	"greatest":       ofAll("greatest"),
+	"least":          ofAll("least"),
+	"date_add":       dateAdd,
+	"date_format":    func(args []sqltext.Argument) (string, error) { return formatted("strftime", args) },
+	"date_parse":     func(args []sqltext.Argument) (string, error) { return formatted("strptime", args) },
+	"date_part":      datePart,
+	"format":         format,
+	"regexp_replace": regexpReplace,
+	"typeof": func(args []sqltext.Argument) (string, error) {
+		if len(args) == 1 && args[0].Text != nil && args[0].Class == "CONSTANT" {
+			return duck.Quote(fmt.Sprintf("varchar(%d)", utf8.RuneCountInString(*args[0].Text))), nil
+		}
+		return typeofText, nil
+	},
+}
+
+func numberOf(i int) string { return fmt.Sprintf("$%d", i+1) }
+
+func joined(args []sqltext.Argument, by string) string {
+	parts := make([]string, len(args))
+	for i := range args {
+		parts[i] = numberOf(i)
+	}
+	return "(" + strings.Join(parts, by) + ")"
+}
+
+// ofAll is null where one of the arguments is.
+func ofAll(name string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		return "CASE WHEN " + joined(args, " IS NOT NULL AND ") + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
+	}
+}
+
+// dayUnits are the functions as which DuckDB reads INTERVAL '1' DAY and longer ones.
+var dayUnits = map[string]bool{"to_days": true, "to_weeks": true, "to_months": true, "to_quarters": true, "to_years": true}
+
+// afterDays keeps a date a date, of which DuckDB makes a timestamp.
+func afterDays(operator string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) == 2 && dayUnits[args[1].Name] {
+			return "cast_to_type($1 " + operator + " $2, $1)", nil
+		}
+		return "", nil
+	}
+}
+
+// units are those of date_add, with DuckDB's function for so many of them.
+var units = map[string]string{
+	"millisecond": "to_milliseconds", "second": "to_seconds", "minute": "to_minutes", "hour": "to_hours",
+	"day": "to_days", "week": "to_weeks", "month": "to_months", "quarter": "to_quarters", "year": "to_years",
+}
+
+func dateAdd(args []sqltext.Argument) (string, error) {
+	if len(args) != 3 || args[0].Text == nil || units[strings.ToLower(*args[0].Text)] == "" {
+		return "", unsupported("write date_add('day', 1, x)", "date_add takes its unit as a text: millisecond, second, minute, hour, day, week, month, quarter or year")
+	}
+	unit := units[strings.ToLower(*args[0].Text)]
+	number := "CAST($2 AS INTEGER)"
+	if !dayUnits[unit] {
+		number = "$2"
+	}
+	return "cast_to_type($3 + " + unit + "(" + number + "), $3)", nil
+}
+
+// datePart is EXTRACT: Trino's weeks begin on Monday.
+func datePart(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && args[0].Text != nil {
+		switch strings.ToLower(*args[0].Text) {
+		case "dow", "dayofweek", "day_of_week", "weekday":
+			return "isodow($2)", nil
+		case "day_of_year":
+			return "dayofyear($2)", nil
+		case "yow", "year_of_week":
+			return "isoyear($2)", nil
+		}
+	}
+	return "", nil
+}
+
+// formats are MySQL's letters, which Trino has, in those of strftime.
+var formats = map[byte]string{
+	'a': "%a", 'b': "%b", 'c': "%-m", 'd': "%d", 'e': "%-d", 'f': "%f", 'H': "%H", 'h': "%I", 'I': "%I", 'i': "%M", 'j': "%j", 'k': "%-H", 'l': "%-I", 'M': "%B", 'm': "%m",
+	'p': "%p", 'r': "%I:%M:%S %p", 'S': "%S", 's': "%S", 'T': "%H:%M:%S", 'v': "%V", 'W': "%A", 'x': "%G", 'Y': "%Y", 'y': "%y", '%': "%%",
+}
+
+func formatted(name string, args []sqltext.Argument) (string, error) {
+	if len(args) != 2 || args[1].Text == nil {
+		return "", unsupported("write it as a text", "the format of a date must be in the statement")
+	}
+	var out strings.Builder
+	text := *args[1].Text
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' || i+1 == len(text) {
+			out.WriteByte(text[i])
+			continue
+		}
+		i++
+		known, ok := formats[text[i]]
+		if !ok {
+			return "", unsupported("use one of %a %b %c %d %e %f %H %h %i %j %k %l %M %m %p %r %S %s %T %v %W %x %Y %y", "the format %%%c of a date is not known here", text[i])
+		}
+		out.WriteString(known)
+	}
+	return name + "($1, " + duck.Quote(out.String()) + ")", nil
+}
+
+var specifier = regexp.MustCompile(`%([-0]?[0-9]*(?:\.[0-9]+)?)([a-zA-Z%])`)
+
+// format is Java's, of the specifiers that printf has as well.
+func format(args []sqltext.Argument) (string, error) {
+	if len(args) == 0 || args[0].Text == nil {
+		return "", unsupported("write it as a text", "the format must be in the statement")
+	}
+	next, out := 1, []string{"$1"}
+	for _, m := range specifier.FindAllStringSubmatch(*args[0].Text, -1) {
+		switch m[2] {
+		case "%":
+			continue
+		case "s":
+			out = append(out, "CAST("+numberOf(next)+" AS VARCHAR)")
+		case "d", "x":
+			out = append(out, "CAST("+numberOf(next)+" AS BIGINT)")
+		case "f", "e":
+			out = append(out, "CAST("+numberOf(next)+" AS DOUBLE)")
+		default:
+			return "", unsupported("use %s, %d, %x, %f or %e", "the format %s is not known here", m[0])
+		}
+		next++
+	}
+	if rest := specifier.ReplaceAllString(*args[0].Text, ""); strings.Contains(rest, "%") {
+		return "", unsupported("use %s, %d, %x, %f or %e", "the format %s is not known here", *args[0].Text)
+	}
+	if next != len(args) {
+		return "", failure{"INVALID_FUNCTION_ARGUMENT", fault.Newf(fault.Invalid, "give one for each", "the format takes %d values, not %d", next-1, len(args)-1)}
+	}
+	return "printf(" + strings.Join(out, ", ") + ")", nil
+}
+
+var group = regexp.MustCompile(`\\(.)|\$([0-9])`)
+
+// regexpReplace replaces all, and has $1 for a group.
+func regexpReplace(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 {
+		return "regexp_replace($1, $2, '', 'g')", nil
+	}
+	if len(args) != 3 || args[2].Text == nil {
+		return "", unsupported("write it as a text", "what regexp_replace puts in place must be in the statement")
+	}
+	with := group.ReplaceAllStringFunc(*args[2].Text, func(m string) string {
+		if m[0] == '\\' {
+			return m[1:]
+		}
+		return `\` + m[1:]
+	})
+	return "regexp_replace($1, $2, " + duck.Quote(with) + ", 'g')", nil
+}
+
+// typeofText is typeof: of DuckDB's types the names that Trino has.
+var typeofText = func() string {
+	var b strings.Builder
+	b.WriteString("CASE typeof($1)")
+	for _, name := range []string{"INTEGER", "BIGINT", "HUGEINT", "VARCHAR", "DOUBLE", "FLOAT", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB", "INTERVAL", "TIMESTAMP_MS", "TIMESTAMP_S", `"NULL"`} {
+		b.WriteString(" WHEN " + duck.Quote(name) + " THEN " + duck.Quote(typeNamed(name).String()))
+	}
+	b.WriteString(` ELSE lower(regexp_replace(typeof($1), '^(.*)\[\]$', 'array(\1)')) END`)
+	return b.String()
+}()
