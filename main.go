@@ -131,7 +131,7 @@ type up struct {
 	Seed   uint64            `name:"sample-seed" default:"42" help:"What happens in the sample port; counts for a new data folder."`
 	Speed  float64           `name:"sample-speed" default:"60" help:"How many times as fast as ours the sample port's clock runs."`
 	Faults sampledata.Faults `name:"sample-fault" enum:"late,duplicates,poison,schema,wind" help:"What goes wrong in the sample port: ${enum}. DATA/sample/faults switches it while it works."`
-	Listen string            `help:"auto takes free ports for every door." placeholder:"auto"`
+	Listen string            `help:"auto takes free ports for the doors whose address is not set." placeholder:"auto"`
 }
 
 // Help is what --help says below the line of usage.

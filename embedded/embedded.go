@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -49,7 +48,8 @@ type Floor struct {
 	Groups       *group.Coordinator
 	Transactions *txn.Coordinator
 
-	open map[string]net.Listener
+	open   map[string]net.Listener
+	pacing func() // ends it
 }
 
 // Open takes the data folder and opens every port, before any data moves. Close the floor
@@ -67,8 +67,7 @@ func Open(cfg config.Config, version string, stderr io.Writer) (*Floor, error) {
 	if err := f.takePorts(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	debug.SetMemoryLimit(cfg.Shares().Go)
-	debug.SetGCPercent(gcPercent)
+	f.pacing = pace(cfg.Shares().Go)
 	f.House = life.NewHouse(f.Clock, f.Log)
 	f.House.Blocked = f.Disk.Blocked
 	f.Front = door.NewFront(f.House, version, f.Handler())
@@ -94,19 +93,18 @@ func (f *Floor) takePorts() (err error) {
 }
 
 // Close frees the data folder.
-func (f *Floor) Close() error { return errors.Join(f.Telemetry.Close(), f.Dir.Close()) }
+func (f *Floor) Close() error {
+	if f.pacing != nil {
+		f.pacing()
+	}
+	return errors.Join(f.Telemetry.Close(), f.Dir.Close())
+}
 
 // Listener is that of an open door, by name; the part of the door closes it.
 func (f *Floor) Listener(name string) net.Listener { return f.open[name] }
 
 // Ports are the addresses of the open doors, by name.
 func (f *Floor) Ports() map[string]string { return door.Addrs(f.open) }
-
-const (
-	// gcPercent lets the heap grow by half between collections: a small site has more time
-	// to spare than memory.
-	gcPercent = 50
-)
 
 // HTTP is the part of the HTTP door. It is the first part, so that /ready and /health answer
 // while the others start, and so the last to stop.

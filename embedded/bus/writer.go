@@ -245,7 +245,10 @@ drain:
 		}
 		return nil
 	}
-	m := &message{base: w.next, data: make([]byte, 0, size)}
+	m := &message{base: w.next}
+	if len(requests) > 1 { // the copy of one alone makes its own room, which then is not cleared first
+		m.data = make([]byte, 0, size)
+	}
 	if w.p.topic.Config().AppendTime() {
 		m.time = w.p.bus.o.Clock.Now().UnixMilli()
 	}

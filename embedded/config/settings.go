@@ -26,7 +26,7 @@ const (
 var settings = []setting{
 	text("data", "data folder", "a folder", func(c *Config) *string { return &c.Data }),
 	text("project", "project folder; by default `.` when it holds tarn.yaml, and DATA/sample/project with `--sample`", "a folder", func(c *Config) *string { return &c.Project }),
-	choice("listen", "`auto` takes free ports for every door", func(c *Config) *string { return &c.Listen }, "", "auto"),
+	choice("listen", "`auto` takes free ports for the doors whose address is not set", func(c *Config) *string { return &c.Listen }, "", "auto"),
 	bytesSize("memory", "memory that all parts share; by default half of the machine or cgroup", memoryBytesMin, func(c *Config) *int64 { return &c.Memory }),
 	bytesSize("disk.reserve", "free disk below which doors, sources and the bus stop", 0, func(c *Config) *int64 { return &c.DiskReserve }),
 	choice("bus.fsync", "`always` acknowledges after fsync; `interval` after write, synced each bus.sync_interval", func(c *Config) *string { return &c.BusFsync }, "always", "interval"),

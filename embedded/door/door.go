@@ -33,18 +33,19 @@ type Door struct {
 }
 
 // Open listens on every door, or on none: all that is wrong is told at once. With auto
-// each takes a free port of its host. A default port that is taken moves to the next
+// each that is not set takes a free port of its host. A default port that is taken moves to the next
 // free one and says so. Only loopback may be bound while Tarn has no login and no TLS.
 func Open(doors []Door, auto bool, log *slog.Logger) (map[string]net.Listener, error) {
 	open := map[string]net.Listener{}
 	var errs []error
 	for _, d := range doors {
-		l, err := d.listen(auto)
+		free := auto && !d.Set
+		l, err := d.listen(free)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if got := l.Addr().String(); !auto && got != d.Addr {
+		if got := l.Addr().String(); !free && got != d.Addr {
 			log.Warn("port taken, using the next free one", "door", d.Name, "wanted", d.Addr, "got", got)
 		}
 		open[d.Name] = l
@@ -58,7 +59,7 @@ func Open(doors []Door, auto bool, log *slog.Logger) (map[string]net.Listener, e
 	return nil, errors.Join(errs...)
 }
 
-func (d Door) listen(auto bool) (net.Listener, error) {
+func (d Door) listen(free bool) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(d.Addr)
 	if err != nil {
 		return nil, fault.Newf(fault.Invalid, "write host:port, such as 127.0.0.1:7700", "%s: %q is no address", d.Setting, d.Addr)
@@ -68,7 +69,7 @@ func (d Door) listen(auto bool) (net.Listener, error) {
 			fmt.Sprintf("set %s to 127.0.0.1:%s and reach it by ssh -L, or run beside its users", d.Setting, port),
 			"%s: %s is not loopback, and this Tarn has no login and no TLS to stand there", d.Setting, d.Addr)
 	}
-	if auto {
+	if free {
 		port = "0"
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort(host, port))

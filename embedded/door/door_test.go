@@ -38,6 +38,25 @@ func TestTakenPorts(t *testing.T) {
 	}
 }
 
+func TestAutoLeavesAnAddressThatIsSet(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	open, err := door.Open([]door.Door{{Name: "kafka", Setting: "kafka.listen", Addr: addr, Set: true}, {Name: "http", Setting: "http.listen", Addr: addr}}, true, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range open {
+		defer func() { _ = l.Close() }()
+	}
+	if got := door.Addrs(open); got["kafka"] != addr || got["http"] == addr {
+		t.Errorf("kafka is set to %s; open are %v", addr, got)
+	}
+}
+
 func TestOnlyLoopback(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.168.1.4:7700", "[::]:0", "example.com:80"} {
 		_, err := door.Open([]door.Door{{Name: "http", Setting: "http.listen", Addr: addr}}, false, quiet)

@@ -43,7 +43,6 @@ type conn struct {
 	listed   int64          // bytes that it will have, where it takes room for what it lists
 	roomless *refusal       // of its first element for which there was no room: none is waited for again
 	lent     int64          // of that room
-	borrowed [][]byte       // frames that it holds
 	promises chan promise   // nil until the first produce request
 	promised sync.WaitGroup // ends with keepPromises
 	kept     sync.WaitGroup // promises that are not answered
@@ -275,21 +274,10 @@ func (c *conn) oweAll(ctx context.Context, n int64) bool {
 	return err == nil
 }
 
-// borrow returns n bytes that are the answer's until it is written.
-func (c *conn) borrow(n int) []byte {
-	b := c.door.frames.get(n)
-	c.borrowed = append(c.borrowed, b)
-	return b
-}
-
 // paid gives back what an answer has held.
 func (c *conn) paid() {
 	c.door.lists.Release(c.lent)
 	c.listed, c.lent, c.roomless = 0, 0, nil
-	for _, b := range c.borrowed {
-		c.door.frames.put(b)
-	}
-	c.borrowed = nil
 	if c.owed > 0 {
 		c.door.owed.Add(-c.owed)
 		c.door.answers.Release(c.owed)
@@ -381,20 +369,25 @@ func (c *conn) unsupported(r request, req kmsg.Request) error {
 func (c *conn) write(r request, resp kmsg.Response) error {
 	const headBytes = 8
 	size := 512
-	if f, ok := resp.(*kmsg.FetchResponse); ok {
-		size += recordBytes(f)
+	f, records := resp.(*fetched)
+	if records {
+		size += f.copiedBytes()
 	}
-	out := c.door.frames.get(size)[:headBytes]
-	clear(out)
-	defer func() { c.door.frames.put(out) }()
-	binary.BigEndian.PutUint32(out[4:], uint32(r.correlation)) //nolint:gosec // two's complement on the wire
+	out := pieces{own: c.door.frames.get(size)[:headBytes]}
+	clear(out.own)
+	defer func() { c.door.frames.put(out.own) }()
+	binary.BigEndian.PutUint32(out.own[4:], uint32(r.correlation)) //nolint:gosec // two's complement on the wire
 	if resp.IsFlexible() && r.key != kmsg.ApiVersions.Int16() {
-		out = append(out, 0) // no tags; ApiVersions never has any, for its version is not agreed on yet
+		out.own = append(out.own, 0) // no tags; ApiVersions never has any, for its version is not agreed on yet
 	}
-	out = resp.AppendTo(out)
-	binary.BigEndian.PutUint32(out, uint32(len(out)-4)) //nolint:gosec // bounded by what an answer may hold
+	if records {
+		f.appendTo(&out)
+	} else {
+		out.own = resp.AppendTo(out.own)
+	}
+	binary.BigEndian.PutUint32(out.own, uint32(out.size()-4)) //nolint:gosec // bounded by what an answer may hold
 	_ = c.net.SetWriteDeadline(time.Now().Add(writeMax))
-	n, err := c.net.Write(out)
+	n, err := out.writeTo(c.net)
 	c.door.metrics.sent.Add(float64(n))
 	if err != nil {
 		return errDone

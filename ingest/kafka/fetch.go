@@ -10,6 +10,7 @@ import (
 
 	"tarn/embedded/bus"
 	"tarn/embedded/guard"
+	"tarn/embedded/record"
 )
 
 // The bounds of a fetch.
@@ -49,11 +50,12 @@ func fetch(ctx context.Context, c *conn, req *kmsg.FetchRequest) (kmsg.Response,
 	if f.wait(ctx) {
 		f.resolve() // topics may have gone meanwhile
 	}
-	had := f.read(resp, goesOn)
+	out := &fetched{FetchResponse: resp}
+	had := f.read(out, goesOn)
 	if s != nil {
 		s.served(had)
 	}
-	return resp, nil
+	return out, nil
 }
 
 // resolve finds the partitions, and what is wrong with each request for one.
@@ -157,20 +159,9 @@ func (f *fetching) there(enough int64) (n int64) {
 	return n
 }
 
-// recordBytes is the size of the records in an answer.
-func recordBytes(resp *kmsg.FetchResponse) (n int) {
-	for i := range resp.Topics {
-		const head = 80 // at most, of a partition
-		for j := range resp.Topics[i].Partitions {
-			n += head + len(resp.Topics[i].Partitions[j].RecordBatches)
-		}
-	}
-	return n
-}
-
 // read fills the answer, within one that goes on only with news, and tells of which partitions there were records.
 // A stop lets it come to its end, if that is soon.
-func (f *fetching) read(resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
+func (f *fetching) read(resp *fetched, goesOn bool) map[*want]bool {
 	ctx, cancel := context.WithTimeout(f.c.drain, fetchReadMax)
 	defer cancel()
 	left, first := min(max(int(f.req.MaxBytes), 0), fetchBytesMax), true
@@ -185,25 +176,26 @@ func (f *fetching) read(resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
 	}
 	for i, w := range f.wants {
 		part := f.part(w)
+		var batches []record.Batch
 		if f.failures[i] == nil {
-			f.failures[i] = f.readPartition(ctx, w, f.parts[i], left, first, &part)
+			batches, f.failures[i] = f.readPartition(ctx, w, f.parts[i], left, first, &part)
 		}
 		if failed := f.failures[i]; failed != nil {
-			part = f.part(w)
+			part, batches = f.part(w), nil
 			part.ErrorCode = failed.Code
 			if f.parts[i] == nil { // Kafka's answers are so
 				part.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
 			}
 		}
-		switch n := len(part.RecordBatches); {
+		switch n := bytesOf(batches); {
 		case n == 0:
 		case first && !f.c.oweAll(ctx, int64(n)): // the first batch is as large as it is
-			part, left, first = f.part(w), 0, false
+			part, batches, left, first = f.part(w), nil, 0, false
 			f.bounds(f.parts[i], &part)
 		default:
 			left, first, had[w] = max(left-n, 0), false, true
 		}
-		if !w.news(&part) && goesOn {
+		if !w.news(&part, len(batches)) && goesOn {
 			continue
 		}
 		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != w.topic || resp.Topics[n-1].TopicID != w.id {
@@ -212,15 +204,15 @@ func (f *fetching) read(resp *kmsg.FetchResponse, goesOn bool) map[*want]bool {
 			resp.Topics = append(resp.Topics, t)
 		}
 		t := &resp.Topics[len(resp.Topics)-1]
-		t.Partitions = append(t.Partitions, part)
+		t.Partitions, resp.records = append(t.Partitions, part), append(resp.records, batches)
 	}
 	return had
 }
 
-// part is the answer for a partition without records. They are empty and not null, which librdkafka does not read.
+// part is the answer for a partition, without records.
 func (*fetching) part(w *want) kmsg.FetchResponseTopicPartition {
 	out := kmsg.NewFetchResponseTopicPartition()
-	out.Partition, out.HighWatermark, out.RecordBatches = w.number, -1, []byte{}
+	out.Partition, out.HighWatermark = w.number, -1
 	return out
 }
 
@@ -232,11 +224,11 @@ func (f *fetching) bounds(p *bus.Partition, out *kmsg.FetchResponseTopicPartitio
 	}
 }
 
-func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition, left int, first bool, out *kmsg.FetchResponseTopicPartition) *kerr.Error {
+func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition, left int, first bool, out *kmsg.FetchResponseTopicPartition) ([]record.Batch, *kerr.Error) {
 	f.bounds(p, out)
 	end := f.end(p)
 	if w.offset >= end || left <= 0 && !first {
-		return nil
+		return nil, nil
 	}
 	r := f.c.reading(p, w.offset)
 	batches, err := f.c.take(ctx, r, end, min(w.bytesMax, left), first)
@@ -245,11 +237,7 @@ func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition,
 		if !errors.Is(err, bus.ErrNoTopic) && !errors.Is(err, bus.ErrOutOfRange) {
 			f.c.log.Warn("partition cannot be read for a Kafka client", "topic", p.Topic().Name(), "partition", p.Number(), "offset", w.offset, "error", err)
 		}
-		return errorOf(err)
-	}
-	size := 0
-	for _, b := range batches {
-		size += len(b)
+		return nil, errorOf(err)
 	}
 	if n := len(batches); n > 0 && f.req.IsolationLevel == committed {
 		for _, a := range p.Aborted(w.offset, batches[n-1].Next()) {
@@ -258,16 +246,8 @@ func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition,
 			out.AbortedTransactions = append(out.AbortedTransactions, gone)
 		}
 		if p.LogStart() > w.offset { // what lies below is forgotten: some of these may be aborted
-			return kerr.OffsetOutOfRange
+			return nil, kerr.OffsetOutOfRange
 		}
 	}
-	if len(batches) == 1 {
-		out.RecordBatches = batches[0] // which is other readers' too, and is not changed
-		return nil
-	}
-	out.RecordBatches = f.c.borrow(size)[:0]
-	for _, b := range batches {
-		out.RecordBatches = append(out.RecordBatches, b...)
-	}
-	return nil
+	return batches, nil
 }

@@ -129,8 +129,8 @@ func (s *session) change(req *kmsg.FetchRequest) {
 }
 
 // news tells whether an answer says something of a partition that the client does not know, and notes it.
-func (w *want) news(p *kmsg.FetchResponseTopicPartition) bool {
-	same := w.told && p.ErrorCode == 0 && len(p.RecordBatches) == 0 && w.high == p.HighWatermark && w.stable == p.LastStableOffset && w.low == p.LogStartOffset
+func (w *want) news(p *kmsg.FetchResponseTopicPartition, batches int) bool {
+	same := w.told && p.ErrorCode == 0 && batches == 0 && w.high == p.HighWatermark && w.stable == p.LastStableOffset && w.low == p.LogStartOffset
 	w.told = p.ErrorCode == 0 // what is wrong is said each time
 	w.high, w.stable, w.low = p.HighWatermark, p.LastStableOffset, p.LogStartOffset
 	return !same
