@@ -134,6 +134,9 @@ type Bus struct {
 	full       atomic.Bool           // the disk is at its reserve, as was told
 	restarting atomic.Pointer[error] // why the server that is to restart waits, nil for nothing; unset while it runs
 
+	trying sync.Mutex // guards tried
+	tried  time.Time  // when the disk last took what makeable tries
+
 	checking sync.Mutex // one writes checkpoints and seals at a time
 
 	admin  sync.Mutex // one change of topics at a time; taken before mu

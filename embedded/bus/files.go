@@ -118,7 +118,7 @@ func (p *Partition) find(ctx context.Context, s *session) (info jetstream.Stream
 	}
 	info, err = s.info(ctx, p.stream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := p.bus.startable(); err != nil {
+		if err := p.bus.makeable(); err != nil {
 			return info, false, err
 		}
 		if err = s.create(ctx, p.config(p.topic.Config())); err == nil {

@@ -11,6 +11,9 @@ import (
 // retryWait is the pause between two tries of something that the disk or the server refuses.
 const retryWait = 250 * time.Millisecond
 
+// tryEvery is for how long a disk that took a file is not tried again by streams that are made.
+const tryEvery = time.Second
+
 // session returns the running session, and a channel that is closed when there is another.
 func (b *Bus) session() (*session, <-chan struct{}) {
 	b.sessionMu.Lock()
@@ -99,4 +102,20 @@ func (b *Bus) startable() error {
 		return err
 	}
 	return b.o.Disk.Try(b.o.Dir)
+}
+
+// makeable is startable for one of many streams: the disk is tried once for those of tryEvery, which
+// all take less than it was tried with.
+func (b *Bus) makeable() error {
+	b.trying.Lock()
+	defer b.trying.Unlock()
+	if b.tried.IsZero() || time.Since(b.tried) > tryEvery {
+		b.tried = time.Time{}
+		if err := b.startable(); err != nil {
+			return err
+		}
+		b.tried = time.Now()
+		return nil
+	}
+	return b.roomAbove(b.o.DiskReserve/disk.WorkShare, joinBytesMax)
 }

@@ -38,20 +38,22 @@ func createPartitions(ctx context.Context, c *conn, req *kmsg.CreatePartitionsRe
 	resp := kmsg.NewPtrCreatePartitionsResponse()
 	resp.Version = req.Version
 	twice := repeated(req.Topics, func(t *kmsg.CreatePartitionsRequestTopic) string { return t.Topic })
+	wait, cancel := patienceOf(ctx, req.TimeoutMillis)
+	defer cancel()
 	for _, one := range req.Topics {
 		out := kmsg.NewCreatePartitionsResponseTopic()
 		out.Topic = one.Topic
 		if twice[one.Topic] {
 			out.ErrorCode = kerr.InvalidRequest.Code
 		} else {
-			out.ErrorCode, out.ErrorMessage = c.addPartitions(ctx, one, req.ValidateOnly)
+			out.ErrorCode, out.ErrorMessage = c.addPartitions(ctx, wait.Done(), one, req.ValidateOnly)
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp, nil
 }
 
-func (c *conn) addPartitions(ctx context.Context, one kmsg.CreatePartitionsRequestTopic, dry bool) (code int16, message *string) {
+func (c *conn) addPartitions(ctx context.Context, late <-chan struct{}, one kmsg.CreatePartitionsRequestTopic, dry bool) (code int16, message *string) {
 	failed := func(e *kerr.Error, text string) (int16, *string) { return e.Code, &text }
 	t, err := c.door.o.Bus.Alterable(one.Topic)
 	switch {
@@ -73,7 +75,8 @@ func (c *conn) addPartitions(ctx context.Context, one kmsg.CreatePartitionsReque
 	case dry:
 		return 0, nil
 	}
-	if err := c.door.o.Bus.AddPartitions(ctx, one.Topic, one.Count); fault.CodeOf(err) == fault.Invalid {
+	err = c.outlast(ctx, late, func(ctx context.Context) error { return c.door.o.Bus.AddPartitions(ctx, one.Topic, one.Count) })
+	if fault.CodeOf(err) == fault.Invalid {
 		return failed(kerr.InvalidPartitions, err.Error())
 	} else if err != nil {
 		c.log.Warn("partitions are not added", "topic", one.Topic, "error", err)

@@ -95,6 +95,8 @@ type Door struct {
 	held    atomic.Int64 // bytes that readings keep
 	// inflating has room for as many as there are processors: what is decompressed takes memory, and no more goes faster.
 	inflating chan struct{}
+	making    chan struct{}  // has room for makingMax
+	made      sync.WaitGroup // topics that are being made
 
 	mu    sync.Mutex
 	conns int
@@ -115,7 +117,7 @@ func New(o Options) *Door {
 		o.drain = drainMax
 	}
 	d := &Door{
-		o: o, metrics: newMetrics(o.Metrics), frames: newFrames(), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		o: o, metrics: newMetrics(o.Metrics), frames: newFrames(), inflating: make(chan struct{}, runtime.GOMAXPROCS(0)), making: make(chan struct{}, makingMax),
 		inHand: semaphore.NewWeighted(handBytesMax), produce: semaphore.NewWeighted(produceHandBytesMax), answers: semaphore.NewWeighted(answerBytesMax), lists: semaphore.NewWeighted(listsBytesMax),
 	}
 	d.apis = table()
@@ -132,6 +134,7 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	d.cluster = cluster
+	defer d.made.Wait()
 	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
 	defer drained()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(d.o.drain, drained) })()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -11,6 +12,7 @@ import (
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/life"
 )
 
 // configGiven is Kafka's source of a setting that a topic was given; configDefault that of one that it was not.
@@ -21,6 +23,39 @@ const (
 
 // describedMax is how many partitions one DescribeTopicPartitions tells of, as Kafka's max.request.partition.size.limit.
 const describedMax = 2000
+
+// makeMin is how long a client waits for topics and partitions at least; makingMax is how many topics are being made for clients,
+// those that wait no more among them.
+const (
+	makeMin   = time.Second
+	makingMax = 16
+)
+
+// outlast does what goes on when the client's time is over, such as making a thousand partitions: the client then gets
+// REQUEST_TIMED_OUT, as Kafka has it. It ends with ctx.
+func (c *conn) outlast(ctx context.Context, late <-chan struct{}, do func(context.Context) error) error {
+	select {
+	case c.door.making <- struct{}{}:
+	case <-late:
+		return context.DeadlineExceeded
+	}
+	done := make(chan error, 1)
+	c.door.made.Go(func() {
+		defer func() { <-c.door.making }()
+		done <- life.Guarded(c.log, func() error { return do(ctx) })
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-late:
+		return fmt.Errorf("it is still being made, ask for it again: %w", context.DeadlineExceeded)
+	}
+}
+
+// patienceOf ends with the time that a client waits for topics, or with ctx.
+func patienceOf(ctx context.Context, millis int32) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(time.Duration(millis)*time.Millisecond, makeMin))
+}
 
 // refusal is an error of Kafka's with what to say.
 type refusal struct {
@@ -40,6 +75,8 @@ func createTopics(ctx context.Context, c *conn, req *kmsg.CreateTopicsRequest) (
 		named[req.Topics[i].Topic]++
 	}
 	told := map[string]bool{}
+	wait, cancel := patienceOf(ctx, req.TimeoutMillis)
+	defer cancel()
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		if told[t.Topic] {
@@ -50,7 +87,7 @@ func createTopics(ctx context.Context, c *conn, req *kmsg.CreateTopicsRequest) (
 		out.Topic, out.NumPartitions, out.ReplicationFactor = t.Topic, -1, -1
 		failed := refuse(kerr.InvalidRequest, "topic %s is named more than once", t.Topic)
 		if named[t.Topic] == 1 {
-			failed = c.createTopic(ctx, t, req.ValidateOnly, &out)
+			failed = c.createTopic(ctx, wait.Done(), t, req.ValidateOnly, &out)
 		}
 		if failed != nil {
 			out.ErrorCode, out.ErrorMessage = failed.code, &failed.text
@@ -60,7 +97,7 @@ func createTopics(ctx context.Context, c *conn, req *kmsg.CreateTopicsRequest) (
 	return resp, nil
 }
 
-func (c *conn) createTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTopic, validate bool, out *kmsg.CreateTopicsResponseTopic) *refusal {
+func (c *conn) createTopic(ctx context.Context, late <-chan struct{}, t *kmsg.CreateTopicsRequestTopic, validate bool, out *kmsg.CreateTopicsResponseTopic) *refusal {
 	if !c.may(guard.Create, t.Topic, nil) {
 		return refuse(kerr.TopicAuthorizationFailed, "user %s may not create topic %s", c.who.User, t.Topic)
 	}
@@ -72,7 +109,11 @@ func (c *conn) createTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTopic
 		return failed
 	}
 	if !validate {
-		made, err := c.door.o.Bus.CreateTopic(ctx, t.Topic, config)
+		var made *bus.Topic
+		err := c.outlast(ctx, late, func(ctx context.Context) (err error) {
+			made, err = c.door.o.Bus.CreateTopic(ctx, t.Topic, config)
+			return err
+		})
 		if err != nil {
 			if fault.CodeOf(err) == fault.Invalid {
 				return refuse(kerr.InvalidPartitions, "%s", err)

@@ -150,3 +150,34 @@ func TestListOffsets(t *testing.T) {
 		}
 	}
 }
+
+// TestTopicsAreMadeToTheirEndWhenTheClientWaitsNoMore, and so are partitions that are added.
+func TestTopicsAreMadeToTheirEndWhenTheClientWaitsNoMore(t *testing.T) {
+	fs, shut, open := stall()
+	defer open()
+	h := newHouseWith(t, setting{disk: fs})
+	c := h.client()
+	h.topic("quay", 1)
+	shut()
+	create := createRequest("berths", 2, 1)
+	create.TimeoutMillis = 1
+	if got := ask[*kmsg.CreateTopicsResponse](t, c, create).Topics[0]; got.ErrorCode != kerr.RequestTimedOut.Code || got.ErrorMessage == nil {
+		t.Errorf("made %v, want %v", kerr.ErrorForCode(got.ErrorCode), kerr.RequestTimedOut)
+	}
+	more := kmsg.NewPtrCreatePartitionsRequest()
+	more.TimeoutMillis, more.Topics = 1, []kmsg.CreatePartitionsRequestTopic{{Topic: "quay", Count: 3}}
+	if got := ask[*kmsg.CreatePartitionsResponse](t, c, more).Topics[0]; got.ErrorCode != kerr.RequestTimedOut.Code {
+		t.Errorf("added %v, want %v", kerr.ErrorForCode(got.ErrorCode), kerr.RequestTimedOut)
+	}
+	open()
+	for name, want := range map[string]int{"berths": 2, "quay": 3} {
+		waitFor(t, "the partitions of "+name, func() bool {
+			topic, err := h.bus.Topic(name)
+			return err == nil && len(topic.Partitions()) == want
+		})
+	}
+	create.TimeoutMillis = int32(patience.Milliseconds())
+	if got := ask[*kmsg.CreateTopicsResponse](t, c, create).Topics[0]; got.ErrorCode != kerr.TopicAlreadyExists.Code {
+		t.Errorf("made again %v, want %v", kerr.ErrorForCode(got.ErrorCode), kerr.TopicAlreadyExists)
+	}
+}
