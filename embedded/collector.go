@@ -15,7 +15,7 @@ const (
 	gcOften    = 5
 	gcSpareMax = 64 << 20
 	// gcSpareShare is the part of Go's memory that gcSpareMax may be.
-	gcSpareShare = 8
+	gcSpareShare = 16
 	gcLookEvery  = time.Second
 )
 

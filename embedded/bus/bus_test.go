@@ -273,3 +273,32 @@ func TestClosingDoesNotWaitForAStuckServerLongerThanItsContext(t *testing.T) {
 	}
 	h.bus = nil
 }
+
+// TestAReaderThatIsClosedLeavesNothingWithTheServer, although nobody waits for that.
+func TestAReaderThatIsClosedLeavesNothingWithTheServer(t *testing.T) {
+	h := open(t, func(o *bus.Options) { o.CacheBytes = 0 })
+	p := h.partition("berths", bus.TopicConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	if _, err := p.Append(ctx, batch("TM-4")); err != nil {
+		t.Fatal(err)
+	}
+	r := p.Reader(0)
+	if _, err := r.Next(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := p.Consumers(ctx); err != nil || n != 1 {
+		t.Fatalf("%d consumers while it reads, %v", n, err)
+	}
+	r.Close()
+	for {
+		n, err := p.Consumers(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -54,3 +54,10 @@ func (p *Partition) Stream() (stream, subject string) { return p.stream(), p.sub
 
 // Well tells whether the partition takes appends.
 func Well(p *Partition) bool { return p.trouble.Load() == nil }
+
+// Consumers is how many readers of a partition's stream the server has.
+func (p *Partition) Consumers(ctx context.Context) (int, error) {
+	s, _ := p.bus.session()
+	info, err := s.info(ctx, p.stream())
+	return info.State.Consumers, err
+}

@@ -216,13 +216,10 @@ func (s *session) cursor(ctx context.Context, laneNo int, stream string, from ui
 		return nil, fmt.Errorf("read %s from message %d: %w", stream, from, err)
 	}
 	name := cons.CachedInfo().Name
-	drop := func() {
-		if s.lost() {
-			return
+	drop := func() { // nobody waits for it, a stop under load least of all: what gets lost the server drops by itself later
+		if !s.lost() {
+			_ = l.conns[1].Publish(fmt.Sprintf(server.JSApiConsumerDeleteT, stream, name), nil)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
-		defer cancel()
-		_ = l.read.DeleteConsumer(ctx, stream, name) // the server drops it by itself later
 	}
 	it, err := cons.Messages(jetstream.PullMaxMessages(ahead))
 	if err != nil {

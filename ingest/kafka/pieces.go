@@ -19,7 +19,6 @@ type fetched struct {
 	records             [][]record.Batch // of each partition, in the answer's order
 }
 
-
 // copiedBytes is the size of what pieces copies of it, at most.
 func (f *fetched) copiedBytes() (n int) {
 	const head = 80 // of a topic or a partition, but for names and aborted transactions
