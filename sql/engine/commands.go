@@ -22,9 +22,9 @@ func (g *Gate) own() []Command {
 		{Verbs: []string{"SHOW TABLES", "SHOW ALL TABLES"}, Run: g.showTables},
 		{Verbs: []string{"SHOW SCHEMAS", "SHOW DATABASES"}, Run: g.showSchemas},
 		{Verbs: []string{"SHOW COLUMNS"}, Run: g.showColumns},
-		{Verbs: []string{"DESCRIBE", "DESC", "SHOW"}, Run: g.describe},
+		{Verbs: []string{"DESCRIBE", "DESC", "SHOW"}, asked: g.describe},
 		{Verbs: []string{"CANCEL QUERY"}, Run: g.cancelQuery},
-		{Verbs: []string{"EXPLAIN"}, Run: g.explainPlain, asked: g.explain},
+		{Verbs: []string{"EXPLAIN"}, asked: g.explain},
 		{Verbs: []string{"SET", "RESET", "USE"}, Run: g.set},
 		{Verbs: []string{"ALTER TABLE"}, Run: g.execute, Timeout: executeTimeout},
 	}

@@ -16,7 +16,7 @@ import (
 
 // describe is DESCRIBE table. DuckDB answers it for any query, but knows nothing of a
 // table's key and of which of its columns are required.
-func (g *Gate) describe(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) describe(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
@@ -25,9 +25,9 @@ func (g *Gate) describe(ctx context.Context, who guard.Principal, stmt string) (
 	in.Take("TABLE")
 	t, err := in.Table()
 	if err != nil || in.Peek().Kind != sqltext.End {
-		return g.query(ctx, Request{Text: stmt, Principal: who, RowsMax: g.o.RowsMax}, stmt)
+		return g.query(ctx, r, stmt)
 	}
-	_, columns, err := g.columnsOf(ctx, who, stmt, t)
+	_, columns, err := g.columnsOf(ctx, r, stmt, t)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string
 	if err != nil {
 		return nil, err
 	}
-	id, columns, err := g.columnsOf(ctx, who, stmt, t)
+	id, columns, err := g.columnsOf(ctx, Request{Principal: who}, stmt, t)
 	if err != nil {
 		return nil, err
 	}
@@ -67,21 +67,22 @@ func (g *Gate) showColumns(ctx context.Context, who guard.Principal, stmt string
 }
 
 // columnsOf describes the table or view of a name as the principal sees it.
-func (g *Gate) columnsOf(ctx context.Context, who guard.Principal, stmt string, t sqltext.Table) (table.Ident, []column, error) {
-	s, err := g.open(ctx, who, stmt)
+func (g *Gate) columnsOf(ctx context.Context, r Request, stmt string, t sqltext.Table) (table.Ident, []column, error) {
+	s, err := g.open(ctx, r.Principal, stmt)
 	if err != nil {
 		return table.Ident{}, nil, err
 	}
 	defer s.close()
-	r, err := s.resolve(ctx, t)
+	s.speak(r)
+	of, err := s.resolve(ctx, t)
 	if err != nil {
 		return table.Ident{}, nil, s.translate(placed(err, stmt, t.Offset))
 	}
-	columns, err := s.describe(ctx, r.Text)
+	columns, err := s.describe(ctx, of.Text)
 	if err != nil {
 		return table.Ident{}, nil, s.translate(err)
 	}
-	id := table.ParseIdent(r.Name)
+	id := table.ParseIdent(of.Name)
 	if scan := s.scans[scanKey{Ident: id}]; scan != nil {
 		s.constrain(columns, scan)
 	}

@@ -25,7 +25,8 @@ type Request struct {
 	Dialect   *Dialect      // nil: the Gate's own
 	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
 	Schemas []string
-	Typed   bool // the Result shall tell its Types
+	Typed   bool     // the Result shall tell its Types
+	Session *Session // of the door's connection; nil: no temporary tables
 	// Noted is told the statement's id in system.queries before it waits for its turn; may be nil.
 	Noted func(id int64)
 }

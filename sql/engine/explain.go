@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"tarn/embedded/fault"
-	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
 )
 
@@ -54,10 +53,6 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		rows = append(rows, []any{fmt.Sprintf("reads %s at snapshot %d", name, s.snapshots[name])})
 	}
 	return Rows("EXPLAIN", texts("plan"), rows)
-}
-
-func (g *Gate) explainPlain(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
-	return g.explain(ctx, Request{Principal: who}, stmt)
 }
 
 // plan is DuckDB's of a rewritten statement, which is run for it with analyze.

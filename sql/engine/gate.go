@@ -66,6 +66,7 @@ type Gate struct {
 	upkeep   *turns
 	metrics  metrics
 	log      *queries
+	temps    atomic.Int64 // temporary tables
 	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -217,12 +218,15 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 }
 
 func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command, noted *statement) (*Result, error) {
-	if command.Run != nil {
+	if result, ok, err := r.Session.own(ctx, r, one.Text); ok {
+		return result, sqltext.Shifted(err, r.Text, one.Offset)
+	}
+	answer := command.asked
+	if answer == nil && command.Run != nil {
+		answer = func(ctx context.Context, r Request, stmt string) (*Result, error) { return command.Run(ctx, r.Principal, stmt) }
+	}
+	if answer != nil {
 		noted.running(g.o.Clock.Now())
-		answer := command.asked
-		if answer == nil {
-			answer = func(ctx context.Context, r Request, stmt string) (*Result, error) { return command.Run(ctx, r.Principal, stmt) }
-		}
 		result, err := answer(ctx, r, one.Text)
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}

@@ -33,12 +33,12 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
 		}
 	}
-	var clean, dirty []string
+	var clean, dirty []catalog.File
 	for _, f := range scan.Files {
 		if f.Dirty && len(scan.Deletes) > 0 {
-			dirty = append(dirty, f.Path)
+			dirty = append(dirty, f)
 		} else {
-			clean = append(clean, f.Path)
+			clean = append(clean, f)
 		}
 	}
 	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {

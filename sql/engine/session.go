@@ -36,6 +36,7 @@ type session struct {
 	policies  []string      // filters and masks in use: no error may show them
 	dialect   *Dialect
 	schemasOf []string // searched for bare names; nil: the Gate's
+	temps     *Session // nil where the door has none
 	listing   *Listing // nil until a table of the dialect asks for it
 }
 
@@ -160,8 +161,8 @@ func (s *session) answerable(ctx context.Context, text string) error {
 	return nil
 }
 
-// speak takes the dialect of a request.
-func (s *session) speak(r Request) { s.dialect, s.schemasOf = r.Dialect, r.Schemas }
+// speak takes the dialect and the session of a request.
+func (s *session) speak(r Request) { s.dialect, s.schemasOf, s.temps = r.Dialect, r.Schemas, r.Session }
 
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
 	source, err := s.pivoted(ctx, source)

@@ -34,8 +34,10 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	if err != nil {
 		return Shape{}, err
 	}
-	if c := g.command(one.Text); c.Run != nil {
-		return Shape{Verb: sqltext.Verbs(one.Text, 1)[0]}, nil
+	if verbs := sqltext.Verbs(one.Text, 1); len(verbs) > 0 {
+		if c := g.command(one.Text); c.Run != nil || c.asked != nil || r.Session != nil && (verbs[0] == "CREATE" || verbs[0] == "DROP") {
+			return Shape{Verb: verbs[0]}, nil
+		}
 	}
 	within, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()

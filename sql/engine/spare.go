@@ -10,6 +10,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"tarn/lake/catalog"
 )
 
 // writeSpare makes a Parquet file without a row or a column that any table has. DuckDB reads one
@@ -33,10 +35,17 @@ func writeSpare(dir string) (path string, err error) {
 	return path, nil
 }
 
-// beside puts the spare file beside one file.
-func (g *Gate) beside(files []string) []string {
-	if len(files) == 1 && g.spare != "" {
-		return []string{files[0], g.spare}
+// smallRows is a file that one thread reads as soon as two would.
+const smallRows = 50_000
+
+// beside puts the spare file beside one large file.
+func (g *Gate) beside(files []catalog.File) []string {
+	paths := make([]string, 0, len(files)+1)
+	for _, f := range files {
+		paths = append(paths, f.Path)
 	}
-	return files
+	if len(files) == 1 && g.spare != "" && (files[0].Rows <= 0 || files[0].Rows > smallRows) {
+		paths = append(paths, g.spare)
+	}
+	return paths
 }

@@ -1,0 +1,230 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+)
+
+// The bounds of temporary tables. The rows of each are bounded as those of an answer are; they lie in the Gate's DuckDB, in its
+// memory or where it spills.
+const (
+	tempTablesMax = 32  // of one session
+	allTempMax    = 512 // of all
+)
+
+// Session is what a door's connection has of its own: temporary tables. It is for one principal's requests; close it.
+type Session struct {
+	gate *Gate
+
+	mu     sync.Mutex
+	closed bool
+	tables map[string]tempTable // by name, lower case
+}
+
+// tempTable is one of them.
+type tempTable struct {
+	stored         string // its name in DuckDB, which nobody can guess
+	columns, types []string
+}
+
+// Session opens one.
+func (g *Gate) Session() *Session { return &Session{gate: g, tables: map[string]tempTable{}} }
+
+// Close drops all its tables.
+func (ts *Session) Close() {
+	ts.mu.Lock()
+	all := ts.tables
+	ts.closed, ts.tables = true, nil
+	ts.mu.Unlock()
+	for _, t := range all {
+		ts.gate.forget(t)
+	}
+}
+
+// forget drops what a temporary table holds.
+func (g *Gate) forget(t tempTable) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	defer cancel()
+	conn, err := g.instance.Conn(ctx)
+	if err == nil {
+		err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+t.place())
+		_ = conn.Close()
+	}
+	if err != nil {
+		g.o.Log.Warn("temporary table not dropped", "error", err)
+	}
+	g.temps.Add(-1)
+}
+
+func (t tempTable) place() string { return "memory.main." + duck.Ident(t.stored) }
+
+// own answers a statement about temporary tables; false for any other.
+func (ts *Session) own(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	verbs := sqltext.Verbs(stmt, verbsMax)
+	if ts == nil || len(verbs) == 0 || verbs[0] != "CREATE" && verbs[0] != "DROP" {
+		return nil, false, nil
+	}
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	if in.Take("DROP", "TABLE") {
+		in.Take("IF", "EXISTS")
+		t, err := in.Table()
+		if err != nil || in.Done() != nil {
+			return nil, false, nil //nolint:nilerr // the other DROP TABLE tells
+		}
+		return ts.drop(t)
+	}
+	in.Take("CREATE")
+	replace := in.Take("OR", "REPLACE")
+	if !in.Take("TEMP", "TABLE") && !in.Take("TEMPORARY", "TABLE") {
+		return nil, false, nil
+	}
+	quiet := in.Take("IF", "NOT", "EXISTS")
+	t, err := in.Table()
+	if err == nil && !in.Take("AS") {
+		err = in.Fault("AS and a query")
+	}
+	if err == nil && !tempName(t) {
+		err = sqltext.At(fault.New(fault.Invalid, "leave the schema out", "a temporary table is in no schema"), stmt, t.Offset)
+	}
+	if err == nil && !replace {
+		if _, there := ts.table(t); there && quiet {
+			return Status("CREATE TABLE"), true, nil
+		} else if there {
+			err = sqltext.At(fault.Newf(fault.Exists, "write CREATE OR REPLACE TEMP TABLE, or another name", "there is a temporary table %s", t.Name), stmt, t.Offset)
+		}
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	result, err := ts.create(ctx, r, stmt, t, in.Offset())
+	return result, true, err
+}
+
+// create makes a table of what a query answers, which passes the Gate as any does.
+func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext.Table, from int) (_ *Result, err error) {
+	g := ts.gate
+	leave, err := g.queries.enter(ctx, r.Principal.User)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if g.temps.Add(1) > allTempMax {
+		g.temps.Add(-1)
+		return nil, fault.Newf(fault.TooLarge, "drop some, or close connections", "there are %d temporary tables already", allTempMax)
+	}
+	s, err := g.open(ctx, r.Principal, blanked(stmt, from))
+	if err != nil {
+		g.temps.Add(-1)
+		return nil, err
+	}
+	defer s.close()
+	s.speak(r)
+	made := tempTable{stored: s.name("x")}
+	defer func() {
+		if err != nil {
+			err = s.translate(err)
+			g.forget(made)
+		}
+	}()
+	out, err := s.rewrite(ctx, s.source, r.RowsMax+1)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.answerable(ctx, out.Text); err != nil {
+		return nil, err
+	}
+	err = s.conn.Exec(ctx, "CREATE TABLE "+made.place()+" AS SELECT * FROM ("+out.Text+") LIMIT "+strconv.FormatInt(r.RowsMax+1, 10))
+	if err != nil {
+		return nil, err
+	}
+	var rows int64
+	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+made.place()).Scan(&rows); err != nil {
+		return nil, err
+	}
+	if rows > r.RowsMax {
+		return nil, fault.Newf(fault.TooLarge, "add a LIMIT, aggregate, or raise sql.result_rows_max", "the table has more than %d rows", r.RowsMax)
+	}
+	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range columns {
+		made.columns, made.types = append(made.columns, c.name), append(made.types, c.typ)
+	}
+	return Status("CREATE TABLE"), ts.keep(t, made)
+}
+
+// keep puts a table under its name, in place of another.
+func (ts *Session) keep(t sqltext.Table, made tempTable) error {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	name := strings.ToLower(t.Name)
+	before, there := ts.tables[name]
+	switch {
+	case ts.closed:
+		return fault.New(fault.Canceled, "the session has ended", "")
+	case !there && len(ts.tables) >= tempTablesMax:
+		return fault.Newf(fault.TooLarge, "drop some", "there are %d temporary tables in this session already", tempTablesMax)
+	}
+	ts.tables[name] = made
+	if there {
+		ts.gate.forget(before)
+	}
+	return nil
+}
+
+func (ts *Session) drop(t sqltext.Table) (*Result, bool, error) {
+	if _, there := ts.table(t); !there {
+		return nil, false, nil
+	}
+	ts.mu.Lock()
+	name := strings.ToLower(t.Name)
+	gone, there := ts.tables[name]
+	delete(ts.tables, name)
+	ts.mu.Unlock()
+	if there {
+		ts.gate.forget(gone)
+	}
+	return Status("DROP TABLE"), true, nil
+}
+
+func tempName(t sqltext.Table) bool {
+	return t.Catalog == "" && (t.Schema == "" || strings.EqualFold(t.Schema, "temp") || strings.EqualFold(t.Schema, "pg_temp"))
+}
+
+// table finds one; false also for a nil Session.
+func (ts *Session) table(t sqltext.Table) (tempTable, bool) {
+	if ts == nil || !tempName(t) {
+		return tempTable{}, false
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	made, ok := ts.tables[strings.ToLower(t.Name)]
+	return made, ok
+}
+
+// temporary is a reference to one, which comes before the lake's tables of that name. The text of a view means the same to all.
+func (s *session) temporary(t sqltext.Table) (sqltext.Relation, bool, error) {
+	made, ok := s.temps.table(t)
+	if !ok || len(s.views) > 0 {
+		return sqltext.Relation{}, false, nil
+	}
+	if t.At != (sqltext.Moment{}) {
+		return sqltext.Relation{}, true, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which is a temporary table", t.Name)
+	}
+	return sqltext.Relation{Text: "SELECT " + duck.List(made.columns) + " FROM " + made.place(), Name: "temp." + t.Name, Columns: made.columns, Types: made.types}, true, nil
+}
+
+// TemporaryTables is how many there are, of all sessions.
+func (g *Gate) TemporaryTables() int { return int(g.temps.Load()) }
