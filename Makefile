@@ -31,7 +31,7 @@ DATA     ?= ./tarn-data
 LAND     ?= 0
 SF       ?= 1
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle proof kafka kafka-histories soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle oracle-postgres proof kafka kafka-histories soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -109,6 +109,11 @@ oracle: ## hold N random pipelines over random logs, killed at random, against D
 
 oracle-debezium: ## run Debezium 3.5 and Tarn beside each other over one PostgreSQL's log and compare their events (JDK 17, Maven; 47 MB once)
 	go test $(TAGS),debezium -count 1 -timeout 30m -run TestAgainstDebezium -v ./ingest/cdc/postgres
+
+oracle-postgres: SEED := 0
+oracle-postgres: N := 500
+oracle-postgres: ## hold the PostgreSQL source against a server over N random histories of rows and tables, while it is stopped, cut off and refused
+	go test $(TAGS) -count 1 -timeout 12h -v -run TestHistories ./ingest/cdc/postgres -args -histories $(N) -seed $(SEED)
 
 proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and FILLS times; cuts and fills need root
 	go test $(TAGS) -count 1 -timeout 60m -v ./.ci/proof -args -kills $(KILLS) -cuts $(CUTS) -fills $(FILLS)

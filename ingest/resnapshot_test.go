@@ -151,3 +151,18 @@ func TestExamine(t *testing.T) {
 		t.Errorf("of none: %v", err)
 	}
 }
+
+// TestADroppedConnectorTellsWhatItLeaves in its database.
+func TestADroppedConnectorTellsWhatItLeaves(t *testing.T) {
+	h := newHouse(t)
+	h.write("shop.json", `{"name": "shop", "config": {"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": "1",
+		"database.dbname": "shop", "database.user": "tarn", "database.password": "x", "topic.prefix": "shop", "slot.name": "tarn_shop"}}`)
+	h.start()
+	h.until("it is there", func() bool { return h.status("shop").State == source.Retrying })
+	got := fmt.Sprint(h.rows("DROP CONNECTOR shop"))
+	for _, want := range []string{"pg_drop_replication_slot", "'tarn_shop'", `DROP PUBLICATION IF EXISTS "dbz_publication"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s does not say %s", got, want)
+		}
+	}
+}

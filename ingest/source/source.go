@@ -134,6 +134,9 @@ type Kind struct {
 	// Forget removes what a closed source keeps in its database under the source's id; nil
 	// when it keeps nothing.
 	Forget func(ctx context.Context, c Config, sourceID string) error
+	// Leaves tells what stays in its database when a connector has ended, with the statement that takes it away: a person's to say,
+	// for somebody else may use it. Nil where nothing does.
+	Leaves func(c Config) []Finding
 	// Release takes out of the database of a closed source what keeps its tables from being
 	// altered; the source makes it anew, with new snapshots, when it is opened again. Nil where
 	// nothing does.

@@ -199,6 +199,8 @@ const firstUserOID = 16384
 func merge(m *pgoutput.Message, known []pgtype.Attr) []pgtype.Attr {
 	out := make([]pgtype.Attr, len(m.Columns))
 	keys, total := 0, 0
+	told := m.Identity != 'f' && m.Identity != 'n' // the log tells the key by its columns
+	same := true
 	for i, c := range m.Columns {
 		out[i] = pgtype.Attr{Name: c.Name, OID: c.OID, Typmod: c.Mod}
 		if at := slices.IndexFunc(known, func(k pgtype.Attr) bool { return k.Name == c.Name && k.OID == c.OID && k.Typmod == c.Mod }); at >= 0 {
@@ -207,16 +209,17 @@ func merge(m *pgoutput.Message, known []pgtype.Attr) []pgtype.Attr {
 		if out[i].Key > 0 {
 			keys++
 		}
+		same = same && (!told || c.Key == (out[i].Key > 0))
 	}
 	for _, k := range known {
 		if k.Key > 0 {
 			total++
 		}
 	}
-	if keys == total && (keys > 0 || m.Identity == 'f' || m.Identity == 'n') {
+	if same && keys == total {
 		return out
 	}
-	// The catalog's key is another one by now: the log's own word, in the order of columns.
+	// The catalog's key or identity is another one by now: the log's own word, in the order of columns.
 	n := 0
 	for i, c := range m.Columns {
 		if out[i].Key = 0; c.Key && m.Identity != 'f' {
@@ -236,16 +239,32 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 		return nil, err
 	}
 	c.schema.ID = id
-	if old := r.tables[t.full()]; old != nil && old.schema.ID == id && old.table.oid == t.oid {
-		c.schema = old.schema // one schema, one batch
+	name := t.full()
+	if old := r.tables[name]; old != nil && old.table.oid == t.oid {
+		if old.schema.ID == id {
+			c.schema = old.schema // one schema, one batch
+		} else if what := old.differs(c); len(what) > 0 {
+			r.happened(name+columnsEvent, source.Finding{
+				Table: name, Message: fmt.Sprintf("columns of table %s have changed: %s. Rows that were there keep what they had until they change: the log does not have them", name, strings.Join(what, ", ")),
+				Hint: "take a new snapshot of the table where they should be as the database has them now: RESNAPSHOT CONNECTOR … TABLE " + name,
+			})
+		}
 	}
-	r.tables[t.full()] = c
-	st, known := r.pos.Tables[t.full()]
-	if known && st.OID == t.oid && st.Topic == c.topic {
-		return c, nil
+	r.tables[name] = c
+	st, known := r.pos.Tables[name]
+	if !known || st.OID != t.oid || st.Topic != c.topic || st.Keyless && c.keyed() { // a mirror begins with a snapshot
+		return c, r.plan(ctx, c)
 	}
-	return c, r.plan(ctx, c)
+	if st.Keyless == c.keyed() {
+		st.Keyless = !st.Keyless
+		r.pos.Tables[name] = st
+		r.changed = true
+	}
+	return c, nil
 }
+
+// columnsEvent is behind a table's name: its columns are others than those of its rows.
+const columnsEvent = " columns"
 
 // plan gives a table a new generation and a snapshot. Where the mode allows none there is one
 // all the same of a table that somebody asked for, that is quarantined, so that its changes are
@@ -259,7 +278,7 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 			return err
 		}
 	}
-	next := standing{OID: c.table.oid, Topic: c.topic, Generation: max(st.Generation+1, kept+1, r.env.Now().Unix())}
+	next := standing{OID: c.table.oid, Topic: c.topic, Generation: max(st.Generation+1, kept+1, r.env.Now().Unix()), Keyless: !c.keyed()}
 	if st.Topic == c.topic {
 		next.Sent = st.Sent
 	}
@@ -269,6 +288,7 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 	name := c.table.full()
 	if r.s.mode != modeNoData && r.s.snapshotted.passes(name) || st.Snapshot != nil || r.skipped(name) || slices.Contains(r.env.Asked, name) {
 		next.Snapshot = &progress{}
+		r.over(name + columnsEvent)
 	}
 	r.pos.Tables[name] = next
 	r.changed = true

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"tarn/embedded/record"
 	"tarn/ingest/cdc/postgres/pgtype"
 )
@@ -65,6 +67,26 @@ func (c *captured) edit(row record.Row) {
 			row[i] = m.edit(row[i])
 		}
 	}
+}
+
+// keyed tells whether events have a key.
+func (c *captured) keyed() bool { return len(c.schema.Keys()) > 0 }
+
+// differs says which columns may be others in rows that are there than the log has told: of a default, another name or type.
+func (c *captured) differs(now *captured) (what []string) {
+	gone := slices.ContainsFunc(c.table.columns, func(a pgtype.Attr) bool { return now.table.column(a.Name) == nil })
+	for i := range now.table.columns {
+		a := &now.table.columns[i]
+		switch was := c.table.column(a.Name); {
+		case was == nil && gone:
+			what = append(what, a.Name+" is new, or another one's new name")
+		case was == nil && (a.Default != "" || a.NotNull):
+			what = append(what, a.Name+" is new, with a value of its own")
+		case was != nil && was.OID != a.OID:
+			what = append(what, a.Name+" has another type")
+		}
+	}
+	return what
 }
 
 // selected are the expressions by which a snapshot reads the columns.

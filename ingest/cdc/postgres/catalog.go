@@ -47,6 +47,14 @@ func (t *table) identifies(columns []string) bool {
 	})
 }
 
+// column is the one of a name; nil where there is none.
+func (t *table) column(name string) *pgtype.Attr {
+	if i := slices.IndexFunc(t.columns, func(c pgtype.Attr) bool { return c.Name == name }); i >= 0 {
+		return &t.columns[i]
+	}
+	return nil
+}
+
 // nodes tells the files of the rows apart from any that come later.
 func (t *table) nodes() string {
 	h := fnv.New64a()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"maps"
 	"net"
@@ -19,7 +20,7 @@ const closeTimeout = time.Second
 
 // connect opens a connection for statements.
 func (s *settings) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	c, err := pgconn.ConnectConfig(ctx, s.conn)
+	c, err := dial(ctx, s.conn)
 	if err != nil {
 		return nil, s.fault(err, "connect to")
 	}
@@ -37,8 +38,22 @@ func (s *settings) replicate(ctx context.Context) (*pgconn.PgConn, error) {
 	config := s.conn.Copy()
 	config.RuntimeParams = maps.Clone(config.RuntimeParams)
 	config.RuntimeParams["replication"] = "database"
-	c, err := pgconn.ConnectConfig(ctx, config)
+	c, err := dial(ctx, config)
 	return c, s.fault(err, "open a replication connection to")
+}
+
+// dial connects, and has a database without an encoding send its texts as they are: it may hold some that are no UTF-8, at which it
+// would end the stream each time anew. Events have the bytes of such.
+func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
+	c, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil || c.ParameterStatus("server_encoding") != "SQL_ASCII" {
+		return c, err
+	}
+	if _, err := query(ctx, c, "SET client_encoding TO 'SQL_ASCII'"); err != nil {
+		closeConn(c)
+		return nil, err
+	}
+	return c, nil
 }
 
 func closeConn(c *pgconn.PgConn) {
@@ -135,10 +150,30 @@ func (s *settings) fault(err error, doing string) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	if hint := hintOfTLS(err); hint != "" {
+		return fault.Wrap(err, fault.Invalid, what, hint)
+	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return fault.Wrap(err, fault.Unavailable, what, "check database.hostname")
 	}
 	return fault.Wrap(err, fault.Unavailable, what, "check that the server runs, and database.hostname and database.port; Tarn goes on by itself")
+}
+
+// hintOfTLS says what to do about a server that is not who it should be; "" for another error.
+func hintOfTLS(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "set database.hostname to a name that the server's certificate has, or database.sslmode to verify-ca, which asks for none"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "set database.sslrootcert to the file of the certificate that the server's was signed with"
+	}
+	if _, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return "give the server another certificate: it is not good now, or not for this"
+	}
+	if strings.Contains(err.Error(), "server refused TLS") { // pgconn has no error of its own for it
+		return "switch TLS on in the server (ssl = on), or set database.sslmode to prefer or disable"
+	}
+	return ""
 }
 
 func (s *settings) server() string {

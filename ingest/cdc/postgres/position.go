@@ -36,6 +36,8 @@ type standing struct {
 	// Sent is the place of the last change or chunk that was appended, of an older snapshot where
 	// this one has none yet. A topic that ends before it has lost its end.
 	Sent string `json:"sent,omitempty"`
+	// Keyless: the topic's last records have no key, and so no place in a mirror.
+	Keyless bool `json:"keyless,omitempty"`
 	// Snapshot is nil when there is none to go on with.
 	Snapshot *progress `json:"snapshot,omitempty"`
 }

@@ -30,6 +30,7 @@ var Kind = source.Kind{
 	Others:   others,
 	Check:    check,
 	Discover: discover,
+	Leaves:   leaves,
 	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
 		r, err := open(ctx, c, env, at)
 		if err != nil {

@@ -36,6 +36,7 @@ type rig struct {
 	keys map[string]string
 	// transform changes the records; nil for none.
 	transform source.Transform
+	spool     source.Spool // in a folder of the test's where it has none
 	runner    *source.Runner
 	stop      func()
 }
@@ -56,10 +57,14 @@ func (r *rig) start() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
+	spool := r.spool
+	if spool.Dir == "" {
+		spool = source.Spool{Dir: filepath.Join(r.t.TempDir(), "spool"), Disk: disk.Local}
+	}
 	r.runner = source.NewRunner(source.Options{
 		Kind: postgres.Kind, Config: source.Config{Name: "port", Keys: maps.Clone(r.keys)}, Log: r.log, Meta: r.meta, Schemas: schemas.New(r.meta), Transform: r.transform,
 		Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
-		Spool: source.Spool{Dir: filepath.Join(r.t.TempDir(), "spool"), Disk: disk.Local},
+		Spool: spool,
 	})
 	ended.Go(func() { r.runner.Run(ctx) })
 	r.stop = func() { cancel(); ended.Wait() }

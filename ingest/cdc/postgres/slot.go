@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"tarn/ingest/cdc/postgres/pgoutput"
+	"tarn/ingest/source"
 )
 
 // slot is a replication slot as the server shows it.
@@ -191,3 +192,21 @@ JOIN pg_class c ON c.relname = p.tablename AND c.relnamespace = n.oid WHERE p.pu
 }
 
 func (t *table) quoted() string { return ident(t.schema) + "." + ident(t.name) }
+
+// leaves tells of the slot, for which the server keeps its log without end, and of the publication.
+func leaves(c source.Config) (out []source.Finding) {
+	s, err := readSettings(c)
+	if err != nil {
+		return nil
+	}
+	if s.mode != modeInitialOnly {
+		out = append(out, source.Finding{
+			Message: fmt.Sprintf("the replication slot %s of %s: the server keeps its log for it until it is dropped", s.slot, s.server()),
+			SQL:     "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = " + literal(s.slot),
+		})
+	}
+	if s.autocreate != autocreateOff {
+		out = append(out, source.Finding{Message: fmt.Sprintf("the publication %s of %s", s.publication, s.server()), SQL: "DROP PUBLICATION IF EXISTS " + ident(s.publication)})
+	}
+	return out
+}

@@ -151,6 +151,7 @@ func (r *reader) survey(ctx context.Context) error {
 			delete(r.pos.Tables, name)
 			delete(r.tables, name)
 			r.over(name)
+			r.over(name + columnsEvent)
 			r.changed = true
 		}
 	}

@@ -177,6 +177,7 @@ type Event struct {
 	Offset int64
 	Pos    string
 	Gen    int64
+	Schema int64 // 0 for none
 	Key    []byte
 	Value  []byte
 	Mark   *record.Mark
@@ -198,7 +199,7 @@ func mustEvents(b record.Batch) []Event {
 		panic(err) // a defect of the runner under test
 	}
 	if ok {
-		return []Event{{Offset: b.Base(), Pos: mark.Pos, Gen: mark.Generation, Mark: &mark}}
+		return []Event{{Offset: b.Base(), Pos: mark.Pos, Gen: mark.Generation, Schema: mark.Schema, Mark: &mark}}
 	}
 	records, err := b.Records()
 	if err != nil {
@@ -211,6 +212,11 @@ func mustEvents(b record.Batch) []Event {
 		pos, _ := r.Header(record.HeaderPos)
 		gen, _ := r.Header(record.HeaderGen)
 		e.Pos = string(pos)
+		if id, ok := r.Header(record.HeaderSchema); ok {
+			if _, err := fmt.Sscan(string(id), &e.Schema); err != nil {
+				panic(err)
+			}
+		}
 		if gen == nil { // a plain record
 			out = append(out, e)
 			continue

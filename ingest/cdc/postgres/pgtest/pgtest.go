@@ -190,6 +190,36 @@ func (s *Server) end(sig syscall.Signal) {
 	s.cmd = nil
 }
 
+// Admit has the server let in who lines of pg_hba.conf say, and the superuser as ever.
+func (s *Server) Admit(lines ...string) {
+	s.t.Helper()
+	s.File("pg_hba.conf", []byte("host all postgres 127.0.0.1/32 trust\n"+strings.Join(lines, "\n")+"\n"))
+	s.On("postgres").Exec("SELECT pg_reload_conf()")
+}
+
+// File writes a file into the server's data folder, for the server alone.
+func (s *Server) File(name string, data []byte) {
+	s.t.Helper()
+	path := filepath.Join(s.Data(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if c := s.credential(); c != nil {
+		if err := os.Chown(path, int(c.Uid), int(c.Gid)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Set changes settings of a server that runs: "name = value".
+func (s *Server) Set(settings ...string) {
+	s.t.Helper()
+	for _, line := range settings {
+		s.On("postgres").Exec("ALTER SYSTEM SET " + line)
+	}
+	s.On("postgres").Exec("SELECT pg_reload_conf()")
+}
+
 // Data is the server's data folder.
 func (s *Server) Data() string { return filepath.Join(s.dir, "data") }
 
