@@ -22,6 +22,8 @@ type relation struct {
 	key []bool    // by column, whether an old row has it
 	// signals tells that its new rows are signals.
 	signals bool
+	// loose: an old row that is said to be whole has the key alone.
+	loose bool
 }
 
 // transaction is the one whose changes are read.
@@ -183,9 +185,12 @@ func (r *reader) relate(ctx context.Context, m *pgoutput.Message) error {
 	if !r.s.captures(t.schema, t.name) {
 		return nil
 	}
-	t.columns = merge(m, t.columns)
-	for _, c := range m.Columns {
-		rel.key = append(rel.key, c.Key)
+	// Of a root the log says what its own identity is, and has of old rows what that of their partition is.
+	root := m.Relation == t.oid && t.partitioned()
+	rel.loose = root && t.identity != 'f'
+	t.columns = merge(m, t.columns, !root && m.Identity != 'f' && m.Identity != 'n')
+	for i, c := range m.Columns {
+		rel.key = append(rel.key, c.Key && !root || root && t.columns[i].Key > 0)
 	}
 	rel.c, err = r.capture(ctx, t)
 	return err
@@ -195,11 +200,10 @@ func (r *reader) relate(ctx context.Context, m *pgoutput.Message) error {
 const firstUserOID = 16384
 
 // merge are the columns of a relation message, with what the catalog knows of those that are
-// still as they were.
-func merge(m *pgoutput.Message, known []pgtype.Attr) []pgtype.Attr {
+// still as they were. told: the message tells the key by its columns.
+func merge(m *pgoutput.Message, known []pgtype.Attr, told bool) []pgtype.Attr {
 	out := make([]pgtype.Attr, len(m.Columns))
 	keys, total := 0, 0
-	told := m.Identity != 'f' && m.Identity != 'n' // the log tells the key by its columns
 	same := true
 	for i, c := range m.Columns {
 		out[i] = pgtype.Attr{Name: c.Name, OID: c.OID, Typmod: c.Mod}
@@ -324,7 +328,11 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 		TS: r.tx.at, TxID: int64(r.tx.xid), LSN: int64(at), LastCommit: r.pos.Commit, Seq: int64(at), //nolint:gosec // places fit
 	}
 	var err error
-	if c.Before, err = r.rowOf(rel, m.Before, m.Old); err != nil {
+	old := m.Old
+	if rel.loose && old == 'O' {
+		old = 'K'
+	}
+	if c.Before, err = r.rowOf(rel, m.Before, old); err != nil {
 		return err
 	}
 	if c.After, err = r.rowOf(rel, m.After, 0); err != nil {
@@ -335,7 +343,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 		c.Op = source.Create
 	case pgoutput.Update:
 		c.Op = source.Update
-		r.tear(name, &st, rel.restore(&c, m.Old))
+		r.tear(name, &st, rel.restore(&c, old))
 	case pgoutput.Delete:
 		c.Op = source.Delete
 	}

@@ -18,7 +18,7 @@ import (
 type table struct {
 	oid          uint32
 	schema, name string
-	identity     byte // d, n, f, i
+	identity     byte // d, n, f, i; of a root that of its partitions, which is what the log goes by, and d where they differ
 	rows         int64
 	columns      []pgtype.Attr // without generated ones, which the log does not have
 	generated    []string
@@ -35,6 +35,9 @@ type leaf struct {
 
 // full is the table's name as include lists and positions have it.
 func (t *table) full() string { return t.schema + "." + t.name }
+
+// partitioned tells whether the rows are in other tables, of which it is the root.
+func (t *table) partitioned() bool { return len(t.leaves) > 0 && t.leaves[0].oid != t.oid }
 
 func (t *table) keyed() bool {
 	return slices.ContainsFunc(t.columns, func(c pgtype.Attr) bool { return c.Key > 0 })
@@ -76,13 +79,14 @@ ORDER BY n.nspname, c.relname`
 const columnsSQL = `SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated,
 coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
 coalesce((SELECT array_position(i.indkey::int2[], a.attnum) + 1 FROM pg_index i WHERE i.indrelid = a.attrelid
-	AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
+	AND CASE WHEN c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid
+		WHERE p.isleaf AND l.relreplident <> 'i') THEN i.indisreplident ELSE i.indisprimary END
 	AND array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts), 0)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid IN (%s) ORDER BY a.attrelid, a.attnum`
 
 // leavesSQL lists the heaps of tables. It waits for no lock, and so does not tell their sizes.
-const leavesSQL = `SELECT t.root, c.oid, n.nspname, c.relname, pg_relation_filenode(c.oid)
+const leavesSQL = `SELECT t.root, c.oid, n.nspname, c.relname, pg_relation_filenode(c.oid), c.relreplident
 FROM (SELECT c.oid AS root, CASE c.relkind WHEN 'p' THEN p.relid ELSE c.oid END AS leaf
 	FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) p ON p.isleaf WHERE c.oid IN (%s)) t
 JOIN pg_class c ON c.oid = t.leaf AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY t.root, c.oid`
@@ -135,6 +139,13 @@ func (s *settings) describe(ctx context.Context, c *pgconn.PgConn, tables []*tab
 	for _, r := range rows {
 		t := by[oid(r[0])]
 		t.leaves = append(t.leaves, leaf{oid: oid(r[1]), name: ident(r[2]) + "." + ident(r[3]), node: r[4]})
+		if t.partitioned() {
+			if identity := r[5][0]; len(t.leaves) == 1 {
+				t.identity = identity
+			} else if t.identity != identity {
+				t.identity = 'd'
+			}
+		}
 	}
 	for _, t := range tables {
 		slices.SortFunc(t.leaves, func(a, b leaf) int { return cmp.Compare(a.oid, b.oid) })

@@ -108,3 +108,25 @@ func TestAnIdentityOfLater(t *testing.T) {
 	r.start()
 	r.mirrors("two")
 }
+
+// TestPartitionsHaveAnIdentityOfTheirOwn: ALTER TABLE … REPLICA IDENTITY of the root does not reach them, and the log says the root's.
+func TestPartitionsHaveAnIdentityOfTheirOwn(t *testing.T) {
+	server := pgtest.Start(t)
+	for name, identity := range map[string]string{
+		"full": "FULL", "nothing": "NOTHING", "index": "USING INDEX part_code", "both": "FULL; ALTER TABLE part1 REPLICA IDENTITY FULL; ALTER TABLE part2 REPLICA IDENTITY FULL",
+		"one": "FULL; ALTER TABLE part1 REPLICA IDENTITY FULL", "leaves": "DEFAULT; ALTER TABLE part1 REPLICA IDENTITY FULL; ALTER TABLE part2 REPLICA IDENTITY FULL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := server.Database("d_"+name, "CREATE TABLE part (id bigint, code bigint NOT NULL, wide text, v text, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+				"CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (100)", "CREATE TABLE part2 PARTITION OF part FOR VALUES FROM (100) TO (200)",
+				"CREATE UNIQUE INDEX part_code ON part (code, id)", "ALTER TABLE part1 ALTER wide SET STORAGE EXTERNAL", "ALTER TABLE part2 ALTER wide SET STORAGE EXTERNAL",
+				"INSERT INTO part SELECT i, i, repeat('w' || i, 2000), 'v' FROM generate_series(95, 109) i", "ALTER TABLE part REPLICA IDENTITY "+identity)
+			r := newRig(t, d)
+			r.start()
+			r.until("the snapshot", func() bool { return r.marks("part") == 1 })
+			d.Exec("UPDATE part SET v = 'u' WHERE id IN (95, 105)", "UPDATE part SET id = id - 50 WHERE id = 96", "UPDATE part SET id = id + 50 WHERE id = 106",
+				"DELETE FROM part WHERE id IN (97, 107)", "UPDATE part SET code = 1 WHERE id IN (98, 108)", "UPDATE part SET id = 199 WHERE id = 99")
+			r.mirrors("part")
+		})
+	}
+}
