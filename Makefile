@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/kafka/... ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak
+PACKAGES := ./... ./.ci/bench ./.ci/kafka/... ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak ./.ci/sql
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
@@ -31,7 +31,7 @@ DATA     ?= ./tarn-data
 LAND     ?= 0
 SF       ?= 1
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle oracle-postgres proof kafka kafka-histories soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle oracle-postgres proof kafka kafka-histories sql soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -120,6 +120,9 @@ proof: ## kill, power-cut and fill the disk of the real program, KILLS, CUTS and
 
 kafka: ## hold the Kafka door against clients that know nothing of Tarn, and against answers of Kafka itself
 	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/kafka/...
+
+sql: ## hold the doors for statements against clients that know nothing of Tarn, and against each other
+	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/sql/...
 
 kafka-histories: SEED := 0
 kafka-histories: N := 50

@@ -73,6 +73,8 @@ func Append(b []byte, a arrow.Array, i int) ([]byte, Form) {
 
 func appendRarer(b []byte, a arrow.Array, i int) ([]byte, Form) {
 	switch a := a.(type) {
+	case *array.Null: // whose IsNull says no
+		return b, Null
 	case *array.Decimal128: // ValueStr would drop zeros at the end: 1.50 is no 1.5 to who reads scales
 		return append(b, a.Value(i).ToString(a.DataType().(arrow.DecimalType).GetScale())...), Word
 	case *array.Decimal256:

@@ -150,6 +150,10 @@ func TestTextsAreCast(t *testing.T) {
 	if _, err := c.Prepare(t.Context(), "SELECT ?, $1"); status.Code(err) != codes.InvalidArgument {
 		t.Error(err)
 	}
+	null := row([]arrow.Field{{Name: "a", Type: arrow.Null, Nullable: true}}, func(b *array.RecordBuilder) { b.Field(0).AppendNull() })
+	if rows, _, err := bound(t, c, "SELECT $1 IS NULL", null); err != nil || rows[0][0] != "true" {
+		t.Error(rows, err)
+	}
 	large := row([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int64}}, func(b *array.RecordBuilder) { b.Field(0).(*array.Int64Builder).Append(5_000_000_000) })
 	if rows, _, err := bound(t, c, "SELECT 1::INTEGER < $1", large); err != nil || rows[0][0] != "true" {
 		t.Error(rows, err)

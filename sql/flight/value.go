@@ -22,16 +22,19 @@ func valueOf(column arrow.Array) (name string, value *string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if name == "VARCHAR" || name == "NULL" {
+	if name == "VARCHAR" || name == `"NULL"` {
 		name = ""
 	}
-	if column.IsNull(0) {
+	if isNull(column, 0) {
 		return name, nil, nil
 	}
 	b, err := appendValue(nil, column, 0, false)
 	text := string(b)
 	return name, &text, err
 }
+
+// isNull knows that all of a column of nulls are null, which Arrow's IsNull does not.
+func isNull(a arrow.Array, i int) bool { return a.DataType().ID() == arrow.NULL || a.IsNull(i) }
 
 // typeOf is DuckDB's name of an Arrow type, in which each of its values is kept.
 func typeOf(t arrow.DataType) (string, error) {
@@ -80,6 +83,9 @@ func typeOf(t arrow.DataType) (string, error) {
 	case *arrow.Float16Type, arrow.UnionType, arrow.EncodedType, *arrow.MonthIntervalType, *arrow.DayTimeIntervalType, *arrow.DurationType:
 		return "", errValue(t, "send it as another type")
 	}
+	if t.ID() == arrow.NULL {
+		return `"NULL"`, nil
+	}
 	return cell.TypeName(arrow.Field{Type: t}), nil
 }
 
@@ -89,7 +95,7 @@ func errValue(t arrow.DataType, hint string) error {
 
 // appendValue writes a value as DuckDB reads it from a text; nested, texts are quoted.
 func appendValue(b []byte, a arrow.Array, i int, nested bool) ([]byte, error) {
-	if a.IsNull(i) {
+	if isNull(a, i) {
 		return append(b, "NULL"...), nil
 	}
 	switch a := a.(type) {
