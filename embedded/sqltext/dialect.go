@@ -25,6 +25,10 @@ type Dialect struct {
 	Casts map[string]Template
 	// Types are DuckDB's words for types that it has by no such name.
 	Types map[string]string
+	// NullsLarge puts nulls where the largest value would stand: last where the order ascends, first where it descends.
+	NullsLarge bool
+	// List writes a literal list as DuckDB reads it, where one is cast to a list; false leaves it. Nil: DuckDB's alone.
+	List func(text string) (string, bool)
 	// Column names column i of a select list, from 0, that has no name by itself; head is the function or type
 	// that its expression ends with, "" for none. Nil: DuckDB's name, which is the expression's text.
 	Column func(i int, head string) string
@@ -67,6 +71,11 @@ func (w *walker) dialected(v *tree, class string) error {
 		return w.call(v, of, v.get("children").list(), true)
 	case "CAST":
 		t := innermost(v.get("cast_type"))
+		if said := v.get("child").literal(); said != nil && d.List != nil && t != v.get("cast_type") {
+			if written, ok := d.List(*said); ok {
+				v.get("child").rewrite(written)
+			}
+		}
 		name := strings.ToLower(t.get("type_info").get("name").str())
 		if schema := t.get("type_info").get("schema").str(); name == "" || schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
 			return nil
@@ -232,6 +241,21 @@ func (w *walker) dialectedTable(v *tree) error {
 	*v = *object("type", text("SUBQUERY"), "alias", alias, "sample", scalar("null"), "query_location", v.get("query_location"),
 		"subquery", made.get("subquery"), "column_name_alias", v.get("column_name_alias"))
 	return nil
+}
+
+// rewrite puts another text into a literal.
+func (t *tree) rewrite(said string) {
+	if t.get("class").str() == "CAST" {
+		t = t.get("child")
+	}
+	t.get("value").set("value", text(said))
+}
+
+// order says where nulls stand that the statement leaves to its dialect.
+func (w *walker) order(v *tree) {
+	if w.dialect != nil && w.dialect.NullsLarge && v.get("type").str() == "DESCENDING" && v.get("null_order").str() == "ORDER_DEFAULT" {
+		v.set("null_order", text("NULLS FIRST"))
+	}
 }
 
 // literal is the text of a constant, also of one that is cast to a text.

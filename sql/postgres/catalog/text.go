@@ -1,0 +1,226 @@
+//go:build duckdb_arrow
+
+package catalog
+
+import (
+	"strconv"
+	"strings"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+)
+
+// like takes the backslash for the escape of a pattern, as PostgreSQL does unless ESCAPE says otherwise.
+func like(name string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) != 2 || args[1].Text != nil && !strings.Contains(*args[1].Text, `\`) {
+			return "", nil
+		}
+		return name + `($1, $2, '\')`, nil
+	}
+}
+
+// substring counts places before the first, as PostgreSQL does, where DuckDB would count from the end.
+func substring(args []sqltext.Argument) (string, error) {
+	switch {
+	case len(args) < 2 || len(args) > 3:
+		return "", nil
+	case args[1].Text != nil:
+		return "nullif(regexp_extract($1, $2, CASE WHEN regexp_matches($2, '(^|[^\\\\])\\((\\?<|[^?])') THEN 1 ELSE 0 END), '')", nil
+	case args[1].Class == "CONSTANT" && len(args) == 2:
+		return "", nil
+	case len(args) == 2:
+		return "substr($1, greatest($2, 1))", nil
+	case args[1].Class == "CONSTANT" && args[2].Class == "CONSTANT":
+		return "", nil
+	}
+	return "substr($1, greatest($2, 1), greatest($3 + least($2 - 1, 0), 0))", nil
+}
+
+func regexpMatch(args []sqltext.Argument) (string, error) {
+	if len(args) < 2 || args[1].Text == nil {
+		return "", fault.New(fault.Invalid, "write the pattern as a text", "regexp_match takes a pattern that is no expression")
+	}
+	if n := groups(*args[1].Text); n > 0 {
+		return "CASE WHEN regexp_matches($1, $2) THEN regexp_extract_all($1, $2, 1) END", nil
+	}
+	return "CASE WHEN regexp_matches($1, $2) THEN [regexp_extract($1, $2)] END", nil
+}
+
+func regexpMatches([]sqltext.Argument) (string, error) {
+	return "", fault.New(fault.Invalid, "write text ~ pattern for whether it matches, or regexp_match(text, pattern)", "regexp_matches, which answers rows, cannot be used here")
+}
+
+// groups is how many groups a pattern captures.
+func groups(pattern string) (n int) {
+	for i := 0; i < len(pattern); i++ {
+		switch {
+		case pattern[i] == '\\':
+			i++
+		case pattern[i] == '(' && !strings.HasPrefix(pattern[i:], "(?"):
+			n++
+		}
+	}
+	return n
+}
+
+func arrayLength([]sqltext.Argument) (string, error) { return "nullif(len($1), 0)", nil }
+
+func encoded(args []sqltext.Argument) (string, error) {
+	if len(args) != 2 || args[1].Text == nil {
+		return "", nil
+	}
+	switch strings.ToLower(*args[1].Text) {
+	case "hex":
+		return "lower(hex($1))", nil
+	case "base64":
+		return "base64($1)", nil
+	}
+	return "", fault.New(fault.Invalid, "take hex or base64", "there is no such encoding")
+}
+
+func decoded(args []sqltext.Argument) (string, error) {
+	if len(args) != 2 || args[1].Text == nil {
+		return "", nil
+	}
+	switch strings.ToLower(*args[1].Text) {
+	case "hex":
+		return "unhex($1)", nil
+	case "base64":
+		return "from_base64($1)", nil
+	}
+	return "", fault.New(fault.Invalid, "take hex or base64", "there is no such encoding")
+}
+
+// format is PostgreSQL's, of %s, %I and %L.
+func format(args []sqltext.Argument) (string, error) {
+	if len(args) == 0 || args[0].Text == nil {
+		return "", fault.New(fault.Invalid, "write it as a text", "format takes a format that is no expression")
+	}
+	var parts []string
+	next, from := 2, 0
+	text := *args[0].Text
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			continue
+		}
+		if i+1 == len(text) {
+			return "", fault.New(fault.Invalid, "write %s, %I, %L or %%", "the format ends with %")
+		}
+		parts = append(parts, duck.Quote(text[from:i]))
+		argument := "$" + strconv.Itoa(next)
+		switch text[i+1] {
+		case '%':
+			parts, next = append(parts, "'%'"), next-1
+		case 's':
+			parts = append(parts, "coalesce(CAST("+argument+" AS VARCHAR), '')")
+		case 'I':
+			parts = append(parts, strings.ReplaceAll(fixedFunctions["quote_ident"], "$1", argument))
+		case 'L':
+			parts = append(parts, strings.ReplaceAll(fixedFunctions["quote_nullable"], "$1", argument))
+		default:
+			return "", fault.New(fault.Invalid, "write %s, %I, %L or %%", "the format has another letter behind % than s, I and L")
+		}
+		next++
+		i++
+		from = i + 1
+	}
+	return "(" + strings.Join(append(parts, duck.Quote(text[from:])), " || ") + ")", nil
+}
+
+// list is '{a,"b c",NULL}' as DuckDB reads it; false for a text that is none.
+func list(text string) (string, bool) {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteByte('[')
+	for i := 1; i < len(text)-1; {
+		start := i
+		if text[i] == '"' {
+			i = start + 1
+			var item strings.Builder
+			for ; i < len(text)-1 && text[i] != '"'; i++ {
+				if text[i] == '\\' && i+1 < len(text)-1 {
+					i++
+				}
+				item.WriteByte(text[i])
+			}
+			i++
+			b.WriteString(quotedItem(item.String()))
+		} else {
+			for i < len(text)-1 && text[i] != ',' {
+				i++
+			}
+			if item := strings.TrimSpace(text[start:i]); strings.EqualFold(item, "null") {
+				b.WriteString("NULL")
+			} else {
+				b.WriteString(quotedItem(item))
+			}
+		}
+		if i < len(text)-1 {
+			if text[i] != ',' {
+				return "", false
+			}
+			b.WriteString(", ")
+			i++
+		}
+	}
+	b.WriteByte(']')
+	return b.String(), true
+}
+
+func quotedItem(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// spell takes off what DuckDB's parser does not take, and writes bare words small: PostgreSQL's names are.
+func spell(out []byte, tokens []sqltext.Token) {
+	blank := func(t sqltext.Token) {
+		for i := range len(t.Text) {
+			out[t.Offset+i] = ' '
+		}
+	}
+	is := func(i int, words ...string) bool {
+		for n, w := range words {
+			if i+n >= len(tokens) || !tokens[i+n].Is(w) && !(tokens[i+n].Kind == sqltext.Quoted && tokens[i+n].Name() == w) {
+				return false
+			}
+		}
+		return true
+	}
+	for i, t := range tokens {
+		switch {
+		case is(i, "operator", "(", pgCatalog, "."):
+			end := i + 4
+			for end < len(tokens) && !tokens[end].Is(")") {
+				end++
+			}
+			if end < len(tokens) {
+				for _, at := range []int{i, i + 1, i + 2, i + 3, end} {
+					blank(tokens[at])
+				}
+			}
+		case is(i, ":", ":", pgCatalog, "."):
+			blank(tokens[i+2])
+			blank(tokens[i+3])
+		case is(i, "as", pgCatalog, ".") && i+3 < len(tokens):
+			blank(tokens[i+1])
+			blank(tokens[i+2])
+		case is(i, "collate", pgCatalog, ".") && i+3 < len(tokens):
+			for at := i; at < i+4; at++ {
+				blank(tokens[at])
+			}
+		case is(i, "collate", "C"), is(i, "collate", "POSIX"), is(i, "collate", "default"):
+			blank(t)
+			blank(tokens[i+1])
+		case t.Kind == sqltext.Word && out[t.Offset] != ' ':
+			for at := t.Offset; at < t.Offset+len(t.Text); at++ {
+				if c := out[at]; c >= 'A' && c <= 'Z' {
+					out[at] = c + 'a' - 'A'
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,257 @@
+//go:build duckdb_arrow
+
+package catalog
+
+import (
+	"strconv"
+	"strings"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/sqltext"
+)
+
+// words is what PostgreSQL says otherwise than DuckDB.
+func (c *catalog) words() *sqltext.Dialect {
+	d := &sqltext.Dialect{
+		Spell: spell, Schemas: []string{pgCatalog}, Functions: map[string]sqltext.Template{}, Tables: tableFunctions(), Casts: c.casts(),
+		Types: map[string]string{
+			"name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
+			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
+			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
+		},
+		NullsLarge: true, List: list,
+		Column: func(_ int, head string) string {
+			if head == "" {
+				return "?column?"
+			}
+			return shownHead(head)
+		},
+	}
+	for name, said := range fixedFunctions {
+		d.Functions[name] = sqltext.As(said)
+	}
+	for name, of := range map[string]sqltext.Template{
+		"format_type": c.formatType, "to_char": toChar, "to_date": dated("CAST(strptime($1, %s) AS DATE)"), "to_timestamp": toTimestamp, "format": format,
+		"~~": like("like_escape"), "!~~": like("not_like_escape"), "~~*": like("ilike_escape"), "!~~*": like("not_ilike_escape"),
+		"substr": substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
+		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches, "array_length": arrayLength,
+		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
+		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
+		"pg_size_pretty": sqltext.As("format_bytes($1)"),
+	} {
+		d.Functions[name] = of
+	}
+	return d
+}
+
+// shownHead is a column's name as PostgreSQL has it, where DuckDB's parser calls the function otherwise.
+func shownHead(head string) string {
+	switch head {
+	case "list_value":
+		return "array"
+	case "integer":
+		return "int4"
+	case "bigint":
+		return "int8"
+	case "smallint":
+		return "int2"
+	case "varchar":
+		return "text"
+	case "boolean":
+		return "bool"
+	case "double":
+		return "float8"
+	case "float":
+		return "float4"
+	case "decimal":
+		return "numeric"
+	case "timestamp with time zone":
+		return "timestamptz"
+	case "date_part":
+		return "extract"
+	case "list":
+		return "array_agg"
+	case "regexp_full_match":
+		return "?column?"
+	}
+	return head
+}
+
+// named asks the names of things; $1 is an OID.
+func named(kind, what string) string {
+	return "(SELECT " + what + " FROM pg_catalog.tarn_names WHERE tarn_kind = '" + kind + "' AND tarn_oid = CAST($1 AS BIGINT))"
+}
+
+const yes, no, nothing = "true", "false", "CAST(NULL AS VARCHAR)"
+
+// fixedFunctions are always written in one way.
+var fixedFunctions = map[string]string{
+	"regexp_full_match": "regexp_matches($1, $2)", "~": "regexp_matches($1, $2)", "!~": "NOT regexp_matches($1, $2)",
+	"~*": "regexp_matches($1, $2, 'i')", "!~*": "NOT regexp_matches($1, $2, 'i')",
+	"pg_get_userbyid": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'role')",
+	"pg_table_is_visible": "coalesce(" + named(ofClass, "tarn_visible") + ", false)", "pg_type_is_visible": yes, "pg_function_is_visible": yes,
+	"pg_operator_is_visible": yes, "pg_collation_is_visible": yes, "pg_opclass_is_visible": yes, "pg_opfamily_is_visible": yes, "pg_conversion_is_visible": yes,
+	"pg_statistics_obj_is_visible": yes, "pg_ts_config_is_visible": yes, "pg_ts_dict_is_visible": yes, "pg_ts_parser_is_visible": yes, "pg_ts_template_is_visible": yes,
+	"has_table_privilege": yes, "has_schema_privilege": yes, "has_database_privilege": yes, "has_column_privilege": yes, "has_any_column_privilege": yes,
+	"has_function_privilege": yes, "has_language_privilege": yes, "has_type_privilege": yes, "has_sequence_privilege": yes, "has_tablespace_privilege": yes, "pg_has_role": yes,
+	"pg_get_expr": nothing, "pg_get_constraintdef": named(ofConstraint, "tarn_name"), "pg_get_serial_sequence": nothing, "pg_get_partkeydef": nothing, "pg_get_ruledef": nothing,
+	"pg_get_triggerdef": nothing, "pg_get_statisticsobjdef": nothing, "pg_get_statisticsobjdef_columns": nothing, "pg_get_functiondef": nothing, "pg_get_function_sqlbody": nothing,
+	"pg_get_function_arguments": named(ofFunction, "tarn_name"), "pg_get_function_identity_arguments": named(ofFunction, "tarn_name"),
+	"pg_get_function_result": named(ofFunction, "tarn_full"), "col_description": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'comment' AND tarn_oid = CAST($1 AS BIGINT) AND tarn_sub = $2)",
+	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
+	"pg_table_size": "CAST(NULL AS BIGINT)", "pg_total_relation_size": "CAST(NULL AS BIGINT)", "pg_relation_size": "CAST(NULL AS BIGINT)", "pg_indexes_size": "CAST(NULL AS BIGINT)",
+	"pg_database_size": "CAST(NULL AS BIGINT)", "pg_tablespace_size": "CAST(NULL AS BIGINT)", "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
+	"pg_relation_is_updatable": "0", "pg_column_is_updatable": no, "acldefault": "CAST(NULL AS VARCHAR[])", "pg_get_replica_identity_index": "CAST(NULL AS BIGINT)",
+	"current_schemas":    "(SELECT list(tarn_name ORDER BY tarn_rank) FROM pg_catalog.tarn_names WHERE tarn_kind = 'path' AND ($1 OR tarn_rank > 0))",
+	"pg_conf_load_time":  "now()", "pg_postmaster_start_time": "now()", "inet_server_addr": nothing, "inet_client_addr": nothing, "inet_server_port": "5433",
+	"set_config":         "$2", "txid_current": "0", "pg_last_wal_receive_lsn": nothing, "pg_blocking_pids": "CAST([] AS INTEGER[])",
+	"clock_timestamp":    "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
+	"quote_literal":      "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
+	"quote_ident":        `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
+	"btrim":              "trim($1, $2)", "array_upper": "nullif(len($1), 0)", "array_lower": "CASE WHEN len($1) > 0 THEN 1 END", "cardinality": "len($1)",
+	"array_remove":       "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
+	"array_cat":          "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)", "string_to_array": "string_split($1, $2)",
+	"generate_subscripts": "unnest(range(1, len($1) + 1))", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
+	"json_agg":           "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
+	"row_to_json":        "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
+	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
+	"initcap":            "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
+	"div":                "trunc($1 / $2)", "every": "bool_and($1)", "date_part": "CAST(date_part($1, $2) AS DOUBLE)", "timeofday": "CAST(now() AS VARCHAR)",
+	"isfinite":           "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)", "row_security_active": no,
+	"pg_get_keywords":    "NULL", "regexp_like": "regexp_matches($1, $2)", "regexp_count": "len(regexp_extract_all($1, $2))",
+}
+
+// tableFunctions are those of a FROM.
+func tableFunctions() map[string]sqltext.Template {
+	empty := func(columns string) sqltext.Template { return sqltext.As("SELECT " + columns + " WHERE false") }
+	return map[string]sqltext.Template{
+		"pg_get_keywords":            empty("'' AS word, '' AS catcode, false AS barelabel, '' AS catdesc, '' AS baredesc"),
+		"pg_options_to_table":        empty("'' AS option_name, '' AS option_value"),
+		"aclexplode":                 empty("0 AS grantor, 0 AS grantee, '' AS privilege_type, false AS is_grantable"),
+		"pg_get_publication_tables":  empty("0 AS relid"),
+		"pg_partition_tree":          empty("0 AS relid, 0 AS parentrelid, false AS isleaf, 0 AS level"),
+		"pg_partition_ancestors":     empty("0 AS relid"),
+		"pg_timezone_names":          empty("'' AS name, '' AS abbrev, INTERVAL 0 SECOND AS utc_offset, false AS is_dst"),
+		"pg_available_extensions":    empty("'' AS name, '' AS default_version, '' AS comment"),
+		"pg_show_all_settings":       sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
+		"pg_stat_get_activity":       sqltext.As("SELECT * FROM pg_catalog.pg_stat_activity"),
+		"generate_subscripts":        sqltext.As("SELECT unnest(range(1, len($1) + 1)) AS generate_subscripts"),
+		"regexp_split_to_table":      sqltext.As("SELECT unnest(regexp_split_to_array($1, $2)) AS regexp_split_to_table"),
+		"string_to_table":            sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
+		"json_array_elements_text":   sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
+		"json_array_elements":        sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"jsonb_array_elements":       sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"_pg_expandarray":            sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
+	}
+}
+
+// casts are those to PostgreSQL's types of things of the catalog: a literal name becomes its OID, and an OID that is
+// no literal becomes its name, for that is what is asked of either.
+func (c *catalog) casts() map[string]sqltext.Template {
+	text := sqltext.As("CAST($1 AS VARCHAR)")
+	return map[string]sqltext.Template{
+		"regclass": regclass,
+		"regnamespace": func(args []sqltext.Argument) (string, error) {
+			if args[0].Text != nil {
+				return "(SELECT tarn_oid FROM pg_catalog.tarn_names WHERE tarn_kind = 'namespace' AND tarn_bare = " + duck.Quote(unquoted(*args[0].Text)) + ")", nil
+			}
+			return named(ofNamespace, "tarn_name"), nil
+		},
+		"regtype": func(args []sqltext.Argument) (string, error) {
+			if args[0].Text == nil {
+				return c.formatType(args)
+			}
+			name := strings.ToLower(strings.TrimPrefix(unquoted(*args[0].Text), "pg_catalog."))
+			if oid, ok := c.typeNames[name]; ok {
+				return strconv.FormatInt(oid, 10), nil
+			}
+			if n, err := strconv.ParseInt(name, 10, 64); err == nil {
+				return strconv.FormatInt(n, 10), nil
+			}
+			return "", fault.Newf(fault.NotFound, "", "type %q does not exist", *args[0].Text)
+		},
+		"regproc": text, "regprocedure": text, "regoper": text, "regoperator": text, "regconfig": text, "regdictionary": text, "regcollation": text,
+		"regrole": func(args []sqltext.Argument) (string, error) {
+			if args[0].Text != nil {
+				return strconv.Itoa(oidOwner), nil
+			}
+			return fixedFunctions["pg_get_userbyid"], nil
+		},
+		"bit": text, "varbit": text,
+	}
+}
+
+func regclass(args []sqltext.Argument) (string, error) {
+	if len(args) != 1 || args[0].Text == nil {
+		return "coalesce(" + named(ofClass, "tarn_name") + ", CAST($1 AS VARCHAR))", nil
+	}
+	if n, err := strconv.ParseInt(*args[0].Text, 10, 64); err == nil {
+		return strconv.FormatInt(n, 10), nil
+	}
+	name := duck.Quote(unquoted(strings.TrimPrefix(*args[0].Text, "lake.")))
+	return "(SELECT tarn_oid FROM pg_catalog.tarn_names WHERE tarn_kind = 'class' AND (tarn_full = " + name + " OR tarn_bare = " + name + " AND tarn_rank < 1048576) ORDER BY tarn_rank LIMIT 1)", nil
+}
+
+// unquoted is a name of parts, as its parts are called.
+func unquoted(name string) string {
+	in, err := sqltext.NewReader(name)
+	if err != nil {
+		return name
+	}
+	parts, err := in.Name()
+	if err != nil || in.Peek().Kind != sqltext.End {
+		return name
+	}
+	return strings.Join(parts, ".")
+}
+
+// formatType names a type by its OID and modifier.
+func (c *catalog) formatType(args []sqltext.Argument) (string, error) {
+	var b strings.Builder
+	b.WriteString("CASE WHEN $1 IS NULL THEN NULL ELSE coalesce(MAP {0: '-'")
+	for _, t := range c.types {
+		b.WriteString(", " + strconv.FormatInt(t.oid, 10) + ": " + duck.Quote(t.shown))
+	}
+	b.WriteString("}[CAST($1 AS BIGINT)], '???')")
+	if len(args) > 1 {
+		b.WriteString(" || CASE WHEN $1 = 1700 AND $2 > 0 THEN '(' || (($2 - 4) >> 16) || ',' || (($2 - 4) & 65535) || ')' WHEN $1 IN (1042, 1043) AND $2 > 0 THEN '(' || ($2 - 4) || ')' ELSE '' END")
+	}
+	b.WriteString(" END")
+	return b.String(), nil
+}
+
+func indexText(args []sqltext.Argument) (string, error) {
+	if len(args) < 2 {
+		return named(ofIndex, "tarn_name"), nil
+	}
+	return "(SELECT CASE WHEN $2 = 0 THEN tarn_name ELSE tarn_parts[$2] END FROM pg_catalog.tarn_names WHERE tarn_kind = 'index' AND tarn_oid = CAST($1 AS BIGINT))", nil
+}
+
+func viewText(args []sqltext.Argument) (string, error) {
+	of, err := "$1", error(nil)
+	if len(args) > 0 && args[0].Text != nil {
+		of, err = regclass(args[:1])
+	}
+	return strings.ReplaceAll(named(ofView, "tarn_name"), "$1", of), err
+}
+
+func comment(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && args[1].Text != nil && *args[1].Text != "pg_class" {
+		return nothing, nil
+	}
+	return "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'comment' AND tarn_oid = CAST($1 AS BIGINT) AND tarn_sub = 0)", nil
+}
+
+// renamed is a function of any number of arguments by another name.
+func renamed(name string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) { return called(name, len(args)), nil }
+}
+
+func called(name string, args int) string {
+	marks := make([]string, args)
+	for i := range marks {
+		marks[i] = "$" + strconv.Itoa(i+1)
+	}
+	return name + "(" + strings.Join(marks, ", ") + ")"
+}
