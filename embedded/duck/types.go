@@ -30,6 +30,9 @@ func TypeOf(t record.Type) (string, bool) {
 		return "BLOB", true
 	case strings.HasPrefix(string(t), "decimal("):
 		return strings.ToUpper(strings.ReplaceAll(string(t), " ", "")), true
+	case strings.HasPrefix(string(t), "list<") && strings.HasSuffix(string(t), ">"): // another engine's: Tarn writes none
+		item, ok := TypeOf(t[len("list<") : len(t)-1])
+		return item + "[]", ok
 	}
 	return "", false
 }

@@ -21,6 +21,8 @@ type Dialect struct {
 	Functions map[string]Template
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
+	// Lone are the functions in a FROM that give one column, which is called as the table is.
+	Lone []string
 	// Casts say what a cast of $1 to a type means.
 	Casts map[string]Template
 	// Types are DuckDB's words for types that it has by no such name.
@@ -219,6 +221,13 @@ func (w *walker) dialectedTable(v *tree) error {
 	if slices.Contains(w.dialect.Schemas, strings.ToLower(f.get("schema").str())) {
 		f.set("schema", text(""))
 	}
+	if aliases := v.get("column_name_alias"); slices.Contains(w.dialect.Lone, strings.ToLower(name)) && len(aliases.list()) == 0 && !v.get("with_ordinality").yes() {
+		as := v.get("alias").str()
+		if as == "" {
+			as = name
+		}
+		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
+	}
 	of := w.dialect.Tables[strings.ToLower(name)]
 	if of == nil || v.get("with_ordinality").yes() {
 		return nil
@@ -251,11 +260,12 @@ func (t *tree) rewrite(said string) {
 	t.get("value").set("value", text(said))
 }
 
-// order says where nulls stand that the statement leaves to its dialect.
-func (w *walker) order(v *tree) {
+// ordered says where nulls stand that the statement leaves to its dialect.
+func (w *walker) ordered(v *tree) *tree {
 	if w.dialect != nil && w.dialect.NullsLarge && v.get("type").str() == "DESCENDING" && v.get("null_order").str() == "ORDER_DEFAULT" {
 		v.set("null_order", text("NULLS FIRST"))
 	}
+	return v
 }
 
 // literal is the text of a constant, also of one that is cast to a text.

@@ -134,8 +134,7 @@ func (w *walker) each(owner *tree, key string, v *tree, p part, sc *scope) error
 		case queryList:
 			err = w.query(item, sc)
 		case orders:
-			w.order(item)
-			err = w.members(item, orderShape, sc, "type")
+			err = w.members(w.ordered(item), orderShape, sc, "type")
 		case checks:
 			err = w.members(item, checkShape, sc)
 		case pivots:

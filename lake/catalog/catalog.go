@@ -39,7 +39,8 @@ type File struct {
 type Scan struct {
 	table.Ident
 	TableID     string
-	SnapshotID  int64 // 0 for a table without a snapshot
+	Comment     string // of the table, "" for none
+	SnapshotID  int64  // 0 for a table without a snapshot
 	CommittedAt time.Time
 	Columns     []table.Column // of the snapshot's schema, with field ids
 	Files       []File

@@ -48,7 +48,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 		return nil, fmt.Errorf("read the files of %s: %w", id, s.damagedBy(id, err))
 	}
 	scan := &catalog.Scan{
-		Ident: id, TableID: st.id(), Columns: st.columnsAt(snap, at),
+		Ident: id, TableID: st.id(), Comment: st.props["comment"], Columns: st.columnsAt(snap, at),
 		Files: files.scanned(), Deletes: files.deletePaths(), PathPrefix: s.root.Prefix(),
 	}
 	if snap != nil {

@@ -54,6 +54,7 @@ type Entry struct {
 	View    bool
 	Live    bool   // made anew for each statement: system.*
 	Text    string // of a view
+	Comment string
 	Columns []EntryColumn
 }
 
@@ -122,7 +123,7 @@ func (s *session) entry(ctx context.Context, e entry) (Entry, error) {
 		if scan.Release != nil {
 			scan.Release()
 		}
-		out.ID, columns = scan.TableID, scan.Columns
+		out.ID, out.Comment, columns = scan.TableID, scan.Comment, scan.Columns
 	}
 	masks := s.may(guard.Read, e.Ident, out.ID).Masks
 	for _, c := range columns {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -284,6 +285,9 @@ func (g *Gate) command(statement string) Command {
 
 // Waiting is how many statements wait for a turn.
 func (g *Gate) Waiting() int { return g.queries.waiting() }
+
+// Schemas are those in which a name without one is looked for.
+func (g *Gate) Schemas() []string { return slices.Clone(g.o.Schemas) }
 
 // Now is the time by the Gate's clock.
 func (g *Gate) Now() time.Time { return g.o.Clock.Now() }

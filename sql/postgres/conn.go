@@ -16,6 +16,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/sql/postgres/catalog"
 )
 
 // The states of a connection, as ReadyForQuery tells them.
@@ -243,7 +244,7 @@ func writeFailed(err error) bool {
 
 // statement gives a statement its context, which a cancel request ends.
 func (c *conn) statement() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(catalog.With(c.ctx, &catalog.Session{PID: c.pid, Path: c.path(), Settings: c.settings.all}))
 	c.interruptible(cancel)
 	return ctx, cancel
 }

@@ -19,6 +19,7 @@ type copyForm struct {
 	null                  string
 	quote, escape         byte
 	nullSet, delimiterSet bool
+	head                  []byte // of binary, until it is sent: clients look for it in the message of the first row
 }
 
 // readForm reads [WITH] (FORMAT csv, HEADER, DELIMITER ';', NULL ”, QUOTE '"', ESCAPE '"'), or the older [WITH] CSV HEADER.
@@ -102,14 +103,14 @@ func oneByte(value string) (byte, error) {
 func (f *copyForm) start(r *running) []byte {
 	switch {
 	case f.binary:
-		return appendData(nil, append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0))
+		f.head = append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0)
 	case f.header:
 		var line []byte
 		for i, field := range r.result.Schema.Fields() {
 			if i > 0 {
 				line = append(line, f.delimiter)
 			}
-			line = f.appendValue(line, []byte(r.named(field.Name)))
+			line = f.appendValue(line, []byte(field.Name))
 		}
 		return appendData(nil, append(line, '\n'))
 	}
@@ -119,7 +120,7 @@ func (f *copyForm) start(r *running) []byte {
 // end is what comes behind the last row.
 func (f *copyForm) end() []byte {
 	if f.binary {
-		return appendData(nil, []byte{0xff, 0xff})
+		return appendData(nil, append(f.head, 0xff, 0xff))
 	}
 	return nil
 }
@@ -135,6 +136,8 @@ func (f *copyForm) appendRow(b []byte, r *running) []byte {
 	start := len(b)
 	b = append(b, 'd', 0, 0, 0, 0)
 	if f.binary {
+		b = append(b, f.head...)
+		f.head = nil
 		b = r.appendValues(b, []int16{1})
 	} else {
 		for i, column := range r.batch.Columns() {

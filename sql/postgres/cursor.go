@@ -113,7 +113,7 @@ func (c *conn) declare(in *sqltext.Reader) error {
 		return errTooMany("cursors")
 	}
 	p.of = &prepared{}
-	if p.of.words, err = c.words(in.Rest()); err != nil {
+	if p.of.text, err = c.words(in.Rest()); err != nil {
 		return err
 	}
 	if err := p.open(c); err != nil { // its snapshot is that of now
@@ -125,7 +125,7 @@ func (c *conn) declare(in *sqltext.Reader) error {
 
 func (p *cursor) open(c *conn) (err error) {
 	if p.run == nil {
-		p.run, err = c.run(p.of.words, nil)
+		p.run, err = c.run(p.of.text, nil)
 	}
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"tarn/embedded/door"
 	"tarn/embedded/guard"
 	"tarn/sql/engine"
+	"tarn/sql/postgres/catalog"
 )
 
 // The bounds of the door.
@@ -50,9 +51,10 @@ type Options struct {
 
 // Door is the part that answers PostgreSQL's clients.
 type Door struct {
-	o     Options
-	gauge prometheus.Gauge
-	open  atomic.Int64
+	o       Options
+	dialect *engine.Dialect
+	gauge   prometheus.Gauge
+	open    atomic.Int64
 
 	mu    sync.Mutex
 	conns map[uint32]*conn // by process id, for cancel requests
@@ -67,7 +69,7 @@ func New(o Options) *Door {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Door{o: o, conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+	d := &Door{o: o, dialect: catalog.New(catalog.Options{TypeOf: catalogType, Database: database, Version: serverVersion}), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
 	})}
 	if o.Metrics != nil {

@@ -15,7 +15,7 @@ import (
 
 // prepared is a statement that a client has parsed.
 type prepared struct {
-	words
+	text  string // "" for no statement
 	oids  []uint32
 	shape *engine.Shape // when it was asked for; nil for a statement of the session
 }
@@ -72,7 +72,7 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 		if err := c.allowed(statements[0].Text); err != nil {
 			return err
 		}
-		if p.words, err = c.words(statements[0].Text); err != nil {
+		if p.text, err = c.words(statements[0].Text); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (c *conn) shapeOf(p *prepared) (*engine.Shape, error) {
 	}
 	ctx, cancel := c.statement()
 	defer cancel()
-	shape, err := c.door.o.Gate.Shape(ctx, engine.Request{Text: p.text, Principal: c.who}, types)
+	shape, err := c.door.o.Gate.Shape(ctx, c.request(p.text), types)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (c *conn) describeRows(p *prepared, formats []int16) error {
 	var names []string
 	var of []kind
 	for _, column := range shape.Columns {
-		names, of = append(names, p.named(column.Name)), append(of, kindOf(column.Type))
+		names, of = append(names, column.Name), append(of, kindOf(column.Type))
 	}
 	c.be.Send(rowDescription(names, of, formats))
 	return nil
@@ -208,7 +208,7 @@ func (c *conn) describeCommand(p *prepared, formats []int16) error {
 		c.be.Send(rowDescription(own.names, []kind{textKind}, formats))
 		return nil
 	}
-	run, err := c.run(p.words, nil)
+	run, err := c.run(p.text, nil)
 	if err != nil {
 		return err
 	}
@@ -267,7 +267,7 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 		if done, err := c.copyOut(p.text); done {
 			return p.text, err
 		}
-		if p.run, err = c.run(words{p.text, p.of.names}, p.of.shape); err != nil {
+		if p.run, err = c.run(p.text, p.of.shape); err != nil {
 			if state, ok := errors.AsType[stateError](err); ok && state.state == "0A000" {
 				p.of.shape = nil
 			}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tarn/sql/postgres/catalog"
 )
 
 // kind is a type of PostgreSQL: what RowDescription tells of a column.
@@ -71,6 +73,12 @@ func kindOf(name string) kind {
 		k.mod = modifier(rest)
 	}
 	return k
+}
+
+// catalogType is what the catalog tells of a column's type.
+func catalogType(name string) catalog.Type {
+	k := kindOf(name)
+	return catalog.Type{OID: k.oid, Mod: k.mod}
 }
 
 // modifier is PostgreSQL's typmod of "p,s)": p and s in 16 bits each, and 4.

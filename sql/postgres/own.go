@@ -3,58 +3,45 @@
 package postgres
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"tarn/embedded/duck"
 	"tarn/embedded/sqltext"
+	"tarn/sql/engine"
+	"tarn/sql/postgres/catalog"
 )
 
-// words is a statement in which PostgreSQL's functions about the session itself are replaced by what they give.
-type words struct {
-	text string // "" for no statement
-	// names are those of what was put in, by its text: DuckDB names a column by it.
-	names map[string]string
-}
-
-// named is a column's name as PostgreSQL has it: what DuckDB writes of an expression with a value in it is none.
-func (w words) named(column string) string {
-	if name, ok := w.names[column]; ok {
-		return name
-	}
-	if strings.Contains(column, "CAST(") {
-		return "?column?"
-	}
-	return column
-}
-
-// words replaces the calls of those functions, with or without pg_catalog before them: the Gate knows no session.
-func (c *conn) words(text string) (words, error) {
-	out := words{text: text}
+// words is a statement in which PostgreSQL's functions about the session itself, with or without pg_catalog before them,
+// hold what they give: the Gate knows no session.
+func (c *conn) words(text string) (string, error) {
 	lower := strings.ToLower(text)
 	if !strings.Contains(lower, "current_") && !strings.Contains(lower, "session_user") && !strings.Contains(lower, "version") && !strings.Contains(lower, "pg_") {
-		return out, nil
+		return text, nil
 	}
 	tokens, err := sqltext.Lex(text)
 	if err != nil {
-		return out, err
+		return text, err
 	}
-	out.names = map[string]string{}
+	query := len(tokens) > 0 && slices.ContainsFunc([]string{"SELECT", "WITH", "VALUES", "FROM", "TABLE", "DECLARE", "COPY", "("}, tokens[0].Is)
 	var b strings.Builder
 	from := 0
 	for i := 0; i < len(tokens); i++ {
 		at := i
 		if tokens[at].Is("pg_catalog") && at+2 < len(tokens) && tokens[at+1].Is(".") {
 			at += 2
-		} else if at > 0 && tokens[at-1].Is(".") {
+		} else if at > 0 && (tokens[at-1].Is(".") || tokens[at-1].Is("AS")) {
 			continue // a column of that name
 		}
 		value, end, ok := c.word(tokens, at)
 		if !ok {
 			continue
 		}
-		out.names[value] = strings.ToLower(tokens[at].Text)
 		b.WriteString(text[from:tokens[i].Offset])
+		if query {
+			value = catalog.Said(tokens[at].Text, value)
+		}
 		b.WriteString(value)
 		from, i = end, at
 		for i+1 < len(tokens) && tokens[i+1].Offset < end {
@@ -62,8 +49,7 @@ func (c *conn) words(text string) (words, error) {
 		}
 	}
 	b.WriteString(text[from:])
-	out.text = b.String()
-	return out, nil
+	return b.String(), nil
 }
 
 // word is the value of the call that begins at a token, as an expression, and where the call ends in the text.
@@ -83,8 +69,11 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 		return duck.Quote(c.who.User), end, true
 	case name == "current_catalog", name == "current_database" && call:
 		return duck.Quote(database), end, true
-	case name == "current_schema" && call:
-		return duck.Quote(schema), end, true
+	case name == "current_schema" && (call || at+1 >= len(tokens) || !tokens[at+1].Is("(")):
+		if len(c.path()) == 0 {
+			return "CAST(NULL AS VARCHAR)", end, true
+		}
+		return duck.Quote(c.path()[0]), end, true
 	case name == "version" && call:
 		return duck.Quote("PostgreSQL " + serverVersion + " (Tarn)"), end, true
 	case name == "pg_backend_pid" && call:
@@ -99,5 +88,25 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 	return "", 0, false
 }
 
-// schema is the one in which names without a schema are looked for first.
-const schema = "silver"
+// path are the schemas in which names without one are looked for. public stands for those of the Gate.
+func (c *conn) path() (path []string) {
+	for name := range strings.SplitSeq(c.settings.now["search_path"], ",") {
+		name = strings.Trim(strings.TrimSpace(name), `"`)
+		switch {
+		case name == "public":
+			path = append(path, c.door.o.Gate.Schemas()...)
+		case name != "" && name != "$user" && name != "pg_catalog":
+			path = append(path, name)
+		}
+	}
+	return path
+}
+
+// request is a statement of the connection in PostgreSQL's dialect.
+func (c *conn) request(text string) engine.Request {
+	path := c.path()
+	if path == nil {
+		path = []string{} // none, and not those of the Gate
+	}
+	return engine.Request{Text: text, Principal: c.who, Timeout: c.settings.timeout(), Dialect: c.door.dialect, Schemas: path}
+}

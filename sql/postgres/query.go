@@ -119,7 +119,6 @@ func (c *conn) allowed(text string) error {
 type running struct {
 	result *engine.Result
 	kinds  []kind
-	named  func(column string) string
 	cancel func()
 	batch  arrow.RecordBatch // the one that is being sent; nil before the first and after the last
 	next   int               // its next row
@@ -132,17 +131,17 @@ type running struct {
 }
 
 // run runs a statement. of is what its client was told of it, which its rows keep to; nil for nothing.
-func (c *conn) run(statement words, of *engine.Shape) (*running, error) {
+func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	if c.open >= openMax {
 		return nil, stateError{"53000", fault.Newf(fault.TooLarge, "read them to their end, or close some", "there are %d cursors and portals with rows left already", openMax)}
 	}
 	ctx, cancel := c.statement()
-	result, err := c.door.o.Gate.Run(ctx, engine.Request{Text: statement.text, Principal: c.who, Timeout: c.settings.timeout()})
+	result, err := c.door.o.Gate.Run(ctx, c.request(text))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	r := &running{result: result, cancel: cancel, named: statement.named}
+	r := &running{result: result, cancel: cancel}
 	c.open++
 	r.closed = func() { c.open-- }
 	// A statement has one of few turns until it is closed, and its client may be in no hurry.
@@ -170,7 +169,7 @@ func (r *running) keep(told *engine.Shape) error {
 	for i := 0; same && i < len(r.kinds); i++ {
 		was, is := kindOf(told.Columns[i].Type), r.kinds[i]
 		nothing := r.result.Schema.Field(i).Type.ID() == arrow.NULL
-		same = was.oid == is.oid || was.oid == textKind.oid || nothing || was.oid == uuidKind.oid && is.oid == textKind.oid
+		same = was.oid == is.oid || was.oid == textKind.oid || nothing || (was.oid == uuidKind.oid || was.oid == jsonKind.oid) && is.oid == textKind.oid
 		r.kinds[i] = was
 	}
 	if !same {
@@ -200,7 +199,7 @@ func (r *running) rows() bool {
 func (r *running) description(formats []int16) *pgproto3.RowDescription {
 	var names []string
 	for _, f := range r.result.Schema.Fields() {
-		names = append(names, r.named(f.Name))
+		names = append(names, f.Name)
 	}
 	return rowDescription(names, r.kinds, formats)
 }

@@ -96,6 +96,17 @@ func (s *settings) reset(name string) error {
 	return s.set(name, value)
 }
 
+// all are the names and values of all settings.
+func (s *settings) all() (out [][2]string) {
+	for _, of := range []map[string]string{s.fixed, s.now} {
+		for name, value := range of {
+			out = append(out, [2]string{name, value})
+		}
+	}
+	slices.SortFunc(out, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return out
+}
+
 func (s *settings) resetAll() { s.now = maps.Clone(s.defaults) }
 
 // timeout is statement_timeout; 0 for none.

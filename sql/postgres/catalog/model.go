@@ -49,6 +49,7 @@ type relation struct {
 	name      string
 	kind      string // r, v
 	text      string // of a view
+	comment   string
 	columns   []attribute
 	key       []int64 // the numbers of its columns
 	keyOID    int64   // of its index; 0 without a key
@@ -120,7 +121,7 @@ func identity(e engine.Entry) string {
 }
 
 func (c *catalog) relation(e engine.Entry, in namespace, used numbers) relation {
-	r := relation{oid: used.of(identity(e)), namespace: in, name: e.Name, kind: "r", text: e.Text}
+	r := relation{oid: used.of(identity(e)), namespace: in, name: e.Name, kind: "r", text: e.Text, comment: e.Comment}
 	if e.View {
 		r.kind = "v"
 	}
@@ -148,6 +149,9 @@ func (m *model) own(by map[string]namespace) {
 		}
 		r := relation{oid: s.oid, namespace: by[schema], name: bare, kind: s.kind, system: true}
 		for i, column := range s.columns {
+			if i == s.hidden && i > 0 {
+				continue
+			}
 			r.columns = append(r.columns, attribute{name: column.Name, of: m.o.TypeOf(column.Type), duck: column.Type, required: s.required[i]})
 		}
 		m.relations = append(m.relations, r)

@@ -24,6 +24,7 @@ const (
 	ofRole       = "role"
 	ofPath       = "path"
 	ofFunction   = "function"
+	ofSetting    = "setting"
 )
 
 // makers are those of the tables that have rows.
@@ -181,6 +182,9 @@ func (m *model) constraints() (rows []row) {
 func (m *model) descriptions() (rows []row) {
 	for i := range m.relations {
 		r := &m.relations[i]
+		if r.comment != "" {
+			rows = append(rows, row{"objoid": r.oid, "classoid": int64(classClass), "description": r.comment})
+		}
 		for n, c := range r.columns {
 			if c.doc != "" {
 				rows = append(rows, row{"objoid": r.oid, "classoid": int64(classClass), "objsubid": int64(n + 1), "description": c.doc})
@@ -294,6 +298,9 @@ func (m *model) names() []row {
 	for i, schema := range append([]string{pgCatalog}, m.session.Path...) {
 		rows = append(rows, row{"tarn_kind": ofPath, "tarn_rank": int64(i), "tarn_name": schema})
 	}
+	for _, s := range m.session.Settings() {
+		rows = append(rows, row{"tarn_kind": ofSetting, "tarn_bare": s[0], "tarn_name": s[1]})
+	}
 	for _, n := range m.namespaces {
 		rows = append(rows, row{"tarn_kind": ofNamespace, "tarn_oid": n.oid, "tarn_name": word(n.name), "tarn_bare": n.name, "tarn_full": n.name})
 	}
@@ -319,6 +326,9 @@ func (m *model) names() []row {
 		rows = append(rows, named(r.oid, shown, r.name))
 		if r.text != "" {
 			rows = append(rows, row{"tarn_kind": ofView, "tarn_oid": r.oid, "tarn_name": r.text})
+		}
+		if r.comment != "" {
+			rows = append(rows, row{"tarn_kind": ofComment, "tarn_oid": r.oid, "tarn_sub": int64(0), "tarn_name": r.comment})
 		}
 		for n, c := range r.columns {
 			if c.doc != "" {

@@ -13,9 +13,28 @@ import (
 
 // timeWords are PostgreSQL's patterns of times, the longer before those that they begin with.
 var timeWords = []struct{ word, of string }{
-	{"YYYY", "%Y"}, {"YY", "%y"}, {"MM", "%m"}, {"Month", "%B"}, {"Mon", "%b"}, {"DDD", "%j"}, {"DD", "%d"}, {"Day", "%A"}, {"Dy", "%a"},
-	{"HH24", "%H"}, {"HH12", "%I"}, {"HH", "%I"}, {"MI", "%M"}, {"SS", "%S"}, {"MS", "%g"}, {"US", "%f"}, {"AM", "%p"}, {"PM", "%p"}, {"TZ", "%Z"},
-	{"IYYY", "%G"}, {"IW", "%V"}, {"ID", "%u"},
+	{"YYYY", "%Y"},
+	{"YY", "%y"},
+	{"MM", "%m"},
+	{"Month", "%B"},
+	{"Mon", "%b"},
+	{"DDD", "%j"},
+	{"DD", "%d"},
+	{"Day", "%A"},
+	{"Dy", "%a"},
+	{"HH24", "%H"},
+	{"HH12", "%I"},
+	{"HH", "%I"},
+	{"MI", "%M"},
+	{"SS", "%S"},
+	{"MS", "%g"},
+	{"US", "%f"},
+	{"AM", "%p"},
+	{"PM", "%p"},
+	{"TZ", "%Z"},
+	{"IYYY", "%G"},
+	{"IW", "%V"},
+	{"ID", "%u"},
 }
 
 // timeFormat is a pattern of PostgreSQL as strftime has it.

@@ -14,13 +14,15 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog}, Functions: map[string]sqltext.Template{}, Tables: tableFunctions(), Casts: c.casts(),
+		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Tables: tableFunctions(), Casts: c.casts(),
 		Types: map[string]string{
 			"name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
 			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
 		},
-		NullsLarge: true, List: list,
+		NullsLarge: true, List: list, Lone: []string{
+			"generate_series", "unnest", "generate_subscripts", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
+		},
 		Column: func(_ int, head string) string {
 			if head == "" {
 				return "?column?"
@@ -28,13 +30,18 @@ func (c *catalog) words() *sqltext.Dialect {
 			return shownHead(head)
 		},
 	}
+	for _, name := range ofSession {
+		d.Functions[saidPrefix+name] = sqltext.As("$1")
+	}
 	for name, said := range fixedFunctions {
 		d.Functions[name] = sqltext.As(said)
 	}
 	for name, of := range map[string]sqltext.Template{
 		"format_type": c.formatType, "to_char": toChar, "to_date": dated("CAST(strptime($1, %s) AS DATE)"), "to_timestamp": toTimestamp, "format": format,
 		"~~": like("like_escape"), "!~~": like("not_like_escape"), "~~*": like("ilike_escape"), "!~~*": like("not_ilike_escape"),
-		"substr": substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
+		"unnest": unnest, "to_regtype": c.toRegtype,
+		"current_setting": sqltext.As("(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'setting' AND tarn_bare = lower($1))"),
+		"substr":          substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
 		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches, "array_length": arrayLength,
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
@@ -45,8 +52,22 @@ func (c *catalog) words() *sqltext.Dialect {
 	return d
 }
 
+// saidPrefix is before the names of functions that a door has answered already.
+const saidPrefix = "tarn_said_"
+
+// ofSession are those functions.
+var ofSession = []string{
+	"current_user", "session_user", "user", "current_catalog", "current_database", "current_schema", "version", "pg_backend_pid", "pg_is_in_recovery", "current_setting",
+}
+
+// Said is a call, by one of those names, that has the value of an expression.
+func Said(name, value string) string { return saidPrefix + strings.ToLower(name) + "(" + value + ")" }
+
 // shownHead is a column's name as PostgreSQL has it, where DuckDB's parser calls the function otherwise.
 func shownHead(head string) string {
+	if name, ok := strings.CutPrefix(head, saidPrefix); ok {
+		return name
+	}
 	switch head {
 	case "list_value":
 		return "array"
@@ -89,7 +110,7 @@ const yes, no, nothing = "true", "false", "CAST(NULL AS VARCHAR)"
 var fixedFunctions = map[string]string{
 	"regexp_full_match": "regexp_matches($1, $2)", "~": "regexp_matches($1, $2)", "!~": "NOT regexp_matches($1, $2)",
 	"~*": "regexp_matches($1, $2, 'i')", "!~*": "NOT regexp_matches($1, $2, 'i')",
-	"pg_get_userbyid": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'role')",
+	"pg_get_userbyid":     "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'role')",
 	"pg_table_is_visible": "coalesce(" + named(ofClass, "tarn_visible") + ", false)", "pg_type_is_visible": yes, "pg_function_is_visible": yes,
 	"pg_operator_is_visible": yes, "pg_collation_is_visible": yes, "pg_opclass_is_visible": yes, "pg_opfamily_is_visible": yes, "pg_conversion_is_visible": yes,
 	"pg_statistics_obj_is_visible": yes, "pg_ts_config_is_visible": yes, "pg_ts_dict_is_visible": yes, "pg_ts_parser_is_visible": yes, "pg_ts_template_is_visible": yes,
@@ -99,50 +120,56 @@ var fixedFunctions = map[string]string{
 	"pg_get_triggerdef": nothing, "pg_get_statisticsobjdef": nothing, "pg_get_statisticsobjdef_columns": nothing, "pg_get_functiondef": nothing, "pg_get_function_sqlbody": nothing,
 	"pg_get_function_arguments": named(ofFunction, "tarn_name"), "pg_get_function_identity_arguments": named(ofFunction, "tarn_name"),
 	"pg_get_function_result": named(ofFunction, "tarn_full"), "col_description": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'comment' AND tarn_oid = CAST($1 AS BIGINT) AND tarn_sub = $2)",
-	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
+	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_char_to_encoding": "6", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
 	"pg_table_size": "CAST(NULL AS BIGINT)", "pg_total_relation_size": "CAST(NULL AS BIGINT)", "pg_relation_size": "CAST(NULL AS BIGINT)", "pg_indexes_size": "CAST(NULL AS BIGINT)",
 	"pg_database_size": "CAST(NULL AS BIGINT)", "pg_tablespace_size": "CAST(NULL AS BIGINT)", "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
 	"pg_relation_is_updatable": "0", "pg_column_is_updatable": no, "acldefault": "CAST(NULL AS VARCHAR[])", "pg_get_replica_identity_index": "CAST(NULL AS BIGINT)",
-	"current_schemas":    "(SELECT list(tarn_name ORDER BY tarn_rank) FROM pg_catalog.tarn_names WHERE tarn_kind = 'path' AND ($1 OR tarn_rank > 0))",
-	"pg_conf_load_time":  "now()", "pg_postmaster_start_time": "now()", "inet_server_addr": nothing, "inet_client_addr": nothing, "inet_server_port": "5433",
-	"set_config":         "$2", "txid_current": "0", "pg_last_wal_receive_lsn": nothing, "pg_blocking_pids": "CAST([] AS INTEGER[])",
-	"clock_timestamp":    "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
-	"quote_literal":      "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
-	"quote_ident":        `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
-	"btrim":              "trim($1, $2)", "array_upper": "nullif(len($1), 0)", "array_lower": "CASE WHEN len($1) > 0 THEN 1 END", "cardinality": "len($1)",
-	"array_remove":       "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
-	"array_cat":          "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)", "string_to_array": "string_split($1, $2)",
+	"current_schemas":   "(SELECT list(tarn_name ORDER BY tarn_rank) FROM pg_catalog.tarn_names WHERE tarn_kind = 'path' AND ($1 OR tarn_rank > 0))",
+	"pg_conf_load_time": "now()", "pg_postmaster_start_time": "now()", "inet_server_addr": nothing, "inet_client_addr": nothing, "inet_server_port": "5433",
+	"set_config": "$2", "txid_current": "0", "pg_last_wal_receive_lsn": nothing, "pg_blocking_pids": "CAST([] AS INTEGER[])",
+	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
+	"quote_literal": "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
+	"quote_ident": `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
+	"btrim":       "trim($1, $2)", "array_upper": "nullif(len($1), 0)", "array_lower": "CASE WHEN len($1) > 0 THEN 1 END", "cardinality": "len($1)",
+	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
+	"array_cat": "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)", "string_to_array": "string_split($1, $2)",
 	"generate_subscripts": "unnest(range(1, len($1) + 1))", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
-	"json_agg":           "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
-	"row_to_json":        "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
+	"json_agg": "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
+	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
 	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
-	"initcap":            "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
-	"div":                "trunc($1 / $2)", "every": "bool_and($1)", "date_part": "CAST(date_part($1, $2) AS DOUBLE)", "timeofday": "CAST(now() AS VARCHAR)",
-	"isfinite":           "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)", "row_security_active": no,
-	"pg_get_keywords":    "NULL", "regexp_like": "regexp_matches($1, $2)", "regexp_count": "len(regexp_extract_all($1, $2))",
+	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
+	"div":     "trunc($1 / $2)", "every": "bool_and($1)", "date_part": "CAST(date_part($1, $2) AS DOUBLE)", "timeofday": "CAST(now() AS VARCHAR)",
+	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)", "row_security_active": no,
+	"pg_get_keywords": "NULL", "regexp_like": "regexp_matches($1, $2)", "regexp_count": "len(regexp_extract_all($1, $2))",
+}
+
+// keywords are those that SQL's standard has not.
+var keywords = []string{
+	"analyse", "analyze", "anti", "asof", "concurrently", "do", "freeze", "glob", "ilike", "isnull", "lambda", "lateral", "limit", "notnull", "offset", "pivot", "placing",
+	"positional", "qualify", "returning", "semi", "summarize", "unpivot", "variadic", "verbose",
 }
 
 // tableFunctions are those of a FROM.
 func tableFunctions() map[string]sqltext.Template {
 	empty := func(columns string) sqltext.Template { return sqltext.As("SELECT " + columns + " WHERE false") }
 	return map[string]sqltext.Template{
-		"pg_get_keywords":            empty("'' AS word, '' AS catcode, false AS barelabel, '' AS catdesc, '' AS baredesc"),
-		"pg_options_to_table":        empty("'' AS option_name, '' AS option_value"),
-		"aclexplode":                 empty("0 AS grantor, 0 AS grantee, '' AS privilege_type, false AS is_grantable"),
-		"pg_get_publication_tables":  empty("0 AS relid"),
-		"pg_partition_tree":          empty("0 AS relid, 0 AS parentrelid, false AS isleaf, 0 AS level"),
-		"pg_partition_ancestors":     empty("0 AS relid"),
-		"pg_timezone_names":          empty("'' AS name, '' AS abbrev, INTERVAL 0 SECOND AS utc_offset, false AS is_dst"),
-		"pg_available_extensions":    empty("'' AS name, '' AS default_version, '' AS comment"),
-		"pg_show_all_settings":       sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
-		"pg_stat_get_activity":       sqltext.As("SELECT * FROM pg_catalog.pg_stat_activity"),
-		"generate_subscripts":        sqltext.As("SELECT unnest(range(1, len($1) + 1)) AS generate_subscripts"),
-		"regexp_split_to_table":      sqltext.As("SELECT unnest(regexp_split_to_array($1, $2)) AS regexp_split_to_table"),
-		"string_to_table":            sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
-		"json_array_elements_text":   sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
-		"json_array_elements":        sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"jsonb_array_elements":       sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"_pg_expandarray":            sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
+		"pg_get_keywords":           sqltext.As("SELECT unnest(" + texts(keywords) + ") AS word, 'R' AS catcode, false AS barelabel, 'reserved' AS catdesc, 'requires AS' AS baredesc"),
+		"pg_options_to_table":       empty("'' AS option_name, '' AS option_value"),
+		"aclexplode":                empty("0 AS grantor, 0 AS grantee, '' AS privilege_type, false AS is_grantable"),
+		"pg_get_publication_tables": empty("0 AS relid"),
+		"pg_partition_tree":         empty("0 AS relid, 0 AS parentrelid, false AS isleaf, 0 AS level"),
+		"pg_partition_ancestors":    empty("0 AS relid"),
+		"pg_timezone_names":         empty("'' AS name, '' AS abbrev, INTERVAL 0 SECOND AS utc_offset, false AS is_dst"),
+		"pg_available_extensions":   empty("'' AS name, '' AS default_version, '' AS comment"),
+		"pg_show_all_settings":      sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
+		"pg_stat_get_activity":      sqltext.As("SELECT * FROM pg_catalog.pg_stat_activity"),
+		"generate_subscripts":       sqltext.As("SELECT unnest(range(1, len($1) + 1)) AS generate_subscripts"),
+		"regexp_split_to_table":     sqltext.As("SELECT unnest(regexp_split_to_array($1, $2)) AS regexp_split_to_table"),
+		"string_to_table":           sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
+		"json_array_elements_text":  sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
+		"json_array_elements":       sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"jsonb_array_elements":      sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"_pg_expandarray":           sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
 	}
 }
 
@@ -204,6 +231,27 @@ func unquoted(name string) string {
 		return name
 	}
 	return strings.Join(parts, ".")
+}
+
+// toRegtype is the OID of a type, null where there is none.
+func (c *catalog) toRegtype(args []sqltext.Argument) (string, error) {
+	if len(args) == 1 && args[0].Text != nil {
+		if oid, ok := c.typeNames[strings.ToLower(strings.TrimPrefix(unquoted(*args[0].Text), "pg_catalog."))]; ok {
+			return strconv.FormatInt(oid, 10), nil
+		}
+	}
+	return "CAST(NULL AS BIGINT)", nil
+}
+
+// unnest takes a list that is a literal text, as of = ANY('{a,b}').
+func unnest(args []sqltext.Argument) (string, error) {
+	if len(args) != 1 || args[0].Text == nil {
+		return "", nil
+	}
+	if written, ok := list(*args[0].Text); ok {
+		return "unnest(CAST(" + duck.Quote(written) + " AS VARCHAR[]))", nil
+	}
+	return "unnest(CAST($1 AS VARCHAR[]))", nil
 }
 
 // formatType names a type by its OID and modifier.
