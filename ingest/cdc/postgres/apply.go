@@ -399,7 +399,7 @@ func (r *reader) rowOf(rel *relation, cells []pgoutput.Cell, old byte) (record.R
 	if len(cells) != len(c.at) {
 		return nil, fmt.Errorf("%w: a row of %d columns of table %s, which has %d", pgoutput.ErrMalformed, len(cells), c.table.full(), len(c.at))
 	}
-	row := make(record.Row, len(c.codecs))
+	row := r.arena.Row(len(c.codecs))
 	for i := range cells {
 		at := c.at[i]
 		switch {

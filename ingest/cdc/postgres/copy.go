@@ -86,7 +86,7 @@ func (c *copied) row(b []byte) (int, error) {
 	if int(fields) != len(c.codecs)+1 {
 		return 0, fmt.Errorf("%w: %d columns, want %d", errCopy, fields, len(c.codecs)+1)
 	}
-	row := make(record.Row, len(c.codecs))
+	row := c.arena.Row(len(c.codecs))
 	var block uint32
 	var offset uint16
 	at := 2

@@ -98,7 +98,18 @@ func (p *position) reach(lsn pgoutput.LSN) {
 // changePlace is the place of the nth change at an LSN, of a transaction that commits at one.
 // Several rows at one LSN are always of one table, so n does not depend on what is captured.
 func changePlace(commit, at pgoutput.LSN, n int) string {
-	return fmt.Sprintf("%016x%016x%04x", uint64(commit), uint64(at), n)
+	b := appendHex(appendHex(make([]byte, 0, 40), uint64(commit), 16), uint64(at), 16)
+	return string(appendHex(b, uint64(n), 4)) //nolint:gosec // not negative
+}
+
+// appendHex is fmt's %016x and the like, which every change pays for.
+func appendHex(dst []byte, n uint64, digits int) []byte {
+	for ; digits < 16 && n>>(4*digits) > 0; digits++ {
+	}
+	for digits--; digits >= 0; digits-- {
+		dst = append(dst, "0123456789abcdef"[n>>(4*digits)&15])
+	}
+	return dst
 }
 
 // chunkPlace is the place of a chunk of a snapshot that was cut at an LSN: before the changes

@@ -208,12 +208,15 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	frame := envelope.Source{Name: s.prefix, Database: s.database, Table: p.c.table.name, Version: versionRoom}
 	var now chunk
 	size, chunkNumber := 0, uint32(0)
+	var lastBlock uint32 // where the chunk in hand ends
+	var lastOffset uint16
 	in := &copied{codecs: p.c.codecs, each: func(block uint32, offset uint16, row record.Row) error {
 		p.c.edit(row)
 		more := envelope.SizeMax(schema, &frame, nil, row) + sourceRoom
 		if size += more; size > source.ChunkBytesMax && len(now.rows) > 0 {
 			full := now
-			now, size = chunk{}, more
+			full.after = afterRow(p.leaf.oid, lastBlock, lastOffset)
+			now, size = chunk{rows: make([]source.Change, 0, len(full.rows))}, more
 			chunkNumber++
 			if err := hand(full); err != nil {
 				return err
@@ -223,7 +226,7 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 		if p.query != "" {
 			block, offset = chunkNumber, 0
 		}
-		now.after = afterRow(p.leaf.oid, block, offset)
+		lastBlock, lastOffset = block, offset
 		now.bytes += int64(more)
 		return nil
 	}}
@@ -233,7 +236,9 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	if !in.done {
 		return fmt.Errorf("read table %s: %w", p.c.table.full(), errCopy)
 	}
-	now.last = true
+	if now.last = true; len(now.rows) > 0 {
+		now.after = afterRow(p.leaf.oid, lastBlock, lastOffset)
+	}
 	return hand(now)
 }
 

@@ -19,6 +19,20 @@ const chunkBytes = 64 << 10
 type Arena struct {
 	room           []byte
 	array, element []byte // of the array in hand
+	cells          []record.Value
+}
+
+// rowsAtOnce is for how many rows an Arena allocates at once.
+const rowsAtOnce = 64
+
+// Row is an empty row of n cells.
+func (a *Arena) Row(n int) record.Row {
+	if len(a.cells) < n {
+		a.cells = make([]record.Value, rowsAtOnce*n)
+	}
+	row := a.cells[:n:n]
+	a.cells = a.cells[n:]
+	return row
 }
 
 // take gives n bytes with a length of 0.
