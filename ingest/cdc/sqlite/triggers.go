@@ -38,9 +38,10 @@ func (c *capture) shadowSQL() string {
 // statement does not: plain inserts, and look-ups by unique indexes.
 func (c *capture) triggerSQL() []string {
 	d := &c.Def
-	create := func(kind, event, body string) string {
-		return fmt.Sprintf("CREATE TRIGGER %s %s ON %s BEGIN %s END", quote(triggerName(c.Incarnation, kind)), event, quote(d.Table), body)
+	createWhen := func(kind, event, when, body string) string {
+		return fmt.Sprintf("CREATE TRIGGER %s %s ON %s %sBEGIN %s END", quote(triggerName(c.Incarnation, kind)), event, quote(d.Table), when, body)
 	}
+	create := func(kind, event, body string) string { return createWhen(kind, event, "", body) }
 	var insert, update strings.Builder
 	for k := range d.Uniques {
 		insert.WriteString(c.probe(k, false))
@@ -50,7 +51,7 @@ func (c *capture) triggerSQL() []string {
 	if len(d.Uniques) > 0 {
 		out = append(out,
 			create("bi", "BEFORE INSERT", insert.String()),
-			create("bu", "BEFORE UPDATE", update.String()))
+			createWhen("bu", "BEFORE UPDATE", d.moves(), update.String()))
 	}
 	return append(out,
 		create("ai", "AFTER INSERT", c.logRow(opCreate, "", "NEW")),
@@ -110,6 +111,29 @@ func (c *capture) probe(k int, update bool) string {
 	}
 	return fmt.Sprintf("%s SELECT %s, %d%s%s FROM %s AS r WHERE %s;",
 		c.into(true, true, ", u"), literal(opConflict), k, d.cells("r"), d.cells("NEW"), quote(d.Table), conflict)
+}
+
+// moves has a trigger run for updates alone that may come in another row's way: those of what rows are unique by. An index on expressions,
+// or on some rows, has the trigger run for all.
+func (d *definition) moves() string {
+	var differ []string
+	seen := make([]bool, len(d.Columns))
+	for i := range d.Uniques {
+		u := &d.Uniques[i]
+		switch {
+		case u.RowID:
+			differ = append(differ, fmt.Sprintf("NEW.%s IS NOT OLD.%s", d.RowID, d.RowID))
+		case u.Where != "" || len(u.Terms) > 0:
+			return ""
+		}
+		for _, at := range u.Columns { // to the bit, whatever the collation of the index
+			if name := quote(d.Columns[at].Name); !seen[at] {
+				seen[at] = true
+				differ = append(differ, fmt.Sprintf("NEW.%s IS NOT OLD.%s COLLATE BINARY", name, name))
+			}
+		}
+	}
+	return "WHEN " + strings.Join(differ, " OR ") + " "
 }
 
 // conflict is the condition under which a row r stands in the way of NEW.
