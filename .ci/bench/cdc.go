@@ -449,7 +449,7 @@ func (c *capture) until(ctx context.Context, p *proof.Process, query string, wan
 			return fmt.Errorf("%s gives %d, and not %d: %w\n%s", query, n, want, err, p.House.Tail())
 		case <-p.Done():
 			return errors.New(p.House.Tail())
-		case <-time.After(100 * time.Millisecond): // asking takes of what is measured
+		case <-time.After(500 * time.Millisecond): // asking takes of what is measured
 		}
 	}
 }
