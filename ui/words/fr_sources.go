@@ -215,4 +215,10 @@ var frenchKinds = map[string]string{
 	"a table whose new rows are Debezium's signals: execute-snapshot reads tables anew": "une table dont les nouvelles lignes sont les signaux de Debezium\u00a0: execute-snapshot relit des tables",
 
 	"from where signals come: source, which is that table, is the only one": "d’où viennent les signaux\u00a0: source, qui est cette table, est le seul",
+
+	"what becomes of a row with a value that its event cannot hold: flag (null, and kept beside it), dead_letter, fail (its table is quarantined)": "ce que devient une ligne dont une valeur ne tient pas dans son événement\u00a0: flag (null, et gardée à côté), dead_letter, fail (sa table est mise en quarantaine)",
+
+	"all, with errors.deadletterqueue.topic.name, sends such rows to the dead letters; none allows no dead letters": "all, avec errors.deadletterqueue.topic.name, envoie ces lignes aux lettres mortes\u00a0; none n’en permet aucune",
+
+	"any name: dead letters are in the topic tarn.dead_letter and in system.dead_letter": "un nom quelconque\u00a0: les lettres mortes sont dans le topic tarn.dead_letter et dans system.dead_letter",
 }

@@ -349,6 +349,14 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	}
 	c.Place = r.tx.place(at)
 	b := r.gathered.batchOf(r, rel.c, &st)
+	if why := r.s.misfit(rel.c, c.After); why != "" {
+		if r.s.bad == badFail {
+			return failing(rel.c, why)
+		}
+		b.Dead = append(b.Dead, r.letter(rel.c, &c, "false", why))
+		r.gathered.bytes += len(b.Dead[len(b.Dead)-1].Value)
+		return nil
+	}
 	b.Changes = append(b.Changes, c)
 	sent := b.LastPlace()
 	if r.s.transactions {

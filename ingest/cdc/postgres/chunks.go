@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -133,6 +134,10 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 	for i := range b.Changes {
 		b.Changes[i].Place, b.Changes[i].LSN, b.Changes[i].Seq = place, int64(lsn), int64(lsn) //nolint:gosec // places fit
 		b.Changes[i].TxID = r.snapshot.cut.xid
+	}
+	for i, bad := range ch.dead {
+		c := source.Change{Op: source.Read, After: bad.row, Place: fmt.Sprintf("%s~%08x", place, i), LSN: int64(lsn), TxID: r.snapshot.cut.xid} //nolint:gosec // places fit
+		b.Dead = append(b.Dead, r.letter(p.c, &c, b.Snapshot, bad.why))
 	}
 	mark := func(kind record.MarkKind) *record.Mark {
 		return &record.Mark{

@@ -62,6 +62,9 @@ var fields = []source.Field{
 	{Key: pgtype.KeyUnknown, Default: "false", Doc: "whether columns of types that Debezium does not know are captured, as text"},
 	{Key: pgtype.KeyUnavailable, Default: "__debezium_unavailable_value", Doc: "what stands for a value that the log does not have"},
 	{Key: pgtype.KeySpecial, Default: "debezium", Doc: "what becomes of a numeric NaN: debezium (null), extra (kept beside the row)"},
+	{Key: keyBad, Default: badFlag, Doc: "what becomes of a row with a value that its event cannot hold: flag (null, and kept beside it), dead_letter, fail (its table is quarantined)"},
+	{Key: source.ToleranceKey, Doc: "all, with errors.deadletterqueue.topic.name, sends such rows to the dead letters; none allows no dead letters"},
+	{Key: keyDeadTopic, Doc: "any name: dead letters are in the topic tarn.dead_letter and in system.dead_letter"},
 	{Key: keyStatus, Default: "10000", Doc: "milliseconds between two reports to the server"},
 }
 

@@ -349,3 +349,54 @@ func TestSignals(t *testing.T) {
 	r.start()
 	r.until("the table's absence is told", said("there is no table public.signals"))
 }
+
+// TestBadValues: rows with a value that its column cannot hold are flagged, buried, or stop their table.
+func TestBadValues(t *testing.T) {
+	server := pgtest.Start(t)
+	for policy, keys := range map[string][]string{
+		"flag": nil, "dead_letter": {"errors.tolerance", "all", "errors.deadletterqueue.topic.name", "dlq"}, "fail": {"tarn.bad.values", "fail"},
+	} {
+		t.Run(policy, func(t *testing.T) {
+			d := server.Database("d_"+policy, "CREATE TABLE days (id bigint PRIMARY KEY, at text)", "INSERT INTO days VALUES (1, '__debezium_unavailable_value'), (2, 'a')",
+				"CREATE TABLE other (id bigint PRIMARY KEY, v text)", "CREATE TABLE later (id bigint PRIMARY KEY, at text)")
+			r := newRig(t, d, keys...)
+			r.start()
+			const good, extra = `{"id":2} r {"id":2,"at":"a"}`, `"_extra":{"at":{"type":"text","value":"__debezium_unavailable_value"}}}`
+			dead := func(n int) func() bool {
+				return func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.dead) == n }
+			}
+			r.until("the others", func() bool { return r.marks("other") == 1 && r.marks("later") == 1 })
+			d.Exec("INSERT INTO later VALUES (7, '__debezium_unavailable_value')", "INSERT INTO later VALUES (8, 'b')", "INSERT INTO other VALUES (1, 'a')")
+			const late = `{"id":8} c {"id":8,"at":"b"}`
+			switch policy {
+			case "flag":
+				r.wants("days", `{"id":1} r {"id":1,"at":null,`+extra, good)
+				r.wants("later", `{"id":7} c {"id":7,"at":null,`+extra, late)
+			case "dead_letter":
+				r.wants("days", good)
+				r.wants("later", late)
+				r.until("two letters", dead(2))
+				for _, l := range r.dead {
+					if !strings.Contains(string(l.Value), extra) || !strings.Contains(l.Why, "column at (text)") || l.Place == "" {
+						t.Errorf("%+v", l)
+					}
+				}
+				r.stop()
+				r.start()
+				d.Exec("INSERT INTO later VALUES (9, 'b')")
+				r.wants("later", late, `{"id":9} c {"id":9,"at":"b"}`)
+			case "fail":
+				r.until("both are quarantined", func() bool {
+					n := 0
+					for _, s := range r.runner.Status().Tables {
+						if s.State == source.Quarantined && strings.Contains(s.Error, "column at") && s.Hint != "" {
+							n++
+						}
+					}
+					return n == 2
+				})
+			}
+			r.equal("other", "id", "v")
+		})
+	}
+}

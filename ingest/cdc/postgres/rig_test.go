@@ -39,6 +39,9 @@ type rig struct {
 	spool     source.Spool // in a folder of the test's where it has none
 	runner    *source.Runner
 	stop      func()
+
+	mu   sync.Mutex // guards dead
+	dead []source.Dead
 }
 
 func newRig(t *testing.T, d *pgtest.Database, keys ...string) *rig {
@@ -64,6 +67,12 @@ func (r *rig) start() {
 	r.runner = source.NewRunner(source.Options{
 		Kind: postgres.Kind, Config: source.Config{Name: "port", Keys: maps.Clone(r.keys)}, Log: r.log, Meta: r.meta, Schemas: schemas.New(r.meta), Transform: r.transform,
 		Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
+		Dead: func(_ context.Context, _ source.Burial, letters []source.Dead) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.dead = append(r.dead, letters...)
+			return nil
+		},
 		Spool: spool,
 	})
 	ended.Go(func() { r.runner.Run(ctx) })

@@ -62,6 +62,8 @@ const (
 	keyMessagesOut  = "message.prefix.exclude.list"
 	keySignals      = "signal.data.collection"
 	keyChannels     = "signal.enabled.channels"
+	keyBad          = "tarn.bad.values"
+	keyDeadTopic    = "errors.deadletterqueue.topic.name"
 	// The beginnings of keys that have a part of their meaning in their names.
 	keyMaskHash = "column.mask.hash."
 	keyMaskWith = "column.mask.with."
@@ -123,6 +125,7 @@ type settings struct {
 	heartbeat                time.Duration // 0 for none
 	heartbeatTopic           string        // before the prefix
 	heartbeatQuery           string
+	bad                      string   // what becomes of values that their columns cannot hold
 	signals                  []string // the tables whose rows are signals
 	keySchemas, valueSchemas bool     // of their records
 }
@@ -261,6 +264,9 @@ func (s *settings) readTopics(c source.Config) (err error) {
 	s.heartbeatTopic = c.Get(keyBeatTopicNew, c.Get(keyBeatTopic, "__debezium-heartbeat"))
 	s.heartbeatQuery = c.Keys[keyBeatQuery]
 	s.readSignals(c)
+	if err := s.readBad(c); err != nil {
+		return err
+	}
 	s.keySchemas = strings.EqualFold(c.Keys[source.KeySchemas], "true") && c.Keys["transforms"] == ""
 	s.valueSchemas = strings.EqualFold(c.Keys[source.ValueSchemas], "true") && c.Keys["transforms"] == ""
 	return nil

@@ -42,6 +42,7 @@ type piece struct {
 // chunk is one append's rows.
 type chunk struct {
 	rows  []source.Change
+	dead  []badRow
 	after string // where it ends
 	last  bool   // of its piece
 	end   bool   // of its table
@@ -63,6 +64,12 @@ type snapshot struct {
 	ended  sync.WaitGroup
 	failed chan error // a worker that could not begin
 	held   []held     // a chunk with rows that may be the last, and ends of empty tables behind it
+}
+
+// badRow is a row for the dead letters.
+type badRow struct {
+	row record.Row
+	why string
 }
 
 // held is a chunk with its piece.
@@ -207,13 +214,14 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	schema := p.c.schema
 	frame := envelope.Source{Name: s.prefix, Database: s.database, Table: p.c.table.name, Version: versionRoom}
 	var now chunk
+	var bad error // of a row, for which reading ends
 	size, chunkNumber := 0, uint32(0)
 	var lastBlock uint32 // where the chunk in hand ends
 	var lastOffset uint16
 	in := &copied{codecs: p.c.codecs, each: func(block uint32, offset uint16, row record.Row) error {
 		p.c.edit(row)
 		more := envelope.SizeMax(schema, &frame, nil, row) + sourceRoom
-		if size += more; size > source.ChunkBytesMax && len(now.rows) > 0 {
+		if size += more; size > source.ChunkBytesMax && len(now.rows)+len(now.dead) > 0 {
 			full := now
 			full.after = afterRow(p.leaf.oid, lastBlock, lastOffset)
 			now, size = chunk{rows: make([]source.Change, 0, len(full.rows))}, more
@@ -222,7 +230,15 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 				return err
 			}
 		}
-		now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
+		if why := s.misfit(p.c, row); why != "" {
+			if s.bad == badFail {
+				bad = failing(p.c, why)
+				return bad
+			}
+			now.dead = append(now.dead, badRow{row, why})
+		} else {
+			now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
+		}
 		if p.query != "" {
 			block, offset = chunkNumber, 0
 		}
@@ -230,7 +246,9 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 		now.bytes += int64(more)
 		return nil
 	}}
-	if _, err := c.CopyTo(ctx, in, p.copySQL()); err != nil {
+	if _, err := c.CopyTo(ctx, in, p.copySQL()); bad != nil {
+		return bad
+	} else if err != nil {
 		return s.fault(err, "read table "+p.c.table.full()+" of")
 	}
 	if !in.done {
@@ -308,7 +326,7 @@ func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err 
 		}
 		ch.end = ch.last && p.last
 		switch {
-		case len(ch.rows) > 0:
+		case len(ch.rows)+len(ch.dead) > 0:
 			hand(sn.held...)
 			sn.held = []held{{ch, p}}
 		case !ch.end:
