@@ -2,7 +2,7 @@
 # Everything is built with duckdb_arrow, which switches on DuckDB's Arrow interface.
 
 TAGS     := -tags duckdb_arrow
-PACKAGES := ./... ./.ci/bench ./.ci/kafka/... ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak ./.ci/sql
+PACKAGES := ./... ./.ci/bench ./.ci/kafka/... ./.ci/nexmark/... ./.ci/oracle ./.ci/pipelines ./.ci/proof ./.ci/soak ./.ci/sql/...
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 

@@ -224,7 +224,9 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 	}
 	answer := command.asked
 	if answer == nil && command.Run != nil {
-		answer = func(ctx context.Context, r Request, stmt string) (*Result, error) { return command.Run(ctx, r.Principal, stmt) }
+		answer = func(ctx context.Context, r Request, stmt string) (*Result, error) {
+			return command.Run(ctx, r.Principal, stmt)
+		}
 	}
 	if answer != nil {
 		noted.running(g.o.Clock.Now())

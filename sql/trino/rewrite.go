@@ -1,6 +1,7 @@
 package trino
 
 import (
+	"regexp"
 	"strings"
 
 	"tarn/embedded/sqltext"
@@ -85,6 +86,9 @@ func (r *rewriter) put(i, j int, text string) int {
 	return j - i
 }
 
+// zoned is the text of a TIMESTAMP with a zone, which makes it one of that type.
+var zoned = regexp.MustCompile(`^\s*[+-]?[0-9]+-[0-9]+-[0-9]+(?:[ T]+[0-9:.]+)?\s*[A-Za-z+-]`)
+
 // closing is the token that closes the parenthesis at i; 0 for none.
 func (r *rewriter) closing(i int) int {
 	depth := 0
@@ -123,6 +127,9 @@ func (r *rewriter) form(i int) (int, error) {
 		case "array":
 			return r.arrayType(i), nil
 		case "timestamp", "time":
+			if next := r.at(i + 1); next.Kind == sqltext.String && zoned.MatchString(next.Value()) && t.Is("timestamp") {
+				return r.put(i, i+1, "timestamptz"), nil
+			}
 			if r.are(i+1, "(") && r.are(i+3, ")", "with", "time", "zone") {
 				return r.put(i, i+7, t.Text+" with time zone"), nil
 			}
@@ -130,8 +137,6 @@ func (r *rewriter) form(i int) (int, error) {
 			return r.sample(i), nil
 		case "for":
 			return r.moment(i)
-		case "within":
-			return 0, nil
 		case "listagg":
 			return r.listagg(i), nil
 		}

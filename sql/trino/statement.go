@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*eng
 	if err := knownCatalog(cmp.Or(q.session.catalog, catalog.Name)); err != nil {
 		return nil, err
 	}
+	if err := refused(text); err != nil {
+		return nil, err
+	}
 	if result, done, err := q.show(ctx, gate, text); done || err != nil {
 		return result, err
 	}
@@ -64,6 +68,19 @@ func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*eng
 	}
 	result, err := gate.Run(ctx, q.request(said.text))
 	return result, placed(err, said)
+}
+
+// writes are statements of Trino's that Tarn does not have, or by which it means something else: its INSERT INTO makes a pipeline.
+var writes = []string{"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CALL", "GRANT", "REVOKE", "DENY", "CREATE TABLE", "CREATE SCHEMA", "DROP SCHEMA", "ALTER SCHEMA", "COMMENT", "ANALYZE", "REFRESH"}
+
+func refused(text string) error {
+	verbs := sqltext.Verbs(text, 2)
+	for n := len(verbs); n > 0; n-- {
+		if said := strings.Join(verbs[:n], " "); slices.Contains(writes, said) {
+			return unsupported("the lake's tables are filled by sources and pipelines; make those with tarn sql", "%s is not answered to Trino's clients", said)
+		}
+	}
+	return nil
 }
 
 func (q *query) request(text string) engine.Request {

@@ -99,15 +99,20 @@ func typeParts(list string) (out []string) {
 	return append(out, list[from:])
 }
 
-// String is the type as Trino writes it.
-func (t typ) String() string {
+// String is the type as DESCRIBE and the catalogs have it: decimal(10,2).
+func (t typ) String() string { return t.written(",") }
+
+// protocol is the type as an answer's columns have it: decimal(10, 2).
+func (t typ) protocol() string { return t.written(", ") }
+
+func (t typ) written(comma string) string {
 	numbers := make([]string, len(t.numbers))
 	for i, n := range t.numbers {
 		numbers[i] = strconv.Itoa(n)
 	}
 	arguments := ""
 	if len(numbers) > 0 {
-		arguments = "(" + strings.Join(numbers, ",") + ")"
+		arguments = "(" + strings.Join(numbers, comma) + ")"
 	}
 	if kind, zone, zoned := strings.Cut(t.raw, " with "); zoned {
 		return kind + arguments + " with " + zone
@@ -117,7 +122,7 @@ func (t typ) String() string {
 	}
 	parts := make([]string, len(t.of))
 	for i, of := range t.of {
-		parts[i] = of.String()
+		parts[i] = of.written(comma)
 		if t.names != nil && t.names[i] != "" {
 			parts[i] = rowName(t.names[i]) + " " + parts[i]
 		}
@@ -202,7 +207,7 @@ type column struct {
 func columnsJSON(names []string, types []typ) []byte {
 	out := make([]column, len(names))
 	for i, t := range types {
-		out[i] = column{names[i], t.String(), t.signature()}
+		out[i] = column{names[i], t.protocol(), t.signature()}
 	}
 	b, err := json.Marshal(out)
 	if err != nil { // never for texts and numbers
