@@ -443,6 +443,11 @@ func (b *bench) points(ctx context.Context, d *doors) error {
 	}
 	b.print("point_p50_ms", "%.2f", quantile(took, 0.5))
 	b.print("point_p99_ms", "%.2f", quantile(took, 0.99))
+	return b.crowd(d, client)
+}
+
+// crowd asks by many clients at once.
+func (b *bench) crowd(d *doors, client func() (ask func() error, end func(), err error)) error {
 	var all errgroup.Group
 	var answered atomic.Int64
 	cpu, _ := d.p.Cost()

@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -26,7 +27,7 @@ func Pivots(text string) (Values, bool, error) {
 		return Values{}, false, err
 	}
 	p := pivoting{text: text, tokens: tokens}
-	for i := len(tokens) - 1; i >= 0; i-- { // one within the source of another comes first
+	for i := range slices.Backward(tokens) { // one within the source of another comes first
 		if v, ok, err := p.pivot(i); ok || err != nil {
 			return v, ok, err
 		}
@@ -131,7 +132,7 @@ func (p *pivoting) with(before int) string {
 	end := first
 	for i := first; i < before; {
 		open := i
-		for open < before && !(p.is(open, "(") && p.is(open-1, "AS", "MATERIALIZED")) {
+		for open < before && (!p.is(open, "(") || !p.is(open-1, "AS", "MATERIALIZED")) {
 			if p.is(open, "(") { // the names of its columns, or of USING KEY
 				open = p.until(open + 1)
 			}

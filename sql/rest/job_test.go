@@ -19,8 +19,14 @@ import (
 	"tarn/sql/rest"
 )
 
+// reply is what came with a body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // call asks the door of a path below /api, as somebody.
-func (h *house) call(method, path, user, body string, headers ...string) (*http.Response, string) {
+func (h *house) call(method, path, user, body string, headers ...string) (reply, string) {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), method, strings.TrimSuffix(h.url, "/sql")+path, strings.NewReader(body))
 	if err != nil {
@@ -39,7 +45,7 @@ func (h *house) call(method, path, user, body string, headers ...string) (*http.
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return resp, string(content)
+	return reply{resp.StatusCode, resp.Header}, string(content)
 }
 
 type jobState struct {
@@ -117,7 +123,7 @@ func TestAnsweredLater(t *testing.T) {
 	if _, s = h.later("SELECT repeat('x', 100000) AS s FROM range(2000)", true); s.State != "failed" || s.Error.Code != "too_large" {
 		t.Errorf("a large one: %+v", s)
 	}
-	path, s = h.later("SELECT count(*) FROM range(10000000) a, range(10000000) b", false)
+	path, _ = h.later("SELECT count(*) FROM range(10000000) a, range(10000000) b", false)
 	if resp, _ := h.call(http.MethodGet, path+"/pages/0", "ann", ""); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a page of one that runs: %d", resp.StatusCode)
 	}
