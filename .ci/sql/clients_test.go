@@ -43,6 +43,13 @@ var build = sync.OnceValues(func() (string, error) { return proof.Build(context.
 // tarn starts the program on a folder of its own, and returns the addresses of its doors.
 func tarn(t *testing.T) map[string]string {
 	t.Helper()
+	ports, _ := lake(t)
+	return ports
+}
+
+// lake is tarn, and where its data is.
+func lake(t *testing.T) (ports map[string]string, data string) {
+	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +68,10 @@ func tarn(t *testing.T) map[string]string {
 			t.Errorf("tarn ended with %d: %v\n%s", code, err, h.Tail())
 		}
 	})
-	ports, err := h.Ports()
-	if err != nil {
+	if ports, err = h.Ports(); err != nil {
 		t.Fatal(err)
 	}
-	return ports
+	return ports, h.Data
 }
 
 // python runs a script of testdata with the wheels of .ci/run; without its module the test is skipped, or fails where peers are required.
