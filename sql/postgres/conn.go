@@ -16,6 +16,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/sql/engine"
 	"tarn/sql/postgres/catalog"
 )
 
@@ -37,7 +38,8 @@ type conn struct {
 	secret   []byte
 	state    byte
 	settings *settings
-	skipping bool // after an error, until the client syncs
+	temps    *engine.Session // temporary tables
+	skipping bool            // after an error, until the client syncs
 	prepared map[string]*prepared
 	portals  map[string]*portal
 	types    *pgtype.Map        // nil until a value is read; one of its own, for it is not safe for concurrent use
@@ -59,13 +61,14 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	defer func() { _ = nc.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	c := &conn{
-		door: d, net: nc, ctx: ctx, state: idle, settings: newSettings(),
+		door: d, net: nc, ctx: ctx, state: idle, settings: newSettings(), temps: d.o.Gate.Session(),
 		prepared: map[string]*prepared{}, portals: map[string]*portal{}, named: map[string]*cursor{},
 	}
 	defer func() {
 		c.work.Lock()
 		defer c.work.Unlock()
 		c.closePortals()
+		c.temps.Close()
 	}()
 	c.be = pgproto3.NewBackend(bufio.NewReader(nc), timed{nc})
 	c.be.SetMaxBodyLen(messageBytesMax)

@@ -167,7 +167,11 @@ func (c *conn) session(text string) (*answer, error) {
 			c.settings.resetAll()
 			c.closePortals()
 			c.prepared = map[string]*prepared{}
+			c.forgetTemps()
 			return &answer{tag: "DISCARD ALL"}, nil
+		}
+		if in.Take("TEMP") || in.Take("TEMPORARY") {
+			c.forgetTemps()
 		}
 		return &answer{tag: strings.Join(verbs, " ")}, nil
 	case "DEALLOCATE":
@@ -280,4 +284,10 @@ func (c *conn) show(in *sqltext.Reader, verbs []string) (*answer, error) {
 		return nil, nil
 	}
 	return &answer{tag: "SHOW", names: []string{name}, row: []string{value}}, nil
+}
+
+// forgetTemps drops the temporary tables of the connection.
+func (c *conn) forgetTemps() {
+	c.temps.Close()
+	c.temps = c.door.o.Gate.Session()
 }
