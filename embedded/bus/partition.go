@@ -105,6 +105,14 @@ func (p *Partition) Next() int64 {
 	return p.next
 }
 
+// Rewritten is another number each time that compaction has put a rewritten log in the place of the partition's: Aborted then tells no
+// more of transactions whose batches it has taken out, and who still has some from before must not hand them on.
+func (p *Partition) Rewritten() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gen.Load().number
+}
+
 // Unread is about how many bytes lie between two offsets, counted no further than enough.
 func (p *Partition) Unread(from, to, enough int64) int64 {
 	p.mu.Lock()

@@ -338,9 +338,9 @@ func (w *writer) putInForce(ctx context.Context, n *rewrite) error {
 		c.it.Stop() // its reader begins again in the new stream
 	}
 	clear(p.cursors)
+	p.bus.cache.trim(&p.tail, n.to) // before anybody sees the new log: it has batches of which aborted tells no more
 	p.broadcast()
 	p.mu.Unlock()
-	p.bus.cache.trim(&p.tail, n.to)
 	w.seq, w.previous = n.seq, ""
 	return nil
 }

@@ -245,6 +245,10 @@ func (f *fetching) readPartition(ctx context.Context, w *want, p *bus.Partition,
 			gone.ProducerID, gone.FirstOffset = a.Producer, a.First
 			out.AbortedTransactions = append(out.AbortedTransactions, gone)
 		}
+		if p.Rewritten() != r.log { // what was aborted in the log before is forgotten: the client asks again
+			out.AbortedTransactions = out.AbortedTransactions[:0]
+			return nil, nil
+		}
 		if p.LogStart() > w.offset { // what lies below is forgotten: some of these may be aborted
 			return nil, kerr.OffsetOutOfRange
 		}

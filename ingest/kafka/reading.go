@@ -17,6 +17,7 @@ const (
 // reading is a connection's way through a partition, kept from one fetch to the next.
 type reading struct {
 	reader *bus.Reader
+	log    int64          // the log's number when it was begun: bus.Partition.Rewritten
 	at     int64          // offset of what comes next: held, then the reader's
 	held   []record.Batch // read, and not given yet
 	got    int64          // bytes of which held is the rest
@@ -38,9 +39,9 @@ func (c *conn) reading(p *bus.Partition, offset int64) *reading {
 		}
 		c.readings[p] = r
 	}
-	if r.at != offset {
+	if log := p.Rewritten(); r.at != offset || r.log != log {
 		c.rewind(r)
-		r.reader, r.at = p.ReaderOfAll(offset), offset
+		r.reader, r.at, r.log = p.ReaderOfAll(offset), offset, log
 	}
 	r.used = c.fetches
 	return r
