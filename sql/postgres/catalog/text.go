@@ -28,12 +28,8 @@ func substring(args []sqltext.Argument) (string, error) {
 		return "", nil
 	case args[1].Text != nil:
 		return "nullif(regexp_extract($1, $2, CASE WHEN regexp_matches($2, '(^|[^\\\\])\\((\\?<|[^?])') THEN 1 ELSE 0 END), '')", nil
-	case args[1].Class == "CONSTANT" && len(args) == 2:
-		return "", nil
 	case len(args) == 2:
 		return "substr($1, greatest($2, 1))", nil
-	case args[1].Class == "CONSTANT" && args[2].Class == "CONSTANT":
-		return "", nil
 	}
 	return "substr($1, greatest($2, 1), greatest($3 + least($2 - 1, 0), 0))", nil
 }
