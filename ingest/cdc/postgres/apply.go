@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tarn/embedded/record"
-	"tarn/embedded/record/envelope"
 	"tarn/ingest/cdc/postgres/pgoutput"
 	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
@@ -350,12 +349,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	c.Place = r.tx.place(at)
 	b := r.gathered.batchOf(r, rel.c, &st)
 	if why := r.s.misfit(rel.c, c.After); why != "" {
-		if r.s.bad == badFail {
-			return failing(rel.c, why)
-		}
-		b.Dead = append(b.Dead, r.letter(rel.c, &c, "false", why))
-		r.gathered.bytes += len(b.Dead[len(b.Dead)-1].Value)
-		return nil
+		return r.bury(rel.c, b, &c, why)
 	}
 	b.Changes = append(b.Changes, c)
 	sent := b.LastPlace()
@@ -378,17 +372,6 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	st.Sent = sent
 	r.pos.Tables[name] = st
 	return nil
-}
-
-// opOf is the letter of a kind of change in skipped.operations.
-func opOf(kind byte) byte {
-	switch kind {
-	case pgoutput.Insert:
-		return byte(source.Create)
-	case pgoutput.Update:
-		return byte(source.Update)
-	}
-	return byte(source.Delete)
 }
 
 // changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.
@@ -491,16 +474,6 @@ func (r *reader) truncate(ctx context.Context, m *pgoutput.Message, at pgoutput.
 		r.pos.Tables[name] = st
 	}
 	return nil
-}
-
-// truncated is the place of the event of a TRUNCATE in its transaction; nil where transactions are not told.
-func (r *reader) truncated(name string, at pgoutput.LSN) *envelope.Transaction {
-	if !r.s.transactions {
-		return nil
-	}
-	t := r.tx.add(name, 1)
-	t.ID = transactionID(r.tx.xid, at)
-	return t
 }
 
 func (r *reader) skipped(name string) bool { return slices.Contains(r.env.Skip, name) }

@@ -155,3 +155,24 @@ func (r *reader) rest() time.Duration {
 	}
 	return lookEvery
 }
+
+// opOf is the letter of a kind of change in skipped.operations.
+func opOf(kind byte) byte {
+	switch kind {
+	case pgoutput.Insert:
+		return byte(source.Create)
+	case pgoutput.Update:
+		return byte(source.Update)
+	}
+	return byte(source.Delete)
+}
+
+// truncated is the place of the event of a TRUNCATE in its transaction; nil where transactions are not told.
+func (r *reader) truncated(name string, at pgoutput.LSN) *envelope.Transaction {
+	if !r.s.transactions {
+		return nil
+	}
+	t := r.tx.add(name, 1)
+	t.ID = transactionID(r.tx.xid, at)
+	return t
+}

@@ -65,3 +65,13 @@ func (r *reader) letter(c *captured, change *source.Change, snapshot, why string
 		Value: envelope.Append(nil, c.schema, &src, byte(change.Op), change.Before, change.After, now),
 	}
 }
+
+// bury sends a change to the dead letters, or stops its table.
+func (r *reader) bury(c *captured, b *source.TopicBatch, change *source.Change, why string) error {
+	if r.s.bad == badFail {
+		return failing(c, why)
+	}
+	b.Dead = append(b.Dead, r.letter(c, change, "false", why))
+	r.gathered.bytes += len(b.Dead[len(b.Dead)-1].Value)
+	return nil
+}
