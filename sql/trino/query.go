@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -154,7 +155,7 @@ func (q *query) tell(rows *rows) {
 // drop ends the query and forgets its rows: nobody wants them.
 func (q *query) drop() {
 	q.cancel()
-	for range q.pages { //nolint:revive // until run has ended
+	for range q.pages { // until run has ended
 	}
 	q.asking.Lock()
 	defer q.asking.Unlock()
@@ -186,9 +187,7 @@ func (q *query) answer(ctx context.Context, head http.Header, token int, base st
 	defer q.asking.Unlock()
 	switch {
 	case token == q.token && q.last != nil:
-		for k, v := range q.head {
-			head[k] = v
-		}
+		maps.Copy(head, q.head)
 		return q.last, true
 	case token != q.token+1:
 		return nil, false

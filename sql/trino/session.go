@@ -53,7 +53,7 @@ func readSession(h http.Header) (session, error) {
 	if s.prepared, err = pairs(h.Values(headPrepared), headPrepared); err != nil {
 		return s, err
 	}
-	for _, known := range strings.Split(strings.Join(h.Values(headCapabilities), ","), ",") {
+	for known := range strings.SplitSeq(strings.Join(h.Values(headCapabilities), ","), ",") {
 		s.parametric = s.parametric || strings.TrimSpace(known) == "PARAMETRIC_DATETIME"
 	}
 	return s, nil

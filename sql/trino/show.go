@@ -42,11 +42,7 @@ func (q *query) show(ctx context.Context, gate *engine.Gate, text string) (*engi
 	case in.Take("SHOW", "FUNCTIONS"):
 		return of(showFunctions(in))
 	case in.Take("SHOW", "SESSION"):
-		var rows [][]string
-		for _, p := range q.session.propertyRows() {
-			rows = append(rows, p)
-		}
-		return of(listed(in, "Name,Value,Default,Type,Description", rows, nil))
+		return of(listed(in, "Name,Value,Default,Type,Description", q.session.propertyRows(), nil))
 	case in.Take("SHOW", "CREATE"):
 		return of(q.showCreate(ctx, gate, in))
 	case in.Take("SHOW", "STATS", "FOR"):
@@ -343,12 +339,13 @@ func (q *query) showStats(ctx context.Context, gate *engine.Gate, in *sqltext.Re
 	if err != nil {
 		return nil, err
 	}
-	text := "SELECT column_name, CAST(NULL AS DOUBLE) AS data_size, CAST(NULL AS DOUBLE) AS distinct_values_count, CAST(NULL AS DOUBLE) AS nulls_fraction, " +
-		"row_count, CAST(NULL AS VARCHAR) AS low_value, CAST(NULL AS VARCHAR) AS high_value FROM (VALUES "
+	var text strings.Builder
+	text.WriteString("SELECT column_name, CAST(NULL AS DOUBLE) AS data_size, CAST(NULL AS DOUBLE) AS distinct_values_count, CAST(NULL AS DOUBLE) AS nulls_fraction, " +
+		"row_count, CAST(NULL AS VARCHAR) AS low_value, CAST(NULL AS VARCHAR) AS high_value FROM (VALUES ")
 	for _, c := range columns {
-		text += "(" + sqltext.Literal(c.Name) + ", CAST(NULL AS DOUBLE)), "
+		text.WriteString("(" + sqltext.Literal(c.Name) + ", CAST(NULL AS DOUBLE)), ")
 	}
-	return gate.Run(ctx, q.request(text+"(NULL, CAST("+count[0][0]+" AS DOUBLE))) AS s(column_name, row_count)"))
+	return gate.Run(ctx, q.request(text.String()+"(NULL, CAST("+count[0][0]+" AS DOUBLE))) AS s(column_name, row_count)"))
 }
 
 // explain is EXPLAIN [ANALYZE] [VERBOSE] [(TYPE …, FORMAT …)] statement.

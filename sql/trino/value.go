@@ -30,7 +30,7 @@ type rows struct {
 func newRows(schema *arrow.Schema, types []string, parametric bool) *rows {
 	r := &rows{schema: schema, parametric: parametric}
 	for i, f := range schema.Fields() {
-		name := ""
+		var name string
 		if i < len(types) {
 			name = types[i]
 		} else if name = cell.TypeName(f); name == "HUGEINT" {

@@ -4,6 +4,7 @@ package trino
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -31,9 +32,7 @@ func words() *sqltext.Dialect {
 			return "", unsupported("", "%s cannot be called with %d arguments here", name, len(args))
 		}
 	}
-	for name, of := range made {
-		d.Functions[name] = of
-	}
+	maps.Copy(d.Functions, made)
 	return d
 }
 
