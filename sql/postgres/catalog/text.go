@@ -180,7 +180,7 @@ func spell(out []byte, tokens []sqltext.Token) {
 	}
 	is := func(i int, words ...string) bool {
 		for n, w := range words {
-			if i+n >= len(tokens) || !tokens[i+n].Is(w) && !(tokens[i+n].Kind == sqltext.Quoted && tokens[i+n].Name() == w) {
+			if i+n >= len(tokens) || !tokens[i+n].Is(w) && (tokens[i+n].Kind != sqltext.Quoted || tokens[i+n].Name() != w) {
 				return false
 			}
 		}

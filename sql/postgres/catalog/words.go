@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,7 @@ func (c *catalog) words() *sqltext.Dialect {
 	for name, said := range fixedFunctions {
 		d.Functions[name] = sqltext.As(said)
 	}
-	for name, of := range map[string]sqltext.Template{
+	maps.Copy(d.Functions, map[string]sqltext.Template{
 		"format_type": c.formatType, "to_char": toChar, "to_date": dated("CAST(strptime($1, %s) AS DATE)"), "to_timestamp": toTimestamp, "format": format,
 		"~~": like("like_escape"), "!~~": like("not_like_escape"), "~~*": like("ilike_escape"), "!~~*": like("not_ilike_escape"),
 		"unnest": unnest, "to_regtype": c.toRegtype,
@@ -46,9 +47,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
 		"pg_size_pretty": sqltext.As("format_bytes($1)"),
-	} {
-		d.Functions[name] = of
-	}
+	})
 	return d
 }
 
