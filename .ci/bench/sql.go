@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +21,11 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	proof "tarn/.ci/proof"
 	"tarn/embedded/duck"
@@ -63,8 +65,8 @@ func (b *bench) sqlParts() map[string][]func(context.Context) error {
 		return []func(context.Context) error{func(ctx context.Context) error { return b.sql(ctx, do...) }}
 	}
 	return map[string][]func(context.Context) error{
-		"sql":      part(b.gateOverhead, b.tpch, b.points, b.export, b.idlers),
-		"sql-gate": part(b.gateOverhead), "sql-tpch": part(b.tpch), "sql-points": part(b.points), "sql-export": part(b.export), "sql-idle": part(b.idlers),
+		"sql":      part(b.gateOverhead, b.tpch, b.points, b.export, b.exportFlight, b.idlers),
+		"sql-gate": part(b.gateOverhead), "sql-tpch": part(b.tpch), "sql-points": part(b.points), "sql-export": part(b.export, b.exportFlight), "sql-idle": part(b.idlers),
 	}
 }
 
@@ -219,12 +221,8 @@ func (d *doors) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	if err := d.up(ctx); err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(filepath.Join(d.house.Data, "ports.json"))
+	ports, err := d.house.Ports()
 	if err != nil {
-		return nil, err
-	}
-	var ports map[string]string
-	if err := json.Unmarshal(content, &ports); err != nil {
 		return nil, err
 	}
 	return pgconn.Connect(ctx, "postgres://bench@"+ports["postgres"]+"/lake?sslmode=disable")
@@ -498,6 +496,49 @@ func (b *bench) export(ctx context.Context, d *doors) error {
 	}
 	b.print("export_binary_rows_s", "%.0f", best)
 	return nil
+}
+
+// exportFlight reads the same rows by Flight SQL.
+func (b *bench) exportFlight(ctx context.Context, d *doors) error {
+	if err := d.up(ctx); err != nil {
+		return err
+	}
+	ports, err := d.house.Ports()
+	if err != nil {
+		return err
+	}
+	c, err := flightsql.NewClient(ports["flight"], nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	best := 0.0
+	for range exportTimes {
+		began := time.Now()
+		n, err := flightRows(ctx, c, "SELECT "+exportColumns+" FROM silver.lineitem LIMIT 1000000")
+		if err != nil {
+			return err
+		}
+		best = max(best, float64(n)/time.Since(began).Seconds())
+	}
+	b.print("export_flight_rows_s", "%.0f", best)
+	return nil
+}
+
+func flightRows(ctx context.Context, c *flightsql.Client, query string) (n int64, err error) {
+	info, err := c.Execute(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := c.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
+	if err != nil {
+		return 0, err
+	}
+	defer r.Release()
+	for r.Next() {
+		n += r.RecordBatch().NumRows()
+	}
+	return n, r.Err()
 }
 
 // idlers is what connections cost that have asked something and stay.
