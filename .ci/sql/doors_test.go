@@ -112,7 +112,7 @@ func TestDoorsAgree(t *testing.T) {
 	}
 }
 
-func post(t *testing.T, address, accept, text string) (*http.Response, []byte) {
+func post(t *testing.T, address, accept, text string) (status int, body []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/api/sql", strings.NewReader(text))
 	if err != nil {
@@ -124,21 +124,20 @@ func post(t *testing.T, address, accept, text string) (*http.Response, []byte) {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return response, nil // cut off, for it has begun
+	if body, err = io.ReadAll(response.Body); err != nil {
+		return response.StatusCode, nil // cut off, for it has begun
 	}
-	return response, body
+	return response.StatusCode, body
 }
 
 func overJSON(t *testing.T, address, text string) (out answer) {
 	t.Helper()
-	response, body := post(t, address, "application/json", text)
+	status, body := post(t, address, "application/json", text)
 	var got struct {
 		Rows  [][]json.RawMessage
 		Error json.RawMessage
 	}
-	if response.StatusCode != http.StatusOK || json.Unmarshal(body, &got) != nil || got.Error != nil {
+	if status != http.StatusOK || json.Unmarshal(body, &got) != nil || got.Error != nil {
 		return answer{refused: true}
 	}
 	for _, row := range got.Rows {
@@ -153,8 +152,8 @@ func overJSON(t *testing.T, address, text string) (out answer) {
 
 func overArrow(t *testing.T, address, text string) answer {
 	t.Helper()
-	response, body := post(t, address, "application/vnd.apache.arrow.stream", text)
-	if response.StatusCode != http.StatusOK || body == nil {
+	status, body := post(t, address, "application/vnd.apache.arrow.stream", text)
+	if status != http.StatusOK || body == nil {
 		return answer{refused: true}
 	}
 	r, err := ipc.NewReader(bytes.NewReader(body))

@@ -102,7 +102,7 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(d.unary), grpc.ChainStreamInterceptor(d.stream), grpc.WaitForHandlers(true),
 		grpc.MaxRecvMsgSize(messageBytesMax), grpc.MaxConcurrentStreams(streamsMax), grpc.MaxHeaderListSize(headerBytesMax),
-		grpc.ReadBufferSize(bufferBytes), grpc.WriteBufferSize(bufferBytes), grpc.SharedWriteBuffer(true), grpc.ConnectionTimeout(startMax),
+		grpc.ReadBufferSize(bufferBytes), grpc.WriteBufferSize(bufferBytes), grpc.ConnectionTimeout(startMax),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingGap, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientGapMin, PermitWithoutStream: true}),
 	)
