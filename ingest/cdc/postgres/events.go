@@ -17,7 +17,6 @@ import (
 
 // counts are the events of a transaction so far.
 type counts struct {
-	id     string
 	events int64
 	tables []envelope.TableEvents // in the order in which they came
 }
