@@ -175,7 +175,11 @@ func TestEveryKeyOfAConnectorIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range k.Fields {
-			line := "| `" + f.Key + "` | "
+			key := f.Key
+			if strings.HasSuffix(key, ".") { // all keys that begin so
+				key += "…"
+			}
+			line := "| `" + key + "` | "
 			if f.Default != "" {
 				line += "`" + f.Default + "` |"
 			}
