@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 		err = filled(ctx, ports["http"])
 	}
 	address = ports["trino"]
-	code := 0
+	var code int
 	if err != nil {
 		code = failed(err)
 	} else {
