@@ -241,7 +241,7 @@ type Plain struct {
 // Dead is a piece of a source that is no record: it goes to the dead letters, before the records
 // of its batch go to the topic.
 type Dead struct {
-	Place string // grows within the source; what the dead letters have already is left out
+	Place string // grows within the batch's topic; what the dead letters have already is left out
 	Key   []byte // where it was found
 	Value []byte
 	Why   string

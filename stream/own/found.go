@@ -10,13 +10,13 @@ import (
 
 // Find is a piece of a source, of a file for instance, that became no record of a topic.
 type Find struct {
-	Place string // grows within the source
+	Place string // grows within the topic
 	Where []byte // the letter's key
 	Value []byte
 	Why   string
 }
 
-// Found appends finds of a source to tarn.dead_letter, each once by its place. They have no offset. by is the source's name.
+// Found appends finds of a source to tarn.dead_letter, each once by its place in the topic. They have no offset. by is the source's name.
 func (t Topics) Found(ctx context.Context, topic, source, by, incarnation string, finds []Find, at time.Time) error {
 	var list []Out
 	for _, f := range finds {
@@ -33,7 +33,7 @@ func (t Topics) Found(ctx context.Context, topic, source, by, incarnation string
 		}
 		list = append(list, Out{f.Place, record.Record{Timestamp: at.UnixMilli(), Value: value, Headers: errorHeaders(topic, by, "TASK_POLL", f.Why)}})
 	}
-	if err := t[DeadLetter].Append(ctx, "found:"+source, incarnation, list); err != nil {
+	if err := t[DeadLetter].Append(ctx, "found:"+source+":"+topic, incarnation, list); err != nil {
 		return fmt.Errorf("append to %s: %w", DeadLetter, err)
 	}
 	return nil

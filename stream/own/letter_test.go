@@ -51,3 +51,19 @@ func TestLettersHaveConnectsHeaders(t *testing.T) {
 		}
 	}
 }
+
+// TestTopicsOfASourceHaveTheirOwnPlaces: a find in one topic is kept, though the source has found more in another; again it is left out.
+func TestTopicsOfASourceHaveTheirOwnPlaces(t *testing.T) {
+	ctx := context.WithoutCancel(t.Context())
+	topics, _ := ownTopics(t)
+	for range 2 {
+		for topic, place := range map[string]string{"p.public.a": "2", "p.public.b": "1"} {
+			if err := topics.Found(ctx, topic, "id", "port", "i", []own.Find{{Place: place, Why: "bad"}}, time.UnixMilli(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := topics[own.DeadLetter].Partition.Next(); got != 2 {
+		t.Errorf("%d letters are there, want 2", got)
+	}
+}
