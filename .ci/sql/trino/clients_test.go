@@ -20,6 +20,7 @@ import (
 	proof "tarn/.ci/proof"
 	"tarn/embedded/fault"
 	"tarn/embedded/peertest"
+	sampledata "tarn/sample-data"
 )
 
 // patience bounds a client's whole run: not a claim of speed, but the end of a hang.
@@ -42,12 +43,10 @@ func run(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	h := &proof.House{
-		Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log"),
+	data := filepath.Join(dir, "data")
+	h := &proof.House{ // on the project that the sample brings
+		Binary: binary, Data: data, Project: filepath.Join(data, "sample", sampledata.ProjectName), Log: filepath.Join(dir, "log"),
 		Args: []string{"--listen", "auto", "--sample", "--sample-speed", "600"},
-	}
-	if err := os.Mkdir(h.Project, 0o700); err != nil {
-		return failed(err)
 	}
 	p, err := h.Up(ctx)
 	if err != nil {
