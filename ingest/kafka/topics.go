@@ -34,10 +34,16 @@ const (
 // outlast does what goes on when the client's time is over, such as making a thousand partitions: the client then gets
 // REQUEST_TIMED_OUT, as Kafka has it. It ends with ctx.
 func (c *conn) outlast(ctx context.Context, late <-chan struct{}, do func(context.Context) error) error {
+	unbegun := fmt.Errorf("it was not begun in time, ask for it again: %w", context.DeadlineExceeded)
+	select {
+	case <-late: // looked at first: of two that are ready a select takes either
+		return unbegun
+	default:
+	}
 	select {
 	case c.door.making <- struct{}{}:
 	case <-late:
-		return context.DeadlineExceeded
+		return unbegun
 	}
 	done := make(chan error, 1)
 	c.door.made.Go(func() {

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,5 +180,27 @@ func TestTopicsAreMadeToTheirEndWhenTheClientWaitsNoMore(t *testing.T) {
 	create.TimeoutMillis = int32(patience.Milliseconds())
 	if got := ask[*kmsg.CreateTopicsResponse](t, c, create).Topics[0]; got.ErrorCode != kerr.TopicAlreadyExists.Code {
 		t.Errorf("made again %v, want %v", kerr.ErrorForCode(got.ErrorCode), kerr.TopicAlreadyExists)
+	}
+}
+
+// TestTopicsForWhichNobodyWaitsAreNotBegun: those of a request behind the one that took all of the client's time.
+func TestTopicsForWhichNobodyWaitsAreNotBegun(t *testing.T) {
+	fs, shut, open := stall()
+	defer open()
+	h := newHouseWith(t, setting{disk: fs})
+	c := h.client()
+	create := createRequest("berths", 1, 1)
+	for i := range 12 {
+		create.Topics = append(create.Topics, createRequest(fmt.Sprintf("quay-%d", i), 1, 1).Topics...)
+	}
+	create.TimeoutMillis = 1
+	shut()
+	for _, got := range ask[*kmsg.CreateTopicsResponse](t, c, create).Topics {
+		if got.ErrorCode != kerr.RequestTimedOut.Code || got.ErrorMessage == nil {
+			t.Fatalf("%s is made %v, want %v", got.Topic, kerr.ErrorForCode(got.ErrorCode), kerr.RequestTimedOut)
+		}
+		if begun := strings.Contains(*got.ErrorMessage, "being made"); begun != (got.Topic == "berths") {
+			t.Errorf("topic %s: %s", got.Topic, *got.ErrorMessage)
+		}
 	}
 }
