@@ -36,7 +36,9 @@ type rewriter struct {
 	tokens  []sqltext.Token
 	source  string
 	b       strings.Builder
-	from    int // of what is not written yet
+	closed  []int          // by opening parenthesis, the one that closes it; 0 for none
+	later   map[int]string // what takes the place of a closing parenthesis that is still to come
+	from    int            // of what is not written yet
 	pieces  []piece
 }
 
@@ -46,7 +48,7 @@ func rewrite(text string, s session) (rewritten, error) {
 	if err != nil {
 		return rewritten{}, err
 	}
-	r := &rewriter{session: s, tokens: tokens, source: text}
+	r := &rewriter{session: s, tokens: tokens, source: text, closed: closings(tokens), later: map[int]string{}}
 	for i := 0; i < len(tokens); {
 		n, err := r.form(i)
 		if err != nil {
@@ -89,25 +91,39 @@ func (r *rewriter) put(i, j int, text string) int {
 // zoned is the text of a TIMESTAMP with a zone, which makes it one of that type.
 var zoned = regexp.MustCompile(`^\s*[+-]?[0-9]+-[0-9]+-[0-9]+(?:[ T]+[0-9:.]+)?\s*[A-Za-z+-]`)
 
-// closing is the token that closes the parenthesis at i; 0 for none.
-func (r *rewriter) closing(i int) int {
-	depth := 0
-	for ; i < len(r.tokens); i++ {
+// closings finds all pairs of parentheses at once, so that a statement of nothing else takes no longer than another.
+func closings(tokens []sqltext.Token) []int {
+	closed := make([]int, len(tokens))
+	var open []int
+	for i, t := range tokens {
 		switch {
-		case r.are(i, "("):
-			depth++
-		case r.are(i, ")"):
-			if depth--; depth == 0 {
-				return i
-			}
+		case t.Is("("):
+			open = append(open, i)
+		case t.Is(")") && len(open) > 0:
+			closed[open[len(open)-1]] = i
+			open = open[:len(open)-1]
 		}
 	}
-	return 0
+	return closed
+}
+
+// closing is the token that closes the parenthesis at i; 0 for none.
+func (r *rewriter) closing(i int) int {
+	if i < 0 || i >= len(r.closed) {
+		return 0
+	}
+	return r.closed[i]
 }
 
 // form replaces the form that begins at a token and returns how many of them it has taken; 0 for none.
 func (r *rewriter) form(i int) (int, error) {
 	t := r.at(i)
+	if text, ok := r.later[i]; ok {
+		if text == "" {
+			return r.put(i, i+len(withinGroup)+1, " "), nil
+		}
+		return r.put(i, i+1, text), nil
+	}
 	if t.Kind == sqltext.Word {
 		switch strings.ToLower(t.Text) {
 		case "x":
@@ -138,7 +154,7 @@ func (r *rewriter) form(i int) (int, error) {
 		case "for":
 			return r.moment(i)
 		case "listagg":
-			return r.listagg(i), nil
+			r.listagg(i)
 		}
 	}
 	if name := strings.ToLower(t.Name()); name == systemCatalog && (t.Kind == sqltext.Word || t.Kind == sqltext.Quoted) && r.are(i+1, ".") && r.are(i+3, ".") && !r.are(i-1, ".") {
@@ -187,14 +203,11 @@ func digits(text string) string {
 // arrayType writes the type array(T) as T[].
 func (r *rewriter) arrayType(i int) int {
 	last := r.closing(i + 1)
-	if !r.are(i+1, "(") || last == 0 || r.are(i+2, "select") || r.are(i+2, "with") || r.are(i+2, "values") {
+	if last == 0 || r.are(i+2, "select") || r.are(i+2, "with") || r.are(i+2, "values") {
 		return 0
 	}
-	inner, err := rewrite(r.source[r.at(i+2).Offset:r.at(last).Offset], r.session)
-	if err != nil {
-		return 0
-	}
-	return r.put(i, last+1, strings.TrimSpace(inner.text)+"[]")
+	r.later[last] = "[]"
+	return r.put(i, i+2, "")
 }
 
 // sample is TABLESAMPLE BERNOULLI (10): percent, which DuckDB wants said.
@@ -206,7 +219,7 @@ func (r *rewriter) sample(i int) int {
 	return 0
 }
 
-// moment is FOR VERSION AS OF n and FOR TIMESTAMP AS OF TIMESTAMP '…'.
+// moment is FOR VERSION AS OF n and FOR TIMESTAMP AS OF TIMESTAMP '…', with the table's alias, which DuckDB wants before it.
 func (r *rewriter) moment(i int) (int, error) {
 	kind := r.at(i + 1)
 	if !kind.Is("version") && !kind.Is("timestamp") || !r.are(i+2, "as", "of") {
@@ -219,24 +232,43 @@ func (r *rewriter) moment(i int) (int, error) {
 	if value := r.at(last - 1); value.Kind != sqltext.Number && value.Kind != sqltext.String {
 		return 0, unsupported("write FOR VERSION AS OF 3, or FOR TIMESTAMP AS OF TIMESTAMP '2026-01-01 00:00:00 UTC'", "a moment must be a number or a text here")
 	}
-	form := strings.ToUpper(kind.Text)
-	if form == "VERSION" && r.at(last-1).Kind == sqltext.String {
-		form = "TAG"
+	at := "AT (" + strings.ToUpper(kind.Text) + " => " + r.source[r.at(i+4).Offset:r.end(last-1)] + ")"
+	if end := r.alias(last); end > last {
+		at, last = r.source[r.at(last).Offset:r.end(end-1)]+" "+at, end
 	}
-	return r.put(i, last, "AT ("+form+" => "+r.source[r.at(i+4).Offset:r.end(last-1)]+")"), nil
+	return r.put(i, last, at), nil
 }
 
+// behind are words that may stand behind a table without an alias.
+var behind = map[string]bool{
+	"where": true, "join": true, "inner": true, "left": true, "right": true, "full": true, "cross": true, "natural": true, "on": true, "using": true,
+	"group": true, "having": true, "order": true, "limit": true, "offset": true, "fetch": true, "union": true, "intersect": true, "except": true, "window": true,
+	"tablesample": true, "match_recognize": true, "qualify": true, "semi": true, "anti": true, "asof": true, "positional": true, "pivot": true, "unpivot": true,
+}
+
+// alias is the end of a table's alias that begins at a token; i itself where there is none.
+func (r *rewriter) alias(i int) int {
+	name := i
+	if r.are(i, "as") {
+		name++
+	}
+	t := r.at(name)
+	if t.Kind != sqltext.Quoted && (t.Kind != sqltext.Word || name == i && behind[strings.ToLower(t.Text)]) {
+		return i
+	}
+	if last := r.closing(name + 1); last > 0 {
+		return last + 1 // with names of columns
+	}
+	return name + 1
+}
+
+// withinGroup is what stands between the arguments of LISTAGG and their order.
+var withinGroup = []string{"within", "group", "("}
+
 // listagg moves the order of WITHIN GROUP into the call.
-func (r *rewriter) listagg(i int) int {
+func (r *rewriter) listagg(i int) {
 	last := r.closing(i + 1)
-	if !r.are(i+1, "(") || last == 0 || !r.are(last+1, "within", "group", "(", "order", "by") {
-		return 0
+	if last > 0 && r.are(last+1, withinGroup...) && r.are(last+4, "order", "by") && r.closing(last+3) > 0 {
+		r.later[last] = ""
 	}
-	closed := r.closing(last + 3)
-	if closed == 0 {
-		return 0
-	}
-	inside := r.source[r.at(i+2).Offset:r.at(last).Offset]
-	order := r.source[r.at(last+4).Offset:r.at(closed).Offset]
-	return r.put(i, closed+1, "listagg("+inside+" "+order+")")
 }
