@@ -10,6 +10,9 @@ import (
 // PivotValuesMax bounds the columns that one PIVOT makes of the values it finds.
 const PivotValuesMax = 1000
 
+// pivotsMax bounds the PIVOTs of one statement: to look for the end of each takes the length of the statement.
+const pivotsMax = 100
+
 // Values is the place in a statement where the values of one expression of a PIVOT have to be written, for the
 // parser takes no PIVOT that leaves them to what is in the table: PIVOT t ON e … becomes PIVOT t ON e IN ('a', 'b') ….
 type Values struct {
@@ -27,7 +30,14 @@ func Pivots(text string) (Values, bool, error) {
 		return Values{}, false, err
 	}
 	p := pivoting{text: text, tokens: tokens}
+	pivots := 0
 	for i := range slices.Backward(tokens) { // one within the source of another comes first
+		if !p.is(i, "PIVOT", "PIVOT_WIDER") {
+			continue
+		}
+		if pivots++; pivots > pivotsMax {
+			return Values{}, false, At(fault.Newf(fault.TooLarge, "split the statement", "the statement has more than %d PIVOTs", pivotsMax), text, tokens[i].Offset)
+		}
 		if v, ok, err := p.pivot(i); ok || err != nil {
 			return v, ok, err
 		}
@@ -73,9 +83,9 @@ func (p *pivoting) between(from, to int) string {
 	return p.text[p.tokens[from].Offset : last.Offset+len(last.Text)]
 }
 
-// pivot looks at a token for PIVOT source ON expression, … as a query of its own, and not for the form within a FROM.
+// pivot looks at a PIVOT for source ON expression, … as a query of its own, and not for the form within a FROM.
 func (p *pivoting) pivot(i int) (Values, bool, error) {
-	if !p.is(i, "PIVOT", "PIVOT_WIDER") || i > 0 && !p.is(i-1, "(") && (!p.is(i-1, ")") || !p.is(p.opens(i-1), "WITH")) {
+	if i > 0 && !p.is(i-1, "(") && (!p.is(i-1, ")") || !p.is(p.opens(i-1), "WITH")) {
 		return Values{}, false, nil
 	}
 	on := p.until(i+1, "ON", "JOIN")

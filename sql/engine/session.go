@@ -187,6 +187,9 @@ func (s *session) pivoted(ctx context.Context, source string) (string, error) {
 		if !found || err != nil {
 			return source, err
 		}
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
 		out, err := s.gate.parser.RewriteAs(ctx, s.words(), at.Query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
 		if err != nil {
 			return "", err
