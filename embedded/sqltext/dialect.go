@@ -1,7 +1,9 @@
 package sqltext
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,10 +49,32 @@ type Argument struct {
 	Name  string // of a function, in lower case
 }
 
-// As is the template of a call that is always written in one way.
+// As is the template of a call that is always written in one way. An argument that the text does not name is refused, for
+// what it asks would be left out in silence.
 func As(text string) Template {
+	named := map[string]bool{}
+	for _, mark := range marks.FindAllString(text, -1) {
+		named[mark] = true
+	}
+	return func(args []Argument) (string, error) {
+		for i := range args {
+			if !named["$"+strconv.Itoa(i+1)] {
+				return "", errArguments
+			}
+		}
+		return text, nil
+	}
+}
+
+// Whatever is As of a call whose further arguments change nothing that is answered here.
+func Whatever(text string) Template {
 	return func([]Argument) (string, error) { return text, nil }
 }
+
+var (
+	marks        = regexp.MustCompile(`\$[0-9]+`)
+	errArguments = errors.New("takes another number of arguments")
+)
 
 // translatedMax bounds the nodes that a dialect puts into one statement.
 const translatedMax = 200_000
@@ -104,14 +128,20 @@ func innermost(t *tree) *tree {
 	return t
 }
 
-// call puts a template with its arguments in the place of a node. Where it is a function with as many arguments it
-// keeps what else the call said: DISTINCT, FILTER, OVER.
+// call puts a template with its arguments in the place of a node. Where it is a function it keeps what else the call said:
+// DISTINCT, FILTER, OVER.
 func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 	made, err := w.instance(v, of, args)
 	if made == nil || err != nil {
 		return err
 	}
-	if keep && made.get("class").str() == "FUNCTION" && !made.get("is_operator").yes() && !w.simple(v) {
+	if keep && !w.simple(v) {
+		if made.get("class").str() != "FUNCTION" || made.get("is_operator").yes() || !made.get("filter").null() || len(made.get("order_bys").get("orders").list()) > 0 {
+			return w.refuse(v, fault.Invalid, "", "%s cannot have DISTINCT, ORDER BY, FILTER or OVER here", v.get("function_name").str())
+		}
+		if made.get("distinct").yes() {
+			v.set("distinct", made.get("distinct"))
+		}
 		v.set("function_name", made.get("function_name"))
 		v.set("schema", made.get("schema"))
 		v.set("children", made.get("children"))
@@ -136,6 +166,9 @@ func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 		shown[i] = Argument{Text: a.literal(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str())}
 	}
 	said, err := of(shown)
+	if errors.Is(err, errArguments) {
+		return nil, w.refuse(v, fault.Invalid, "", "%s %v", v.get("function_name").str(), err)
+	}
 	if err != nil {
 		return nil, w.placeFault(err, v)
 	}
@@ -148,7 +181,7 @@ func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 	}
 	made = w.fill(made, args, v.get("query_location"))
 	if made == nil {
-		return nil, w.refuse(v, fault.Invalid, "", "%s takes another number of arguments", v.get("function_name").str())
+		return nil, w.refuse(v, fault.Invalid, "", "%s %v", v.get("function_name").str(), errArguments)
 	}
 	if w.translated > translatedMax {
 		return nil, w.refuse(v, fault.TooLarge, "split the statement", "the statement is too large when its functions are written out")

@@ -24,11 +24,14 @@ func TestDialect(t *testing.T) {
 		return "lower(upper($1) || '!')", nil
 	}
 	dialect := &sqltext.Dialect{
-		Schemas:   []string{"pg_catalog"},
-		Functions: map[string]sqltext.Template{"shout": shout, "lower": sqltext.As("lower(trim($1))"), "evil": sqltext.As("read_csv($1)"), "add": sqltext.As("sum($1)")},
-		Tables:    map[string]sqltext.Template{"two": sqltext.As("SELECT unnest([$1, $1 + 1]) AS n")},
-		Casts:     map[string]sqltext.Template{"regclass": sqltext.As("(SELECT oid FROM pg_class WHERE relname = $1)")},
-		Types:     map[string]string{"name": "VARCHAR"},
+		Schemas: []string{"pg_catalog"},
+		Functions: map[string]sqltext.Template{
+			"shout": shout, "lower": sqltext.As("lower(trim($1))"), "evil": sqltext.As("read_csv($1)"), "add": sqltext.As("sum($1)"),
+			"kinds": sqltext.As("list(DISTINCT $1)"), "twice": sqltext.As("2 * $1"), "told": sqltext.Whatever("true"),
+		},
+		Tables: map[string]sqltext.Template{"two": sqltext.As("SELECT unnest([$1, $1 + 1]) AS n")},
+		Casts:  map[string]sqltext.Template{"regclass": sqltext.As("(SELECT oid FROM pg_class WHERE relname = $1)")},
+		Types:  map[string]string{"name": "VARCHAR"},
 		Column: func(_ int, head string) string {
 			if head == "" {
 				return "?column?"
@@ -51,6 +54,9 @@ func TestDialect(t *testing.T) {
 		"SELECT a::name[] FROM t":                      `SELECT CAST(a AS VARCHAR[]) AS a FROM (t) AS t`,
 		"SELECT n FROM pg_catalog.two(4)":              `SELECT n FROM (SELECT unnest(main.list_value(4, (4 + 1))) AS n) AS two`,
 		"SELECT 'b'::regclass AS x":                    `SELECT (SELECT oid FROM (pg_class) AS pg_class WHERE (relname = 'b')) AS x`,
+		"SELECT kinds(a) FILTER (a > 1) FROM t":        `SELECT list(DISTINCT a) FILTER (WHERE (a > 1)) AS kinds FROM (t) AS t`,
+		"SELECT kinds(a) OVER () FROM t":               `SELECT list(DISTINCT a) OVER () AS kinds FROM (t) AS t`,
+		"SELECT told(a, 'b') FROM t":                   `SELECT CAST('t' AS BOOLEAN) AS told FROM (t) AS t`,
 		"SELECT add(DISTINCT a) FILTER (a > 1) FROM t": `SELECT sum(DISTINCT a) FILTER (WHERE (a > 1)) AS "add" FROM (t) AS t`,
 	} {
 		out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
@@ -60,8 +66,10 @@ func TestDialect(t *testing.T) {
 			t.Errorf("%s\n became %s %v\n want   %s", source, out.Text, err, want)
 		}
 	}
-	for _, source := range []string{"SELECT evil('/etc/passwd')", "SELECT shout()"} {
-		if out, err := parser.RewriteAs(t.Context(), dialect, source, 0, nil); err == nil {
+	for _, source := range []string{"SELECT evil('/etc/passwd')", "SELECT shout()", "SELECT add(a, 'b') FROM t", "SELECT * FROM two(4, 5)", "SELECT twice(a) FILTER (a > 1) FROM t"} {
+		if out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
+			return sqltext.Relation{Text: t.Name}, nil
+		}); err == nil {
 			t.Errorf("%s became %s", source, out.Text)
 		}
 	}

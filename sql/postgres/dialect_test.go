@@ -20,12 +20,26 @@ func TestDialect(t *testing.T) {
 		"substr('hello', -1, 4)": "he", "substring('hello' from -1)": "hello", "substr('hello', 0, 3)": "he", "substr('hello', 2, 3)": "ell",
 		"'abc' ~ 'b'": "true", "'abc' !~* 'B'": "false", `'a_b' LIKE 'a\_b'`: "true", "7/2": "3", "to_char(timestamp '2026-01-02 03:04:05', 'YYYY-MM-DD HH24:MI:SS')": "2026-01-02 03:04:05",
 		"to_char(1234.5, 'FM999,990.00')": "1,234.50", "format('%s-%I-%L', 1, 'a b', 'x')": `1-"a b"-'x'`, "'b' = ANY('{a,b}')": "true", "'int8'::regtype": "20",
+		"regexp_like('ABC', 'b', 'i')": "true", "regexp_like('ABC', 'b')": "false", "regexp_match('a1B2', '([a-z])([0-9])', 'i')": "[a, 1]", "regexp_match('xAb', 'ab', 'i')": "[Ab]",
+		"array_upper(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 2) IS NULL": "true", "array_lower(ARRAY[4], 1)": "1",
+		"string_to_array('a,,b', ',', '')": "[a, NULL, b]", "string_to_array('', ',')": "[]", "btrim(' a ')": "a", "btrim('xax', 'x')": "a",
+		"(SELECT count(*) FROM regexp_split_to_table('aXbxc', 'x', 'i'))": "3", "(SELECT count(*) FROM generate_subscripts(ARRAY[4, 5], 2))": "0",
+		"has_table_privilege('postgres', 'x', 'SELECT')":                               "true",
 		"(SELECT x FROM (VALUES (1), (NULL)) t(x) ORDER BY x DESC NULLS LAST LIMIT 1)": "1",
 		"(SELECT x IS NULL FROM (VALUES (1), (NULL)) t(x) ORDER BY x DESC LIMIT 1)":    "true",
 	} {
 		var got string
 		if err := c.QueryRow(t.Context(), "SELECT ("+expression+")::text").Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, want %q: %v", expression, got, want, err)
+		}
+	}
+	// What is asked by an argument that is not heeded is refused.
+	for _, expression := range []string{
+		"regexp_count('aaa', 'a', 2)", "array_position(ARRAY[1, 2, 1], 1, 2)", "regexp_like('a', 'b', 'x')", "array_length(ARRAY[[1, 2]], 2)", "row_to_json(ROW(1), true)",
+	} {
+		var got string
+		if err := c.QueryRow(t.Context(), "SELECT ("+expression+")::text").Scan(&got); err == nil {
+			t.Errorf("%s is %q", expression, got)
 		}
 	}
 }

@@ -66,7 +66,6 @@ var written = map[string]string{
 	"reduce":                 "list_transform([list_reduce($1, $3, $2)], $4)[1]",
 	"repeat":                 "list_resize([$1], CAST($2 AS BIGINT), $1)",
 	"slice":                  "list_slice($1, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END + $3 - 1)",
-	"zip":                    "list_zip($1, $2)",
 	"date_diff":              "date_sub($1, $2, $3)",
 	"day_of_month":           "day($1)",
 	"day_of_week":            "isodow($1)",
@@ -86,7 +85,7 @@ var written = map[string]string{
 	"date":                   "CAST($1 AS DATE)",
 
 	"e": "exp(1)", "nan": "CAST('NaN' AS DOUBLE)", "infinity": "CAST('Infinity' AS DOUBLE)", "is_nan": "isnan($1)", "is_infinite": "isinf($1)", "is_finite": "isfinite($1)",
-	"rand": "random()", "truncate": "trunc($1)", "bitwise_and": "($1 & $2)", "bitwise_or": "($1 | $2)", "bitwise_xor": "xor($1, $2)", "bitwise_not": "(~$1)",
+	"bitwise_and": "($1 & $2)", "bitwise_or": "($1 | $2)", "bitwise_xor": "xor($1, $2)", "bitwise_not": "(~$1)",
 	"bitwise_left_shift": "($1 << $2)", "bitwise_right_shift": "($1 >> $2)", "to_base": "lower(to_base($1, $2))",
 
 	"codepoint": "unicode($1)", "hamming_distance": "hamming($1, $2)", "levenshtein_distance": "levenshtein($1, $2)",
@@ -120,12 +119,14 @@ var byArity = map[string]map[int]string{
 	"min_by":            {2: "arg_min_null($1, $2)", 3: "arg_min($1, $2, $3)"},
 	"normalize":         {1: "nfc_normalize($1)"},
 	"random":            {0: "", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
+	"rand":              {0: "random()", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
 	"replace":           {2: "replace($1, $2, '')", 3: ""},
 	"regexp_extract":    {2: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2) END", 3: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2, $3) END"},
 	"sequence": {
 		2: "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CASE WHEN $1 <= $2 THEN 1 ELSE -1 END)", 3: "generate_series($1, $2, $3)",
 	},
 	"split":     {2: "string_split($1, $2)"},
+	"truncate":  {1: "trunc($1)"},
 	"substr":    {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
 	"substring": {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
 }
@@ -143,13 +144,19 @@ var made = map[string]sqltext.Template{
 	"date_parse":     func(args []sqltext.Argument) (string, error) { return formatted("strptime", args) },
 	"date_part":      datePart,
 	"format":         format,
+	"zip":            renamed("list_zip"),
 	"regexp_replace": regexpReplace,
 	"typeof": func(args []sqltext.Argument) (string, error) {
 		if len(args) == 1 && args[0].Text != nil && args[0].Class == "CONSTANT" {
 			return duck.Quote(fmt.Sprintf("varchar(%d)", utf8.RuneCountInString(*args[0].Text))), nil
 		}
-		return typeofText, nil
+		return sqltext.As(typeofText)(args)
 	},
+}
+
+// renamed is a function of any number of arguments by another name.
+func renamed(name string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) { return name + joined(args, ", "), nil }
 }
 
 func numberOf(i int) string { return fmt.Sprintf("$%d", i+1) }

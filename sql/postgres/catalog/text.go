@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -34,14 +35,47 @@ func substring(args []sqltext.Argument) (string, error) {
 	return "substr($1, greatest($2, 1), greatest($3 + least($2 - 1, 0), 0))", nil
 }
 
+// regexpMatch answers what the groups of a pattern match, or the whole of it where there are none.
 func regexpMatch(args []sqltext.Argument) (string, error) {
 	if len(args) < 2 || args[1].Text == nil {
 		return "", fault.New(fault.Invalid, "write the pattern as a text", "regexp_match takes a pattern that is no expression")
 	}
+	parts := []string{"regexp_extract($1, $2, 0%[1]s)"}
 	if n := groups(*args[1].Text); n > 0 {
-		return "CASE WHEN regexp_matches($1, $2) THEN regexp_extract_all($1, $2, 1) END", nil
+		parts = nil
+		for i := range n {
+			parts = append(parts, fmt.Sprintf("regexp_extract($1, $2, %d%%[1]s)", i+1))
+		}
 	}
-	return "CASE WHEN regexp_matches($1, $2) THEN [regexp_extract($1, $2)] END", nil
+	return matching("CASE WHEN regexp_matches($1, $2%[1]s) THEN [" + strings.Join(parts, ", ") + "] END")(args)
+}
+
+// matching is a function of a text, a pattern and flags, of which DuckDB has i and c by the same letters.
+func matching(said string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		switch {
+		case len(args) == 2:
+			return fmt.Sprintf(said, ""), nil
+		case len(args) != 3 || args[2].Text == nil || strings.Trim(*args[2].Text, "ic") != "":
+			return "", fault.New(fault.Invalid, "give a text, a pattern, and i or c", "a regular expression has other flags here")
+		}
+		return fmt.Sprintf(said, ", "+duck.Quote(*args[2].Text)), nil
+	}
+}
+
+// dimension is a function of a list and the number of a dimension: what is said of the first, for the others beyond. Of a list
+// of lists no more than the first is told.
+func dimension(first, beyond string) sqltext.Template {
+	return sqltext.As("CASE WHEN $2 = 1 THEN " + first + " WHEN typeof($1) LIKE '%[][]' THEN CAST('only the first dimension of a list is told' AS TINYINT) ELSE " + beyond + " END")
+}
+
+// stringToArray has no item in an empty text, and null for what its third argument says.
+func stringToArray(args []sqltext.Argument) (string, error) {
+	said := "CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) ELSE string_split($1, $2) END"
+	if len(args) == 3 {
+		said = "list_transform(" + said + ", lambda tarn_x: nullif(tarn_x, $3))"
+	}
+	return sqltext.As(said)(args)
 }
 
 func regexpMatches([]sqltext.Argument) (string, error) {
@@ -60,8 +94,6 @@ func groups(pattern string) (n int) {
 	}
 	return n
 }
-
-func arrayLength([]sqltext.Argument) (string, error) { return "nullif(len($1), 0)", nil }
 
 func encoded(args []sqltext.Argument) (string, error) {
 	if len(args) != 2 || args[1].Text == nil {

@@ -37,13 +37,20 @@ func (c *catalog) words() *sqltext.Dialect {
 	for name, said := range fixedFunctions {
 		d.Functions[name] = sqltext.As(said)
 	}
+	for name, said := range answered {
+		d.Functions[name] = sqltext.Whatever(said)
+	}
 	maps.Copy(d.Functions, map[string]sqltext.Template{
 		"format_type": c.formatType, "to_char": toChar, "to_date": dated("CAST(strptime($1, %s) AS DATE)"), "to_timestamp": toTimestamp, "format": format,
 		"~~": like("like_escape"), "!~~": like("not_like_escape"), "~~*": like("ilike_escape"), "!~~*": like("not_ilike_escape"),
 		"unnest": unnest, "to_regtype": c.toRegtype,
-		"current_setting": sqltext.As("(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'setting' AND tarn_bare = lower($1))"),
+		"current_setting": sqltext.Whatever("(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'setting' AND tarn_bare = lower($1))"),
 		"substr":          substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
-		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches, "array_length": arrayLength,
+		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches,
+		"regexp_like": matching("regexp_matches($1, $2%s)"), "regexp_split_to_array": matching("regexp_split_to_array($1, $2%s)"),
+		"array_length": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"), "array_upper": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"),
+		"array_lower":     dimension("CASE WHEN len($1) > 0 THEN 1 END", "CAST(NULL AS INTEGER)"),
+		"string_to_array": stringToArray, "btrim": renamed("trim"),
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
 		"pg_size_pretty": sqltext.As("format_bytes($1)"),
@@ -105,41 +112,47 @@ func named(kind, what string) string {
 
 const yes, no, nothing = "true", "false", "CAST(NULL AS VARCHAR)"
 
-// fixedFunctions are always written in one way.
-var fixedFunctions = map[string]string{
-	"regexp_full_match": "regexp_matches($1, $2)", "~": "regexp_matches($1, $2)", "!~": "NOT regexp_matches($1, $2)",
-	"~*": "regexp_matches($1, $2, 'i')", "!~*": "NOT regexp_matches($1, $2, 'i')",
-	"pg_get_userbyid":     "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'role')",
-	"pg_table_is_visible": "coalesce(" + named(ofClass, "tarn_visible") + ", false)", "pg_type_is_visible": yes, "pg_function_is_visible": yes,
+// answered are functions that are asked of the catalog, whose further arguments change nothing: in how pretty a form, of which role.
+var answered = map[string]string{
+	"pg_get_userbyid":    "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'role')",
+	"pg_type_is_visible": yes, "pg_function_is_visible": yes,
 	"pg_operator_is_visible": yes, "pg_collation_is_visible": yes, "pg_opclass_is_visible": yes, "pg_opfamily_is_visible": yes, "pg_conversion_is_visible": yes,
 	"pg_statistics_obj_is_visible": yes, "pg_ts_config_is_visible": yes, "pg_ts_dict_is_visible": yes, "pg_ts_parser_is_visible": yes, "pg_ts_template_is_visible": yes,
 	"has_table_privilege": yes, "has_schema_privilege": yes, "has_database_privilege": yes, "has_column_privilege": yes, "has_any_column_privilege": yes,
 	"has_function_privilege": yes, "has_language_privilege": yes, "has_type_privilege": yes, "has_sequence_privilege": yes, "has_tablespace_privilege": yes, "pg_has_role": yes,
 	"pg_get_expr": nothing, "pg_get_constraintdef": named(ofConstraint, "tarn_name"), "pg_get_serial_sequence": nothing, "pg_get_partkeydef": nothing, "pg_get_ruledef": nothing,
 	"pg_get_triggerdef": nothing, "pg_get_statisticsobjdef": nothing, "pg_get_statisticsobjdef_columns": nothing, "pg_get_functiondef": nothing, "pg_get_function_sqlbody": nothing,
-	"pg_get_function_arguments": named(ofFunction, "tarn_name"), "pg_get_function_identity_arguments": named(ofFunction, "tarn_name"),
-	"pg_get_function_result": named(ofFunction, "tarn_full"), "col_description": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'comment' AND tarn_oid = CAST($1 AS BIGINT) AND tarn_sub = $2)",
 	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_char_to_encoding": "6", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
 	"pg_table_size": "CAST(NULL AS BIGINT)", "pg_total_relation_size": "CAST(NULL AS BIGINT)", "pg_relation_size": "CAST(NULL AS BIGINT)", "pg_indexes_size": "CAST(NULL AS BIGINT)",
 	"pg_database_size": "CAST(NULL AS BIGINT)", "pg_tablespace_size": "CAST(NULL AS BIGINT)", "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
 	"pg_relation_is_updatable": "0", "pg_column_is_updatable": no, "acldefault": "CAST(NULL AS VARCHAR[])", "pg_get_replica_identity_index": "CAST(NULL AS BIGINT)",
+	"set_config": "$2", "pg_blocking_pids": "CAST([] AS INTEGER[])", "row_security_active": no,
+}
+
+// fixedFunctions are always written in one way.
+var fixedFunctions = map[string]string{
+	"regexp_full_match": "regexp_matches($1, $2)", "~": "regexp_matches($1, $2)", "!~": "NOT regexp_matches($1, $2)",
+	"~*": "regexp_matches($1, $2, 'i')", "!~*": "NOT regexp_matches($1, $2, 'i')",
+	"pg_table_is_visible":       "coalesce(" + named(ofClass, "tarn_visible") + ", false)",
+	"pg_get_function_arguments": named(ofFunction, "tarn_name"), "pg_get_function_identity_arguments": named(ofFunction, "tarn_name"),
+	"pg_get_function_result": named(ofFunction, "tarn_full"), "col_description": "(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'comment' AND tarn_oid = CAST($1 AS BIGINT) AND tarn_sub = $2)",
 	"current_schemas":   "(SELECT list(tarn_name ORDER BY tarn_rank) FROM pg_catalog.tarn_names WHERE tarn_kind = 'path' AND ($1 OR tarn_rank > 0))",
 	"pg_conf_load_time": "now()", "pg_postmaster_start_time": "now()", "inet_server_addr": nothing, "inet_client_addr": nothing, "inet_server_port": "5433",
-	"set_config": "$2", "txid_current": "0", "pg_last_wal_receive_lsn": nothing, "pg_blocking_pids": "CAST([] AS INTEGER[])",
+	"txid_current": "0", "pg_last_wal_receive_lsn": nothing,
 	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
 	"quote_literal": "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
-	"quote_ident": `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
-	"btrim":       "trim($1, $2)", "array_upper": "nullif(len($1), 0)", "array_lower": "CASE WHEN len($1) > 0 THEN 1 END", "cardinality": "len($1)",
+	"quote_ident":  `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
+	"cardinality":  "len($1)",
 	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
-	"array_cat": "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)", "string_to_array": "string_split($1, $2)",
-	"generate_subscripts": "unnest(range(1, len($1) + 1))", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
+	"array_cat": "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)",
+	"generate_subscripts": "unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END)", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
 	"json_agg": "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
 	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
 	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
 	"div":     "trunc($1 / $2)", "every": "bool_and($1)", "date_part": "CAST(date_part($1, $2) AS DOUBLE)", "timeofday": "CAST(now() AS VARCHAR)",
-	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)", "row_security_active": no,
-	"pg_get_keywords": "NULL", "regexp_like": "regexp_matches($1, $2)", "regexp_count": "len(regexp_extract_all($1, $2))",
+	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
+	"pg_get_keywords": "NULL", "regexp_count": "len(regexp_extract_all($1, $2))",
 }
 
 // keywords are those that SQL's standard has not.
@@ -150,7 +163,7 @@ var keywords = []string{
 
 // tableFunctions are those of a FROM.
 func tableFunctions() map[string]sqltext.Template {
-	empty := func(columns string) sqltext.Template { return sqltext.As("SELECT " + columns + " WHERE false") }
+	empty := func(columns string) sqltext.Template { return sqltext.Whatever("SELECT " + columns + " WHERE false") }
 	return map[string]sqltext.Template{
 		"pg_get_keywords":           sqltext.As("SELECT unnest(" + texts(keywords) + ") AS word, 'R' AS catcode, false AS barelabel, 'reserved' AS catdesc, 'requires AS' AS baredesc"),
 		"pg_options_to_table":       empty("'' AS option_name, '' AS option_value"),
@@ -161,9 +174,9 @@ func tableFunctions() map[string]sqltext.Template {
 		"pg_timezone_names":         empty("'' AS name, '' AS abbrev, INTERVAL 0 SECOND AS utc_offset, false AS is_dst"),
 		"pg_available_extensions":   empty("'' AS name, '' AS default_version, '' AS comment"),
 		"pg_show_all_settings":      sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
-		"pg_stat_get_activity":      sqltext.As("SELECT * FROM pg_catalog.pg_stat_activity"),
-		"generate_subscripts":       sqltext.As("SELECT unnest(range(1, len($1) + 1)) AS generate_subscripts"),
-		"regexp_split_to_table":     sqltext.As("SELECT unnest(regexp_split_to_array($1, $2)) AS regexp_split_to_table"),
+		"pg_stat_get_activity":      sqltext.Whatever("SELECT * FROM pg_catalog.pg_stat_activity"),
+		"generate_subscripts":       sqltext.As("SELECT unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END) AS generate_subscripts"),
+		"regexp_split_to_table":     matching("SELECT unnest(regexp_split_to_array($1, $2%s)) AS regexp_split_to_table"),
 		"string_to_table":           sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
 		"json_array_elements_text":  sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
 		"json_array_elements":       sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
@@ -202,7 +215,7 @@ func (c *catalog) casts() map[string]sqltext.Template {
 			if args[0].Text != nil {
 				return strconv.Itoa(oidOwner), nil
 			}
-			return fixedFunctions["pg_get_userbyid"], nil
+			return answered["pg_get_userbyid"], nil
 		},
 		"bit": text, "varbit": text,
 	}
