@@ -288,6 +288,61 @@ func TestAnAbortedTransactionWhoseMarkerHasGoneIsForgotten(t *testing.T) {
 	}
 }
 
+// TestWhatAReaderHasOfTheLogBeforeIsNotHandedOn: it has read a message of many batches, of which it has handed out the first, when
+// compaction takes a transaction out that was aborted, and forgets it.
+func TestWhatAReaderHasOfTheLogBeforeIsNotHandedOn(t *testing.T) {
+	h := open(t, nil)
+	c := compacted(t, bus.SettingTombstones, "0")
+	c.Land = true // and so is not compacted above its hold
+	p := h.partition("t", c)
+	put := func(key, value string) { h.append(p, record.Encode([]record.Record{pair(key, value)})) }
+	put("a", "1")
+	put("a", "2")
+	p.Admit(2, 0)
+	b := record.Encode([]record.Record{pair("b", "aborted")})
+	b.SetProducer(2, 0, 0, true)
+	h.append(p, b)
+	if _, err := p.AppendMarker(t.Context(), record.Marker{Producer: 2}); err != nil {
+		t.Fatal(err)
+	}
+	b = record.Encode([]record.Record{pair("b", "since")})
+	b.SetProducer(2, 0, 1, false)
+	h.append(p, b)
+	put("z", "end")
+	p.Hold("bronze", 1)
+	if err := p.Compact(t.Context(), 1000); err != nil || p.Generation() != 1 { // joins what lies above
+		t.Fatalf("generation %d, %v", p.Generation(), err)
+	}
+	h.restart() // none is in memory
+	p = h.partition("t", c)
+	r := p.Reader(1)
+	defer r.Close()
+	f, err := r.Next(t.Context(), 1)
+	if got := lines(t, f, 0); err != nil || len(got) != 1 || got[0] != "1:2" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for range 2 { // the first one leaves the marker
+		put("z", "end")
+		p.Hold("bronze", p.Next())
+		if err := p.Compact(t.Context(), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := p.Aborted(0, p.Stable()); len(got) > 0 {
+		t.Fatalf("aborted are %+v", got)
+	}
+	for f.Next < p.Stable() {
+		if f, err = r.Next(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range lines(t, f, 0) {
+			if strings.HasSuffix(got, "aborted") {
+				t.Fatalf("read %q", got)
+			}
+		}
+	}
+}
+
 // TestACompactionThatIsNotWantedAnyMoreIsGivenUp: the topic is altered, or gets a reader, while its log is written anew.
 func TestACompactionThatIsNotWantedAnyMoreIsGivenUp(t *testing.T) {
 	for name, change := range map[string]func(*house, *bus.Partition) error{

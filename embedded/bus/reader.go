@@ -17,6 +17,7 @@ type Reader struct {
 	p   *Partition
 	at  int64 // offset to read next
 	all bool  // also of transactions that are open or were aborted
+	log int64 // number of the log that it reads, see Partition.Rewritten
 
 	cursor *cursor        // nil while the RAM tail serves
 	seen   int64          // offset after the last message that the cursor gave
@@ -80,7 +81,11 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 		}
 		// An ordered read goes on in silence at the next message left, so the log start
 		// is compared once the batches are there.
-		if start := r.decide(&out); start > r.at {
+		start, ok := r.decide(&out)
+		if !ok {
+			continue
+		}
+		if start > r.at {
 			r.rewind()
 			return Fetched{}, r.outOfRange(start, end)
 		}
@@ -90,13 +95,17 @@ func (r *Reader) Next(ctx context.Context, maxBytes int) (Fetched, error) {
 }
 
 // decide takes the batches of aborted transactions out, and returns the log start of that moment: what lies
-// below is forgotten.
-func (r *Reader) decide(out *Fetched) (start int64) {
+// below is forgotten. It cannot where compaction has put another log in force since they were read, which has forgotten
+// who was aborted: they are to be read again.
+func (r *Reader) decide(out *Fetched) (start int64, ok bool) {
 	p := r.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.all || len(out.Batches) == 0 {
-		return p.logStart
+		return p.logStart, true
+	}
+	if p.gen.Load().number != r.log {
+		return 0, false
 	}
 	aborted := p.producers.between(out.Batches[0].Base(), out.Next)
 	for i, b := range out.Batches {
@@ -105,7 +114,7 @@ func (r *Reader) decide(out *Fetched) (start int64) {
 			out.Batches[i] = b.Void()
 		}
 	}
-	return p.logStart
+	return p.logStart, true
 }
 
 // wait returns where the reader stops, once that is above its offset.
@@ -114,10 +123,15 @@ func (r *Reader) wait(ctx context.Context) (end int64, err error) {
 	for {
 		p.mu.Lock()
 		start, end, next, changed := p.logStart, p.end, p.next, p.changed
+		log := p.gen.Load().number
 		if !r.all {
 			end = p.stable()
 		}
 		p.mu.Unlock()
+		if log != r.log {
+			r.rewind() // what it has read is of the log before
+			r.log = log
+		}
 		select {
 		case <-p.deleted:
 			return 0, fmt.Errorf("%w: %s", ErrNoTopic, p.topic.name)
