@@ -321,6 +321,9 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 		return nil // its snapshot will have it
 	}
 	if strings.IndexByte(r.s.skipped, opOf(m.Kind)) >= 0 {
+		if m.Kind == pgoutput.Update { // the row may have moved to where the snapshot has been
+			r.tear(name, &st, true)
+		}
 		return nil
 	}
 	c := source.Change{
