@@ -152,7 +152,6 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 			b.First = "first"
 		}
 	}
-	st.Sent = place
 	st.Snapshot.Begun, st.Snapshot.After = true, after
 	if ch.end {
 		b.End, b.Last = mark(record.SnapshotEnd), "last_in_data_collection"
@@ -160,6 +159,9 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 			b.Last = b.First
 		}
 		st.Snapshot = nil
+	}
+	if len(ch.rows) > 0 || b.Begin != nil || b.End != nil { // else the topic gets nothing of it
+		st.Sent = place
 	}
 	if ch.final {
 		b.Last = "last"

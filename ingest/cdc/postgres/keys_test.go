@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"tarn/ingest/cdc/postgres"
@@ -398,5 +399,26 @@ func TestBadValues(t *testing.T) {
 			}
 			r.equal("other", "id", "v")
 		})
+	}
+}
+
+// TestChunksOfBadRowsAlone are no reason to begin an interrupted snapshot again: the topic has nothing of them.
+func TestChunksOfBadRowsAlone(t *testing.T) {
+	const good, bad = 200, 8000
+	d := pgtest.Start(t).Database("d", "CREATE TABLE days (id bigint PRIMARY KEY, at text, v text)",
+		fmt.Sprintf("INSERT INTO days SELECT i, CASE WHEN i BETWEEN %d AND %d THEN '__debezium_unavailable_value' ELSE 'a' END, repeat('x', 3000) FROM generate_series(1, %d) i", good/2+1, good/2+bad, good+bad))
+	r := newRig(t, d, "errors.tolerance", "all", "errors.deadletterqueue.topic.name", "dlq")
+	letters := func() int { r.mu.Lock(); defer r.mu.Unlock(); return len(r.dead) }
+	var once sync.Once
+	r.log.Refuse = func(string) (_ bool, err error) {
+		if letters() > bad/2 {
+			once.Do(func() { err = context.Canceled })
+		}
+		return false, err
+	}
+	r.start()
+	r.until("the end of the snapshot", func() bool { return r.marks("days") == 1 && letters() >= bad })
+	if n := r.count("days", "r"); n != good {
+		t.Errorf("%d rows were read, want %d", n, good)
 	}
 }

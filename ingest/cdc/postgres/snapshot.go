@@ -254,7 +254,7 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	if !in.done {
 		return fmt.Errorf("read table %s: %w", p.c.table.full(), errCopy)
 	}
-	if now.last = true; len(now.rows) > 0 {
+	if now.last = true; len(now.rows)+len(now.dead) > 0 {
 		now.after = afterRow(p.leaf.oid, lastBlock, lastOffset)
 	}
 	return hand(now)
