@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,13 +69,17 @@ func (t tempTable) place() string { return "memory.main." + duck.Ident(t.stored)
 
 // own answers a statement about temporary tables; false for any other.
 func (ts *Session) own(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
-	verbs := sqltext.Verbs(stmt, verbsMax)
-	if ts == nil || len(verbs) == 0 || verbs[0] != "CREATE" && verbs[0] != "DROP" {
+	verbs := sqltext.Verbs(stmt, 1)
+	if ts == nil || len(verbs) == 0 || verbs[0] != "CREATE" && verbs[0] != "DROP" && !slices.Contains(changes, verbs[0]) {
 		return nil, false, nil
 	}
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, true, err
+	}
+	if slices.Contains(changes, verbs[0]) {
+		err := ts.changed(in, stmt)
+		return nil, err != nil, err
 	}
 	if in.Take("DROP", "TABLE") {
 		in.Take("IF", "EXISTS")
@@ -109,6 +114,25 @@ func (ts *Session) own(ctx context.Context, r Request, stmt string) (*Result, bo
 	}
 	result, err := ts.create(ctx, r, stmt, t, in.Offset())
 	return result, true, err
+}
+
+// changes are what a temporary table is not taken by.
+var changes = []string{"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "ALTER"}
+
+// changed refuses to change a temporary table: the lake's of that name, which would be meant otherwise, is another.
+func (ts *Session) changed(in *sqltext.Reader, stmt string) error {
+	verb := strings.ToUpper(in.Next().Text)
+	for slices.ContainsFunc([]string{"OR", "REPLACE", "IGNORE", "INTO", "FROM", "TABLE", "IF", "EXISTS", "ONLY"}, func(w string) bool { return in.Take(w) }) {
+	}
+	t, err := in.Table()
+	if err != nil {
+		return nil //nolint:nilerr // who answers the statement tells
+	}
+	if _, there := ts.table(t); !there {
+		return nil
+	}
+	hint := "make it anew: CREATE OR REPLACE TEMP TABLE " + t.Name + " AS SELECT …, which may read what it was"
+	return sqltext.At(fault.Newf(fault.Invalid, hint, "%s cannot change %s, which is a temporary table", verb, t.Name), stmt, t.Offset)
 }
 
 // create makes a table of what a query answers, which passes the Gate as any does.
