@@ -18,6 +18,7 @@ const intentMark = "!"
 
 // intent is a transformed chunk on its way to its topics.
 type intent struct {
+	Table  string     `json:"table"`
 	Stand  string     `json:"stand"` // where the source stands in the table when all is there
 	Topics []intended `json:"topics"`
 }
@@ -31,7 +32,7 @@ type intended struct {
 
 // intend keeps what a chunk is about to append, and that the chunks before it are there.
 func (r *Runner) intend(ctx context.Context, b *TopicBatch, to []TopicBatch, stand record.Pos) error {
-	in := intent{Stand: stand.String()}
+	in := intent{Table: TableName(b.Schema), Stand: stand.String()}
 	for i := range to {
 		one := intended{Topic: to[i].Topic}
 		if len(to) > 1 {
@@ -80,8 +81,9 @@ func (r *Runner) settle(ctx context.Context) error {
 				_, err = p.log.Append(ctx, to.Batches)
 			}
 			delete(r.parts, b.partKey())
-			if refusesForGood(err) { // and quarantined the table, whose next snapshot has the rows
-				r.intents[table] = intent{Stand: in.Stand}
+			if refusesForGood(err) { // the table's next snapshot has the rows
+				r.intents[table] = intent{Table: in.Table, Stand: in.Stand}
+				r.quarantine(&quarantine{in.Table, err})
 				break
 			}
 			if err != nil {

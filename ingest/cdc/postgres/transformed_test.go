@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"tarn/embedded/fault"
 	"tarn/ingest/cdc/postgres/pgtest"
 	"tarn/ingest/source"
 	"tarn/ingest/source/sourcetest"
@@ -75,4 +76,48 @@ func TestATransformedChunkIsInItsTopicsOnce(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestTheRestOfATransformedChunkIsRefused after a crash: the table is quarantined, and its next snapshot has the rows.
+func TestTheRestOfATransformedChunkIsRefused(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls SELECT i, 'a', 'b' FROM generate_series(1, 1500) i")
+	r := newRig(t, d)
+	topics := []string{"p.even", "p.odd"}
+	r.transform = router{topics}
+	n, rest := 0, ""
+	gone := make(chan struct{})
+	r.log.Refuse = func(topic string) (bool, error) {
+		if n++; n == 2 {
+			rest = topic
+			close(gone)
+		}
+		return false, map[bool]error{true: context.Canceled}[n >= 2]
+	}
+	r.start()
+	<-gone
+	r.stop()
+	n = 0
+	r.log.Refuse = func(topic string) (bool, error) {
+		if topic == rest {
+			n++
+		}
+		return false, map[bool]error{true: fault.New(fault.Conflict, "filled by somebody else", "delete it")}[topic == rest && n == 1]
+	}
+	r.start()
+	r.until("the table is quarantined", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Tables, func(s source.TableState) bool {
+			return s.Table == "public.calls" && s.State == source.Quarantined && s.Hint != ""
+		})
+	})
+	r.stop()
+	r.start()
+	r.until("all rows", func() bool {
+		seen := map[string]bool{}
+		for _, topic := range topics {
+			for _, e := range r.log.Events(t, topic) {
+				seen[string(e.Key)] = true
+			}
+		}
+		return len(seen) == 1500-1 // without the one that has no topic
+	})
 }
