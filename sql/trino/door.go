@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,8 @@ const (
 	endedMax    = 1000        // of which the last answer is kept, for a client that asks for it again
 	pageBytes   = 512 << 10   // of rows in an answer; one row may have more
 	pagesAhead  = 2           // that are made before the client asks for them
+	rowBytesMax = 16 << 20    // of one row, as JSON
+	allBytesMax = 64 << 20    // of the pages of all statements that wait to be fetched, or asked for again
 	waitMax     = time.Second // that an answer waits for rows
 	awayMax     = 2 * time.Minute
 	preparedMax = 32 << 10 // bytes of a prepared statement: clients keep it in a header
@@ -69,6 +72,8 @@ type Door struct {
 	ended map[string]*query
 	order []string // of ended, oldest first
 	next  int
+
+	bytes atomic.Int64 // of pages
 }
 
 // New returns the door of a listener.
@@ -153,7 +158,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.user = who.User
 	q := newQuery(d.ctx, string(text), who, s, d.o.Gate.Now)
-	q.dialect = d.dialect
+	q.dialect, q.all = d.dialect, &d.bytes
 	if err == nil && !d.enter(q) {
 		err = failure{"QUERY_QUEUE_FULL", fault.Newf(fault.Unavailable, "try again in a moment", "%d statements are under way already", queriesMax)}
 	}

@@ -30,7 +30,8 @@ type query struct {
 	ctx      context.Context //nolint:containedctx // the statement's own: requests come and go
 	cancel   context.CancelFunc
 
-	pages   chan []byte // rows as JSON; closed at the end, after which the fields below do not change
+	pages   chan []byte   // rows as JSON; closed at the end, after which the fields below do not change
+	all     *atomic.Int64 // the bytes of all statements' pages
 	err     error
 	columns atomic.Pointer[[]byte] // as JSON; nil before they are known
 	tag     string                 // of a statement without rows
@@ -49,6 +50,7 @@ type query struct {
 	asking sync.Mutex // one request at a time
 	token  int        // of the last page that was given
 	last   []byte     // that page
+	held   int64      // of its bytes, as they are counted in all
 	head   http.Header
 	done   atomic.Bool // the final page was given
 }
@@ -103,11 +105,17 @@ func (q *query) read(ctx context.Context, result *engine.Result, rows *rows) err
 	page := []byte{'['}
 	hand := func() error {
 		q.bytes.Add(int64(len(page)))
+		bytes := q.weight(len(page) + 1)
+		if q.all.Add(bytes) > allBytesMax {
+			q.all.Add(-bytes)
+			return fault.New(fault.Unavailable, "fetch the rows of other statements, or end them, and try again", "the rows that wait to be fetched fill their memory")
+		}
 		select {
 		case q.pages <- append(page, ']'):
 			page = []byte{'['}
 			return nil
 		case <-ctx.Done():
+			q.all.Add(-bytes)
 			if q.ctx.Err() != nil {
 				return fault.New(fault.Canceled, "the statement was canceled", "")
 			}
@@ -144,6 +152,19 @@ func (q *query) read(ctx context.Context, result *engine.Result, rows *rows) err
 	return nil
 }
 
+// weight is what a page counts: its columns are told with it.
+func (q *query) weight(page int) int64 {
+	return int64(page + len(*q.columns.Load()))
+}
+
+// hold counts a page in the place of the last one; nil is none.
+func (q *query) hold(page []byte) {
+	q.all.Add(-q.held)
+	if q.held = 0; page != nil {
+		q.held = q.weight(len(page))
+	}
+}
+
 // tell makes the columns known.
 func (q *query) tell(rows *rows) {
 	if q.columns.Load() == nil {
@@ -155,11 +176,13 @@ func (q *query) tell(rows *rows) {
 // drop ends the query and forgets its rows: nobody wants them.
 func (q *query) drop() {
 	q.cancel()
-	for range q.pages { // until run has ended
+	for page := range q.pages { // until run has ended
+		q.all.Add(-q.weight(len(page)))
 	}
 	q.asking.Lock()
 	defer q.asking.Unlock()
 	q.last = nil
+	q.hold(nil)
 }
 
 // state is where the query is, and when it ended.
@@ -212,6 +235,7 @@ func (q *query) answer(ctx context.Context, head http.Header, token int, base st
 			q.done.Store(true)
 		}
 		q.token, q.last, q.head = token, body, head.Clone()
+		q.hold(page)
 	case <-wait.C:
 		body = q.more(head, base, token, nil)
 	case <-ctx.Done():

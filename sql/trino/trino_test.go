@@ -144,7 +144,12 @@ func call(t testing.TB, method, url, body string, header ...string) (int, string
 // run asks a statement and follows it to its end; the answer has the rows of all pages.
 func run(t testing.TB, addr, statement string, header ...string) answer {
 	t.Helper()
-	a := ask(t, http.MethodPost, addr+"/v1/statement", statement, header...)
+	return follow(t, ask(t, http.MethodPost, addr+"/v1/statement", statement, header...))
+}
+
+// follow fetches the rest of an answer.
+func follow(t testing.TB, a answer) answer {
+	t.Helper()
 	whole := a
 	for a.NextURI != "" {
 		a = ask(t, http.MethodGet, a.NextURI, "")
@@ -396,6 +401,45 @@ func TestClientsThatGoLeaveNothing(t *testing.T) {
 	}
 	if a := ask(t, http.MethodGet, gone[0], ""); a.Error == nil || a.Error.ErrorName != "ABANDONED_QUERY" {
 		t.Errorf("got %+v", a)
+	}
+}
+
+// TestRowsThatWaitAreBounded has statements whose rows nobody fetches: what is over the memory of all is refused, until
+// the others are read.
+func TestRowsThatWaitAreBounded(t *testing.T) {
+	addr := open(t, 0)
+	if got := run(t, addr, "SELECT rpad('x', 20000000, 'x')").rows(); got != "EXCEEDED_LOCAL_MEMORY_LIMIT" {
+		t.Errorf("a large row is answered %.80s", got)
+	}
+	if got := run(t, addr, "SELECT list_transform(range(200000), lambda x: rpad('x', 100, 'x'))").rows(); got != "EXCEEDED_LOCAL_MEMORY_LIMIT" {
+		t.Errorf("a large list is answered %.80s", got)
+	}
+	const large = "SELECT rpad('x', 8000000, 'x') FROM range(3)"
+	var waiting []answer
+	for range 4 {
+		waiting = append(waiting, ask(t, http.MethodPost, addr+"/v1/statement", large))
+	}
+	failed := "SELECT count(*) FROM system.runtime.queries WHERE state = 'FAILED' AND query LIKE '%8000000%'"
+	for deadline := time.Now().Add(2 * time.Minute); run(t, addr, failed).rows() == "0"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the rows of four statements wait, and none is refused")
+		}
+	}
+	refused := 0
+	for _, a := range waiting {
+		if got := follow(t, a); got.Error == nil && len(got.Data) != 3 {
+			t.Errorf("got %d rows", len(got.Data))
+		} else if got.Error != nil {
+			refused++
+		}
+	}
+	if refused == len(waiting) {
+		t.Error("all are refused")
+	}
+	for range 4 {
+		if got := run(t, addr, large); len(got.Data) != 3 {
+			t.Errorf("when all is read: %+v", got.Error)
+		}
 	}
 }
 

@@ -85,13 +85,23 @@ func (r *rows) append(b []byte, batch arrow.RecordBatch, i int) (_ []byte, err e
 			return b, err
 		}
 	}
+	if len(b) > pageBytes+rowBytesMax {
+		return b, errRow()
+	}
 	return append(b, ']'), nil
+}
+
+func errRow() error {
+	return fault.Newf(fault.TooLarge, "ask for less in a row, or in parts", "a row has more than %d MiB", rowBytesMax>>20)
 }
 
 // value writes one value. Trino's clients read numbers of JSON, and texts of what JSON has no number for.
 func (r *rows) value(b []byte, t *typ, a arrow.Array, i int) ([]byte, error) {
 	if a.IsNull(i) {
 		return append(b, "null"...), nil
+	}
+	if len(b) > pageBytes+rowBytesMax {
+		return b, errRow()
 	}
 	switch a := a.(type) {
 	case *array.Decimal128:
