@@ -13,9 +13,9 @@ import (
 	"tarn/embedded/record"
 )
 
-// recordBytesMax is the largest record that the log takes, less what a batch puts round it
-// (rule 1).
-const recordBytesMax = record.BatchBytesMax - 4096
+// RecordBytesMax is the largest record that the log takes, with its key, place and headers, less
+// what a batch puts round it (rule 1).
+const RecordBytesMax = record.BatchBytesMax - 4096
 
 // What the runner puts behind a change's place for the records that it makes of it beside
 // the first; both sort before anything that a connector puts there.
@@ -78,6 +78,9 @@ func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err
 	}
 	if err := r.bury(ctx, b); err != nil {
 		return false, err
+	}
+	if len(entries) == 0 && len(b.Dead) > 0 && !b.plain() { // letters alone do not say what the topic's records are
+		return false, nil
 	}
 	if err := r.raise(ctx, b); err != nil {
 		return false, err
@@ -225,7 +228,7 @@ func fill(entries []entry) int {
 		switch {
 		case size > ChunkBytesMax && end > 0:
 			return end
-		case size > recordBytesMax && i > 0:
+		case size > RecordBytesMax && i > 0:
 			return i
 		}
 	}

@@ -39,10 +39,10 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 		return nil, err
 	}
 	for i := range p.entries {
-		if size := p.entries[i].size; size > recordBytesMax {
+		if size := p.entries[i].size; size > RecordBytesMax {
 			return nil, &quarantine{TableName(b.Schema), fault.Newf(fault.TooLarge,
 				"make the row smaller and restart, or leave the table out; the other tables go on",
-				"a change of %d bytes is more than the %d that the log takes", size, recordBytesMax)}
+				"a change of %d bytes is more than the %d that the log takes", size, RecordBytesMax)}
 		}
 	}
 	return p.entries, nil

@@ -42,8 +42,12 @@ func (c *counts) add(table string, n int64) *envelope.Transaction {
 // transactionID is what events call a transaction: its number, and where in the log they are.
 func transactionID(xid uint32, at pgoutput.LSN) string { return fmt.Sprintf("%d:%d", xid, uint64(at)) }
 
-// plain adds a record to a topic that is no table's.
+// plain adds a record to a topic that is no table's, unless that has refused one for good, which the source's state says. One that is
+// larger than the log takes goes to the dead letters.
 func (r *reader) plain(topic string, frame envelope.Frame, key, value []byte, place string) {
+	if r.skipped(topic) {
+		return
+	}
 	at, ok := r.gathered.by[topic]
 	if !ok {
 		if r.gathered.by == nil {
@@ -62,9 +66,17 @@ func (r *reader) plain(topic string, frame envelope.Frame, key, value []byte, pl
 		frame.Value = nil
 	}
 	b := &r.gathered.topics[at]
-	b.Plain = append(b.Plain, source.Plain{Key: envelope.Wrap(frame.Key, key), Value: envelope.Wrap(frame.Value, value), Place: place})
+	one := source.Plain{Key: envelope.Wrap(frame.Key, key), Value: envelope.Wrap(frame.Value, value), Place: place}
+	if size := len(one.Key) + len(one.Value); size > source.RecordBytesMax-plainRoom {
+		b.Dead = append(b.Dead, source.Dead{Place: place, Key: key, Value: value, Why: fmt.Sprintf("a record of %d bytes is more than the log takes", size)})
+	} else {
+		b.Plain = append(b.Plain, one)
+	}
 	r.gathered.bytes += changeRoom + len(key) + len(value)
 }
+
+// plainRoom is more than a record's place and headers take.
+const plainRoom = 1 << 10
 
 // boundary tells the topic of transactions that one begins or ends.
 func (r *reader) boundary(at pgoutput.LSN, end bool) {

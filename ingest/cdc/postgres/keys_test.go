@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"tarn/embedded/bus"
 	"tarn/ingest/cdc/postgres"
 	"tarn/ingest/cdc/postgres/pgtest"
 	"tarn/ingest/source"
@@ -420,5 +421,36 @@ func TestChunksOfBadRowsAlone(t *testing.T) {
 	r.until("the end of the snapshot", func() bool { return r.marks("days") == 1 && letters() >= bad })
 	if n := r.count("days", "r"); n != good {
 		t.Errorf("%d rows were read, want %d", n, good)
+	}
+}
+
+// TestMessagesThatTheirTopicRefuses stop no table: what is too large goes to the dead letters, and a topic that is somebody else's is told.
+func TestMessagesThatTheirTopicRefuses(t *testing.T) {
+	server := pgtest.Start(t)
+	for name, message := range map[string]string{"large": "repeat('x', 25000000)", "taken": "'hello'"} {
+		t.Run(name, func(t *testing.T) {
+			d := server.Database("d_"+name, callsDDL)
+			r := newRig(t, d)
+			if name == "taken" {
+				if _, err := r.log.Open(t.Context(), "p.message", bus.TopicConfig{Partitions: 1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.start()
+			r.until("the snapshot", func() bool { return r.marks("calls") == 1 })
+			d.Exec("SELECT pg_logical_emit_message(false, 'app', "+message+")", "INSERT INTO calls VALUES (1, 'a', 'b')")
+			r.equal("calls", "id", "berth", "teu")
+			if name == "taken" {
+				r.until("it is told", func() bool { st := r.runner.Status(); return strings.Contains(st.Error, "p.message") })
+				return
+			}
+			d.Exec("SELECT pg_logical_emit_message(false, 'app', 'hello')")
+			r.until("a small one", func() bool { return len(r.plain("p.message")) == 1 })
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(r.dead) != 1 || !strings.Contains(r.dead[0].Why, "more than the log takes") {
+				t.Errorf("%d letters", len(r.dead))
+			}
+		})
 	}
 }
