@@ -29,6 +29,8 @@ type Request struct {
 	Session *Session // of the door's connection; nil: no temporary tables
 	// Noted is told the statement's id in system.queries before it waits for its turn; may be nil.
 	Noted func(id int64)
+
+	turn bool // it has its turn
 }
 
 // Result is an answer that is being read. Rows come from Reader, which must be

@@ -30,7 +30,7 @@ func (g *Gate) execute(ctx context.Context, who guard.Principal, stmt string) (*
 	if err != nil {
 		return nil, placed(err, stmt, x.Table.Offset)
 	}
-	leave, err := g.upkeep.enter(ctx, who.User)
+	leave, err := g.enter(ctx, g.upkeep, who.User)
 	if err != nil {
 		return nil, err
 	}

@@ -24,11 +24,12 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 	in.Take("EXPLAIN")
 	analyze := in.Take("ANALYZE")
 	if analyze { // it is run as any query is
-		leave, err := g.queries.enter(ctx, r.Principal.User)
+		leave, err := g.enter(ctx, g.queries, r.Principal.User)
 		if err != nil {
 			return nil, err
 		}
 		defer leave()
+		r.turn = true
 	}
 	s, err := g.open(ctx, r.Principal, stmt)
 	if err != nil {

@@ -160,7 +160,7 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	var result *Result
 	if err == nil {
-		result, err = g.run(within, r, one, command, noted)
+		result, err = g.run(context.WithValue(within, notedKey{}, noted), r, one, command, noted)
 	}
 	if err != nil {
 		err = g.presentable(ctx, within, r, err)
@@ -218,6 +218,21 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 	return fault.New(fault.Internal, "the statement could not be run", "see Tarn's log for the cause")
 }
 
+// enter waits for a turn. The statement that ctx is of counts as queued until it has it.
+func (g *Gate) enter(ctx context.Context, in *turns, who string) (leave func(), err error) {
+	noted, _ := ctx.Value(notedKey{}).(*statement)
+	if noted != nil {
+		noted.running(time.Time{})
+	}
+	if leave, err = in.enter(ctx, who); err == nil && noted != nil {
+		noted.running(g.o.Clock.Now())
+	}
+	return leave, err
+}
+
+// notedKey is of a statement's context: its *statement.
+type notedKey struct{}
+
 func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command, noted *statement) (*Result, error) {
 	if result, ok, err := r.Session.own(ctx, r, one.Text); ok {
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
@@ -233,11 +248,11 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 		result, err := answer(ctx, r, one.Text)
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}
-	leave, err := g.queries.enter(ctx, r.Principal.User)
+	leave, err := g.enter(ctx, g.queries, r.Principal.User)
 	if err != nil {
 		return nil, err
 	}
-	noted.running(g.o.Clock.Now())
+	r.turn = true
 	text := r.Text[:one.Offset+len(one.Text)]
 	result, err := g.query(ctx, r, text)
 	if lacksMemory(err) && g.hopeless.Load() != text {

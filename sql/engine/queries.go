@@ -97,6 +97,7 @@ func (q *queries) all() []*statement {
 	return out
 }
 
+// running notes when it got its turn; the zero time for that it waits for one.
 func (s *statement) running(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,6 +37,7 @@ type session struct {
 	dialect   *Dialect
 	schemasOf []string // searched for bare names; nil: the Gate's
 	temps     *Session // nil where the door has none
+	turn      bool     // it has its turn
 	listing   *Listing // nil until a table of the dialect asks for it
 }
 
@@ -161,8 +162,10 @@ func (s *session) answerable(ctx context.Context, text string) error {
 	return nil
 }
 
-// speak takes the dialect and the session of a request.
-func (s *session) speak(r Request) { s.dialect, s.schemasOf, s.temps = r.Dialect, r.Schemas, r.Session }
+// speak takes the dialect and the session of a request, and whether it has its turn.
+func (s *session) speak(r Request) {
+	s.dialect, s.schemasOf, s.temps, s.turn = r.Dialect, r.Schemas, r.Session, r.turn
+}
 
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
 	source, err := s.pivoted(ctx, source)
@@ -190,11 +193,7 @@ func (s *session) pivoted(ctx context.Context, source string) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		out, err := s.gate.parser.RewriteAs(ctx, s.words(), at.Query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
-		if err != nil {
-			return "", err
-		}
-		values, err := s.conn.Texts(ctx, out.Text)
+		values, err := s.values(ctx, at.Query)
 		switch {
 		case err != nil:
 			return "", err
@@ -211,6 +210,26 @@ func (s *session) pivoted(ctx context.Context, source string) (string, error) {
 			return "", fault.Newf(fault.TooLarge, "name the values that you want: ON … IN ('a', 'b')", "the statement with what PIVOT found has more than %d bytes", sqltext.TextBytesMax)
 		}
 	}
+}
+
+// values runs a query for what a PIVOT finds, in a turn: also what only explains or describes a statement runs it.
+func (s *session) values(ctx context.Context, query string) ([]string, error) {
+	if !s.turn {
+		leave, err := s.gate.enter(ctx, s.gate.queries, s.who.User)
+		if err != nil {
+			return nil, err
+		}
+		s.turn = true
+		defer func() {
+			s.turn = false
+			leave()
+		}()
+	}
+	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.Texts(ctx, out.Text)
 }
 
 // secretWords are what an error's text must not hold.

@@ -41,11 +41,12 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	within, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
-	leave, err := g.queries.enter(within, r.Principal.User)
+	leave, err := g.enter(within, g.queries, r.Principal.User)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, err)
 	}
 	defer leave()
+	r.turn = true
 	s, err := g.open(within, r.Principal, r.Text)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, err)

@@ -138,11 +138,12 @@ func (ts *Session) changed(in *sqltext.Reader, stmt string) error {
 // create makes a table of what a query answers, which passes the Gate as any does.
 func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext.Table, from int) (_ *Result, err error) {
 	g := ts.gate
-	leave, err := g.queries.enter(ctx, r.Principal.User)
+	leave, err := g.enter(ctx, g.queries, r.Principal.User)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	r.turn = true
 	if g.temps.Add(1) > allTempMax {
 		g.temps.Add(-1)
 		return nil, fault.Newf(fault.TooLarge, "drop some, or close connections", "there are %d temporary tables already", allTempMax)

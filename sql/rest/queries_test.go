@@ -5,12 +5,14 @@ package rest_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/record"
 	"tarn/sql/engine"
 )
 
@@ -213,4 +215,53 @@ func TestExplainAnalyze(t *testing.T) {
 	h.refused("EXPLAIN ANALYZE SELECT nothing FROM calls", "not_found")
 	o := office(t)
 	o.refused("EXPLAIN ANALYZE SELECT count(*) FROM sales", "denied")
+}
+
+// TestAllThatRunsAQueryHasATurn: what finds the values of a PIVOT, makes a temporary table or runs what it explains waits for a
+// turn, and system.queries tells so.
+func TestAllThatRunsAQueryHasATurn(t *testing.T) {
+	h := harbour(t, guard.Open{})
+	for range 7 { // of eight turns; the last is of who looks
+		r, err := h.gate.Run(t.Context(), engine.Request{Text: "SELECT 1", Principal: guard.Principal{User: "busy"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+	}
+	looks, look := make(chan bool), make(chan bool)
+	h.gate.RegisterSystem(engine.SystemTable{Name: "hold", Columns: []engine.SystemColumn{{Name: "n", Type: record.Long}}, Rows: func(context.Context) ([][]any, error) {
+		looks <- true
+		<-look
+		return [][]any{{int64(1)}}, nil
+	}})
+	pivot := "PIVOT silver.calls ON berth USING count(*)"
+	for _, statement := range []string{"EXPLAIN " + pivot, "CREATE VIEW gold.p AS " + pivot, "DESCRIBE gold.p", "EXPLAIN ANALYZE SELECT 1", "CREATE TEMP TABLE x AS SELECT 1"} {
+		seen := make(chan []string, 1)
+		go func() {
+			lines, err := h.ask("ann", "SELECT state FROM system.hold, system.queries WHERE statement = '"+statement+"'")
+			if err != nil {
+				t.Error(err)
+			}
+			seen <- lines
+		}()
+		<-looks
+		in, ended := h.gate.Session(), make(chan error, 1)
+		go func() {
+			_, err := h.says(in, statement)
+			ended <- err
+		}()
+		for end := time.Now().Add(time.Minute); h.gate.Waiting() == 0 && len(ended) == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		}
+		look <- true
+		if lines := <-seen; !slices.Equal(lines, []string{"queued"}) {
+			t.Errorf("%s is %v", statement, lines)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+		in.Close()
+	}
+	if lines, err := h.ask("ann", "SELECT DISTINCT state FROM system.queries WHERE statement LIKE 'CREATE TEMP TABLE%'"); err != nil || !slices.Equal(lines, []string{"ended"}) {
+		t.Errorf("at its end it is %v, %v", lines, err)
+	}
 }
