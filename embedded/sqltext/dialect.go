@@ -29,6 +29,8 @@ type Dialect struct {
 	Casts map[string]Template
 	// Types are DuckDB's words for types that it has by no such name.
 	Types map[string]string
+	// Zeros are columns of names that the dialect's clients take for numbers: the name that stands for 0.
+	Zeros map[string]string
 	// NullsLarge puts nulls where the largest value would stand: last where the order ascends, first where it descends.
 	NullsLarge bool
 	// List writes a literal list as DuckDB reads it, where one is cast to a list; false leaves it. Nil: DuckDB's alone.
@@ -95,6 +97,8 @@ func (w *walker) dialected(v *tree, class string) error {
 			return nil
 		}
 		return w.call(v, of, v.get("children").list(), true)
+	case "COMPARISON":
+		return errors.Join(w.zero(v.get("left"), v.get("right")), w.zero(v.get("right"), v.get("left")))
 	case "CAST":
 		t := innermost(v.get("cast_type"))
 		if said := v.get("child").literal(); said != nil && d.List != nil && t != v.get("cast_type") {
@@ -118,6 +122,24 @@ func (w *walker) dialected(v *tree, class string) error {
 		}
 	}
 	return nil
+}
+
+// zero puts the name in the place of a 0 that a column of names is compared with.
+func (w *walker) zero(column, value *tree) error {
+	number := value.get("value").get("value")
+	if column.get("class").str() != "COLUMN_REF" || value.get("class").str() != "CONSTANT" || number == nil || number.raw != "0" {
+		return nil
+	}
+	names := column.get("column_names").list()
+	name, ok := w.dialect.Zeros[strings.ToLower(names[len(names)-1].str())]
+	if !ok {
+		return nil
+	}
+	made, err := w.template("'" + name + "'")
+	if err == nil {
+		*value = *made
+	}
+	return err
 }
 
 // innermost is the type of a list's elements, or the type itself.

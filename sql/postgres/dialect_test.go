@@ -24,7 +24,16 @@ func TestDialect(t *testing.T) {
 		"array_upper(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 2) IS NULL": "true", "array_lower(ARRAY[4], 1)": "1",
 		"string_to_array('a,,b', ',', '')": "[a, NULL, b]", "string_to_array('', ',')": "[]", "btrim(' a ')": "a", "btrim('xax', 'x')": "a",
 		"(SELECT count(*) FROM regexp_split_to_table('aXbxc', 'x', 'i'))": "3", "(SELECT count(*) FROM generate_subscripts(ARRAY[4, 5], 2))": "0",
-		"has_table_privilege('postgres', 'x', 'SELECT')":                               "true",
+		"has_table_privilege('postgres', 'x', 'SELECT')": "true",
+		"(SELECT typreceive FROM pg_type WHERE oid = 16 AND (typreceive != 0 OR 0 <> typsend) AND typmodin = 0 AND typreceive::text != 'array_recv')": "boolrecv",
+		"to_char(9.999, '9.99')": " #.##", "to_char(-12345, '999')": "-###", "to_char(12345678, '9,999')": " #,###", "to_char(-5, '000')": "-005", "to_char(5, '000.00')": " 005.00",
+		"to_char(123456789012345678901.25, 'FM999,999,999,999,999,999,999.00')": "123,456,789,012,345,678,901.25",
+		"to_char(12345678901234567.89, 'FM99999999999999999990.00')":            "12345678901234567.89",
+		"to_char(0.5, '9.99')": "  .50", "to_char(-0.5, '990.00')": "  -0.50", "to_char(99.999, 'FM90.00')": "##.##", "to_char(-1234.5, '9,999.99')": "-1,234.50", "to_char(0, '99')": "  0",
+		"to_char(1234567, 'FM9,999,999')": "1,234,567", "string_to_array('a,b', ',')": "[a, b]", "string_to_array('abc', '')": "[abc]",
+		"string_to_array('a,x', ',', 'x')": "[a, NULL]", "string_to_array(NULL, ',') IS NULL": "true",
+		"extract(second from timestamp '2026-01-02 03:04:05.123456')": "5.123456", "date_part('milliseconds', timestamp '2026-01-02 03:04:05.123456')": "5123.456",
+		"extract(seconds from interval '3 min 5.5 s')": "5.5", "extract(minute from time '01:02:03')": "2.0",
 		"(SELECT x FROM (VALUES (1), (NULL)) t(x) ORDER BY x DESC NULLS LAST LIMIT 1)": "1",
 		"(SELECT x IS NULL FROM (VALUES (1), (NULL)) t(x) ORDER BY x DESC LIMIT 1)":    "true",
 	} {
@@ -40,6 +49,27 @@ func TestDialect(t *testing.T) {
 		var got string
 		if err := c.QueryRow(t.Context(), "SELECT ("+expression+")::text").Scan(&got); err == nil {
 			t.Errorf("%s is %q", expression, got)
+		}
+	}
+}
+
+// SELECT set_config(…) is SET, and in another statement it is refused rather than passed over.
+func TestSetConfig(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", "&default_query_exec_mode=simple_protocol"} {
+		c := connect(t, open(t), options)
+		var said, path string
+		if err := c.QueryRow(t.Context(), "SELECT pg_catalog.set_config('search_path', 'system', false)").Scan(&said); err != nil || said != "system" {
+			t.Errorf("it answers %q, %v", said, err)
+		}
+		if err := c.QueryRow(t.Context(), "SHOW search_path").Scan(&path); err != nil || path != "system" {
+			t.Errorf("the path is %q, %v", path, err)
+		}
+		if err := c.QueryRow(t.Context(), "SELECT set_config('search_path', 'gold', false) WHERE true").Scan(&said); err == nil {
+			t.Error("it is passed over where it does not stand alone")
+		}
+		if err := c.QueryRow(t.Context(), "SELECT set_config('nothing', 'x', false)").Scan(&said); err == nil {
+			t.Error("a setting that there is not is set")
 		}
 	}
 }

@@ -195,6 +195,10 @@ func (c *conn) describeCommand(p *prepared, formats []int16) error {
 	if done, err := c.describeFetch(p.text, formats); done {
 		return err
 	}
+	if _, _, ok := setConfig(p.text); ok {
+		c.be.Send(rowDescription([]string{"set_config"}, []kind{textKind}, formats))
+		return nil
+	}
 	verbs := sqltext.Verbs(p.text, 1)
 	if len(verbs) == 0 || !showing[verbs[0]] {
 		c.be.Send(&pgproto3.NoData{})
@@ -223,7 +227,8 @@ var showing = map[string]bool{"SHOW": true, "DESCRIBE": true, "DESC": true, "EXP
 // ofSession tells whether a statement is answered by the session.
 func ofSession(text string) bool {
 	verbs := sqltext.Verbs(text, 1)
-	return len(verbs) == 1 && sessionVerbs[verbs[0]]
+	_, _, sets := setConfig(text)
+	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]]
 }
 
 var sessionVerbs = map[string]bool{

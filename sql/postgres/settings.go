@@ -150,6 +150,16 @@ func (c *conn) session(text string) (*answer, error) {
 		return &answer{tag: verbs[0]}, nil
 	case "SET":
 		return c.set(in)
+	case "SELECT":
+		name, value, ok := setConfig(text)
+		if !ok {
+			return nil, nil
+		}
+		if err := c.changed(name, c.settings.set(name, value)); err != nil {
+			return nil, err
+		}
+		value, _ = c.settings.get(name)
+		return &answer{tag: "SELECT 1", names: []string{"set_config"}, row: []string{value}}, nil
 	case "RESET":
 		if in.Take("ALL") {
 			c.settings.resetAll()
@@ -241,6 +251,28 @@ func (c *conn) set(in *sqltext.Reader) (*answer, error) {
 		return out, c.changed(name, c.settings.reset(name))
 	}
 	return out, c.changed(name, c.settings.set(name, values(in)))
+}
+
+// setConfig reads SELECT set_config('name', 'value', is_local), which is SET; false for another statement.
+func setConfig(text string) (name, value string, ok bool) {
+	in, err := sqltext.NewReader(text)
+	if err != nil || !in.Take("SELECT") {
+		return "", "", false
+	}
+	in.Take("pg_catalog", ".")
+	if !in.Take("set_config", "(") {
+		return "", "", false
+	}
+	var texts [2]string
+	for i := range texts {
+		t := in.Next()
+		if t.Kind != sqltext.String || !in.Take(",") {
+			return "", "", false
+		}
+		texts[i] = t.Value()
+	}
+	ok = (in.Take("true") || in.Take("false")) && in.Take(")") && in.Done() == nil
+	return texts[0], texts[1], ok
 }
 
 func settingName(in *sqltext.Reader) (string, error) {

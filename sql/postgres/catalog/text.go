@@ -72,6 +72,9 @@ func dimension(first, beyond string) sqltext.Template {
 // stringToArray has no item in an empty text, and null for what its third argument says.
 func stringToArray(args []sqltext.Argument) (string, error) {
 	said := "CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) ELSE string_split($1, $2) END"
+	if len(args) == 2 && args[1].Text != nil && *args[1].Text == "" { // DuckDB's are its letters
+		return "CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) WHEN $1 IS NOT NULL THEN [$1] END", nil
+	}
 	if len(args) == 3 {
 		said = "list_transform(" + said + ", lambda tarn_x: nullif(tarn_x, $3))"
 	}
@@ -93,6 +96,10 @@ func groups(pattern string) (n int) {
 		}
 	}
 	return n
+}
+
+func setConfig([]sqltext.Argument) (string, error) {
+	return "", fault.New(fault.Invalid, "write SELECT set_config('name', 'value', false), or SET name = 'value'", "set_config stands alone here, with texts")
 }
 
 func encoded(args []sqltext.Argument) (string, error) {

@@ -110,37 +110,42 @@ func numberChar(pattern string) (string, error) {
 	bare, trimmed := strings.CutPrefix(pattern, "FM")
 	bare = strings.NewReplacer("G", ",", "D", ".").Replace(bare)
 	whole, fraction, point := strings.Cut(bare, ".")
+	digits, grouped := strings.ReplaceAll(whole, ",", ""), strings.Contains(whole, ",")
+	zeros := strings.Index(digits, "0") // from there on digits are filled
 	switch {
 	case strings.Contains(fraction, ",") || strings.Contains(bare, "FM"):
 		return "", fault.Newf(fault.Invalid, "such as FM999,990.00", "there is no pattern %q of numbers here", pattern)
-	case trimmed && strings.Contains(fraction, "9"), strings.Count(whole, "0") > 1 && strings.Contains(whole, ","):
+	case trimmed && strings.Contains(fraction, "9"):
 		return "", fault.Newf(fault.Invalid, "write 0 for each digit behind the point", "to_char cannot leave out digits as %q says", pattern)
+	case grouped && zeros >= 0 && len(digits)-zeros > 1:
+		return "", fault.Newf(fault.Invalid, "write 0 for the last digit before the point alone", "to_char cannot fill groups with zeros as %q says", pattern)
+	case len(digits)+len(fraction) > 38:
+		return "", fault.New(fault.Invalid, "take fewer", "to_char writes at most 38 digits")
 	}
-	grouped := ""
-	if strings.Contains(whole, ",") {
-		grouped = ","
-	}
-	digits := len(strings.ReplaceAll(whole, ",", ""))
-	said := fmt.Sprintf("printf('%%%s.%df', CAST($1 AS DECIMAL(38,%d)))", grouped, len(fraction), len(fraction))
-	if grouped != "" {
-		said = fmt.Sprintf("format('{:,.%df}', CAST($1 AS DOUBLE))", len(fraction))
-	}
-	if zeros := strings.Index(whole, "0"); zeros >= 0 && grouped == "" && digits-zeros > 1 {
-		width := digits - zeros
-		if point {
+	body := "CAST(abs(tarn_n) AS VARCHAR)"
+	switch {
+	case grouped:
+		body = "reverse(rtrim(regexp_replace(reverse(split_part(" + body + ", '.', 1)), '([0-9]{3})', '\\1,', 'g'), ','))"
+		if len(fraction) > 0 {
+			body += fmt.Sprintf(" || right(CAST(abs(tarn_n) AS VARCHAR), %d)", len(fraction)+1)
+		}
+	case zeros >= 0 && len(digits)-zeros > 1:
+		width := len(digits) - zeros
+		if len(fraction) > 0 {
 			width += 1 + len(fraction)
 		}
-		said = fmt.Sprintf("printf('%%0%d.%df', CAST($1 AS DOUBLE))", width, len(fraction))
-	} else if zeros < 0 && point {
-		said = "regexp_replace(" + said + ", '^(-?)0\\.', '\\1.')"
+		body = fmt.Sprintf("repeat('0', %d - length(%s)) || %s", width, body, body)
 	}
-	limit := "1" + strings.Repeat("0", digits)
-	over := "repeat('#', " + fmt.Sprint(len(bare)) + ")"
+	if zeros < 0 && point {
+		body = "regexp_replace(" + body + ", '^0\\.', '.')"
+	}
+	over := strings.NewReplacer("9", "#", "0", "#").Replace(bare)
+	said := fmt.Sprintf("CASE WHEN tarn_n < 0 THEN '-' ELSE '' END || CASE WHEN abs(tarn_n) >= 1%s THEN '%s' ELSE %s END", strings.Repeat("0", len(digits)), over, body)
 	if !trimmed {
 		said = fmt.Sprintf("lpad(%s, %d, ' ')", said, len(bare)+1)
-		over = "' ' || " + over
 	}
-	return "CASE WHEN abs($1) >= " + limit + " THEN " + over + " ELSE " + said + " END", nil
+	// The lambda has the number once, rounded: what it is made of may be large.
+	return fmt.Sprintf("list_transform([CAST($1 AS DECIMAL(38,%d))], lambda tarn_n: %s)[1]", len(fraction), said), nil
 }
 
 // dated is a function that reads a time by a pattern.
@@ -159,4 +164,17 @@ func toTimestamp(args []sqltext.Argument) (string, error) {
 		return "", nil
 	}
 	return dated("CAST(strptime($1, %s) AS TIMESTAMP WITH TIME ZONE)")(args)
+}
+
+// datePart has what is beneath a second, and beneath a millisecond, which DuckDB leaves out.
+func datePart(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && args[0].Text != nil {
+		switch strings.ToLower(*args[0].Text) {
+		case "second", "seconds", "sec", "secs", "s":
+			return "date_part('microseconds', $2) / 1e6", nil
+		case "millisecond", "milliseconds", "msec", "msecs", "ms":
+			return "date_part('microseconds', $2) / 1e3", nil
+		}
+	}
+	return "CAST(date_part($1, $2) AS DOUBLE)", nil
 }

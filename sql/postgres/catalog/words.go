@@ -21,6 +21,7 @@ func (c *catalog) words() *sqltext.Dialect {
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
 			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
 		},
+		Zeros:      map[string]string{"typinput": "-", "typoutput": "-", "typreceive": "-", "typsend": "-", "typmodin": "-", "typmodout": "-", "typanalyze": "-", "typsubscript": "-"},
 		NullsLarge: true, List: list, Lone: []string{
 			"generate_series", "unnest", "generate_subscripts", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
 		},
@@ -53,6 +54,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		"string_to_array": stringToArray, "btrim": renamed("trim"),
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
+		"date_part": datePart, "set_config": setConfig,
 		"pg_size_pretty": sqltext.As("format_bytes($1)"),
 	})
 	return d
@@ -126,7 +128,7 @@ var answered = map[string]string{
 	"pg_table_size": "CAST(NULL AS BIGINT)", "pg_total_relation_size": "CAST(NULL AS BIGINT)", "pg_relation_size": "CAST(NULL AS BIGINT)", "pg_indexes_size": "CAST(NULL AS BIGINT)",
 	"pg_database_size": "CAST(NULL AS BIGINT)", "pg_tablespace_size": "CAST(NULL AS BIGINT)", "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
 	"pg_relation_is_updatable": "0", "pg_column_is_updatable": no, "acldefault": "CAST(NULL AS VARCHAR[])", "pg_get_replica_identity_index": "CAST(NULL AS BIGINT)",
-	"set_config": "$2", "pg_blocking_pids": "CAST([] AS INTEGER[])", "row_security_active": no,
+	"pg_blocking_pids": "CAST([] AS INTEGER[])", "row_security_active": no,
 }
 
 // fixedFunctions are always written in one way.
@@ -150,7 +152,7 @@ var fixedFunctions = map[string]string{
 	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
 	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
-	"div":     "trunc($1 / $2)", "every": "bool_and($1)", "date_part": "CAST(date_part($1, $2) AS DOUBLE)", "timeofday": "CAST(now() AS VARCHAR)",
+	"div":     "trunc($1 / $2)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
 	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
 	"pg_get_keywords": "NULL", "regexp_count": "len(regexp_extract_all($1, $2))",
 }
