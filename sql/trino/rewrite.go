@@ -149,6 +149,8 @@ func (r *rewriter) form(i int) (int, error) {
 			if r.are(i+1, "(") && r.are(i+3, ")", "with", "time", "zone") {
 				return r.put(i, i+7, t.Text+" with time zone"), nil
 			}
+		case "at":
+			return r.zone(i)
 		case "tablesample":
 			return r.sample(i), nil
 		case "for":
@@ -208,6 +210,21 @@ func (r *rewriter) arrayType(i int) int {
 	}
 	r.later[last] = "[]"
 	return r.put(i, i+2, "")
+}
+
+// utc are names of the one zone that a value can have here.
+var utc = map[string]bool{"utc": true, "etc/utc": true, "gmt": true, "z": true, "+00:00": true}
+
+// zone is AT TIME ZONE, which keeps the instant and shows it in a zone: DuckDB's form of it, timezone(zone, x), is another
+// instant, or has lost its zone.
+func (r *rewriter) zone(i int) (int, error) {
+	if !r.are(i+1, "time", "zone") {
+		return 0, nil
+	}
+	if of := r.at(i + 3); of.Kind == sqltext.String && utc[strings.ToLower(of.Value())] {
+		return r.put(i, i+4, "::TIMESTAMPTZ"), nil
+	}
+	return 0, unsupported("write timezone('Europe/Paris', x) for the time there, without a zone, of an instant x", "AT TIME ZONE can only be UTC here, the zone of all values")
 }
 
 // sample is TABLESAMPLE BERNOULLI (10): percent, which DuckDB wants said.

@@ -119,7 +119,7 @@ func (q *query) sessionStatement(in *sqltext.Reader) (done bool, err error) {
 	case in.Take("SET", "TIME", "ZONE"):
 		q.tag = "SET TIME ZONE"
 		if t := in.Next(); !strings.EqualFold(t.Value(), "UTC") && !t.Is("LOCAL") {
-			return true, unsupported("convert it with AT TIME ZONE", "the time zone of a session is UTC")
+			return true, unsupported("write timezone('Europe/Paris', x) for the time there of an instant x", "the time zone of a session is UTC")
 		}
 		return true, in.Done()
 	case in.Take("START", "TRANSACTION"):

@@ -127,7 +127,11 @@ func (r *rows) value(b []byte, t *typ, a arrow.Array, i int) ([]byte, error) {
 			return r.row(b, t, a, i)
 		}
 	}
-	return cell.AppendJSON(b, a, i), nil
+	start := len(b)
+	if b = cell.AppendJSON(b, a, i); t.raw == "varchar" && b[start] != '"' && string(b[start:]) != "null" { // a number of a union
+		b = append(b[:start], cell.AppendQuoted(nil, string(b[start:]))...)
+	}
+	return b, nil
 }
 
 func outOfRange(format string, args ...any) error {

@@ -54,9 +54,10 @@ var written = map[string]string{
 	"array_position":         "CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN CAST(coalesce(list_position($1, $2), 0) AS BIGINT) END",
 	"array_remove":           "list_filter($1, lambda x: x IS NULL OR x <> $2)",
 	"array_sum":              "coalesce(list_sum($1), 0)",
-	"arrays_overlap":         "list_has_any($1, $2)",
+	"arrays_overlap":         "CASE WHEN list_has_any($1, $2) THEN true WHEN len($1) = 0 OR len($2) = 0 OR list_count($1) = len($1) AND list_count($2) = len($2) THEN false END",
 	"array_sort":             "list_sort($1, 'ASC', 'NULLS LAST')",
 	"cardinality":            "CAST(len($1) AS BIGINT)",
+	"contains":               "CASE WHEN list_contains($1, $2) THEN true WHEN $2 IS NOT NULL AND list_count($1) = len($1) THEN false END",
 	"element_at":             "($1)[$2]",
 	"filter":                 "list_filter($1, $2)",
 	"transform":              "list_transform($1, $2)",
@@ -127,8 +128,8 @@ var byArity = map[string]map[int]string{
 	},
 	"split":     {2: "string_split($1, $2)"},
 	"truncate":  {1: "trunc($1)"},
-	"substr":    {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
-	"substring": {2: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 THEN '' ELSE substr($1, $2, $3) END"},
+	"substr":    {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
+	"substring": {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
 }
 
 // made are calls whose form goes by their arguments.
@@ -290,6 +291,9 @@ func regexpReplace(args []sqltext.Argument) (string, error) {
 	}
 	if len(args) != 3 || args[2].Text == nil {
 		return "", unsupported("write it as a text", "what regexp_replace puts in place must be in the statement")
+	}
+	if strings.Contains(*args[2].Text, "${") {
+		return "", unsupported("write $1, its number", "a group of regexp_replace has no name here")
 	}
 	with := group.ReplaceAllStringFunc(*args[2].Text, func(m string) string {
 		if m[0] == '\\' {
