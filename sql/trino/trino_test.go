@@ -522,7 +522,7 @@ var meanings = []struct{ expression, want string }{
 	{"timestamp '2026-01-02 03:04:05.5+02:00'", `"2026-01-02 01:04:05.500000 UTC"`},
 	{"timestamp '2026-01-01 12:00:00' AT TIME ZONE 'America/New_York'", "NOT_SUPPORTED"},
 	{"timestamp '2026-01-01 12:00:00' AT TIME ZONE 'UTC'", `"2026-01-01 12:00:00.000000 UTC"`},
-	{"(timestamp '2026-01-01 12:00:00 +02:00' + interval '1' hour) AT TIME ZONE 'utc'", `"2026-01-01 11:00:00.000000 UTC"`},
+	{"(timestamp '2026-01-01 12:00:00+02:00' + interval '1' hour) AT TIME ZONE 'utc'", `"2026-01-01 11:00:00.000000 UTC"`},
 	{"timezone('America/New_York', timestamp '2026-01-01 12:00:00 UTC')", `"2026-01-01 07:00:00.000000"`},
 	{"contains(ARRAY[1, NULL], 2)", "null"},
 	{"contains(ARRAY[1, NULL], 1)", "true"},
