@@ -67,7 +67,7 @@ type Gate struct {
 	upkeep   *turns
 	metrics  metrics
 	log      *queries
-	temps    atomic.Int64 // temporary tables
+	temps    tempUse
 	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -106,6 +106,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	g := &Gate{
 		o: o, parser: parser, instance: instance, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
+		temps: tempUse{tables: map[string]int{}},
 	}
 	g.metrics = newMetrics(o.Metrics, g.queries.waiting)
 	for _, t := range o.System {

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -18,8 +19,57 @@ import (
 // memory or where it spills.
 const (
 	tempTablesMax = 32  // of one session
+	userTempMax   = 128 // of one user
 	allTempMax    = 512 // of all
+	// The shares of the Gate's memory that they may have, of whose values the bytes count: 1/n.
+	tempShare    = 8 // of one session
+	allTempShare = 2 // of all
 )
+
+// tempUse counts the temporary tables of all sessions.
+type tempUse struct {
+	mu     sync.Mutex
+	tables map[string]int // by user
+	all    int
+	bytes  int64
+}
+
+// add counts one more of a user.
+func (u *tempUse) add(user string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.all >= allTempMax:
+		return fault.Newf(fault.TooLarge, "drop some, or close connections", "there are %d temporary tables already", allTempMax)
+	case u.tables[user] >= userTempMax:
+		return fault.Newf(fault.TooLarge, "drop some, or close connections", "%s has %d temporary tables already", user, userTempMax)
+	}
+	u.tables[user]++
+	u.all++
+	return nil
+}
+
+// grow counts bytes of one, most of all at most.
+func (u *tempUse) grow(bytes, most int64) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.bytes+bytes > most {
+		return fault.Newf(fault.TooLarge, "drop some, or close connections", "the temporary tables of all have more than %d MiB", most>>20)
+	}
+	u.bytes += bytes
+	return nil
+}
+
+// gone counts one less.
+func (u *tempUse) gone(t tempTable) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tables[t.user]--; u.tables[t.user] == 0 {
+		delete(u.tables, t.user)
+	}
+	u.all--
+	u.bytes -= t.bytes
+}
 
 // Session is what a door's connection has of its own: temporary tables. It is for one principal's requests; close it.
 type Session struct {
@@ -34,6 +84,8 @@ type Session struct {
 type tempTable struct {
 	stored         string // its name in DuckDB, which nobody can guess
 	columns, types []string
+	user           string
+	bytes          int64 // of its values
 }
 
 // Session opens one.
@@ -62,7 +114,7 @@ func (g *Gate) forget(t tempTable) {
 	if err != nil {
 		g.o.Log.Warn("temporary table not dropped", "error", err)
 	}
-	g.temps.Add(-1)
+	g.temps.gone(t)
 }
 
 func (t tempTable) place() string { return "memory.main." + duck.Ident(t.stored) }
@@ -144,18 +196,18 @@ func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext
 	}
 	defer leave()
 	r.turn = true
-	if g.temps.Add(1) > allTempMax {
-		g.temps.Add(-1)
-		return nil, fault.Newf(fault.TooLarge, "drop some, or close connections", "there are %d temporary tables already", allTempMax)
+	made := tempTable{user: r.Principal.User}
+	if err := g.temps.add(made.user); err != nil {
+		return nil, err
 	}
 	s, err := g.open(ctx, r.Principal, blanked(stmt, from))
 	if err != nil {
-		g.temps.Add(-1)
+		g.temps.gone(made)
 		return nil, err
 	}
 	defer s.close()
 	s.speak(r)
-	made := tempTable{stored: s.name("x")}
+	made.stored = s.name("x")
 	defer func() {
 		if err != nil {
 			err = s.translate(err)
@@ -173,13 +225,17 @@ func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext
 	if err != nil {
 		return nil, err
 	}
-	var rows int64
-	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM "+made.place()).Scan(&rows); err != nil {
+	rows, bytes, err := s.size(ctx, made)
+	if err != nil {
 		return nil, err
 	}
 	if rows > r.RowsMax {
 		return nil, fault.Newf(fault.TooLarge, "add a LIMIT, aggregate, or raise sql.result_rows_max", "the table has more than %d rows", r.RowsMax)
 	}
+	if err := g.temps.grow(bytes, g.memory()/allTempShare); err != nil {
+		return nil, err
+	}
+	made.bytes = bytes
 	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
 	if err != nil {
 		return nil, err
@@ -190,17 +246,43 @@ func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext
 	return Status("CREATE TABLE"), ts.keep(t, made)
 }
 
+// size reads a temporary table for its rows and the bytes of its values.
+func (s *session) size(ctx context.Context, t tempTable) (rows, bytes int64, _ error) {
+	in, err := s.conn.Arrow(ctx, "SELECT * FROM "+t.place())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer in.Release()
+	for in.Next() {
+		b := in.RecordBatch()
+		rows, bytes = rows+b.NumRows(), bytes+duck.Bytes(b)
+	}
+	return rows, bytes, in.Err()
+}
+
+// memory is what the Gate's statements may have, in bytes.
+func (g *Gate) memory() int64 { return cmp.Or(g.o.MemoryBytes, defaultMemoryBytes) }
+
+// defaultMemoryBytes counts for a Gate that was told no bound.
+const defaultMemoryBytes = 1 << 30
+
 // keep puts a table under its name, in place of another.
 func (ts *Session) keep(t sqltext.Table, made tempTable) error {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	name := strings.ToLower(t.Name)
 	before, there := ts.tables[name]
+	bytes, most := made.bytes-before.bytes, ts.gate.memory()/tempShare
+	for _, t := range ts.tables {
+		bytes += t.bytes
+	}
 	switch {
 	case ts.closed:
 		return fault.New(fault.Canceled, "the session has ended", "")
 	case !there && len(ts.tables) >= tempTablesMax:
 		return fault.Newf(fault.TooLarge, "drop some", "there are %d temporary tables in this session already", tempTablesMax)
+	case bytes > most:
+		return fault.Newf(fault.TooLarge, "drop some, or take fewer rows and columns", "the temporary tables of this session have more than %d MiB", most>>20)
 	}
 	ts.tables[name] = made
 	if there {
@@ -252,4 +334,8 @@ func (s *session) temporary(t sqltext.Table) (sqltext.Relation, bool, error) {
 }
 
 // TemporaryTables is how many there are, of all sessions.
-func (g *Gate) TemporaryTables() int { return int(g.temps.Load()) }
+func (g *Gate) TemporaryTables() int {
+	g.temps.mu.Lock()
+	defer g.temps.mu.Unlock()
+	return g.temps.all
+}

@@ -66,6 +66,11 @@ func TestTemporaryTables(t *testing.T) {
 		{one, "CREATE TEMP TABLE x AS DELETE FROM calls", "denied"},
 		{one, "CREATE TEMP TABLE x AS SELECT * FROM range(20000)", "too_large"},
 		{one, "CREATE TEMP TABLE x AS SELECT * FROM range(20000) LIMIT 15000", "too_large"},
+		{one, "CREATE TEMP TABLE x AS SELECT repeat('x', 8000) FROM range(9000)", "too_large"}, // 32 MiB of 256
+		{one, "CREATE TEMP TABLE half AS SELECT repeat('x', 2000) FROM range(9000)", "CREATE TABLE|"},
+		{one, "CREATE TEMP TABLE x AS FROM half", "too_large"},
+		{one, "CREATE OR REPLACE TEMP TABLE half AS FROM half", "CREATE TABLE|"},
+		{one, "DROP TABLE half", "DROP TABLE|"},
 		{one, "CREATE TEMP TABLE x (id INT)", "syntax"},
 		{one, "SELECT * FROM x", "not_found"},
 		{one, "SELECT * FROM big AT (VERSION => 3)", "invalid"},
@@ -85,6 +90,21 @@ func TestTemporaryTables(t *testing.T) {
 		if want := i >= 32; want != (fault.CodeOf(err) == fault.TooLarge) {
 			t.Fatalf("table %d: %v", i, err)
 		}
+	}
+	var more []*engine.Session
+	for i := range 128 - 33 { // with those of both, as many as a user may have
+		if i%32 == 0 {
+			more = append(more, h.gate.Session())
+		}
+		if _, err := h.says(more[len(more)-1], fmt.Sprintf("CREATE TEMP TABLE t%d AS SELECT %d AS n", i, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.says(two, "CREATE OR REPLACE TEMP TABLE big AS SELECT 1"); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("one more than a user may have: %v", err)
+	}
+	for _, s := range more {
+		s.Close()
 	}
 	one.Close()
 	two.Close()
