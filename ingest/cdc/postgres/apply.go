@@ -23,6 +23,8 @@ type relation struct {
 	signals bool
 	// loose: an old row that is said to be whole has the key alone.
 	loose bool
+	// untold: the key of events, by message.key.columns, has columns that an old row does not have where that is a key alone.
+	untold bool
 }
 
 // transaction is the one whose changes are read.
@@ -191,8 +193,15 @@ func (r *reader) relate(ctx context.Context, m *pgoutput.Message) error {
 	for i, c := range m.Columns {
 		rel.key = append(rel.key, c.Key && !root || root && t.columns[i].Key > 0)
 	}
-	rel.c, err = r.capture(ctx, t)
-	return err
+	if rel.c, err = r.capture(ctx, t); err != nil {
+		return err
+	}
+	if r.s.columns.keyOf(t) != nil {
+		for i, at := range rel.c.at {
+			rel.untold = rel.untold || at >= 0 && rel.c.schema.Columns[at].Key > 0 && !rel.key[i]
+		}
+	}
+	return nil
 }
 
 // firstUserOID is where the OIDs of what users make begin (PostgreSQL's transam.h).
@@ -334,6 +343,10 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	if rel.loose && old == 'O' {
 		old = 'K'
 	}
+	untold := old == 'K' && rel.untold
+	if untold && m.Kind == pgoutput.Delete {
+		return nil // it would be another row's; a finding says so
+	}
 	if c.Before, err = r.rowOf(rel, m.Before, old); err != nil {
 		return err
 	}
@@ -346,6 +359,9 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	case pgoutput.Update:
 		c.Op = source.Update
 		r.tear(name, &st, rel.restore(&c, old))
+		if untold {
+			c.Before = nil
+		}
 	case pgoutput.Delete:
 		c.Op = source.Delete
 	}

@@ -130,3 +130,19 @@ func TestPartitionsHaveAnIdentityOfTheirOwn(t *testing.T) {
 		})
 	}
 }
+
+// TestAKeyThatOldRowsDoNotTell takes no other row out of the mirror: a delete, which does not tell whose it is, is left out, and a finding says so.
+func TestAKeyThatOldRowsDoNotTell(t *testing.T) {
+	d := pgtest.Start(t).Database("d", "CREATE TABLE two (id bigint PRIMARY KEY, code text NOT NULL DEFAULT '', v text)", "INSERT INTO two VALUES (1, '', 'a'), (2, 'b', 'b'), (3, 'c', 'c')")
+	r := newRig(t, d, "message.key.columns", "public.two:code")
+	r.start()
+	r.until("the snapshot", func() bool { return r.marks("two") == 1 })
+	d.Exec("UPDATE two SET id = 20, v = 'd' WHERE id = 2", "DELETE FROM two WHERE id = 3", "INSERT INTO two VALUES (4, 'e', 'e')")
+	r.wants("two", `{"code":""} r {"id":1,"code":"","v":"a"}`, `{"code":"b"} r {"id":2,"code":"b","v":"b"}`, `{"code":"c"} r {"id":3,"code":"c","v":"c"}`,
+		`{"code":"b"} u {"id":20,"code":"b","v":"d"}`, `{"code":"e"} c {"id":4,"code":"e","v":"e"}`)
+	if !slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool {
+		return f.Table == "public.two" && strings.Contains(f.Message, "deletes are left out") && strings.Contains(f.SQL, "REPLICA IDENTITY FULL")
+	}) {
+		t.Errorf("%+v", r.runner.Status().Findings)
+	}
+}

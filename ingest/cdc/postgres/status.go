@@ -142,7 +142,7 @@ func findingsOf(s *settings, tables, missing []*table) []source.Finding {
 			})
 		case key != nil && t.identity != 'f' && !t.identifies(key):
 			out = append(out, source.Finding{
-				Table: name, Message: fmt.Sprintf("the key %q that %s gives table %s is not what its log has of old rows: deletes do not tell it, and a change of it is not seen", key, keyKeyColumns, name),
+				Table: name, Message: fmt.Sprintf("the key %q that %s gives table %s is not what its log has of old rows: deletes are left out, for they do not tell it, and a change of it leaves the old row in the mirror", key, keyKeyColumns, name),
 				Hint: "let the log have whole rows", SQL: "ALTER TABLE " + t.quoted() + " REPLICA IDENTITY FULL",
 			})
 		case key != nil:
