@@ -206,12 +206,13 @@ var (
 	secretURL  = regexp.MustCompile(`://[^/@\s']*@`)
 )
 
-// kept is what is kept of a statement's text: its beginning, and no secret. A text behind a name that tells of one, and
-// every text of a statement about connectors and sources, is left out.
+// kept is what is kept of a statement's text: its beginning, and no secret. A value behind a name that tells of one, and
+// every text of a statement about connectors and sources, is left out, and comments where there is one.
 func kept(text string) string {
 	verbs := sqltext.Verbs(text, verbsMax)
 	all := slices.Contains(verbs, "CONNECTOR") || slices.Contains(verbs, "SOURCE") || slices.Contains(verbs, "SECRET")
-	if begin := text[:min(len(text), textBytesKept)]; !all && !secretName.MatchString(begin) && !secretURL.MatchString(begin) {
+	begin := text[:min(len(text), textBytesKept)]
+	if !all && !secretName.MatchString(begin) && (!strings.Contains(begin, ":/") || !secretURL.MatchString(text)) { // whose @ may be behind what is kept
 		return cut(text)
 	}
 	tokens, err := sqltext.Lex(text)
@@ -219,25 +220,39 @@ func kept(text string) string {
 		return "(a statement that cannot be read)"
 	}
 	var b strings.Builder
-	from, near := 0, nearMax+1 // the tokens since such a name
+	var before sqltext.Token
+	end, near := 0, nearMax+1 // the tokens since such a name
 	for _, t := range tokens {
-		if t.Offset > textBytesKept {
+		if b.Len() > textBytesKept {
 			break
 		}
+		if between := text[end:t.Offset]; strings.TrimSpace(between) == "" {
+			b.WriteString(between)
+		} else { // a comment
+			b.WriteByte(' ')
+		}
+		end = t.Offset + len(t.Text)
 		near++
-		if t.Kind != sqltext.String {
-			if t.Kind != sqltext.Symbol && secretName.MatchString(t.Text) {
-				near = 0
-			}
-			continue
+		hidden := t.Kind != sqltext.Symbol && secretURL.MatchString(t.Text)
+		switch t.Kind {
+		case sqltext.String:
+			hidden = hidden || all || near <= nearMax
+		case sqltext.Number:
+			hidden = hidden || near <= nearMax
+		case sqltext.Quoted: // where a text was meant
+			hidden = hidden || near <= nearMax && (before.Is("=") || before.Is(">"))
+		case sqltext.Word, sqltext.Symbol, sqltext.End:
 		}
-		if all || near <= nearMax || secretURL.MatchString(t.Text) {
-			b.WriteString(text[from:t.Offset])
+		if hidden {
 			b.WriteString("'…'")
-			from = t.Offset + len(t.Text)
+		} else {
+			b.WriteString(t.Text)
 		}
+		if t.Kind != sqltext.Symbol && secretName.MatchString(t.Text) {
+			near = 0
+		}
+		before = t
 	}
-	b.WriteString(text[from:])
 	return cut(b.String())
 }
 

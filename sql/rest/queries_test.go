@@ -66,6 +66,10 @@ func TestQueries(t *testing.T) {
 	_, _ = h.ask("ann", "SELECT nothing FROM calls")
 	_, _ = h.ask("ann", "SELECT 1 WHERE 'a' = 'topsecret' AND 'password' = 'topsecret' OR 'x' = 'postgres://u:topsecret@h/d'")
 	_, _ = h.ask("ann", `CREATE CONNECTOR x WITH ("database.password" = 'topsecret', 'y' = 'topsecret')`)
+	_, _ = h.ask("ann", `SELECT password => 4711, 'token' = 4711, secret = "topsecret" /* token topsecret */ -- topsecret`)
+	_, _ = h.ask("ann", `SELECT "https://u:topsecret@h/d"`)
+	_, _ = h.ask("ann", "SELECT 'https://u:topsecret"+strings.Repeat("x", 5000)+"@h/d'")
+	_, _ = h.ask("ann", "SELECT 'https://u:"+strings.Repeat("x", 3000)+"@h/d', 1"+strings.Repeat(" + 1", 1000)+", 'https://u:topsecret@h/d'")
 	_, _ = h.ask("bob", "SELECT 2")
 	got, err := h.ask("ann", "SELECT statement, state, outcome, rows, bytes > 0, snapshots, door, ms >= queued_ms FROM system.queries ORDER BY id")
 	if err != nil {
@@ -81,7 +85,7 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	all := strings.Join(got, "\n")
-	if strings.Contains(all[strings.Index(all, "CREATE CONNECTOR"):], "topsecret") || strings.Contains(all, "SELECT 2") || strings.Contains(all, "u:topsecret") {
+	if strings.Contains(all[strings.Index(all, "CREATE CONNECTOR"):], "topsecret") || strings.Contains(all, "SELECT 2") || strings.Contains(all, "u:topsecret") || strings.Contains(all, "4711") {
 		t.Errorf("told\n%s", all)
 	}
 	if last := got[len(got)-1]; !strings.HasSuffix(last, ",running,(null),0,false,,test,true") {
