@@ -13,6 +13,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
+	"tarn/sql/engine"
 )
 
 // cursor is a portal that SQL has declared. Its formats are those of the FETCH, or binary where it was declared so.
@@ -217,7 +218,13 @@ func (c *conn) copyOut(text string) (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	run, err := c.run(statement, nil)
+	var shape *engine.Shape // Arrow has no name for a UUID, whose binary form is another than a text's
+	if form.binary {
+		if shape, err = c.shapeOf(&prepared{text: statement}); err != nil {
+			return true, err
+		}
+	}
+	run, err := c.run(statement, shape)
 	if err != nil {
 		return true, err
 	}

@@ -19,7 +19,7 @@ func TestDialect(t *testing.T) {
 	for expression, want := range map[string]string{
 		"substr('hello', -1, 4)": "he", "substring('hello' from -1)": "hello", "substr('hello', 0, 3)": "he", "substr('hello', 2, 3)": "ell",
 		"'abc' ~ 'b'": "true", "'abc' !~* 'B'": "false", `'a_b' LIKE 'a\_b'`: "true", "7/2": "3", "to_char(timestamp '2026-01-02 03:04:05', 'YYYY-MM-DD HH24:MI:SS')": "2026-01-02 03:04:05",
-		"to_char(1234.5, 'FM999,990.00')": "1,234.50", "format('%s-%I-%L', 1, 'a b', 'x')": `1-"a b"-'x'`, "'b' = ANY('{a,b}')": "true", "'int8'::regtype": "20",
+		"to_char(1234.5, 'FM999,990.00')": "1,234.50", "format('%s-%I-%L', 1, 'a b', 'x')": `1-"a b"-'x'`, "'b' = ANY('{a,b}')": "true", `'b' = ANY('{"a", "b" , c}')`: "true", `'c' = ANY('{ "a", c }')`: "true", "'' = ANY('{ }')": "false", "'int8'::regtype": "20",
 		"regexp_like('ABC', 'b', 'i')": "true", "regexp_like('ABC', 'b')": "false", "regexp_match('a1B2', '([a-z])([0-9])', 'i')": "[a, 1]", "regexp_match('xAb', 'ab', 'i')": "[Ab]",
 		"array_upper(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 1)": "2", "array_length(ARRAY[4, 5], 2) IS NULL": "true", "array_lower(ARRAY[4], 1)": "1",
 		"string_to_array('a,,b', ',', '')": "[a, NULL, b]", "string_to_array('', ',')": "[]", "btrim(' a ')": "a", "btrim('xax', 'x')": "a",

@@ -548,3 +548,16 @@ func FuzzMessages(f *testing.F) {
 		}
 	})
 }
+
+// In binary, COPY writes a UUID as the sixteen bytes that its clients are told of.
+func TestCopyBinaryUUID(t *testing.T) {
+	c := connect(t, open(t), "")
+	var out bytes.Buffer
+	if _, err := c.PgConn().CopyTo(t.Context(), &out, "COPY (SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID AS id) TO STDOUT (FORMAT binary)"); err != nil {
+		t.Fatal(err)
+	}
+	want := "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x10\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11\xff\xff"
+	if out.String() != want {
+		t.Errorf("it is %q", out.String())
+	}
+}

@@ -171,7 +171,16 @@ func list(text string) (string, bool) {
 	}
 	var b strings.Builder
 	b.WriteByte('[')
+	blanks := func(i int) int {
+		for i < len(text)-1 && strings.ContainsRune(" \t\n\r\v\f", rune(text[i])) {
+			i++
+		}
+		return i
+	}
 	for i := 1; i < len(text)-1; {
+		if i = blanks(i); i == len(text)-1 {
+			break
+		}
 		start := i
 		if text[i] == '"' {
 			i = start + 1
@@ -182,7 +191,7 @@ func list(text string) (string, bool) {
 				}
 				item.WriteByte(text[i])
 			}
-			i++
+			i = blanks(i + 1)
 			b.WriteString(quotedItem(item.String()))
 		} else {
 			for i < len(text)-1 && text[i] != ',' {
