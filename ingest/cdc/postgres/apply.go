@@ -32,21 +32,28 @@ type transaction struct {
 	xid    uint32
 	commit pgoutput.LSN
 	at     time.Time
-	last   pgoutput.LSN // the place of the last change
-	n      int          // how many changes were at it before
 	end    pgoutput.LSN // of one that is replayed
 	begun  bool         // its beginning is told
 	counts
+	changed, signaled numbered
+}
+
+// numbered tells rows apart that are at one place of the log, as those of a COPY are.
+type numbered struct {
+	last pgoutput.LSN // the place of the last one
+	n    int          // how many were at it before
+}
+
+func (c *numbered) next(at pgoutput.LSN) int {
+	if c.n++; at != c.last {
+		c.last, c.n = at, 0
+	}
+	return c.n
 }
 
 // place is the place of the next change.
 func (t *transaction) place(at pgoutput.LSN) string {
-	if at != t.last {
-		t.last, t.n = at, 0
-	} else {
-		t.n++
-	}
-	return changePlace(t.commit, at, t.n)
+	return changePlace(t.commit, at, t.changed.next(at))
 }
 
 // gathering is what will be one batch.

@@ -79,7 +79,7 @@ func (r *reader) missed(there, missing []*table) {
 
 // signal does what a row asks for, once, however often it is sent.
 func (r *reader) signal(ctx context.Context, row []pgoutput.Cell, at pgoutput.LSN) error {
-	place := changePlace(r.tx.commit, at, 0)
+	place := changePlace(r.tx.commit, at, r.tx.signaled.next(at))
 	if len(row) < signalColumns || place <= r.pos.Signal {
 		return nil
 	}
