@@ -143,10 +143,19 @@ func (r *reader) beat(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// act runs heartbeat.action.query. A statement that the server refuses keeps nothing from going on, and is told.
+// actMax is how long heartbeat.action.query may hold up the stream.
+const actMax = 5 * time.Second
+
+// act runs heartbeat.action.query. A statement that the server refuses, or that does not end, keeps nothing from going on, and is told.
 func (r *reader) act(ctx context.Context) error {
 	return r.onSQL(ctx, func() error {
-		_, err := query(ctx, r.sql, r.s.heartbeatQuery)
+		wait, cancel := context.WithTimeout(ctx, actMax)
+		defer cancel()
+		_, err := query(wait, r.sql, r.s.heartbeatQuery)
+		if err != nil && wait.Err() != nil && ctx.Err() == nil {
+			r.happened(beatEvent, source.Finding{Key: keyBeatQuery, Message: fmt.Sprintf("the statement of %s does not end within %s, and is given up", keyBeatQuery, actMax), Hint: "see what it waits for, or leave it out: the slot of an idle source needs none"})
+			return nil
+		}
 		if code := codeOf(err); code != "" && !strings.HasPrefix(code, "57") {
 			r.happened(beatEvent, source.Finding{Key: keyBeatQuery, Message: fmt.Sprintf("the statement of %s is refused: %v", keyBeatQuery, err), Hint: "run it by hand as the connector's user, and mend it"})
 			return nil

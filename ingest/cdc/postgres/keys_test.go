@@ -454,3 +454,32 @@ func TestMessagesThatTheirTopicRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestAStatementOfHeartbeatsThatDoesNotEnd holds nothing up for long, and is told.
+func TestAStatementOfHeartbeatsThatDoesNotEnd(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL)
+	r := newRig(t, d, "heartbeat.interval.ms", "3600000", "heartbeat.action.query", "SELECT pg_sleep(100000)")
+	r.start()
+	r.until("it is told", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool {
+			return f.Key == "heartbeat.action.query" && strings.Contains(f.Message, "does not end") && f.Hint != ""
+		})
+	})
+	d.Exec("INSERT INTO calls VALUES (1, 'a', 'b')")
+	r.equal("calls", "id", "berth", "teu")
+}
+
+// TestSignalsOfOneCopy are all done, though they are at one place of the log.
+func TestSignalsOfOneCopy(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+	r := newRig(t, d, "signal.data.collection", "public.signals")
+	r.start()
+	r.until("the snapshot", func() bool { return r.marks("calls") == 1 && r.marks("signals") == 1 })
+	lines := strings.NewReader("s1\tlog\t{\"message\": \"first\"}\ns2\tlog\t{\"message\": \"second\"}\n")
+	if _, err := d.Connect().CopyFrom(t.Context(), lines, "COPY signals FROM STDIN"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("the second", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return strings.Contains(f.Message, "second") })
+	})
+}
