@@ -31,6 +31,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 		cause := w.serve(ctx, stop)
 		w.giveUpSwap()
 		if cause == nil || ctx.Err() != nil {
+			w.p.adrift = len(w.inFlight) > 0
 			w.refuse(w.p.over())
 			return
 		}
@@ -41,6 +42,7 @@ func (w *writer) run(ctx context.Context, stop <-chan struct{}) {
 		w.p.trouble.Store(refusal)
 		w.refuse(refusal)
 		if !w.recover(ctx, stop, cause) {
+			w.p.adrift = true
 			w.refuse(w.p.over())
 			return
 		}

@@ -32,6 +32,8 @@ func childMain() {
 	life := appendUntilKilled
 	if os.Getenv(childCompacts) != "" {
 		life = compactUntilKilled
+	} else if os.Getenv(childClaims) != "" {
+		life = claimUntilKilled
 	}
 	if err := life(context.Background(), dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -34,6 +34,7 @@ type Partition struct {
 	queue   chan *request
 	trouble atomic.Pointer[fault.Error] // why appends are refused now; nil when all is well
 	ended   chan struct{}               // closed when the writer has stopped
+	adrift  bool                        // once it has: an append that was not answered may get in yet
 	deleted chan struct{}               // closed when the topic is deleted
 	stop    func()
 

@@ -14,8 +14,8 @@ import (
 
 // Log is what a runner needs of the bus. OnBus makes one.
 type Log interface {
-	// Open returns partition 0 of a topic, which it makes if it is not there. A topic that
-	// somebody else fills is a fault with code Conflict.
+	// Open returns partition 0 of a topic, which it makes if it is not there, and takes over if it never had a record. A topic
+	// that somebody else fills is a fault with code Conflict.
 	Open(ctx context.Context, topic string, c bus.TopicConfig) (Partition, error)
 	// Find returns partition 0 of a topic that is there.
 	Find(topic string) (Partition, bool)
@@ -108,6 +108,11 @@ func (l busLog) Open(ctx context.Context, topic string, c bus.TopicConfig) (Part
 	}
 	if err != nil {
 		return nil, err
+	}
+	if t.Config().Source == "" { // a client asked for it before there was a record, and so it was made
+		if t, err = l.bus.Claim(ctx, topic, c); err != nil {
+			return nil, err
+		}
 	}
 	have := t.Config()
 	if have.Source != c.Source || have.Partitions != 1 {
