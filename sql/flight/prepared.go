@@ -160,7 +160,7 @@ func (p *prepared) ready() (text string, schema *arrow.Schema, err error) {
 func (s *service) DoPutPreparedStatementQuery(ctx context.Context, c flightsql.PreparedStatementQuery, rows arrowflight.MessageReader, _ arrowflight.MetadataWriter) ([]byte, error) {
 	p, err := s.door.preparedOf(whoOf(ctx), string(c.GetPreparedStatementHandle()))
 	if err == nil {
-		err = s.door.bind(ctx, p, rows)
+		err = s.door.bind(ctx, string(c.GetPreparedStatementHandle()), p, rows)
 	}
 	return c.GetPreparedStatementHandle(), err
 }
@@ -172,7 +172,7 @@ func (s *service) DoPutPreparedStatementUpdate(ctx context.Context, c flightsql.
 		return 0, err
 	}
 	if len(p.declared.Parameters) > 0 {
-		if err := s.door.bind(ctx, p, rows); err != nil {
+		if err := s.door.bind(ctx, string(c.GetPreparedStatementHandle()), p, rows); err != nil {
 			return 0, err
 		}
 	}
@@ -183,8 +183,8 @@ func (s *service) DoPutPreparedStatementUpdate(ctx context.Context, c flightsql.
 	return s.door.update(ctx, text, p.declared)
 }
 
-// bind puts the one row of a stream into the statement.
-func (d *Door) bind(ctx context.Context, p *prepared, rows arrowflight.MessageReader) error {
+// bind puts the one row of a stream into the statement of a handle.
+func (d *Door) bind(ctx context.Context, id string, p *prepared, rows arrowflight.MessageReader) error {
 	types, values, err := oneRow(rows)
 	if err != nil {
 		return err
@@ -216,6 +216,9 @@ func (d *Door) bind(ctx context.Context, p *prepared, rows arrowflight.MessageRe
 		if schema, err = d.schemaOf(ctx, shape); err != nil {
 			return err
 		}
+	}
+	if err := d.prepared.grow(id, len(bound)-len(p.bound)); err != nil {
+		return err
 	}
 	p.types, p.schema, p.bound = types, schema, bound
 	return nil

@@ -3,6 +3,7 @@
 package flight_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -111,6 +112,34 @@ func TestPrepared(t *testing.T) {
 	}
 	if _, err := p.Execute(t.Context()); err == nil {
 		t.Error("closed, and run all the same")
+	}
+}
+
+// TestBoundValuesAreCounted binds a value of 900 KB to one statement after the other: they fill the memory of all.
+func TestBoundValuesAreCounted(t *testing.T) {
+	c := connect(t, open(t).addr)
+	value := func(n int) arrow.RecordBatch {
+		return row([]arrow.Field{{Name: "a", Type: arrow.BinaryTypes.String}}, func(b *array.RecordBuilder) {
+			b.Field(0).(*array.StringBuilder).Append(strings.Repeat("x", n))
+		})
+	}
+	for n := 0; ; n++ {
+		p, err := c.Prepare(t.Context(), "SELECT length($1) AS n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.SetParameters(value(900_000))
+		_, err = p.Execute(t.Context())
+		if status.Code(err) == codes.Unavailable && n > 10 {
+			p.SetParameters(value(10))
+			if _, err = p.Execute(t.Context()); err != nil {
+				t.Error("a smaller value is refused:", err)
+			}
+			break
+		}
+		if err != nil || n > 40 {
+			t.Fatalf("value %d: %v", n, err)
+		}
 	}
 }
 

@@ -55,13 +55,35 @@ func (s *shelf[T]) put(who guard.Principal, value T, bytes int) (string, error) 
 	case s.users[who.User] >= userMax:
 		return "", fault.Newf(fault.TooLarge, "close prepared statements and read tickets", "there are %d statements of %s already that wait to be run", userMax, who.User)
 	case s.bytes+bytes > shelfBytesMax:
-		return "", fault.New(fault.Unavailable, "too many statements wait to be run", "try again in some minutes")
+		return "", errFull()
 	}
 	id := rand.Text()
 	s.entries[id] = &entry[T]{value: value, user: who.User, bytes: bytes, until: s.now().Add(s.keep)}
 	s.users[who.User]++
 	s.bytes += bytes
 	return id, nil
+}
+
+func errFull() error {
+	return fault.New(fault.Unavailable, "too many statements wait to be run", "try again in some minutes")
+}
+
+// grow counts that a thing has so many bytes more; one that has gone has none.
+func (s *shelf[T]) grow(id string, bytes int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes+bytes > shelfBytesMax {
+		s.sweepLocked()
+	}
+	e := s.entries[id]
+	switch {
+	case e == nil:
+		return nil
+	case bytes > 0 && s.bytes+bytes > shelfBytesMax:
+		return errFull()
+	}
+	e.bytes, s.bytes = e.bytes+bytes, s.bytes+bytes
+	return nil
 }
 
 // get returns a user's thing, which from now on is kept as long as a new one. hold keeps it until it is dropped, and is
