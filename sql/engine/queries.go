@@ -64,7 +64,7 @@ func newQueries(now time.Time) *queries {
 }
 
 func (q *queries) begin(who guard.Principal, text string, now time.Time, cancel context.CancelCauseFunc) *statement {
-	s := &statement{who: who, text: kept(text), began: now, cancel: cancel}
+	s := &statement{who: who, text: Kept(text), began: now, cancel: cancel}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.last++
@@ -206,9 +206,9 @@ var (
 	secretURL  = regexp.MustCompile(`://[^/@\s']*@`)
 )
 
-// kept is what is kept of a statement's text: its beginning, and no secret. A value behind a name that tells of one, and
+// Kept is what is kept of a statement's text: its beginning, and no secret. A value behind a name that tells of one, and
 // every text of a statement about connectors and sources, is left out, and comments where there is one.
-func kept(text string) string {
+func Kept(text string) string {
 	verbs := sqltext.Verbs(text, verbsMax)
 	all := slices.Contains(verbs, "CONNECTOR") || slices.Contains(verbs, "SOURCE") || slices.Contains(verbs, "SECRET")
 	begin := text[:min(len(text), textBytesKept)]

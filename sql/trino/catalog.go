@@ -145,7 +145,7 @@ func (d *Door) queries(_ context.Context, l *engine.Listing) (rows [][]any, _ er
 				if !ended.IsZero() {
 					end = ended
 				}
-				rows = append(rows, []any{id, state, q.who.User, orNull(q.session.source), q.text, q.began, end, nil, nil})
+				rows = append(rows, []any{id, state, q.who.User, orNull(q.session.source), q.shown, q.began, end, nil, nil})
 			}
 		}
 	}

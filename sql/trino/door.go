@@ -136,15 +136,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 		doors.Refuse(w, http.StatusBadRequest, shown(err))
 		return
 	}
-	credential := doors.Credential(r, doorName)
-	if user := r.Header.Get(headUser); user != "" {
-		credential.User = user
-	}
-	if credential.User == "" {
-		doors.Refuse(w, http.StatusUnauthorized, fault.New(fault.Denied, "the request names no user", "send "+headUser))
-		return
-	}
-	who, err := d.o.Guard.Authenticate(r.Context(), credential)
+	who, err := d.who(r)
 	if err != nil {
 		doors.Refuse(w, http.StatusUnauthorized, shown(err))
 		return
@@ -172,16 +164,33 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(q.queued(w.Header(), base(r)))
 }
 
+// who is whose request it is.
+func (d *Door) who(r *http.Request) (guard.Principal, error) {
+	credential := doors.Credential(r, doorName)
+	if user := r.Header.Get(headUser); user != "" {
+		credential.User = user
+	}
+	if credential.User == "" {
+		return guard.Principal{}, fault.New(fault.Denied, "the request names no user", "send "+headUser)
+	}
+	return d.o.Guard.Authenticate(r.Context(), credential)
+}
+
 // base is the address by which the client has called.
 func base(r *http.Request) string { return "http://" + r.Host }
 
-// find is the query of a request; nil, with the answer written, where there is none.
+// find is the query of a request, for the user who has sent it; nil, with the answer written, where there is none.
 func (d *Door) find(w http.ResponseWriter, r *http.Request) *query {
+	who, err := d.who(r)
+	if err != nil {
+		doors.Refuse(w, http.StatusUnauthorized, shown(err))
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id := r.PathValue("id")
 	for _, known := range []map[string]*query{d.live, d.ended} {
-		if q := known[id]; q != nil && q.slug == r.PathValue("slug") {
+		if q := known[id]; q != nil && q.slug == r.PathValue("slug") && q.who.User == who.User {
 			return q
 		}
 	}

@@ -21,7 +21,8 @@ import (
 // of its own, a few ahead of the client; each request takes one under a lock.
 type query struct {
 	id, slug string
-	text     string
+	text     string // while it runs
+	shown    string // what is shown of it, without its secrets
 	who      guard.Principal
 	session  session
 	dialect  *engine.Dialect
@@ -60,7 +61,7 @@ func newQuery(ctx context.Context, text string, who guard.Principal, s session, 
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return &query{
-		slug: hex.EncodeToString(b[:]), text: text, who: who, session: s, now: now, began: now(), ctx: ctx, cancel: cancel,
+		slug: hex.EncodeToString(b[:]), text: text, shown: engine.Kept(text), who: who, session: s, now: now, began: now(), ctx: ctx, cancel: cancel,
 		pages: make(chan []byte, pagesAhead), finished: make(chan struct{}), changed: http.Header{},
 	}
 }
@@ -79,6 +80,7 @@ func (q *query) run(d *Door) {
 		q.err = failure{"USER_CANCELED", fault.New(fault.Canceled, "the statement was canceled", "")}
 	}
 	q.ended = q.now()
+	q.text, q.session.prepared, q.session.properties = "", nil, nil
 }
 
 func (q *query) produce(d *Door) error {

@@ -367,6 +367,14 @@ func TestOthersAreNotLetIn(t *testing.T) {
 	if status, _, _ := call(t, http.MethodGet, strings.Join(parts, "/"), ""); status != http.StatusNotFound {
 		t.Errorf("another's statement is answered with %d", status)
 	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		if status, _, _ := call(t, method, a.NextURI, "", "X-Trino-User", "other"); status != http.StatusNotFound {
+			t.Errorf("%s of another user is answered with %d", method, status)
+		}
+	}
+	if got := follow(t, a).rows(); got != "1" {
+		t.Errorf("the user's own statement is answered %s", got)
+	}
 	run(t, addr, "SELECT 1")
 	_, info, _ := call(t, http.MethodGet, addr+"/v1/info", "")
 	if !strings.Contains(info, `"starting":false`) || !strings.Contains(info, `"version":"476"`) {
@@ -600,6 +608,10 @@ func TestWhatThereIsIsShown(t *testing.T) {
 		if a := run(t, addr, statement); a.rows() != want {
 			t.Errorf("%s: got %s, want %s %+v", statement, a.rows(), want, a.Error)
 		}
+	}
+	run(t, addr, "SELECT 'mine' WHERE password = 'geheim' AND '"+strings.Repeat("x y ", 2000)+"' = ''")
+	if got := run(t, addr, "SELECT query FROM system.runtime.queries WHERE query LIKE 'SELECT ''mine%'").rows(); got == "" || len(got) > 4200 || strings.Contains(got, "geheim") {
+		t.Errorf("of a statement is shown %s", got)
 	}
 	if a := run(t, addr, "EXPLAIN SELECT x'65', name FROM system.ports"); a.Error != nil || !strings.Contains(a.rows(), "SCAN") || a.Columns[0].Name != "Query Plan" {
 		t.Errorf("got %s %+v", a.rows(), a.Error)
