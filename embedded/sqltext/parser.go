@@ -242,7 +242,7 @@ func parseFault(root *tree, source string) error {
 		case verb == "":
 			verb = "this"
 		case !strings.HasPrefix(message, "Only SELECT"):
-			return fault.New(fault.Denied, "write it in another way", "a form of the statement cannot be used here: "+strings.ToLower(message))
+			return fault.New(fault.Denied, "a form of the statement cannot be used here: "+strings.ToLower(message), "write it in another way")
 		}
 		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE VIEW, DROP VIEW and ALTER TABLE … EXECUTE", "%s is not a statement that can be run here", verb)
 	}

@@ -90,7 +90,7 @@ func (p *pivoting) pivot(i int) (Values, bool, error) {
 	}
 	on := p.until(i+1, "ON", "JOIN")
 	if p.is(on, "JOIN") {
-		f := fault.New(fault.Invalid, "put the join into parentheses: PIVOT (FROM a JOIN b …) ON …", "PIVOT of a join cannot be used here")
+		f := fault.New(fault.Invalid, "PIVOT of a join cannot be used here", "put the join into parentheses: PIVOT (FROM a JOIN b …) ON …")
 		return Values{}, false, At(f, p.text, p.tokens[on].Offset)
 	}
 	if !p.is(on, "ON") {

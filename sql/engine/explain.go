@@ -61,7 +61,7 @@ func (s *session) plan(ctx context.Context, text string, analyze bool) (plan []o
 	form := "EXPLAIN (FORMAT json) "
 	if analyze {
 		if len(s.policies) > 0 { // counts below a filter are of rows that it hides
-			return nil, fault.New(fault.Denied, "EXPLAIN shows the plan; the answer's stats show its time", "EXPLAIN ANALYZE would tell of rows that you may not read")
+			return nil, fault.New(fault.Denied, "EXPLAIN ANALYZE would tell of rows that you may not read", "EXPLAIN shows the plan; the answer's stats show its time")
 		}
 		form = "EXPLAIN (ANALYZE, FORMAT json) "
 	}

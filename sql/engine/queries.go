@@ -273,7 +273,7 @@ func (g *Gate) cancelQuery(_ context.Context, who guard.Principal, stmt string) 
 	t := in.Next()
 	id, err := strconv.ParseInt(strings.Trim(t.Value(), "'"), 10, 64)
 	if err != nil || t.Kind != sqltext.Number && t.Kind != sqltext.String {
-		return nil, sqltext.At(fault.New(fault.Syntax, "its id is in system.queries", "CANCEL QUERY wants the number of a statement"), stmt, t.Offset)
+		return nil, sqltext.At(fault.New(fault.Syntax, "CANCEL QUERY wants the number of a statement", "its id is in system.queries"), stmt, t.Offset)
 	}
 	if err := in.Done(); err != nil {
 		return nil, err

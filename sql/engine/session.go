@@ -198,7 +198,7 @@ func (s *session) pivoted(ctx context.Context, source string) (string, error) {
 		case err != nil:
 			return "", err
 		case len(values) == 0:
-			return "", fault.New(fault.Invalid, "write them behind the expression: IN ('a', 'b')", "PIVOT found no values of which to make columns")
+			return "", fault.New(fault.Invalid, "PIVOT found no values of which to make columns", "write them behind the expression: IN ('a', 'b')")
 		case len(values) > sqltext.PivotValuesMax:
 			return "", fault.Newf(fault.TooLarge, "name those that you want: ON … IN ('a', 'b')", "PIVOT would make more than %d columns", sqltext.PivotValuesMax)
 		}

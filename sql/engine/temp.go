@@ -152,7 +152,7 @@ func (ts *Session) own(ctx context.Context, r Request, stmt string) (*Result, bo
 		err = in.Fault("AS and a query")
 	}
 	if err == nil && !tempName(t) {
-		err = sqltext.At(fault.New(fault.Invalid, "leave the schema out", "a temporary table is in no schema"), stmt, t.Offset)
+		err = sqltext.At(fault.New(fault.Invalid, "a temporary table is in no schema", "leave the schema out"), stmt, t.Offset)
 	}
 	if err == nil && !replace {
 		if _, there := ts.table(t); there && quiet {

@@ -110,7 +110,7 @@ func (q *query) read(ctx context.Context, result *engine.Result, rows *rows) err
 		bytes := q.weight(len(page) + 1)
 		if q.all.Add(bytes) > allBytesMax {
 			q.all.Add(-bytes)
-			return fault.New(fault.Unavailable, "fetch the rows of other statements, or end them, and try again", "the rows that wait to be fetched fill their memory")
+			return fault.New(fault.Unavailable, "the rows that wait to be fetched fill their memory", "fetch the rows of other statements, or end them, and try again")
 		}
 		select {
 		case q.pages <- append(page, ']'):

@@ -38,7 +38,7 @@ func substring(args []sqltext.Argument) (string, error) {
 // regexpMatch answers what the groups of a pattern match, or the whole of it where there are none.
 func regexpMatch(args []sqltext.Argument) (string, error) {
 	if len(args) < 2 || args[1].Text == nil {
-		return "", fault.New(fault.Invalid, "write the pattern as a text", "regexp_match takes a pattern that is no expression")
+		return "", fault.New(fault.Invalid, "regexp_match takes a pattern that is no expression", "write the pattern as a text")
 	}
 	parts := []string{"regexp_extract($1, $2, 0%[1]s)"}
 	if n := groups(*args[1].Text); n > 0 {
@@ -57,7 +57,7 @@ func matching(said string) sqltext.Template {
 		case len(args) == 2:
 			return fmt.Sprintf(said, ""), nil
 		case len(args) != 3 || args[2].Text == nil || strings.Trim(*args[2].Text, "ic") != "":
-			return "", fault.New(fault.Invalid, "give a text, a pattern, and i or c", "a regular expression has other flags here")
+			return "", fault.New(fault.Invalid, "a regular expression has other flags here", "give a text, a pattern, and i or c")
 		}
 		return fmt.Sprintf(said, ", "+duck.Quote(*args[2].Text)), nil
 	}
@@ -82,7 +82,7 @@ func stringToArray(args []sqltext.Argument) (string, error) {
 }
 
 func regexpMatches([]sqltext.Argument) (string, error) {
-	return "", fault.New(fault.Invalid, "write text ~ pattern for whether it matches, or regexp_match(text, pattern)", "regexp_matches, which answers rows, cannot be used here")
+	return "", fault.New(fault.Invalid, "regexp_matches, which answers rows, cannot be used here", "write text ~ pattern for whether it matches, or regexp_match(text, pattern)")
 }
 
 // groups is how many groups a pattern captures.
@@ -99,7 +99,7 @@ func groups(pattern string) (n int) {
 }
 
 func setConfig([]sqltext.Argument) (string, error) {
-	return "", fault.New(fault.Invalid, "write SELECT set_config('name', 'value', false), or SET name = 'value'", "set_config stands alone here, with texts")
+	return "", fault.New(fault.Invalid, "set_config stands alone here, with texts", "write SELECT set_config('name', 'value', false), or SET name = 'value'")
 }
 
 func encoded(args []sqltext.Argument) (string, error) {
@@ -112,7 +112,7 @@ func encoded(args []sqltext.Argument) (string, error) {
 	case "base64":
 		return "base64($1)", nil
 	}
-	return "", fault.New(fault.Invalid, "take hex or base64", "there is no such encoding")
+	return "", fault.New(fault.Invalid, "there is no such encoding", "take hex or base64")
 }
 
 func decoded(args []sqltext.Argument) (string, error) {
@@ -125,13 +125,13 @@ func decoded(args []sqltext.Argument) (string, error) {
 	case "base64":
 		return "from_base64($1)", nil
 	}
-	return "", fault.New(fault.Invalid, "take hex or base64", "there is no such encoding")
+	return "", fault.New(fault.Invalid, "there is no such encoding", "take hex or base64")
 }
 
 // format is PostgreSQL's, of %s, %I and %L.
 func format(args []sqltext.Argument) (string, error) {
 	if len(args) == 0 || args[0].Text == nil {
-		return "", fault.New(fault.Invalid, "write it as a text", "format takes a format that is no expression")
+		return "", fault.New(fault.Invalid, "format takes a format that is no expression", "write it as a text")
 	}
 	var parts []string
 	next, from := 2, 0
@@ -141,7 +141,7 @@ func format(args []sqltext.Argument) (string, error) {
 			continue
 		}
 		if i+1 == len(text) {
-			return "", fault.New(fault.Invalid, "write %s, %I, %L or %%", "the format ends with %")
+			return "", fault.New(fault.Invalid, "the format ends with %", "write %s, %I, %L or %%")
 		}
 		parts = append(parts, duck.Quote(text[from:i]))
 		argument := "$" + strconv.Itoa(next)
@@ -155,7 +155,7 @@ func format(args []sqltext.Argument) (string, error) {
 		case 'L':
 			parts = append(parts, strings.ReplaceAll(fixedFunctions["quote_nullable"], "$1", argument))
 		default:
-			return "", fault.New(fault.Invalid, "write %s, %I, %L or %%", "the format has another letter behind % than s, I and L")
+			return "", fault.New(fault.Invalid, "the format has another letter behind % than s, I and L", "write %s, %I, %L or %%")
 		}
 		next++
 		i++

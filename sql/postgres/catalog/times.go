@@ -94,7 +94,7 @@ func numeric(pattern string) bool {
 
 func toChar(args []sqltext.Argument) (string, error) {
 	if len(args) != 2 || args[1].Text == nil {
-		return "", fault.New(fault.Invalid, "write it as a text", "to_char takes a pattern that is no expression")
+		return "", fault.New(fault.Invalid, "to_char takes a pattern that is no expression", "write it as a text")
 	}
 	pattern := *args[1].Text
 	if numeric(pattern) {
@@ -120,7 +120,7 @@ func numberChar(pattern string) (string, error) {
 	case grouped && zeros >= 0 && len(digits)-zeros > 1:
 		return "", fault.Newf(fault.Invalid, "write 0 for the last digit before the point alone", "to_char cannot fill groups with zeros as %q says", pattern)
 	case len(digits)+len(fraction) > 38:
-		return "", fault.New(fault.Invalid, "take fewer", "to_char writes at most 38 digits")
+		return "", fault.New(fault.Invalid, "to_char writes at most 38 digits", "take fewer")
 	}
 	body := "CAST(abs(tarn_n) AS VARCHAR)"
 	switch {
@@ -152,7 +152,7 @@ func numberChar(pattern string) (string, error) {
 func dated(said string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
 		if len(args) != 2 || args[1].Text == nil {
-			return "", fault.New(fault.Invalid, "write it as a text", "the pattern of a time is no expression")
+			return "", fault.New(fault.Invalid, "the pattern of a time is no expression", "write it as a text")
 		}
 		of, err := timeFormat(*args[1].Text)
 		return fmt.Sprintf(said, duck.Quote(of)), err
