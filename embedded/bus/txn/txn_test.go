@@ -135,7 +135,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.bus, err = bus.Open(ctx, bus.Options{Dir: filepath.Join(h.dir, "bus"), Meta: h.meta, CacheBytes: 1 << 20}); err != nil {
 		return err
 	}
-	topic, err := h.bus.CreateTopic(ctx, "t", bus.TopicConfig{Partitions: 2})
+	topic, err := h.bus.CreateTopic(ctx, "t", bus.TopicConfig{Partitions: 2, Retention: -1})
 	if err != nil {
 		return err
 	}
