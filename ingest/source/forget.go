@@ -27,14 +27,24 @@ func leavingKey(id string, keys map[string]string) string {
 	return strings.Join(parts, "/")
 }
 
-// ending are the entries of meta that end a connector: its position goes, and what it left
-// in its database is noted.
-func ending(name string, known identity) ([]meta.Entry, error) {
+// ending are the entries of meta that end a connector: its position goes, with those in its transformed tables, and what it left
+// in its database is noted. Claims stay, as their topics do.
+func ending(ctx context.Context, m *meta.Store, name string, known identity) ([]meta.Entry, error) {
 	text, err := json.Marshal(leaving{known.ID, name, known.Class, known.Keys, known.Folder})
-	return []meta.Entry{
+	if err != nil {
+		return nil, err
+	}
+	out := []meta.Entry{
 		{Bucket: meta.Positions, Key: known.ID},
 		{Bucket: meta.Leavings, Key: leavingKey(known.ID, known.Keys), Value: text},
-	}, err
+	}
+	list, err := m.List(ctx, meta.Positions)
+	for _, e := range list {
+		if topic, ours := strings.CutPrefix(e.Key, standKey(known.ID, "")); ours && !strings.HasPrefix(topic, claimMark) {
+			out = append(out, meta.Entry{Bucket: meta.Positions, Key: e.Key})
+		}
+	}
+	return out, err
 }
 
 // End ends a connector for good. Its topics and tables stay; made again under the name, it
@@ -47,7 +57,7 @@ func End(ctx context.Context, m *meta.Store, name string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := ending(name, known)
+	entries, err := ending(ctx, m, name, known)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func register(ctx context.Context, m *meta.Store, c Config, class string, lost f
 			now.ID = known.ID
 		}
 		if !known.Ended && known.Keys != nil && (known.Class != class || !c.SameDatabase(Config{Keys: known.Keys, Folder: known.Folder})) {
-			if entries, err = ending(c.Name, known); err != nil {
+			if entries, err = ending(ctx, m, c.Name, known); err != nil {
 				return "", err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/meta"
 	"tarn/ingest/source"
 )
 
@@ -79,5 +80,30 @@ func TestASourceThatWaitsToBeAskedForASnapshot(t *testing.T) {
 	}
 	if opened := s.script.list(&s.script.opened); len(opened) != 2 {
 		t.Fatalf("opened %d times: it was tried again before somebody asked", len(opened))
+	}
+}
+
+// TestAConnectorThatEndedLeavesNoPlaces of its transformed tables: made again under the name, it begins anew. Generations and claims of
+// topics stay, as the topics do.
+func TestAConnectorThatEndedLeavesNoPlaces(t *testing.T) {
+	s := newStage(t, batch(`"1"`, "calls", change(1, source.Create, nil, row(1, "a"))))
+	s.run(0)
+	s.acked(`"1"`)
+	s.script.mu.Lock()
+	id := s.script.env.SourceID
+	s.script.mu.Unlock()
+	stays := map[string]bool{id + "//p.a": false, id + "//!p.a": false, id + "//=p.a": true, id + "/p.a": true, id + "0//p.a": true}
+	for key := range stays {
+		if err := s.meta.Put(t.Context(), meta.Entry{Bucket: meta.Positions, Key: key, Value: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := source.End(t.Context(), s.meta, "s"); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range stays {
+		if _, err := s.meta.Get(t.Context(), meta.Positions, key); (err == nil) != want {
+			t.Errorf("%s stays: %v, want %v", strings.TrimPrefix(key, id), err == nil, want)
+		}
 	}
 }

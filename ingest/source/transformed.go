@@ -32,11 +32,14 @@ func (r *Runner) topicOf(topic string) string {
 	return to.Topic
 }
 
+// claimMark stands before a topic in the keys of claims.
+const claimMark = "="
+
 // claim keeps a topic for the table that came to it first: places and keys of two would be mistaken for each other.
 func (r *Runner) claim(ctx context.Context, b *TopicBatch, to string) error {
 	owner, known := r.claims[to]
 	if !known {
-		key := r.standKey("=" + to)
+		key := r.standKey(claimMark + to)
 		value, err := r.o.Meta.Get(ctx, meta.Positions, key)
 		if errors.Is(err, meta.ErrNotFound) {
 			value = []byte(b.Topic)
@@ -130,7 +133,9 @@ func (r *Runner) standing() (out []meta.Entry) {
 	return out
 }
 
-func (r *Runner) standKey(topic string) string { return r.id + "//" + topic }
+func (r *Runner) standKey(topic string) string { return standKey(r.id, topic) }
+
+func standKey(id, topic string) string { return id + "//" + topic }
 
 // recall reads where the source stood in its tables when its position was saved.
 func (r *Runner) recall(ctx context.Context) error {
@@ -143,7 +148,7 @@ func (r *Runner) recall(ctx context.Context) error {
 	}
 	for _, e := range list {
 		topic, ours := strings.CutPrefix(e.Key, r.standKey(""))
-		if !ours || strings.HasPrefix(topic, "=") { // a claim
+		if !ours || strings.HasPrefix(topic, claimMark) {
 			continue
 		}
 		if of, is := strings.CutPrefix(topic, intentMark); is {
