@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tarn/embedded/bus"
 	"tarn/ingest/cdc/postgres"
@@ -481,5 +482,23 @@ func TestSignalsOfOneCopy(t *testing.T) {
 	}
 	r.until("the second", func() bool {
 		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return strings.Contains(f.Message, "second") })
+	})
+}
+
+// TestHeartbeatsMoveTheSlotOn also where each takes longer than the time between two.
+func TestHeartbeatsMoveTheSlotOn(t *testing.T) {
+	server := pgtest.Start(t)
+	d := server.Database("d", callsDDL)
+	r := newRig(t, d, "heartbeat.interval.ms", "1")
+	r.log.Refuse = func(string) (bool, error) {
+		time.Sleep(5 * time.Millisecond) // a slow disk
+		return false, nil
+	}
+	r.start()
+	r.until("a few", func() bool { return len(r.plain("__debezium-heartbeat.p")) > 3 })
+	server.Database("busy", "CREATE TABLE t (id int)", "INSERT INTO t SELECT generate_series(1, 1000)")
+	at := d.Value("SELECT pg_current_wal_lsn()")
+	r.until("the slot moves", func() bool {
+		return d.Value("SELECT confirmed_flush_lsn >= '"+at+"' FROM pg_replication_slots WHERE slot_name = 'tarn_d'") == "t"
 	})
 }

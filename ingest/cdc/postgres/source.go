@@ -338,6 +338,9 @@ func (r *reader) handOver() (source.Batch, bool, error) {
 	if r.tx != nil {
 		return source.Batch{Topics: topics}, true, nil
 	}
+	if r.cut == nil { // heartbeats may leave no other time for it
+		r.pos.reach(r.idle)
+	}
 	b, err := r.batch(topics)
 	return b, true, err
 }
