@@ -151,15 +151,7 @@ func (c *conn) session(text string) (*answer, error) {
 	case "SET":
 		return c.set(in)
 	case "SELECT":
-		name, value, ok := setConfig(text)
-		if !ok {
-			return nil, nil
-		}
-		if err := c.changed(name, c.settings.set(name, value)); err != nil {
-			return nil, err
-		}
-		value, _ = c.settings.get(name)
-		return &answer{tag: "SELECT 1", names: []string{"set_config"}, row: []string{value}}, nil
+		return c.config(text)
 	case "RESET":
 		if in.Take("ALL") {
 			c.settings.resetAll()
@@ -251,6 +243,19 @@ func (c *conn) set(in *sqltext.Reader) (*answer, error) {
 		return out, c.changed(name, c.settings.reset(name))
 	}
 	return out, c.changed(name, c.settings.set(name, values(in)))
+}
+
+// config is SELECT set_config(…); nil for another statement.
+func (c *conn) config(text string) (*answer, error) {
+	name, value, ok := setConfig(text)
+	if !ok {
+		return nil, nil
+	}
+	if err := c.changed(name, c.settings.set(name, value)); err != nil {
+		return nil, err
+	}
+	value, _ = c.settings.get(name)
+	return &answer{tag: "SELECT 1", names: []string{"set_config"}, row: []string{value}}, nil
 }
 
 // setConfig reads SELECT set_config('name', 'value', is_local), which is SET; false for another statement.
