@@ -165,17 +165,7 @@ func (c *conn) session(text string) (*answer, error) {
 	case "SHOW":
 		return c.show(in, verbs)
 	case "DISCARD":
-		if in.Take("ALL") {
-			c.settings.resetAll()
-			c.closePortals()
-			c.prepared = map[string]*prepared{}
-			c.forgetTemps()
-			return &answer{tag: "DISCARD ALL"}, nil
-		}
-		if in.Take("TEMP") || in.Take("TEMPORARY") {
-			c.forgetTemps()
-		}
-		return &answer{tag: strings.Join(verbs, " ")}, nil
+		return c.discard(in, verbs), nil
 	case "DEALLOCATE":
 		in.Take("PREPARE")
 		if in.Take("ALL") {
@@ -199,6 +189,21 @@ func (c *conn) begin() (*answer, error) {
 		c.state = within
 	}
 	return &answer{tag: "BEGIN"}, nil
+}
+
+// discard is DISCARD ALL and its parts.
+func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
+	if in.Take("ALL") {
+		c.settings.resetAll()
+		c.closePortals()
+		c.prepared = map[string]*prepared{}
+		c.forgetTemps()
+		return &answer{tag: "DISCARD ALL"}
+	}
+	if in.Take("TEMP") || in.Take("TEMPORARY") {
+		c.forgetTemps()
+	}
+	return &answer{tag: strings.Join(verbs, " ")}
 }
 
 func (c *conn) end(verbs []string) (*answer, error) {
