@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tarn/embedded/record"
+	"tarn/embedded/record/envelope"
 	"tarn/ingest/cdc/postgres/pgoutput"
 	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
@@ -337,9 +338,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 		return nil // its snapshot will have it
 	}
 	if strings.IndexByte(r.s.skipped, opOf(m.Kind)) >= 0 {
-		if m.Kind == pgoutput.Update { // the row may have moved to where the snapshot has been
-			r.tear(name, &st, true)
-		}
+		r.tear(name, &st, m.Kind == pgoutput.Update) // its row may have moved to where the snapshot has been
 		return nil
 	}
 	c := source.Change{
@@ -380,24 +379,34 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	b.Changes = append(b.Changes, c)
 	sent := b.LastPlace()
 	if r.s.transactions {
-		events := int64(1)
-		if source.Halved(sent) {
-			events = 2
-		}
-		now := &b.Changes[len(b.Changes)-1]
-		now.Transaction = r.tx.add(name, events)
-		now.Transaction.ID = transactionID(r.tx.xid, at)
+		b.Changes[len(b.Changes)-1].Transaction = r.tx.told(name, sent, at)
 	}
-	r.gathered.bytes += changeRoom + cellRoom*(len(c.Before)+len(c.After))
-	for i := range m.After {
-		r.gathered.bytes += len(m.After[i].Data)
-	}
-	for i := range m.Before {
-		r.gathered.bytes += len(m.Before[i].Data)
-	}
+	r.gathered.weigh(m, len(c.Before)+len(c.After))
 	st.Sent = sent
 	r.pos.Tables[name] = st
 	return nil
+}
+
+// told is the place of a change's events in its transaction; there are two where the last one's place says so.
+func (t *transaction) told(name, last string, at pgoutput.LSN) *envelope.Transaction {
+	events := int64(1)
+	if source.Halved(last) {
+		events = 2
+	}
+	out := t.add(name, events)
+	out.ID = transactionID(t.xid, at)
+	return out
+}
+
+// weigh counts what a change takes.
+func (g *gathering) weigh(m *pgoutput.Message, cells int) {
+	g.bytes += changeRoom + cellRoom*cells
+	for i := range m.After {
+		g.bytes += len(m.After[i].Data)
+	}
+	for i := range m.Before {
+		g.bytes += len(m.Before[i].Data)
+	}
 }
 
 // changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.
