@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tarn/embedded/record"
-	"tarn/embedded/record/envelope"
 	"tarn/ingest/cdc/postgres/pgoutput"
 	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
@@ -55,32 +54,6 @@ func (c *numbered) next(at pgoutput.LSN) int {
 // place is the place of the next change.
 func (t *transaction) place(at pgoutput.LSN) string {
 	return changePlace(t.commit, at, t.changed.next(at))
-}
-
-// gathering is what will be one batch.
-type gathering struct {
-	topics []source.TopicBatch
-	by     map[string]int // the last of each topic
-	bytes  int
-	piece  bool // a transaction is handed over before its end
-}
-
-// batchOf is where changes of a table go.
-func (g *gathering) batchOf(r *reader, c *captured, st *standing) *source.TopicBatch {
-	if i, ok := g.by[c.topic]; ok {
-		b := &g.topics[i]
-		if b.Schema == c.schema && b.Generation == st.Generation && b.End == nil {
-			return b
-		}
-	}
-	if g.by == nil {
-		g.by = map[string]int{}
-	}
-	g.by[c.topic] = len(g.topics)
-	g.topics = append(g.topics, source.TopicBatch{
-		Topic: c.topic, Schema: c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Snapshot: "false", NoTombstones: !r.s.tombstones,
-	})
-	return &g.topics[len(g.topics)-1]
 }
 
 // apply takes one message of the stream.
@@ -386,34 +359,6 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	r.pos.Tables[name] = st
 	return nil
 }
-
-// told is the place of a change's events in its transaction; there are two where the last one's place says so.
-func (t *transaction) told(name, last string, at pgoutput.LSN) *envelope.Transaction {
-	events := int64(1)
-	if source.Halved(last) {
-		events = 2
-	}
-	out := t.add(name, events)
-	out.ID = transactionID(t.xid, at)
-	return out
-}
-
-// weigh counts what a change takes.
-func (g *gathering) weigh(m *pgoutput.Message, cells int) {
-	g.bytes += changeRoom + cellRoom*cells
-	for i := range m.After {
-		g.bytes += len(m.After[i].Data)
-	}
-	for i := range m.Before {
-		g.bytes += len(m.Before[i].Data)
-	}
-}
-
-// changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.
-const (
-	changeRoom = 256
-	cellRoom   = 48
-)
 
 // rowOf reads a row; nil where the message has none. Of an old row that is a key alone the
 // other columns are what events have for them.

@@ -39,6 +39,17 @@ func (c *counts) add(table string, n int64) *envelope.Transaction {
 	return t
 }
 
+// told is the place of a change's events in its transaction; there are two where the last one's place says so.
+func (t *transaction) told(name, last string, at pgoutput.LSN) *envelope.Transaction {
+	events := int64(1)
+	if source.Halved(last) {
+		events = 2
+	}
+	out := t.add(name, events)
+	out.ID = transactionID(t.xid, at)
+	return out
+}
+
 // transactionID is what events call a transaction: its number, and where in the log they are.
 func transactionID(xid uint32, at pgoutput.LSN) string { return fmt.Sprintf("%d:%d", xid, uint64(at)) }
 
