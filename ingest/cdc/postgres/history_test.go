@@ -540,8 +540,11 @@ FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r',
 // beside are the lines of one list that another has not, as much of them as an eye takes.
 func beside(these, those []string) string {
 	var out strings.Builder
+	left := slices.Clone(those)
 	for _, line := range these {
-		if !slices.Contains(those, line) && out.Len() < 4000 {
+		if at := slices.Index(left, line); at >= 0 { // rows without a key may be there more than once
+			left = slices.Delete(left, at, at+1)
+		} else if out.Len() < 4000 {
 			fmt.Fprintf(&out, "\t%s\n", regexp.MustCompile(`(..)(w\d|ab){9,}`).ReplaceAllString(line, "$1$2…"))
 		}
 	}

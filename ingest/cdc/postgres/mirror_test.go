@@ -155,7 +155,7 @@ func (m *mirror) take(e *sourcetest.Event) error {
 		}
 	}
 	if len(s.Keys()) == 0 {
-		return m.takeLoose(before, after, e.Gen)
+		return m.takeLoose(s, before, after, e.Gen)
 	}
 	var keys []string
 	for _, i := range s.Keys() {
@@ -185,10 +185,16 @@ func (m *mirror) take(e *sourcetest.Event) error {
 	return nil
 }
 
-// takeLoose takes a change of a table without a key.
-func (m *mirror) takeLoose(before, after cells, gen int64) error {
+// takeLoose takes a change of a table without a key. What a row had in columns that are dropped since is not in an old row.
+func (m *mirror) takeLoose(s *record.Schema, before, after cells, gen int64) error {
 	if before != nil {
-		at := slices.IndexFunc(m.bag, func(r mirrored) bool { return maps.Equal(r.cells, before) })
+		gone := func(name string, _ string) bool {
+			return !slices.ContainsFunc(s.Columns, func(c record.Column) bool { return c.Name == name })
+		}
+		at := slices.IndexFunc(m.bag, func(r mirrored) bool {
+			maps.DeleteFunc(r.cells, gone)
+			return maps.Equal(r.cells, before)
+		})
 		if at >= 0 {
 			m.bag = slices.Delete(m.bag, at, at+1)
 		}
