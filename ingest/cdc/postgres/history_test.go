@@ -27,11 +27,11 @@ import (
 
 var (
 	flagHistories = flag.Int("histories", 20, "how many random histories TestHistories runs, beside those that once found a fault")
-	flagSeed      = flag.Uint64("seed", 0, "the first one's seed; 0 for one of chance. One history has the seed that is printed with it")
+	flagSeed      = flag.Uint64("seed", 1, "the first one's seed; 0 for one of chance, as make oracle-postgres has it. One history has the seed that is printed with it")
 )
 
-// found are the seeds of histories that have found a fault.
-var found = []uint64{7053, 8045}
+// found are the seeds of histories that have found a fault, here or in the model.
+var found = []uint64{7053, 8045, 125391308}
 
 // The tables that come and go.
 var historyTables = []string{"t1", "t2", "t3", "t4", "t5", "t6"}
