@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -159,16 +160,26 @@ func (p *Process) ReadArms(ctx context.Context, table, snapshot string, arms int
 	return out, nil
 }
 
-// addArm adds a batch to the digest of its arm, which its first column names.
-func addArm(arms []*Digest, b arrow.RecordBatch) (arm int, err error) {
-	if b.NumRows() == 0 {
-		return 0, nil
-	}
-	var first int64
-	if _, err := fmt.Sscan(b.Column(0).ValueStr(0), &first); err != nil {
-		return 0, err
-	}
+// addArm adds a batch's rows to the digests of their arms, which its first column names, and tells the last of them. A large
+// batch has rows of several.
+func addArm(arms []*Digest, b arrow.RecordBatch) (last int, err error) {
 	rest := array.NewRecordBatch(arrow.NewSchema(b.Schema().Fields()[1:], nil), b.Columns()[1:], b.NumRows())
 	defer rest.Release()
-	return int(first), arms[first].add(rest)
+	for from, to := 0, 0; from < int(b.NumRows()); from = to {
+		arm := b.Column(0).ValueStr(from)
+		for to = from + 1; to < int(b.NumRows()) && b.Column(0).ValueStr(to) == arm; to++ {
+		}
+		n, err := strconv.Atoi(arm)
+		if err != nil {
+			return 0, err
+		}
+		part := rest.NewSlice(int64(from), int64(to))
+		err = arms[n].add(part)
+		part.Release()
+		if err != nil {
+			return 0, err
+		}
+		last = max(last, n)
+	}
+	return last, nil
 }
