@@ -165,9 +165,11 @@ func (p *Process) ReadArms(ctx context.Context, table, snapshot string, arms int
 func addArm(arms []*Digest, b arrow.RecordBatch) (last int, err error) {
 	rest := array.NewRecordBatch(arrow.NewSchema(b.Schema().Fields()[1:], nil), b.Columns()[1:], b.NumRows())
 	defer rest.Release()
-	for from, to := 0, 0; from < int(b.NumRows()); from = to {
-		arm := b.Column(0).ValueStr(from)
-		for to = from + 1; to < int(b.NumRows()) && b.Column(0).ValueStr(to) == arm; to++ {
+	rows := int(b.NumRows())
+	for from := 0; from < rows; {
+		arm, to := b.Column(0).ValueStr(from), from+1
+		for to < rows && b.Column(0).ValueStr(to) == arm {
+			to++
 		}
 		n, err := strconv.Atoi(arm)
 		if err != nil {
@@ -179,7 +181,7 @@ func addArm(arms []*Digest, b arrow.RecordBatch) (last int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		last = max(last, n)
+		last, from = max(last, n), to
 	}
 	return last, nil
 }
