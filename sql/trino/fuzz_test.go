@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 	"unicode/utf8"
+
+	"tarn/embedded/sqltext"
 )
 
 // FuzzRequest gives the door what a client may send: headers of a session and a statement. Nothing may end it, and
@@ -32,7 +34,7 @@ func FuzzRequest(f *testing.F) {
 				t.Fatalf("place %d of %q is %d of %q", i, r.text, at, text)
 			}
 		}
-		_, _ = questions(text, func(int) string { return "1" })
+		_, _ = sqltext.SubstituteMarks(text, func(int) string { return "1" })
 		_ = splitList(text)
 	})
 }

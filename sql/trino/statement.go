@@ -232,7 +232,7 @@ func (q *query) execute(ctx context.Context, gate *engine.Gate, text string, in 
 		return nil, err
 	}
 	marks := 0
-	bound, err := questions(text, func(n int) string {
+	bound, err := sqltext.SubstituteMarks(text, func(n int) string {
 		if marks = n; n > len(values) {
 			return ""
 		}
@@ -273,32 +273,9 @@ func splitList(list string) (out []string) {
 	return append(out, strings.TrimSpace(list[from:]))
 }
 
-// questions puts what of gives in the place of each question mark, from 1.
-func questions(text string, of func(n int) string) (string, error) {
-	tokens, err := sqltext.Lex(text)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	from, n := 0, 0
-	for _, t := range tokens {
-		if !t.Is("?") {
-			continue
-		}
-		n++
-		b.WriteString(text[from:t.Offset])
-		b.WriteString(of(n))
-		if from = t.Offset + 1; b.Len() > sqltext.TextBytesMax {
-			return "", fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", sqltext.TextBytesMax)
-		}
-	}
-	b.WriteString(text[from:])
-	return b.String(), nil
-}
-
 // numbered writes ? as $1, $2 …, as the Gate has parameters.
 func numbered(text string) (string, error) {
-	return questions(text, func(n int) string { return "$" + strconv.Itoa(n) })
+	return sqltext.SubstituteMarks(text, func(n int) string { return "$" + strconv.Itoa(n) })
 }
 
 // shape tells what a prepared statement takes and gives.
