@@ -3,10 +3,7 @@
 package flight_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -23,29 +20,12 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	"tarn/embedded/guard"
 	"tarn/embedded/leaktest"
-	"tarn/embedded/life"
-	"tarn/embedded/record"
-	"tarn/lake/catalog"
-	"tarn/lake/table"
 	"tarn/sql/cell"
 	"tarn/sql/engine"
+	"tarn/sql/enginetest"
 	"tarn/sql/flight"
 )
-
-// empty is a lake without tables.
-type empty struct{ catalog.Catalog }
-
-func (empty) Namespaces(context.Context) ([]string, error)             { return nil, nil }
-func (empty) Entries(context.Context, string) ([]catalog.Entry, error) { return nil, nil }
-func (empty) View(context.Context, table.Ident) (catalog.View, error) {
-	return catalog.View{}, table.ErrNotFound
-}
-
-func (empty) Scan(context.Context, table.Ident, catalog.At) (*catalog.Scan, error) {
-	return nil, table.ErrNotFound
-}
 
 // house is a Gate with its door.
 type house struct {
@@ -57,34 +37,10 @@ func open(t testing.TB) house { return opened(t, 0) }
 
 func opened(t testing.TB, patience time.Duration) house {
 	t.Helper()
-	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: 50_000_000,
-		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-		System: []engine.SystemTable{{
-			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
-			Rows: func(context.Context) ([][]any, error) {
-				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
-			},
-		}},
+	gate, addr := enginetest.Serve(t, 50_000_000, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+		return flight.New(flight.Options{Listener: l, Gate: gate, Version: "1", Patience: patience})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	d := flight.New(flight.Options{Listener: l, Gate: gate, Version: "1", Patience: patience})
-	go func() { ended <- d.Run(ctx, func() {}) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, gate.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return house{gate, l.Addr().String()}
+	return house{gate, addr}
 }
 
 func connect(t testing.TB, addr string) *flightsql.Client {

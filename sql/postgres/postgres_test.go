@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"math/big"
 	"net"
@@ -23,28 +22,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"tarn/embedded/guard"
 	"tarn/embedded/leaktest"
-	"tarn/embedded/life"
 	"tarn/embedded/record"
-	"tarn/lake/catalog"
-	"tarn/lake/table"
 	"tarn/sql/engine"
+	"tarn/sql/enginetest"
 	"tarn/sql/postgres"
 )
-
-// empty is a lake without tables.
-type empty struct{ catalog.Catalog }
-
-func (empty) Namespaces(context.Context) ([]string, error)             { return nil, nil }
-func (empty) Entries(context.Context, string) ([]catalog.Entry, error) { return nil, nil }
-func (empty) View(context.Context, table.Ident) (catalog.View, error) {
-	return catalog.View{}, table.ErrNotFound
-}
-
-func (empty) Scan(context.Context, table.Ident, catalog.At) (*catalog.Scan, error) {
-	return nil, table.ErrNotFound
-}
 
 // changing is a table whose column and value a test sets.
 type changing struct {
@@ -64,34 +47,10 @@ func open(t testing.TB) string {
 
 func openOver(t testing.TB) (string, *changing) {
 	t.Helper()
-	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: 5_000_000,
-		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-		System: []engine.SystemTable{{
-			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
-			Rows: func(context.Context) ([][]any, error) {
-				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
-			},
-		}},
+	gate, addr := enginetest.Serve(t, 5_000_000, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+		return postgres.New(postgres.Options{Listener: l, Gate: gate})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	d := postgres.New(postgres.Options{Listener: l, Gate: gate})
-	go func() { ended <- d.Run(ctx, func() {}) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, gate.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String(), &changing{gate}
+	return addr, &changing{gate}
 }
 
 func connect(t testing.TB, addr string, options string) *pgx.Conn {

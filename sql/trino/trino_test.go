@@ -3,12 +3,9 @@
 package trino_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,28 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"tarn/embedded/guard"
 	"tarn/embedded/leaktest"
-	"tarn/embedded/life"
-	"tarn/embedded/record"
-	"tarn/lake/catalog"
-	"tarn/lake/table"
 	"tarn/sql/engine"
+	"tarn/sql/enginetest"
 	"tarn/sql/trino"
 )
-
-// empty is a lake without tables.
-type empty struct{ catalog.Catalog }
-
-func (empty) Namespaces(context.Context) ([]string, error)             { return nil, nil }
-func (empty) Entries(context.Context, string) ([]catalog.Entry, error) { return nil, nil }
-func (empty) View(context.Context, table.Ident) (catalog.View, error) {
-	return catalog.View{}, table.ErrNotFound
-}
-
-func (empty) Scan(context.Context, table.Ident, catalog.At) (*catalog.Scan, error) {
-	return nil, table.ErrNotFound
-}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -54,34 +34,10 @@ func TestMain(m *testing.M) {
 // open starts a Gate with its door and returns the door's address.
 func open(t testing.TB, away time.Duration) string {
 	t.Helper()
-	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: 5_000_000,
-		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-		System: []engine.SystemTable{{
-			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
-			Rows: func(context.Context) ([][]any, error) {
-				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
-			},
-		}},
+	_, addr := enginetest.Serve(t, 5_000_000, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+		return trino.New(trino.Options{Listener: l, Gate: gate, Away: away})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	d := trino.New(trino.Options{Listener: l, Gate: gate, Away: away})
-	go func() { ended <- d.Run(ctx, func() {}) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, gate.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + l.Addr().String()
+	return "http://" + addr
 }
 
 // answer is one of the protocol.

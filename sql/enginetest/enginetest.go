@@ -1,0 +1,71 @@
+//go:build duckdb_arrow
+
+// Package enginetest is a Gate over a lake without tables, and a door before it. It is for tests alone.
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"testing"
+
+	"tarn/embedded/guard"
+	"tarn/embedded/life"
+	"tarn/embedded/record"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+	"tarn/sql/engine"
+)
+
+// empty is a lake without tables.
+type empty struct{ catalog.Catalog }
+
+func (empty) Namespaces(context.Context) ([]string, error)             { return nil, nil }
+func (empty) Entries(context.Context, string) ([]catalog.Entry, error) { return nil, nil }
+func (empty) View(context.Context, table.Ident) (catalog.View, error) {
+	return catalog.View{}, table.ErrNotFound
+}
+
+func (empty) Scan(context.Context, table.Ident, catalog.At) (*catalog.Scan, error) {
+	return nil, table.ErrNotFound
+}
+
+// Door is one that is tested.
+type Door interface {
+	Run(ctx context.Context, ready func()) error
+}
+
+// Serve starts a Gate whose answers have rowsMax rows at most, with the live table system.ports (name, berths), and the door that
+// door makes before it. Both end with the test, which fails where they do not end well. addr is the door's.
+func Serve(t testing.TB, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+	t.Helper()
+	gate, err := engine.New(t.Context(), engine.Options{
+		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: rowsMax,
+		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		System: []engine.SystemTable{{
+			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
+			Rows: func(context.Context) ([][]any, error) {
+				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
+			},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	d := door(l, gate)
+	go func() { ended <- d.Run(ctx, func() {}) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-ended, gate.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return gate, l.Addr().String()
+}
