@@ -8,7 +8,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +22,6 @@ import (
 	"time"
 
 	proof "tarn/.ci/proof"
-	"tarn/embedded/fault"
 	"tarn/embedded/peertest"
 )
 
@@ -55,24 +53,7 @@ func tarn(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	h := &proof.House{Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log")}
-	if err := os.Mkdir(h.Project, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p, err := h.Up(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if code, err := p.Stop(time.Minute); code != fault.ExitInterrupted || err != nil {
-			t.Errorf("tarn ended with %d: %v\n%s", code, err, h.Tail())
-		}
-	})
-	ports, err := h.Ports()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, ports := proof.Alone(t, binary)
 	if ports["kafka"] == "" {
 		t.Fatalf("no Kafka door in ports.json: %v", ports)
 	}
@@ -265,32 +246,11 @@ func TestKcat(t *testing.T) {
 func TestJava(t *testing.T) {
 	java, javac, mvn := find(t, "java", "openjdk-17-jdk-headless"), find(t, "javac", "openjdk-17-jdk-headless"), find(t, "mvn", "maven")
 	source := filepath.Join("testdata", "java")
-	jars := jars(t, mvn, filepath.Join(source, "pom.xml"))
+	jars, err := proof.Jars(t.Context(), mvn, filepath.Join(source, "pom.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	classes := t.TempDir()
 	command(t, nil, javac, "-d", classes, "-cp", jars, filepath.Join(source, "Clients.java"))
 	t.Logf("%s", command(t, nil, java, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars+":"+classes, "Clients", tarn(t), t.TempDir()))
-}
-
-// jars is a class path with what a pom.xml names, copied by Maven once and kept in the cache.
-func jars(t *testing.T, mvn, pom string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(pom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "tarn-ci", fmt.Sprintf("kafka-%x", sha256.Sum256(text))[:22])
-	if _, err := os.Stat(filepath.Join(dir, "whole")); err != nil {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		command(t, nil, mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-		if err := os.WriteFile(filepath.Join(dir, "whole"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, "*")
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	proof "tarn/.ci/proof"
-	"tarn/embedded/fault"
 	"tarn/embedded/peertest"
 )
 
@@ -54,23 +53,7 @@ func lake(t *testing.T) (ports map[string]string, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	h := &proof.House{Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log")}
-	if err := os.Mkdir(h.Project, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p, err := h.Up(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if code, err := p.Stop(time.Minute); code != fault.ExitInterrupted || err != nil {
-			t.Errorf("tarn ended with %d: %v\n%s", code, err, h.Tail())
-		}
-	})
-	if ports, err = h.Ports(); err != nil {
-		t.Fatal(err)
-	}
+	h, ports := proof.Alone(t, binary)
 	return ports, h.Data
 }
 

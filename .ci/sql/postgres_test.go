@@ -4,7 +4,6 @@ package sql_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	proof "tarn/.ci/proof"
 	"tarn/embedded/peertest"
 )
 
@@ -81,7 +81,11 @@ func TestPsycopg(t *testing.T) {
 func TestJDBC(t *testing.T) {
 	java, javac, mvn := need(t, "java", "openjdk-17-jdk-headless"), need(t, "javac", "openjdk-17-jdk-headless"), need(t, "mvn", "maven")
 	source := filepath.Join("testdata", "java")
-	jars, classes := jars(t, mvn, filepath.Join(source, "pom.xml")), t.TempDir()
+	jars, err := proof.Jars(t.Context(), mvn, filepath.Join(source, "pom.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := t.TempDir()
 	tool(t, javac, "-d", classes, "-cp", jars, filepath.Join(source, "Postgres.java"))
 	host, port := orders(t)
 	tool(t, java, "-Duser.timezone=UTC", "-cp", jars+":"+classes, "Postgres", "jdbc:postgresql://"+net.JoinHostPort(host, port)+"/lake", user)
@@ -95,28 +99,4 @@ func tool(t *testing.T, program string, args ...string) {
 	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", program, err, out)
 	}
-}
-
-// jars is a class path with what a pom.xml names, copied by Maven once and kept in the cache.
-func jars(t *testing.T, mvn, pom string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(pom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "tarn-ci", fmt.Sprintf("sql-%x", sha256.Sum256(text))[:20])
-	if _, err := os.Stat(filepath.Join(dir, "whole")); err != nil {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		tool(t, mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-		if err := os.WriteFile(filepath.Join(dir, "whole"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, "*")
 }

@@ -6,7 +6,6 @@ package trino_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -134,29 +133,9 @@ func TestJDBC(t *testing.T) {
 		}
 	}
 	source := filepath.Join("testdata", "java")
-	command(t, "java", "-cp", jars(t, filepath.Join(source, "pom.xml")), filepath.Join(source, "Jdbc.java"), address)
-}
-
-// jars is a class path with what a pom.xml names, copied by Maven once and kept in the cache.
-func jars(t *testing.T, pom string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
+	jars, err := proof.Jars(t.Context(), "mvn", filepath.Join(source, "pom.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(pom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "tarn-ci", fmt.Sprintf("trino-%x", sha256.Sum256(text))[:22])
-	if _, err := os.Stat(filepath.Join(dir, "whole")); err != nil {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		command(t, "mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-		if err := os.WriteFile(filepath.Join(dir, "whole"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, "*")
+	command(t, "java", "-cp", jars, filepath.Join(source, "Jdbc.java"), address)
 }
