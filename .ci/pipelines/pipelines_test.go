@@ -124,7 +124,7 @@ func (s *site) start() {
 	})
 	replays := replay.New(replay.Options{Bus: s.bus, Meta: s.meta, Guard: guard.Open{}, Clock: clock})
 	s.gate, err = engine.New(s.ctx, engine.Options{
-		Catalog: s.lake.Catalog(), Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
+		Catalog: s.lake.Catalog(), Tables: s.lake.Tables(), Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
 		System: []engine.SystemTable{
 			system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Tables(s.lake.Catalog()), system.Files(s.lake.Catalog()),
 			system.Snapshots(s.lake.Catalog()), system.Schemas(s.lake.Catalog()), system.Table("replays", replay.Columns, replays.Rows),

@@ -71,6 +71,9 @@ func (h *handle) commit(ctx context.Context, c table.Change) (table.Snapshot, *t
 		}
 		w := &work{handle: h, base: base, io: h.store.io()}
 		snap, told, err := w.run(ctx, c)
+		if w.landed != nil || w.doubtful {
+			w.takeWritten(c.Written)
+		}
 		if !errors.Is(err, errMoved) {
 			return snap, told, err
 		}
@@ -117,6 +120,7 @@ type work struct {
 	handle *handle
 	base   *state
 	io     *fileIO
+	enter  func(ctx context.Context, to string) error // the catalog's transaction of a new table; nil for a table that is there
 
 	landed    *state  // what the catalog took; nil until then
 	doubtful  bool    // the catalog could not be asked whether it did
@@ -163,8 +167,16 @@ func (w *work) build(ctx context.Context, c table.Change) (*table.Committed, *fi
 	if err != nil {
 		return nil, nil, err
 	}
+	written, err := w.filesWritten(c.Written)
+	if err != nil {
+		return nil, nil, err
+	}
+	added = append(added, written...)
 	hits, err := w.lookUp(ctx, c)
 	if err != nil {
+		return nil, nil, err
+	}
+	if hits, err = w.takeOut(ctx, hits, c); err != nil {
 		return nil, nil, err
 	}
 	deletes, err := w.writeDeletes(ctx, hits)

@@ -355,5 +355,8 @@ func (s *Store) placeFor(ctx context.Context, id table.Ident) (uri string, own b
 	if err != nil || !taken {
 		return uri, false, err
 	}
-	return s.root.OwnURI(id, uuid.NewString()[:8]), true, nil
+	return s.ownPlace(id), true, nil
 }
+
+// ownPlace is a folder that no other table has.
+func (s *Store) ownPlace(id table.Ident) string { return s.root.OwnURI(id, uuid.NewString()[:8]) }

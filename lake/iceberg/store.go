@@ -300,18 +300,7 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 	if err := s.ensureNamespace(ctx, spec.Namespace); err != nil {
 		return err
 	}
-	props := iceberg.Properties{
-		icetable.PropertyFormatVersion:               "2",
-		"write.parquet.compression-codec":            "zstd",
-		icetable.MetadataDeleteAfterCommitEnabledKey: "true",
-		icetable.MetadataPreviousVersionsMaxKey:      "10",
-		icetable.ManifestMergeEnabledKey:             "true",
-		table.PropSchema + "0":                       s.Clock.Now().UTC().Format(time.RFC3339Nano),
-	}
-	if keys := keyProperty(spec.Columns); keys != "" {
-		props[propKeys] = keys
-	}
-	maps.Copy(props, spec.Properties)
+	props := s.properties(spec)
 	location, own, err := s.placeFor(ctx, spec.Ident)
 	if err != nil {
 		return err
@@ -328,6 +317,23 @@ func (s *Store) create(ctx context.Context, spec table.Spec) error {
 	}
 	s.sweeper.wrote(made.Metadata().TableUUID().String(), io.made)
 	return nil
+}
+
+// properties are those of a new table.
+func (s *Store) properties(spec table.Spec) iceberg.Properties {
+	props := iceberg.Properties{
+		icetable.PropertyFormatVersion:               "2",
+		"write.parquet.compression-codec":            "zstd",
+		icetable.MetadataDeleteAfterCommitEnabledKey: "true",
+		icetable.MetadataPreviousVersionsMaxKey:      "10",
+		icetable.ManifestMergeEnabledKey:             "true",
+		table.PropSchema + "0":                       s.Clock.Now().UTC().Format(time.RFC3339Nano),
+	}
+	if keys := keyProperty(spec.Columns); keys != "" {
+		props[propKeys] = keys
+	}
+	maps.Copy(props, spec.Properties)
+	return props
 }
 
 // undoUnlessNamed removes the files of a failed creation, but never those that the

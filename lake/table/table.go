@@ -6,9 +6,11 @@ package table
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"tarn/embedded/record"
@@ -89,6 +91,20 @@ type Change struct {
 	Widen       map[string]record.Type // int->long, float->double, wider decimals
 	Relax       []string               // columns that may be null from now on; keys among them stay keys, but Iceberg's identifier fields end
 	Owner       string                 // must equal tarn.owner if that is set, else ErrOwned
+	// Written are rows that Write has put into files, each for one commit. Once a commit has taken them, or
+	// may have, they are the table's; of one that failed they may be given to another.
+	Written []Written
+	// Gone are rows to take out, by their places: positions in data files, whose paths are as those of a catalog.Scan. They are of
+	// the snapshot Of: a table that has another one by now is ErrConflict. A change with Of alone asks for that, too; a table without a snapshot has 0.
+	Gone map[string]*roaring.Bitmap
+	Of   *int64 // nil: the change goes by no snapshot
+}
+
+// Written are rows in data files that no snapshot names yet. They are gone with this process.
+type Written interface {
+	Rows() int64
+	// Discard removes the files, unless a commit has taken them, or may have.
+	Discard()
 }
 
 // Below selects rows whose Column is less than Value.
@@ -119,6 +135,10 @@ type Table interface {
 	// Commit applies a change in its turn. On an error nothing of it is visible and
 	// nothing of it is lost to the caller, who may try again; the batches are not kept.
 	Commit(ctx context.Context, c Change) (Snapshot, error)
+	// Write puts rows into files that a Change commits later, beside whatever commits meanwhile: any number of rows, for it holds
+	// few of them at a time. They have all of the table's columns, in their order and of the types of ArrowSchema; a null where
+	// none may be is a fault with code Invalid. It releases no batch, and keeps none beyond the next.
+	Write(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (Written, error)
 	// Rows reads rows of the current snapshot back: the named columns of those of a span, in
 	// order of its column, as many as take about bytesMax, but one at least. It gives them to each, which
 	// does not keep the batch and whose error it returns. There are no others below next, from
@@ -142,6 +162,13 @@ type Tables interface {
 	// Ensure opens the table of spec or makes it, with its namespace. The columns of a
 	// table that exists stay as they are.
 	Ensure(ctx context.Context, spec Spec) (Table, error)
+	// Create makes a table with rows, which are as those of Table.Write, or nil: all of it is there, or nothing. It is ErrExists
+	// where the name is taken, unless the table of that name shall be replaced, which must have the owner of spec: else
+	// ErrOwned. The namespace must be there: ErrNotFound.
+	Create(ctx context.Context, spec Spec, replace bool, rows iter.Seq2[arrow.RecordBatch, error]) (t Table, n int64, err error)
+	// CreateNamespace makes a namespace: ErrExists. DropNamespace ends an empty one that is not of the lake's own: ErrNotFound.
+	CreateNamespace(ctx context.Context, name string) error
+	DropNamespace(ctx context.Context, name string) error
 	// List names the tables of a namespace, in order.
 	List(ctx context.Context, namespace string) ([]Ident, error)
 	// Drop takes a table out of the catalog: ErrNotFound, ErrOwned. A commit that waits for its turn fails; who reads

@@ -42,6 +42,7 @@ type Result struct {
 	Reader    array.RecordReader
 	Snapshots map[string]int64 // table -> snapshot id that was read
 	Tag       string           // command tag, "SELECT", "CREATE VIEW"
+	Changed   *int64           // rows that the statement wrote, changed or deleted; nil for one that does not do that
 	Until     time.Time        // when the statement's time is over, by a clock that nobody sets
 	close     func()
 }

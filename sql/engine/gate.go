@@ -41,6 +41,8 @@ type Options struct {
 	Upkeep  catalog.Upkeep // nil: ALTER TABLE … EXECUTE is refused
 	Guard   guard.Guard
 	System  []SystemTable
+	// Tables are those that statements make and write to; nil: such statements are refused.
+	Tables table.Tables
 	// Drop drops a table, and refuses one that somebody fills or reads for ever; nil: DROP TABLE is refused.
 	Drop        func(ctx context.Context, id table.Ident) error
 	Folders     []string // the warehouse: all that statements may read files from
@@ -68,6 +70,7 @@ type Gate struct {
 	metrics  metrics
 	log      *queries
 	temps    tempUse
+	changing tableTurns
 	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -176,7 +179,7 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 	if watched, ok := result.Reader.(*limited); ok {
 		watched.present = func(err error) error { return g.presentable(ctx, within, r, err) }
 	}
-	read := &counted{RecordReader: result.Reader, of: noted}
+	read := &counted{RecordReader: result.Reader, of: noted, changed: result.Changed}
 	result.Reader = read
 	free := result.close
 	result.close = func() {
@@ -236,6 +239,9 @@ type notedKey struct{}
 
 func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, command Command, noted *statement) (*Result, error) {
 	if result, ok, err := r.Session.own(ctx, r, one.Text); ok {
+		return result, sqltext.Shifted(err, r.Text, one.Offset)
+	}
+	if result, ok, err := g.writes(ctx, r, one.Text); ok {
 		return result, sqltext.Shifted(err, r.Text, one.Offset)
 	}
 	answer := command.asked

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"tarn/embedded/guard"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -41,9 +42,9 @@ func (s *session) schemas(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, layer := range s.gate.o.Schemas {
-		if slices.Contains(namespaces, layer) {
-			names = append(names, layer)
+	for _, name := range namespaces {
+		if slices.Contains(s.gate.o.Schemas, name) || s.gate.o.Guard.Decide(s.who, guard.Read, guard.Resource{Kind: guard.Schema, Path: []string{name}}).Allow {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)

@@ -304,9 +304,10 @@ func (g *Gate) Cancel(who guard.Principal, id int64) error {
 // counted notes what of an answer was read.
 type counted struct {
 	array.RecordReader
-	of   *statement
-	done bool
-	err  error
+	of      *statement
+	done    bool
+	err     error
+	changed *int64 // rows, of a statement that changed some: those count
 }
 
 // Next moves on by a batch.
@@ -316,11 +317,15 @@ func (c *counted) Next() bool {
 	}
 	if c.RecordReader.Next() {
 		b := c.RecordBatch()
-		c.of.rows.Add(b.NumRows())
+		if c.changed == nil {
+			c.of.rows.Add(b.NumRows())
+		}
 		c.of.bytes.Add(duck.Bytes(b))
 		return true
 	}
-	c.done, c.err = true, c.RecordReader.Err()
+	if c.done, c.err = true, c.RecordReader.Err(); c.changed != nil {
+		c.of.rows.Store(*c.changed)
+	}
 	return false
 }
 

@@ -34,8 +34,12 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	if err != nil {
 		return Shape{}, err
 	}
-	if verbs := sqltext.Verbs(one.Text, 1); len(verbs) > 0 {
-		if c := g.command(one.Text); c.Run != nil || c.asked != nil || r.Session != nil && (verbs[0] == "CREATE" || verbs[0] == "DROP") {
+	insert, inserts, err := g.insertOf(ctx, r, one.Text)
+	if err != nil {
+		return Shape{}, err
+	}
+	if verbs := sqltext.Verbs(one.Text, 1); len(verbs) > 0 && !inserts {
+		if c := g.command(one.Text); c.Run != nil || c.asked != nil || writing[verbs[0]] && g.o.Tables != nil || r.Session != nil && (verbs[0] == "CREATE" || verbs[0] == "DROP") {
 			return Shape{Verb: verbs[0]}, nil
 		}
 	}
@@ -53,6 +57,13 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	defer s.close()
 	s.speak(r)
+	if inserts {
+		shape, err := s.shapeOfInsert(within, insert, types)
+		if err != nil {
+			err = g.presentable(ctx, within, r, s.translate(err))
+		}
+		return shape, err
+	}
 	shape, err := s.shape(within, r.Text[:one.Offset+len(one.Text)], types)
 	if err != nil {
 		return Shape{}, g.presentable(ctx, within, r, s.translate(err))
@@ -236,3 +247,57 @@ func errDigits(value string) error {
 
 // number has the digits before and behind the point, and the exponent.
 var number = regexp.MustCompile(`([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,4}))?`)
+
+// writing are the verbs of statements that change tables of the lake.
+var writing = map[string]bool{"INSERT": true, "UPDATE": true, "DELETE": true, "MERGE": true, "TRUNCATE": true, "CREATE": true, "DROP": true, "ALTER": true, "COMMENT": true}
+
+// shapedInsert is an INSERT whose parameters are asked for.
+type shapedInsert struct {
+	sqltext.Insert
+	lone map[int]string // the types of those that are a value by themselves
+}
+
+// insertOf reads an INSERT into a table of statements; false for any other statement.
+func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInsert, bool, error) {
+	var out shapedInsert
+	if verbs := sqltext.Verbs(stmt, 1); g.o.Tables == nil || len(verbs) == 0 || verbs[0] != "INSERT" {
+		return out, false, nil
+	}
+	x, err := sqltext.ParseInsert(stmt)
+	if err != nil {
+		return out, false, err
+	}
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	t, err := s.inserted(ctx, r, x)
+	if t == nil || err != nil {
+		return out, false, placed(err, stmt, x.Table.Offset)
+	}
+	places, err := s.named(t, x.Columns, stmt)
+	if err != nil {
+		return out, false, err
+	}
+	out = shapedInsert{x, map[int]string{}}
+	all := t.Columns()
+	for n, column := range x.Lone() {
+		if column < len(places) {
+			out.lone[n], _ = duck.TypeOf(all[places[column]].Type)
+		}
+	}
+	return out, true, nil
+}
+
+// shapeOfInsert tells the types of an INSERT's parameters. One that is a value by itself has its column's.
+func (s *session) shapeOfInsert(ctx context.Context, x shapedInsert, types []string) (Shape, error) {
+	n, err := sqltext.Parameters(x.Body)
+	if err != nil {
+		return Shape{}, err
+	}
+	out := Shape{Verb: "INSERT", Parameters: make([]string, max(n, len(types)))}
+	copy(out.Parameters, types)
+	for i, t := range x.lone {
+		if i <= n && out.Parameters[i-1] == "" {
+			out.Parameters[i-1] = t
+		}
+	}
+	return out, s.parameters(ctx, x.Body, out.Parameters[:n])
+}

@@ -197,7 +197,7 @@ func (s *service) DoPutCommandStatementUpdate(ctx context.Context, c flightsql.S
 	return s.door.update(ctx, c.GetQuery(), shape)
 }
 
-// update runs what is no query. How many rows it changed no statement of Tarn's tells: 0.
+// update runs what is no query, and tells how many rows it changed.
 func (d *Door) update(ctx context.Context, text string, shape engine.Shape) (int64, error) {
 	if shape.Verb == "" {
 		return 0, fault.New(fault.Invalid, "a query changes nothing", "ask for its rows: run it as a query, not as an update")
@@ -208,6 +208,9 @@ func (d *Door) update(ctx context.Context, text string, shape engine.Shape) (int
 	}
 	defer result.Close()
 	for result.Reader.Next() {
+	}
+	if result.Changed != nil {
+		return *result.Changed, result.Reader.Err()
 	}
 	return 0, result.Reader.Err()
 }

@@ -209,6 +209,14 @@ func (r *running) complete() *pgproto3.CommandComplete {
 	switch {
 	case tag == "SELECT":
 		tag += " " + strconv.FormatInt(r.sent, 10)
+	case r.result.Changed != nil:
+		switch tag {
+		case "INSERT":
+			tag += " 0"
+		case "CREATE TABLE":
+			tag = "SELECT"
+		}
+		tag += " " + strconv.FormatInt(*r.result.Changed, 10)
 	case strings.HasPrefix(tag, "SHOW"):
 		tag = "SHOW"
 	}

@@ -97,7 +97,7 @@ func (q *query) final(head http.Header, base string) []byte {
 	if ended.IsZero() {
 		ended = q.now()
 	}
-	r := results{Stats: q.stats("FINISHED", ended), UpdateType: q.tag}
+	r := results{Stats: q.stats("FINISHED", ended), UpdateType: q.tag, UpdateCount: q.count}
 	if columns := q.columns.Load(); columns != nil {
 		r.Columns = *columns
 	} else if q.err == nil {

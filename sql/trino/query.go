@@ -35,7 +35,8 @@ type query struct {
 	all     *atomic.Int64 // the bytes of all statements' pages
 	err     error
 	columns atomic.Pointer[[]byte] // as JSON; nil before they are known
-	tag     string                 // of a statement without rows
+	tag     string                 // of a statement that is no query
+	count   *int64                 // of the rows that it changed; nil for none
 	changed http.Header            // what the client shall keep of the session
 	ended   time.Time
 

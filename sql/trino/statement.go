@@ -67,16 +67,37 @@ func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*eng
 		return nil, err
 	}
 	result, err := gate.Run(ctx, q.request(said.text))
-	return result, placed(err, said)
+	if err != nil {
+		return result, placed(err, said)
+	}
+	return q.counted(result)
 }
 
-// writes are statements of Trino's that Tarn does not have, or by which it means something else: its INSERT INTO makes a pipeline.
-var writes = []string{"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CALL", "GRANT", "REVOKE", "DENY", "CREATE TABLE", "CREATE SCHEMA", "DROP SCHEMA", "ALTER SCHEMA", "COMMENT", "ANALYZE", "REFRESH"}
+// counted is the answer of a statement that changed rows as Trino has it: their number. One of a command that has nothing but its
+// tag to say has no rows.
+func (q *query) counted(result *engine.Result) (*engine.Result, error) {
+	fields := result.Schema.Fields()
+	if result.Tag == "SELECT" || len(fields) != 1 || fields[0].Name != "status" {
+		return result, nil
+	}
+	q.tag, q.count = result.Tag, result.Changed
+	for result.Reader.Next() {
+	}
+	err := result.Reader.Err()
+	result.Close()
+	if err != nil || q.count == nil {
+		return nil, err
+	}
+	return engine.Rows(q.tag, columnsOf("rows bigint"), [][]any{{*q.count}})
+}
+
+// lacking are statements of Trino's that Tarn does not have.
+var lacking = []string{"CALL", "GRANT", "REVOKE", "DENY", "ALTER SCHEMA", "ANALYZE", "REFRESH"}
 
 func refused(text string) error {
 	verbs := sqltext.Verbs(text, 2)
 	for n := len(verbs); n > 0; n-- {
-		if said := strings.Join(verbs[:n], " "); slices.Contains(writes, said) {
+		if said := strings.Join(verbs[:n], " "); slices.Contains(lacking, said) {
 			return unsupported("the lake's tables are filled by sources and pipelines; make those with tarn sql", "%s is not answered to Trino's clients", said)
 		}
 	}

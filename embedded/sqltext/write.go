@@ -1,0 +1,366 @@
+package sqltext
+
+import (
+	"slices"
+	"strings"
+
+	"tarn/embedded/fault"
+)
+
+// Making is CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (columns) or … t [(names)] AS SELECT …, of a table of the lake.
+type Making struct {
+	Table       Table
+	Replace     bool
+	IfNotExists bool
+	Columns     []MadeColumn // with no type where there is a body, whose columns they name
+	Comment     string
+	Body        string // the query behind AS, "" for none
+	Offset      int    // of Body
+	Empty       bool   // WITH NO DATA
+}
+
+// MadeColumn is a declared column. Type is DuckDB's word, as of a StreamColumn.
+type MadeColumn struct {
+	Name, Type, Comment string
+	Required, Key       bool
+	Offset              int
+}
+
+// OfStream tells whether a CREATE TABLE says how a topic is read, as Flink's and RisingWave's do, and makes no table of the lake.
+func OfStream(statement string) bool {
+	tokens, err := Lex(statement)
+	if err != nil {
+		return false
+	}
+	depth, with := 0, false
+	for i, t := range tokens {
+		next := func(word string) bool { return i+1 < len(tokens) && tokens[i+1].Is(word) }
+		switch {
+		case t.Is("("):
+			depth++
+		case t.Is(")"):
+			if depth--; depth == 0 {
+				with = false
+			}
+		case depth == 0 && t.Is("AS"):
+			return false
+		case depth == 0 && t.Is("WITH") && next("("):
+			with = true
+		case with && depth == 1 && (strings.EqualFold(t.Name(), "connector") || strings.EqualFold(t.Value(), "connector")),
+			depth == 1 && !with && t.Is("WATERMARK") && next("FOR"), depth == 0 && t.Is("FORMAT"), depth == 0 && t.Is("INCLUDE"):
+			return true
+		}
+	}
+	return false
+}
+
+// ParseMaking reads a CREATE TABLE. With fold bare names of columns are in lower case, as PostgreSQL and Trino have them.
+func ParseMaking(statement string, fold bool) (Making, error) {
+	var m Making
+	in, err := NewReader(statement)
+	if err != nil {
+		return m, err
+	}
+	in.Take("CREATE")
+	m.Replace = in.Take("OR", "REPLACE")
+	in.Take("UNLOGGED") // of PostgreSQL, which a commit of the lake is not slower for
+	if !in.Take("TABLE") {
+		return m, in.Fault("TABLE")
+	}
+	m.IfNotExists = in.Take("IF", "NOT", "EXISTS")
+	if m.Table, err = in.Table(); err != nil {
+		return m, err
+	}
+	if in.Take("(") {
+		if err := in.made(&m, fold); err != nil {
+			return m, err
+		}
+	}
+	if err := in.madeWith(&m); err != nil {
+		return m, err
+	}
+	if !in.Take("AS") {
+		if len(m.Columns) == 0 {
+			return m, in.Fault("the columns in parentheses, or AS and a query")
+		}
+		for _, c := range m.Columns {
+			if c.Type == "" {
+				return m, At(fault.Newf(fault.Syntax, "write its type behind it, such as BIGINT or VARCHAR", "the column %s has no type", c.Name), statement, c.Offset)
+			}
+		}
+		return m, in.Done()
+	}
+	for _, c := range m.Columns {
+		if c.Type != "" || c.Key || c.Required {
+			return m, At(fault.New(fault.Syntax, "name the columns alone, or make the table first and fill it by INSERT", "the columns of a query have types of their own"), statement, c.Offset)
+		}
+	}
+	m.Offset = in.Offset()
+	m.Body = in.Rest()
+	for _, end := range []struct {
+		words string
+		empty bool
+	}{{"WITH NO DATA", true}, {"WITH DATA", false}} {
+		if words := strings.Fields(end.words); in.endsWith(words) {
+			m.Empty = end.empty
+			cut := in.tokens[len(in.tokens)-len(words)].Offset
+			m.Body = strings.TrimSpace(statement[m.Offset:cut])
+		}
+	}
+	if m.Body == "" {
+		return m, in.Fault("a query")
+	}
+	return m, nil
+}
+
+func (r *Reader) endsWith(words []string) bool {
+	at := len(r.tokens) - len(words)
+	if at <= r.at {
+		return false
+	}
+	for i, w := range words {
+		if !r.tokens[at+i].Is(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// made reads columns and keys up to the closing parenthesis.
+func (r *Reader) made(m *Making, fold bool) error {
+	for {
+		switch {
+		case r.Take("CONSTRAINT"):
+			if _, err := r.Name(); err != nil {
+				return err
+			}
+			continue
+		case r.Take("PRIMARY", "KEY"):
+			keys, err := r.parenthesised()
+			if err != nil {
+				return err
+			}
+			r.Take("NOT", "ENFORCED")
+			for _, k := range keys {
+				i := slices.IndexFunc(m.Columns, func(c MadeColumn) bool { return strings.EqualFold(c.Name, k.Name()) })
+				if i < 0 {
+					return At(fault.Newf(fault.Invalid, "name a column that is declared before it", "the key's column %s is not there", k.Name()), r.text, k.Offset)
+				}
+				m.Columns[i].Key, m.Columns[i].Required = true, true
+			}
+		case r.Peek().Is("UNIQUE"), r.Peek().Is("CHECK"), r.Peek().Is("FOREIGN"), r.Peek().Is("EXCLUDE"), r.Peek().Is("LIKE"):
+			return r.unchecked()
+		default:
+			if err := r.madeColumn(m, fold); err != nil {
+				return err
+			}
+		}
+		if r.Take(")") {
+			return nil
+		}
+		if !r.Take(",") {
+			return r.Fault("a comma or )")
+		}
+	}
+}
+
+func (r *Reader) unchecked() error {
+	word := strings.ToUpper(r.Peek().Text)
+	return r.wrong("leave it out: of rows NOT NULL and the types are checked, and nothing else", "a table of the lake cannot have %s", word)
+}
+
+// hintless are the words behind a column's type that promise what the lake does not keep.
+var hintless = []string{"UNIQUE", "CHECK", "REFERENCES", "DEFAULT", "GENERATED", "COLLATE", "AUTO_INCREMENT", "IDENTITY"}
+
+func (r *Reader) madeColumn(m *Making, fold bool) error {
+	t := r.Peek()
+	if t.Kind != Word && t.Kind != Quoted {
+		return r.Fault("a column's name")
+	}
+	c := MadeColumn{Name: t.Name(), Offset: t.Offset}
+	if fold && t.Kind == Word {
+		c.Name = strings.ToLower(c.Name)
+	}
+	if slices.ContainsFunc(m.Columns, func(o MadeColumn) bool { return strings.EqualFold(o.Name, c.Name) }) {
+		return r.wrong("give each column a name of its own", "the column %s is there twice", t.Name())
+	}
+	if len(m.Columns) >= columnsMax {
+		return r.wrong("make two tables", "the table has more than %d columns", columnsMax)
+	}
+	r.Next()
+	if !r.Peek().Is(",") && !r.Peek().Is(")") {
+		var err error
+		if c.Type, err = r.dataType(); err != nil {
+			return err
+		}
+	}
+	for {
+		switch next := r.Peek(); {
+		case next.Is("UNSIGNED"):
+			return r.wrong("leave it out; what does not fit a BIGINT fits a DECIMAL(20, 0)", "a column cannot be UNSIGNED")
+		case r.Take("NOT", "NULL"):
+			c.Required = true
+		case r.Take("NULL"):
+		case r.Take("PRIMARY", "KEY"):
+			r.Take("NOT", "ENFORCED")
+			c.Key, c.Required = true, true
+		case r.Take("COMMENT"):
+			if r.Peek().Kind != String {
+				return r.Fault("a text")
+			}
+			c.Comment = r.Next().Value()
+		case slices.ContainsFunc(hintless, next.Is):
+			return r.unchecked()
+		default:
+			m.Columns = append(m.Columns, c)
+			return nil
+		}
+	}
+}
+
+// madeWith reads COMMENT 'text', and WITH (…), whose options are of other engines' files and are passed over.
+func (r *Reader) madeWith(m *Making) error {
+	for {
+		switch {
+		case r.Take("COMMENT"):
+			if r.Peek().Kind != String {
+				return r.Fault("a text")
+			}
+			m.Comment = r.Next().Value()
+		case r.Take("WITH"):
+			if !r.Take("(") {
+				return r.Fault("options in parentheses")
+			}
+			for depth := 1; depth > 0; {
+				t := r.Next()
+				switch {
+				case t.Kind == End:
+					return r.Fault(")")
+				case t.Is("("):
+					depth++
+				case t.Is(")"):
+					depth--
+				case depth == 1 && (strings.EqualFold(t.Name(), "partitioning") || strings.EqualFold(t.Name(), "partitioned_by")):
+					return At(fault.New(fault.Invalid, "tables of the lake are not partitioned", "leave it out"), r.text, t.Offset)
+				}
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// Insert is INSERT INTO t [(columns)] followed by a query.
+type Insert struct {
+	Table   Table
+	Columns []Token // empty for all
+	Body    string  // the query
+	Offset  int     // of Body
+	Values  bool    // the query is VALUES
+	Emits   bool    // it ends with EMIT …, as what runs for ever does
+}
+
+// ParseInsert reads an INSERT.
+func ParseInsert(statement string) (Insert, error) {
+	var x Insert
+	in, err := NewReader(statement)
+	if err != nil {
+		return x, err
+	}
+	if !in.Take("INSERT", "INTO") {
+		return x, in.Fault("INSERT INTO")
+	}
+	if x.Table, err = in.Table(); err != nil {
+		return x, err
+	}
+	if next := in.at + 1; in.Peek().Is("(") && next < len(in.tokens) && !begins(in.tokens[next]) {
+		if x.Columns, err = in.parenthesised(); err != nil {
+			return x, err
+		}
+	}
+	if in.Peek().Is("DEFAULT") {
+		return x, in.wrong("write VALUES and a value for each column", "columns have no defaults")
+	}
+	depth := 0
+	for i, t := range in.tokens[in.at:] {
+		next := func(word string) bool { return in.at+i+1 < len(in.tokens) && in.tokens[in.at+i+1].Is(word) }
+		switch {
+		case t.Is("("):
+			depth++
+		case t.Is(")"):
+			depth--
+		case depth > 0:
+		case t.Is("ON") && next("CONFLICT"):
+			return x, At(fault.New(fault.Invalid, "INSERT … ON CONFLICT cannot be used here", "write MERGE INTO … USING … ON … WHEN MATCHED THEN UPDATE SET … WHEN NOT MATCHED THEN INSERT …"), statement, t.Offset)
+		case t.Is("RETURNING"):
+			return x, At(fault.New(fault.Invalid, "RETURNING cannot be used here", "leave it out, and ask for the rows by a SELECT"), statement, t.Offset)
+		case t.Is("EMIT"):
+			x.Emits = true
+		}
+	}
+	x.Values, x.Offset, x.Body = in.Peek().Is("VALUES"), in.Offset(), in.Rest()
+	if x.Body == "" {
+		return x, in.Fault("VALUES or a query")
+	}
+	return x, nil
+}
+
+// Lone are the parameters of an INSERT's rows that are a value by themselves, and the column, from 0, that each is of.
+func (x Insert) Lone() map[int]int {
+	tokens, err := Lex(x.Body)
+	if err != nil || len(tokens) == 0 {
+		return nil
+	}
+	out := map[int]int{}
+	depth, column, begin := 0, 0, 0
+	inner := 1
+	if !x.Values {
+		if !tokens[0].Is("SELECT") {
+			return nil
+		}
+		inner, begin = 0, 1
+	}
+	end := func(i int) {
+		if i-begin == 2 && tokens[begin].Is("$") && tokens[begin+1].Kind == Number && tokens[begin+1].Offset == tokens[begin].Offset+1 {
+			if n := whole10(tokens[begin+1].Text); n > 0 {
+				if _, known := out[n]; !known {
+					out[n] = column
+				}
+			}
+		}
+		begin = i + 1
+	}
+	for i, t := range tokens {
+		switch {
+		case t.Is("("), t.Is("["):
+			if depth++; x.Values && depth == 1 {
+				column, begin = 0, i+1
+			}
+		case t.Is(")"), t.Is("]"):
+			if x.Values && depth == 1 {
+				end(i)
+			}
+			depth--
+		case depth == inner && t.Is(","):
+			end(i)
+			column++
+		case !x.Values && depth == 0 && t.Is("FROM"):
+			end(i)
+			return out
+		}
+	}
+	if !x.Values {
+		end(len(tokens))
+	}
+	return out
+}
+
+func whole10(text string) (n int) {
+	for _, r := range text {
+		if r < '0' || r > '9' || n > ParametersMax {
+			return 0
+		}
+		n = n*10 + int(r-'0')
+	}
+	return n
+}

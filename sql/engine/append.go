@@ -1,0 +1,177 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/table"
+)
+
+// Appender takes rows in bulk for a table that statements write to: all of them, or none. One goroutine uses it.
+type Appender struct {
+	// Columns are those that rows are given for, in their order. Type is in DuckDB's words.
+	Columns []ShapeColumn
+	// Schema is the Arrow shape of such rows.
+	Schema *arrow.Schema
+
+	gate   *Gate
+	r      Request
+	table  table.Table
+	places []int
+}
+
+// Appender finds the table of a name, as an INSERT of the request's principal does, and its columns of these names; none for all. Its
+// errors are those of Run. It holds nothing.
+func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, columns []string) (*Appender, error) {
+	if g.o.Tables == nil {
+		return nil, fault.New(fault.Unavailable, "there is no lake to write to", "ask the Tarn that holds it")
+	}
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	_, e, found, err := s.target(ctx, r, to)
+	if err == nil && !found {
+		err = s.notFound(ctx, to)
+	}
+	if err != nil {
+		return nil, g.presentable(ctx, ctx, r, err)
+	}
+	t, err := s.writable(ctx, e, guard.Write)
+	if err != nil {
+		return nil, g.presentable(ctx, ctx, r, err)
+	}
+	a := &Appender{gate: g, r: r, table: t}
+	all := t.Columns()
+	if len(columns) == 0 {
+		for i := range all {
+			a.places = append(a.places, i)
+		}
+	}
+	for _, name := range columns {
+		i := slices.IndexFunc(all, func(c table.Column) bool { return strings.EqualFold(c.Name, name) })
+		if i < 0 {
+			return nil, unknownColumn(t, name)
+		}
+		if slices.Contains(a.places, i) {
+			return nil, fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", name)
+		}
+		a.places = append(a.places, i)
+	}
+	var given []table.Column
+	for _, i := range a.places {
+		typ, _ := duck.TypeOf(all[i].Type)
+		a.Columns = append(a.Columns, ShapeColumn{all[i].Name, typ})
+		given = append(given, all[i])
+	}
+	a.Schema = table.ArrowSchema(given)
+	return a, nil
+}
+
+// Append writes all rows into files as they come, and then commits them at once: it returns how many when they are on the disk. A
+// column of a batch has the type that Schema tells, or is texts, which are cast as the dialect casts them. An error of
+// rows ends it, and nothing is written. It is a statement in system.queries, under the text of the request, and takes a turn; what it may take
+// is the request's Timeout, at most sql.timeout. Its errors are those of Run.
+func (a *Appender) Append(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (n int64, err error) {
+	g, r := a.gate, a.r
+	if r.Timeout <= 0 || r.Timeout > g.o.Timeout {
+		r.Timeout = g.o.Timeout
+	}
+	began := g.o.Clock.Now()
+	cancelable, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	within, late := context.WithTimeout(cancelable, r.Timeout)
+	defer late()
+	noted := g.log.begin(r.Principal, r.Text, began, cancel)
+	defer func() {
+		now := g.o.Clock.Now()
+		if noted.rows.Store(n); err != nil {
+			noted.failed(err)
+			g.metrics.refused(fault.CodeOf(err))
+		} else {
+			g.metrics.answered(now.Sub(began))
+		}
+		g.log.end(noted, now)
+	}()
+	_, err = g.statement(context.WithValue(within, notedKey{}, noted), r, "", 0, func(ctx context.Context, s *session) error {
+		n, err = s.append(ctx, a.table, s.shaped(ctx, a, rows))
+		return err
+	}, nil)
+	if err != nil {
+		return 0, g.presentable(ctx, within, r, err)
+	}
+	return n, nil
+}
+
+// shaped gives rows the shape of their table.
+func (s *session) shaped(ctx context.Context, a *Appender, rows iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
+	all := a.table.Columns()
+	schema := table.ArrowSchema(all)
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for b, err := range rows {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if int(b.NumCols()) != len(a.places) {
+				yield(nil, fault.Newf(fault.Invalid, "send a value for each", "a row has %d values for %d columns", b.NumCols(), len(a.places)))
+				return
+			}
+			if !s.cast(ctx, a, all, schema, b, yield) {
+				return
+			}
+		}
+	}
+}
+
+// cast yields a batch in the table's shape, by DuckDB where it is of another.
+func (s *session) cast(ctx context.Context, a *Appender, all []table.Column, schema *arrow.Schema, b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
+	columns, fields := make([]arrow.Array, len(all)), make([]arrow.Field, len(a.places))
+	same := len(a.places) == len(all)
+	for i, place := range a.places {
+		columns[place] = b.Column(i)
+		same = same && arrow.TypeEqual(schema.Field(place).Type, b.Column(i).DataType())
+		fields[i] = arrow.Field{Name: fmt.Sprintf("c%d", i), Type: b.Column(i).DataType(), Nullable: true}
+	}
+	if same {
+		return yield(array.NewRecordBatch(schema, columns, b.NumRows()), nil)
+	}
+	named := arrow.NewSchema(fields, nil)
+	loaded := array.NewRecordBatch(named, b.Columns(), b.NumRows())
+	defer loaded.Release()
+	if len(s.loaded) == 0 {
+		s.loaded = append(s.loaded, s.name("a"))
+	}
+	if err := s.conn.Load(ctx, s.loaded[0], named, []arrow.RecordBatch{loaded}); err != nil {
+		return yield(nil, err) && false
+	}
+	items := make([]string, len(all))
+	for i, c := range all {
+		typ, _ := duck.TypeOf(c.Type)
+		value := "NULL"
+		if at := slices.Index(a.places, i); at >= 0 {
+			value = fields[at].Name
+		}
+		items[i] = "CAST(" + value + " AS " + typ + ") AS " + ident(c.Name)
+	}
+	out, end, err := s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM temp."+ident(s.loaded[0]), schema)
+	if err != nil {
+		return yield(nil, err) && false
+	}
+	defer end()
+	for b, err := range out {
+		if !yield(b, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}

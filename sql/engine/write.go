@@ -1,0 +1,410 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/uuid"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// Owner is the table.PropOwner of tables whose rows come by statements.
+const Owner = "statements"
+
+// layers are schemas in which no statement makes a table: what is in them is made of topics, or is Tarn's own.
+var layers = []string{"bronze", "silver", systemSchema, informationSchema}
+
+// home is the schema of a new table whose name has none, where none of those that are searched can have it.
+const home = "gold"
+
+// writes answers a statement that makes or changes tables of the lake by itself; false for any other, such as an INSERT that
+// makes a pipeline.
+func (g *Gate) writes(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	verbs := sqltext.Verbs(stmt, 4)
+	if g.o.Tables == nil || len(verbs) == 0 {
+		return nil, false, nil
+	}
+	said := strings.Join(verbs, " ") + " "
+	for _, w := range []struct {
+		head string
+		run  func(*Gate, context.Context, Request, string) (*Result, bool, error)
+	}{
+		{"INSERT ", (*Gate).insert},
+		{"CREATE TABLE ", (*Gate).createTable},
+		{"CREATE OR REPLACE TABLE ", (*Gate).createTable},
+		{"CREATE UNLOGGED TABLE ", (*Gate).createTable},
+		{"CREATE SCHEMA ", (*Gate).createSchema},
+		{"DROP SCHEMA ", (*Gate).dropSchema},
+	} {
+		if strings.HasPrefix(said, w.head) {
+			return w.run(g, ctx, r, stmt)
+		}
+	}
+	return nil, false, nil
+}
+
+// target finds what a name means that is written to; found is false where there is nothing of it, and id is then where it would be made.
+func (s *session) target(ctx context.Context, r Request, t sqltext.Table) (id table.Ident, e catalog.Entry, found bool, err error) {
+	if t.Catalog != "" && !strings.EqualFold(t.Catalog, catalog.Name) {
+		return id, e, false, fault.Newf(fault.NotFound, "the catalog is "+catalog.Name, "there is no catalog %s", t.Catalog)
+	}
+	schemas := []string{strings.ToLower(t.Schema)}
+	if t.Schema == "" {
+		schemas = s.gate.o.Schemas
+		if r.Schemas != nil {
+			schemas = r.Schemas
+		}
+	}
+	into := ""
+	for _, schema := range schemas {
+		schema = strings.ToLower(schema)
+		if e, found, err = s.gate.entry(ctx, table.Ident{Namespace: schema, Name: t.Name}); err != nil || found {
+			return e.Ident, e, found, err
+		}
+		if into == "" && !slices.Contains(layers, schema) {
+			into = schema
+		}
+	}
+	if into == "" {
+		into = home
+		if t.Schema != "" {
+			into = schemas[0]
+		}
+	}
+	return table.Ident{Namespace: into, Name: strings.ToLower(t.Name)}, e, false, nil
+}
+
+// makeable refuses a name that a statement cannot give to a table, and a principal who may not make it.
+func (g *Gate) makeable(who guard.Principal, id table.Ident) error {
+	for _, part := range []string{id.Namespace, id.Name} {
+		if strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || part == "" {
+			return fault.Newf(fault.Invalid, "use letters, digits and _", "%q is no name for a table", part)
+		}
+	}
+	if slices.Contains(layers, id.Namespace) {
+		return fault.Newf(fault.Denied, "make it in gold, or in a schema of your own: CREATE SCHEMA name", "tables cannot be made in %s by a statement", id.Namespace)
+	}
+	if !g.o.Guard.Decide(who, guard.Create, resource(id)).Allow {
+		return fault.Newf(fault.Denied, "ask for a grant", "you may not create %s", id)
+	}
+	return nil
+}
+
+// errFilled says that somebody else's rows are in a table.
+func errFilled(id table.Ident, owner string) error {
+	by := "a pipeline"
+	if owner == "landing" {
+		by = "its topic"
+	}
+	return fault.Newf(fault.Denied, "write to a table of your own: CREATE TABLE "+home+".name AS SELECT * FROM "+id.String(), "%s is filled by %s, and takes no rows of statements", id, by)
+}
+
+// writable opens a table that a statement may change.
+func (s *session) writable(ctx context.Context, e catalog.Entry, a guard.Action) (table.Table, error) {
+	id := e.Ident
+	if !s.may(a, id, "").Allow {
+		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not write to %s", id)
+	}
+	if e.View {
+		return nil, fault.Newf(fault.Invalid, "write to a table that it reads", "%s is a view", id)
+	}
+	t, err := s.gate.o.Tables.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if owner, _ := t.Property(table.PropOwner); owner != "" && owner != Owner {
+		return nil, errFilled(id, owner)
+	}
+	if !s.may(a, id, t.ID()).Allow {
+		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not write to %s", id)
+	}
+	return t, nil
+}
+
+// Changed is the answer of a statement that changed rows.
+func Changed(tag string, rows int64) *Result {
+	r := Status(fmt.Sprintf("%s %d", tag, rows))
+	r.Tag, r.Changed = tag, &rows
+	return r
+}
+
+// insert is INSERT INTO t [(columns)] VALUES … or SELECT …, into a table whose rows come by statements. Into one that is not there
+// it makes a pipeline, as it does in Flink, but not at the doors of other systems, where it never meant that.
+func (g *Gate) insert(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	x, err := sqltext.ParseInsert(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	var changed int64
+	ours, err := g.statement(ctx, r, stmt, x.Offset, func(ctx context.Context, s *session) error {
+		t, err := s.inserted(ctx, r, x)
+		if t == nil || err != nil {
+			return placed(err, stmt, x.Table.Offset)
+		}
+		columns, err := s.named(t, x.Columns, stmt)
+		if err != nil {
+			return err
+		}
+		rows, end, err := s.answers(ctx, t.Columns(), columns)
+		if err != nil {
+			return err
+		}
+		defer end()
+		changed, err = s.append(ctx, t, rows)
+		return err
+	}, func(ctx context.Context, s *session) (bool, error) {
+		t, err := s.inserted(ctx, r, x)
+		return t != nil, placed(err, stmt, x.Table.Offset)
+	})
+	if !ours || err != nil {
+		return nil, ours, err
+	}
+	return Changed("INSERT", changed), true, nil
+}
+
+// inserted is the table of an INSERT; nil for one that a pipeline is made of.
+func (s *session) inserted(ctx context.Context, r Request, x sqltext.Insert) (table.Table, error) {
+	continuous := r.Dialect == nil && !x.Values
+	if continuous && x.Emits {
+		return nil, nil
+	}
+	_, e, found, err := s.target(ctx, r, x.Table)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		if continuous {
+			return nil, nil
+		}
+		f, _ := errors.AsType[*fault.Error](s.notFound(ctx, x.Table))
+		if f.Hint == "see SHOW TABLES" {
+			f.Hint = "make it first: CREATE TABLE " + x.Table.String() + " (…)"
+		}
+		return nil, f
+	}
+	t, err := s.writable(ctx, e, guard.Write)
+	if continuous && fault.CodeOf(err) == fault.Denied && !e.View && s.may(guard.Write, e.Ident, "").Allow {
+		return nil, nil // who fills it says so
+	}
+	return t, err
+}
+
+// named are the places in a table's columns of those that an INSERT names, in its order.
+func (s *session) named(t table.Table, names []sqltext.Token, stmt string) ([]int, error) {
+	all := t.Columns()
+	if len(names) == 0 {
+		out := make([]int, len(all))
+		for i := range out {
+			out[i] = i
+		}
+		return out, nil
+	}
+	var out []int
+	for _, n := range names {
+		i := slices.IndexFunc(all, func(c table.Column) bool { return strings.EqualFold(c.Name, n.Name()) })
+		if i < 0 {
+			return nil, sqltext.At(unknownColumn(t, n.Name()), stmt, n.Offset)
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func unknownColumn(t table.Table, name string) *fault.Error {
+	var known []string
+	for _, c := range t.Columns() {
+		known = append(known, c.Name)
+	}
+	hint := "it has " + strings.Join(known, ", ")
+	if near := sqltext.Nearest(name, known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return fault.Newf(fault.NotFound, hint, "%s has no column %s", t.Ident(), name)
+}
+
+// statement runs what writes within a session that has its turn; the statement's text before from is blank to it. ask is
+// asked first, without a turn, whether the statement is one of these; nil: it is.
+func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, run func(context.Context, *session) error, ask func(context.Context, *session) (bool, error)) (ours bool, err error) {
+	if ask != nil {
+		if ours, err := ask(ctx, &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}); !ours || err != nil {
+			return err != nil, err
+		}
+	}
+	leave, err := g.enter(ctx, g.queries, r.Principal.User)
+	if err != nil {
+		return true, err
+	}
+	defer leave()
+	r.turn = true
+	s, err := g.open(ctx, r.Principal, blanked(stmt, from))
+	if err != nil {
+		return true, err
+	}
+	defer s.close()
+	s.speak(r)
+	err = run(ctx, s)
+	if noted, _ := ctx.Value(notedKey{}).(*statement); noted != nil {
+		noted.reads(s.snapshots)
+	}
+	if lacksMemory(err) {
+		return true, errMemory()
+	}
+	return true, s.translate(err)
+}
+
+// answers are the rows of the session's source as rows of a table: its columns are those of the places, all others null. end
+// frees them.
+func (s *session) answers(ctx context.Context, of []table.Column, places []int) (rows iter.Seq2[arrow.RecordBatch, error], end func(), err error) {
+	out, err := s.rewrite(ctx, s.source, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, err := s.describe(ctx, out.Text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(columns) != len(places) {
+		return nil, nil, fault.Newf(fault.Invalid, "give each column a value, or name those that have one: INSERT INTO t (a, b) …", "there are %d values for %d columns", len(columns), len(places))
+	}
+	names := make([]string, len(columns))
+	for i := range columns {
+		names[i] = fmt.Sprintf("c%d", i)
+	}
+	items := make([]string, len(of))
+	for i, c := range of {
+		value := "NULL"
+		if at := slices.Index(places, i); at >= 0 {
+			value = "q." + names[at]
+		}
+		typ, ok := duck.TypeOf(c.Type)
+		if !ok {
+			return nil, nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
+		}
+		items[i] = "CAST(" + value + " AS " + typ + ") AS " + ident(c.Name)
+	}
+	return s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")", table.ArrowSchema(of))
+}
+
+// batches runs a query of Tarn's own for rows of a schema.
+func (s *session) batches(ctx context.Context, query string, schema *arrow.Schema) (iter.Seq2[arrow.RecordBatch, error], func(), error) {
+	reader, err := s.conn.Arrow(ctx, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for reader.Next() {
+			b, err := conform(reader.RecordBatch(), schema)
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+		if err := reader.Err(); err != nil {
+			yield(nil, err)
+		}
+	}, reader.Release, nil
+}
+
+// conform gives a batch of DuckDB's the shape of a table's rows: it has UUIDs as texts.
+func conform(b arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch, error) {
+	columns := slices.Clone(b.Columns())
+	for i, c := range columns {
+		texts, ok := c.(*array.String)
+		if _, want := schema.Field(i).Type.(*extensions.UUIDType); !ok || !want {
+			continue
+		}
+		made := extensions.NewUUIDBuilder(memory.DefaultAllocator)
+		defer made.Release()
+		for n := range texts.Len() {
+			if texts.IsNull(n) {
+				made.AppendNull()
+				continue
+			}
+			id, err := uuid.Parse(texts.Value(n))
+			if err != nil {
+				return nil, err
+			}
+			made.Append(id)
+		}
+		columns[i] = made.NewArray()
+	}
+	return array.NewRecordBatch(schema, columns, b.NumRows()), nil
+}
+
+// append writes rows into files, and then commits them at once.
+func (s *session) append(ctx context.Context, t table.Table, rows iter.Seq2[arrow.RecordBatch, error]) (int64, error) {
+	files, err := t.Write(ctx, rows)
+	if err != nil {
+		return 0, err
+	}
+	defer files.Discard()
+	if files.Rows() == 0 {
+		return 0, nil
+	}
+	leave, err := s.gate.changing.take(ctx, t.ID())
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	owner, _ := t.Property(table.PropOwner)
+	_, err = t.Commit(ctx, table.Change{Written: []table.Written{files}, Owner: owner})
+	return files.Rows(), err
+}
+
+// tableTurns lets one statement at a time commit to a table: those that change rows read it before, and hold it so long.
+type tableTurns struct {
+	mu   sync.Mutex
+	held map[string]*tableTurn // by the table's uuid
+}
+
+type tableTurn struct {
+	token chan struct{}
+	users int
+}
+
+func (l *tableTurns) take(ctx context.Context, id string) (leave func(), err error) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*tableTurn{}
+	}
+	t := l.held[id]
+	if t == nil {
+		t = &tableTurn{token: make(chan struct{}, 1)}
+		l.held[id] = t
+	}
+	t.users++
+	l.mu.Unlock()
+	gone := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(l.held, id)
+		}
+	}
+	select {
+	case t.token <- struct{}{}:
+		return func() {
+			<-t.token
+			gone()
+		}, nil
+	case <-ctx.Done():
+		gone()
+		return nil, ctx.Err()
+	}
+}
