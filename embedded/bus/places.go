@@ -26,24 +26,39 @@ func (p places) note(pos record.Pos) {
 var posMarker = []byte(record.HeaderPos)
 
 // passages reads which places the batches carry. Batches of topics that a source
-// fills are all decoded; of other topics only those that hold the header's name in
+// fills are all read; of other topics only those that hold the header's name in
 // plain, for Tarn's own writers do not compress.
 func passages(batches []record.Batch, source bool) (map[string]passage, error) {
-	var out map[string]passage
-	note := func(text string) error {
-		pos, err := record.ParsePos(text)
+	out := map[string]passage{}
+	var first, last []byte // of a run of records of one source
+	end := func() error {
+		if last == nil {
+			return nil
+		}
+		from, err := record.ParsePos(string(first))
 		if err != nil {
 			return err
 		}
-		if out == nil {
-			out = map[string]passage{}
+		to, err := record.ParsePos(string(last))
+		if was, ok := out[to.Source]; ok {
+			from = was.first
 		}
-		was, ok := out[pos.Source]
+		out[to.Source] = passage{from, to}
+		return err
+	}
+	note := func(pos []byte) error {
+		source, ok := record.SourceOf(pos)
 		if !ok {
-			was.first = pos
+			_, err := record.ParsePos(string(pos))
+			return err
 		}
-		was.last = pos
-		out[pos.Source] = was
+		if before, _ := record.SourceOf(last); !bytes.Equal(source, before) {
+			if err := end(); err != nil {
+				return err
+			}
+			first = pos
+		}
+		last = pos
 		return nil
 	}
 	for _, b := range batches {
@@ -51,32 +66,21 @@ func passages(batches []record.Batch, source bool) (map[string]passage, error) {
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, end()
 }
 
-func placesOf(b record.Batch, source bool, note func(string) error) error {
+func placesOf(b record.Batch, source bool, note func([]byte) error) error {
 	if b.Control() {
 		mark, ok, err := b.Mark()
 		if err != nil || !ok || mark.Pos == "" {
 			return err
 		}
-		return note(mark.Pos)
+		return note([]byte(mark.Pos))
 	}
 	if !source && (b.Codec() != 0 || !bytes.Contains(b, posMarker)) {
 		return nil
 	}
-	records, err := b.Records()
-	if err != nil {
-		return err
-	}
-	for i := range records {
-		if v, ok := records[i].Header(record.HeaderPos); ok {
-			if err := note(string(v)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.EachHeader(record.HeaderPos, note)
 }
 
 // text renders the places as tables and checkpoints keep them: source -> incarnation/place.

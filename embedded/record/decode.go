@@ -25,9 +25,9 @@ func (b Batch) AppendRecords(out []Record) ([]Record, error) {
 	}
 	out = slices.Grow(out, count)
 	first := b.i64(offFirstTime)
-	d := decoder{b: body}
+	d, headers := decoder{b: body}, []Header(nil)
 	for range count {
-		r, err := d.record(first, b.Base())
+		r, err := d.record(first, b.Base(), &headers)
 		if err != nil {
 			return nil, fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
 		}
@@ -133,7 +133,8 @@ func (d *decoder) headers() (int64, error) {
 	return n, err
 }
 
-func (d *decoder) record(first, base int64) (Record, error) {
+// record reads the next record. Its headers are put behind those of the record before, whose names it mostly shares.
+func (d *decoder) record(first, base int64, all *[]Header) (Record, error) {
 	in, err := d.body()
 	if err != nil {
 		return Record{}, err
@@ -150,11 +151,12 @@ func (d *decoder) record(first, base int64) (Record, error) {
 	if r.Value, err = in.bytes(); err != nil {
 		return Record{}, err
 	}
-	headers, err := in.headers()
+	n, err := in.headers()
 	if err != nil {
 		return Record{}, err
 	}
-	for range headers {
+	begin := len(*all)
+	for range n {
 		key, err := in.bytes()
 		if err != nil {
 			return Record{}, err
@@ -163,7 +165,16 @@ func (d *decoder) record(first, base int64) (Record, error) {
 		if err != nil {
 			return Record{}, err
 		}
-		r.Headers = append(r.Headers, Header{string(key), value})
+		h := Header{Value: value}
+		if was := len(*all) - int(n); was >= 0 && (*all)[was].Key == string(key) {
+			h.Key = (*all)[was].Key
+		} else {
+			h.Key = string(key)
+		}
+		*all = append(*all, h)
+	}
+	if n > 0 {
+		r.Headers = (*all)[begin:len(*all):len(*all)]
 	}
 	return r, nil
 }

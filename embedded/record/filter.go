@@ -20,6 +20,61 @@ func (b Batch) Each(f func(Entry)) error {
 	return err
 }
 
+// EachHeader calls f with the value of each record's first header of that key, where it has one. Where the batch is not compressed
+// the value shares its bytes. It ends with f's error.
+func (b Batch) EachHeader(key string, f func(value []byte) error) error {
+	body, err := decompress(b.attributes()&attrCodec, b[headerBytes:])
+	d := decoder{b: body}
+	for range b.Count() {
+		var value []byte
+		var ok bool
+		if err == nil {
+			value, ok, err = d.header(key)
+		}
+		if err != nil {
+			return fmt.Errorf("decode batch at offset %d: %w", b.Base(), err)
+		}
+		if !ok {
+			continue
+		}
+		if err := f(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header reads the first header of a key of the next record.
+func (d *decoder) header(key string) (value []byte, ok bool, err error) {
+	in, err := d.body()
+	if err != nil {
+		return nil, false, err
+	}
+	if _, _, err = in.place(); err != nil {
+		return nil, false, err
+	}
+	for range 2 { // key and value
+		if err = in.passBytes(); err != nil {
+			return nil, false, err
+		}
+	}
+	n, err := in.headers()
+	for range n {
+		name, err := in.bytes()
+		if err != nil {
+			return nil, false, err
+		}
+		one, err := in.bytes()
+		if err != nil {
+			return nil, false, err
+		}
+		if !ok && string(name) == key {
+			value, ok = one, true
+		}
+	}
+	return value, ok, err
+}
+
 // Filter is the batch with those records alone that keep wants, packed as it was. Offsets, times, sequence and
 // producer stay. With all of them it is b itself; without any it is a batch that holds none.
 func (b Batch) Filter(keep func(Entry) bool) (Batch, error) {

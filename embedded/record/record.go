@@ -4,6 +4,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -71,6 +72,13 @@ func ParsePos(s string) (Pos, error) {
 		return Pos{}, fmt.Errorf("read position %q: want source/incarnation/place", s)
 	}
 	return Pos{source, incarnation, place}, nil
+}
+
+// SourceOf is the source of what Pos.String wrote, whose bytes it shares; false for what ParsePos refuses.
+func SourceOf(pos []byte) (source []byte, ok bool) {
+	source, rest, ok := bytes.Cut(pos, []byte{'/'})
+	_, place, ok2 := bytes.Cut(rest, []byte{'/'})
+	return source, ok && ok2 && len(source) > 0 && len(place) > 0
 }
 
 // Hex16 renders a non-negative number so that it compares as bytes.

@@ -24,8 +24,9 @@ import (
 // some draws records as sources and producers make them; offsets count from 0.
 func some() *rapid.Generator[[]record.Record] {
 	blob := rapid.OneOf(rapid.Just([]byte(nil)), rapid.SliceOfN(rapid.Byte(), 0, 300))
+	name := rapid.OneOf(rapid.SampledFrom([]string{record.HeaderPos, "b"}), rapid.String())
 	header := rapid.Custom(func(t *rapid.T) record.Header {
-		return record.Header{Key: rapid.String().Draw(t, "key"), Value: blob.Draw(t, "value")}
+		return record.Header{Key: name.Draw(t, "key"), Value: blob.Draw(t, "value")}
 	})
 	return rapid.Custom(func(t *rapid.T) []record.Record {
 		out := make([]record.Record, rapid.IntRange(1, 20).Draw(t, "records"))
@@ -60,6 +61,15 @@ func TestRecordsSurviveEncodingAndAnyBaseOffset(t *testing.T) {
 		got, err := b.Records()
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %v, %v", got, err)
+		}
+		var first, each [][]byte
+		for i := range want {
+			if v, ok := want[i].Header(record.HeaderPos); ok {
+				first = append(first, v)
+			}
+		}
+		if err := b.EachHeader(record.HeaderPos, func(v []byte) error { each = append(each, v); return nil }); err != nil || !reflect.DeepEqual(each, first) {
+			t.Fatalf("headers %v, %v", each, err)
 		}
 		if b.Base() != base || b.Next() != base+int64(len(want)) || b.MaxTimestamp() != newest || b.Control() || b.Transactional() {
 			t.Fatalf("header of %v", b)
@@ -220,10 +230,16 @@ func TestPositionsAndOffsets(t *testing.T) {
 		if _, err := record.ParsePos(s); err == nil {
 			t.Errorf("%q is no position", s)
 		}
+		if source, ok := record.SourceOf([]byte(s)); ok {
+			t.Errorf("%q has source %q", s, source)
+		}
 	}
 	p, err := record.ParsePos("s/i/" + record.Hex16(10) + "/x")
 	if err != nil || p != (record.Pos{Source: "s", Incarnation: "i", Place: "000000000000000a/x"}) || p.String() != "s/i/000000000000000a/x" {
 		t.Fatalf("%v %v", p, err)
+	}
+	if source, ok := record.SourceOf([]byte(p.String())); !ok || string(source) != p.Source {
+		t.Fatalf("%q %v", source, ok)
 	}
 	if q := (record.Pos{Place: record.Hex16(9)}); !p.After(q) || q.After(p) || p.After(p) {
 		t.Fatal("places do not compare")

@@ -24,6 +24,7 @@ func BenchmarkLand(b *testing.B) {
 	batch := record.Encode(list)
 	b.SetBytes(int64(bytes))
 	r.run()
+	before := spent(b)
 	for b.Loop() {
 		s.append(b, batch)
 		r.settled(b, s.topic)
@@ -31,6 +32,7 @@ func BenchmarkLand(b *testing.B) {
 		r.lake.drop()
 		b.StartTimer()
 	}
+	b.ReportMetric((spent(b)-before)/float64(b.N)/changes, "cpu-ns/record")
 }
 
 // BenchmarkLandPlain lands 10,000 plain JSON records of seven fields, one operation, in bronze.

@@ -35,7 +35,7 @@ func inspect(r *record.Record) (e event, err error) {
 	if !ok {
 		return e, refusal("no header " + record.HeaderPos)
 	}
-	if _, err := record.ParsePos(string(pos)); err != nil || !utf8.Valid(pos) {
+	if _, ok := record.SourceOf(pos); !ok || !utf8.Valid(pos) {
 		return e, refusal("header " + record.HeaderPos + " is no position")
 	}
 	e.pos = pos
@@ -112,7 +112,7 @@ func jsonText(b []byte) record.Value {
 
 // putSystem appends the system columns of a record to the first five builders.
 func putSystem(fields []array.Builder, topic string, partition int32, r *record.Record) {
-	put(fields[0], text([]byte(topic)))
+	fields[0].(*array.StringBuilder).Append(topic) //nolint:forcetypeassert // as systemColumns says
 	put(fields[1], integer(int64(partition)))
 	put(fields[2], integer(r.Offset))
 	put(fields[3], integer(r.Timestamp*1000))
@@ -201,7 +201,7 @@ func (s *bronzeSink) add(_ context.Context, f *feed, r *record.Record) error {
 	if e.tombstone {
 		fields[5].AppendNull()
 	} else {
-		put(fields[5], text([]byte{e.Op}))
+		fields[5].(*array.StringBuilder).Append(string(e.Op)) //nolint:forcetypeassert // as changeColumns says
 	}
 	put(fields[6], text(e.pos))
 	put(fields[7], jsonText(e.Before))

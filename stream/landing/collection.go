@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type collection struct {
 	oldest      int64 // milliseconds; 0 when there is no record
 	cut         bool
 	dead        []own.Letter
+	records     []record.Record // of the batch in hand
 }
 
 // land collects what is durable, up to the bounds, and commits it.
@@ -46,6 +48,7 @@ func (c *collection) land(work context.Context) error {
 			return err
 		}
 	}
+	c.records = nil // which a way that waits would keep
 	return c.commit(work)
 }
 
@@ -90,15 +93,17 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 		} else if err != nil {
 			return err
 		}
-		f.place(m.Pos)
+		f.pass([]byte(m.Pos))
+		f.place()
 		return nil
 	}
-	records, err := b.Records()
-	if err != nil {
+	var err error
+	if c.records, err = b.AppendRecords(c.records[:0]); err != nil {
 		return quarantine{fault.Wrap(err, fault.Damaged, "read a batch of the log", "put back the bus from a backup")}
 	}
-	for i := range records {
-		r := &records[i]
+	defer f.place()
+	for i := range c.records {
+		r := &c.records[i]
 		if r.Offset < f.read {
 			continue
 		}
@@ -108,12 +113,13 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 			return nil
 		}
 		if why, refused := errors.AsType[refusal](err); refused {
-			c.dead = append(c.dead, own.Letter{Partition: f.number, Record: r, Why: string(why)})
+			one := *r
+			c.dead = append(c.dead, own.Letter{Partition: f.number, Record: &one, Why: string(why)})
 		} else if err != nil && !errors.Is(err, errSkip) {
 			return fmt.Errorf("offset %d: %w", r.Offset, err)
 		}
 		if pos, ok := r.Header(record.HeaderPos); ok {
-			f.place(string(pos))
+			f.pass(pos)
 		}
 		c.rows++
 		if c.oldest == 0 || r.Timestamp < c.oldest {
@@ -123,11 +129,24 @@ func (c *collection) batch(ctx context.Context, f *feed, b record.Batch) error {
 	return nil
 }
 
-// place remembers the last place of a source, which goes into the property.
-func (f *feed) place(pos string) {
-	if p, err := record.ParsePos(pos); err == nil {
+// pass goes past the place of a record. Of a run of records of one source only the last is remembered.
+func (f *feed) pass(pos []byte) {
+	source, ok := record.SourceOf(pos)
+	if !ok {
+		return
+	}
+	if was, _ := record.SourceOf(f.passed); !bytes.Equal(was, source) {
+		f.place()
+	}
+	f.passed = pos
+}
+
+// place remembers the last place that was passed, which goes into the property.
+func (f *feed) place() {
+	if p, err := record.ParsePos(string(f.passed)); err == nil {
 		f.places[p.Source] = p.Incarnation + "/" + p.Place
 	}
+	f.passed = nil
 }
 
 // commit writes the dead letters, then rows and offsets at once, then tells retention.

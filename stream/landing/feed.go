@@ -28,6 +28,7 @@ type feed struct {
 	asked  bool
 	ask    chan int
 	places map[string]string
+	passed []byte       // the last place of a batch in hand, which is not in places yet
 	past   *record.Past // of a mirror; nil where none is kept
 	replay bool         // its records come from bronze
 }
@@ -236,6 +237,9 @@ func (f *feeds) next(work context.Context) (*fetched, error) {
 	}
 	if got.err != nil {
 		return nil, fmt.Errorf("read partition %d: %w", got.feed, got.err)
+	}
+	if one := f.list[got.feed]; got.got.Next < one.target {
+		f.request(one, fetchBytes) // which comes while this one is taken apart
 	}
 	return got, nil
 }

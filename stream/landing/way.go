@@ -147,19 +147,20 @@ func (w *way) session(stop, work context.Context) error {
 			return w.finish(work, c)
 		}
 		w.progress.waiting(f.oldest())
-		_ = life.Wait(stop, w.due(last))
+		if !c.full() {
+			_ = life.Wait(stop, w.due(last))
+		}
+		last = time.Now()
 		if err := c.land(work); err != nil {
 			return err
 		}
-		last = time.Now()
 	}
 }
 
-// due is how long the next commit waits: the interval since the last one, or a tenth of
-// it after a rest; nothing when a whole commit waits already.
+// due is how long the next commit waits, unless the last one left records for another: the interval since that one
+// began, or a tenth of it after a rest.
 func (w *way) due(last time.Time) time.Duration {
-	rested := time.Since(last)
-	return max(w.interval-rested, w.interval/10)
+	return max(w.interval-time.Since(last), w.interval/10)
 }
 
 // finish commits what was durable when the stop came.
