@@ -116,9 +116,14 @@ func (h *house) connectPart() life.Part {
 
 func (h *house) postgresPart() life.Part {
 	return life.Made("postgres", func() life.Part {
-		return postgres.New(postgres.Options{
-			Listener: h.Listener("postgres"), Gate: h.sql.Gate, Guard: h.Guard, Log: h.Log.With("part", "postgres"), Metrics: h.Metrics,
-		})
+		o := postgres.Options{
+			Listener: h.Listener("postgres"), Gate: h.sql.Gate, Guard: h.Guard, TLS: postgres.TLS{Cert: h.Config.PostgresCert, Key: h.Config.PostgresKey},
+			Log: h.Log.With("part", "postgres"), Metrics: h.Metrics,
+		}
+		if h.Config.PostgresUsers != "" {
+			o.Users = postgres.UsersFile(h.Config.PostgresUsers)
+		}
+		return postgres.New(o)
 	})
 }
 

@@ -30,6 +30,7 @@ import (
 	sampledata "tarn/sample-data"
 	"tarn/sql"
 	"tarn/sql/client"
+	"tarn/sql/postgres"
 	"tarn/sql/project"
 	"tarn/stream"
 )
@@ -51,6 +52,7 @@ type cli struct {
 	Apply      project.ApplyCommand `cmd:"" help:"Apply a project folder to a running Tarn, showing the plan first."`
 	Repair     lake.RepairCommand   `cmd:"" help:"Say what is damaged in a stopped data folder, and mend it with --yes."`
 	Config     config.Show          `cmd:"" help:"Show each setting in force and where it came from."`
+	Password   postgres.Password    `cmd:"" help:"Print the line that lets a user log in by PostgreSQL's protocol."`
 	Completion completion.Command   `cmd:"" help:"Write a script that completes the command line in a shell."`
 	Version    config.ShowVersion   `cmd:"" help:"Show the version."`
 	Docs       docs.Command         `cmd:"" hidden:"" help:"Write the reference pages of docs/."`

@@ -85,7 +85,10 @@ func (f *Floor) takePorts() (err error) {
 		{Name: "http", Setting: "http.listen", Addr: f.Config.HTTPListen, Set: f.Config.IsSet("http.listen")},
 		{Name: "kafka", Setting: "kafka.listen", Addr: f.Config.KafkaListen, Set: f.Config.IsSet("kafka.listen")},
 		{Name: "connect", Setting: "connect.listen", Addr: f.Config.ConnectListen, Set: f.Config.IsSet("connect.listen")},
-		{Name: "postgres", Setting: "postgres.listen", Addr: f.Config.PostgresListen, Set: f.Config.IsSet("postgres.listen")},
+		{
+			Name: "postgres", Setting: "postgres.listen", Addr: f.Config.PostgresListen, Set: f.Config.IsSet("postgres.listen"),
+			Closed: f.Config.PostgresUsers != "" && f.Config.PostgresCert != "" && f.Config.PostgresKey != "", Close: "set postgres.users, postgres.tls.cert and postgres.tls.key, or listen on loopback",
+		},
 		{Name: "trino", Setting: "trino.listen", Addr: f.Config.TrinoListen, Set: f.Config.IsSet("trino.listen")},
 		{Name: "flight", Setting: "flight.listen", Addr: f.Config.FlightListen, Set: f.Config.IsSet("flight.listen")},
 	}, f.Config.Listen == "auto", f.Log)

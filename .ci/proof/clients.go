@@ -13,16 +13,16 @@ import (
 	"tarn/embedded/fault"
 )
 
-// Alone starts the program on a folder of its own, for a test's clients: the addresses of its doors by name. It is ended with the
-// test, which fails where it does not end well.
-func Alone(t testing.TB, binary string) (h *House, ports map[string]string) {
+// Alone starts the program on a folder of its own, for a test's clients, with further variables: the addresses of its doors by name. It is
+// ended with the test, which fails where it does not end well.
+func Alone(t testing.TB, binary string, more ...string) (h *House, ports map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
 	h = &House{Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log")}
 	if err := os.Mkdir(h.Project, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.Up(t.Context())
+	p, err := h.Up(t.Context(), more...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,14 +46,14 @@ func tarn(t *testing.T) map[string]string {
 	return ports
 }
 
-// lake is tarn, and where its data is.
-func lake(t *testing.T) (ports map[string]string, data string) {
+// lake is tarn with further variables, and where its data is.
+func lake(t *testing.T, more ...string) (ports map[string]string, data string) {
 	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, ports := proof.Alone(t, binary)
+	h, ports := proof.Alone(t, binary, more...)
 	return ports, h.Data
 }
 

@@ -20,9 +20,9 @@ import (
 const user = "postgres"
 
 // orders starts the program with sales.orders and the view sales.v, and returns its PostgreSQL door's host and port.
-func orders(t *testing.T) (host, port string) {
+func orders(t *testing.T, more ...string) (host, port string) {
 	t.Helper()
-	ports, data := lake(t)
+	ports, data := lake(t, more...)
 	python(t, "pyiceberg", "fixture.py", filepath.Join(data, "lake"))
 	host, port, err := net.SplitHostPort(ports["postgres"])
 	if err != nil {
@@ -79,6 +79,14 @@ func TestPsycopg(t *testing.T) {
 
 // TestJDBC drives pgjdbc as BI tools do.
 func TestJDBC(t *testing.T) {
+	jdbc := pgjdbc(t)
+	host, port := orders(t)
+	jdbc("jdbc:postgresql://"+net.JoinHostPort(host, port)+"/lake", user)
+}
+
+// pgjdbc builds the program that drives pgjdbc, and runs it.
+func pgjdbc(t *testing.T) (run func(args ...string)) {
+	t.Helper()
 	java, javac, mvn := need(t, "java", "openjdk-17-jdk-headless"), need(t, "javac", "openjdk-17-jdk-headless"), need(t, "mvn", "maven")
 	source := filepath.Join("testdata", "java")
 	jars, err := proof.Jars(t.Context(), mvn, filepath.Join(source, "pom.xml"))
@@ -87,8 +95,56 @@ func TestJDBC(t *testing.T) {
 	}
 	classes := t.TempDir()
 	tool(t, javac, "-d", classes, "-cp", jars, filepath.Join(source, "Postgres.java"))
-	host, port := orders(t)
-	tool(t, java, "-Duser.timezone=UTC", "-cp", jars+":"+classes, "Postgres", "jdbc:postgresql://"+net.JoinHostPort(host, port)+"/lake", user)
+	return func(args ...string) {
+		t.Helper()
+		tool(t, java, append([]string{"-Duser.timezone=UTC", "-cp", jars + ":" + classes, "Postgres"}, args...)...)
+	}
+}
+
+// TestLogin: with a certificate and a list of users, clients prove by TLS who they talk to, and by SCRAM who they are.
+func TestLogin(t *testing.T) {
+	folder := t.TempDir()
+	cert, key, users := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"), filepath.Join(folder, "users.txt")
+	tool(t, need(t, "openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", cert, "-keyout", key)
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := exec.CommandContext(t.Context(), binary, "password", user)
+	password.Stdin = strings.NewReader("tide 7é\n")
+	line, err := password.Output()
+	if err == nil {
+		err = os.WriteFile(users, line, 0o600)
+	}
+	if err != nil || strings.Contains(string(line), "tide") {
+		t.Fatalf("%s, %v", line, err)
+	}
+	ports, data := lake(t, "TARN_POSTGRES_TLS_CERT="+cert, "TARN_POSTGRES_TLS_KEY="+key, "TARN_POSTGRES_USERS="+users)
+	python(t, "pyiceberg", "fixture.py", filepath.Join(data, "lake"))
+	_, port, err := net.SplitHostPort(ports["postgres"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []struct {
+		password, more string
+		right          bool
+	}{{"tide 7é", " channel_binding=require", true}, {"tide 7", "", false}, {"tide 7é", " sslmode=disable", true}, {"", " sslmode=disable", false}} {
+		t.Setenv("PGPASSWORD", of.password)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		dsn := "host=localhost dbname=lake user=" + user + " port=" + port + " sslmode=verify-full sslrootcert=" + cert + of.more
+		out, err := exec.CommandContext(ctx, need(t, "psql", "postgresql-client"), "-X", "-w", dsn, "-c", "\\conninfo", "-c", "CREATE OR REPLACE VIEW sales.v AS SELECT id, name FROM sales.orders").CombinedOutput()
+		cancel()
+		if (err == nil) != of.right || of.right && strings.Contains(string(out), "SSL connection") == strings.Contains(of.more, "disable") {
+			t.Errorf("%q%s: %v\n%s", of.password, of.more, err, out)
+		}
+	}
+	t.Setenv("PGPASSWORD", "tide 7é")
+	python(t, "psycopg, psycopg2, sqlalchemy", "postgres_clients.py", "host=localhost port="+port+" user="+user+" dbname=lake password='tide 7é' sslmode=verify-full sslrootcert="+cert)
+	pgjdbc(t)("jdbc:postgresql://localhost:"+port+"/lake?sslmode=verify-full&channelBinding=require&sslrootcert="+cert, user, "tide 7é")
+	log, err := os.ReadFile(filepath.Join(data, "logs", "tarn.log"))
+	if err != nil || strings.Contains(string(log), "tide") || strings.Contains(string(log), "SCRAM-SHA-256$") {
+		t.Errorf("the log tells a secret, or cannot be read: %v", err)
+	}
 }
 
 // tool runs a program, which must end well.

@@ -28,6 +28,9 @@ type Config struct {
 	ConnectListen    string
 	HTTPHosts        []string // names by which the doors of HTTP may be called, beside loopback's
 	PostgresListen   string
+	PostgresCert     string // files; "" for none
+	PostgresKey      string
+	PostgresUsers    string
 	TrinoListen      string
 	FlightListen     string
 	LogLevel         slog.Level

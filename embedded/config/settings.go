@@ -48,7 +48,10 @@ var settings = []setting{
 	address("http.listen", "address of the page, /api, /metrics; loopback only until there is a login", func(c *Config) *string { return &c.HTTPListen }),
 	address("kafka.listen", "address of Kafka's protocol; loopback only until there is a login", func(c *Config) *string { return &c.KafkaListen }),
 	address("connect.listen", "address of Kafka Connect's REST API; loopback only until there is a login", func(c *Config) *string { return &c.ConnectListen }),
-	address("postgres.listen", "address of PostgreSQL's protocol; loopback only until there is a login", func(c *Config) *string { return &c.PostgresListen }),
+	address("postgres.listen", "address of PostgreSQL's protocol; loopback only without the three below", func(c *Config) *string { return &c.PostgresListen }),
+	text("postgres.tls.cert", "certificate of PostgreSQL's protocol, with those that signed it, as PEM; read anew for each connection", "a file", func(c *Config) *string { return &c.PostgresCert }),
+	text("postgres.tls.key", "the key of that certificate, as PEM", "a file", func(c *Config) *string { return &c.PostgresKey }),
+	text("postgres.users", "who may log in by PostgreSQL's protocol: lines of [`tarn password`](commands/password.md); without it any user is let in", "a file", func(c *Config) *string { return &c.PostgresUsers }),
 	address("trino.listen", "address of Trino's protocol; loopback only until there is a login", func(c *Config) *string { return &c.TrinoListen }),
 	address("flight.listen", "address of Arrow Flight SQL; loopback only until there is a login", func(c *Config) *string { return &c.FlightListen }),
 	{

@@ -4,6 +4,7 @@
 package door
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,11 +31,14 @@ type Door struct {
 	Setting string // the setting that holds Addr
 	Addr    string // host:port
 	Set     bool   // the user chose Addr: a taken port is an error
+	// Closed tells that clients of other machines find a login and TLS there; Close is what a person does so that it is.
+	Closed bool
+	Close  string
 }
 
 // Open listens on every door, or on none: all that is wrong is told at once. With auto
 // each that is not set takes a free port of its host. A default port that is taken moves to the next
-// free one and says so. Only loopback may be bound while Tarn has no login and no TLS.
+// free one and says so. Only loopback may be bound but by a door with a login and TLS.
 func Open(doors []Door, auto bool, log *slog.Logger) (map[string]net.Listener, error) {
 	open := map[string]net.Listener{}
 	var errs []error
@@ -64,10 +68,10 @@ func (d Door) listen(free bool) (net.Listener, error) {
 	if err != nil {
 		return nil, fault.Newf(fault.Invalid, "write host:port, such as 127.0.0.1:7700", "%s: %q is no address", d.Setting, d.Addr)
 	}
-	if !Loopback(host) {
+	if !Loopback(host) && !d.Closed {
 		return nil, fault.Newf(fault.Denied,
-			fmt.Sprintf("set %s to 127.0.0.1:%s and reach it by ssh -L, or run beside its users", d.Setting, port),
-			"%s: %s is not loopback, and this Tarn has no login and no TLS to stand there", d.Setting, d.Addr)
+			cmp.Or(d.Close, fmt.Sprintf("set %s to 127.0.0.1:%s and reach it by ssh -L, or run beside its users", d.Setting, port)),
+			"%s: %s is not loopback, and this door has no login and no TLS to stand there", d.Setting, d.Addr)
 	}
 	if free {
 		port = "0"

@@ -64,6 +64,14 @@ func TestOnlyLoopback(t *testing.T) {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
+	elsewhere := door.Door{Name: "postgres", Setting: "postgres.listen", Addr: "192.0.2.1:0", Set: true, Close: "give it a login"} // of no machine
+	if _, err := door.Open([]door.Door{elsewhere}, false, quiet); fault.CodeOf(err) != fault.Denied || fault.HintOf(err) != elsewhere.Close {
+		t.Errorf("%v", err)
+	}
+	elsewhere.Closed = true
+	if _, err := door.Open([]door.Door{elsewhere}, false, quiet); fault.CodeOf(err) == fault.Denied {
+		t.Errorf("with a login and TLS: %v", err)
+	}
 }
 
 func TestHostAndOrigin(t *testing.T) {

@@ -2,7 +2,10 @@
 // version on, also while everyone may. It parses no protocol and stores no secret.
 package guard
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Credential is what a client showed at a door. Empty on loopback without
 // authentication: any user name is let in.
@@ -10,6 +13,7 @@ type Credential struct {
 	User     string
 	Password string
 	Token    string
+	Proven   string // how the door had User proven to it, "scram"; empty: it did not
 	Door     string // the name of the door, as in ports.json
 	Remote   string // the client's address
 }
@@ -20,7 +24,7 @@ type Principal struct {
 	Groups     []string
 	Roles      []string
 	Attributes map[string]string
-	Method     string // how it was authenticated: "loopback", later "scram", "oidc"
+	Method     string // how it was authenticated: "loopback", "scram", later "oidc"
 	Door       string
 }
 
@@ -89,7 +93,7 @@ func (Open) Authenticate(_ context.Context, c Credential) (Principal, error) {
 	if c.User == "" {
 		c.User = "tarn"
 	}
-	return Principal{User: c.User, Method: "loopback", Door: c.Door}, nil
+	return Principal{User: c.User, Method: cmp.Or(c.Proven, "loopback"), Door: c.Door}, nil
 }
 
 // Decide allows.

@@ -3,6 +3,7 @@ package terminal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -27,5 +28,39 @@ func Ask(ctx context.Context, out io.Writer, question string) (yes, asked bool) 
 		return false, true
 	case said := <-answer:
 		return said == "y" || said == "yes", true
+	}
+}
+
+// Secret asks a person on out for what nobody shall see, or reads it as the first line of stdin where that is no terminal.
+func Secret(ctx context.Context, out io.Writer, question string) (string, error) {
+	in := int(os.Stdin.Fd()) //nolint:gosec // a descriptor fits
+	if !term.IsTerminal(in) {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return strings.TrimRight(line, "\r\n"), err
+	}
+	before, err := term.GetState(in)
+	if err != nil {
+		return "", err
+	}
+	_, _ = io.WriteString(out, question)
+	defer func() { _, _ = io.WriteString(out, "\n") }()
+	type answer struct {
+		text []byte
+		err  error
+	}
+	said := make(chan answer, 1)
+	go func() { // it ends with the process where nobody answers
+		text, err := term.ReadPassword(in)
+		said <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		_ = term.Restore(in, before)
+		return "", context.Cause(ctx)
+	case a := <-said:
+		return string(a.text), a.err
 	}
 }

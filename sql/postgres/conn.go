@@ -3,16 +3,17 @@
 package postgres
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/xdg-go/scram"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
@@ -29,21 +30,23 @@ const (
 
 // conn is one client. One goroutine serves it; interrupt may be called by any.
 type conn struct {
-	door     *Door
-	net      net.Conn
-	be       *pgproto3.Backend
-	ctx      context.Context //nolint:containedctx // the connection's own
-	who      guard.Principal
-	pid      uint32
-	secret   []byte
-	state    byte
-	settings *settings
-	temps    *engine.Session // temporary tables
-	skipping bool            // after an error, until the client syncs
-	prepared map[string]*prepared
-	portals  map[string]*portal
-	types    *pgtype.Map        // nil until a value is read; one of its own, for it is not safe for concurrent use
-	named    map[string]*cursor // by DECLARE
+	door      *Door
+	net       net.Conn // within TLS where the client asked for it
+	encrypted bool
+	binding   scram.ChannelBinding // of a log-in to TLS
+	be        *pgproto3.Backend
+	ctx       context.Context //nolint:containedctx // the connection's own
+	who       guard.Principal
+	pid       uint32
+	secret    []byte
+	state     byte
+	settings  *settings
+	temps     *engine.Session // temporary tables
+	skipping  bool            // after an error, until the client syncs
+	prepared  map[string]*prepared
+	portals   map[string]*portal
+	types     *pgtype.Map        // nil until a value is read; one of its own, for it is not safe for concurrent use
+	named     map[string]*cursor // by DECLARE
 
 	unflushed int // answers since the last flush
 
@@ -70,9 +73,14 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 		c.closePortals()
 		c.temps.Close()
 	}()
-	c.be = pgproto3.NewBackend(bufio.NewReader(nc), timed{nc})
-	c.be.SetMaxBodyLen(messageBytesMax)
+	defer func() { _ = c.net.Close() }() // what TLS says at its end
 	_ = nc.SetReadDeadline(time.Now().Add(startMax))
+	in, err := c.secured()
+	if err != nil {
+		return
+	}
+	c.be = pgproto3.NewBackend(in, timed{c.net})
+	c.be.SetMaxBodyLen(messageBytesMax)
 	entered, err := c.start()
 	if entered {
 		defer d.leave(c)
@@ -114,44 +122,44 @@ var errGone = errors.New("the client has gone")
 
 // start is what comes before the first statement. A request to cancel is a connection of its own.
 func (c *conn) start() (entered bool, err error) {
-	for {
-		message, err := c.be.ReceiveStartupMessage()
-		if err != nil {
-			return false, errGone
-		}
-		switch m := message.(type) {
-		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
-			if _, err := (timed{c.net}).Write([]byte("N")); err != nil { // there is no certificate
-				return false, errGone
-			}
-			continue
-		case *pgproto3.CancelRequest:
-			c.door.cancel(m.ProcessID, m.SecretKey)
-			return false, errGone
-		case *pgproto3.StartupMessage:
-			return c.login(m)
-		}
+	message, err := c.be.ReceiveStartupMessage()
+	if err != nil {
 		return false, errGone
 	}
+	switch m := message.(type) {
+	case *pgproto3.CancelRequest:
+		c.door.cancel(m.ProcessID, m.SecretKey)
+	case *pgproto3.StartupMessage:
+		return c.login(m)
+	}
+	return false, errGone
 }
 
 func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
-	if name := m.Parameters["database"]; name != "" && name != database && name != m.Parameters["user"] {
+	parameters := maps.Clone(m.Parameters) // the message goes with the next
+	proven, err := c.proven(parameters["user"])
+	if err != nil {
+		return false, err
+	}
+	if name := parameters["database"]; name != "" && name != database && name != parameters["user"] {
 		return false, fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
 	}
-	c.who, err = c.door.o.Guard.Authenticate(c.ctx, guard.Credential{User: m.Parameters["user"], Door: doorName, Remote: c.net.RemoteAddr().String()})
+	c.who, err = c.door.o.Guard.Authenticate(c.ctx, guard.Credential{User: parameters["user"], Proven: proven, Door: doorName, Remote: c.net.RemoteAddr().String()})
 	if err != nil {
 		return false, err
 	}
 	if !c.door.enter(c) {
 		return false, fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
 	}
-	for name, value := range m.Parameters {
+	for name, value := range parameters {
 		if name != "user" && name != "database" && name != "replication" && name != "options" {
 			_ = c.settings.set(name, value) // one that is not known does no harm here
 		}
 	}
 	c.settings.fixed["session_authorization"] = c.who.User
+	if c.encrypted {
+		c.settings.fixed["ssl"] = "on"
+	}
 	c.be.Send(&pgproto3.AuthenticationOk{})
 	for _, name := range told {
 		value, _ := c.settings.get(name)

@@ -45,6 +45,8 @@ type Options struct {
 	Listener net.Listener // the door closes it
 	Gate     *engine.Gate
 	Guard    guard.Guard
+	TLS      TLS
+	Users    Users // nil: any is let in as who it says; for loopback alone
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer // nil: counted for nobody
 }
@@ -54,6 +56,7 @@ type Door struct {
 	o       Options
 	dialect *engine.Dialect
 	gauge   prometheus.Gauge
+	secret  []byte // of what users that there are not are verified by
 	open    atomic.Int64
 
 	mu    sync.Mutex
@@ -69,7 +72,7 @@ func New(o Options) *Door {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Door{o: o, dialect: catalog.New(catalog.Options{TypeOf: catalogType, Database: database, Version: serverVersion}), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+	d := &Door{o: o, dialect: catalog.New(catalog.Options{TypeOf: catalogType, Database: database, Version: serverVersion}), secret: secretOf(o.TLS), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
 	})}
 	if o.Metrics != nil {
@@ -81,8 +84,18 @@ func New(o Options) *Door {
 // Name is the part's name.
 func (d *Door) Name() string { return doorName }
 
-// Run answers until ctx ends.
+// Run answers until ctx ends. Without the files that it was told of it does not begin.
 func (d *Door) Run(ctx context.Context, ready func()) error {
+	if d.o.TLS.set() {
+		if _, err := d.o.TLS.load(); err != nil {
+			return err
+		}
+	}
+	if d.o.Users != nil {
+		if _, _, err := d.o.Users.Verifier(""); err != nil {
+			return err
+		}
+	}
 	ready()
 	return door.Accept(ctx, d.o.Listener, "PostgreSQL's clients", d.o.Log, func(nc net.Conn) {
 		defer d.open.Add(-1)

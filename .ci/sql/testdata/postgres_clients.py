@@ -150,7 +150,7 @@ def with_sqlalchemy(dsn):
     d = psycopg.conninfo.conninfo_to_dict(dsn)
     for driver in ("psycopg2", "psycopg"):
         url = sa.URL.create(f"postgresql+{driver}", d.get("user"), d.get("password"), d.get("host"), int(d.get("port", 5432)), d.get("dbname"),
-                            {k: v for k, v in d.items() if k in ("sslmode",)})
+                            {k: v for k, v in d.items() if k in ("sslmode", "sslrootcert")})
         e = sa.create_engine(url)
         if not check(f"sqlalchemy {driver} connect", lambda: e.connect().execute(sa.text("select 1")).fetchall(), [(1,)]):
             continue
