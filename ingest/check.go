@@ -22,6 +22,9 @@ func (g *Ingest) start(ctx context.Context, text string, c connector) *entry {
 	if g.heldState(c.config.Name) != "" {
 		return g.held(text, c)
 	}
+	if c.config.Name == g.passed {
+		return g.run(ctx, text, c)
+	}
 	verdict := g.begin(ctx, c)
 	patience := time.NewTimer(checkWait)
 	defer patience.Stop()

@@ -67,6 +67,7 @@ type Ingest struct {
 	// Only Run's goroutine has these.
 	every     time.Duration  // between two looks
 	absent    map[string]int // by connector name: in so many looks its file was missing
+	passed    string         // the connector that this look starts without a check
 	clearAt   time.Time      // when what ended connectors left is tried again
 	clearWait time.Duration
 

@@ -77,7 +77,7 @@ func (g *Ingest) Create(ctx context.Context, who guard.Principal, name string, k
 	if err := writeNew(filepath.Join(g.o.Dir, fileOf(name)), text); err != nil {
 		return errors.Join(err, g.noteHeld(ctx, name, ""))
 	}
-	if err := g.ask(ctx, ask{look: true}); err != nil {
+	if err := g.ask(ctx, ask{look: true, judged: name}); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "start connector "+name, "its file is written; it starts when the connectors run again")
 	}
 	return nil
@@ -101,7 +101,7 @@ func (g *Ingest) Configure(ctx context.Context, who guard.Principal, name string
 	if err := writeOver(filepath.Join(g.o.Dir, file), text); err != nil {
 		return err
 	}
-	if err := g.ask(ctx, ask{look: true}); err != nil {
+	if err := g.ask(ctx, ask{look: true, judged: name}); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "start connector "+name+" with other keys", "its file is written; it starts when the connectors run again")
 	}
 	return nil

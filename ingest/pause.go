@@ -102,6 +102,7 @@ func (g *Ingest) hold(ctx context.Context, name, state string) error {
 // ask is something that Run's goroutine is to do at once.
 type ask struct {
 	look    bool   // at the folder
+	judged  string // the connector there that was checked just now, and starts without another check
 	again   string // the connector that is tried again if it could not start
 	restart string // the connector that is stopped and started
 	remove  string // the connector that ends, with its file
@@ -135,7 +136,9 @@ func (g *Ingest) do(ctx context.Context, a *ask) {
 		g.restart(ctx, a.restart)
 	}
 	if a.look {
+		g.passed = a.judged
 		g.look(ctx)
+		g.passed = ""
 	}
 	g.halt(ctx, a.again)
 }

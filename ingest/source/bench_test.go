@@ -23,8 +23,11 @@ type nowhere struct{}
 func (nowhere) Open(context.Context, string, bus.TopicConfig) (source.Partition, error) {
 	return nowhere{}, nil
 }
-func (nowhere) Find(string) (source.Partition, bool)                     { return nil, false }
-func (nowhere) Owner(string) string                                      { return "" }
+func (nowhere) Find(string) (source.Partition, bool) { return nil, false }
+func (nowhere) Owners() map[string]string            { return nil }
+func (nowhere) Records(context.Context, string, int64) ([]record.Record, int64, error) {
+	return nil, 0, nil
+}
 func (nowhere) Generation(context.Context, string) (int64, error)        { return 0, nil }
 func (nowhere) Append(context.Context, []byte) (a bus.Appended, _ error) { return a, nil }
 func (nowhere) Place(string) (pos record.Pos, _ bool)                    { return pos, false }

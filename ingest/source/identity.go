@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -129,13 +130,29 @@ func (r *Runner) ownerOf(ctx context.Context) (string, error) {
 	if r.o.Kind.Discover == nil {
 		return "", nil
 	}
+	owners := r.o.Log.Owners()
+	list, err := r.o.Meta.List(ctx, meta.Sources)
+	if err != nil {
+		return "", err
+	}
+	known := map[string]bool{}
+	for _, e := range list {
+		var one identity
+		if err := json.Unmarshal(e.Value, &one); err != nil {
+			return "", nil //nolint:nilerr // whose it is cannot be told
+		}
+		known[one.ID] = true
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(owners)), func(id string) bool { return !known[id] }) {
+		return "", nil // the database is asked for its tables only where that may tell something
+	}
 	tables, err := r.o.Kind.Discover(ctx, r.o.Config)
 	if err != nil {
 		return "", err
 	}
 	owner := ""
 	for _, t := range tables {
-		switch id := r.o.Log.Owner(r.topicOf(t.Topic)); {
+		switch id := owners[r.topicOf(t.Topic)]; {
 		case id == "" || id == owner:
 		case owner == "":
 			owner = id
@@ -143,15 +160,8 @@ func (r *Runner) ownerOf(ctx context.Context) (string, error) {
 			return "", nil
 		}
 	}
-	list, err := r.o.Meta.List(ctx, meta.Sources)
-	if err != nil || owner == "" {
-		return "", err
-	}
-	for _, e := range list {
-		var known identity
-		if err := json.Unmarshal(e.Value, &known); err != nil || known.ID == owner {
-			return "", nil //nolint:nilerr // whose it is cannot be told
-		}
+	if owner == "" || known[owner] {
+		return "", nil
 	}
 	r.o.Logger.Warn("connector is known to the log and not to meta.db, it takes its topics over", "source", r.o.Config.Name, "id", owner)
 	return owner, nil

@@ -19,8 +19,11 @@ type Log interface {
 	Open(ctx context.Context, topic string, c bus.TopicConfig) (Partition, error)
 	// Find returns partition 0 of a topic that is there.
 	Find(topic string) (Partition, bool)
-	// Owner is the id of the source that fills a topic; "" for none.
-	Owner(topic string) string
+	// Owners are the ids of the sources that fill topics, by topic.
+	Owners() map[string]string
+	// Records are the next committed ones in partition 0 of a topic from an offset on, none where there are none yet, and the offset
+	// behind them; with an offset below 0 that is the end. A topic that is not there has nothing, from 0 on.
+	Records(ctx context.Context, topic string, from int64) (list []record.Record, next int64, err error)
 	// Generation is that of the topic's last record; 0 where it has none.
 	Generation(ctx context.Context, topic string) (int64, error)
 }
@@ -49,12 +52,61 @@ func (l busLog) Find(topic string) (Partition, bool) {
 	return t.Partitions()[0], true
 }
 
-func (l busLog) Owner(topic string) string {
+func (l busLog) Owners() map[string]string {
+	out := map[string]string{}
+	for _, t := range l.bus.Topics() {
+		if id := t.Config().Source; id != "" {
+			out[t.Name()] = id
+		}
+	}
+	return out
+}
+
+func (l busLog) Records(ctx context.Context, topic string, from int64) (list []record.Record, next int64, err error) {
 	t, err := l.bus.Topic(topic)
 	if err != nil {
-		return ""
+		return nil, 0, nil // there is none yet
 	}
-	return t.Config().Source
+	p := t.Partitions()[0]
+	end := p.Stable()
+	if from < 0 || from == end {
+		return nil, end, nil
+	}
+	if from < p.LogStart() || from > end { // the topic was emptied, or made anew
+		from = p.LogStart()
+	}
+	if from == end {
+		return nil, end, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	r := p.Reader(from)
+	defer r.Close()
+	got, err := r.Next(ctx, ChunkBytesMax)
+	if err != nil {
+		return nil, from, fmt.Errorf("read topic %s: %w", topic, err)
+	}
+	list, err = RecordsFrom(got.Batches, from)
+	return list, got.Next, err
+}
+
+// RecordsFrom are the records of batches from an offset on.
+func RecordsFrom(batches []record.Batch, from int64) (list []record.Record, err error) {
+	for _, b := range batches {
+		if b.Control() {
+			continue
+		}
+		records, err := b.Records()
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			if records[i].Offset >= from {
+				list = append(list, records[i])
+			}
+		}
+	}
+	return list, nil
 }
 
 func (l busLog) Generation(ctx context.Context, topic string) (int64, error) {

@@ -45,8 +45,8 @@ func TestATopicThatAClientAskedForBeforeItsSourceIsTheSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Append(ctx, batch); err != nil || log.Owner(name) != "s" {
-			t.Fatalf("filled by %q, %v", log.Owner(name), err)
+		if _, err := p.Append(ctx, batch); err != nil || log.Owners()[name] != "s" {
+			t.Fatalf("filled by %q, %v", log.Owners()[name], err)
 		}
 		if _, err := log.Open(ctx, name, bus.TopicConfig{Partitions: 1, Source: "other"}); fault.CodeOf(err) != fault.Conflict {
 			t.Fatalf("another source opens it: %v", err)

@@ -237,7 +237,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	}
 	asked := slices.Sorted(maps.Keys(r.resnapshot))
 	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
-		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Generation: func(ctx context.Context, topic string) (int64, error) { return r.generation(ctx, r.topicOf(topic)) },
+		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Records: r.o.Log.Records, Generation: func(ctx context.Context, topic string) (int64, error) { return r.generation(ctx, r.topicOf(topic)) },
 		Resnapshot: asked, Asked: slices.Sorted(maps.Keys(r.wished)), Spool: r.spool(), Version: r.o.Version, Skip: slices.Sorted(maps.Keys(r.skip)),
 	}, r.position)
 	if err != nil {

@@ -184,6 +184,8 @@ type Env struct {
 	// Generation returns the highest generation that the source ever had in a topic, also
 	// when its position is gone; 0 for none. A new one must be above it. Nil knows of none.
 	Generation func(ctx context.Context, topic string) (int64, error)
+	// Records reads a topic of the log that need not be the source's; see Log.Records. Nil where there is no log.
+	Records func(ctx context.Context, topic string, from int64) ([]record.Record, int64, error)
 	// Resnapshot names the tables for which a NeedsResnapshot was reported: they get a log
 	// of a new incarnation, a new generation and a new snapshot.
 	Resnapshot []string

@@ -232,14 +232,18 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 		return nil, err
 	}
 	c.schema.ID = id
-	name := t.full()
+	name, reread := t.full(), false
+	fresh := r.tables[name] == nil
 	if old := r.tables[name]; old != nil && old.table.oid == t.oid {
 		if old.schema.ID == id {
 			c.schema = old.schema // one schema, one batch
+		} else if what := old.differs(c); len(what) > 0 && r.s.reread && c.keyed() {
+			reread = true
+			r.happened(name+columnsEvent, source.Finding{Table: name, Message: fmt.Sprintf("columns of table %s have changed: %s. Its rows are read again", name, strings.Join(what, ", "))})
 		} else if what := old.differs(c); len(what) > 0 {
 			r.happened(name+columnsEvent, source.Finding{
 				Table: name, Message: fmt.Sprintf("columns of table %s have changed: %s. Rows that were there keep what they had until they change: the log does not have them", name, strings.Join(what, ", ")),
-				Hint: "take a new snapshot of the table where they should be as the database has them now: RESNAPSHOT CONNECTOR … TABLE " + name,
+				Hint: "take a new snapshot of the table where they should be as the database has them now: RESNAPSHOT CONNECTOR … TABLE " + name + "; " + keyChanged + "=reread does so each time",
 			})
 		}
 	}
@@ -248,13 +252,33 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 	if !known || st.OID != t.oid || st.Topic != c.topic || st.Keyless && c.keyed() { // a mirror begins with a snapshot
 		return c, r.plan(ctx, c)
 	}
-	if st.Keyless == c.keyed() {
-		st.Keyless = !st.Keyless
+	// Columns that changed while Tarn was down, of which nobody knows how.
+	reread = reread || r.s.reread && c.keyed() && fresh && st.Schema != 0 && st.Schema != id
+	if st.Keyless == c.keyed() || st.Schema != id {
+		st.Keyless, st.Schema = !c.keyed(), id
 		r.pos.Tables[name] = st
 		r.changed = true
 	}
+	if reread {
+		r.again(name)
+	}
 	return c, nil
 }
+
+// again has all rows of a table read, over what was; those that a whole snapshot has read already too.
+func (r *reader) again(name string) {
+	st := r.pos.Tables[name]
+	switch {
+	case st.Snapshot == nil || st.Snapshot.again():
+		st.Snapshot = &progress{Asked: true, Where: allRows}
+	case st.Snapshot.Begun:
+		st.Snapshot.Torn = true
+	}
+	r.pos.Tables[name], r.changed = st, true
+}
+
+// allRows is the condition that every row meets.
+const allRows = "true"
 
 // columnsEvent is behind a table's name: its columns are others than those of its rows.
 const columnsEvent = " columns"
@@ -271,7 +295,7 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 			return err
 		}
 	}
-	next := standing{OID: c.table.oid, Topic: c.topic, Generation: max(st.Generation+1, kept+1, r.env.Now().Unix()), Keyless: !c.keyed()}
+	next := standing{OID: c.table.oid, Topic: c.topic, Generation: max(st.Generation+1, kept+1, r.env.Now().Unix()), Keyless: !c.keyed(), Schema: c.schema.ID}
 	if st.Topic == c.topic {
 		next.Sent = st.Sent
 	}
@@ -307,7 +331,7 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	}
 	name := rel.c.table.full()
 	st, known := r.pos.Tables[name]
-	if !known || st.OID != rel.c.table.oid || st.Snapshot != nil && !st.Snapshot.Begun || r.skipped(name) {
+	if !known || st.OID != rel.c.table.oid || st.Snapshot != nil && !st.Snapshot.Begun && !st.Snapshot.again() || r.skipped(name) {
 		return nil // its snapshot will have it
 	}
 	if strings.IndexByte(r.s.skipped, opOf(m.Kind)) >= 0 {
@@ -408,7 +432,7 @@ func (rel *relation) restore(c *source.Change, old byte) (missing bool) {
 // tear notes that a table's unfinished snapshot may never see a value that this change did not
 // have: the row may have moved to a part that was read before it came there.
 func (r *reader) tear(name string, st *standing, missing bool) {
-	if missing && st.Snapshot != nil && !st.Snapshot.Torn {
+	if missing && st.Snapshot != nil && st.Snapshot.Begun && !st.Snapshot.Torn {
 		st.Snapshot.Torn = true
 		r.changed = true
 		r.pos.Tables[name] = *st
@@ -426,7 +450,7 @@ func (r *reader) truncate(ctx context.Context, m *pgoutput.Message, at pgoutput.
 		}
 		name := rel.c.table.full()
 		st := r.pos.Tables[name]
-		if st.Snapshot != nil || st.OID != rel.c.table.oid || r.skipped(name) {
+		if st.Snapshot != nil && !st.Snapshot.again() || st.OID != rel.c.table.oid || r.skipped(name) {
 			continue // a snapshot that is not finished is cut anew anyway
 		}
 		if id != rel.c.table.oid {

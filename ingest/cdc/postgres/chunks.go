@@ -3,12 +3,14 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"tarn/embedded/record"
+	"tarn/ingest/cdc/postgres/pgtype"
 	"tarn/ingest/source"
 )
 
@@ -25,12 +27,14 @@ func (r *reader) arrive(ctx context.Context) error {
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
 		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
-			asked := st.Snapshot.Asked
-			if err := r.plan(ctx, c); err != nil {
-				return err
+			asked, where := st.Snapshot.Asked, st.Snapshot.Where
+			if where == "" {
+				if err := r.plan(ctx, c); err != nil {
+					return err
+				}
+				st = r.pos.Tables[name]
 			}
-			st = r.pos.Tables[name]
-			st.Snapshot.Asked = asked
+			st.Snapshot = &progress{Asked: asked, Where: where}
 		}
 		if err := r.onSQL(ctx, func() error { return r.s.measure(ctx, r.sql, c.table) }); err != nil {
 			return err
@@ -50,7 +54,7 @@ func (r *reader) arrive(ctx context.Context) error {
 		return err
 	}
 	r.s.sort(tables)
-	r.snapshot = r.s.startSnapshot(r.cut, tables, func(c *captured) string { return r.pos.Tables[c.table.full()].Snapshot.After })
+	r.snapshot = r.s.startSnapshot(r.cut, tables, func(c *captured) *progress { return r.pos.Tables[c.table.full()].Snapshot })
 	r.cut = nil
 	return nil
 }
@@ -71,20 +75,20 @@ func (s *settings) sort(tables []*captured) {
 // atCut are the tables that wait for the snapshot, with their columns and heaps read again: an ALTER TABLE may have been under way
 // when that was done last, and have ended before the cut.
 func (r *reader) atCut(ctx context.Context) (list []*captured, err error) {
-	err = r.onSQL(ctx, func() (err error) {
-		r.types, err = r.s.readTypes(ctx, r.sql)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
 	for _, name := range slices.Sorted(maps.Keys(r.pos.Tables)) {
 		c := r.tables[name]
-		if r.pos.Tables[name].Snapshot == nil || c == nil || r.skipped(name) {
+		if !r.due(name) {
 			continue
 		}
 		var t *table
-		if err := r.onSQL(ctx, func() (err error) { t, err = r.s.lookUp(ctx, r.sql, c.table.oid); return err }); err != nil {
+		err := r.onSQL(ctx, func() (err error) {
+			t, err = r.s.lookUp(ctx, r.sql, c.table.oid)
+			if err == nil && t != nil && slices.ContainsFunc(t.columns, func(a pgtype.Attr) bool { return a.OID >= firstUserOID }) {
+				r.types, err = r.s.readTypes(ctx, r.sql)
+			}
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		if t == nil || t.full() != name { // dropped, or of another name: a look tells what became of it
@@ -102,6 +106,9 @@ func (r *reader) atCut(ctx context.Context) (list []*captured, err error) {
 // readSnapshot hands over the next chunks, or ends the snapshot.
 func (r *reader) readSnapshot(ctx context.Context) (source.Batch, bool, error) {
 	chunks, of, err := r.snapshot.read(ctx)
+	if bad, ok := errors.AsType[*badWhere](err); ok {
+		return r.unasked(bad)
+	}
 	if err != nil {
 		return source.Batch{}, false, err
 	}
@@ -145,25 +152,27 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 			Pos: record.Pos{Source: r.env.SourceID, Incarnation: r.pos.Incarnation, Place: place}.String(),
 		}
 	}
-	asked := st.Snapshot.Asked
-	if !st.Snapshot.Begun {
+	asked, again := st.Snapshot.Asked, st.Snapshot.again()
+	if !st.Snapshot.Begun && !again {
 		b.Begin, b.First = mark(record.SnapshotBegin), "first_in_data_collection"
 		if p.c == r.snapshot.pieces[0].c {
 			b.First = "first"
 		}
 	}
 	st.Snapshot.Begun, st.Snapshot.After = true, after
-	if ch.end {
+	if ch.end && !again {
 		b.End, b.Last = mark(record.SnapshotEnd), "last_in_data_collection"
 		if len(ch.rows) == 1 && b.First == "first" {
 			b.Last = b.First
 		}
+	}
+	if ch.end {
 		st.Snapshot = nil
 	}
 	if len(ch.rows) > 0 || b.Begin != nil || b.End != nil { // else the topic gets nothing of it
 		st.Sent = place
 	}
-	if ch.final {
+	if ch.final && !again {
 		b.Last = "last"
 	}
 	if asked {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"maps"
@@ -20,7 +21,7 @@ const closeTimeout = time.Second
 
 // connect opens a connection for statements.
 func (s *settings) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	c, err := dial(ctx, s.conn)
+	c, err := s.dial(ctx, s.conn.Copy())
 	if err != nil {
 		return nil, s.fault(err, "connect to")
 	}
@@ -38,14 +39,23 @@ func (s *settings) replicate(ctx context.Context) (*pgconn.PgConn, error) {
 	config := s.conn.Copy()
 	config.RuntimeParams = maps.Clone(config.RuntimeParams)
 	config.RuntimeParams["replication"] = "database"
-	c, err := dial(ctx, config)
+	c, err := s.dial(ctx, config)
 	return c, s.fault(err, "open a replication connection to")
 }
 
 // dial connects, and has a database without an encoding send its texts as they are: it may hold some that are no UTF-8, at which it
-// would end the stream each time anew. Events have the bytes of such.
-func dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
+// would end the stream each time anew. Events have the bytes of such. A server that has no TLS, where it is only preferred, is asked
+// for it once: each time it refuses costs a connection.
+func (s *settings) dial(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error) {
+	prefers := config.TLSConfig != nil && len(config.Fallbacks) == 1 && config.Fallbacks[0].TLSConfig == nil
+	if prefers && s.plain.Load() {
+		config.TLSConfig, config.Fallbacks[0].TLSConfig = nil, config.TLSConfig
+	}
 	c, err := pgconn.ConnectConfig(ctx, config)
+	if err == nil && prefers {
+		_, secret := c.Conn().(*tls.Conn)
+		s.plain.Store(!secret)
+	}
 	if err != nil || c.ParameterStatus("server_encoding") != "SQL_ASCII" {
 		return c, err
 	}

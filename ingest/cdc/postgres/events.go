@@ -181,10 +181,14 @@ func (r *reader) act(ctx context.Context) error {
 
 // rest is how long an idle source may wait before it looks round.
 func (r *reader) rest() time.Duration {
+	now, rest := r.env.Now(), lookEvery
 	if r.s.heartbeat > 0 {
-		return min(lookEvery, max(r.s.heartbeat-r.env.Now().Sub(r.pulse), time.Millisecond))
+		rest = min(rest, r.s.heartbeat-now.Sub(r.pulse))
 	}
-	return lookEvery
+	if r.s.signalFile != "" || r.s.signalTopic != "" {
+		rest = min(rest, r.s.signalPoll-now.Sub(r.polled))
+	}
+	return max(rest, time.Millisecond)
 }
 
 // opOf is the letter of a kind of change in skipped.operations.

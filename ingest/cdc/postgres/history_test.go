@@ -379,7 +379,7 @@ func (h *history) wish(table string) {
 	if len(topics) == 0 { // it has not run yet
 		return
 	}
-	if err := source.Wish(h.t.Context(), h.meta, h.log.Owner(topics[0]), table, "asked for"); err != nil {
+	if err := source.Wish(h.t.Context(), h.meta, h.log.Owners()[topics[0]], table, "asked for"); err != nil {
 		h.t.Fatal(err)
 	}
 	h.said = append(h.said, "wish "+table)

@@ -24,7 +24,11 @@ type position struct {
 	// Commit is where the last one's commit ends, which events show.
 	Commit int64 `json:"commit,omitempty"`
 	// Signal is the place of the last signal that was done.
-	Signal string              `json:"signal,omitempty"`
+	Signal string `json:"signal,omitempty"`
+	// SignalNext is one more than the offset in the topic of signals from which on they are to be read; 0 where that is not known yet.
+	SignalNext int64 `json:"signal_next,omitempty"`
+	// Held: snapshots that signals ask for wait for resume-snapshot.
+	Held   bool                `json:"held,omitempty"`
 	Tables map[string]standing `json:"tables"`
 }
 
@@ -33,6 +37,8 @@ type standing struct {
 	OID        uint32 `json:"oid"`
 	Topic      string `json:"topic"`
 	Generation int64  `json:"generation"`
+	// Schema is the id of the columns as they were known last.
+	Schema int64 `json:"schema,omitempty"`
 	// Sent is the place of the last change or chunk that was appended, of an older snapshot where
 	// this one has none yet. A topic that ends before it has lost its end.
 	Sent string `json:"sent,omitempty"`
@@ -54,7 +60,13 @@ type progress struct {
 	Torn bool `json:"torn,omitempty"`
 	// Asked: a signal asked for it, and its events say so.
 	Asked bool `json:"asked,omitempty"`
+	// Where is the condition on the rows that are read again, of the table's own generation: its changes go on being written
+	// meanwhile, and what is read is written over what was. "" for a whole snapshot of a new generation.
+	Where string `json:"where,omitempty"`
 }
+
+// again tells whether rows are only read again, so that nothing hangs on it.
+func (p *progress) again() bool { return p != nil && p.Where != "" }
 
 func parsePosition(at source.Position) (position, error) {
 	p := position{}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -62,7 +63,11 @@ const (
 	keyMessagesOut  = "message.prefix.exclude.list"
 	keySignals      = "signal.data.collection"
 	keyChannels     = "signal.enabled.channels"
+	keySignalFile   = "signal.file"
+	keySignalTopic  = "signal.kafka.topic"
+	keySignalPoll   = "signal.poll.interval.ms"
 	keyBad          = "tarn.bad.values"
+	keyChanged      = "tarn.changed.columns"
 	keyDeadTopic    = "errors.deadletterqueue.topic.name"
 	// The beginnings of keys that have a part of their meaning in their names.
 	keyMaskHash = "column.mask.hash."
@@ -111,13 +116,15 @@ type settings struct {
 	schemas     filter
 	tables      filter
 	conn        *pgconn.Config
-	initial     []string // statements that a connection for statements begins with
+	plain       *atomic.Bool // the server has no TLS, and none is needed
+	initial     []string     // statements that a connection for statements begins with
 	columns     columnRules
 	snapshotted filter            // the tables that get a snapshot
 	selects     map[string]string // by table: the query that a snapshot reads in its place
 	order       string            // of tables in a snapshot
 	skipped     string            // the letters of operations without events
 	tombstones  bool
+	reread      bool // rows are read again where their columns have changed
 	// Of the topics that are no table's.
 	transactions             bool
 	transactionTopic         string        // behind the prefix
@@ -127,7 +134,9 @@ type settings struct {
 	heartbeatQuery           string
 	bad                      string   // what becomes of values that their columns cannot hold
 	signals                  []string // the tables whose rows are signals
-	keySchemas, valueSchemas bool     // of their records
+	signalFile, signalTopic  string   // whose lines and records are signals; "" for none
+	signalPoll               time.Duration
+	keySchemas, valueSchemas bool // of their records
 }
 
 // filter is a pair of lists; of both empty everything passes.
@@ -160,7 +169,7 @@ func topicPart(name string) string {
 func readSettings(c source.Config) (settings, error) {
 	s := settings{
 		prefix: c.Keys[keyPrefix], database: c.Keys[keyDatabase], slot: c.Get(keySlot, "debezium"),
-		publication: c.Get(keyPublication, "dbz_publication"), autocreate: c.Get(keyAutocreate, autocreateAll),
+		publication: c.Get(keyPublication, "dbz_publication"), autocreate: c.Get(keyAutocreate, autocreateAll), plain: &atomic.Bool{},
 	}
 	for _, key := range []string{keyHost, keyUser, keyDatabase, keyPrefix} {
 		if c.Keys[key] == "" {
@@ -231,6 +240,12 @@ func (s *settings) readEvents(c source.Config) (err error) {
 	if s.order = strings.ToLower(c.Get(keyOrder, "disabled")); !slices.Contains([]string{"disabled", "ascending", "descending"}, s.order) {
 		return source.NewMisset(c, keyOrder, "write disabled, ascending or descending", "is %q", s.order)
 	}
+	switch changed := c.Get(keyChanged, "tell"); changed {
+	case "tell", "reread":
+		s.reread = changed == "reread"
+	default:
+		return source.NewMisset(c, keyChanged, "write tell or reread", "is %q", changed)
+	}
 	s.selects = map[string]string{}
 	for table := range strings.SplitSeq(c.Keys[keySelects], ",") {
 		if table = strings.TrimSpace(table); table == "" {
@@ -263,7 +278,9 @@ func (s *settings) readTopics(c source.Config) (err error) {
 	s.heartbeat = time.Duration(millis) * time.Millisecond
 	s.heartbeatTopic = c.Get(keyBeatTopicNew, c.Get(keyBeatTopic, "__debezium-heartbeat"))
 	s.heartbeatQuery = c.Keys[keyBeatQuery]
-	s.readSignals(c)
+	if err := s.readSignals(c); err != nil {
+		return err
+	}
 	if err := s.readBad(c); err != nil {
 		return err
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,24 +20,43 @@ import (
 // signals are what rows that are inserted into signal.data.collection ask for (Debezium's documentation, "Sending signals to a Debezium
 // connector"): their columns are an id, a type and data. They come through the log, in their place among the changes.
 type signalData struct {
-	Tables     []string          `json:"data-collections"`
-	Conditions []json.RawMessage `json:"additional-conditions"`
-	Condition  string            `json:"additional-condition"`
-	Type       string            `json:"type"`
-	Message    string            `json:"message"`
+	Tables     []string `json:"data-collections"`
+	Conditions []struct {
+		Table  string `json:"data-collection"`
+		Filter string `json:"filter"`
+	} `json:"additional-conditions"`
+	Condition string `json:"additional-condition"`
+	Type      string `json:"type"`
+	Message   string `json:"message"`
 }
 
+// signalFileDefault is Debezium's signal.file.
+const signalFileDefault = "file-signals.txt"
+
 // readSignals reads the keys about signals.
-func (s *settings) readSignals(c source.Config) {
-	channels := strings.Split(strings.ToLower(c.Get(keyChannels, "source")), ",")
-	if !slices.ContainsFunc(channels, func(name string) bool { return strings.TrimSpace(name) == "source" }) {
-		return
+func (s *settings) readSignals(c source.Config) error {
+	millis, err := number(c, keySignalPoll, 5000, 1, beatMillisMax)
+	if err != nil {
+		return err
 	}
-	for name := range strings.SplitSeq(c.Keys[keySignals], ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			s.signals = append(s.signals, name)
+	s.signalPoll = time.Duration(millis) * time.Millisecond
+	for channel := range strings.SplitSeq(strings.ToLower(c.Get(keyChannels, "source")), ",") {
+		switch strings.TrimSpace(channel) {
+		case "source":
+			for name := range strings.SplitSeq(c.Keys[keySignals], ",") {
+				if name = strings.TrimSpace(name); name != "" {
+					s.signals = append(s.signals, name)
+				}
+			}
+		case "file":
+			if s.signalFile = c.Path(keySignalFile); s.signalFile == "" {
+				s.signalFile = filepath.Join(c.Folder, signalFileDefault)
+			}
+		case "kafka":
+			s.signalTopic = c.Get(keySignalTopic, s.prefix+"-signal")
 		}
 	}
+	return nil
 }
 
 // signalTables are the tables of signals that are not captured, which are to be published too.
@@ -84,63 +105,159 @@ func (r *reader) signal(ctx context.Context, row []pgoutput.Cell, at pgoutput.LS
 		return nil
 	}
 	r.pos.Signal, r.changed = place, true
-	id, kind := string(row[0].Data), string(row[1].Data)
-	var data signalData
-	if text := row[2].Data; len(text) > 0 {
-		if err := json.Unmarshal(text, &data); err != nil {
-			r.signalled(id, kind, fmt.Sprintf("its data is no JSON: %v", err), `write {"data-collections": ["public.orders"]}`)
-			return nil
-		}
-	}
-	switch kind {
-	case "execute-snapshot":
-		return r.execute(ctx, id, &data)
-	case "log":
-		r.signalled(id, kind, data.Message, "")
-	default:
-		r.signalled(id, kind, "it has no effect", "a snapshot is read whole before the changes behind it, signals among them; PAUSE CONNECTOR and RESUME CONNECTOR hold it")
-	}
-	return nil
+	return r.obey(ctx, string(row[0].Data), string(row[1].Data), row[2].Data)
 }
 
 // signalColumns are an id, a type and data.
 const signalColumns = 3
 
-// execute plans new snapshots of tables. They have a generation of their own: the mirror is whole at each moment, and changes of them
-// that come before are in the snapshot.
-func (r *reader) execute(ctx context.Context, id string, data *signalData) error {
-	if len(data.Conditions) > 0 || data.Condition != "" {
-		r.signalled(id, "execute-snapshot", "its conditions have no effect, and the tables are read whole", "")
+// obey does what a signal asks for.
+func (r *reader) obey(ctx context.Context, id, kind string, text []byte) error {
+	var data signalData
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &data); err != nil {
+			r.signalled(id, kind, fmt.Sprintf("its data is no JSON: %v", err), `write {"data-collections": ["public.orders"]}`)
+			return nil
+		}
 	}
 	var patterns []*regexp.Regexp
 	for _, text := range data.Tables {
 		re, err := regexp.Compile("(?i)^(?:" + text + ")$")
 		if err != nil {
-			r.signalled(id, "execute-snapshot", fmt.Sprintf("%q is no regular expression: %v", text, err), "write <schema>.<table>")
+			r.signalled(id, kind, fmt.Sprintf("%q is no regular expression: %v", text, err), "write <schema>.<table>")
 			return nil
 		}
 		patterns = append(patterns, re)
 	}
+	switch kind {
+	case "execute-snapshot":
+		return r.execute(ctx, id, &data, patterns)
+	case "stop-snapshot":
+		r.stop(patterns)
+	case "pause-snapshot", "resume-snapshot":
+		if r.pos.Held, r.changed = kind == "pause-snapshot", true; r.pos.Held {
+			r.endSnapshot()
+		}
+	case "log":
+		r.signalled(id, kind, data.Message, "")
+	default:
+		r.signalled(id, kind, "it has no effect", "write execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot or log")
+	}
+	return nil
+}
+
+func matches(patterns []*regexp.Regexp, name string) bool {
+	return slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+}
+
+// execute has tables read. Incremental snapshots, and those of some rows, are read into the table's own generation, over what was;
+// blocking ones of whole tables are new snapshots, at whose end the mirror has nothing else.
+func (r *reader) execute(ctx context.Context, id string, data *signalData, patterns []*regexp.Regexp) error {
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
-		if !slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(name) }) || r.skipped(name) {
+		if !matches(patterns, name) || r.skipped(name) {
 			continue
 		}
 		n++
-		if r.pos.Tables[name].Snapshot != nil {
-			continue // one is under way, or about to be
-		}
-		if err := r.plan(ctx, r.tables[name]); err != nil {
-			return err
-		}
 		st := r.pos.Tables[name]
-		st.Snapshot = &progress{Asked: !strings.EqualFold(data.Type, "blocking")}
-		r.pos.Tables[name] = st
+		if st.Snapshot != nil && !st.Snapshot.again() {
+			continue // a whole one is under way, or about to be
+		}
+		next := progress{Asked: !strings.EqualFold(data.Type, "blocking"), Where: data.where(name)}
+		if next.Where != "" {
+			wrong, err := r.judge(ctx, name, next.Where)
+			if err != nil {
+				return err
+			}
+			if wrong != "" {
+				r.signalled(id, "execute-snapshot", fmt.Sprintf("the condition on table %s is refused: %s", name, wrong), "write what may stand behind WHERE")
+				continue
+			}
+		} else if next.Asked {
+			next.Where = allRows
+		}
+		if st.Snapshot != nil {
+			r.endSnapshot()
+		}
+		if next.Where == "" {
+			if err := r.plan(ctx, r.tables[name]); err != nil {
+				return err
+			}
+			st = r.pos.Tables[name]
+		} else if st.Snapshot != nil && st.Snapshot.Where != next.Where {
+			next.Where = condition(st.Snapshot.Where) + " OR " + condition(next.Where)
+		}
+		st.Snapshot = &next
+		r.pos.Tables[name], r.changed = st, true
 	}
 	if n == 0 {
 		r.signalled(id, "execute-snapshot", fmt.Sprintf("no captured table is one of %q", data.Tables), "write <schema>.<table>; system.source_tables lists them")
 	}
 	return nil
+}
+
+// where is the condition on the rows of a table that a signal comes with; "" for none.
+func (d *signalData) where(table string) string {
+	for _, c := range d.Conditions {
+		if re, err := regexp.Compile("(?i)^(?:" + c.Table + ")$"); c.Table == table || err == nil && re.MatchString(table) {
+			return c.Filter
+		}
+	}
+	return d.Condition
+}
+
+// judge says what is wrong with a condition on a table's rows; "" for nothing. The server parses it between brackets of two kinds, and as
+// one statement: what fits into both is one expression, which closes none that it has not opened.
+func (r *reader) judge(ctx context.Context, name, where string) (wrong string, err error) {
+	from := r.tables[name].table.quoted()
+	if text := r.s.selects[name]; text != "" {
+		from = "(" + text + ") AS t"
+	}
+	err = r.onSQL(ctx, func() (err error) {
+		for _, text := range []string{"SELECT FROM " + from + " WHERE " + condition(where), "COPY (SELECT ARRAY[\n" + where + "\n]) TO STDOUT"} {
+			if _, err = r.sql.Prepare(ctx, "", text, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if code := codeOf(err); strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22") {
+		return err.Error(), nil
+	}
+	return "", r.s.fault(err, "look at the condition of a signal on")
+}
+
+// stop ends incremental snapshots of tables, of all without patterns. What they have read stays.
+func (r *reader) stop(patterns []*regexp.Regexp) {
+	for name, st := range r.pos.Tables {
+		if st.Snapshot.again() && st.Snapshot.Asked && (len(patterns) == 0 || matches(patterns, name)) {
+			r.endSnapshot()
+			st.Snapshot = nil
+			r.pos.Tables[name], r.changed = st, true
+		}
+	}
+}
+
+// endSnapshot stops to read. Tables that are not read to their end go on under a later cut.
+func (r *reader) endSnapshot() {
+	if r.snapshot != nil {
+		r.snapshot.close()
+		r.snapshot = nil
+	}
+}
+
+// unasked gives up to read rows again of which the server cannot judge the condition.
+func (r *reader) unasked(bad *badWhere) (source.Batch, bool, error) {
+	r.endSnapshot()
+	st := r.pos.Tables[bad.table]
+	st.Snapshot = nil
+	r.pos.Tables[bad.table] = st
+	r.happened(signalEvent, source.Finding{
+		Table: bad.table, Key: keySignals, Message: fmt.Sprintf("rows of table %s are not read again: %v", bad.table, bad),
+		Hint: "send the signal again with a condition that every row can be asked",
+	})
+	b, err := r.batch(nil)
+	return b, true, err
 }
 
 // signalled notes what became of a signal.

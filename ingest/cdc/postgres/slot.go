@@ -51,8 +51,9 @@ func (c *cut) close() {
 
 // makeCut makes a slot, which waits for the transactions that are under way to end: the
 // source's own, or one that goes with its connection.
-func (s *settings) makeCut(ctx context.Context, own bool) (*cut, error) {
-	c, err := s.replicate(ctx)
+func (r *reader) makeCut(ctx context.Context, own bool) (*cut, error) {
+	s := &r.s
+	c, err := r.replicate(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +74,15 @@ func (s *settings) makeCut(ctx context.Context, own bool) (*cut, error) {
 	return &cut{lsn: lsn, snapshot: rows[0][2], conn: c}, nil
 }
 
+// replicate is the connection of identify where that is there still, and else a new one.
+func (r *reader) replicate(ctx context.Context) (*pgconn.PgConn, error) {
+	c := r.spare
+	if r.spare = nil; c != nil && !c.IsClosed() {
+		return c, nil
+	}
+	return r.s.replicate(ctx)
+}
+
 // cutName is the name of a temporary slot, at most 63 bytes.
 func cutName(slot string, pid uint32) string {
 	const room = 63 - len("_cut_4294967295")
@@ -86,12 +96,14 @@ type server struct {
 	standby          bool // whose log may end earlier for a while after its restart
 }
 
-func (s *settings) identify(ctx context.Context) (server, error) {
+// identify asks on a connection that the next command of replication goes on with.
+func (r *reader) identify(ctx context.Context) (server, error) {
+	s := &r.s
 	c, err := s.replicate(ctx)
 	if err != nil {
 		return server{}, err
 	}
-	defer closeConn(c)
+	r.spare = c
 	rows, err := query(ctx, c, "IDENTIFY_SYSTEM")
 	if err != nil {
 		return server{}, s.fault(err, "identify")

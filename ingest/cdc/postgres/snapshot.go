@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type piece struct {
 	leaf   leaf
 	from   string // the condition on ctid where it begins; "" for none
 	to     string
+	where  string // the condition on the rows that are read again; "" for all
 	query  string // that is read in the place of the heap, whose leaf is then a number alone; "" for none
 	last   bool   // of its table
 	chunks chan chunk
@@ -78,7 +80,7 @@ type held struct {
 	of *piece
 }
 
-func (s *settings) startSnapshot(c *cut, tables []*captured, from func(*captured) string) *snapshot {
+func (s *settings) startSnapshot(c *cut, tables []*captured, from func(*captured) *progress) *snapshot {
 	ctx, cancel := context.WithCancel(context.Background())
 	sn := &snapshot{s: s, cut: c, cancel: cancel, failed: make(chan error, threadsMax)}
 	for _, t := range tables {
@@ -107,13 +109,14 @@ func (sn *snapshot) close() {
 const queryLeaf = 1
 
 // piecesOf cuts a table behind a place into ranges; one at least. The rows of a query are one piece, from the beginning.
-func piecesOf(t *captured, after, query string) []*piece {
+func piecesOf(t *captured, from *progress, query string) []*piece {
+	after, where := from.After, from.Where
 	if query != "" {
-		return []*piece{{c: t, leaf: leaf{oid: queryLeaf}, query: query, last: true, chunks: make(chan chunk, chunksAhead)}}
+		return []*piece{{c: t, leaf: leaf{oid: queryLeaf}, query: query, where: where, last: true, chunks: make(chan chunk, chunksAhead)}}
 	}
 	var out []*piece
 	add := func(l leaf, from, to string) {
-		out = append(out, &piece{c: t, leaf: l, from: from, to: to, chunks: make(chan chunk, chunksAhead)})
+		out = append(out, &piece{c: t, leaf: l, from: from, to: to, where: where, chunks: make(chan chunk, chunksAhead)})
 	}
 	doneLeaf, doneBlock, doneOffset := parseAfter(after)
 	for _, l := range t.table.leaves {
@@ -169,7 +172,9 @@ func (sn *snapshot) work(ctx context.Context) error {
 			close(p.chunks)
 			continue
 		}
-		if ofTable(err) || p.query != "" && strings.HasPrefix(codeOf(err), "42") {
+		if code := codeOf(err); p.where != "" && (strings.HasPrefix(code, "22") || strings.HasPrefix(code, "42") && code != codeDenied) {
+			err = &badWhere{p.c.table.full(), err}
+		} else if ofTable(err) || p.query != "" && strings.HasPrefix(codeOf(err), "42") {
 			err = source.Quarantine(p.c.table.full(), err)
 		}
 		select {
@@ -269,24 +274,38 @@ const (
 
 func (p *piece) copySQL() string {
 	if p.query != "" {
-		return "COPY (SELECT " + strings.Join(append([]string{"'(0,0)'::tid"}, p.c.selected()...), ", ") + " FROM (" + p.query + ") AS t) TO STDOUT (FORMAT binary)"
+		text := "SELECT " + strings.Join(append([]string{"'(0,0)'::tid"}, p.c.selected()...), ", ") + " FROM (" + p.query + ") AS t"
+		return "COPY (" + text + conditions(condition(p.where)) + ") TO STDOUT (FORMAT binary)"
 	}
 	cols := append([]string{"ctid"}, p.c.selected()...)
 	text := "SELECT " + strings.Join(cols, ", ") + " FROM ONLY " + p.leaf.name
-	if p.from != "" || p.to != "" {
-		text += " WHERE " + strings.Join(nonEmpty(p.from, p.to), " AND ")
-	}
-	return "COPY (" + text + ") TO STDOUT (FORMAT binary)"
+	return "COPY (" + text + conditions(p.from, p.to, condition(p.where)) + ") TO STDOUT (FORMAT binary)"
 }
 
-func nonEmpty(texts ...string) (out []string) {
-	for _, t := range texts {
-		if t != "" {
-			out = append(out, t)
-		}
+// conditions are a WHERE of those that are not "".
+func conditions(texts ...string) string {
+	if texts = slices.DeleteFunc(texts, func(t string) bool { return t == "" }); len(texts) == 0 {
+		return ""
 	}
-	return out
+	return " WHERE " + strings.Join(texts, " AND ")
 }
+
+// condition is somebody's own condition in brackets, whose comments end with it; "" for none.
+func condition(where string) string {
+	if where == "" {
+		return ""
+	}
+	return "(\n" + where + "\n)"
+}
+
+// badWhere is the error of a condition that a signal came with, of which the table itself is not to suffer.
+type badWhere struct {
+	table string
+	err   error
+}
+
+func (b *badWhere) Error() string { return b.err.Error() }
+func (b *badWhere) Unwrap() error { return b.err }
 
 // lock keeps the heap as it is, and makes sure that it is the one that was there at the cut:
 // rows that ALTER TABLE or TRUNCATE wrote anew since are not in the snapshot.

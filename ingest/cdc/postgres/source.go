@@ -46,6 +46,7 @@ type reader struct {
 	changed bool // the position has something that is to be saved soon
 
 	sql     *pgconn.PgConn
+	spare   *pgconn.PgConn // of replication, for whoever needs one next
 	version int
 	types   pgtype.Catalog
 	arena   pgtype.Arena
@@ -71,6 +72,8 @@ type reader struct {
 	weighed  time.Time // when the slot was
 	beaten   time.Time // when an idle position was handed out last
 	pulse    time.Time // when a heartbeat was written last
+	polled   time.Time // when the signals that do not come through the log were looked for
+	lines    int64     // how many bytes of the file of signals are done
 	pulses   int64     // its place; 0 where that is not known yet
 
 	mu       sync.Mutex                // guards what others ask for
@@ -113,13 +116,14 @@ func (r *reader) disconnect() {
 		r.stream.close()
 	}
 	closeConn(r.sql)
+	closeConn(r.spare)
 	for xid := range r.spools.by {
 		r.spools.drop(xid)
 	}
-	r.cut, r.snapshot, r.stream, r.sql, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil
+	r.cut, r.snapshot, r.stream, r.sql, r.spare, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil, nil
 	r.decoder, r.gathered, r.idle = pgoutput.Decoder{}, gathering{}, 0
 	r.tables, r.relations = map[string]*captured{}, map[uint32]*relation{}
-	r.pos, r.started = r.saved.copied(), false
+	r.pos, r.started, r.lines = r.saved.copied(), false, 0
 }
 
 // Ack lets the server forget what is in the log.
@@ -162,11 +166,18 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 			if err := r.start(ctx); err != nil {
 				return source.Batch{}, err
 			}
-			return r.batch(nil) // the position is saved before anything is appended
+			if r.cut == nil {
+				return r.batch(nil) // the position is saved before anything is appended
+			}
 		}
 		if r.s.mode == modeInitialOnly && r.snapshot == nil && r.cut == nil && !r.waiting() {
+			closeConn(r.spare)
+			r.spare = nil
 			<-ctx.Done()
 			return source.Batch{}, ctx.Err()
+		}
+		if err := r.poll(ctx); err != nil {
+			return source.Batch{}, err
 		}
 		if r.snapshot != nil {
 			if err := r.weigh(ctx); err != nil {
@@ -209,12 +220,18 @@ func (r *reader) batch(topics []source.TopicBatch) (source.Batch, error) {
 
 // waiting tells whether a table waits for its snapshot.
 func (r *reader) waiting() bool {
-	for name, st := range r.pos.Tables {
-		if st.Snapshot != nil && r.tables[name] != nil && !r.skipped(name) {
+	for name := range r.pos.Tables {
+		if r.due(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// due tells whether a table is to be read by the next snapshot.
+func (r *reader) due(name string) bool {
+	st := r.pos.Tables[name].Snapshot
+	return st != nil && r.tables[name] != nil && !r.skipped(name) && !(st.Asked && r.pos.Held)
 }
 
 // onSQL runs statements on the connection for statements, which it opens where it is not.
@@ -232,7 +249,7 @@ func (r *reader) onSQL(ctx context.Context, f func() error) error {
 // begin makes a cut for the tables that wait. It waits only so long: the others stream on, and a finding tells why.
 func (r *reader) begin(ctx context.Context) (err error) {
 	if r.s.mode == modeInitialOnly { // nothing streams
-		r.cut, err = r.s.makeCut(ctx, false)
+		r.cut, err = r.makeCut(ctx, false)
 		return err
 	}
 	if r.env.Now().Before(r.cutAfter) {
@@ -241,7 +258,7 @@ func (r *reader) begin(ctx context.Context) (err error) {
 	r.cutWait = max(r.cutWait, cutWaitMin)
 	wait, cancel := context.WithTimeout(ctx, r.cutWait)
 	defer cancel()
-	c, err := r.s.makeCut(wait, false)
+	c, err := r.makeCut(wait, false)
 	if err == nil {
 		r.cut, r.cutWait = c, 0
 		r.over(cutEvent)
@@ -386,7 +403,7 @@ func (r *reader) pause(ctx context.Context) (b source.Batch, done bool, err erro
 }
 
 func (r *reader) connectStream(ctx context.Context) error {
-	c, err := r.s.replicate(ctx)
+	c, err := r.replicate(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 // start connects, and compares what the position, the server and the topics say.
 func (r *reader) start(ctx context.Context) error {
 	r.disconnect()
-	on, err := r.s.identify(ctx)
+	r.s.plain.Store(false)
+	on, err := r.identify(ctx)
 	if err != nil {
 		return err
 	}
@@ -31,6 +32,7 @@ func (r *reader) start(ctx context.Context) error {
 	if err := r.compare(on, sl); err != nil {
 		return err
 	}
+	r.weighs(sl)
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
@@ -43,7 +45,7 @@ func (r *reader) start(ctx context.Context) error {
 			})
 		}
 	case !sl.there:
-		if r.cut, err = r.s.makeCut(ctx, true); err != nil {
+		if r.cut, err = r.makeCut(ctx, true); err != nil {
 			return err
 		}
 		r.pos.LSN = r.cut.lsn.String()
@@ -171,7 +173,7 @@ func (r *reader) check(ctx context.Context, c *captured) error {
 	case r.started: // a look in between: the topic may be behind by what is in hand
 		return nil
 	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && st.Snapshot == nil:
-	case r.skipped(name) && (st.Snapshot == nil || st.Snapshot.Begun): // what it misses from now on only a new snapshot has
+	case r.skipped(name) && (st.Snapshot == nil || st.Snapshot.Begun || st.Snapshot.again()): // what it misses from now on only a new snapshot has
 	case st.Sent != "" && (place.Incarnation != r.pos.Incarnation || place.Place < st.Sent):
 		r.happened(name, source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
 	default:
@@ -198,26 +200,30 @@ func (r *reader) weigh(ctx context.Context) error {
 	if r.env.Now().Sub(r.weighed) < lookEvery {
 		return nil
 	}
-	r.weighed = r.env.Now()
 	var sl slot
 	err := r.onSQL(ctx, func() (err error) {
 		sl, err = r.s.readSlot(ctx, r.sql)
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		r.weighs(sl)
 	}
+	return err
+}
+
+// weighs notes how much of its log the server keeps for a slot that was read just now.
+func (r *reader) weighs(sl slot) {
+	r.weighed = r.env.Now()
 	r.mu.Lock()
 	r.lag.Bytes = sl.retained
 	r.mu.Unlock()
 	if sl.retained <= retainedWarn {
 		r.over(slotEvent)
-		return nil
+		return
 	}
 	r.happened(slotEvent, source.Finding{
 		Message: fmt.Sprintf("the server keeps %d MB of its log for the slot %s", sl.retained>>20, r.s.slot),
 		Hint:    "see what keeps the source from going on; a transaction of the database that is open for long does too",
 		SQL:     "SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xmin IS NOT NULL ORDER BY xact_start",
 	})
-	return nil
 }

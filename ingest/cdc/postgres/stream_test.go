@@ -219,7 +219,7 @@ func TestTheSlotIsLost(t *testing.T) {
 
 func sourceID(t *testing.T, r *rig) string {
 	t.Helper()
-	return r.log.Owner("p.public.calls")
+	return r.log.Owners()["p.public.calls"]
 }
 
 // TestATopicThatRefuses makes the source wait, and lose nothing.

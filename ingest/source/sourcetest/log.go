@@ -56,14 +56,15 @@ func (l *Log) Open(_ context.Context, name string, c bus.TopicConfig) (source.Pa
 	return l.topics[name], nil
 }
 
-// Owner is the source of a topic that is there.
-func (l *Log) Owner(name string) string {
+// Owners are the sources of topics that are there.
+func (l *Log) Owners() map[string]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.topics[name] == nil {
-		return ""
+	out := map[string]string{}
+	for name, t := range l.topics {
+		out[name] = t.config.Source
 	}
-	return l.topics[name].config.Source
+	return out
 }
 
 // Find returns a topic that is there.
@@ -72,6 +73,20 @@ func (l *Log) Find(name string) (source.Partition, bool) {
 	defer l.mu.Unlock()
 	t, ok := l.topics[name]
 	return t, ok
+}
+
+// Records are those of a topic from an offset on.
+func (l *Log) Records(_ context.Context, name string, from int64) ([]record.Record, int64, error) {
+	batches := l.Batches(name)
+	if len(batches) == 0 {
+		return nil, 0, nil
+	}
+	next := batches[len(batches)-1].Next()
+	if from < 0 {
+		return nil, next, nil
+	}
+	list, err := source.RecordsFrom(batches, from)
+	return list, next, err
 }
 
 // Generation is that of a topic's last record.

@@ -1,0 +1,85 @@
+package postgres_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"tarn/embedded/bus"
+	"tarn/embedded/record"
+	"tarn/ingest/cdc/postgres/pgtest"
+)
+
+// TestSignalsByFileAndTopic: lines of a file and records of a topic are signals too, each once, and take effect while snapshots wait.
+func TestSignalsByFileAndTopic(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b'), (2, 'c', 'd')")
+	file := filepath.Join(t.TempDir(), "signals")
+	r := newRig(t, d, "signal.enabled.channels", "file,kafka", "signal.file", file, "signal.poll.interval.ms", "10", "snapshot.mode", "no_data")
+	topic, err := r.log.Open(t.Context(), "p-signal", bus.TopicConfig{Partitions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	send := func(key, value string) {
+		t.Helper()
+		sent++
+		pos := record.Pos{Source: "somebody", Incarnation: "i", Place: strconv.Itoa(sent)}.String() // the log of the tests asks for one
+		if _, err := topic.Append(t.Context(), record.Encode([]record.Record{{Key: []byte(key), Value: []byte(value), Headers: []record.Header{{Key: record.HeaderPos, Value: []byte(pos)}}}})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken := func() bool { text, err := os.ReadFile(file); return err == nil && len(text) == 0 }
+	const one, two = `{"id":1} r {"id":1,"berth":"a","teu":"b"}`, `{"id":2} r {"id":2,"berth":"c","teu":"d"}`
+	of := func(id string) string {
+		return `{"id": "x", "type": "execute-snapshot", "data": {"data-collections": ["public.calls"], "additional-conditions": [{"data-collection": "public.calls", "filter": "id = ` + id + `"}]}}`
+	}
+	send("p", of("1")) // before the connector's time
+	r.start()
+	r.until("streaming", r.streams)
+	write(of("2"))
+	r.wants("calls", two)
+	r.until("the file is empty", taken)
+	send("another", of("2"))
+	send("p", of("1"))
+	r.wants("calls", two, one)
+
+	write(`{"type": "pause-snapshot"}` + "\n" + of("2") + "\n")
+	r.until("the file is empty", taken)
+	r.stop()
+	r.start()
+	d.Exec("UPDATE calls SET teu = 'e' WHERE id = 1")
+	r.wants("calls", two, one, `{"id":1} u {"id":1,"berth":"a","teu":"e"}`)
+	send("p", `{"type": "resume-snapshot"}`)
+	r.wants("calls", two, one, `{"id":1} u {"id":1,"berth":"a","teu":"e"}`, two)
+
+	write(`{"type": "pause-snapshot"}` + "\n" + of("1") + "\n" + `{"type": "stop-snapshot", "data": {"data-collections": ["public.calls"]}}` + "\n" + `{"type": "resume-snapshot"}`)
+	r.until("the file is empty", taken)
+	d.Exec("DELETE FROM calls WHERE id = 2")
+	r.wants("calls", two, one, `{"id":1} u {"id":1,"berth":"a","teu":"e"}`, two, `{"id":2} d null`, `{"id":2} null`)
+}
+
+// TestChangedColumnsAreReadAgain: with tarn.changed.columns=reread old rows have what the database gave them, which its log does not say.
+func TestChangedColumnsAreReadAgain(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls SELECT i, 'b', 't' FROM generate_series(1, 100) i")
+	r := newRig(t, d, "tarn.changed.columns", "reread")
+	r.start()
+	r.equal("calls", "id", "berth", "teu")
+	d.Exec("ALTER TABLE calls ADD COLUMN more text DEFAULT 'x'", "INSERT INTO calls VALUES (101, 'b', 't')")
+	r.equal("calls", "id", "berth", "teu", "more")
+	d.Exec("ALTER TABLE calls RENAME COLUMN more TO other", "DELETE FROM calls WHERE id = 7")
+	r.equal("calls", "id", "berth", "teu", "other")
+	r.stop()
+	d.Exec("ALTER TABLE calls ADD COLUMN late text DEFAULT 'y'")
+	r.start()
+	r.equal("calls", "id", "berth", "teu", "other", "late")
+	if n := r.marks("calls"); n != 1 {
+		t.Errorf("%d whole snapshots", n)
+	}
+}
