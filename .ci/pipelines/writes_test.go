@@ -64,3 +64,61 @@ func TestRowsByStatements(t *testing.T) {
 		t.Errorf("a dropped table answers %q, %v", got, err)
 	}
 }
+
+// TestRowsAreChanged: rows that go, change and come are one commit, of all of a table's files, and a failed statement changes none.
+func TestRowsAreChanged(t *testing.T) {
+	s := newSite(t)
+	s.exec("CREATE TABLE gold.t (id BIGINT NOT NULL, n INT, name VARCHAR)")
+	for _, of := range []string{"range(10)", "range(10, 20)", "range(20, 30)"} {
+		s.exec("INSERT INTO gold.t SELECT i, i, 'x' FROM " + of + " r(i)")
+	}
+	for _, step := range []struct{ statement, told, rows string }{
+		{"DELETE FROM gold.t WHERE id % 3 = 0", "DELETE 10", "20|300|x"},
+		{"DELETE FROM gold.t WHERE id % 3 = 0", "DELETE 0", "20|300|x"},
+		{"UPDATE gold.t AS a SET n = a.n + 1, name = 'y' WHERE id IN (1, 11, 28)", "UPDATE 3", "20|303|x,y"},
+		{"UPDATE gold.t SET n = s.n FROM (VALUES (1, 100), (2, 200)) s(id, n) WHERE t.id = s.id", "UPDATE 2", "20|599|x,y"},
+		{"DELETE FROM gold.t USING (VALUES (1), (1)) s(id) WHERE t.id = s.id", "DELETE 1", "19|499|x,y"},
+		{"MERGE INTO gold.t AS a USING (SELECT i AS id, 7 AS n FROM range(4) r(i)) s ON a.id = s.id WHEN MATCHED AND a.id = 2 THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n WHEN NOT MATCHED AND s.id = 3 THEN INSERT (id, n, name) VALUES (s.id, s.n, 'z') WHEN NOT MATCHED THEN DO NOTHING", "MERGE 2", "19|306|x,y,z"},
+		{"UPDATE gold.t SET name = NULL", "UPDATE 19", "19|306|NULL"},
+		{"DELETE FROM gold.t", "DELETE 19", "0|NULL|NULL"},
+		{"INSERT INTO gold.t VALUES (1, 1, 'a'), (2, 2, 'b')", "INSERT 2", "2|3|a,b"},
+		{"TRUNCATE TABLE gold.t", "TRUNCATE TABLE", "0|NULL|NULL"},
+		{"MERGE INTO gold.t USING (VALUES (1, 1, 'm')) s(id, n, name) ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.n, s.name)", "MERGE 1", "1|1|m"},
+	} {
+		got, err := s.run(step.statement)
+		if err != nil || strings.Join(got, "") != step.told {
+			t.Fatalf("%s: %q, %v, want %s", step.statement, got, err, step.told)
+		}
+		if got, err := s.run("SELECT coalesce(count(*), 0) || '|' || coalesce(sum(n)::VARCHAR, 'NULL') || '|' || coalesce(string_agg(DISTINCT name, ',' ORDER BY name), 'NULL') FROM gold.t"); err != nil || strings.Join(got, "") != step.rows {
+			t.Fatalf("after %s: %q, %v, want %s", step.statement, got, err, step.rows)
+		}
+	}
+	for statement, code := range map[string]fault.Code{
+		"UPDATE gold.t SET id = NULL":                            fault.Invalid,
+		"UPDATE gold.t SET n = 'x'":                              fault.Invalid,
+		"UPDATE gold.t SET nope = 1":                             fault.NotFound,
+		"UPDATE gold.t SET n = s.n FROM (VALUES (1), (2)) s(n)":  fault.Invalid, // a row twice
+		"DELETE FROM gold.t WHERE nope = 1":                      fault.NotFound,
+		"DELETE FROM gold.nope":                                  fault.NotFound,
+		"DELETE FROM system.topics":                              fault.NotFound,
+		"DELETE FROM gold.t WHERE id IN (SELECT id FROM nope.x)": fault.NotFound,
+		"DELETE FROM gold.t RETURNING id":                        fault.Syntax,
+	} {
+		if got, err := s.run(statement); fault.CodeOf(err) != code {
+			t.Errorf("%s: %q, %v, want %s", statement, got, err, code)
+		}
+	}
+	s.exec("ALTER TABLE gold.t RENAME TO u", "CREATE VIEW gold.v AS SELECT n FROM gold.u", "ALTER VIEW gold.v RENAME TO w", "COMMENT ON TABLE gold.u IS 'mine'")
+	s.stop()
+	s.start()
+	if got, err := s.run("SELECT n FROM gold.w"); err != nil || strings.Join(got, "") != "1" {
+		t.Errorf("the view answers %q, %v", got, err)
+	}
+	if _, err := s.run("DROP TABLE gold.u"); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("a table that a view reads is dropped: %v", err)
+	}
+	s.exec("DROP TABLE gold.u CASCADE")
+	if got, err := s.run("SHOW TABLES FROM gold"); err != nil || len(got) > 0 {
+		t.Errorf("left is %q, %v", got, err)
+	}
+}

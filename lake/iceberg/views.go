@@ -207,3 +207,23 @@ func (p *pointers) deleteView(ctx context.Context, id table.Ident) error {
 		CatalogName, id.Namespace, id.Name)
 	return err
 }
+
+// RenameView implements table.Tables. The namespace must be there.
+func (s *Store) RenameView(ctx context.Context, from, to table.Ident) error {
+	if err := checkName(to); err != nil {
+		return err
+	}
+	res, err := s.pointer.writer.ExecContext(context.WithoutCancel(ctx),
+		`UPDATE iceberg_tables SET table_namespace=?, table_name=? WHERE catalog_name=? AND table_namespace=? AND table_name=? AND iceberg_type='VIEW'
+		 AND EXISTS (SELECT 1 FROM iceberg_namespace_properties WHERE catalog_name=? AND namespace=?)`,
+		to.Namespace, to.Name, CatalogName, from.Namespace, from.Name, CatalogName, to.Namespace)
+	if err != nil && strings.Contains(err.Error(), "UNIQUE") {
+		return fault.Wrap(table.ErrExists, fault.Exists, to.String(), "choose another name, or drop "+to.String()+" first")
+	}
+	if err := oneRow(res, err); errors.Is(err, errMoved) {
+		return fault.Wrap(table.ErrNotFound, fault.NotFound, "view "+from.String(), "SHOW TABLES lists what there is")
+	} else if err != nil {
+		return fmt.Errorf("rename view %s: %w", from, err)
+	}
+	return nil
+}

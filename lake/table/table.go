@@ -176,6 +176,8 @@ type Tables interface {
 	Drop(ctx context.Context, id Ident, owner string) error
 	// Rename gives a table another name, in another namespace too: ErrNotFound, ErrExists.
 	Rename(ctx context.Context, from, to Ident) error
+	// RenameView gives a view another name in a namespace that is there: ErrNotFound, ErrExists.
+	RenameView(ctx context.Context, from, to Ident) error
 	// Exchange gives two tables each other's name at once: ErrNotFound. Rows, properties (owner and offsets among them),
 	// snapshots with their tags and the id go with the table; views, and what else goes by a name, find the
 	// other one behind it from then on.

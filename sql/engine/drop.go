@@ -15,7 +15,7 @@ import (
 	"tarn/lake/table"
 )
 
-// dropTable is DROP TABLE [IF EXISTS] table. A table that a view reads stays; whether anybody fills it, or reads it
+// dropTable is DROP TABLE [IF EXISTS] table [CASCADE]. A table that a view reads stays; whether anybody fills it, or reads it
 // for ever, the room that does so is asked.
 func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
@@ -24,9 +24,11 @@ func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) 
 	}
 	in.Take("DROP", "TABLE")
 	quiet := in.Take("IF", "EXISTS")
+	cascade := false
 	t, err := in.Table()
 	if err == nil {
-		in.Take("RESTRICT") // as it is in any case
+		cascade = in.Take("CASCADE")
+		in.Take("RESTRICT") // as it is in any other case
 		err = in.Done()
 	}
 	if err != nil {
@@ -36,6 +38,9 @@ func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) 
 		return nil, fault.New(fault.Unavailable, "there is no lake to drop a table of", "ask the Tarn that holds it")
 	}
 	id, err := g.droppable(ctx, who, t)
+	if err == nil {
+		err = g.unread(ctx, who, id, cascade)
+	}
 	if err == nil {
 		if err = g.o.Drop(ctx, id); errors.Is(err, table.ErrNotFound) { // dropped a moment ago
 			err = fault.Newf(fault.NotFound, "see SHOW TABLES", "there is no table %s", t)
@@ -75,7 +80,7 @@ func (g *Gate) droppable(ctx context.Context, who guard.Principal, t sqltext.Tab
 		case entry.View:
 			return id, fault.Newf(fault.Invalid, "write DROP VIEW "+id.String(), "%s is a view", id)
 		}
-		return id, g.unread(ctx, id)
+		return id, nil
 	}
 	return table.Ident{}, s.notFound(ctx, t)
 }
@@ -96,8 +101,8 @@ func (g *Gate) entry(ctx context.Context, id table.Ident) (catalog.Entry, bool, 
 	return catalog.Entry{}, false, nil
 }
 
-// unread refuses a table that views read: they would fail from then on.
-func (g *Gate) unread(ctx context.Context, id table.Ident) error {
+// unread refuses a table that views read, for they would fail from then on, or drops them too, and those that read them.
+func (g *Gate) unread(ctx context.Context, who guard.Principal, id table.Ident, cascade bool) error {
 	namespaces, err := g.o.Catalog.Namespaces(ctx)
 	if err != nil {
 		return err
@@ -117,6 +122,21 @@ func (g *Gate) unread(ctx context.Context, id table.Ident) error {
 				by = append(by, e.String())
 			}
 		}
+	}
+	if cascade {
+		for _, view := range by {
+			of := table.ParseIdent(view)
+			if !g.o.Guard.Decide(who, guard.Drop, resource(of)).Allow {
+				return fault.Newf(fault.Denied, "ask for a grant", "you may not drop the view %s, which reads it", view)
+			}
+			if err := g.unread(ctx, who, of, true); err != nil {
+				return err
+			}
+			if err := g.o.Catalog.DropView(ctx, of); err != nil && !errors.Is(err, table.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
 	}
 	if len(by) == 0 {
 		return nil

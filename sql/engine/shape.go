@@ -38,7 +38,9 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	if err != nil {
 		return Shape{}, err
 	}
-	if verbs := sqltext.Verbs(one.Text, 1); len(verbs) > 0 && !inserts {
+	verbs := sqltext.Verbs(one.Text, 1)
+	changes := g.o.Tables != nil && len(verbs) > 0 && slices.Contains([]string{"DELETE", "UPDATE", "MERGE"}, verbs[0])
+	if len(verbs) > 0 && !inserts && !changes {
 		if c := g.command(one.Text); c.Run != nil || c.asked != nil || writing[verbs[0]] && g.o.Tables != nil || r.Session != nil && (verbs[0] == "CREATE" || verbs[0] == "DROP") {
 			return Shape{Verb: verbs[0]}, nil
 		}
@@ -57,8 +59,13 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	defer s.close()
 	s.speak(r)
-	if inserts {
-		shape, err := s.shapeOfInsert(within, insert, types)
+	if inserts || changes {
+		var shape Shape
+		if inserts {
+			shape, err = s.shapeOfInsert(within, insert, types)
+		} else {
+			shape, err = s.shapeOfChange(within, r, one.Text, types)
+		}
 		if err != nil {
 			err = g.presentable(ctx, within, r, s.translate(err))
 		}

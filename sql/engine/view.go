@@ -246,7 +246,10 @@ func (g *Gate) dropView(ctx context.Context, who guard.Principal, stmt string) (
 	in.Take("DROP", "VIEW")
 	quiet := in.Take("IF", "EXISTS")
 	id, err := viewName(in)
+	cascade := false
 	if err == nil {
+		cascade = in.Take("CASCADE")
+		in.Take("RESTRICT")
 		err = in.Done()
 	}
 	if err != nil {
@@ -254,6 +257,11 @@ func (g *Gate) dropView(ctx context.Context, who guard.Principal, stmt string) (
 	}
 	if d := g.o.Guard.Decide(who, guard.Drop, resource(id)); !d.Allow {
 		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not drop %s", id)
+	}
+	if cascade {
+		if err := g.unread(ctx, who, id, true); err != nil {
+			return nil, err
+		}
 	}
 	err = g.o.Catalog.DropView(ctx, id)
 	switch {

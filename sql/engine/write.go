@@ -50,6 +50,13 @@ func (g *Gate) writes(ctx context.Context, r Request, stmt string) (*Result, boo
 		{"CREATE TABLE ", (*Gate).createTable},
 		{"CREATE OR REPLACE TABLE ", (*Gate).createTable},
 		{"CREATE UNLOGGED TABLE ", (*Gate).createTable},
+		{"DELETE FROM ", (*Gate).change},
+		{"UPDATE ", (*Gate).change},
+		{"MERGE INTO ", (*Gate).change},
+		{"TRUNCATE ", (*Gate).change},
+		{"ALTER TABLE ", (*Gate).alter},
+		{"ALTER VIEW ", (*Gate).alter},
+		{"COMMENT ", (*Gate).comment},
 		{"CREATE SCHEMA ", (*Gate).createSchema},
 		{"DROP SCHEMA ", (*Gate).dropSchema},
 	} {

@@ -1,0 +1,450 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/compute"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"tarn/embedded/duck"
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// changesMax is how often a statement is worked out that upkeep has overtaken.
+const changesMax = 5
+
+// change is DELETE, UPDATE, MERGE and TRUNCATE of a table of statements: a query answers the places of the rows that go and the rows that
+// come, and both are one commit, which is refused where the table is not as the query saw it.
+func (g *Gate) change(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	c, err := sqltext.ParseChange(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	var changed int64
+	for attempt := 1; ; attempt++ {
+		_, err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
+			_, e, found, err := s.target(ctx, r, c.Table)
+			if err == nil && !found {
+				err = s.notFound(ctx, c.Table)
+			}
+			if err != nil {
+				return placed(err, stmt, c.Table.Offset)
+			}
+			t, err := s.writable(ctx, e, guard.Write)
+			if err != nil {
+				return placed(err, stmt, c.Table.Offset)
+			}
+			leave, err := g.changing.take(ctx, t.ID())
+			if err != nil {
+				return err
+			}
+			defer leave()
+			changed, err = s.change(ctx, t, c, stmt)
+			return err
+		}, nil)
+		if !errors.Is(err, table.ErrConflict) || attempt == changesMax {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, true, err
+	case c.Verb == "TRUNCATE":
+		return Status("TRUNCATE TABLE"), true, nil
+	}
+	return Changed(c.Verb, changed), true, nil
+}
+
+// changing is a change on its way: what its query tells, besides the columns of the table.
+type changing struct {
+	s       *session
+	table   table.Table
+	c       sqltext.Change
+	columns []table.Column
+	gone    map[string]*roaring.Bitmap
+	rows    int64
+	came    int64          // new rows
+	types   map[int]string // of parameters, from 1, that are a value by themselves
+}
+
+func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, stmt string) (int64, error) {
+	x := &changing{s: s, table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}}
+	scan, err := s.scan(ctx, t.Ident(), catalog.At{})
+	if err != nil {
+		return 0, err
+	}
+	if scan.TableID != t.ID() {
+		return 0, fault.Wrap(table.ErrConflict, fault.Conflict, t.Ident().String()+" is another table by now", "send the statement again")
+	}
+	d := s.may(guard.Read, t.Ident(), scan.TableID)
+	if !d.Allow || len(d.Masks) > 0 {
+		return 0, fault.Newf(fault.Denied, "ask for a grant", "you may not change rows of %s, of which you may not read all columns", t.Ident())
+	}
+	change := table.Change{Of: &scan.SnapshotID}
+	change.Owner, _ = t.Property(table.PropOwner)
+	if c.Verb == "TRUNCATE" && d.Filter == "" {
+		for _, f := range scan.Files {
+			all := roaring.New()
+			all.AddRange(0, uint64(f.Rows)) //nolint:gosec // not negative
+			x.gone[f.Path] = all
+		}
+	} else {
+		files, err := x.run(ctx, scan, d, stmt)
+		if err != nil {
+			return 0, err
+		}
+		defer files.Discard()
+		change.Written = []table.Written{files}
+	}
+	if len(x.gone) == 0 && x.came == 0 {
+		return 0, nil
+	}
+	change.Gone = x.gone
+	_, err = t.Commit(ctx, change)
+	return x.rows, err
+}
+
+// run answers the query: it notes the places, and writes the rows that come.
+func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision, stmt string) (table.Written, error) {
+	text, places, err := x.query(stmt)
+	if err != nil {
+		return nil, err
+	}
+	s := x.s
+	source := s.source
+	defer func() { s.source = source }()
+	s.source = stmt // in which the names of errors are found
+	s.changed = func(ctx context.Context) (sqltext.Relation, error) { return x.relation(ctx, scan, d) }
+	out, err := s.rewrite(ctx, text, 0)
+	if err != nil {
+		return nil, elsewhere(err)
+	}
+	schema := table.ArrowSchema(x.columns)
+	items := []string{"q.p", "q.n", "q.a"}
+	names := []string{"p", "n", "a"}
+	for i, c := range x.columns {
+		value := "NULL"
+		if places {
+			names = append(names, "c"+strconv.Itoa(i))
+			value = "q.c" + strconv.Itoa(i)
+		}
+		typ, _ := duck.TypeOf(c.Type)
+		items = append(items, "CAST("+value+" AS "+typ+") AS "+ident(c.Name))
+	}
+	reader, err := s.conn.Arrow(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")")
+	if err != nil {
+		return nil, elsewhere(err)
+	}
+	defer reader.Release()
+	return x.table.Write(ctx, func(yield func(arrow.RecordBatch, error) bool) {
+		for reader.Next() {
+			b, err := x.take(ctx, reader.RecordBatch(), schema)
+			if b == nil && err == nil {
+				continue
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+		if err := reader.Err(); err != nil {
+			yield(nil, err)
+		}
+	})
+}
+
+// elsewhere is an error of a text that is not the statement: its place means nothing there.
+func elsewhere(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	told := *f
+	told.Line, told.Column = 0, 0
+	return &told
+}
+
+// The names by which the query reads the table, and the columns of a row's place.
+const (
+	changedName = "tarn_changed"
+	pathName    = "tarn_path"
+	posName     = "tarn_pos"
+)
+
+// What the query says of a row.
+const (
+	before  = 3 // columns before those of the new row
+	goes    = 1 // the row of the table goes
+	comes   = 2 // a row comes
+	becomes = goes | comes
+)
+
+// query is what tells the changes: path and position of the row, what becomes of it, and the columns of the new one, if
+// any row comes.
+func (x *changing) query(stmt string) (text string, rows bool, err error) {
+	c := x.c
+	name := c.Alias
+	if name == "" {
+		name = ident(c.Table.Name)
+	}
+	own := func(column string) string { return name + "." + ident(column) }
+	action := "CASE"
+	values := make([]string, len(x.columns))
+	for _, arm := range c.Arms {
+		when, what := "true", 0
+		if c.Verb == "MERGE" {
+			when = own(posName) + " IS NOT NULL"
+			if !arm.Matched {
+				when = own(posName) + " IS NULL"
+			}
+		}
+		if arm.And != "" {
+			when += " AND (" + arm.And + ")"
+		}
+		set, err := x.values(arm, stmt, own)
+		if err != nil {
+			return "", false, err
+		}
+		switch arm.Do {
+		case "DELETE":
+			what = goes
+		case "UPDATE":
+			what, rows = becomes, true
+		case "INSERT":
+			what, rows = comes, true
+		}
+		action += " WHEN " + when + " THEN " + strconv.Itoa(what)
+		for i := range values {
+			values[i] += " WHEN " + when + " THEN " + set[i]
+		}
+	}
+	action += " ELSE 0 END"
+	items := []string{own(pathName), own(posName), action}
+	if rows {
+		for i, v := range values {
+			if c.Verb == "UPDATE" { // one arm
+				v = strings.TrimPrefix(v, " WHEN true THEN ")
+			} else {
+				v = "CASE" + v + " END"
+			}
+			values[i] = v
+		}
+		items = append(items, values...)
+	}
+	text = "SELECT " + strings.Join(items, ", ") + " FROM "
+	of := ident(changedName) + " AS " + name
+	switch {
+	case c.Verb == "MERGE":
+		text += of + " RIGHT JOIN " + c.From + " ON (" + c.On + ") WHERE (" + action + ") <> 0"
+	case c.From != "":
+		text += of + ", " + c.From
+	default:
+		text += of
+	}
+	if c.Where != "" {
+		text += " WHERE (" + c.Where + ")"
+	}
+	return text, rows, nil
+}
+
+// values are those of all columns of the row that an arm makes.
+func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string) ([]string, error) {
+	out := make([]string, len(x.columns))
+	for i, c := range x.columns {
+		typ, ok := duck.TypeOf(c.Type)
+		if !ok {
+			return nil, fault.Newf(fault.Invalid, "change it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
+		}
+		out[i] = "CAST(NULL AS " + typ + ")"
+		if arm.Do == "UPDATE" {
+			out[i] = own(c.Name)
+		}
+		if arm.Do == "INSERT" && len(arm.Columns) == 0 {
+			if len(arm.Values) != len(x.columns) {
+				return nil, fault.Newf(fault.Invalid, "give each column a value, or name those that have one", "there are %d values for %d columns", len(arm.Values), len(x.columns))
+			}
+			out[i] = "CAST((" + arm.Values[i] + ") AS " + typ + ")"
+			x.lone(arm.Values[i], typ)
+		}
+	}
+	seen := map[int]bool{}
+	for n, t := range arm.Columns {
+		i := slices.IndexFunc(x.columns, func(c table.Column) bool { return strings.EqualFold(c.Name, t.Name()) })
+		if i < 0 {
+			return nil, sqltext.At(unknownColumn(x.table, t.Name()), stmt, t.Offset)
+		}
+		if seen[i] {
+			return nil, sqltext.At(fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", t.Name()), stmt, t.Offset)
+		}
+		seen[i] = true
+		typ, _ := duck.TypeOf(x.columns[i].Type)
+		out[i] = "CAST((" + arm.Values[n] + ") AS " + typ + ")"
+		x.lone(arm.Values[n], typ)
+	}
+	return out, nil
+}
+
+// lone notes the type of a parameter that is a value by itself.
+func (x *changing) lone(value, typ string) {
+	if n, err := strconv.Atoi(strings.TrimPrefix(value, "$")); err == nil && strings.HasPrefix(value, "$") && x.types[n] == "" {
+		if x.types == nil {
+			x.types = map[int]string{}
+		}
+		x.types[n] = typ
+	}
+}
+
+// shapeOfChange tells the types of the parameters of a DELETE, UPDATE or MERGE.
+func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, types []string) (Shape, error) {
+	c, err := sqltext.ParseChange(stmt)
+	if err != nil {
+		return Shape{}, err
+	}
+	_, e, found, err := s.target(ctx, r, c.Table)
+	if err == nil && !found {
+		err = s.notFound(ctx, c.Table)
+	}
+	if err != nil {
+		return Shape{}, placed(err, stmt, c.Table.Offset)
+	}
+	t, err := s.writable(ctx, e, guard.Write)
+	if err != nil {
+		return Shape{}, placed(err, stmt, c.Table.Offset)
+	}
+	n, err := sqltext.Parameters(stmt)
+	if err != nil {
+		return Shape{}, err
+	}
+	out := Shape{Verb: c.Verb, Parameters: make([]string, max(n, len(types)))}
+	copy(out.Parameters, types)
+	x := &changing{s: s, table: t, c: c, columns: t.Columns()}
+	text, _, err := x.query(stmt)
+	if err != nil || n == 0 {
+		return out, err
+	}
+	for i, typ := range x.types {
+		if i <= n && out.Parameters[i-1] == "" {
+			out.Parameters[i-1] = typ
+		}
+	}
+	s.changed = func(ctx context.Context) (sqltext.Relation, error) {
+		scan, err := s.scan(ctx, t.Ident(), catalog.At{})
+		if err != nil {
+			return sqltext.Relation{}, err
+		}
+		return x.relation(ctx, scan, s.may(guard.Read, t.Ident(), scan.TableID))
+	}
+	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))
+}
+
+// relation is the table with the places of its rows.
+func (x *changing) relation(ctx context.Context, scan *catalog.Scan, d guard.Decision) (sqltext.Relation, error) {
+	text, err := x.s.placesText(ctx, scan, pathName, posName)
+	if err != nil {
+		return sqltext.Relation{}, err
+	}
+	var names []string
+	for _, c := range scan.Columns {
+		names = append(names, c.Name)
+	}
+	return x.s.guarded(x.table.Ident(), append(names, pathName, posName), text, d), nil
+}
+
+// placesText reads one snapshot as scanText does, with the path of each row's file and its position there.
+func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos string) (string, error) {
+	types, items := make([]string, len(scan.Columns)), make([]string, len(scan.Columns))
+	for i, c := range scan.Columns {
+		types[i], _ = duck.TypeOf(c.Type)
+		items[i] = "f." + ident(c.Name)
+	}
+	if len(scan.Files) == 0 {
+		return "SELECT *, NULL::VARCHAR AS " + ident(path) + ", NULL::BIGINT AS " + ident(pos) + " FROM (" + emptyText(scan.Columns, types) + ")", nil
+	}
+	files := make([]string, len(scan.Files))
+	for i, f := range scan.Files {
+		files[i] = f.Path
+	}
+	list, err := s.bind(ctx, files)
+	if err != nil {
+		return "", err
+	}
+	text := "SELECT " + strings.Join(items, ", ") + ", f.filename AS " + ident(path) + ", f.file_row_number AS " + ident(pos) +
+		" FROM read_parquet(" + list + ", schema=" + schemaMap(scan.Columns, types) + ") f"
+	if len(scan.Deletes) == 0 {
+		return text, nil
+	}
+	deletes, err := s.bind(ctx, scan.Deletes)
+	if err != nil {
+		return "", err
+	}
+	return text + " ANTI JOIN (SELECT substr(file_path, " + strconv.Itoa(len([]rune(scan.PathPrefix))+1) +
+		") AS path, pos FROM read_parquet(" + deletes + ")) d ON f.filename = d.path AND f.file_row_number = d.pos", nil
+}
+
+// take notes the places of a batch, and answers the rows that come; nil for none.
+func (x *changing) take(ctx context.Context, b arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch, error) {
+	paths, ok := b.Column(0).(*array.String)
+	positions, ok2 := b.Column(1).(*array.Int64)
+	actions, ok3 := b.Column(2).(*array.Int32)
+	if !ok || !ok2 || !ok3 {
+		return nil, fmt.Errorf("columns are %s", b.Schema())
+	}
+	n, come := int(b.NumRows()), 0
+	for i := range n {
+		action := actions.Value(i)
+		if action&comes != 0 {
+			come++
+		}
+		if action&goes == 0 || positions.IsNull(i) {
+			continue
+		}
+		gone := x.gone[paths.Value(i)]
+		if gone == nil {
+			gone = roaring.New()
+			x.gone[strings.Clone(paths.Value(i))] = gone
+		}
+		fresh := gone.CheckedAdd(uint32(positions.Value(i))) //nolint:gosec // the lake refuses larger files
+		if !fresh && x.c.Verb != "DELETE" {
+			return nil, fault.Newf(fault.Invalid, "join by what is there once, such as a key", "a row of %s would be changed twice", x.table.Ident())
+		}
+		if !fresh {
+			n--
+		}
+	}
+	x.rows += int64(n)
+	x.came += int64(come)
+	if come == 0 {
+		return nil, nil
+	}
+	rows := array.NewRecordBatch(arrow.NewSchema(b.Schema().Fields()[before:], nil), b.Columns()[before:], b.NumRows())
+	defer rows.Release()
+	if come == int(b.NumRows()) {
+		return conform(rows, schema)
+	}
+	mask := array.NewBooleanBuilder(memory.DefaultAllocator)
+	defer mask.Release()
+	for i := range actions.Len() {
+		mask.Append(actions.Value(i)&comes != 0)
+	}
+	keep := mask.NewArray()
+	defer keep.Release()
+	some, err := compute.FilterRecordBatch(ctx, rows, keep, compute.DefaultFilterOptions())
+	if err != nil {
+		return nil, err
+	}
+	defer some.Release()
+	return conform(some, schema)
+}

@@ -1,0 +1,146 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
+	"tarn/lake/table"
+)
+
+// alter is ALTER TABLE or VIEW … RENAME TO name, and … SET SCHEMA name; false for another ALTER TABLE. Views that read a table
+// by its name read what has that name then.
+func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	in.Take("ALTER")
+	kind := strings.ToUpper(in.Next().Text)
+	quiet := in.Take("IF", "EXISTS")
+	t, err := in.Table()
+	if err != nil {
+		return nil, kind == "VIEW", err
+	}
+	rename, move := in.Take("RENAME", "TO"), false
+	if !rename {
+		move = in.Take("SET", "SCHEMA")
+	}
+	if !rename && !move {
+		if kind == "VIEW" {
+			return nil, true, in.Fault("RENAME TO and a name")
+		}
+		return nil, false, nil
+	}
+	to, err := in.Table()
+	if err == nil {
+		err = in.Done()
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	_, e, found, err := s.target(ctx, r, t)
+	if err == nil && !found {
+		if quiet {
+			return Status("ALTER " + kind), true, nil
+		}
+		err = s.notFound(ctx, t)
+	}
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	id := table.Ident{Namespace: e.Namespace, Name: strings.ToLower(to.Name)}
+	switch {
+	case move:
+		id = table.Ident{Namespace: strings.ToLower(to.Name), Name: e.Name}
+	case to.Schema != "":
+		id.Namespace = strings.ToLower(to.Schema)
+	}
+	if err = g.makeable(r.Principal, id); err != nil {
+		return nil, true, placed(err, stmt, to.Offset)
+	}
+	if e.View {
+		if !s.may(guard.Alter, e.Ident, "").Allow {
+			err = fault.Newf(fault.Denied, "ask for a grant", "you may not alter %s", t)
+		} else {
+			err = g.o.Tables.RenameView(ctx, e.Ident, id)
+		}
+	} else if _, err = s.writable(ctx, e, guard.Alter); err == nil {
+		err = g.renameTable(ctx, e.Ident, id)
+	}
+	switch {
+	case errors.Is(err, table.ErrExists):
+		err = sqltext.At(fault.Newf(fault.Exists, "take another name", "%s exists already", id), stmt, to.Offset)
+	case errors.Is(err, table.ErrNotFound):
+		err = fault.Newf(fault.NotFound, "see SHOW TABLES", "there is no table %s", t)
+	}
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	return Status("ALTER " + kind), true, nil
+}
+
+func (g *Gate) renameTable(ctx context.Context, from, to table.Ident) error {
+	spaces, err := g.o.Catalog.Namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range spaces {
+		if name == to.Namespace {
+			return g.o.Tables.Rename(ctx, from, to)
+		}
+	}
+	return fault.Newf(fault.NotFound, "write CREATE SCHEMA "+to.Namespace+" first", "there is no schema %s", to.Namespace)
+}
+
+// comment is COMMENT ON TABLE t IS 'text' or NULL. One on a column of a table, or on a view, is refused.
+func (g *Gate) comment(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	in.Take("COMMENT")
+	if !in.Take("ON", "TABLE") {
+		return nil, true, fault.New(fault.Invalid, "a comment can be on a table alone", "write COMMENT ON TABLE t IS 'text'; those of columns are said when the table is made")
+	}
+	t, err := in.Table()
+	if err != nil {
+		return nil, true, err
+	}
+	if !in.Take("IS") {
+		return nil, true, in.Fault("IS and a text")
+	}
+	text := in.Next()
+	value := text.Value()
+	if text.Is("NULL") {
+		value = ""
+	} else if text.Kind != sqltext.String {
+		return nil, true, sqltext.At(fault.New(fault.Syntax, "the comment is no text", "write IS 'text'"), stmt, text.Offset)
+	}
+	if err := in.Done(); err != nil {
+		return nil, true, err
+	}
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	_, e, found, err := s.target(ctx, r, t)
+	if err == nil && !found {
+		err = s.notFound(ctx, t)
+	}
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	of, err := s.writable(ctx, e, guard.Alter)
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	owner, _ := of.Property(table.PropOwner)
+	if _, err := of.Commit(ctx, table.Change{Owner: owner, Properties: map[string]string{"comment": value}}); err != nil {
+		return nil, true, err
+	}
+	return Status("COMMENT"), true, nil
+}
