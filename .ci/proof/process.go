@@ -215,7 +215,7 @@ func (p *Process) Exit(within time.Duration) (code int, err error) {
 // Tail is the end of what the program said, for a failure's message; of a crash it is the
 // beginning, which tells more.
 func (h *House) Tail() string {
-	const lines, crashLines = 25, 60
+	const lines, crashLines, crashBefore = 25, 60, 8 // what a library written in C++ ends for stands before the signal
 	content, err := os.ReadFile(h.Log)
 	if err != nil {
 		return err.Error()
@@ -223,7 +223,7 @@ func (h *House) Tail() string {
 	all := strings.Split(strings.TrimSpace(string(content)), "\n")
 	for i, line := range all {
 		if strings.HasPrefix(line, "SIG") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			return "--- tarn crashed:\n" + strings.Join(all[i:min(len(all), i+crashLines)], "\n")
+			return "--- tarn crashed:\n" + strings.Join(all[max(0, i-crashBefore):min(len(all), i+crashLines)], "\n")
 		}
 	}
 	return "--- tarn said:\n" + strings.Join(all[max(0, len(all)-lines):], "\n")
