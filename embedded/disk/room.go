@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -15,6 +16,9 @@ const WorkShare = 4
 
 // tryBytes is the file that Try writes.
 const tryBytes = 1 << 20
+
+// probeBytes is what a Probe writes: more than a file system keeps within the metadata of a file.
+const probeBytes = 16 << 10
 
 // Room refuses to write n bytes when less than keep would stay free below a folder.
 func (d *FS) Room(dir string, keep, n uint64) error {
@@ -50,6 +54,32 @@ func (d *FS) Try(dir string) error {
 	}
 	return d.Remove(path)
 }
+
+// Probe asks a disk whether it takes a write, at little cost: nothing is synced. An engine of C++ may not survive that a
+// commit is refused in its midst, so it is asked before one.
+type Probe struct {
+	file *os.File
+}
+
+// OpenProbe makes a probe of the disk below a folder. Its file has no name, and goes with the process.
+func OpenProbe(dir string) (*Probe, error) {
+	f, err := os.CreateTemp(dir, "try-*")
+	if err != nil {
+		return nil, err
+	}
+	return &Probe{f}, os.Remove(f.Name())
+}
+
+// Ask is why a write is refused now; nil where it is not.
+func (p *Probe) Ask() error {
+	if _, err := p.file.WriteAt(make([]byte, probeBytes), 0); err != nil {
+		return err
+	}
+	return p.file.Truncate(0)
+}
+
+// Close ends the probe.
+func (p *Probe) Close() error { return p.file.Close() }
 
 // Blocked is why no work can be done on the data folder's disk now; nil when it can. It
 // writes to it.

@@ -145,5 +145,5 @@ func (s *State) Prune(ctx context.Context, epoch int64) (err error) {
 		return err
 	}
 	s.forget(func(e int64) bool { return e <= epoch })
-	return s.exec(ctx, "COMMIT")
+	return s.commit(ctx)
 }

@@ -12,12 +12,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"tarn/embedded/disk"
 	"tarn/embedded/duck"
 	"tarn/stream/operator"
 	"tarn/stream/plan"
@@ -92,6 +94,7 @@ type State struct {
 	plan     *plan.Plan
 	instance *duck.Instance
 	conn     *duck.Conn
+	probe    *disk.Probe // nil for a state in memory
 	Progress Progress
 	filled   map[string]bool // relations that may have rows
 	pruned   int64           // the outbox has no epochs up to this one
@@ -116,6 +119,11 @@ func (s *State) open(ctx context.Context, fresh bool) (err error) {
 	}
 	if s.conn, err = s.instance.Conn(ctx); err != nil {
 		return err
+	}
+	if s.o.Path != "" {
+		if s.probe, err = disk.OpenProbe(filepath.Dir(s.o.Path)); err != nil {
+			return err
+		}
 	}
 	for _, scan := range s.plan.Scans {
 		if err := s.exec(ctx, scan.Empty()); err != nil {
@@ -171,7 +179,18 @@ func (s *State) begin(ctx context.Context) error {
 	if err := s.save(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, "COMMIT")
+	return s.commit(ctx)
+}
+
+// commit ends a transaction. DuckDB up to 1.5 ends the process where the disk lets it neither write its log nor cut off again
+// what it wrote of a commit, so the disk is asked first, while all can be taken back.
+func (s *State) commit(ctx context.Context) error {
+	if s.probe != nil {
+		if err := s.probe.Ask(); err != nil {
+			return fmt.Errorf("the disk of %s takes no writes: %w", filepath.Dir(s.o.Path), err)
+		}
+	}
+	return s.always(ctx, "COMMIT")
 }
 
 // resume reads how far the state has come.
@@ -200,6 +219,9 @@ func (s *State) unusable(err error, fresh bool) error {
 func (s *State) Close() error {
 	s.forget(func(int64) bool { return true })
 	var errs []error
+	if s.probe != nil {
+		errs = append(errs, s.probe.Close())
+	}
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())
 	}

@@ -78,7 +78,7 @@ func (s *State) Apply(ctx context.Context, t Tick) (emitted int64, err error) {
 	s.Progress = t.Progress
 	if err = s.save(ctx); err == nil {
 		fault.PointOf("pipeline.applied", s.o.Name)
-		err = s.always(ctx, "COMMIT")
+		err = s.commit(ctx)
 	}
 	if err != nil {
 		s.Progress = before
