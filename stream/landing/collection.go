@@ -44,6 +44,7 @@ func (c *collection) land(work context.Context) error {
 		if got == nil {
 			break
 		}
+		c.ahead(got)
 		if err := c.take(work, got); err != nil {
 			return err
 		}
@@ -54,6 +55,19 @@ func (c *collection) land(work context.Context) error {
 
 func (c *collection) full() bool {
 	return c.cut || c.rows >= commitRowsMax || c.bytes >= c.w.l.commitBytes
+}
+
+// ahead asks for what follows a fetch, which comes while that one is taken apart. It does not where the collection ends with it: a
+// way that waits holds no large fetch.
+func (c *collection) ahead(got *fetched) {
+	f, bytes := c.feeds.list[got.feed], c.bytes
+	for _, b := range got.got.Batches {
+		bytes += len(b)
+	}
+	rows := c.rows + int(got.got.Next-f.read)
+	if got.got.Next < f.target && rows < commitRowsMax && bytes < c.w.l.commitBytes {
+		c.feeds.request(f, fetchBytes)
+	}
 }
 
 // take hands the records of one fetch to the sink. Before a batch that does not begin where the

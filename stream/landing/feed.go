@@ -238,9 +238,6 @@ func (f *feeds) next(work context.Context) (*fetched, error) {
 	if got.err != nil {
 		return nil, fmt.Errorf("read partition %d: %w", got.feed, got.err)
 	}
-	if one := f.list[got.feed]; got.got.Next < one.target {
-		f.request(one, fetchBytes) // which comes while this one is taken apart
-	}
 	return got, nil
 }
 
