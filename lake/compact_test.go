@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/iceberg-go"
 	icesql "github.com/apache/iceberg-go/catalog/sql"
 	icetable "github.com/apache/iceberg-go/table"
@@ -173,6 +174,32 @@ func TestCompactionKeepsValues(t *testing.T) {
 	commit(t, tab, table.Change{Keys: rows(t, wide[:1], `{"id":1}`, `{"id":5000000000}`), AddColumns: []table.Column{{Name: "newer", Type: record.Long}}})
 	if got := h.read(id, catalog.At{}); len(got) != 5 {
 		t.Fatalf("rows are %q", got)
+	}
+}
+
+// TestRowGroups: who looks for one row reads a group of its file, so that of a commit has several.
+func TestRowGroups(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	id := table.Ident{Namespace: "silver", Name: "groups"}
+	cols := []table.Column{{Name: "id", Type: record.Long}}
+	tab := h.ensure(id, cols)
+	values := make([]string, 70_000)
+	for i := range values {
+		values[i] = fmt.Sprintf(`{"id":%d}`, i)
+	}
+	commit(t, tab, table.Change{Rows: rows(t, cols, values...)})
+	scan, err := h.Catalog().Scan(t.Context(), id, catalog.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scan.Release()
+	f, err := file.OpenParquetFile(scan.Files[0].Path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if f.NumRowGroups() != 3 || f.NumRows() != 70_000 {
+		t.Fatalf("%d rows are in %d groups", f.NumRows(), f.NumRowGroups())
 	}
 }
 

@@ -23,12 +23,13 @@ import (
 )
 
 // What bounds the memory of a compaction: rows on their way, and rows in a row group, which the
-// writer holds until it is full. The latter is also what a reader skips by.
+// writer holds until it is full. The latter is also what a reader skips by, in the files of commits too: who looks
+// for one row by its key unpacks a whole group. Scans become slower only below half as many.
 const (
 	batchRowsMax = 8 << 10
 	batchRowsMin = 64
 	batchBytes   = 2 << 20 // in the file
-	rowGroupRows = 120 << 10
+	rowGroupRows = 32 << 10
 )
 
 // batchRows is fewer for wide rows.

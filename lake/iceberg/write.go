@@ -60,7 +60,7 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 		return nil, err
 	}
 	var out []iceberg.DataFile
-	for df, err := range icetable.WriteRecords(ctx, quick, schema, batches, icetable.WithMaxWriteWorkers(1)) {
+	for df, err := range icetable.WriteRecords(ctx, quick, schema, batches, icetable.WithMaxWriteWorkers(1), icetable.WithParquetRowGroupLimit(rowGroupRows)) {
 		if err != nil {
 			return nil, err
 		}
