@@ -37,6 +37,7 @@ type cached struct {
 	tables  []cachedTable
 	outputs []Output
 	bytes   int
+	unlike  bool // what it becomes depends on its values: it is walked with each
 }
 
 // cachedTable is a reference, and of its relation what the walk went by.

@@ -101,7 +101,7 @@ func (w *walker) dialected(v *tree, class string) error {
 		return errors.Join(w.zero(v.get("left"), v.get("right")), w.zero(v.get("right"), v.get("left")))
 	case "CAST":
 		t := innermost(v.get("cast_type"))
-		if said := v.get("child").literal(); said != nil && d.List != nil && t != v.get("cast_type") {
+		if said := w.literal(v.get("child")); said != nil && d.List != nil && t != v.get("cast_type") {
 			if written, ok := d.List(*said); ok {
 				v.get("child").rewrite(written)
 			}
@@ -185,7 +185,7 @@ func (w *walker) simple(v *tree) bool {
 func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: a.literal(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str())}
+		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str())}
 	}
 	said, err := of(shown)
 	if errors.Is(err, errArguments) {
@@ -321,6 +321,13 @@ func (w *walker) ordered(v *tree) *tree {
 		v.set("null_order", text("NULLS FIRST"))
 	}
 	return v
+}
+
+// literal is the tree's, for the dialect to go by.
+func (w *walker) literal(t *tree) *string {
+	said := t.literal()
+	w.peeked = w.peeked || said != nil && strings.Contains(*said, w.marks)
+	return said
 }
 
 // literal is the text of a constant, also of one that is cast to a text.

@@ -34,6 +34,7 @@ type Parser struct {
 	cache         *cache
 	verified      sync.Map // texts of expressions that were read again, and meant the same: most are columns, which statements share
 	verifiedCount atomic.Int64
+	marks         string // begins the marks of values
 }
 
 type parserConn struct {
@@ -47,7 +48,7 @@ func NewParser(ctx context.Context) (*Parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parser{instance: in, free: make(chan *parserConn, parserConns), cache: newCache()}
+	p := &Parser{instance: in, free: make(chan *parserConn, parserConns), cache: newCache(), marks: randomPrefix()}
 	for range parserConns {
 		c, err := newParserConn(ctx, in)
 		if err != nil {
@@ -100,13 +101,30 @@ func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, reso
 
 // RewriteAs is Rewrite of a statement in a dialect; nil is DuckDB's.
 func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
+	if l, ok := liftValues(source, p.marks); ok {
+		key := cacheKey{dialect, l.text, rowsMax}
+		known := p.cache.get(key)
+		if known == nil || !known.unlike {
+			out, err := p.rewrite(ctx, key, known, len(l.values), resolve)
+			if err == nil && out.Text != "" {
+				out.Text = l.put(out.Text, p.marks)
+				return out, nil
+			}
+		}
+	}
 	key := cacheKey{dialect, source, rowsMax}
-	if known := p.cache.get(key); known != nil {
+	return p.rewrite(ctx, key, p.cache.get(key), 0, resolve)
+}
+
+// rewrite walks the statement of a key, or makes it of what is known. It has so many marks of values; where these are not
+// what the walk may leave open, the answer has no text.
+func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks int, resolve Resolver) (Rewritten, error) {
+	if known != nil {
 		if out, ok := known.again(resolve); ok {
 			return out, nil
 		}
 	}
-	w, root, err := p.begin(ctx, source, dialect)
+	w, root, err := p.begin(ctx, key.source, key.dialect)
 	if err != nil {
 		return Rewritten{}, err
 	}
@@ -133,8 +151,8 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 	if err := p.name(ctx, w.named); err != nil {
 		return Rewritten{}, err
 	}
-	if rowsMax > 0 {
-		limit(root.get("node"), rowsMax)
+	if key.rowsMax > 0 {
+		limit(root.get("node"), key.rowsMax)
 	}
 	if out.Text, err = p.render(ctx, root); err != nil {
 		return Rewritten{}, err
@@ -146,7 +164,11 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 		return Rewritten{}, err
 	}
 	became.text, became.lower, became.outputs = out.Text, strings.ToLower(w.source), out.Outputs
+	became.unlike = marks > 0 && (w.peeked || !marked(out.Text, p.marks, marks) || namesMark(out.Outputs, p.marks))
 	p.cache.put(became)
+	if became.unlike {
+		return Rewritten{}, nil
+	}
 	out.Text = substitute(out.Text, became.lower, all)
 	out.Tables = names(all)
 	return out, nil
@@ -188,7 +210,7 @@ func (p *Parser) begin(ctx context.Context, source string, dialect *Dialect) (*w
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, dialect: dialect, own: map[*tree]bool{}}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, dialect: dialect, own: map[*tree]bool{}, marks: p.marks}
 	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
 	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
 	return w, root, nil

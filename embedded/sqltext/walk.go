@@ -26,6 +26,8 @@ type walker struct {
 	dialect    *Dialect            // nil: DuckDB's
 	own        map[*tree]bool      // calls and casts that the dialect wrote
 	translated int                 // nodes that it wrote
+	marks      string              // begins the marks of lifted values
+	peeked     bool                // the dialect went by such a value
 }
 
 // relation is a resolved reference and the name that stands for it in the new text.

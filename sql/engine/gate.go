@@ -61,17 +61,18 @@ type Options struct {
 
 // Gate answers statements. Safe for concurrent use.
 type Gate struct {
-	o        Options
-	parser   *sqltext.Parser
-	instance *duck.Instance
-	spare    string // an empty file, see writeSpare; "" = none
-	queries  *turns
-	upkeep   *turns
-	metrics  metrics
-	log      *queries
-	temps    tempUse
-	changing tableTurns
-	hopeless atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
+	o         Options
+	parser    *sqltext.Parser
+	instance  *duck.Instance
+	spare     string // an empty file, see writeSpare; "" = none
+	queries   *turns
+	upkeep    *turns
+	metrics   metrics
+	described described
+	log       *queries
+	temps     tempUse
+	changing  tableTurns
+	hopeless  atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
 	commands map[string]Command // by verbs

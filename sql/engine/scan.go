@@ -57,9 +57,11 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 	for i, c := range scan.Columns {
 		columns[i] = "f." + ident(c.Name)
 	}
-	reads := func(list string) string { return "read_parquet(" + list + ", schema=" + schema + ")" }
-	selects := func(list string) string {
-		return "SELECT " + strings.Join(columns, ", ") + " FROM " + reads(list) + " f"
+	reads := func(list string, files []catalog.File) string {
+		return "read_parquet(" + list + ", schema=" + schema + estimate(files) + ")"
+	}
+	selects := func(list string, files []catalog.File) string {
+		return "SELECT " + strings.Join(columns, ", ") + " FROM " + reads(list, files) + " f"
 	}
 	var parts []string
 	if len(clean) > 0 {
@@ -67,9 +69,9 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 		if err != nil {
 			return "", "", err
 		}
-		parts = append(parts, selects(v))
+		parts = append(parts, selects(v, clean))
 		if len(dirty) == 0 {
-			call = reads(v)
+			call = reads(v, clean)
 		}
 	}
 	if len(dirty) > 0 {
@@ -81,10 +83,23 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 		if err != nil {
 			return "", "", err
 		}
-		parts = append(parts, selects(v)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
+		parts = append(parts, selects(v, dirty)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
 			") AS path, pos FROM read_parquet("+d+")) d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
 	return strings.Join(parts, " UNION ALL "), call, nil
+}
+
+// estimate tells DuckDB's planner how many rows there are: of a file that is given with a schema it takes none for granted, and
+// orders joins by that.
+func estimate(files []catalog.File) string {
+	var rows int64
+	for _, f := range files {
+		rows += f.Rows
+	}
+	if rows <= 0 {
+		return ""
+	}
+	return ", explicit_cardinality=" + strconv.FormatInt(rows, 10)
 }
 
 // inlineBytesMax bounds what of a table stands in a statement's text. What is larger is bound to a variable of the connection,

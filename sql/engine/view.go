@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
@@ -196,6 +197,9 @@ func inputs(tables []string) []string {
 
 // describe returns the columns of a rewritten query without running it.
 func (s *session) describe(ctx context.Context, text string) (out []column, err error) {
+	if known := s.gate.described.get(text); known != nil {
+		return known, nil
+	}
 	rows, err := s.conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE "+text+")")
 	if err != nil {
 		return nil, err
@@ -208,7 +212,43 @@ func (s *session) describe(ctx context.Context, text string) (out []column, err 
 		}
 		out = append(out, c)
 	}
-	return out, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if !strings.Contains(text, s.secret) { // which no other statement has
+		s.gate.described.put(text, out)
+	}
+	return out, nil
+}
+
+// described keeps the columns of texts as DuckDB runs them, which name the files that they read: what a text describes to
+// does not change. Safe for concurrent use.
+type described struct {
+	mu    sync.Mutex
+	bytes int
+	known map[string][]column
+}
+
+// describedBytesMax bounds it; what it has is forgotten then.
+const describedBytesMax = 4 << 20
+
+func (d *described) get(text string) []column {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.known[text])
+}
+
+func (d *described) put(text string, columns []column) {
+	size := len(text) + 128*(len(columns)+1)
+	if size > describedBytesMax/8 || len(columns) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bytes += size; d.known == nil || d.bytes > describedBytesMax {
+		d.known, d.bytes = map[string][]column{}, size
+	}
+	d.known[text] = slices.Clone(columns)
 }
 
 // recordType is the nearest type of the lake for one of DuckDB's; what it does not have is text.

@@ -13,6 +13,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
+	"tarn/lake/table"
 	"tarn/sql/engine"
 )
 
@@ -201,6 +202,24 @@ func TestFairTurns(t *testing.T) {
 		r.Close()
 	}
 	waits(0)
+}
+
+// TestEstimates: the planner knows how many rows a table of one file has.
+func TestEstimates(t *testing.T) {
+	h := harbour(t, guard.Open{})
+	id := table.Ident{Namespace: "silver", Name: "calls"}
+	h.shelf.mu.Lock()
+	scan := h.shelf.tables[id]
+	scan.Files = slices.Clone(scan.Files)
+	for i := range scan.Files {
+		scan.Files[i].Rows = 4321
+	}
+	h.shelf.tables[id] = scan
+	h.shelf.mu.Unlock()
+	want := fmt.Sprint("estimated cardinality ", 4321*len(scan.Files))
+	if _, body := h.post("EXPLAIN SELECT berth FROM calls", "text/csv"); !strings.Contains(body, want) {
+		t.Errorf("no %q in\n%s", want, body)
+	}
 }
 
 // TestExplainAnalyze: it shows what ran, and neither a file nor what a filter hides.
