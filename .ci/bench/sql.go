@@ -298,20 +298,26 @@ func (b *bench) tpch(ctx context.Context, d *doors) error {
 		}
 	}
 	var worst, logs float64
+	var ourCPU, theirCPU time.Duration
 	var name string
 	all := tpchQuery.FindAllStringSubmatch(tpchText, -1)
 	for _, q := range all {
 		var ours, theirs []float64
 		for range tpchTimes {
+			before, _ := d.p.Cost()
 			began := time.Now()
 			got, err := pgRows(ctx, pg, q[2])
 			ours = append(ours, millis(time.Since(began)))
+			after, _ := d.p.Cost()
+			ourCPU += after - before
 			if err != nil {
 				return fmt.Errorf("%s: %w", q[1], err)
 			}
+			before = ownCPU()
 			began = time.Now()
 			want, err := duckRows(ctx, conn, q[2])
 			theirs = append(theirs, millis(time.Since(began)))
+			theirCPU += ownCPU() - before
 			if err != nil {
 				return fmt.Errorf("%s: %w", q[1], err)
 			}
@@ -329,6 +335,7 @@ func (b *bench) tpch(ctx context.Context, d *doors) error {
 	}
 	b.print("tpch_queries", "%d", len(all))
 	b.print("tpch_ratio_geomean", "%.2f", math.Exp(logs/float64(len(all))))
+	b.print("tpch_cpu_ratio", "%.2f", ourCPU.Seconds()/theirCPU.Seconds())
 	b.print("tpch_ratio_worst", "%.2f", worst)
 	b.print("tpch_worst", "%s", name)
 	return nil
