@@ -314,5 +314,8 @@ func (g *Gate) Waiting() int { return g.queries.waiting() }
 // Schemas are those in which a name without one is looked for.
 func (g *Gate) Schemas() []string { return slices.Clone(g.o.Schemas) }
 
+// Timeout is the longest time of one statement.
+func (g *Gate) Timeout() time.Duration { return g.o.Timeout }
+
 // Now is the time by the Gate's clock.
 func (g *Gate) Now() time.Time { return g.o.Clock.Now() }

@@ -218,6 +218,8 @@ func (c *conn) handle(message pgproto3.FrontendMessage) error {
 			c.closePortals()
 		}
 		return c.ready()
+	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // behind a COPY that has failed
+		return nil
 	case *pgproto3.Terminate:
 		return errGone
 	}
@@ -287,6 +289,9 @@ func response(err error, text, severity string) *pgproto3.ErrorResponse {
 	out := &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: "XX000", Message: err.Error()}
 	if state, ok := errors.AsType[stateError](err); ok {
 		out.Code = state.state
+	}
+	if at, ok := errors.AsType[located](err); ok {
+		out.Where = at.where
 	}
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -12,14 +12,16 @@ import (
 	"tarn/embedded/sqltext"
 )
 
-// copyForm is how COPY writes rows.
+// copyForm is how COPY writes rows, and reads them.
 type copyForm struct {
-	binary, csv, header   bool
-	delimiter             byte
-	null                  string
-	quote, escape         byte
-	nullSet, delimiterSet bool
-	head                  []byte // of binary, until it is sent: clients look for it in the message of the first row
+	match                   bool     // the names of the header are those of the columns
+	forceNull, forceNotNull []string // columns of CSV whose quoted values may be null, or none
+	binary, csv, header     bool
+	delimiter               byte
+	null                    string
+	quote, escape           byte
+	nullSet, delimiterSet   bool
+	head                    []byte // of binary, until it is sent: clients look for it in the message of the first row
 }
 
 // readForm reads [WITH] (FORMAT csv, HEADER, DELIMITER ';', NULL ”, QUOTE '"', ESCAPE '"'), or the older [WITH] CSV HEADER.
@@ -27,6 +29,10 @@ func readForm(tokens []sqltext.Token) (*copyForm, error) {
 	f := &copyForm{delimiter: '\t', null: `\N`, quote: '"', escape: '"'}
 	for i := 0; i < len(tokens); i++ {
 		name := tokens[i]
+		if into := f.forces(name); into != nil {
+			i = listOf(tokens, i+1, into)
+			continue
+		}
 		if slices.ContainsFunc([]string{"WITH", "(", ")", ",", "AS"}, name.Is) {
 			continue
 		}
@@ -57,6 +63,34 @@ func readForm(tokens []sqltext.Token) (*copyForm, error) {
 	return f, nil
 }
 
+// forces is the list that an option names columns for; nil for any other.
+func (f *copyForm) forces(name sqltext.Token) *[]string {
+	switch {
+	case name.Is("FORCE_NULL"):
+		return &f.forceNull
+	case name.Is("FORCE_NOT_NULL"):
+		return &f.forceNotNull
+	}
+	return nil
+}
+
+// listOf reads (a, b) or *, and returns the place of its last token.
+func listOf(tokens []sqltext.Token, from int, into *[]string) int {
+	if from >= len(tokens) || !tokens[from].Is("(") {
+		*into = []string{"*"}
+		return from
+	}
+	for at := from + 1; at < len(tokens); at++ {
+		switch {
+		case tokens[at].Is(")"):
+			return at
+		case !tokens[at].Is(","):
+			*into = append(*into, tokens[at].Name())
+		}
+	}
+	return len(tokens)
+}
+
 // option takes one option. value reads what follows it, if that is a text or one of some words, any for none.
 func (f *copyForm) option(name sqltext.Token, value func(words ...string) string) (err error) {
 	switch {
@@ -65,8 +99,8 @@ func (f *copyForm) option(name sqltext.Token, value func(words ...string) string
 	case name.Is("CSV"), name.Is("BINARY"):
 		return f.format(strings.ToLower(name.Text))
 	case name.Is("HEADER"):
-		v := value("TRUE", "FALSE", "ON", "OFF")
-		f.header = v != "false" && v != "off"
+		v := value("TRUE", "FALSE", "ON", "OFF", "MATCH")
+		f.header, f.match = v != "false" && v != "off", v == "match"
 	case name.Is("DELIMITER"):
 		f.delimiterSet = true
 		f.delimiter, err = oneByte(value())
@@ -76,10 +110,10 @@ func (f *copyForm) option(name sqltext.Token, value func(words ...string) string
 		f.quote, err = oneByte(value())
 	case name.Is("ESCAPE"):
 		f.escape, err = oneByte(value())
-	case name.Is("ENCODING"):
+	case name.Is("ENCODING"), name.Is("FREEZE"):
 		value()
 	default:
-		return fault.Newf(fault.Invalid, "FORMAT, HEADER, DELIMITER, NULL, QUOTE and ESCAPE are", "COPY option %q is not there", name.Text)
+		return fault.Newf(fault.Invalid, "FORMAT, HEADER, DELIMITER, NULL, QUOTE, ESCAPE, FORCE_NULL and FORCE_NOT_NULL are", "COPY option %q is not there", name.Text)
 	}
 	return err
 }

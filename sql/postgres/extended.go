@@ -269,6 +269,9 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 		if done, err := c.cursors(p.text, p.formats, false); done {
 			return p.text, err
 		}
+		if done, err := c.copyIn(p.text); done {
+			return p.text, err
+		}
 		if done, err := c.copyOut(p.text); done {
 			return p.text, err
 		}

@@ -82,6 +82,9 @@ func (c *conn) answerSimple(text string) error {
 	if done, err := c.cursors(text, nil, true); done {
 		return err
 	}
+	if done, err := c.copyIn(text); done {
+		return err
+	}
 	if done, err := c.copyOut(text); done {
 		return err
 	}

@@ -131,6 +131,51 @@ def with_psycopg3(dsn):
 
     check("COPY TO STDOUT, binary", copy_binary, [1, 2, 3])
 
+    def copied_in():
+        c.execute("create schema loaded")
+        c.execute("create table loaded.t (id bigint, name varchar, d date)")
+        with c.cursor() as cu:
+            with cu.copy("copy loaded.t (id, name, d) from stdin") as cp:
+                for i in range(3000):
+                    cp.write_row((i, f"row\t{i}", datetime.date(2026, 1, 2)))
+            tag = cu.statusmessage
+            with cu.copy("copy loaded.t (id, name, d) from stdin (format binary)") as cp:
+                cp.set_types(["int8", "text", "date"])
+                for i in range(3000, 3010):
+                    cp.write_row((i, None, datetime.date(1999, 12, 31)))
+        return tag, q("select count(*), min(d), max(id), max(name) from loaded.t")
+
+    check("COPY FROM STDIN, text and binary", copied_in, ("COPY 3000", [(3010, datetime.date(1999, 12, 31), 3009, "row\t999")]))
+
+    def refused():
+        try:
+            with c.cursor().copy("copy loaded.t (id) from stdin") as cp:
+                cp.write("1\n2\nx\n")
+        except psycopg.errors.InvalidTextRepresentation as e:
+            return e.diag.context, q("select count(*) from loaded.t")
+
+    check("COPY FROM STDIN of a bad row", refused, ("COPY t, line 3, column id", [(3010,)]))
+
+    def given_up():
+        try:
+            with c.cursor().copy("copy loaded.t (id) from stdin") as cp:
+                cp.write("1\n")
+                raise KeyError
+        except KeyError:
+            return q("select count(*) from loaded.t")
+
+    check("COPY FROM STDIN that its client gives up", given_up, [(3010,)])
+
+    def expert():
+        import io
+        with psycopg2.connect(dsn) as old:
+            old.autocommit = True
+            cu = old.cursor()
+            cu.copy_expert("copy loaded.t (id, name) from stdin with (format csv, header)", io.StringIO('id,name\n9000,"a, b"\n'))
+            return cu.rowcount, q("select name from loaded.t where id = 9000")
+
+    check("psycopg2 copy_expert", expert, (1, [("a, b",)]))
+
     def cancel():
         import threading
         threading.Timer(0.5, c.cancel).start()

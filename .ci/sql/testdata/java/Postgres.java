@@ -100,6 +100,16 @@ public class Postgres {
       } catch (SQLException e) { return e.getSQLState(); }
     });
     rows("after the timeout", 1, () -> c.createStatement().executeQuery("select 1"));
+    test("CopyManager", "4 [1, 2, 3, 4]", () -> {
+      try (Statement s = c.createStatement()) {
+        s.execute("create schema jdbc");
+        s.execute("create table jdbc.t (id bigint, name varchar)");
+        long n = c.unwrap(org.postgresql.PGConnection.class).getCopyAPI().copyIn("copy jdbc.t from stdin (format csv)", new java.io.StringReader("1,a\n2,\n3,\"c\n\"\n4,d\n"));
+        List<Long> ids = new ArrayList<>();
+        try (ResultSet r = s.executeQuery("select id from jdbc.t order by id")) { while (r.next()) ids.add(r.getLong(1)); }
+        return n + " " + ids;
+      }
+    });
     for (String f : failed) System.out.println("FAILED " + f);
     System.out.println(passed + " passed, " + failed.size() + " failed");
     System.exit(failed.isEmpty() ? 0 : 1);
