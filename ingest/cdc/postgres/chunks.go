@@ -16,7 +16,7 @@ import (
 
 // arrive starts the snapshot at the cut. A table whose rows were written anew since its
 // snapshot began, that has no key by which a row that moved is the same one, or whose changes
-// since the last cut are not read, begins again.
+// since the last cut are not read, begins again. Rows of a table that has lost its key are not read over what was.
 func (r *reader) arrive(ctx context.Context) error {
 	tables, err := r.atCut(ctx)
 	if err != nil {
@@ -26,8 +26,11 @@ func (r *reader) arrive(ctx context.Context) error {
 		name := c.table.full()
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
-		if st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
+		if st.Snapshot.again() && !c.keyed() || st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
 			asked, where := st.Snapshot.Asked, st.Snapshot.Where
+			if !c.keyed() { // rows that are read again would be there twice
+				where = ""
+			}
 			if where == "" {
 				if err := r.plan(ctx, c); err != nil {
 					return err

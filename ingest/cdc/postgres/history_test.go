@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +79,7 @@ type session struct {
 type history struct {
 	*rig
 	rnd      *rand.Rand
+	aside    *rand.Rand // of signals
 	sessions []*session
 	stale    map[string]bool // OIDs of tables whose old rows changed without the log's saying so
 	n        int             // names are never used twice, but for tables
@@ -344,6 +347,9 @@ const breath = 100 * time.Millisecond
 
 // disturb does something to the source.
 func (h *history) disturb() {
+	if h.aside.IntN(2) == 0 {
+		h.signal()
+	}
 	switch h.rnd.IntN(6) {
 	case 0, 1: // it may stay away for long
 		if h.running {
@@ -372,6 +378,25 @@ func (h *history) disturb() {
 			h.runner.Reopen()
 		}
 	}
+}
+
+// signal has rows read again, or such a reading held.
+func (h *history) signal() {
+	kinds := []string{
+		`"execute-snapshot", "data": {"data-collections": ["public.t[1-4]"]}`, `"execute-snapshot", "data": {"data-collections": ["public.t.*"], "type": "BLOCKING"}`,
+		`"execute-snapshot", "data": {"data-collections": ["public.t.*"], "additional-conditions": [{"data-collection": "public.t.*", "filter": "ctid > '(0,3)'"}]}`,
+		`"stop-snapshot", "data": {"data-collections": ["public.t[1-2]"]}`, `"pause-snapshot"`, `"resume-snapshot"`,
+	}
+	line := fmt.Sprintf(`{"id": "1", "type": %s}`, kinds[h.aside.IntN(len(kinds))])
+	f, err := os.OpenFile(h.keys["signal.file"], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(line + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.said = append(h.said, "signal "+line)
 }
 
 func (h *history) wish(table string) {
@@ -411,8 +436,13 @@ func runHistory(t *testing.T, server *pgtest.Server, n int, seed uint64) {
 	d := server.Database(fmt.Sprintf("h%d", n), "CREATE EXTENSION hstore; CREATE EXTENSION citext", "CREATE TYPE mood AS ENUM ('sad', 'hap,py')",
 		"CREATE DOMAIN posint AS int CHECK (VALUE > 0)", "CREATE TYPE pair AS (a int, b text)")
 	h := &history{
-		rig: newRig(t, d, "decimal.handling.mode", "string", "include.unknown.datatypes", "true"), rnd: rand.New(rand.NewPCG(seed, 1)),
+		rig: newRig(t, d, "decimal.handling.mode", "string", "include.unknown.datatypes", "true", "signal.enabled.channels", "file", "signal.file", filepath.Join(t.TempDir(), "signals"),
+			"signal.poll.interval.ms", "1"),
+		rnd: rand.New(rand.NewPCG(seed, 1)), aside: rand.New(rand.NewPCG(seed, 2)),
 		stale: map[string]bool{}, refusals: make(chan func() (bool, error), 100),
+	}
+	if seed%2 == 0 {
+		h.keys["tarn.changed.columns"] = "reread"
 	}
 	defer func() {
 		h.stop()

@@ -27,7 +27,7 @@ type position struct {
 	Signal string `json:"signal,omitempty"`
 	// SignalNext is one more than the offset in the topic of signals from which on they are to be read; 0 where that is not known yet.
 	SignalNext int64 `json:"signal_next,omitempty"`
-	// Held: snapshots that signals ask for wait for resume-snapshot.
+	// Held: rows that signals ask for are read again after resume-snapshot.
 	Held   bool                `json:"held,omitempty"`
 	Tables map[string]standing `json:"tables"`
 }

@@ -87,6 +87,9 @@ func (r *rig) until(what string, ok func() bool) {
 			return
 		}
 	}
+	if r.runner == nil {
+		r.t.Fatalf("not in time: %s", what)
+	}
 	r.t.Fatalf("not in time: %s; %+v", what, r.runner.Status())
 }
 

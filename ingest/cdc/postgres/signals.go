@@ -151,7 +151,7 @@ func matches(patterns []*regexp.Regexp, name string) bool {
 }
 
 // execute has tables read. Incremental snapshots, and those of some rows, are read into the table's own generation, over what was;
-// blocking ones of whole tables are new snapshots, at whose end the mirror has nothing else.
+// blocking ones of whole tables, and those of tables without a key, are new snapshots, at whose end the mirror has nothing else.
 func (r *reader) execute(ctx context.Context, id string, data *signalData, patterns []*regexp.Regexp) error {
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
@@ -164,7 +164,11 @@ func (r *reader) execute(ctx context.Context, id string, data *signalData, patte
 			continue // a whole one is under way, or about to be
 		}
 		next := progress{Asked: !strings.EqualFold(data.Type, "blocking"), Where: data.where(name)}
-		if next.Where != "" {
+		switch keyed := r.tables[name].keyed(); {
+		case next.Where != "" && !keyed:
+			r.signalled(id, "execute-snapshot", fmt.Sprintf("table %s has no key, so rows that are read again would be there twice", name), "send it without a condition")
+			continue
+		case next.Where != "":
 			wrong, err := r.judge(ctx, name, next.Where)
 			if err != nil {
 				return err
@@ -173,7 +177,7 @@ func (r *reader) execute(ctx context.Context, id string, data *signalData, patte
 				r.signalled(id, "execute-snapshot", fmt.Sprintf("the condition on table %s is refused: %s", name, wrong), "write what may stand behind WHERE")
 				continue
 			}
-		} else if next.Asked {
+		case next.Asked && keyed:
 			next.Where = allRows
 		}
 		if st.Snapshot != nil {

@@ -228,10 +228,11 @@ func (r *reader) waiting() bool {
 	return false
 }
 
-// due tells whether a table is to be read by the next snapshot.
+// due tells whether a table is to be read by the next snapshot. Whole ones are never held: until they have begun, the table's changes are
+// left out.
 func (r *reader) due(name string) bool {
 	st := r.pos.Tables[name].Snapshot
-	return st != nil && r.tables[name] != nil && !r.skipped(name) && !(st.Asked && r.pos.Held)
+	return st != nil && r.tables[name] != nil && !r.skipped(name) && (!st.again() || !st.Asked || !r.pos.Held)
 }
 
 // onSQL runs statements on the connection for statements, which it opens where it is not.
