@@ -126,6 +126,9 @@ func (in *Instance) Conn(ctx context.Context) (*Conn, error) {
 	return &Conn{Conn: c, instance: in}, nil
 }
 
+// InUse is how many connections are open and not closed yet by who opened them.
+func (in *Instance) InUse() int { return in.db.Stats().InUse }
+
 // Close ends the connection.
 func (c *Conn) Close() error {
 	return errors.Join(c.forget(), c.unfeed(), c.Conn.Close())

@@ -311,6 +311,9 @@ func (g *Gate) command(statement string) Command {
 // Waiting is how many statements wait for a turn.
 func (g *Gate) Waiting() int { return g.queries.waiting() }
 
+// Connections is how many connections of its DuckDB statements have, that run or have rows left.
+func (g *Gate) Connections() int { return g.instance.InUse() }
+
 // Schemas are those in which a name without one is looked for.
 func (g *Gate) Schemas() []string { return slices.Clone(g.o.Schemas) }
 

@@ -108,8 +108,7 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 }
 
 func (s *session) run(ctx context.Context, r Request) (*Result, error) {
-	// One row more than the limit tells an answer that is too long from one that is not.
-	out, err := s.rewrite(ctx, s.source, r.RowsMax+1)
+	out, err := s.rewrite(ctx, s.source, 0) // without a LIMIT, which DuckDB would fill before the first row is there
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +119,7 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := s.conn.Arrow(ctx, out.Text)
+	reader, err := s.conn.Stream(ctx, out.Text)
 	if err != nil {
 		return nil, err
 	}

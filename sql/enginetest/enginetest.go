@@ -40,8 +40,14 @@ type Door interface {
 // door makes before it. Both end with the test, which fails where they do not end well. addr is the door's.
 func Serve(t testing.TB, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
 	t.Helper()
+	return ServeIn(t, t.TempDir(), rowsMax, door)
+}
+
+// ServeIn is Serve with the folder that statements spill to.
+func ServeIn(t testing.TB, spill string, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: t.TempDir(), RowsMax: rowsMax,
+		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,
 		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 		System: []engine.SystemTable{{
 			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},

@@ -1,0 +1,218 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	bindings "github.com/duckdb/duckdb-go-bindings"
+	duckdb "github.com/duckdb/duckdb-go/v2"
+	"github.com/duckdb/duckdb-go/v2/arrowmapping"
+	"github.com/duckdb/duckdb-go/v2/mapping"
+)
+
+// Stream is Arrow for a query of which nobody knows how large its answer is. The driver's own query ends with all
+// rows in memory, which no limit of the instance counts; here DuckDB goes on as the rows are read, and keeps a
+// megabyte or two of them ahead. What the query fails of may so be told only by the reader's Err. The connection runs nothing else
+// until the reader is released, and ctx ends the query.
+func (c *Conn) Stream(ctx context.Context, query string) (array.RecordReader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &stream{ctx: ctx, cancel: cancel, conn: c}
+	if err := c.Raw(func(dc any) (err error) {
+		s.handle, err = handleOf(dc)
+		return err
+	}); err != nil {
+		cancel()
+		return nil, err
+	}
+	s.calm = interrupting(ctx, s.handle)
+	if err := s.begin(query); err != nil {
+		s.Release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// handleOf is the connection as DuckDB's own functions take it. The driver streams no rows and has no name for what it holds.
+func handleOf(dc any) (mapping.Connection, error) {
+	if _, ok := dc.(*duckdb.Conn); ok {
+		if held := reflect.ValueOf(dc).Elem().FieldByName("conn"); held.IsValid() && held.Type() == reflect.TypeFor[mapping.Connection]() {
+			return mapping.Connection{Ptr: held.FieldByName("Ptr").UnsafePointer()}, nil
+		}
+	}
+	return mapping.Connection{}, errors.New("not a DuckDB connection")
+}
+
+// interruptGap is between two interrupts: DuckDB forgets one where it begins.
+const interruptGap = 100 * time.Millisecond
+
+// interrupting interrupts what a connection runs once ctx has ended, until calm is called, after which it does no more.
+func interrupting(ctx context.Context, handle mapping.Connection) (calm func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	unbegun := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		again := time.NewTicker(interruptGap)
+		defer again.Stop()
+		for {
+			mapping.Interrupt(handle)
+			select {
+			case <-over:
+				return
+			case <-again.C:
+			}
+		}
+	})
+	return sync.OnceFunc(func() {
+		close(over)
+		if !unbegun() {
+			<-ended
+		}
+	})
+}
+
+// stream is the rows of a query that runs.
+type stream struct {
+	ctx    context.Context //nolint:containedctx // of the query
+	cancel context.CancelFunc
+	conn   *Conn
+	handle mapping.Connection
+	calm   func()
+
+	mu       sync.Mutex // of what follows
+	prepared mapping.PreparedStatement
+	result   mapping.Result
+	options  arrowmapping.ArrowOptions
+	schema   *arrow.Schema
+	batch    arrow.RecordBatch
+	err      error
+	ended    bool // there are no more rows
+	released bool
+}
+
+// begin runs the query as far as its first rows.
+func (s *stream) begin(query string) error {
+	if mapping.Prepare(s.handle, query, &s.prepared) == mapping.StateError {
+		return s.fault(mapping.PrepareError(s.prepared))
+	}
+	var pending mapping.PendingResult
+	defer mapping.DestroyPending(&pending)
+	if bindings.PendingPreparedStreaming(s.prepared, &pending) == mapping.StateError { //nolint:staticcheck // there is no other way
+		return s.fault(mapping.PendingError(pending))
+	}
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	if mapping.ExecutePending(pending, &s.result) == mapping.StateError {
+		return s.failed()
+	}
+	s.options = arrowmapping.ResultGetArrowOptions(&s.result)
+	var names []string
+	var types []mapping.LogicalType
+	defer func() {
+		for i := range types {
+			mapping.DestroyLogicalType(&types[i])
+		}
+	}()
+	for i := range mapping.ColumnCount(&s.result) {
+		names = append(names, mapping.ColumnName(&s.result, i))
+		types = append(types, mapping.ColumnLogicalType(&s.result, i))
+	}
+	schema, data := arrowmapping.NewArrowSchema(s.options, types, names)
+	s.schema = schema
+	return dataError(data)
+}
+
+// failed is what the result failed of, nil where it did not.
+func (s *stream) failed() error {
+	if message := mapping.ResultError(&s.result); message != "" {
+		return s.fault(message)
+	}
+	return nil
+}
+
+// fault is an error with its class as far as it is looked for, of what has come to nothing before it had a result, too.
+func (s *stream) fault(message string) error {
+	class := duckdb.ErrorTypeInvalid
+	if strings.HasPrefix(message, "Out of Memory Error: ") {
+		class = duckdb.ErrorTypeOutOfMemory
+	}
+	return errors.Join(s.ctx.Err(), &duckdb.Error{Type: class, Msg: message})
+}
+
+func dataError(data mapping.ErrorData) error {
+	defer mapping.DestroyErrorData(&data)
+	if !mapping.ErrorDataHasError(data) {
+		return nil
+	}
+	return fmt.Errorf("rows as Arrow: %w", &duckdb.Error{Type: duckdb.ErrorType(mapping.ErrorDataErrorType(data)), Msg: mapping.ErrorDataMessage(data)})
+}
+
+// Next goes on to the next batch, for which DuckDB may have to work.
+func (s *stream) Next() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+	if s.ended || s.released || s.err != nil {
+		return false
+	}
+	if s.err = s.ctx.Err(); s.err != nil {
+		return false
+	}
+	chunk := mapping.FetchChunk(s.result)
+	if chunk.Ptr == nil {
+		s.err = s.failed()
+		s.ended = s.err == nil
+		return false
+	}
+	defer mapping.DestroyDataChunk(&chunk)
+	batch, data := arrowmapping.DataChunkToArrowArray(s.options, s.schema, chunk)
+	if s.err = dataError(data); s.err != nil {
+		return false
+	}
+	s.batch = batch
+	return true
+}
+
+func (s *stream) forget() {
+	if s.batch != nil {
+		s.batch.Release()
+		s.batch = nil
+	}
+}
+
+// Release ends the query where it is not at its end.
+func (s *stream) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.released {
+		return
+	}
+	s.released = true
+	s.forget()
+	arrowmapping.DestroyArrowOptions(&s.options)
+	mapping.DestroyResult(&s.result)
+	mapping.DestroyPrepare(&s.prepared)
+	if s.ended {
+		s.calm()
+	}
+	s.cancel()
+	if !s.ended {
+		// DuckDB ends what a connection runs only when that begins something else, and what ends late only when it is interrupted.
+		_ = s.conn.Exec(context.Background(), "SELECT NULL")
+		s.calm()
+	}
+}
+
+func (s *stream) Schema() *arrow.Schema          { return s.schema }
+func (s *stream) RecordBatch() arrow.RecordBatch { return s.batch }
+func (s *stream) Record() arrow.RecordBatch      { return s.batch }
+func (s *stream) Err() error                     { return s.err }
+func (s *stream) Retain()                        {}
