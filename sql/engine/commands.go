@@ -16,9 +16,9 @@ import (
 // own lists the commands that the Gate itself answers.
 func (g *Gate) own() []Command {
 	return []Command{
-		{Verbs: []string{"CREATE VIEW", "CREATE OR REPLACE VIEW"}, Run: g.createView},
-		{Verbs: []string{"DROP VIEW"}, Run: g.dropView},
-		{Verbs: []string{"DROP TABLE"}, Run: g.dropTable},
+		{Verbs: []string{"CREATE VIEW", "CREATE OR REPLACE VIEW"}, asked: g.createView},
+		{Verbs: []string{"DROP VIEW"}, asked: g.dropView},
+		{Verbs: []string{"DROP TABLE"}, asked: g.dropTable},
 		{Verbs: []string{"SHOW TABLES", "SHOW ALL TABLES"}, Run: g.showTables},
 		{Verbs: []string{"SHOW SCHEMAS", "SHOW DATABASES"}, Run: g.showSchemas},
 		{Verbs: []string{"SHOW COLUMNS"}, Run: g.showColumns},

@@ -17,7 +17,7 @@ import (
 
 // dropTable is DROP TABLE [IF EXISTS] table [CASCADE]. A table that a view reads stays; whether anybody fills it, or reads it
 // for ever, the room that does so is asked.
-func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) dropTable(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
@@ -37,9 +37,9 @@ func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) 
 	if g.o.Drop == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to drop a table of", "ask the Tarn that holds it")
 	}
-	id, err := g.droppable(ctx, who, t)
+	id, err := g.droppable(ctx, r, t)
 	if err == nil {
-		err = g.unread(ctx, who, id, cascade)
+		err = g.unread(ctx, r.Principal, id, cascade)
 	}
 	if err == nil {
 		if err = g.o.Drop(ctx, id); errors.Is(err, table.ErrNotFound) { // dropped a moment ago
@@ -56,8 +56,8 @@ func (g *Gate) dropTable(ctx context.Context, who guard.Principal, stmt string) 
 }
 
 // droppable finds the table that a name means, as a query would, and refuses what is no table that may go.
-func (g *Gate) droppable(ctx context.Context, who guard.Principal, t sqltext.Table) (table.Ident, error) {
-	s := &session{gate: g, who: who} // no connection: nothing is run
+func (g *Gate) droppable(ctx context.Context, r Request, t sqltext.Table) (table.Ident, error) {
+	s := &session{gate: g, who: r.Principal, schemasOf: r.Schemas} // no connection: nothing is run
 	candidates, err := s.candidates(t)
 	if err != nil {
 		return table.Ident{}, err

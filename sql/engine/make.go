@@ -227,7 +227,7 @@ func (g *Gate) dropSchema(ctx context.Context, r Request, stmt string) (*Result,
 		err = fault.Newf(fault.Denied, "ask for a grant", "you may not drop the schema %s", name)
 	}
 	if err == nil && cascade && !slices.Contains(append([]string{home}, layers...), name) {
-		err = g.empty(ctx, r.Principal, name)
+		err = g.empty(ctx, r, name)
 	}
 	if err == nil {
 		if err = g.o.Tables.DropNamespace(ctx, name); errors.Is(err, table.ErrNotFound) {
@@ -244,21 +244,21 @@ func (g *Gate) dropSchema(ctx context.Context, r Request, stmt string) (*Result,
 }
 
 // empty drops all that is in a schema, views first.
-func (g *Gate) empty(ctx context.Context, who guard.Principal, name string) error {
+func (g *Gate) empty(ctx context.Context, r Request, name string) error {
 	entries, err := g.o.Catalog.Entries(ctx, name)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if e.View {
-			if _, err := g.dropView(ctx, who, "DROP VIEW "+sqltext.Name(e.Namespace, e.Name)); err != nil {
+			if _, err := g.dropView(ctx, r, "DROP VIEW "+sqltext.Name(e.Namespace, e.Name)); err != nil {
 				return err
 			}
 		}
 	}
 	for _, e := range entries {
 		if !e.View {
-			if _, err := g.dropTable(ctx, who, "DROP TABLE "+sqltext.Name(e.Namespace, e.Name)); err != nil {
+			if _, err := g.dropTable(ctx, r, "DROP TABLE "+sqltext.Name(e.Namespace, e.Name)); err != nil {
 				return err
 			}
 		}

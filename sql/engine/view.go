@@ -68,7 +68,7 @@ func within(id table.Ident, err error) error {
 }
 
 // createView is CREATE [OR REPLACE] VIEW name AS SELECT ….
-func (g *Gate) createView(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) createView(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (g *Gate) createView(ctx context.Context, who guard.Principal, stmt string)
 	replace := in.Take("OR", "REPLACE")
 	in.Take("VIEW")
 	quiet := in.Take("IF", "NOT", "EXISTS")
-	id, err := viewName(in)
+	id, err := viewName(in, r)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,10 @@ func (g *Gate) createView(ctx context.Context, who guard.Principal, stmt string)
 		return nil, in.Fault("AS SELECT …")
 	}
 	body, offset := in.Rest(), in.Offset()
-	if d := g.o.Guard.Decide(who, guard.Create, resource(id)); !d.Allow {
+	if d := g.o.Guard.Decide(r.Principal, guard.Create, resource(id)); !d.Allow {
 		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not create %s", id)
 	}
-	s, err := g.open(ctx, who, stmt)
+	s, err := g.open(ctx, r.Principal, stmt)
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +115,20 @@ func resource(id table.Ident) guard.Resource {
 	return guard.Resource{Kind: guard.Table, Path: []string{id.Namespace, id.Name}}
 }
 
-// viewName reads [lake.]schema.name.
-func viewName(in *sqltext.Reader) (table.Ident, error) {
+// viewName reads [lake.][schema.]name. A name without a schema is of the first that the connection has chosen.
+func viewName(in *sqltext.Reader, r Request) (table.Ident, error) {
 	parts, err := in.Name()
 	if err != nil {
 		return table.Ident{}, err
+	}
+	if len(parts) == 1 && r.Schemas != nil {
+		schema := home
+		for _, one := range slices.Backward(r.Schemas) {
+			if !slices.Contains(layers, strings.ToLower(one)) {
+				schema = one
+			}
+		}
+		parts = []string{schema, parts[0]}
 	}
 	if len(parts) == 3 && strings.EqualFold(parts[0], catalog.Name) {
 		parts = parts[1:]
@@ -278,14 +287,14 @@ func recordType(t string) record.Type {
 }
 
 // dropView is DROP VIEW [IF EXISTS] name.
-func (g *Gate) dropView(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) dropView(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
 		return nil, err
 	}
 	in.Take("DROP", "VIEW")
 	quiet := in.Take("IF", "EXISTS")
-	id, err := viewName(in)
+	id, err := viewName(in, r)
 	cascade := false
 	if err == nil {
 		cascade = in.Take("CASCADE")
@@ -295,11 +304,11 @@ func (g *Gate) dropView(ctx context.Context, who guard.Principal, stmt string) (
 	if err != nil {
 		return nil, err
 	}
-	if d := g.o.Guard.Decide(who, guard.Drop, resource(id)); !d.Allow {
+	if d := g.o.Guard.Decide(r.Principal, guard.Drop, resource(id)); !d.Allow {
 		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not drop %s", id)
 	}
 	if cascade {
-		if err := g.unread(ctx, who, id, true); err != nil {
+		if err := g.unread(ctx, r.Principal, id, true); err != nil {
 			return nil, err
 		}
 	}
