@@ -74,6 +74,7 @@ func TestCopyIn(t *testing.T) {
 		{"forced", "COPY shop.t (id, note) FROM STDIN CSV DELIMITER '|' QUOTE '''' ESCAPE '\\' NULL 'n'", "1|'it\\'s'\n2|n\n3|'n'\n", "COPY 3", "", "", []string{"1|it's|<null>|<null>|<null>|<null>|<null>", "2|<null>|<null>|<null>|<null>|<null>|<null>", "3|n|<null>|<null>|<null>|<null>|<null>"}},
 		{"nothing", "COPY shop.t FROM STDIN", "", "COPY 0", "", "", nil},
 		{"no number", "COPY shop.t (id, note) FROM STDIN", "1\ta\n2\tb\nx\tc\n", "", "22P02", "COPY t, line 3, column id", nil},
+		{"no UTF-8", "COPY shop.t (id, note) FROM STDIN", "1\t\\xff\n", "", "22021", "COPY t, line 1, column note", nil},
 		{"out of range", "COPY shop.t (id) FROM STDIN", "9223372036854775808\n", "", "22003", "COPY t, line 1, column id", nil},
 		{"a column less", "COPY shop.t (id, note) FROM STDIN", "1\ta\n2\n", "", "22P04", "COPY t, line 2", nil},
 		{"a column more", "COPY shop.t (id) FROM STDIN CSV", "1,2\n", "", "22P04", "COPY t, line 1", nil},

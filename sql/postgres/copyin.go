@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -213,6 +214,9 @@ func (f *copying) append(b *array.RecordBuilder, row []field) (size int, err err
 			continue
 		}
 		text, err := f.value(&f.kinds[i], v.text)
+		if err == nil && !utf8.ValidString(text) {
+			err = stateError{"22021", fault.New(fault.Invalid, "invalid byte sequence for encoding \"UTF8\"", "texts are UTF-8")}
+		}
 		if err != nil {
 			return 0, located{err, f.rows.where(f.table, f.rows.names[i])}
 		}
