@@ -19,7 +19,7 @@ type Dialect struct {
 	Spell func(out []byte, tokens []Token)
 	// Schemas may stand before the name of a function or a type, and mean nothing: pg_catalog.
 	Schemas []string
-	// Functions say what calls mean, also those of operators.
+	// Functions say what calls mean, also those of operators: x[y] is array_extract.
 	Functions map[string]Template
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
@@ -31,6 +31,8 @@ type Dialect struct {
 	Types map[string]string
 	// Zeros are columns of names that the dialect's clients take for numbers: the name that stands for 0.
 	Zeros map[string]string
+	// Named is the column that such a column of names is compared with where its clients compare it with a number's: oid with proname.
+	Named map[string]string
 	// NullsLarge puts nulls where the largest value would stand: last where the order ascends, first where it descends.
 	NullsLarge bool
 	// List writes a literal list as DuckDB reads it, where one is cast to a list; false leaves it. Nil: DuckDB's alone.
@@ -49,6 +51,8 @@ type Argument struct {
 	Text  *string
 	Class string // DuckDB's: CONSTANT, COLUMN_REF, FUNCTION
 	Name  string // of a function, in lower case
+	// Column is the name of a COLUMN_REF without what stands before it, in lower case.
+	Column string
 }
 
 // As is the template of a call that is always written in one way. An argument that the text does not name is refused, for
@@ -97,6 +101,12 @@ func (w *walker) dialected(v *tree, class string) error {
 			return nil
 		}
 		return w.call(v, of, v.get("children").list(), true)
+	case "OPERATOR":
+		if of := d.Functions["array_extract"]; of != nil && v.get("type").str() == "ARRAY_EXTRACT" {
+			return w.call(v, of, v.get("children").list(), false)
+		}
+	case "SUBQUERY":
+		return w.anyOf(v)
 	case "COMPARISON":
 		return errors.Join(w.zero(v.get("left"), v.get("right")), w.zero(v.get("right"), v.get("left")))
 	case "CAST":
@@ -124,8 +134,32 @@ func (w *walker) dialected(v *tree, class string) error {
 	return nil
 }
 
+// anyOf is x = ANY(y) of a column y, which the parser reads as a subquery over unnest(y): DuckDB joins by none of those.
+const anyOf = "CASE WHEN list_contains($1, $2) THEN true WHEN len($1) = 0 OR $2 IS NOT NULL AND list_count($1) = len($1) THEN false END"
+
+func (w *walker) anyOf(v *tree) error {
+	node := v.get("subquery").get("node")
+	items := node.get("select_list").list()
+	if v.get("subquery_type").str() != "ANY" || v.get("comparison_type").str() != "COMPARE_EQUAL" || len(items) != 1 || node.get("from_table").get("type").str() != "EMPTY" ||
+		items[0].get("function_name").str() != "unnest" || items[0].get("query_location") == nil || items[0].get("query_location").raw != nowhere {
+		return nil
+	}
+	list := items[0].get("children").list()
+	if len(list) != 1 || lastName(list[0]) == "" || lastName(v.get("child")) == "" {
+		return nil
+	}
+	return w.call(v, As(anyOf), []*tree{list[0], v.get("child")}, false)
+}
+
+// nowhere is the place of a node that the parser has made.
+const nowhere = "18446744073709551615"
+
 // zero puts the name in the place of a 0 that a column of names is compared with.
 func (w *walker) zero(column, value *tree) error {
+	if of := lastName(value); w.dialect.Named[of] != "" && w.dialect.Zeros[lastName(column)] != "" {
+		names := value.get("column_names")
+		names.items[len(names.items)-1] = text(w.dialect.Named[of])
+	}
 	number := value.get("value").get("value")
 	if column.get("class").str() != "COLUMN_REF" || value.get("class").str() != "CONSTANT" || number == nil || number.raw != "0" {
 		return nil
@@ -140,6 +174,15 @@ func (w *walker) zero(column, value *tree) error {
 		*value = *made
 	}
 	return err
+}
+
+// lastName is the name of a column without what stands before it, "" of what is no column.
+func lastName(v *tree) string {
+	names := v.get("column_names").list()
+	if v.get("class").str() != "COLUMN_REF" || len(names) == 0 {
+		return ""
+	}
+	return strings.ToLower(names[len(names)-1].str())
 }
 
 // innermost is the type of a list's elements, or the type itself.
@@ -185,7 +228,7 @@ func (w *walker) simple(v *tree) bool {
 func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str())}
+		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a)}
 	}
 	said, err := of(shown)
 	if errors.Is(err, errArguments) {

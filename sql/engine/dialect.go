@@ -38,7 +38,10 @@ type DialectTable struct {
 
 // DialectColumn is a column of it. Type is in DuckDB's words; what is no BOOLEAN, INTEGER, BIGINT, DOUBLE or TIMESTAMP
 // is told as a text that can be cast to it, such as [1,2] for INTEGER[].
-type DialectColumn struct{ Name, Type string }
+type DialectColumn struct {
+	Name, Type string
+	Hidden     bool // the last, which is there only where the statement names it
+}
 
 // Listing is what one principal may read, as it is while one statement runs.
 type Listing struct {
@@ -55,6 +58,7 @@ type Entry struct {
 	Live    bool   // made anew for each statement: system.*
 	Text    string // of a view
 	Comment string
+	Bytes   int64 // of the data files
 	Columns []EntryColumn
 }
 
@@ -124,6 +128,9 @@ func (s *session) entry(ctx context.Context, e entry) (Entry, error) {
 			scan.Release()
 		}
 		out.ID, out.Comment, columns = scan.TableID, scan.Comment, scan.Columns
+		for _, f := range scan.Files {
+			out.Bytes += f.Bytes
+		}
 	}
 	masks := s.may(guard.Read, e.Ident, out.ID).Masks
 	for _, c := range columns {
@@ -183,8 +190,15 @@ func (s *session) makeDialect(ctx context.Context, id table.Ident, t DialectTabl
 		}
 	}
 	r := sqltext.Relation{Name: id.String()}
-	columns, items, nothing := make([]SystemColumn, len(t.Columns)), make([]string, len(t.Columns)), make([]string, len(t.Columns))
-	for i, c := range t.Columns {
+	said := t.Columns
+	if last := len(said) - 1; last >= 0 && said[last].Hidden && !strings.Contains(strings.ToLower(s.source), said[last].Name) {
+		said = said[:last]
+		for i := range rows {
+			rows[i] = rows[i][:last]
+		}
+	}
+	columns, items, nothing := make([]SystemColumn, len(said)), make([]string, len(said)), make([]string, len(said))
+	for i, c := range said {
 		r.Columns, r.Types = append(r.Columns, c.Name), append(r.Types, c.Type)
 		columns[i] = SystemColumn{c.Name, loadedAs(c.Type)}
 		items[i] = duck.Ident(c.Name)

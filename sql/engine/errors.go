@@ -19,8 +19,9 @@ import (
 var (
 	classed    = regexp.MustCompile(`^([A-Z][A-Za-z -]+?) Error: `)
 	candidates = regexp.MustCompile(`(?s)\n+Candidate bindings: (.*)`)
-	column1    = regexp.MustCompile(`^Referenced column "(.+?)" not found`)
+	column1    = regexp.MustCompile(`^Referenced column "(.+?)" (?:not found|was not found)`)
 	table1     = regexp.MustCompile(`^Referenced table "(.+?)" not found`)
+	member1    = regexp.MustCompile(`^(?:Values list|Table) ".+?" does not have a column named "(.+?)"`)
 	quotedName = regexp.MustCompile(`"([^"]+)"`)
 	called1    = regexp.MustCompile(`^No function matches the given name and argument types '(\w+)\(`)
 	type1      = regexp.MustCompile(`^Type with name (\w+) does not exist`)
@@ -167,7 +168,7 @@ func (s *session) nearestHint(message, list string) string {
 // place finds the name that a message is about in the statement.
 func (s *session) place(f *fault.Error) {
 	var name string
-	for _, pattern := range []*regexp.Regexp{column1, table1, called1, type1, dotted} {
+	for _, pattern := range []*regexp.Regexp{column1, table1, member1, called1, type1, dotted} {
 		if m := pattern.FindStringSubmatch(f.Message); m != nil {
 			name = m[1]
 			break

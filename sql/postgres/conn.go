@@ -278,36 +278,6 @@ func (c *conn) interrupt() {
 	}
 }
 
-// states are PostgreSQL's codes of errors for Tarn's.
-var states = map[fault.Code]string{
-	fault.Invalid: "42000", fault.Syntax: "42601", fault.Denied: "42501", fault.NotFound: "42P01", fault.Exists: "42P07", fault.Conflict: "40001",
-	fault.Unavailable: "53300", fault.NoSpace: "53100", fault.TooLarge: "54000", fault.Timeout: "57014", fault.Canceled: "57014", fault.Damaged: "XX001",
-}
-
-// response is an error as clients read it; text is the statement that it is about.
-func response(err error, text, severity string) *pgproto3.ErrorResponse {
-	out := &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: "XX000", Message: err.Error()}
-	if state, ok := errors.AsType[stateError](err); ok {
-		out.Code = state.state
-	}
-	if at, ok := errors.AsType[located](err); ok {
-		out.Where = at.where
-	}
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		return out
-	}
-	out.Message, out.Hint = f.Message, f.Hint
-	if state, ok := states[f.Code]; ok && out.Code == "XX000" {
-		out.Code = state
-	}
-	if f.Code == fault.NotFound && out.Code == "42P01" && columnNamed.MatchString(f.Message) {
-		out.Code = "42703"
-	}
-	out.Position = position(text, f.Line, f.Column)
-	return out
-}
-
 // stateError is a fault with a code of PostgreSQL's own.
 type stateError struct {
 	state string

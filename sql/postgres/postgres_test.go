@@ -211,7 +211,7 @@ func TestErrors(t *testing.T) {
 	c := connect(t, open(t), "&default_query_exec_mode=simple_protocol")
 	for statement, want := range map[string]string{
 		"SELECT": "42601", "SELECT nope FROM system.ports": "42703", "SELECT * FROM nothing": "42P01", "COPY t TO '/tmp/x'": "42501", "SET nonsense = 1": "42704",
-		"SET server_version = '9'": "55P02", "SELECT 'x'::INTEGER": "42000", "COPY system.ports FROM STDIN": "53300", "FETCH 1 FROM c": "34000",
+		"SET server_version = '9'": "55P02", "SELECT 'x'::INTEGER": "22P02", "COPY system.ports FROM STDIN": "53300", "FETCH 1 FROM c": "34000",
 	} {
 		_, err := c.Exec(t.Context(), statement)
 		shown, ok := errors.AsType[*pgconn.PgError](err)

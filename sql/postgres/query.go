@@ -4,7 +4,6 @@ package postgres
 
 import (
 	"encoding/binary"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +17,6 @@ import (
 	"tarn/sql/cell"
 	"tarn/sql/engine"
 )
-
-var columnNamed = regexp.MustCompile(`(?i)\bcolumn\b`)
 
 // changed tells the client of a setting that it knows of.
 func (c *conn) changed(name string, err error) error {

@@ -325,6 +325,11 @@ func (c *conn) show(in *sqltext.Reader, verbs []string) (*answer, error) {
 	if !ok {
 		return nil, nil
 	}
+	for _, shown := range told { // as PostgreSQL writes their names
+		if strings.EqualFold(shown, name) {
+			name = shown
+		}
+	}
 	return &answer{tag: "SHOW", names: []string{name}, row: []string{value}}, nil
 }
 

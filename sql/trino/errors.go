@@ -39,7 +39,7 @@ type location struct {
 var codes = map[string]int{
 	"GENERIC_USER_ERROR": 0, "SYNTAX_ERROR": 1, "ABANDONED_QUERY": 2, "USER_CANCELED": 3, "PERMISSION_DENIED": 4, "NOT_FOUND": 5, "FUNCTION_NOT_FOUND": 6,
 	"INVALID_FUNCTION_ARGUMENT": 7, "DIVISION_BY_ZERO": 8, "INVALID_CAST_ARGUMENT": 9, "ALREADY_EXISTS": 12, "NOT_SUPPORTED": 13,
-	"INVALID_SESSION_PROPERTY": 14, "MISSING_SCHEMA_NAME": 57, "TRANSACTION_CONFLICT": 17, "NOT_IN_TRANSACTION": 21, "NUMERIC_VALUE_OUT_OF_RANGE": 19, "SUBQUERY_MULTIPLE_ROWS": 28, "QUERY_TEXT_TOO_LARGE": 35,
+	"INVALID_SESSION_PROPERTY": 14, "MISSING_SCHEMA_NAME": 57, "TRANSACTION_CONFLICT": 17, "NOT_IN_TRANSACTION": 21, "NUMERIC_VALUE_OUT_OF_RANGE": 19, "SUBQUERY_MULTIPLE_ROWS": 28, "QUERY_TEXT_TOO_LARGE": 35, "ADMINISTRATIVELY_KILLED": 38,
 	"TYPE_NOT_FOUND": 43, "CATALOG_NOT_FOUND": 44, "SCHEMA_NOT_FOUND": 45, "TABLE_NOT_FOUND": 46, "COLUMN_NOT_FOUND": 47, "TABLE_ALREADY_EXISTS": 50,
 	"TYPE_MISMATCH": 58, "AMBIGUOUS_NAME": 62, "EXPRESSION_NOT_AGGREGATE": 73, "INVALID_PARAMETER_USAGE": 80,
 	"GENERIC_INTERNAL_ERROR": 0x10000, "SERVER_SHUTTING_DOWN": 0x10009, "OUT_OF_SPILL_SPACE": 0x10015,
@@ -70,7 +70,7 @@ var told = []struct {
 	{regexp.MustCompile(`^there is no table `), "TABLE_NOT_FOUND"},
 	{regexp.MustCompile(`^there is no schema `), "SCHEMA_NOT_FOUND"},
 	{regexp.MustCompile(`^there is no catalog `), "CATALOG_NOT_FOUND"},
-	{regexp.MustCompile(`^Referenced (column|table) "|(?i)column "[^"]*" does not exist|^Values list .* does not have a column`), "COLUMN_NOT_FOUND"},
+	{regexp.MustCompile(`^Referenced (column|table) "|(?i)column "[^"]*" does not exist|^Table "[^"]*" does not have a column|^Values list .* does not have a column`), "COLUMN_NOT_FOUND"},
 	{regexp.MustCompile(`^Ambiguous reference`), "AMBIGUOUS_NAME"},
 	{regexp.MustCompile(`^Type with name`), "TYPE_NOT_FOUND"},
 	{regexp.MustCompile(`^there is no function |^the function .* cannot be used|^(Scalar|Aggregate) Function with name`), "FUNCTION_NOT_FOUND"},
@@ -85,6 +85,29 @@ var told = []struct {
 	{regexp.MustCompile(`^the statement has more than`), "QUERY_TEXT_TOO_LARGE"},
 	{regexp.MustCompile(`^the answer has more than`), "EXCEEDED_SCAN_LIMIT"},
 	{regexp.MustCompile(`(?i)syntax error`), "SYNTAX_ERROR"},
+}
+
+// rewordings say what a message says in Trino's words, in which programs look for names.
+var rewordings = []struct {
+	pattern *regexp.Regexp
+	said    string
+}{
+	{regexp.MustCompile(`^Referenced column "(.+?)" (?:not found|was not found) .*$`), "Column '$1' cannot be resolved"},
+	{regexp.MustCompile(`^(?:Values list|Table) "(.+?)" does not have a column named "(.+?)"$`), "Column '$1.$2' cannot be resolved"},
+	{regexp.MustCompile(`^there is no table (\S+)$`), "Table '$1' does not exist"},
+	{regexp.MustCompile(`^there is no schema (\S+)$`), "Schema '$1' does not exist"},
+	{regexp.MustCompile(`^there is no catalog (\S+)$`), "Catalog '$1' does not exist"},
+	{regexp.MustCompile(`^the function (\S+) cannot be used here$`), "Function '$1' not registered"},
+	{regexp.MustCompile(`^Could not convert string 'Division by zero' to INT8$`), "Division by zero"},
+}
+
+func reworded(message string) string {
+	for _, r := range rewordings {
+		if r.pattern.MatchString(message) {
+			return r.pattern.ReplaceAllString(message, r.said)
+		}
+	}
+	return message
 }
 
 // nameOf is Trino's name of an error.
@@ -111,7 +134,7 @@ func nameOf(err error, f *fault.Error) string {
 func errorOf(err error) *queryError {
 	f := shown(err)
 	name := nameOf(err, f)
-	message := f.Message
+	message := reworded(f.Message)
 	if f.Hint != "" {
 		message += " (" + f.Hint + ")"
 	}

@@ -44,7 +44,8 @@ type query struct {
 	rows      atomic.Int64
 	bytes     atomic.Int64
 	abandoned atomic.Bool
-	running   atomic.Bool // it has a turn
+	killed    atomic.Pointer[string] // by kill_query, with its message
+	running   atomic.Bool            // it has a turn
 
 	away    *time.Timer
 	awayMax time.Duration
@@ -77,6 +78,8 @@ func (q *query) run(d *Door) {
 	case q.err == nil:
 	case q.abandoned.Load():
 		q.err = failure{"ABANDONED_QUERY", fault.Newf(fault.Canceled, "send the statement again", "the client has not come back for %s", q.awayMax)}
+	case q.killed.Load() != nil:
+		q.err = failure{"ADMINISTRATIVELY_KILLED", fault.Newf(fault.Canceled, "", "Query killed. Message: %s", *q.killed.Load())}
 	case q.ctx.Err() != nil && d.ctx.Err() == nil && fault.CodeOf(q.err) == fault.Canceled:
 		q.err = failure{"USER_CANCELED", fault.New(fault.Canceled, "the statement was canceled", "")}
 	}
@@ -85,6 +88,9 @@ func (q *query) run(d *Door) {
 }
 
 func (q *query) produce(d *Door) error {
+	if done, err := q.kill(d); done || err != nil {
+		return err
+	}
 	result, err := q.statement(q.ctx, d.o.Gate)
 	if err != nil {
 		return err

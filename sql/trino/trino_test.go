@@ -269,6 +269,17 @@ func TestErrorsHaveTrinosNames(t *testing.T) {
 	if a.Error.Location == nil || a.Error.Location.LineNumber != 2 || a.Error.Location.ColumnNumber != 6 || a.Error.ErrorCode != 46 {
 		t.Errorf("got %+v", a.Error)
 	}
+	for statement, want := range map[string]string{
+		"SELECT nope FROM system.ports":     "line 1:8: Column 'nope' cannot be resolved",
+		"SELECT p.nope FROM system.ports p": "line 1:10: Column 'p.nope' cannot be resolved",
+		"SELECT * FROM nothing_here":        "line 1:15: Table 'nothing_here' does not exist",
+		"SELECT 1/0":                        "Division by zero",
+		"USE other.silver":                  "Catalog 'other' does not exist",
+	} {
+		if got := run(t, addr, statement); got.Error == nil || !strings.HasPrefix(got.Error.Message, want) {
+			t.Errorf("%s: got %+v, want %s", statement, got.Error, want)
+		}
+	}
 }
 
 func TestASessionIsKeptByTheClient(t *testing.T) {
@@ -349,6 +360,29 @@ func TestAStatementIsCanceled(t *testing.T) {
 	}
 	if got := ask(t, http.MethodGet, a.NextURI, ""); got.Error == nil || got.Error.ErrorName != "USER_CANCELED" || got.NextURI != "" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Superset ends a statement by kill_query, from another connection of its user.
+func TestAStatementIsKilled(t *testing.T) {
+	addr := open(t, 0)
+	a := ask(t, http.MethodPost, addr+"/v1/statement", endless)
+	call := "CALL system.runtime.kill_query(query_id => '" + a.ID + "', message => 'enough')"
+	other := ask(t, http.MethodPost, addr+"/v1/statement", call, "X-Trino-User", "another")
+	for other.NextURI != "" {
+		other = ask(t, http.MethodGet, other.NextURI, "", "X-Trino-User", "another")
+	}
+	if other.Error == nil || other.Error.ErrorName != "NOT_FOUND" {
+		t.Errorf("another user: got %+v", other.Error)
+	}
+	if got := run(t, addr, call); got.Error != nil {
+		t.Errorf("got %+v", got.Error)
+	}
+	if got := follow(t, a); got.Error == nil || got.Error.ErrorName != "ADMINISTRATIVELY_KILLED" || !strings.Contains(got.Error.Message, "enough") {
+		t.Errorf("got %+v", got.Error)
+	}
+	if got := run(t, addr, "CALL system.runtime.kill_query('nothing', 'enough')"); got.Error == nil || got.Error.ErrorName != "NOT_FOUND" {
+		t.Errorf("got %+v", got.Error)
 	}
 }
 

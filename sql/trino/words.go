@@ -36,12 +36,12 @@ func words() *sqltext.Dialect {
 	return d
 }
 
-// byZero is before what divides: a divisor may not be zero, of which DuckDB would make null.
-const byZero = "CASE WHEN $2 = 0 THEN CAST('Division by zero' AS TINYINT) ELSE "
+// divisor is $2, which may not be zero: DuckDB would make null of that.
+const divisor = "CASE WHEN $2 = 0 THEN cast_to_type(CAST('Division by zero' AS TINYINT), $2) ELSE $2 END"
 
 // written are calls that are always written in one way.
 var written = map[string]string{
-	"/": byZero + "$1 / $2 END", "//": byZero + "$1 // $2 END", "%": byZero + "$1 % $2 END", "mod": byZero + "$1 % $2 END",
+	"/": "($1 / " + divisor + ")", "//": "($1 // " + divisor + ")", "%": "($1 % " + divisor + ")", "mod": "($1 % " + divisor + ")",
 	"arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)", "bitwise_and_agg": "bit_and($1)", "bitwise_or_agg": "bit_or($1)", "bitwise_xor_agg": "bit_xor($1)",
 	"map_agg": "map(array_agg($1), array_agg($2))", "set_agg": "array_agg(DISTINCT $1)",
 

@@ -136,7 +136,7 @@ func (c *catalog) readShapes() {
 		if s.kind == "r" && !strings.Contains(fields[0], ".") { // a column of each table, which * would not show
 			s.hidden = len(s.columns)
 			s.place["tableoid"] = s.hidden
-			s.columns, s.required = append(s.columns, engine.DialectColumn{Name: "tableoid", Type: "BIGINT"}), append(s.required, true)
+			s.columns, s.required = append(s.columns, engine.DialectColumn{Name: "tableoid", Type: "BIGINT", Hidden: true}), append(s.required, true)
 		}
 		c.shapes[fields[0]] = s
 	}

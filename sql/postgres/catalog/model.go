@@ -55,6 +55,7 @@ type relation struct {
 	keyOID    int64   // of its index; 0 without a key
 	rule      int64   // of its constraint
 	system    bool
+	bytes     int64 // of its files
 }
 
 type attribute struct {
@@ -121,7 +122,7 @@ func identity(e engine.Entry) string {
 }
 
 func (c *catalog) relation(e engine.Entry, in namespace, used numbers) relation {
-	r := relation{oid: used.of(identity(e)), namespace: in, name: e.Name, kind: "r", text: e.Text, comment: e.Comment}
+	r := relation{oid: used.of(identity(e)), namespace: in, name: e.Name, kind: "r", text: e.Text, comment: e.Comment, bytes: e.Bytes}
 	if e.View {
 		r.kind = "v"
 	}

@@ -11,7 +11,7 @@ import (
 
 // ownTables are Tarn's, which stand behind the functions of PostgreSQL's catalog. Their columns have names that no
 // statement has, for those functions are written out as subqueries within it.
-const ownTables = "\ntarn_names 16000 v tarn_kind:t tarn_oid:l tarn_sub:l tarn_name:t tarn_bare:t tarn_full:t tarn_visible:b tarn_rank:l tarn_parts:t[]\n"
+const ownTables = "\ntarn_names 16000 v tarn_kind:t tarn_oid:l tarn_sub:l tarn_name:t tarn_bare:t tarn_full:t tarn_visible:b tarn_rank:l tarn_parts:t[] tarn_bytes:l\n"
 
 // The kinds of tarn_names.
 const (
@@ -202,6 +202,26 @@ func (m *model) procs() (rows []row) {
 			"prorettype": f.result, "proargtypes": numbersText(f.args), "prosrc": f.name, "prosupport": "-",
 		})
 	}
+	return append(rows, m.receivers()...)
+}
+
+// receiverFirst is the OID of the first of them.
+const receiverFirst = 10_000
+
+// receivers are the functions that types have for their binary form: clients know arrays by the name of theirs.
+func (m *model) receivers() (rows []row) {
+	seen := map[string]bool{}
+	for _, t := range m.types {
+		name := strings.TrimSuffix(t.input, "in") + "recv"
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		rows = append(rows, row{
+			"oid": receiverFirst + int64(len(seen)), "proname": name, "pronamespace": int64(oidPgCatalog), "proowner": int64(oidOwner), "prolang": int64(12), "procost": float64(1),
+			"prokind": "f", "proisstrict": true, "provolatile": "s", "proparallel": "s", "pronargs": int64(1), "prorettype": t.oid, "proargtypes": "[2281]", "prosrc": name, "prosupport": "-",
+		})
+	}
 	return rows
 }
 
@@ -323,7 +343,9 @@ func (m *model) names() []row {
 				"tarn_kind": ofClass, "tarn_oid": oid, "tarn_name": shown, "tarn_bare": bare, "tarn_full": r.namespace.name + "." + bare, "tarn_visible": visible, "tarn_rank": int64(at),
 			}
 		}
-		rows = append(rows, named(r.oid, shown, r.name))
+		table := named(r.oid, shown, r.name)
+		table["tarn_bytes"] = r.bytes
+		rows = append(rows, table)
 		if r.text != "" {
 			rows = append(rows, row{"tarn_kind": ofView, "tarn_oid": r.oid, "tarn_name": r.text})
 		}

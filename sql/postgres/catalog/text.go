@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,8 +82,32 @@ func stringToArray(args []sqltext.Argument) (string, error) {
 	return sqltext.As(said)(args)
 }
 
-func regexpMatches([]sqltext.Argument) (string, error) {
-	return "", fault.New(fault.Invalid, "regexp_matches, which answers rows, cannot be used here", "write text ~ pattern for whether it matches, or regexp_match(text, pattern)")
+// regexpMatches answers a row for what the pattern matches first, or for each match with the flag g: the groups, or the whole.
+func regexpMatches(said string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) < 2 || args[1].Text == nil {
+			return "", fault.New(fault.Invalid, "regexp_matches takes a pattern that is no expression", "write the pattern as a text")
+		}
+		all, args := false, slices.Clone(args)
+		if len(args) == 3 && args[2].Text != nil {
+			flags := strings.ReplaceAll(*args[2].Text, "g", "")
+			all, args[2].Text = flags != *args[2].Text, &flags
+		}
+		from, to := 0, 0
+		if n := groups(*args[1].Text); n > 0 {
+			from, to = 1, n
+		}
+		var parts []string
+		for i := from; i <= to; i++ {
+			parts = append(parts, fmt.Sprintf("regexp_extract_all($1, $2, %d%%[1]s)[tarn_i]", i))
+		}
+		most := "least(%s, 1)"
+		if all {
+			most = "%s"
+		}
+		most = fmt.Sprintf(most, "len(regexp_extract_all($1, $2, 0%[1]s))")
+		return matching(fmt.Sprintf(strings.ReplaceAll(said, "%s", "unnest(list_transform(range(1, %s + 1), lambda tarn_i: [%s]))"), most, strings.Join(parts, ", ")))(args)
+	}
 }
 
 // groups is how many groups a pattern captures.
@@ -252,6 +277,8 @@ func spell(out []byte, tokens []sqltext.Token) {
 		case is(i, "as", pgCatalog, ".") && i+3 < len(tokens):
 			blank(tokens[i+1])
 			blank(tokens[i+2])
+		case t.Is("date_part") && is(i+1, "("): // EXTRACT is read as date_part, too, and has another type
+			copy(out[t.Offset:], partSpelled+" ")
 		case is(i, "collate", pgCatalog, ".") && i+3 < len(tokens):
 			for at := i; at < i+4; at++ {
 				blank(tokens[at])

@@ -100,8 +100,85 @@ func toChar(args []sqltext.Argument) (string, error) {
 	if numeric(pattern) {
 		return numberChar(pattern)
 	}
-	of, err := timeFormat(pattern)
-	return "strftime($1, " + duck.Quote(of) + ")", err
+	return timeChar(pattern)
+}
+
+// charWords are the patterns that strftime has none for. With blanks a name is filled up to nine letters, unless FM is before it.
+var charWords = []struct {
+	word, said string
+	blanks     bool
+}{
+	{"MONTH", "upper(strftime($1, '%B'))", true},
+	{"Month", "strftime($1, '%B')", true},
+	{"month", "lower(strftime($1, '%B'))", true},
+	{"DAY", "upper(strftime($1, '%A'))", true},
+	{"Day", "strftime($1, '%A')", true},
+	{"day", "lower(strftime($1, '%A'))", true},
+	{"MON", "upper(strftime($1, '%b'))", false},
+	{"mon", "lower(strftime($1, '%b'))", false},
+	{"DY", "upper(strftime($1, '%a'))", false},
+	{"dy", "lower(strftime($1, '%a'))", false},
+	{"am", "lower(strftime($1, '%p'))", false},
+	{"pm", "lower(strftime($1, '%p'))", false},
+	{"WW", "lpad(CAST((dayofyear($1) - 1) // 7 + 1 AS VARCHAR), 2, '0')", false},
+	{"W", "CAST((day($1) - 1) // 7 + 1 AS VARCHAR)", false},
+	{"Q", "CAST(quarter($1) AS VARCHAR)", false},
+	{"D", "CAST(dayofweek($1) + 1 AS VARCHAR)", false},
+}
+
+// timeChar writes a time by a pattern: what strftime has, and between it what it has not.
+func timeChar(pattern string) (string, error) {
+	var parts []string
+	plain := ""
+	flush := func() error {
+		if plain == "" {
+			return nil
+		}
+		of, err := timeFormat(plain)
+		parts, plain = append(parts, "strftime($1, "+duck.Quote(of)+")"), ""
+		return err
+	}
+	for i := 0; i < len(pattern); {
+		rest := pattern[i:]
+		if end := strings.IndexByte(rest[1:], '"'); rest[0] == '"' && end >= 0 {
+			plain, i = plain+rest[:end+2], i+end+2
+			continue
+		}
+		bare, filled := strings.CutPrefix(rest, "FM")
+		_, known := timeWord(bare)
+		special := -1
+		for n, w := range charWords {
+			if strings.HasPrefix(bare, w.word) && (len(w.word) > known || w.blanks || known == 2 && w.word == strings.ToLower(bare[:2])) {
+				special = n
+				break
+			}
+		}
+		if special < 0 {
+			n := max(known, 1)
+			if filled {
+				n += len("FM")
+			}
+			n = min(n, len(rest))
+			plain, i = plain+rest[:n], i+n
+			continue
+		}
+		if err := flush(); err != nil {
+			return "", err
+		}
+		w := charWords[special]
+		said := w.said
+		if w.blanks && !filled {
+			said = "rpad(" + said + ", 9, ' ')"
+		}
+		parts, i = append(parts, said), i+len(rest)-len(bare)+len(w.word)
+	}
+	if err := flush(); err != nil {
+		return "", err
+	}
+	if len(parts) == 0 {
+		return "strftime($1, '')", nil
+	}
+	return "(" + strings.Join(parts, " || ") + ")", nil
 }
 
 // numberChar writes a number by a pattern such as FM999,990.00. Without FM a place is kept for the sign, and what is
@@ -166,15 +243,33 @@ func toTimestamp(args []sqltext.Argument) (string, error) {
 	return dated("CAST(strptime($1, %s) AS TIMESTAMP WITH TIME ZONE)")(args)
 }
 
+// partSpelled is how date_part is written over, as long but for a blank.
+const partSpelled = "datepart"
+
 // datePart has what is beneath a second, and beneath a millisecond, which DuckDB leaves out.
 func datePart(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && args[0].Text != nil {
-		switch strings.ToLower(*args[0].Text) {
-		case "second", "seconds", "sec", "secs", "s":
-			return "date_part('microseconds', $2) / 1e6", nil
-		case "millisecond", "milliseconds", "msec", "msecs", "ms":
-			return "date_part('microseconds', $2) / 1e3", nil
-		}
+	switch said, _ := extract(args); {
+	case said == "":
+		return "CAST(date_part($1, $2) AS DOUBLE)", nil
+	default:
+		return "CAST(" + said + " AS DOUBLE)", nil
 	}
-	return "CAST(date_part($1, $2) AS DOUBLE)", nil
+}
+
+// extract is a number with as many digits behind the point as its part has.
+func extract(args []sqltext.Argument) (string, error) {
+	if len(args) != 2 || args[0].Text == nil {
+		return "", nil
+	}
+	switch strings.ToLower(*args[0].Text) {
+	case "second", "seconds", "sec", "secs", "s":
+		return "CAST(date_part('microseconds', $2) * 0.000001 AS DECIMAL(18,6))", nil
+	case "millisecond", "milliseconds", "msec", "msecs", "ms":
+		return "CAST(date_part('microseconds', $2) * 0.001 AS DECIMAL(18,3))", nil
+	case "epoch":
+		return "CAST(date_part('epoch', $2) AS DECIMAL(18,6))", nil
+	case "julian":
+		return "", nil
+	}
+	return "CAST(date_part($1, $2) AS DECIMAL(10,0))", nil
 }

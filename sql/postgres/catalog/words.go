@@ -22,8 +22,10 @@ func (c *catalog) words() *sqltext.Dialect {
 			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
 		},
 		Zeros:      map[string]string{"typinput": "-", "typoutput": "-", "typreceive": "-", "typsend": "-", "typmodin": "-", "typmodout": "-", "typanalyze": "-", "typsubscript": "-"},
+		Named:      map[string]string{"oid": "proname"},
 		NullsLarge: true, List: list, Lone: []string{
-			"generate_series", "unnest", "generate_subscripts", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
+			"string_to_array",
+			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
 		},
 		Column: func(_ int, head string) string {
 			if head == "" {
@@ -47,15 +49,16 @@ func (c *catalog) words() *sqltext.Dialect {
 		"unnest": unnest, "to_regtype": c.toRegtype,
 		"current_setting": sqltext.Whatever("(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'setting' AND tarn_bare = lower($1))"),
 		"substr":          substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
-		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches,
+		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches("%s"),
 		"regexp_like": matching("regexp_matches($1, $2%s)"), "regexp_split_to_array": matching("regexp_split_to_array($1, $2%s)"),
 		"array_length": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"), "array_upper": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"),
 		"array_lower":     dimension("CASE WHEN len($1) > 0 THEN 1 END", "CAST(NULL AS INTEGER)"),
 		"string_to_array": stringToArray, "btrim": renamed("trim"),
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
-		"date_part": datePart, "set_config": setConfig,
-		"pg_size_pretty": sqltext.As("format_bytes($1)"),
+		"date_part": extract, partSpelled: datePart, "set_config": setConfig,
+		"array_extract": vector, "/": divided("/"), "//": divided("//"), "%": divided("%"), "mod": divided("%"), "round": round,
+		"pg_size_pretty": sqltext.As(sizePretty), "pg_relation_size": sized, "pg_table_size": sized, "pg_total_relation_size": sized,
 	})
 	return d
 }
@@ -99,6 +102,8 @@ func shownHead(head string) string {
 		return "timestamptz"
 	case "date_part":
 		return "extract"
+	case partSpelled:
+		return "date_part"
 	case "list":
 		return "array_agg"
 	case "regexp_full_match":
@@ -111,6 +116,9 @@ func shownHead(head string) string {
 func named(kind, what string) string {
 	return "(SELECT " + what + " FROM pg_catalog.tarn_names WHERE tarn_kind = '" + kind + "' AND tarn_oid = CAST($1 AS BIGINT))"
 }
+
+// allSizes is the size of all tables.
+const allSizes = "(SELECT CAST(coalesce(sum(tarn_bytes), 0) AS BIGINT) FROM pg_catalog.tarn_names WHERE tarn_kind = 'class')"
 
 const yes, no, nothing = "true", "false", "CAST(NULL AS VARCHAR)"
 
@@ -125,8 +133,7 @@ var answered = map[string]string{
 	"pg_get_expr": nothing, "pg_get_constraintdef": named(ofConstraint, "tarn_name"), "pg_get_serial_sequence": nothing, "pg_get_partkeydef": nothing, "pg_get_ruledef": nothing,
 	"pg_get_triggerdef": nothing, "pg_get_statisticsobjdef": nothing, "pg_get_statisticsobjdef_columns": nothing, "pg_get_functiondef": nothing, "pg_get_function_sqlbody": nothing,
 	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_char_to_encoding": "6", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
-	"pg_table_size": "CAST(NULL AS BIGINT)", "pg_total_relation_size": "CAST(NULL AS BIGINT)", "pg_relation_size": "CAST(NULL AS BIGINT)", "pg_indexes_size": "CAST(NULL AS BIGINT)",
-	"pg_database_size": "CAST(NULL AS BIGINT)", "pg_tablespace_size": "CAST(NULL AS BIGINT)", "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
+	"pg_indexes_size": "CAST(0 AS BIGINT)", "pg_database_size": allSizes, "pg_tablespace_size": allSizes, "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
 	"pg_relation_is_updatable": "0", "pg_column_is_updatable": no, "acldefault": "CAST(NULL AS VARCHAR[])", "pg_get_replica_identity_index": "CAST(NULL AS BIGINT)",
 	"pg_blocking_pids": "CAST([] AS INTEGER[])", "row_security_active": no,
 }
@@ -143,8 +150,10 @@ var fixedFunctions = map[string]string{
 	"txid_current": "0", "pg_last_wal_receive_lsn": nothing,
 	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
 	"quote_literal": "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
-	"quote_ident":  `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
-	"cardinality":  "len($1)",
+	"quote_ident": `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
+	"cardinality": "len($1)",
+	"length":      "CAST(length($1) AS INTEGER)", "char_length": "CAST(length($1) AS INTEGER)", "character_length": "CAST(length($1) AS INTEGER)",
+	"strpos": "CAST(strpos($1, $2) AS INTEGER)", "position": "CAST(strpos($1, $2) AS INTEGER)",
 	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
 	"array_cat": "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)",
 	"generate_subscripts": "unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END)", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
@@ -152,7 +161,7 @@ var fixedFunctions = map[string]string{
 	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
 	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
-	"div":     "trunc($1 / $2)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
+	"div":     "trunc($1 / CASE WHEN $2 = 0 THEN " + byZero + " ELSE $2 END)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
 	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
 	"pg_get_keywords": "NULL", "regexp_count": "len(regexp_extract_all($1, $2))",
 }
@@ -178,12 +187,17 @@ func tableFunctions() map[string]sqltext.Template {
 		"pg_show_all_settings":      sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
 		"pg_stat_get_activity":      sqltext.Whatever("SELECT * FROM pg_catalog.pg_stat_activity"),
 		"generate_subscripts":       sqltext.As("SELECT unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END) AS generate_subscripts"),
+		"regexp_matches":            regexpMatches("SELECT %s AS regexp_matches"),
 		"regexp_split_to_table":     matching("SELECT unnest(regexp_split_to_array($1, $2%s)) AS regexp_split_to_table"),
-		"string_to_table":           sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
-		"json_array_elements_text":  sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
-		"json_array_elements":       sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"jsonb_array_elements":      sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"_pg_expandarray":           sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
+		"string_to_array": func(args []sqltext.Argument) (string, error) {
+			said, err := stringToArray(args)
+			return "SELECT " + said + " AS string_to_array", err
+		},
+		"string_to_table":          sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
+		"json_array_elements_text": sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
+		"json_array_elements":      sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"jsonb_array_elements":     sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
+		"_pg_expandarray":          sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
 	}
 }
 

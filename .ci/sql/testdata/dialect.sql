@@ -1,0 +1,64 @@
+SELECT 1/0
+SELECT 7/2, 7/-2, -7 % 3, mod(7, 3), 1.5 / 0.5 > 2
+SELECT 1 % 0
+SELECT mod(5, 0)
+SELECT 1.5/0
+SELECT 1e0/0e0
+SELECT div(7, 0)
+SELECT 10/i FROM (VALUES (0)) t(i)
+SELECT sum(i)/count(i)::numeric > 1 FROM (VALUES (1),(4)) t(i)
+SELECT (((8/2)/2)/2)/2
+SELECT CASE WHEN i = 0 THEN 0 ELSE 10/i END FROM (VALUES (0), (5)) t(i)
+SELECT round(2.5e0::float8), round(0.5::float8), round(-2.5::float8), round(3.5::float8)
+SELECT round(2.5), round(-2.5), round(2.567, 2)
+SELECT extract(year from timestamp '2026-01-02 03:04:05.5')
+SELECT extract(second from timestamp '2026-01-02 03:04:05.5')
+SELECT extract(epoch from timestamp '2026-01-02 03:04:05.5')
+SELECT extract(ms from timestamp '2026-01-02 03:04:05.5')
+SELECT extract(hour from timestamp '2026-01-02 03:04:05.5') / 2 > 1.4
+SELECT date_part('year', timestamp '2026-01-02 03:04:05.5')
+SELECT date_part('second', timestamp '2026-01-02 03:04:05.5'), DATE_PART('dow', date '2026-01-02'), pg_catalog.date_part('epoch', timestamp '2026-01-02 03:04:05.5')
+SELECT extract(dow from date '2026-01-04'), extract(isodow from date '2026-01-04'), extract(week from date '2026-01-04'), extract(quarter from date '2026-01-04')
+SELECT regexp_matches('a1b2', '([a-z])([0-9])')
+SELECT regexp_matches('a1b2', '([a-z])([0-9])', 'g')
+SELECT * FROM regexp_matches('a1b2', '[a-z]', 'g')
+SELECT regexp_matches('abc', 'z')
+SELECT x FROM regexp_matches('a1B2', '([a-z])[0-9]', 'gi') x
+SELECT pg_size_pretty(0::bigint), pg_size_pretty(10239::bigint), pg_size_pretty(10240::bigint), pg_size_pretty(1234567::bigint), pg_size_pretty(12345678901::bigint), pg_size_pretty(123456789012345::bigint)
+SELECT count(*) FROM (VALUES (1),(2)) t(i)
+SELECT date '2026-01-05' + 1
+SELECT now() - now()
+SELECT row_number() OVER (), rank() OVER (ORDER BY 1)
+SELECT power(2, 3), sqrt(4), ceil(1.5), floor(-1.5::float8)
+SELECT log(100), ln(1), exp(0)
+SELECT 'a' || 1, concat('a', null, 1)
+SELECT to_char(timestamp '2026-01-02 03:04:05', 'Month DD'), to_char(timestamp '2026-01-02 03:04:05', 'Day'), to_char(timestamp '2026-01-02 03:04:05', 'MON')
+SELECT to_char(timestamp '2026-01-02 03:04:05', 'YYYY-"Q"Q')
+SELECT coalesce(null, 1), nullif(1, 1), greatest(1, null, 2)
+SELECT true::int, 1::boolean, 'yes'::boolean
+SELECT interval '1 month' , interval '36 hours', age(timestamp '2026-03-01', timestamp '2026-01-15')
+SELECT cast(2.5 as integer), cast(2.5::float8 as integer), 3.5::float8::int
+SELECT array[1,2] , array_agg(i) FROM (VALUES (1)) t(i) GROUP BY 1
+SELECT current_date IS NOT NULL, current_timestamp IS NOT NULL, localtime IS NOT NULL
+SELECT string_agg(i::text, ',' ORDER BY i DESC) FROM (VALUES (1),(2)) t(i)
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY i) FROM (VALUES (1),(2)) t(i)
+SELECT bool_and(i > 0), every(i > 0), bit_or(i) FROM (VALUES (1),(2)) t(i)
+SELECT length('abc'), position('b' in 'abc'), strpos('abc', 'c'), char_length('abc')
+SELECT to_char(timestamp '2026-01-02 03:04:05', 'FMMonth FMDD'), to_char(timestamp '2026-01-02 03:04:05', 'month|day|DY|dy|mon')
+SELECT to_char(timestamp '2026-12-31 15:04:05', 'WW W D HH:MI am "of the day" DDD')
+SELECT nope FROM pg_class
+SELECT z.nope FROM pg_class t
+SELECT * FROM nothing
+SELECT * FROM no.nothing
+SELEC 1
+SELECT 1 FROM
+SELECT 1 +
+SELECT 2147483647 + 1
+SELECT 1/0
+SELECT 1.5/0
+SELECT 5 % 0
+SELECT 1e0/0
+SELECT abs('a', 'b')
+SELECT 1::notype
+SELECT 70000::smallint
+SELECT (SELECT oid FROM pg_class)
