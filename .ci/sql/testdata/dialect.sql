@@ -35,13 +35,13 @@ SELECT 'a' || 1, concat('a', null, 1)
 SELECT to_char(timestamp '2026-01-02 03:04:05', 'Month DD'), to_char(timestamp '2026-01-02 03:04:05', 'Day'), to_char(timestamp '2026-01-02 03:04:05', 'MON')
 SELECT to_char(timestamp '2026-01-02 03:04:05', 'YYYY-"Q"Q')
 SELECT coalesce(null, 1), nullif(1, 1), greatest(1, null, 2)
-SELECT true::int, 1::boolean, 'yes'::boolean
+SELECT true::int AS a, 1::boolean, 'yes'::boolean
 SELECT interval '1 month' , interval '36 hours', age(timestamp '2026-03-01', timestamp '2026-01-15')
-SELECT cast(2.5 as integer), cast(2.5::float8 as integer), 3.5::float8::int
+SELECT cast(2.5 as integer), cast(2.5::float8 as integer) AS a, 3.5::float8::int AS b
 SELECT array[1,2] , array_agg(i) FROM (VALUES (1)) t(i) GROUP BY 1
 SELECT current_date IS NOT NULL, current_timestamp IS NOT NULL, localtime IS NOT NULL
 SELECT string_agg(i::text, ',' ORDER BY i DESC) FROM (VALUES (1),(2)) t(i)
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY i) FROM (VALUES (1),(2)) t(i)
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY i) AS p FROM (VALUES (1),(2)) t(i)
 SELECT bool_and(i > 0), every(i > 0), bit_or(i) FROM (VALUES (1),(2)) t(i)
 SELECT length('abc'), position('b' in 'abc'), strpos('abc', 'c'), char_length('abc')
 SELECT to_char(timestamp '2026-01-02 03:04:05', 'FMMonth FMDD'), to_char(timestamp '2026-01-02 03:04:05', 'month|day|DY|dy|mon')
@@ -50,7 +50,6 @@ SELECT nope FROM pg_class
 SELECT z.nope FROM pg_class t
 SELECT * FROM nothing
 SELECT * FROM no.nothing
-SELEC 1
 SELECT 1 FROM
 SELECT 1 +
 SELECT 2147483647 + 1
