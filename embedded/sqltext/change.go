@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -69,10 +70,8 @@ func (r *Reader) changed(c *Change, before ...string) (err error) {
 	if r.Take("AS") {
 		t = r.Peek()
 	} else if t.Kind == Word {
-		for _, word := range before {
-			if t.Is(word) {
-				return nil
-			}
+		if slices.ContainsFunc(before, t.Is) {
+			return nil
 		}
 	}
 	if t.Kind == Word || t.Kind == Quoted {
@@ -86,12 +85,8 @@ func (r *Reader) until(words ...string) string {
 	begin, depth, cases := r.Peek(), 0, 0
 	end := begin.Offset
 	for t := r.Peek(); t.Kind != End; t = r.Peek() {
-		if depth == 0 && cases == 0 {
-			for _, w := range words {
-				if t.Is(w) {
-					return strings.TrimSpace(r.text[begin.Offset:end])
-				}
-			}
+		if depth == 0 && cases == 0 && slices.ContainsFunc(words, t.Is) {
+			return strings.TrimSpace(r.text[begin.Offset:end])
 		}
 		switch {
 		case t.Is("("), t.Is("["), t.Is("{"):
@@ -171,7 +166,7 @@ func (r *Reader) sets(end ...string) (Arm, error) {
 		if r.Peek().Is("(") {
 			return arm, r.wrong("write SET a = x, b = y", "several columns cannot be set at once")
 		}
-		parts, at := []Token(nil), r.Peek()
+		var parts []Token
 		for {
 			t := r.Peek()
 			if t.Kind != Word && t.Kind != Quoted {
@@ -182,7 +177,6 @@ func (r *Reader) sets(end ...string) (Arm, error) {
 				break
 			}
 		}
-		_ = at
 		if !r.Take("=") {
 			return arm, r.Fault("= and a value")
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -49,7 +50,7 @@ func (s *Store) replaced(ctx context.Context, spec table.Spec, replace bool) (*s
 	if err != nil {
 		return nil, err
 	}
-	if !contains(spaces, spec.Namespace) {
+	if !slices.Contains(spaces, spec.Namespace) {
 		return nil, fault.Wrap(table.ErrNotFound, fault.NotFound, "schema "+spec.Namespace, "write CREATE SCHEMA "+spec.Namespace+" first")
 	}
 	_, view, err := s.pointer.get(ctx, spec.Ident)
@@ -68,15 +69,6 @@ func (s *Store) replaced(ctx context.Context, spec table.Spec, replace bool) (*s
 		return nil, err
 	}
 	return st, st.ownedBy("replace "+spec.String(), spec.Properties[table.PropOwner])
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 // makeWith writes a table beside the catalog, and then its row in there.
@@ -214,7 +206,7 @@ func (s *Store) CreateNamespace(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if contains(spaces, name) {
+	if slices.Contains(spaces, name) {
 		return fault.Wrap(table.ErrExists, fault.Exists, "schema "+name, "write CREATE SCHEMA IF NOT EXISTS, or take another name")
 	}
 	return s.ensureNamespace(ctx, name)
@@ -222,7 +214,7 @@ func (s *Store) CreateNamespace(ctx context.Context, name string) error {
 
 // DropNamespace implements table.Tables.
 func (s *Store) DropNamespace(ctx context.Context, name string) error {
-	if contains(namespaces, name) {
+	if slices.Contains(namespaces, name) {
 		return fault.New(fault.Denied, "the schema "+name+" is Tarn's own", "leave it; schemas of your own can go")
 	}
 	err := s.library.DropNamespace(ctx, []string{name})

@@ -165,19 +165,21 @@ func as[T icetable.Update](u icetable.Update, _ T) (T, bool) {
 func (w *work) swap(ctx context.Context, to string) error {
 	store, id := w.handle.store, w.handle.Ident()
 	ctx = context.WithoutCancel(ctx)
-	moved, err := true, error(nil)
-	if w.enter != nil {
-		err = w.enter(ctx, to)
-	} else {
-		moved, err = store.pointer.swap(ctx, id, "TABLE", w.base.location, to)
+	enter := w.enter
+	if enter == nil {
+		enter = func(ctx context.Context, to string) error {
+			moved, err := store.pointer.swap(ctx, id, "TABLE", w.base.location, to)
+			if err == nil && !moved {
+				return errMoved
+			}
+			return err
+		}
 	}
+	err := enter(ctx, to)
 	if errors.Is(err, errMoved) || errors.Is(err, table.ErrExists) { // nothing is in doubt
 		return err
 	}
 	if err == nil {
-		if !moved {
-			return errMoved
-		}
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, outcomeTimeout)

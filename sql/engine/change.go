@@ -201,7 +201,8 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		name = ident(c.Table.Name)
 	}
 	own := func(column string) string { return name + "." + ident(column) }
-	action := "CASE"
+	var actions strings.Builder
+	actions.WriteString("CASE")
 	values := make([]string, len(x.columns))
 	for _, arm := range c.Arms {
 		when, what := "true", 0
@@ -226,12 +227,12 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		case "INSERT":
 			what, rows = comes, true
 		}
-		action += " WHEN " + when + " THEN " + strconv.Itoa(what)
+		actions.WriteString(" WHEN " + when + " THEN " + strconv.Itoa(what))
 		for i := range values {
 			values[i] += " WHEN " + when + " THEN " + set[i]
 		}
 	}
-	action += " ELSE 0 END"
+	action := actions.String() + " ELSE 0 END"
 	items := []string{own(pathName), own(posName), action}
 	if rows {
 		for i, v := range values {

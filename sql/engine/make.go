@@ -28,7 +28,7 @@ func (g *Gate) createTable(ctx context.Context, r Request, stmt string) (*Result
 	}
 	s := &session{gate: g, who: r.Principal}
 	id, e, found, err := s.target(ctx, r, m.Table)
-	if err == nil && !(found && m.IfNotExists && !m.Replace) {
+	if err == nil && (!found || !m.IfNotExists || m.Replace) {
 		err = g.makeable(r.Principal, id)
 	}
 	switch {

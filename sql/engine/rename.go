@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -91,10 +92,8 @@ func (g *Gate) renameTable(ctx context.Context, from, to table.Ident) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range spaces {
-		if name == to.Namespace {
-			return g.o.Tables.Rename(ctx, from, to)
-		}
+	if slices.Contains(spaces, to.Namespace) {
+		return g.o.Tables.Rename(ctx, from, to)
 	}
 	return fault.Newf(fault.NotFound, "write CREATE SCHEMA "+to.Namespace+" first", "there is no schema %s", to.Namespace)
 }
