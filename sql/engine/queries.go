@@ -154,7 +154,7 @@ func (g *Gate) queriesOf(who guard.Principal) SystemTable {
 	return liveTable(queriesTable, columns, func(context.Context) (rows [][]any, _ error) {
 		now := g.o.Clock.Now()
 		for _, s := range g.log.all() {
-			if g.mayCancel(who, s) {
+			if g.MayCancel(who, s.who) {
 				rows = append(rows, s.row(now))
 			}
 		}
@@ -162,8 +162,9 @@ func (g *Gate) queriesOf(who guard.Principal) SystemTable {
 	})
 }
 
-func (g *Gate) mayCancel(who guard.Principal, s *statement) bool {
-	if s.who.User == who.User {
+// MayCancel tells whether a principal sees, and may end, what another runs.
+func (g *Gate) MayCancel(who, whose guard.Principal) bool {
+	if whose.User == who.User {
 		return true
 	}
 	return g.o.Guard.Decide(who, guard.Alter, guard.Resource{Kind: guard.Table, Path: []string{systemSchema, queriesTable}}).Allow
@@ -290,7 +291,7 @@ func (g *Gate) Cancel(who guard.Principal, id int64) error {
 	g.log.mu.Lock()
 	s := g.log.live[id]
 	g.log.mu.Unlock()
-	if s == nil || !g.mayCancel(who, s) {
+	if s == nil || !g.MayCancel(who, s.who) {
 		return fault.Newf(fault.NotFound, "see SELECT id, statement FROM system.queries WHERE state <> 'ended'", "no statement %d runs", id)
 	}
 	by := ""

@@ -46,8 +46,19 @@ func Serve(t testing.TB, rowsMax int64, door func(net.Listener, *engine.Gate) Do
 // ServeIn is Serve with the folder that statements spill to.
 func ServeIn(t testing.TB, spill string, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
 	t.Helper()
+	return serve(t, spill, rowsMax, guard.Open{}, door)
+}
+
+// ServeWith is Serve with a guard.
+func ServeWith(t testing.TB, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+	t.Helper()
+	return serve(t, t.TempDir(), 0, of, door)
+}
+
+func serve(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: guard.Open{}, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,
+		Catalog: empty{}, Guard: of, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,
 		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 		System: []engine.SystemTable{{
 			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},

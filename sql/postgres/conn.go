@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -53,8 +54,12 @@ type conn struct {
 	work sync.Mutex // held while a message is handled, and while what is open for too long is closed
 	open int        // statements that have rows left
 
-	mu     sync.Mutex
-	cancel context.CancelFunc // of the statement that runs
+	began      time.Time
+	terminated atomic.Bool
+
+	mu       sync.Mutex
+	cancel   context.CancelFunc // of the statement that runs
+	activity activity
 }
 
 // serve answers a client until it goes or ctx ends.
@@ -64,7 +69,7 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	defer func() { _ = nc.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	c := &conn{
-		door: d, net: nc, ctx: ctx, state: idle, settings: newSettings(), temps: d.o.Gate.Session(),
+		door: d, net: nc, began: time.Now(), ctx: ctx, state: idle, settings: newSettings(), temps: d.o.Gate.Session(),
 		prepared: map[string]*prepared{}, portals: map[string]*portal{}, named: map[string]*cursor{},
 	}
 	defer func() {
@@ -93,12 +98,20 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	_ = nc.SetReadDeadline(time.Time{})
+	if c.terminated.Load() { // whose deadline is gone now
+		c.terminate()
+	}
 	for {
 		message, err := c.be.Receive()
-		if err == nil {
+		if err == nil && !c.terminated.Load() {
 			c.work.Lock()
 			err = c.handle(message)
 			c.work.Unlock()
+		}
+		if c.terminated.Load() {
+			c.be.Send(response(errTerminated, "", "FATAL"))
+			_ = c.be.Flush()
+			return
 		}
 		if err != nil {
 			if tooLong, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
@@ -171,6 +184,10 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 
 // ready tells that the next statement may come.
 func (c *conn) ready() error {
+	if c.terminated.Load() {
+		return errGone
+	}
+	c.rests()
 	c.be.Send(&pgproto3.ReadyForQuery{TxStatus: c.state})
 	return c.flush()
 }
@@ -244,6 +261,9 @@ func (c *conn) fail(err error, text string) {
 	if c.state == within {
 		c.state = failed
 	}
+	if c.terminated.Load() { // which is told next
+		return
+	}
 	c.be.Send(response(err, text, "ERROR"))
 }
 
@@ -257,7 +277,7 @@ func writeFailed(err error) bool {
 
 // statement gives a statement its context, which a cancel request ends.
 func (c *conn) statement() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(catalog.With(c.ctx, &catalog.Session{PID: c.pid, Path: c.path(), Settings: c.settings.all}))
+	ctx, cancel := context.WithCancel(catalog.With(c.ctx, &catalog.Session{PID: c.pid, Path: c.path(), Settings: c.settings.all, Backends: c.backends}))
 	c.interruptible(cancel)
 	return ctx, cancel
 }

@@ -96,6 +96,7 @@ func (c *conn) shapeOf(p *prepared) (*engine.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
+	unmarked(&shape)
 	for i, name := range shape.Parameters {
 		if i >= len(p.oids) {
 			p.oids = append(p.oids, 0)
@@ -246,6 +247,7 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 		c.be.Send(&pgproto3.EmptyQueryResponse{})
 		return "", nil
 	}
+	c.does(p.text)
 	if err := c.allowed(p.text); err != nil {
 		return p.text, err
 	}

@@ -16,6 +16,10 @@ import (
 // words is a statement in which PostgreSQL's functions about the session itself, with or without pg_catalog before them,
 // hold what they give: the Gate knows no session.
 func (c *conn) words(text string) (string, error) {
+	text, err := marked(text)
+	if err != nil {
+		return text, err
+	}
 	lower := strings.ToLower(text)
 	if !strings.Contains(lower, "current_") && !strings.Contains(lower, "session_user") && !strings.Contains(lower, "version") && !strings.Contains(lower, "pg_") {
 		return text, nil

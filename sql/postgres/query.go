@@ -34,6 +34,7 @@ func (c *conn) changed(name string, err error) error {
 
 // simple answers a text of any number of statements; the first error ends it.
 func (c *conn) simple(text string) error {
+	c.does(text)
 	c.dropPortal("")
 	statements, err := sqltext.Split(text)
 	if err == nil && len(text) > sqltext.TextBytesMax {
@@ -141,6 +142,7 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		cancel()
 		return nil, err
 	}
+	c.signalling(result)
 	r := &running{result: result, cancel: cancel}
 	c.open++
 	r.closed = func() { c.open-- }

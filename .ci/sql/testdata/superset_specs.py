@@ -214,13 +214,7 @@ def cancel(name, database, spec, catalog, long):
                     look.execute("SELECT count(*) FROM system.queries WHERE state = 'running' AND statement LIKE '%CROSS JOIN%'")
         with database.get_raw_connection(catalog=catalog) as other:
             look = other.cursor()
-            if name == "postgres":
-                look.execute("SELECT count(*) FROM pg_proc WHERE proname = 'pg_terminate_backend'")
-            if name == "trino" or look.fetchone()[0]:
-                check(f"{name} cancel_query", lambda: spec.cancel_query(look, query, told["id"]), True)
-            else:
-                print(name, "has no pg_terminate_backend: the client's own cancel instead", flush=True)
-                c.cancel()
+            check(f"{name} cancel_query", lambda: spec.cancel_query(look, query, told["id"]), True)
         running.join(60)
         check(f"{name} was cancelled", lambda: (running.is_alive(), told["error"] is not None), (False, True))
 

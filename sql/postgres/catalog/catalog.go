@@ -9,8 +9,10 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"tarn/embedded/sqltext"
 	"tarn/sql/engine"
@@ -35,6 +37,18 @@ type Session struct {
 	PID      uint32
 	Path     []string // the schemas that names without one are looked for in
 	Settings func() [][2]string
+	Backends func() []Backend // the door's connections; nil: that of PID alone
+}
+
+// Backend is a connection, as pg_stat_activity shows it. Times that are zero there are not.
+type Backend struct {
+	PID                       uint32
+	User                      string
+	Shown                     bool // what it does may be seen
+	Client                    net.Addr
+	Application, Query, State string
+	Began, Transaction        time.Time
+	Statement, Change         time.Time
 }
 
 type sessionKey struct{}
@@ -261,7 +275,8 @@ func (c *catalog) readFunctions() {
 	words := c.words()
 	for line := range strings.Lines(functionsText) {
 		f := strings.Fields(line)
-		if words.Functions[f[1]] == nil && !sqltext.Allowed(f[1]) {
+		ofDoor := f[1] == "pg_cancel_backend" || f[1] == "pg_terminate_backend"
+		if words.Functions[f[1]] == nil && !ofDoor && !sqltext.Allowed(f[1]) {
 			continue
 		}
 		var at [2]int64

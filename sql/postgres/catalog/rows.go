@@ -3,8 +3,10 @@
 package catalog
 
 import (
+	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"tarn/embedded/duck"
 )
@@ -276,10 +278,33 @@ func (m *model) settings() (rows []row) {
 	return rows
 }
 
-func (m *model) activity() []row {
-	return []row{{
-		"datid": int64(oidDatabase), "datname": m.o.Database, "pid": int64(m.session.PID), "usesysid": int64(oidOwner), "usename": m.user, "state": "active", "backend_type": "client backend",
-	}}
+// activity tells of others' statements as PostgreSQL does: that they are there, and not what they say.
+func (m *model) activity() (rows []row) {
+	all := []Backend{{PID: m.session.PID, User: m.user, Shown: true, State: "active"}}
+	if m.session.Backends != nil {
+		all = m.session.Backends()
+	}
+	for _, b := range all {
+		of := row{"datid": int64(oidDatabase), "datname": m.o.Database, "pid": int64(b.PID), "usename": b.User, "application_name": b.Application}
+		if b.User == m.user {
+			of["usesysid"] = int64(oidOwner)
+		}
+		rows = append(rows, of)
+		if !b.Shown {
+			of["query"] = "<insufficient privilege>"
+			continue
+		}
+		of["state"], of["query"], of["backend_type"] = b.State, b.Query, "client backend"
+		for name, at := range map[string]time.Time{"backend_start": b.Began, "xact_start": b.Transaction, "query_start": b.Statement, "state_change": b.Change} {
+			if !at.IsZero() {
+				of[name] = at.UTC().Format("2006-01-02 15:04:05.999999+00")
+			}
+		}
+		if a, ok := b.Client.(*net.TCPAddr); ok {
+			of["client_addr"], of["client_port"] = a.IP.String(), int64(a.Port)
+		}
+	}
+	return rows
 }
 
 func (r *relation) fullName() string { return word(r.namespace.name) + "." + word(r.name) }
