@@ -109,14 +109,17 @@ func open(t testing.TB) *house {
 	h := &house{spill: t.TempDir()}
 	gate, addr := enginetest.ServeIn(t, h.spill, rowsMax, func(l net.Listener, gate *engine.Gate) enginetest.Door {
 		return all{
-			mounted{l, gate}, postgres.New(postgres.Options{Listener: pg, Gate: gate}),
+			mounted{l, gate},
+			postgres.New(postgres.Options{Listener: pg, Gate: gate}),
 			flight.New(flight.Options{Listener: fl, Gate: gate}), trino.New(trino.Options{Listener: tr, Gate: gate, Away: 5 * time.Second}),
 		}
 	})
 	h.gate = gate
 	h.wires = []wire{
-		{"REST", addr, overREST}, {"PostgreSQL", pg.Addr().String(), overPostgres},
-		{"Flight SQL", fl.Addr().String(), overFlight}, {"Trino", tr.Addr().String(), overTrino},
+		{"REST", addr, overREST},
+		{"PostgreSQL", pg.Addr().String(), overPostgres},
+		{"Flight SQL", fl.Addr().String(), overFlight},
+		{"Trino", tr.Addr().String(), overTrino},
 	}
 	return h
 }

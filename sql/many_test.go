@@ -87,13 +87,17 @@ var cut = []string{
 	"ALTER TABLE silver.calls EXECUTE expire_snapshots(retention_threshold => '7d')", "CREATE PIPELINE p AS SELECT 1 FROM t EMIT CHANGES", "SELECT x'é\xff\x00'",
 }
 
-// TestCutStatements asks each beginning of statements at every door: it is answered or refused, and no door ends or waits for the rest.
+// TestCutStatements asks each beginning of statements at the first door, and each seventh at the others: it is answered or refused, and no door ends or waits for the rest.
 func TestCutStatements(t *testing.T) {
 	h := open(t)
 	h.harmless(t, func() {
-		for _, w := range h.wires {
+		for i, w := range h.wires {
+			step := 7
+			if i == 0 {
+				step = 1
+			}
 			for _, text := range cut {
-				for n := range len(text) + 1 {
+				for n := i; n <= len(text); n += step {
 					ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 					_, err := w.ask(ctx, w.addr, text[:n], 0)
 					if ctx.Err() != nil {

@@ -104,7 +104,7 @@ func (s *stream) begin(query string) error {
 	}
 	var pending mapping.PendingResult
 	defer mapping.DestroyPending(&pending)
-	if bindings.PendingPreparedStreaming(s.prepared, &pending) == mapping.StateError { //nolint:staticcheck // there is no other way
+	if bindings.PendingPreparedStreaming(s.prepared, &pending) == mapping.StateError {
 		return s.fault(mapping.PendingError(pending))
 	}
 	if err := s.ctx.Err(); err != nil {

@@ -271,3 +271,29 @@ func varchar(s string, place *tree) *tree {
 	return object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", place,
 		"value", object("type", object("id", text("VARCHAR"), "type_info", scalar("null")), "is_null", scalar("false"), "value", text(s)))
 }
+
+// method writes column.function(…), which is parsed as a function of a schema, as function(column, …).
+func (t *tree) method() {
+	schema := t.get("schema").str()
+	switch strings.ToLower(schema) {
+	case "", "main", "pg_catalog", "information_schema", "system", "temp":
+		return
+	}
+	children := t.get("children")
+	if t.get("class").str() != "FUNCTION" || t.get("catalog").str() != "" || children == nil || children.kind != '[' || !Allowed(t.get("function_name").str()) {
+		return
+	}
+	column := object("class", text("COLUMN_REF"), "type", text("COLUMN_REF"), "alias", text(""), "query_location", t.get("query_location"),
+		"column_names", &tree{kind: '[', items: []*tree{text(schema)}})
+	children.items = append([]*tree{column}, children.items...)
+	t.set("schema", text(""))
+}
+
+// exactDouble writes a constant as 1e3, which DuckDB would print like one of type DECIMAL, as a cast.
+func (t *tree) exactDouble() {
+	value := t.get("value")
+	if number := value.get("value"); value.get("type").get("id").str() == "DOUBLE" && number != nil && number.kind == 's' {
+		*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
+			"child", varchar(number.raw, t.get("query_location")), "cast_type", object("id", text("DOUBLE"), "type_info", scalar("null")), "try_cast", scalar("false"))
+	}
+}

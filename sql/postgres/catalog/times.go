@@ -248,12 +248,10 @@ const partSpelled = "datepart"
 
 // datePart has what is beneath a second, and beneath a millisecond, which DuckDB leaves out.
 func datePart(args []sqltext.Argument) (string, error) {
-	switch said, _ := extract(args); {
-	case said == "":
-		return "CAST(date_part($1, $2) AS DOUBLE)", nil
-	default:
+	if said, _ := extract(args); said != "" {
 		return "CAST(" + said + " AS DOUBLE)", nil
 	}
+	return "CAST(date_part($1, $2) AS DOUBLE)", nil
 }
 
 // extract is a number with as many digits behind the point as its part has.
