@@ -58,6 +58,15 @@ func (t *table) column(name string) *pgtype.Attr {
 	return nil
 }
 
+// hasAll tells whether a table, nil where it is gone, has what another had: its columns and heaps, by their names.
+func (t *table) hasAll(of *table) bool {
+	lacksColumn := func(a pgtype.Attr) bool { return t.column(a.Name) == nil }
+	lacksLeaf := func(l leaf) bool {
+		return !slices.ContainsFunc(t.leaves, func(o leaf) bool { return o.name == l.name })
+	}
+	return t != nil && !slices.ContainsFunc(of.columns, lacksColumn) && !slices.ContainsFunc(of.leaves, lacksLeaf)
+}
+
 // nodes tells the files of the rows apart from any that come later.
 func (t *table) nodes() string {
 	h := fnv.New64a()

@@ -110,7 +110,7 @@ func (r *reader) atCut(ctx context.Context) (list []*captured, err error) {
 func (r *reader) readSnapshot(ctx context.Context) (source.Batch, bool, error) {
 	chunks, of, err := r.snapshot.read(ctx)
 	if bad, ok := errors.AsType[*badWhere](err); ok {
-		return r.unasked(bad)
+		return r.unasked(ctx, bad)
 	}
 	if err != nil {
 		return source.Batch{}, false, err

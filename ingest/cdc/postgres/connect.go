@@ -111,6 +111,7 @@ const (
 	codeNoTable    = "42P01"
 	codeNoColumn   = "42703"
 	codeInUse      = "55006"
+	codeLocked     = "55P03"
 	codeState      = "55000"
 	codeDuplicate  = "42710"
 	codeUniqueness = "23505"

@@ -335,14 +335,19 @@ func TestSignals(t *testing.T) {
 	}
 	d.Exec(`INSERT INTO signals VALUES ('s3', 'execute-snapshot', '{"data-collections": ["public.other"], "type": "BLOCKING", "additional-conditions": [{"data-collection": "public.other", "filter": "id > 1"}]}')`)
 	r.wants("other", `{"id":2} c {"id":2}`, `{"id":2} r {"id":2}`)
-	for _, filter := range []string{"nope = 1", "true) TO STDOUT; DROP TABLE other; --", "true -- a comment\\n) OR (id = 1", "true; SELECT 1"} {
+	for _, filter := range []string{"nope = 1", "true) TO STDOUT; DROP TABLE other; --", "true -- a comment\\n) OR (id = 1", "true; SELECT 1", "generate_series(1, 2) = 1", "true \\u0000"} {
 		d.Exec(`DELETE FROM signals`, `INSERT INTO signals VALUES ('s4', 'execute-snapshot', '{"data-collections": ["public.other"], "additional-conditions": [{"data-collection": "public.other", "filter": "`+filter+`"}]}')`)
 		r.until("it is refused", said("is refused"))
 		d.Exec(`INSERT INTO signals VALUES ('s5', 'log', '{"message": "next"}')`)
 		r.until("the next", said("next"))
 	}
-	d.Exec(`INSERT INTO signals VALUES ('s6', 'execute-snapshot', '{"data-collections": ["public.other"], "additional-conditions": [{"data-collection": "public.other", "filter": "1 / (id - 1) > 0"}]}')`)
-	r.until("it is given up", said("not read again"))
+	d.Exec("CREATE FUNCTION refuse(code text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = code; END $$")
+	for _, filter := range []string{"1 / (id - 1) > 0", "(SELECT i FROM generate_series(1, 2) i) = id", "refuse($$P0001$$)", "refuse($$54001$$)", "refuse($$42501$$)", "refuse($$42P01$$)"} {
+		d.Exec(`INSERT INTO signals VALUES ('s6' || now(), 'execute-snapshot', '{"data-collections": ["public.other"], "additional-conditions": [{"data-collection": "public.other", "filter": "` + filter + `"}]}')`)
+		r.until("it is given up: "+filter, said("not read again"))
+		d.Exec(`INSERT INTO signals VALUES ('s7' || now(), 'log', '{"message": "beyond"}')`)
+		r.until("what is behind it", said("beyond"))
+	}
 	d.Exec(`INSERT INTO signals VALUES ('s7', 'execute-snapshot', '{"data-collections": ["public.other"], "type": "BLOCKING"}')`)
 	r.until("the whole snapshot", func() bool { return r.marks("other") == 1 })
 	r.equal("other", "id")

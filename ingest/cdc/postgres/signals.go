@@ -217,6 +217,9 @@ func (r *reader) judge(ctx context.Context, name, where string) (wrong string, e
 	if text := r.s.selects[name]; text != "" {
 		from = "(" + text + ") AS t"
 	}
+	if strings.IndexByte(where, 0) >= 0 {
+		return "it has a byte 0, which no statement may have", nil
+	}
 	err = r.onSQL(ctx, func() (err error) {
 		for _, text := range []string{"SELECT FROM " + from + " WHERE " + condition(where), "COPY (SELECT ARRAY[\n" + where + "\n]) TO STDOUT"} {
 			if _, err = r.sql.Prepare(ctx, "", text, nil); err != nil {
@@ -225,7 +228,7 @@ func (r *reader) judge(ctx context.Context, name, where string) (wrong string, e
 		}
 		return nil
 	})
-	if code := codeOf(err); strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22") {
+	if code := codeOf(err); code != "" && !ofServer(code) && !strings.HasPrefix(code, "57") {
 		return err.Error(), nil
 	}
 	return "", r.s.fault(err, "look at the condition of a signal on")
@@ -250,14 +253,29 @@ func (r *reader) endSnapshot() {
 	}
 }
 
-// unasked gives up to read rows again of which the server cannot judge the condition.
-func (r *reader) unasked(bad *badWhere) (source.Batch, bool, error) {
+// unasked gives up to read rows again of which the server cannot judge the condition. Where it lacks what the table had when the
+// snapshot was cut, that may be all there is to it: it is cut again.
+func (r *reader) unasked(ctx context.Context, bad *badWhere) (source.Batch, bool, error) {
+	name := bad.c.table.full()
+	if code := codeOf(bad); code == codeNoColumn || code == codeNoTable {
+		var now *table
+		err := r.onSQL(ctx, func() (err error) {
+			now, err = r.s.lookUp(ctx, r.sql, bad.c.table.oid)
+			return err
+		})
+		if err != nil {
+			return source.Batch{}, false, err
+		}
+		if !now.hasAll(bad.c.table) {
+			return source.Batch{}, false, bad.err
+		}
+	}
 	r.endSnapshot()
-	st := r.pos.Tables[bad.table]
+	st := r.pos.Tables[name]
 	st.Snapshot = nil
-	r.pos.Tables[bad.table] = st
+	r.pos.Tables[name] = st
 	r.happened(signalEvent, source.Finding{
-		Table: bad.table, Key: keySignals, Message: fmt.Sprintf("rows of table %s are not read again: %v", bad.table, bad),
+		Table: name, Key: keySignals, Message: fmt.Sprintf("rows of table %s are not read again: %v", name, bad),
 		Hint: "send the signal again with a condition that every row can be asked",
 	})
 	b, err := r.batch(nil)

@@ -172,8 +172,8 @@ func (sn *snapshot) work(ctx context.Context) error {
 			close(p.chunks)
 			continue
 		}
-		if code := codeOf(err); p.where != "" && (strings.HasPrefix(code, "22") || strings.HasPrefix(code, "42") && code != codeDenied) {
-			err = &badWhere{p.c.table.full(), err}
+		if code := codeOf(err); p.where != "" && p.where != allRows && code != "" && !ofServer(code) {
+			err = &badWhere{p.c, err}
 		} else if ofTable(err) || p.query != "" && strings.HasPrefix(codeOf(err), "42") {
 			err = source.Quarantine(p.c.table.full(), err)
 		}
@@ -196,6 +196,12 @@ func (sn *snapshot) done() {
 func ofTable(err error) bool {
 	code := codeOf(err)
 	return code == codeDenied || code == "XX001" || strings.HasPrefix(code, "22")
+}
+
+// ofServer tells whether an error says nothing of what was asked for, but of the server, of the connection, or of others who are at
+// work (PostgreSQL documentation, appendix A).
+func ofServer(code string) bool {
+	return code == codeLocked || slices.ContainsFunc([]string{"08", "40", "53", "57P", "58", "XX"}, func(class string) bool { return strings.HasPrefix(code, class) })
 }
 
 // read copies the piece into chunks.
@@ -300,8 +306,8 @@ func condition(where string) string {
 
 // badWhere is the error of a condition that a signal came with, of which the table itself is not to suffer.
 type badWhere struct {
-	table string
-	err   error
+	c   *captured
+	err error
 }
 
 func (b *badWhere) Error() string { return b.err.Error() }
