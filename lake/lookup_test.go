@@ -9,13 +9,16 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"tarn/embedded/disk"
+	"tarn/embedded/fault"
 	"tarn/embedded/record"
 	"tarn/lake"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
@@ -77,5 +80,25 @@ func TestMoreKeysThanMemory(t *testing.T) {
 	must(t, err)
 	if !maps.Equal(got, want) {
 		t.Errorf("%d rows, want %d, each with its last value", len(got), len(want))
+	}
+}
+
+// TestPlacesThatAreNot: a change by places that no file has is refused, rather than taken for one that takes nothing out.
+func TestPlacesThatAreNot(t *testing.T) {
+	h := open(t, t.TempDir(), disk.Local)
+	tab := h.ensure(orders, orderColumns)
+	s := commit(t, tab, table.Change{Rows: numbered(0, 1, 3)})
+	scan, err := h.Catalog().Scan(t.Context(), orders, catalog.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scan.Release()
+	for path, position := range map[string]uint32{scan.Files[0].Path: 3, "a value of a column": 0, "": 0} {
+		if _, err := tab.Commit(t.Context(), table.Change{Of: &s.ID, Rows: numbered(7, 1, 1), Gone: map[string]*roaring.Bitmap{path: roaring.BitmapOf(position)}}); fault.CodeOf(err) != fault.Internal {
+			t.Errorf("%q, %d: %v", path, position, err)
+		}
+	}
+	if s = commit(t, tab, table.Change{Of: &s.ID, Gone: map[string]*roaring.Bitmap{scan.Files[0].Path: roaring.BitmapOf(0, 2)}}); s.Rows != 1 {
+		t.Errorf("%d rows are left, want 1", s.Rows)
 	}
 }

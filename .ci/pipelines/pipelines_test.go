@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/disk"
@@ -54,12 +57,13 @@ type site struct {
 	gate *engine.Gate
 	stop func()
 
-	guard   guard.Guard   // nil: all may do all
-	renames func() error  // asked before a table of a pipeline gets another name; nil lets all pass
-	commits time.Duration // between two commits of a pipeline; 0 = 50 ms
-	pulse   time.Duration // between two looks for idle partitions; 0 = 20 ms
-	memory  int64         // of all pipelines' states; 0 = 1 GiB
-	log     io.Writer     // of pipelines; nil for none
+	guard   guard.Guard       // nil: all may do all
+	written func(table.Table) // called when a statement has written its rows, before it commits them; nil for nothing
+	renames func() error      // asked before a table of a pipeline gets another name; nil lets all pass
+	commits time.Duration     // between two commits of a pipeline; 0 = 50 ms
+	pulse   time.Duration     // between two looks for idle partitions; 0 = 20 ms
+	memory  int64             // of all pipelines' states; 0 = 1 GiB
+	log     io.Writer         // of pipelines; nil for none
 }
 
 // renaming are tables whose names change only where a test lets them.
@@ -76,6 +80,33 @@ func (r renaming) Rename(ctx context.Context, from, to table.Ident) error {
 		}
 	}
 	return r.Tables.Rename(ctx, from, to)
+}
+
+// written are tables that tell a test of rows that have no commit yet.
+type written struct {
+	table.Tables
+	s *site
+}
+
+type writtenTable struct {
+	table.Table
+	s *site
+}
+
+// Open is as in table.Tables.
+func (w written) Open(ctx context.Context, id table.Ident) (table.Table, error) {
+	t, err := w.Tables.Open(ctx, id)
+	if err != nil || w.s.written == nil {
+		return t, err
+	}
+	return writtenTable{t, w.s}, nil
+}
+
+// Write is as in table.Table.
+func (t writtenTable) Write(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (table.Written, error) {
+	files, err := t.Table.Write(ctx, rows)
+	t.s.written(t.Table)
+	return files, err
 }
 
 // newSite is a site of its own, beside those of other tests: they wait more than they work.
@@ -124,7 +155,7 @@ func (s *site) start() {
 	})
 	replays := replay.New(replay.Options{Bus: s.bus, Meta: s.meta, Guard: guard.Open{}, Clock: clock})
 	s.gate, err = engine.New(s.ctx, engine.Options{
-		Catalog: s.lake.Catalog(), Tables: s.lake.Tables(), Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
+		Catalog: s.lake.Catalog(), Tables: written{s.lake.Tables(), s}, Guard: keeper, Drop: s.part.DropTable, Folders: []string{filepath.Join(s.dir, "lake", "warehouse")}, MemoryBytes: 256 << 20, Threads: 1,
 		System: []engine.SystemTable{
 			system.Table("pipelines", command.StatusColumns, s.part.StatusRows), system.Tables(s.lake.Catalog()), system.Files(s.lake.Catalog()),
 			system.Snapshots(s.lake.Catalog()), system.Schemas(s.lake.Catalog()), system.Table("replays", replay.Columns, replays.Rows),

@@ -3,10 +3,14 @@
 package pipelines_test
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/record"
+	"tarn/lake/table"
 )
 
 // TestRowsByStatements: rows are there once and after a restart, refused ones not at all, and pipelines mean what they did.
@@ -120,5 +124,87 @@ func TestRowsAreChanged(t *testing.T) {
 	s.exec("DROP TABLE gold.u CASCADE")
 	if got, err := s.run("SHOW TABLES FROM gold"); err != nil || len(got) > 0 {
 		t.Errorf("left is %q, %v", got, err)
+	}
+}
+
+// TestColumnsNamedAsPlaces: what a column is called has no part in which rows are there, in tables of statements and in mirrors.
+func TestColumnsNamedAsPlaces(t *testing.T) {
+	s := newSite(t)
+	for i, name := range []string{"filename", "FILE_ROW_NUMBER", "file_index", "FileName", "tarn_path", "tarn_pos", "tarn_changed", "f", "m", "c1"} {
+		mirror := table.Ident{Namespace: "silver", Name: "docs" + strconv.Itoa(i)}
+		for _, key := range []string{"id", name} {
+			mirror.Name += "_"
+			columns := []table.Column{{Name: "id", Type: record.Long, Key: key == "id"}, {Name: name, Type: record.String, Key: key == name}}
+			tab, err := s.lake.Tables().Ensure(s.ctx, table.Spec{Ident: mirror, Columns: columns})
+			s.must(err)
+			row := func(id, value string) string { return `{"id":` + id + `,"` + name + `":"` + value + `"}` }
+			_, err = tab.Commit(s.ctx, table.Change{Rows: s.batch(columns, row("1", "a"), row("2", "b"), row("3", "c"))})
+			s.must(err)
+			again, of := row("1", "z"), `{"id":1}`
+			if key == name {
+				again, of = row("9", "a"), `{"`+name+`":"a"}`
+			}
+			_, err = tab.Commit(s.ctx, table.Change{Rows: s.batch(columns, again), Keys: s.batch(slices.DeleteFunc(slices.Clone(columns), func(c table.Column) bool { return !c.Key }), of)})
+			s.must(err)
+			want := []string{"1|z", "2|b", "3|c"}
+			if key == name {
+				want = []string{"2|b", "3|c", "9|a"}
+			}
+			got, err := s.run("SELECT id, " + name + " FROM " + mirror.String() + " ORDER BY id")
+			s.must(err)
+			s.want(mirror.String()+" of "+name+" by "+key, got, want...)
+		}
+		of := "gold.t" + strconv.Itoa(i)
+		s.exec("CREATE TABLE "+of+"(id BIGINT, "+name+" VARCHAR)", "INSERT INTO "+of+" VALUES (1, 'a'), (2, 'b'), (3, 'c')", "INSERT INTO "+of+" VALUES (4, 'd')")
+		for _, step := range []struct{ statement, told, rows string }{
+			{"UPDATE " + of + " SET id = 10 WHERE " + name + " = 'a'", "UPDATE 1", "2|b 3|c 4|d 10|a"},
+			{"UPDATE " + of + " SET " + name + " = 'x' WHERE id = 10", "UPDATE 1", "2|b 3|c 4|d 10|x"},
+			{"DELETE FROM " + of + " WHERE id = 2", "DELETE 1", "3|c 4|d 10|x"},
+			{"MERGE INTO " + of + " t USING (VALUES (3, 'y'), (5, 'e')) s(id, v) ON t.id = s.id WHEN MATCHED THEN UPDATE SET " + name + " = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)", "MERGE 2", "3|y 4|d 5|e 10|x"},
+			{"DELETE FROM " + of + " WHERE " + name + " <> 'd'", "DELETE 3", "4|d"},
+		} {
+			got, err := s.run(step.statement)
+			s.must(err)
+			s.want(step.statement, got, step.told)
+			got, err = s.run("SELECT * FROM " + of + " ORDER BY id")
+			s.must(err)
+			s.want("rows after "+step.statement, got, strings.Fields(step.rows)...)
+		}
+	}
+}
+
+// TestMergeAsksOnce: a condition that has another answer each time is asked once of a row.
+func TestMergeAsksOnce(t *testing.T) {
+	s := newSite(t)
+	s.exec("CREATE TABLE gold.t(id BIGINT, n INT, name VARCHAR)", "INSERT INTO gold.t SELECT i, 0, 'x' FROM range(2000) r(i)")
+	for _, condition := range []string{"random() < 0.5", "(SELECT random()) < 0.5", "random() < s.p"} {
+		s.exec("MERGE INTO gold.t USING (SELECT i AS id, 0.5 AS p FROM range(4000) r(i)) s ON t.id = s.id WHEN MATCHED AND " + condition + " THEN UPDATE SET n = 1 WHEN MATCHED AND " +
+			condition + " THEN DELETE WHEN NOT MATCHED AND " + condition + " THEN INSERT VALUES (s.id, 2, 'y')")
+		got, err := s.run("SELECT count(*) - count(id), count(*) - count(n), count(*) - count(name), count(*) - count(DISTINCT id), count(*) FILTER (n = 2 AND name <> 'y' OR name IS NULL) FROM gold.t")
+		s.must(err)
+		s.want(condition, got, "0|0|0|0|0")
+	}
+}
+
+// TestOwnedMeanwhile: a table that has come to be somebody else's takes no rows of a statement that was allowed before.
+func TestOwnedMeanwhile(t *testing.T) {
+	s := newSite(t)
+	s.written = func(of table.Table) {
+		_, err := of.Commit(s.ctx, table.Change{Properties: map[string]string{table.PropOwner: "landing"}})
+		s.must(err)
+	}
+	for i, statement := range []string{"INSERT INTO %s VALUES (2)", "UPDATE %s SET id = 3", "DELETE FROM %s"} {
+		id := table.Ident{Namespace: "gold", Name: "t" + strconv.Itoa(i)}
+		columns := []table.Column{{Name: "id", Type: record.Long}}
+		tab, err := s.lake.Tables().Ensure(s.ctx, table.Spec{Ident: id, Columns: columns})
+		s.must(err)
+		_, err = tab.Commit(s.ctx, table.Change{Rows: s.batch(columns, `{"id":1}`)})
+		s.must(err)
+		if got, err := s.run(strings.ReplaceAll(statement, "%s", id.String())); fault.CodeOf(err) != fault.Denied {
+			t.Errorf("%s: %q, %v", statement, got, err)
+		}
+		got, err := s.run("SELECT id FROM " + id.String())
+		s.must(err)
+		s.want(statement, got, "1")
 	}
 }

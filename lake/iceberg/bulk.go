@@ -182,7 +182,14 @@ func (w *work) takeOut(ctx context.Context, hits map[string]*roaring.Bitmap, c t
 	if hits == nil {
 		hits = map[string]*roaring.Bitmap{}
 	}
+	rows := make(map[string]int64, len(files.data))
+	for _, d := range files.data {
+		rows[d.path] = d.rows
+	}
 	for path, positions := range c.Gone {
+		if !positions.IsEmpty() && int64(positions.Maximum()) >= rows[path] {
+			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "a change of %s takes out a row that no file of it has", w.handle.Ident())
+		}
 		if gone := files.gone[path]; gone != nil {
 			positions = roaring.AndNot(positions, gone)
 		}

@@ -75,14 +75,24 @@ type changing struct {
 	table   table.Table
 	c       sqltext.Change
 	columns []table.Column
-	gone    map[string]*roaring.Bitmap
-	rows    int64
-	came    int64          // new rows
-	types   map[int]string // of parameters, from 1, that are a value by themselves
+	read    func(context.Context) (*catalog.Scan, guard.Decision, error)
+	// What the query calls the table, and the path and position of a row: no statement can mean them, and no column has them.
+	name, path, pos string
+	gone            map[string]*roaring.Bitmap
+	rows            int64
+	came            int64          // new rows
+	types           map[int]string // of parameters, from 1, that are a value by themselves
+}
+
+func (s *session) changing(t table.Table, c sqltext.Change) *changing {
+	return &changing{
+		s: s, table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}, types: map[int]string{},
+		name: s.name("t"), path: s.name("f"), pos: s.name("r"),
+	}
 }
 
 func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, stmt string) (int64, error) {
-	x := &changing{s: s, table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}}
+	x := s.changing(t, c)
 	scan, err := s.scan(ctx, t.Ident(), catalog.At{})
 	if err != nil {
 		return 0, err
@@ -94,8 +104,7 @@ func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, s
 	if !d.Allow || len(d.Masks) > 0 {
 		return 0, fault.Newf(fault.Denied, "ask for a grant", "you may not change rows of %s, of which you may not read all columns", t.Ident())
 	}
-	change := table.Change{Of: &scan.SnapshotID}
-	change.Owner, _ = t.Property(table.PropOwner)
+	change := table.Change{Of: &scan.SnapshotID, Owner: Owner}
 	if c.Verb == "TRUNCATE" && d.Filter == "" {
 		for _, f := range scan.Files {
 			all := roaring.New()
@@ -128,7 +137,8 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 	source := s.source
 	defer func() { s.source = source }()
 	s.source = stmt // in which the names of errors are found
-	s.changed = func(ctx context.Context) (sqltext.Relation, error) { return x.relation(ctx, scan, d) }
+	x.read = func(context.Context) (*catalog.Scan, guard.Decision, error) { return scan, d, nil }
+	s.changes = x
 	out, err := s.rewrite(ctx, text, 0)
 	if err != nil {
 		return nil, elsewhere(err)
@@ -177,13 +187,6 @@ func elsewhere(err error) error {
 	return &told
 }
 
-// The names by which the query reads the table, and the columns of a row's place.
-const (
-	changedName = "tarn_changed"
-	pathName    = "tarn_path"
-	posName     = "tarn_pos"
-)
-
 // What the query says of a row.
 const (
 	before  = 3 // columns before those of the new row
@@ -201,15 +204,14 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		name = ident(c.Table.Name)
 	}
 	own := func(column string) string { return name + "." + ident(column) }
-	var actions strings.Builder
-	actions.WriteString("CASE")
-	values := make([]string, len(x.columns))
+	var cases strings.Builder
+	var values []string
 	for _, arm := range c.Arms {
 		when, what := "true", 0
 		if c.Verb == "MERGE" {
-			when = own(posName) + " IS NOT NULL"
+			when = own(x.pos) + " IS NOT NULL"
 			if !arm.Matched {
-				when = own(posName) + " IS NULL"
+				when = own(x.pos) + " IS NULL"
 			}
 		}
 		if arm.And != "" {
@@ -227,29 +229,26 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		case "INSERT":
 			what, rows = comes, true
 		}
-		actions.WriteString(" WHEN " + when + " THEN " + strconv.Itoa(what))
+		values = append([]string{strconv.Itoa(what)}, set...)
+		cases.WriteString(" WHEN " + when + " THEN {" + fields(values) + "}")
+	}
+	of := ident(x.name) + " AS " + name
+	if c.Verb == "MERGE" {
+		// What becomes of a row is one value, so that a condition is asked once: random() has another answer each time.
+		made := []string{"m.p", "m.n"}
 		for i := range values {
-			values[i] += " WHEN " + when + " THEN " + set[i]
-		}
-	}
-	action := actions.String() + " ELSE 0 END"
-	items := []string{own(pathName), own(posName), action}
-	if rows {
-		for i, v := range values {
-			if c.Verb == "UPDATE" { // one arm
-				v = strings.TrimPrefix(v, " WHEN true THEN ")
-			} else {
-				v = "CASE" + v + " END"
+			if i == 0 || rows {
+				made = append(made, "m.r['v"+strconv.Itoa(i)+"']")
 			}
-			values[i] = v
 		}
-		items = append(items, values...)
+		return "SELECT " + strings.Join(made, ", ") + " FROM (SELECT " + own(x.path) + " AS p, " + own(x.pos) + " AS n, CASE" + cases.String() + " END AS r FROM " +
+			of + " RIGHT JOIN " + c.From + " ON (" + c.On + ")) m WHERE m.r['v0'] <> 0", rows, nil
 	}
-	text = "SELECT " + strings.Join(items, ", ") + " FROM "
-	of := ident(changedName) + " AS " + name
+	if !rows {
+		values = values[:1]
+	}
+	text = "SELECT " + strings.Join(append([]string{own(x.path), own(x.pos)}, values...), ", ") + " FROM "
 	switch {
-	case c.Verb == "MERGE":
-		text += of + " RIGHT JOIN " + c.From + " ON (" + c.On + ") WHERE (" + action + ") <> 0"
 	case c.From != "":
 		text += of + ", " + c.From
 	default:
@@ -259,6 +258,15 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		text += " WHERE (" + c.Where + ")"
 	}
 	return text, rows, nil
+}
+
+// fields are those of a struct.
+func fields(values []string) string {
+	var out []string
+	for i, v := range values {
+		out = append(out, "'v"+strconv.Itoa(i)+"': "+v)
+	}
+	return strings.Join(out, ", ")
 }
 
 // values are those of all columns of the row that an arm makes.
@@ -301,9 +309,6 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 // lone notes the type of a parameter that is a value by itself.
 func (x *changing) lone(value, typ string) {
 	if n, err := strconv.Atoi(strings.TrimPrefix(value, "$")); err == nil && strings.HasPrefix(value, "$") && x.types[n] == "" {
-		if x.types == nil {
-			x.types = map[int]string{}
-		}
 		x.types[n] = typ
 	}
 }
@@ -331,7 +336,7 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 	}
 	out := Shape{Verb: c.Verb, Parameters: make([]string, max(n, len(types)))}
 	copy(out.Parameters, types)
-	x := &changing{s: s, table: t, c: c, columns: t.Columns()}
+	x := s.changing(t, c)
 	text, _, err := x.query(stmt)
 	if err != nil || n == 0 {
 		return out, err
@@ -341,19 +346,24 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 			out.Parameters[i-1] = typ
 		}
 	}
-	s.changed = func(ctx context.Context) (sqltext.Relation, error) {
+	x.read = func(ctx context.Context) (*catalog.Scan, guard.Decision, error) {
 		scan, err := s.scan(ctx, t.Ident(), catalog.At{})
 		if err != nil {
-			return sqltext.Relation{}, err
+			return nil, guard.Decision{}, err
 		}
-		return x.relation(ctx, scan, s.may(guard.Read, t.Ident(), scan.TableID))
+		return scan, s.may(guard.Read, t.Ident(), scan.TableID), nil
 	}
+	s.changes = x
 	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))
 }
 
 // relation is the table with the places of its rows.
-func (x *changing) relation(ctx context.Context, scan *catalog.Scan, d guard.Decision) (sqltext.Relation, error) {
-	text, err := x.s.placesText(ctx, scan, pathName, posName)
+func (x *changing) relation(ctx context.Context) (sqltext.Relation, error) {
+	scan, d, err := x.read(ctx)
+	if err != nil {
+		return sqltext.Relation{}, err
+	}
+	text, err := x.s.placesText(ctx, scan, x.path, x.pos)
 	if err != nil {
 		return sqltext.Relation{}, err
 	}
@@ -361,16 +371,16 @@ func (x *changing) relation(ctx context.Context, scan *catalog.Scan, d guard.Dec
 	for _, c := range scan.Columns {
 		names = append(names, c.Name)
 	}
-	return x.s.guarded(x.table.Ident(), append(names, pathName, posName), text, d), nil
+	return x.s.guarded(x.table.Ident(), append(names, x.path, x.pos), text, d), nil
 }
 
 // placesText reads one snapshot as scanText does, with the path of each row's file and its position there.
 func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos string) (string, error) {
-	types, items := make([]string, len(scan.Columns)), make([]string, len(scan.Columns))
+	types := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		types[i], _ = duck.TypeOf(c.Type)
-		items[i] = "f." + ident(c.Name)
 	}
+	names, items, _ := fileColumns(scan.Columns)
 	if len(scan.Files) == 0 {
 		return "SELECT *, NULL::VARCHAR AS " + ident(path) + ", NULL::BIGINT AS " + ident(pos) + " FROM (" + emptyText(scan.Columns, types) + ")", nil
 	}
@@ -383,7 +393,7 @@ func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos 
 		return "", err
 	}
 	text := "SELECT " + strings.Join(items, ", ") + ", f.filename AS " + ident(path) + ", f.file_row_number AS " + ident(pos) +
-		" FROM read_parquet(" + list + ", schema=" + schemaMap(scan.Columns, types) + ") f"
+		" FROM read_parquet(" + list + ", schema=" + schemaMap(scan.Columns, names, types) + ") f"
 	if len(scan.Deletes) == 0 {
 		return text, nil
 	}
@@ -409,8 +419,11 @@ func (x *changing) take(ctx context.Context, b arrow.RecordBatch, schema *arrow.
 		if action&comes != 0 {
 			come++
 		}
-		if action&goes == 0 || positions.IsNull(i) {
+		if action&goes == 0 {
 			continue
+		}
+		if paths.IsNull(i) || positions.IsNull(i) {
+			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "a row of %s would be changed whose place is not known", x.table.Ident())
 		}
 		gone := x.gone[paths.Value(i)]
 		if gone == nil {

@@ -137,8 +137,7 @@ func (g *Gate) comment(ctx context.Context, r Request, stmt string) (*Result, bo
 	if err != nil {
 		return nil, true, placed(err, stmt, t.Offset)
 	}
-	owner, _ := of.Property(table.PropOwner)
-	if _, err := of.Commit(ctx, table.Change{Owner: owner, Properties: map[string]string{"comment": value}}); err != nil {
+	if _, err := of.Commit(ctx, table.Change{Owner: Owner, Properties: map[string]string{"comment": value}}); err != nil {
 		return nil, true, err
 	}
 	return Status("COMMENT"), true, nil

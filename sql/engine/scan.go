@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,21 @@ func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // hiddenColumns are those that read_parquet has beside the file's own.
 var hiddenColumns = []string{"filename", "file_row_number", "file_index"}
+
+// fileColumns are the names that a scan has for columns within read_parquet: their own, but where one of them would stand
+// before a hidden one, by which rows are told apart, all go by their field ids. items selects them by their own.
+func fileColumns(columns []table.Column) (names, items []string, own bool) {
+	own = !slices.ContainsFunc(columns, func(c table.Column) bool { return slices.Contains(hiddenColumns, strings.ToLower(c.Name)) })
+	for _, c := range columns {
+		name, item := c.Name, "f."+ident(c.Name)
+		if !own {
+			name = "c" + strconv.Itoa(c.ID)
+			item = "f." + name + " AS " + ident(c.Name)
+		}
+		names, items = append(names, name), append(items, item)
+	}
+	return names, items, own
+}
 
 // scanText reads one snapshot: its columns by field id, its file names as bind has them,
 // and what its delete files name left out. Files without deletes are read plainly, for a
@@ -44,7 +60,8 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {
 		return emptyText(scan.Columns, types), "", nil
 	}
-	schema := schemaMap(scan.Columns, types)
+	names, columns, own := fileColumns(scan.Columns)
+	schema := schemaMap(scan.Columns, names, types)
 	if len(schema) > inlineBytesMax {
 		v := s.name("s")
 		s.variables = append(s.variables, v)
@@ -52,10 +69,6 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 			return "", "", err
 		}
 		schema = "getvariable('" + v + "')"
-	}
-	columns := make([]string, len(scan.Columns))
-	for i, c := range scan.Columns {
-		columns[i] = "f." + ident(c.Name)
 	}
 	reads := func(list string, files []catalog.File) string {
 		return "read_parquet(" + list + ", schema=" + schema + estimate(files) + ")"
@@ -70,7 +83,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 			return "", "", err
 		}
 		parts = append(parts, selects(v, clean))
-		if len(dirty) == 0 {
+		if len(dirty) == 0 && own {
 			call = reads(v, clean)
 		}
 	}
@@ -125,15 +138,15 @@ func (s *session) bind(ctx context.Context, paths []string) (string, error) {
 	return "getvariable('" + v + "')", s.conn.SetList(ctx, v, paths)
 }
 
-// schemaMap is DuckDB's map from field ids to columns.
-func schemaMap(columns []table.Column, types []string) string {
+// schemaMap is DuckDB's map from field ids to columns, which have the names there.
+func schemaMap(columns []table.Column, names, types []string) string {
 	var b strings.Builder
 	b.WriteString("MAP{")
 	for i, c := range columns {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "%d:{name:%s,type:%s,default_value:NULL}", c.ID, duck.Quote(c.Name), duck.Quote(types[i]))
+		fmt.Fprintf(&b, "%d:{name:%s,type:%s,default_value:NULL}", c.ID, duck.Quote(names[i]), duck.Quote(types[i]))
 	}
 	return b.String() + "}"
 }

@@ -35,11 +35,11 @@ type session struct {
 	views     []table.Ident // being expanded, for cycles
 	policies  []string      // filters and masks in use: no error may show them
 	dialect   *Dialect
-	schemasOf []string                                        // searched for bare names; nil: the Gate's
-	temps     *Session                                        // nil where the door has none
-	turn      bool                                            // it has its turn
-	changed   func(context.Context) (sqltext.Relation, error) // the table whose rows a statement changes; nil for no such one
-	listing   *Listing                                        // nil until a table of the dialect asks for it
+	schemasOf []string  // searched for bare names; nil: the Gate's
+	temps     *Session  // nil where the door has none
+	turn      bool      // it has its turn
+	changes   *changing // of whose table the statement changes rows; nil for no such one
+	listing   *Listing  // nil until a table of the dialect asks for it
 }
 
 type scanKey struct {

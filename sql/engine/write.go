@@ -25,7 +25,8 @@ import (
 	"tarn/lake/table"
 )
 
-// Owner is the table.PropOwner of tables whose rows come by statements.
+// Owner is the table.PropOwner of tables whose rows come by statements, and who commits them: a table that another has come to
+// own since writable saw it is refused.
 const Owner = "statements"
 
 // layers are schemas in which no statement makes a table: what is in them is made of topics, or is Tarn's own.
@@ -369,8 +370,7 @@ func (s *session) append(ctx context.Context, t table.Table, rows iter.Seq2[arro
 		return 0, err
 	}
 	defer leave()
-	owner, _ := t.Property(table.PropOwner)
-	_, err = t.Commit(ctx, table.Change{Written: []table.Written{files}, Owner: owner})
+	_, err = t.Commit(ctx, table.Change{Written: []table.Written{files}, Owner: Owner})
 	return files.Rows(), err
 }
 
