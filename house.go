@@ -11,6 +11,7 @@ import (
 	"tarn/embedded"
 	"tarn/embedded/bus/group"
 	"tarn/embedded/life"
+	"tarn/embedded/sqltext"
 	"tarn/ingest"
 	"tarn/ingest/connect"
 	"tarn/ingest/kafka"
@@ -154,7 +155,8 @@ func (h *house) dead(ctx context.Context, of source.Burial, letters []source.Dea
 
 func (h *house) gateOptions() engine.Options {
 	return engine.Options{
-		Catalog: h.lake.Catalog(), Tables: h.lake.Tables(), Upkeep: h.lake.Upkeep(), Guard: h.Guard, Drop: h.stream.DropTable, Folders: []string{h.Dir.Path("lake", "warehouse")},
+		Catalog: h.lake.Catalog(), Tables: h.lake.Tables(), Upkeep: h.lake.Upkeep(), Guard: h.Guard, Drop: h.stream.DropTable, Views: map[string]*sqltext.Dialect{postgres.ViewDialect: postgres.Words(), trino.ViewDialect: trino.Words()},
+		Folders:     []string{h.Dir.Path("lake", "warehouse")},
 		MemoryBytes: h.Config.Shares().Query, Threads: runtime.GOMAXPROCS(0), TempDir: h.Dir.Path("state"),
 		RowsMax: h.Config.SQLResultRowsMax, Timeout: h.Config.SQLTimeout, Clock: h.Clock, Log: h.Log.With("part", "sql"), Metrics: h.Metrics,
 		System: []engine.SystemTable{

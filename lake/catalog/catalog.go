@@ -61,6 +61,7 @@ type View struct {
 	table.Ident
 	Text    string
 	Dialect string
+	Schemas []string // in which its names without a schema are looked for; nil: the reader's engine says
 	Columns []table.Column
 	Inputs  []string // the tables and views it reads, lake.<schema>.<name>
 	// Lineage is for each of Columns what it is computed from, <schema>.<table>.<column>; an

@@ -24,6 +24,7 @@ import (
 const (
 	propInputs  = "tarn.inputs"  // JSON list of the tables and views that it reads
 	propLineage = "tarn.lineage" // JSON list, for each column, of the columns it is computed from
+	propSchemas = "tarn.schemas" // JSON list of the schemas in which its bare names are looked for, or null
 	propTypes   = "tarn.types"   // JSON list of the columns' types, which Iceberg may not have
 )
 
@@ -74,6 +75,7 @@ func viewOf(id table.Ident, meta iceview.Metadata) (catalog.View, error) {
 	}
 	_ = json.Unmarshal([]byte(props[propInputs]), &out.Inputs) // another engine's view lists none
 	_ = json.Unmarshal([]byte(props[propLineage]), &out.Lineage)
+	_ = json.Unmarshal([]byte(props[propSchemas]), &out.Schemas)
 	return out, nil
 }
 
@@ -127,7 +129,7 @@ func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, err
 		fields[i] = iceberg.NestedField{ID: i + 1, Name: c.Name, Type: t, Doc: c.Doc}
 	}
 	props := iceberg.Properties{}
-	for key, value := range map[string]any{propInputs: v.Inputs, propLineage: v.Lineage, propTypes: types} {
+	for key, value := range map[string]any{propInputs: v.Inputs, propLineage: v.Lineage, propSchemas: v.Schemas, propTypes: types} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return "", err

@@ -20,6 +20,8 @@ import (
 
 // Dialect is what a door's statements may say beyond the Gate's own. A door makes it once; nothing changes it.
 type Dialect struct {
+	// Name is what the views are marked with that are made in it, of Options.Views; "" for none.
+	Name string
 	// Words are its functions, casts and spellings; nil: DuckDB's.
 	Words *sqltext.Dialect
 	// Schemas are the door's own, by name in lower case: they stand before the lake's, and hold nothing but these tables.

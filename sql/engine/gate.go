@@ -43,6 +43,8 @@ type Options struct {
 	System  []SystemTable
 	// Tables are those that statements make and write to; nil: such statements are refused.
 	Tables table.Tables
+	// Views are the words of other dialects in which views are written, by Dialect.Name.
+	Views map[string]*sqltext.Dialect
 	// Drop drops a table, and refuses one that somebody fills or reads for ever; nil: DROP TABLE is refused.
 	Drop        func(ctx context.Context, id table.Ident) error
 	Folders     []string // the warehouse: all that statements may read files from

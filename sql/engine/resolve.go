@@ -64,7 +64,11 @@ var errNotReadable = errors.New("not readable")
 func (s *session) candidates(t sqltext.Table) ([]table.Ident, error) {
 	bare := func() (all []table.Ident) {
 		schemas := s.gate.o.Schemas
-		if len(s.views) == 0 { // the text of a view means the same to all
+		if len(s.views) > 0 { // the text of a view means the same to all
+			if s.viewed.schemas != nil {
+				schemas = s.viewed.schemas
+			}
+		} else {
 			if s.dialect != nil {
 				for _, schema := range s.dialect.First {
 					all = append(all, table.Ident{Namespace: schema, Name: t.Name})

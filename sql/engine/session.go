@@ -33,6 +33,7 @@ type session struct {
 	relations map[scanKey]sqltext.Relation
 	snapshots map[string]int64
 	views     []table.Ident // being expanded, for cycles
+	viewed    speech        // of the innermost of them
 	policies  []string      // filters and masks in use: no error may show them
 	dialect   *Dialect
 	schemasOf []string  // searched for bare names; nil: the Gate's
@@ -175,9 +176,18 @@ func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sq
 	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
 }
 
-// words are those of the dialect; views are in the Gate's own.
+// speech is how the text of a view is read, whoever asks.
+type speech struct {
+	words   *sqltext.Dialect // nil: DuckDB's
+	schemas []string         // in which bare names are looked for; nil: the Gate's
+}
+
+// words are those of the dialect; a view has its own.
 func (s *session) words() *sqltext.Dialect {
-	if s.dialect == nil || len(s.views) > 0 {
+	switch {
+	case len(s.views) > 0:
+		return s.viewed.words
+	case s.dialect == nil:
 		return nil
 	}
 	return s.dialect.Words

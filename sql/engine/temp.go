@@ -5,6 +5,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/sqltext"
+	"tarn/lake/table"
 )
 
 // The bounds of temporary tables. The rows of each are bounded as those of an answer are; they lie in the Gate's DuckDB, in its
@@ -331,6 +333,25 @@ func (s *session) temporary(t sqltext.Table) (sqltext.Relation, bool, error) {
 		return sqltext.Relation{}, true, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which is a temporary table", t.Name)
 	}
 	return sqltext.Relation{Text: "SELECT " + duck.List(made.columns) + " FROM " + made.place(), Name: "temp." + t.Name, Columns: made.columns, Types: made.types}, true, nil
+}
+
+// Temporary are the temporary tables of the session that asks, in order of name. They are in no schema.
+func (l *Listing) Temporary() (out []Entry) {
+	ts := l.s.temps
+	if ts == nil {
+		return nil
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(ts.tables)) {
+		t := ts.tables[name]
+		e := Entry{Ident: table.Ident{Name: name}, ID: t.stored}
+		for i, c := range t.columns {
+			e.Columns = append(e.Columns, EntryColumn{Name: c, Type: t.types[i], ID: i + 1, Nullable: true})
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // TemporaryTables is how many there are, of all sessions.

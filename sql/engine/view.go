@@ -20,8 +20,14 @@ import (
 // viewDepthMax is how deep views may stand upon views.
 const viewDepthMax = 16
 
-// dialect of the texts of views.
+// dialect of the texts of views that are made in the Gate's own words.
 const dialect = "duckdb"
+
+// speechOf is how the text of a view is read; false for another engine's.
+func (g *Gate) speechOf(v catalog.View) (speech, bool) {
+	words, known := g.o.Views[v.Dialect]
+	return speech{words, v.Schemas}, known || v.Dialect == dialect
+}
 
 // view expands a view: its text passes the walk again, as the principal who asks, so that
 // the filters and masks of the tables below apply to each reader.
@@ -30,10 +36,11 @@ func (s *session) view(ctx context.Context, id table.Ident, at catalog.At) (sqlt
 	if err != nil {
 		return sqltext.Relation{}, err
 	}
+	said, known := s.gate.speechOf(v)
 	switch {
 	case at != (catalog.At{}):
 		return sqltext.Relation{}, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which is a view", id)
-	case v.Dialect != dialect:
+	case !known:
 		return sqltext.Relation{}, fault.Newf(fault.Invalid, "make it again with CREATE OR REPLACE VIEW", "the view %s is written in the dialect %s", id, v.Dialect)
 	case slices.Contains(s.views, id):
 		return sqltext.Relation{}, fault.Newf(fault.Invalid, "change one of the views", "the view %s reads itself", id)
@@ -41,8 +48,10 @@ func (s *session) view(ctx context.Context, id table.Ident, at catalog.At) (sqlt
 		return sqltext.Relation{}, fault.Newf(fault.TooLarge, "put less upon each other", "views stand more than %d deep", viewDepthMax)
 	}
 	s.views = append(s.views, id)
+	above := s.viewed
+	s.viewed = said
 	out, err := s.rewrite(ctx, v.Text, 0)
-	s.views = s.views[:len(s.views)-1]
+	s.views, s.viewed = s.views[:len(s.views)-1], above
 	if err != nil {
 		return sqltext.Relation{}, within(id, err)
 	}
@@ -67,7 +76,7 @@ func within(id table.Ident, err error) error {
 	return &told
 }
 
-// createView is CREATE [OR REPLACE] VIEW name AS SELECT ….
+// createView is CREATE [OR REPLACE] VIEW name [SECURITY …] AS SELECT ….
 func (g *Gate) createView(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
@@ -84,6 +93,9 @@ func (g *Gate) createView(ctx context.Context, r Request, stmt string) (*Result,
 	if in.Take("(") {
 		return nil, in.Fault("AS SELECT …; name the columns in the SELECT")
 	}
+	if in.Take("SECURITY") && !in.Take("DEFINER") && !in.Take("INVOKER") { // a view is read as who asks in any case
+		return nil, in.Fault("DEFINER or INVOKER")
+	}
 	if !in.Take("AS") {
 		return nil, in.Fault("AS SELECT …")
 	}
@@ -96,7 +108,11 @@ func (g *Gate) createView(ctx context.Context, r Request, stmt string) (*Result,
 		return nil, err
 	}
 	defer s.close()
-	v, err := s.describeView(ctx, id, body, offset)
+	v := catalog.View{Ident: id, Text: body, Dialect: dialect}
+	if r.Dialect != nil && g.o.Views[r.Dialect.Name] != nil {
+		v.Dialect, v.Schemas = r.Dialect.Name, r.Schemas
+	}
+	v, err = s.describeView(ctx, v, offset)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -149,8 +165,9 @@ func viewName(in *sqltext.Reader, r Request) (table.Ident, error) {
 }
 
 // describeView walks a body as its maker and asks for its columns without running it.
-func (s *session) describeView(ctx context.Context, id table.Ident, body string, offset int) (catalog.View, error) {
-	s.views = append(s.views, id) // so that it cannot read what it replaces
+func (s *session) describeView(ctx context.Context, v catalog.View, offset int) (catalog.View, error) {
+	s.views = append(s.views, v.Ident) // so that it cannot read what it replaces
+	s.viewed, _ = s.gate.speechOf(v)
 	s.source = blanked(s.source, offset)
 	out, err := s.rewrite(ctx, s.source, 0)
 	if err != nil {
@@ -160,7 +177,7 @@ func (s *session) describeView(ctx context.Context, id table.Ident, body string,
 	if err != nil {
 		return catalog.View{}, err
 	}
-	v := catalog.View{Ident: id, Text: body, Dialect: dialect, Inputs: inputs(out.Tables)}
+	v.Inputs = inputs(out.Tables)
 	known := map[string]bool{}
 	for i, c := range columns {
 		lower := strings.ToLower(c.name)
@@ -286,7 +303,7 @@ func recordType(t string) record.Type {
 	return record.String
 }
 
-// dropView is DROP VIEW [IF EXISTS] name.
+// dropView is DROP VIEW [IF EXISTS] name [CASCADE]. Views that read it fail from then on, or go too.
 func (g *Gate) dropView(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {

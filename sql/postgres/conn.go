@@ -41,6 +41,7 @@ type conn struct {
 	pid       uint32
 	secret    []byte
 	state     byte
+	done      []string // tags of what the transaction has changed
 	settings  *settings
 	temps     *engine.Session // temporary tables
 	skipping  bool            // after an error, until the client syncs

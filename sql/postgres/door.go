@@ -19,6 +19,7 @@ import (
 
 	"tarn/embedded/door"
 	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
 	"tarn/sql/engine"
 	"tarn/sql/postgres/catalog"
 )
@@ -64,6 +65,18 @@ type Door struct {
 	next  uint32
 }
 
+// ViewDialect is what views are marked with that are made by statements of PostgreSQL's.
+const ViewDialect = "postgresql"
+
+// Words are those in which such a view is written.
+func Words() *sqltext.Dialect { return dialect().Words }
+
+func dialect() *engine.Dialect {
+	d := catalog.New(catalog.Options{TypeOf: catalogType, Database: database, Version: serverVersion})
+	d.Name = ViewDialect
+	return d
+}
+
 // New returns the door of a listener.
 func New(o Options) *Door {
 	if o.Guard == nil {
@@ -72,7 +85,7 @@ func New(o Options) *Door {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Door{o: o, dialect: catalog.New(catalog.Options{TypeOf: catalogType, Database: database, Version: serverVersion}), secret: secretOf(o.TLS), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+	d := &Door{o: o, dialect: dialect(), secret: secretOf(o.TLS), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
 	})}
 	if o.Metrics != nil {

@@ -143,6 +143,7 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		return nil, err
 	}
 	c.signalling(result)
+	c.did(result)
 	r := &running{result: result, cancel: cancel}
 	c.open++
 	r.closed = func() { c.open-- }

@@ -186,7 +186,7 @@ func (c *conn) session(text string) (*answer, error) {
 // begin and end keep what a client believes of its transaction. Each statement reads the newest snapshot.
 func (c *conn) begin() (*answer, error) {
 	if c.state == idle {
-		c.state = within
+		c.state, c.done = within, nil
 	}
 	return &answer{tag: "BEGIN"}, nil
 }
@@ -212,11 +212,15 @@ func (c *conn) end(verbs []string) (*answer, error) {
 		if c.state == failed {
 			c.state = within
 		}
+		c.stays()
 		return &answer{tag: "ROLLBACK"}, nil
 	}
 	tag := "COMMIT"
 	if rollback || c.state == failed {
 		tag = "ROLLBACK"
+	}
+	if tag == "ROLLBACK" {
+		c.stays()
 	}
 	c.state = idle
 	c.closePortals()

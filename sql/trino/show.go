@@ -246,7 +246,7 @@ func showFunctions(in *sqltext.Reader) (*engine.Result, error) {
 		}
 	}
 	names := sqltext.Functions()
-	for name := range words().Functions {
+	for name := range Words().Functions {
 		if name[0] >= 'a' && name[0] <= 'z' {
 			names = append(names, name)
 		}

@@ -14,9 +14,12 @@ import (
 	"tarn/embedded/sqltext"
 )
 
-// words are Trino's functions, in DuckDB's: those that it has by another name or not at all, and those of the same name
+// ViewDialect is what views are marked with that are made by statements of Trino's.
+const ViewDialect = "trino"
+
+// Words are Trino's functions, in DuckDB's: those that it has by another name or not at all, and those of the same name
 // that do something else, which would otherwise be a difference that nobody is told of.
-func words() *sqltext.Dialect {
+func Words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
 		Functions: map[string]sqltext.Template{}, Types: map[string]string{"varbinary": "BLOB"},
 		Column: func(i int, _ string) string { return fmt.Sprintf("_col%d", i) },

@@ -6,6 +6,7 @@ import (
 	"context"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tarn/sql/engine"
@@ -104,6 +105,14 @@ func (c *catalog) model(ctx context.Context, l *engine.Listing) (*model, error) 
 		by[s] = n
 		m.namespaces = append(m.namespaces, n)
 	}
+	if temporary := l.Temporary(); len(temporary) > 0 {
+		n := namespace{name: tempPrefix + strconv.FormatUint(uint64(m.session.PID), 10)}
+		n.oid = used.of("schema " + n.name)
+		m.namespaces = append(m.namespaces, n)
+		for _, e := range temporary {
+			m.relations = append(m.relations, c.relation(e, n, used))
+		}
+	}
 	entries = slices.Clone(entries)
 	slices.SortFunc(entries, func(a, b engine.Entry) int { return strings.Compare(identity(a), identity(b)) })
 	for _, e := range entries {
@@ -162,10 +171,16 @@ func (m *model) own(by map[string]namespace) {
 	})
 }
 
+// tempPrefix begins the name of the schema of a session's temporary tables, before the session's number.
+const tempPrefix = "pg_temp_"
+
 // rank is the place of a schema in the search path, from 0; false where it is not in it.
 func (m *model) rank(schema string) (int, bool) {
 	if schema == pgCatalog {
 		return 0, true
+	}
+	if strings.HasPrefix(schema, tempPrefix) {
+		return -1, true
 	}
 	at := slices.Index(m.session.Path, schema)
 	return at + 1, at >= 0
