@@ -81,6 +81,9 @@ func (q *query) more(head http.Header, base string, next int, data []byte) []byt
 		state = "QUEUED"
 	}
 	r := results{Stats: q.stats(state, q.now()), NextURI: q.uri(base, "executing", next), Data: data}
+	if data != nil { // with which its clients choose how they show it
+		r.UpdateType, r.UpdateCount = q.tag, q.count
+	}
 	r.PartialURI = r.NextURI
 	if columns := q.columns.Load(); columns != nil {
 		r.Columns = *columns

@@ -1,7 +1,7 @@
 //go:build duckdb_arrow
 
 // Package trino_test holds Tarn's Trino door against clients that know nothing of Tarn: the Python client with its
-// SQLAlchemy dialect, and the JDBC driver. Trino's command line needs a JDK 24 and is left out.
+// SQLAlchemy dialect, the JDBC driver, and Trino's command line.
 package trino_test
 
 import (
@@ -126,16 +126,70 @@ func TestPython(t *testing.T) {
 	command(t, python, filepath.Join("testdata", "clients.py"), host, port)
 }
 
-func TestJDBC(t *testing.T) {
+// jars are those that a pom.xml of testdata names.
+func jars(t *testing.T, source string) string {
+	t.Helper()
 	for _, name := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(name); err != nil {
 			peertest.Missing(t, name+" is missing: install openjdk-17-jdk-headless and maven")
 		}
 	}
-	source := filepath.Join("testdata", "java")
 	jars, err := proof.Jars(t.Context(), "mvn", filepath.Join(source, "pom.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return jars
+}
+
+func TestJDBC(t *testing.T) {
+	source := filepath.Join("testdata", "java")
+	jars := jars(t, source)
 	command(t, "java", "-cp", jars, filepath.Join(source, "Jdbc.java"), address)
+}
+
+// TestCLI asks by Trino's command line: what it prints, as which form it is asked for, and how it ends.
+func TestCLI(t *testing.T) {
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(jars(t, filepath.Join("testdata", "cli"))), "trino-cli-*.jar"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the command line is not there: %v, %v", found, err)
+	}
+	for name, c := range map[string]struct {
+		form, text string
+		want       []string
+		fails      bool
+	}{
+		"show":     {"CSV", "SHOW CATALOGS; SHOW SCHEMAS FROM lake; SHOW TABLES FROM silver", []string{"\"lake\"\n\"system\"\n", "\"silver\"\n", "\"calls\"\n"}, false},
+		"describe": {"CSV", "DESCRIBE system.sources; SHOW COLUMNS FROM system.sources LIKE 'name'", []string{"\"lag_ms\",\"bigint\",\"\",\"\"\n", "\"name\",\"varchar\",\"\",\"\"\n"}, false},
+		"values": {
+			"CSV_HEADER", "SELECT 1.50 d, true b, 7/2 q, ARRAY[1,2] l, MAP(ARRAY['k'], ARRAY[1]) m, TIMESTAMP '2026-01-02 03:04:05.123' t",
+			[]string{`"d","b","q","l","m","t"`, `"1.50","true","3","[1, 2]","{k=1}","2026-01-02 03:04:05.123`},
+			false,
+		},
+		"aligned": {"ALIGNED", "SELECT * FROM (VALUES (1, 'a'), (2, NULL)) t(id, name) ORDER BY 1", []string{" id | name \n----+------\n  1 | a    \n  2 | NULL \n(2 rows)\n"}, false},
+		"session": {
+			"CSV_HEADER", "USE lake.silver; SELECT current_schema s; PREPARE p FROM SELECT ? + 1 n; EXECUTE p USING 2; DEALLOCATE PREPARE p; SHOW FUNCTIONS LIKE 'date_tr%'; EXPLAIN SELECT 1",
+			[]string{"USE\n\"s\"\n\"silver\"\n", "\"n\"\n\"3\"\n", "DEALLOCATE", "\"date_trunc\"", "\"Query Plan\""},
+			false,
+		},
+		"writes": {
+			"CSV", "CREATE TABLE gold.cli AS SELECT 1 AS id; INSERT INTO gold.cli SELECT 2; SELECT sum(id) FROM gold.cli; CREATE VIEW gold.half AS SELECT 7/2 h; SHOW CREATE VIEW gold.half; DROP VIEW gold.half; DROP TABLE gold.cli",
+			[]string{"CREATE TABLE: 1 row\n", "INSERT: 1 row\n", "\"3\"\n", "CREATE VIEW lake.gold.half SECURITY INVOKER AS\nSELECT 7/2 h\"\n", "DROP VIEW\nDROP TABLE\n"},
+			false,
+		},
+		"error":   {"CSV", "SELECT nope FROM system.sources", []string{"failed: line 1:8: ", "nope"}, true},
+		"no such": {"CSV", "SELECT * FROM gold.nope", []string{"line 1:15: "}, true},
+		"syntax":  {"CSV", "SELEC 1", []string{"failed: line 1:1"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := try(t, "java", "-jar", found[0], "--server", "http://"+address, "--catalog", "lake", "--schema", "gold", "--output-format", c.form, "--execute", c.text)
+			if (err != nil) != c.fails {
+				t.Errorf("%v\n%s", err, out)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("%s is not in\n%s", want, out)
+				}
+			}
+		})
+	}
 }
