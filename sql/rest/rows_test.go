@@ -30,7 +30,7 @@ func TestRowsAreLines(t *testing.T) {
 	if n := strings.Count(body, "\n["); n != 9000 || !strings.Contains(body, `{"stats":{"rows":9000,`) {
 		t.Errorf("%d rows, the last line is %.80s", n, body[strings.LastIndex(strings.TrimSpace(body), "\n"):])
 	}
-	if status, body = h.post("SELECT wrong", typeRows); status != http.StatusBadRequest || !strings.HasPrefix(body, `{"error":{"code":"invalid"`) {
+	if status, body = h.post("SELECT wrong", typeRows); status != http.StatusBadRequest || !strings.HasPrefix(body, `{"error":{"code":"not_found"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	_, body = h.post("SELECT range FROM range(20000)", typeRows)
