@@ -107,10 +107,14 @@ func TestRowsAreChanged(t *testing.T) {
 		"DELETE FROM system.topics":                              fault.NotFound,
 		"DELETE FROM gold.t WHERE id IN (SELECT id FROM nope.x)": fault.NotFound,
 		"DELETE FROM gold.t RETURNING id":                        fault.Syntax,
+		"UPDATE gold.t SET name = COLUMNS('id|n')":               fault.Invalid,
 	} {
 		if got, err := s.run(statement); fault.CodeOf(err) != code {
 			t.Errorf("%s: %q, %v, want %s", statement, got, err, code)
 		}
+	}
+	if _, err := s.run("DELETE FROM gold.t WHERE v = 1"); err == nil || !strings.Contains(err.Error(), `"v"`) {
+		t.Errorf("a column that is not there: %v", err)
 	}
 	s.exec("ALTER TABLE gold.t RENAME TO u", "CREATE VIEW gold.v AS SELECT n FROM gold.u", "ALTER VIEW gold.v RENAME TO w", "COMMENT ON TABLE gold.u IS 'mine'")
 	s.stop()

@@ -271,6 +271,14 @@ func fields(values []string) string {
 
 // values are those of all columns of the row that an arm makes.
 func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string) ([]string, error) {
+	for _, v := range arm.Values {
+		all, _ := sqltext.Lex(v)
+		for i := range all {
+			if all[i].Is("COLUMNS") && i+1 < len(all) && all[i+1].Is("(") {
+				return nil, fault.New(fault.Invalid, "COLUMNS is several values, where one is to be", "name the column")
+			}
+		}
+	}
 	out := make([]string, len(x.columns))
 	for i, c := range x.columns {
 		typ, ok := duck.TypeOf(c.Type)

@@ -149,7 +149,9 @@ func (s *session) nearestHint(message, list string) string {
 	want := quotedName.FindStringSubmatch(message)
 	var names []string
 	for _, m := range quotedName.FindAllStringSubmatch(list, -1) {
-		names = append(names, m[1])
+		if !mentions(m[1], []string{s.secret}) { // the places of rows that change are columns, too
+			names = append(names, m[1])
+		}
 	}
 	if want == nil || len(names) == 0 {
 		return ""
