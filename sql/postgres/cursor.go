@@ -4,7 +4,6 @@ package postgres
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ type cursor struct {
 	portal
 	name   string
 	binary bool
+	scroll *scroll // nil without SCROLL
 }
 
 // cursors answers DECLARE, FETCH, MOVE and CLOSE; false for other statements. formats are those that the client
@@ -52,7 +52,7 @@ func (c *conn) cursors(text string, formats []int16, simple bool) (bool, error) 
 		c.closeCursor(p.name)
 		return true, c.tell("CLOSE CURSOR")
 	}
-	p, most, err := c.fetched(in)
+	p, d, err := c.fetched(in)
 	if err != nil {
 		return true, err
 	}
@@ -62,13 +62,20 @@ func (c *conn) cursors(text string, formats []int16, simple bool) (bool, error) 
 	if p.binary {
 		formats = []int16{1}
 	}
-	before := p.run.sent
 	p.run.silent = verbs[0] == "MOVE"
 	if simple && !p.run.silent {
 		c.be.Send(p.run.description(formats))
 	}
-	if most > 0 {
-		if _, err := c.send(p.run, formats, most); err != nil {
+	if p.scroll != nil {
+		n, err := p.scrolled(c, d, formats, p.run.silent)
+		if err != nil {
+			return true, err
+		}
+		return true, c.tell(verbs[0] + " " + strconv.FormatInt(n, 10))
+	}
+	before := p.run.sent
+	if d.number > 0 {
+		if _, err := c.send(p.run, formats, d.number); err != nil {
 			return true, err
 		}
 	}
@@ -80,7 +87,7 @@ func (c *conn) tell(tag string) error {
 	return nil
 }
 
-// declare is DECLARE name [BINARY] [INSENSITIVE] [NO SCROLL] CURSOR [WITHOUT HOLD] FOR query.
+// declare is DECLARE name [BINARY] [INSENSITIVE] [[NO] SCROLL] CURSOR [WITHOUT HOLD] FOR query.
 func (c *conn) declare(in *sqltext.Reader) error {
 	parts, err := in.Name()
 	if err != nil {
@@ -93,7 +100,7 @@ func (c *conn) declare(in *sqltext.Reader) error {
 			p.binary = true
 		case in.Take("INSENSITIVE"), in.Take("ASENSITIVE"), in.Take("NO", "SCROLL"):
 		case in.Take("SCROLL"):
-			return stateError{"0A000", fault.New(fault.Invalid, "cursors that scroll back are not there", "leave SCROLL out and read forward")}
+			p.scroll = &scroll{}
 		default:
 			return in.Fault("CURSOR")
 		}
@@ -134,6 +141,7 @@ func (p *cursor) open(c *conn) (err error) {
 func (c *conn) closeCursor(name string) {
 	if p, ok := c.named[name]; ok {
 		p.close()
+		p.drop(c)
 		delete(c.named, name)
 	}
 }
@@ -151,28 +159,21 @@ func (c *conn) cursorOf(in *sqltext.Reader) (*cursor, error) {
 	return p, in.Done()
 }
 
-// fetched reads [NEXT | FORWARD | FORWARD n | FORWARD ALL | ALL | n] [FROM | IN] name.
-func (c *conn) fetched(in *sqltext.Reader) (p *cursor, most int64, err error) {
-	most = 1
-	if !in.Take("NEXT") {
-		in.Take("FORWARD")
-		switch t := in.Peek(); {
-		case in.Take("ALL"):
-			most = math.MaxInt64
-		case t.Kind == sqltext.Number:
-			in.Next()
-			if most, err = strconv.ParseInt(t.Text, 10, 64); err != nil {
-				return nil, 0, in.Fault("a number of rows")
-			}
-		case t.Is("BACKWARD"), t.Is("PRIOR"), t.Is("FIRST"), t.Is("LAST"), t.Is("ABSOLUTE"), t.Is("RELATIVE"), t.Is("-"):
-			return nil, 0, stateError{"55000", fault.New(fault.Invalid, "cursor can only scan forward", "use FETCH NEXT, FETCH n or FETCH ALL")}
-		}
+// fetched reads [direction] [FROM | IN] name.
+func (c *conn) fetched(in *sqltext.Reader) (p *cursor, d direction, err error) {
+	if d, err = readDirection(in); err != nil {
+		return nil, d, err
 	}
 	if !in.Take("FROM") {
 		in.Take("IN")
 	}
-	p, err = c.cursorOf(in)
-	return p, most, err
+	if p, err = c.cursorOf(in); err != nil {
+		return nil, d, err
+	}
+	if p.scroll == nil && (d.absolute || d.relative || d.number < 0) {
+		return nil, d, stateError{"55000", fault.New(fault.Invalid, "cursor can only scan forward", "Declare it with SCROLL option to enable backward scan.")}
+	}
+	return p, d, nil
 }
 
 // describeFetch tells a client in the extended protocol of the columns that a FETCH will give; false for others.

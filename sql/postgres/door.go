@@ -59,6 +59,7 @@ type Door struct {
 	gauge   prometheus.Gauge
 	secret  []byte // of what users that there are not are verified by
 	open    atomic.Int64
+	kept    atomic.Int64 // bytes of rows, of cursors that scroll
 
 	mu    sync.Mutex
 	conns map[uint32]*conn // by process id, for cancel requests
