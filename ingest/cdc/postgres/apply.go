@@ -237,10 +237,10 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 	if old := r.tables[name]; old != nil && old.table.oid == t.oid {
 		if old.schema.ID == id {
 			c.schema = old.schema // one schema, one batch
-		} else if what := old.differs(c); len(what) > 0 && r.s.reread && c.keyed() {
+		} else if what := old.differs(c, r.s.reread && c.keyed()); len(what) > 0 && r.s.reread && c.keyed() {
 			reread = true
 			r.happened(name+columnsEvent, source.Finding{Table: name, Message: fmt.Sprintf("columns of table %s have changed: %s. Its rows are read again", name, strings.Join(what, ", "))})
-		} else if what := old.differs(c); len(what) > 0 {
+		} else if len(what) > 0 {
 			r.happened(name+columnsEvent, source.Finding{
 				Table: name, Message: fmt.Sprintf("columns of table %s have changed: %s. Rows that were there keep what they had until they change: the log does not have them", name, strings.Join(what, ", ")),
 				Hint: "take a new snapshot of the table where they should be as the database has them now: RESNAPSHOT CONNECTOR … TABLE " + name + "; " + keyChanged + "=reread does so each time",
@@ -259,7 +259,10 @@ func (r *reader) capture(ctx context.Context, t *table) (*captured, error) {
 		r.pos.Tables[name] = st
 		r.changed = true
 	}
-	if reread {
+	switch {
+	case reread && r.s.mode == modeInitialOnly: // which reads no changes: only a whole one is without the rows that are gone
+		return c, r.plan(ctx, c)
+	case reread:
 		r.again(name)
 	}
 	return c, nil
@@ -270,7 +273,7 @@ func (r *reader) again(name string) {
 	st := r.pos.Tables[name]
 	switch {
 	case st.Snapshot == nil || st.Snapshot.again():
-		st.Snapshot = &progress{Asked: true, Where: allRows}
+		st.Snapshot = &progress{Asked: true, Owed: true, Where: allRows}
 	case st.Snapshot.Begun:
 		st.Snapshot.Torn = true
 	}
@@ -299,7 +302,7 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 	if st.Topic == c.topic {
 		next.Sent = st.Sent
 	}
-	if place := r.place(c); place.Incarnation == r.pos.Incarnation {
+	if place := r.place(c.topic); place.Incarnation == r.pos.Incarnation {
 		next.Sent = max(next.Sent, place.Place) // a chunk up to there is of an older snapshot
 	}
 	name := c.table.full()
@@ -313,11 +316,11 @@ func (r *reader) plan(ctx context.Context, c *captured) error {
 }
 
 // place is where the source stands in a table's topic.
-func (r *reader) place(c *captured) record.Pos {
+func (r *reader) place(topic string) record.Pos {
 	if r.env.Place == nil {
 		return record.Pos{}
 	}
-	return r.env.Place(c.topic)
+	return r.env.Place(topic)
 }
 
 // change takes one row's change.

@@ -72,17 +72,18 @@ func (c *captured) edit(row record.Row) {
 // keyed tells whether events have a key.
 func (c *captured) keyed() bool { return len(c.schema.Keys()) > 0 }
 
-// differs says which columns may be others in rows that are there than the log has told: of a default, another name or type.
-func (c *captured) differs(now *captured) (what []string) {
+// differs says which columns may be others in rows that are there than the log has told: of a default, another name or type. every: also
+// those that are new without a default by now, which may have had one while they were added.
+func (c *captured) differs(now *captured, every bool) (what []string) {
 	gone := slices.ContainsFunc(c.table.columns, func(a pgtype.Attr) bool { return now.table.column(a.Name) == nil })
 	for i := range now.table.columns {
 		a := &now.table.columns[i]
 		switch was := c.table.column(a.Name); {
 		case was == nil && gone:
 			what = append(what, a.Name+" is new, or another one's new name")
-		case was == nil && (a.Default != "" || a.NotNull):
+		case was == nil && (every || a.Default != "" || a.NotNull):
 			what = append(what, a.Name+" is new, with a value of its own")
-		case was != nil && was.OID != a.OID:
+		case was != nil && (was.OID != a.OID || was.Typmod != a.Typmod):
 			what = append(what, a.Name+" has another type")
 		}
 	}

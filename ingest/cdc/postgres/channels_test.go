@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -82,4 +83,52 @@ func TestChangedColumnsAreReadAgain(t *testing.T) {
 	if n := r.marks("calls"); n != 1 {
 		t.Errorf("%d whole snapshots", n)
 	}
+}
+
+// TestChangedColumnsThatLookTheSame are read again too: of another precision, and new without the default that they came with.
+func TestChangedColumnsThatLookTheSame(t *testing.T) {
+	d := pgtest.Start(t).Database("d", "CREATE TABLE dues (id bigint PRIMARY KEY, n numeric(10,2))", "INSERT INTO dues VALUES (1, 1.25), (2, 2.35)",
+		"CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+	r := newRig(t, d, "tarn.changed.columns", "reread", "decimal.handling.mode", "string", "signal.data.collection", "public.signals")
+	r.start()
+	r.equal("dues", "id", "n")
+	d.Exec("ALTER TABLE dues ALTER COLUMN n TYPE numeric(10,1)", "INSERT INTO dues VALUES (3, 3.5)")
+	r.equal("dues", "id", "n")
+	d.Exec("ALTER TABLE dues ADD COLUMN more text DEFAULT 'x'", "ALTER TABLE dues ALTER COLUMN more DROP DEFAULT", "INSERT INTO dues VALUES (4, 4.5, 'z')")
+	r.equal("dues", "id", "n", "more")
+	// Signals hold what signals ask for.
+	d.Exec("INSERT INTO signals VALUES ('s1', 'pause-snapshot', '{}')", "ALTER TABLE dues ADD COLUMN late text DEFAULT 'y'", "INSERT INTO dues VALUES (5, 5.5, 'z', 'z')",
+		"INSERT INTO signals VALUES ('s2', 'stop-snapshot', '{}')")
+	r.equal("dues", "id", "n", "more", "late")
+}
+
+// TestChangedColumnsBehindASnapshotThatIsNotSaved: what a crash left unsaved is taken as done before the rows are read again.
+func TestChangedColumnsBehindASnapshotThatIsNotSaved(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b'), (2, 'c', 'd')")
+	r := newRig(t, d, "tarn.changed.columns", "reread")
+	r.log.Refuse = func(string) (bool, error) {
+		r.cancel()
+		return true, context.Canceled
+	}
+	r.start()
+	r.until("the snapshot is in the topic", func() bool { return r.marks("calls") == 1 })
+	r.stop()
+	r.log.Refuse = nil
+	d.Exec("ALTER TABLE calls ADD COLUMN late text DEFAULT 'y'")
+	r.start()
+	d.Exec("INSERT INTO calls VALUES (3, 'e', 'f')")
+	r.equal("calls", "id", "berth", "teu", "late")
+}
+
+// TestChangedColumnsWithASnapshotAtEachStart: it is taken although rows are to be read again.
+func TestChangedColumnsWithASnapshotAtEachStart(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b')")
+	r := newRig(t, d, "tarn.changed.columns", "reread", "snapshot.mode", "always")
+	r.start()
+	r.until("a snapshot", func() bool { return r.marks("calls") == 1 })
+	r.stop()
+	d.Exec("ALTER TABLE calls ADD COLUMN late text DEFAULT 'y'")
+	r.start()
+	r.until("another", func() bool { return r.marks("calls") == 2 })
+	r.equal("calls", "id", "berth", "teu", "late")
 }

@@ -27,17 +27,17 @@ func (r *reader) arrive(ctx context.Context) error {
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
 		if st.Snapshot.again() && !c.keyed() || st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
-			asked, where := st.Snapshot.Asked, st.Snapshot.Where
-			if !c.keyed() { // rows that are read again would be there twice
-				where = ""
+			next := progress{Asked: st.Snapshot.Asked}
+			if st.Snapshot.again() && c.keyed() { // rows of a table without a key that are read again would be there twice
+				next.Owed, next.Where, next.Parts = st.Snapshot.Owed, st.Snapshot.Where, st.Snapshot.Parts
 			}
-			if where == "" {
+			if !next.again() {
 				if err := r.plan(ctx, c); err != nil {
 					return err
 				}
 				st = r.pos.Tables[name]
 			}
-			st.Snapshot = &progress{Asked: asked, Where: where}
+			st.Snapshot = &next
 		}
 		if err := r.onSQL(ctx, func() error { return r.s.measure(ctx, r.sql, c.table) }); err != nil {
 			return err

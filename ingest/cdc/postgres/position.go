@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"tarn/embedded/record"
@@ -60,9 +61,42 @@ type progress struct {
 	Torn bool `json:"torn,omitempty"`
 	// Asked: a signal asked for it, and its events say so.
 	Asked bool `json:"asked,omitempty"`
+	// Owed: columns have changed, so that no signal stops or holds it.
+	Owed bool `json:"owed,omitempty"`
 	// Where is the condition on the rows that are read again, of the table's own generation: its changes go on being written
 	// meanwhile, and what is read is written over what was. "" for a whole snapshot of a new generation.
 	Where string `json:"where,omitempty"`
+	// Parts are the conditions that Where joins; none where it is one.
+	Parts []string `json:"parts,omitempty"`
+}
+
+// whereMax bounds the conditions that wait together, in bytes: beyond it all rows are read.
+const whereMax = 16 << 10
+
+// join has the rows of another's condition read too.
+func (p *progress) join(old *progress) {
+	p.Owed = p.Owed || old.Owed
+	parts := old.Parts
+	if len(parts) == 0 {
+		parts = []string{old.Where}
+	}
+	if p.Where == allRows || slices.Contains(parts, allRows) {
+		p.Where = allRows
+		return
+	}
+	if !slices.Contains(parts, p.Where) {
+		parts = append(slices.Clone(parts), p.Where)
+	}
+	if len(parts) == 1 {
+		return
+	}
+	list := make([]string, len(parts))
+	for i, part := range parts {
+		list[i] = condition(part)
+	}
+	if p.Where, p.Parts = strings.Join(list, " OR "), parts; len(p.Where) > whereMax {
+		p.Where, p.Parts = allRows, nil
+	}
 }
 
 // again tells whether rows are only read again, so that nothing hangs on it.

@@ -39,6 +39,7 @@ type rig struct {
 	spool     source.Spool // in a folder of the test's where it has none
 	runner    *source.Runner
 	stop      func()
+	cancel    func() // of what runs, without waiting
 
 	mu   sync.Mutex // guards dead
 	dead []source.Dead
@@ -76,7 +77,7 @@ func (r *rig) start() {
 		Spool: spool,
 	})
 	ended.Go(func() { r.runner.Run(ctx) })
-	r.stop = func() { cancel(); ended.Wait() }
+	r.cancel, r.stop = cancel, func() { cancel(); ended.Wait() }
 }
 
 // until waits for a condition.

@@ -177,7 +177,7 @@ func (r *reader) execute(ctx context.Context, id string, data *signalData, patte
 				r.signalled(id, "execute-snapshot", fmt.Sprintf("the condition on table %s is refused: %s", name, wrong), "write what may stand behind WHERE")
 				continue
 			}
-		case next.Asked && keyed:
+		case next.Asked && keyed && r.s.mode != modeInitialOnly: // which reads no changes: only a whole one is without the rows that are gone
 			next.Where = allRows
 		}
 		if st.Snapshot != nil {
@@ -188,8 +188,8 @@ func (r *reader) execute(ctx context.Context, id string, data *signalData, patte
 				return err
 			}
 			st = r.pos.Tables[name]
-		} else if st.Snapshot != nil && st.Snapshot.Where != next.Where {
-			next.Where = condition(st.Snapshot.Where) + " OR " + condition(next.Where)
+		} else if st.Snapshot != nil {
+			next.join(st.Snapshot)
 		}
 		st.Snapshot = &next
 		r.pos.Tables[name], r.changed = st, true
@@ -237,7 +237,7 @@ func (r *reader) judge(ctx context.Context, name, where string) (wrong string, e
 // stop ends incremental snapshots of tables, of all without patterns. What they have read stays.
 func (r *reader) stop(patterns []*regexp.Regexp) {
 	for name, st := range r.pos.Tables {
-		if st.Snapshot.again() && st.Snapshot.Asked && (len(patterns) == 0 || matches(patterns, name)) {
+		if st.Snapshot.again() && st.Snapshot.Asked && !st.Snapshot.Owed && (len(patterns) == 0 || matches(patterns, name)) {
 			r.endSnapshot()
 			st.Snapshot = nil
 			r.pos.Tables[name], r.changed = st, true

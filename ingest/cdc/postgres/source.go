@@ -232,7 +232,7 @@ func (r *reader) waiting() bool {
 // left out.
 func (r *reader) due(name string) bool {
 	st := r.pos.Tables[name].Snapshot
-	return st != nil && r.tables[name] != nil && !r.skipped(name) && (!st.again() || !st.Asked || !r.pos.Held)
+	return st != nil && r.tables[name] != nil && !r.skipped(name) && (!st.again() || !st.Asked || st.Owed || !r.pos.Held)
 }
 
 // onSQL runs statements on the connection for statements, which it opens where it is not.

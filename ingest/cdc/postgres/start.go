@@ -140,6 +140,9 @@ func (r *reader) survey(ctx context.Context) error {
 			c.table.leaves, c.table.rows = t.leaves, t.rows
 			continue // its columns are as the log says
 		}
+		if !r.started { // before capture, which may ask for more than what is in the topic
+			r.settle(name, r.s.topic(t.schema, t.name))
+		}
 		c, err := r.capture(ctx, t)
 		if err != nil {
 			return err
@@ -162,17 +165,23 @@ func (r *reader) survey(ctx context.Context) error {
 	return nil
 }
 
+// settle takes chunks of a table as done that are in its topic.
+func (r *reader) settle(name, topic string) {
+	if st, known := r.pos.Tables[name]; known && st.Topic == topic {
+		st.settle(r.place(topic), r.pos.Incarnation)
+		r.pos.Tables[name] = st
+	}
+}
+
 // check compares a table's standing with its topic, and with what is asked for.
 func (r *reader) check(ctx context.Context, c *captured) error {
 	name := c.table.full()
 	st := r.pos.Tables[name]
-	place := r.place(c)
-	st.settle(place, r.pos.Incarnation)
-	r.pos.Tables[name] = st
+	place := r.place(c.topic)
 	switch {
 	case r.started: // a look in between: the topic may be behind by what is in hand
 		return nil
-	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && st.Snapshot == nil:
+	case slices.Contains(r.asked, name), slices.Contains(r.asked, c.table.name), r.always && (st.Snapshot == nil || st.Snapshot.again()):
 	case r.skipped(name) && (st.Snapshot == nil || st.Snapshot.Begun || st.Snapshot.again()): // what it misses from now on only a new snapshot has
 	case st.Sent != "" && (place.Incarnation != r.pos.Incarnation || place.Place < st.Sent):
 		r.happened(name, source.Finding{Table: name, Message: fmt.Sprintf("table %s is captured anew: its topic has lost its end", name)})
