@@ -20,7 +20,7 @@ type sent struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// signalFileMax bounds the file of signals.
+// signalFileMax bounds the file of signals, in bytes.
 const signalFileMax = 1 << 20
 
 // poll does the signals that do not come through the server's log. It is for moments between transactions.
@@ -65,30 +65,48 @@ func (r *reader) received(ctx context.Context, text []byte) error {
 	return r.obey(ctx, one.ID, one.Type, one.Data)
 }
 
-// pollFile does the signals of the file's new lines, and empties it when what they asked for is saved: after a crash they may be done
-// again, which changes nothing.
+const (
+	takenSuffix   = ".taken"
+	refusedSuffix = ".refused"
+)
+
+// pollFile does the signals of the file. It takes the file by giving it another name, so that what is written meanwhile is another file's,
+// and removes it when what they asked for is saved: after a crash they may be done again, which changes nothing.
 func (r *reader) pollFile(ctx context.Context) error {
-	text, err := readFile(r.s.signalFile)
+	path := r.s.signalFile + takenSuffix
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.lines = 0
-		return nil
+		r.lines, r.half = 0, 0
+		text, err = readFile(r.s.signalFile)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && (len(text) == 0 || halved(text[bytes.LastIndexByte(text, '\n')+1:])) {
+			return nil
+		}
+		if err == nil {
+			if err = os.Rename(r.s.signalFile, path); err == nil {
+				text, err = readFile(path)
+			}
+		} else {
+			path = r.s.signalFile
+		}
 	}
-	if err == nil && int64(len(text)) == r.lines && r.lines > 0 && !r.changed {
-		if err = os.Truncate(r.s.signalFile, 0); err == nil {
-			r.lines = 0
+	if errors.Is(err, errLarge) {
+		aside := r.s.signalFile + refusedSuffix
+		if err = os.Rename(path, aside); err == nil {
+			r.happened(signalEvent, source.Finding{
+				Key: keySignalFile, Message: fmt.Sprintf("the file of signals has more than %d KB and was set aside as %s", signalFileMax>>10, aside), Hint: "write its signals again, fewer at once",
+			})
 			return nil
 		}
 	}
 	if err != nil {
-		r.happened(signalEvent, source.Finding{Key: keySignalFile, Message: fmt.Sprintf("the file of signals is not read: %v", err), Hint: "check its rights"})
+		r.happened(signalEvent, source.Finding{Key: keySignalFile, Message: fmt.Sprintf("the file of signals is not read: %v", err), Hint: "check the rights of the file and of its folder"})
 		return nil
 	}
-	if int64(len(text)) < r.lines { // it was written anew
-		r.lines = 0
-	}
-	for {
-		line, _, whole := bytes.Cut(text[r.lines:], []byte{'\n'})
-		if !whole && !json.Valid(line) { // the rest is still to come
+	begin := r.lines
+	for r.lines < len(text) {
+		line, _, _ := bytes.Cut(text[r.lines:], []byte{'\n'})
+		if r.lines+len(line) == len(text) && halved(line) && r.half != len(text) { // somebody may have it open still
+			r.half = len(text)
 			return nil
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
@@ -96,9 +114,18 @@ func (r *reader) pollFile(ctx context.Context) error {
 				return err
 			}
 		}
-		r.lines = min(r.lines+int64(len(line))+1, int64(len(text)))
+		r.lines = min(r.lines+len(line)+1, len(text))
 	}
+	if begin < len(text) || r.changed {
+		return nil
+	}
+	return os.Remove(path)
 }
+
+// halved tells whether a last line is still to be written to its end.
+func halved(line []byte) bool { return len(bytes.TrimSpace(line)) > 0 && !json.Valid(line) }
+
+var errLarge = errors.New("it is too large")
 
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -106,5 +133,9 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, signalFileMax))
+	text, err := io.ReadAll(io.LimitReader(f, signalFileMax+1))
+	if err == nil && len(text) > signalFileMax {
+		err = errLarge
+	}
+	return text, err
 }

@@ -2,14 +2,19 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/record"
 	"tarn/ingest/cdc/postgres/pgtest"
+	"tarn/ingest/source"
 )
 
 // TestSignalsByFileAndTopic: lines of a file and records of a topic are signals too, each once, and take effect while snapshots wait.
@@ -36,7 +41,8 @@ func TestSignalsByFileAndTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	taken := func() bool { text, err := os.ReadFile(file); return err == nil && len(text) == 0 }
+	gone := func(path string) bool { _, err := os.Stat(path); return errors.Is(err, fs.ErrNotExist) }
+	taken := func() bool { return gone(file) && gone(file+".taken") }
 	const one, two = `{"id":1} r {"id":1,"berth":"a","teu":"b"}`, `{"id":2} r {"id":2,"berth":"c","teu":"d"}`
 	of := func(id string) string {
 		return `{"id": "x", "type": "execute-snapshot", "data": {"data-collections": ["public.calls"], "additional-conditions": [{"data-collection": "public.calls", "filter": "id = ` + id + `"}]}}`
@@ -46,13 +52,13 @@ func TestSignalsByFileAndTopic(t *testing.T) {
 	r.until("streaming", r.streams)
 	write(of("2"))
 	r.wants("calls", two)
-	r.until("the file is empty", taken)
+	r.until("the file is taken", taken)
 	send("another", of("2"))
 	send("p", of("1"))
 	r.wants("calls", two, one)
 
 	write(`{"type": "pause-snapshot"}` + "\n" + of("2") + "\n")
-	r.until("the file is empty", taken)
+	r.until("the file is taken", taken)
 	r.stop()
 	r.start()
 	d.Exec("UPDATE calls SET teu = 'e' WHERE id = 1")
@@ -61,9 +67,32 @@ func TestSignalsByFileAndTopic(t *testing.T) {
 	r.wants("calls", two, one, `{"id":1} u {"id":1,"berth":"a","teu":"e"}`, two)
 
 	write(`{"type": "pause-snapshot"}` + "\n" + of("1") + "\n" + `{"type": "stop-snapshot", "data": {"data-collections": ["public.calls"]}}` + "\n" + `{"type": "resume-snapshot"}`)
-	r.until("the file is empty", taken)
+	r.until("the file is taken", taken)
 	d.Exec("DELETE FROM calls WHERE id = 2")
 	r.wants("calls", two, one, `{"id":1} u {"id":1,"berth":"a","teu":"e"}`, two, `{"id":2} d null`, `{"id":2} null`)
+
+	said := func(what string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool { return strings.Contains(f.Message, what) })
+		}
+	}
+	write(strings.Repeat(" ", 1<<20) + "\n")
+	r.until("a large one is set aside", said("set aside"))
+	write(`{"type": "log", "data": {"message": "first"}}`)
+	r.until("the first", said("first"))
+	r.until("the file is taken", taken)
+	write(`{"type": "log", "data": {"message": "other"}}`) // of the same length
+	r.until("the other", said("other"))
+	r.until("the file is taken", taken)
+	r.stop()
+	write(`{"type": "log", "data": {"message": "second"}}`)
+	if err := os.Rename(file, file+".taken"); err != nil { // as a crash leaves it
+		t.Fatal(err)
+	}
+	write(`{"type": "log", "data": {"message": "third"}}`)
+	r.start()
+	r.until("the third", said("third"))
+	r.until("the file is taken", taken)
 }
 
 // TestChangedColumnsAreReadAgain: with tarn.changed.columns=reread old rows have what the database gave them, which its log does not say.

@@ -52,7 +52,7 @@ var fields = []source.Field{
 	{Key: keyBeatQuery, Doc: "a statement that is run with each of them"},
 	{Key: keySignals, Doc: "a table whose new rows are Debezium's signals: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log"},
 	{Key: keyChannels, Default: "source", Doc: "from where signals come: source, which is that table, file, kafka"},
-	{Key: keySignalFile, Default: signalFileDefault, Doc: "the file of channel file, in the project folder: each line is a signal, {\"id\", \"type\", \"data\"}, and is taken out when it is done"},
+	{Key: keySignalFile, Doc: "the file of channel file, in the project folder and of one connector alone: each line is a signal, {\"id\", \"type\", \"data\"}, and the file goes when they are done; <topic.prefix>-signals.txt by default"},
 	{Key: keySignalTopic, Doc: "the topic of channel kafka, in Tarn's own log: records whose key is topic.prefix are signals; <topic.prefix>-signal by default"},
 	{Key: keySignalPoll, Default: "5000", Doc: "milliseconds between two looks at that file and that topic"},
 	{Key: keyMessagesIn, Doc: "the messages of pg_logical_emit_message to write to the topic <prefix>.message: anchored regular expressions of their prefixes; all by default"},

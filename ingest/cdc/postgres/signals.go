@@ -30,9 +30,6 @@ type signalData struct {
 	Message   string `json:"message"`
 }
 
-// signalFileDefault is Debezium's signal.file.
-const signalFileDefault = "file-signals.txt"
-
 // readSignals reads the keys about signals.
 func (s *settings) readSignals(c source.Config) error {
 	millis, err := number(c, keySignalPoll, 5000, 1, beatMillisMax)
@@ -50,7 +47,7 @@ func (s *settings) readSignals(c source.Config) error {
 			}
 		case "file":
 			if s.signalFile = c.Path(keySignalFile); s.signalFile == "" {
-				s.signalFile = filepath.Join(c.Folder, signalFileDefault)
+				s.signalFile = filepath.Join(c.Folder, s.prefix+"-signals.txt")
 			}
 		case "kafka":
 			s.signalTopic = c.Get(keySignalTopic, s.prefix+"-signal")

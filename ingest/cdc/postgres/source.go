@@ -73,7 +73,8 @@ type reader struct {
 	beaten   time.Time // when an idle position was handed out last
 	pulse    time.Time // when a heartbeat was written last
 	polled   time.Time // when the signals that do not come through the log were looked for
-	lines    int64     // how many bytes of the file of signals are done
+	lines    int       // how many bytes of the taken file of signals are done
+	half     int       // how many it had when its last line was not written to its end
 	pulses   int64     // its place; 0 where that is not known yet
 
 	mu       sync.Mutex                // guards what others ask for
@@ -123,7 +124,7 @@ func (r *reader) disconnect() {
 	r.cut, r.snapshot, r.stream, r.sql, r.spare, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil, nil
 	r.decoder, r.gathered, r.idle = pgoutput.Decoder{}, gathering{}, 0
 	r.tables, r.relations = map[string]*captured{}, map[uint32]*relation{}
-	r.pos, r.started, r.lines = r.saved.copied(), false, 0
+	r.pos, r.started, r.lines, r.half = r.saved.copied(), false, 0, 0
 }
 
 // Ack lets the server forget what is in the log.
