@@ -71,5 +71,5 @@ func (m *model) drop() {
 	}
 	clear(m.rows)
 	clear(m.past)
-	m.order, m.next, m.dropped = nil, 0, true
+	m.order, m.dropped = nil, true // ids go on: a twin that comes back by name keeps its own
 }

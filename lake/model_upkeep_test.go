@@ -72,7 +72,7 @@ func (m *model) makeAgain() {
 	m.tab = m.h.ensure(orders, orderColumns)
 	clear(m.rows)
 	clear(m.past)
-	m.order, m.next = nil, 0
+	m.order = nil
 }
 
 // clean lets upkeep come to an end: then every file is named, and what is kept reads right.
