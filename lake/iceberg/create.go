@@ -22,11 +22,17 @@ import (
 )
 
 // Create implements table.Tables. The table and its rows come with one transaction of the catalog.
-func (s *Store) Create(ctx context.Context, spec table.Spec, replace bool, rows iter.Seq2[arrow.RecordBatch, error]) (table.Table, int64, error) {
+func (s *Store) Create(ctx context.Context, spec table.Spec, replace bool, query table.Query) (table.Table, int64, error) {
 	for range attemptsMax {
 		old, err := s.replaced(ctx, spec, replace)
 		if err != nil {
 			return nil, 0, err
+		}
+		var rows iter.Seq2[arrow.RecordBatch, error]
+		if query != nil {
+			if spec.Columns, rows, err = query(ctx); err != nil {
+				return nil, 0, err
+			}
 		}
 		t, n, err := s.makeWith(ctx, spec, old, rows)
 		switch {
@@ -111,9 +117,9 @@ func (s *Store) makeWith(ctx context.Context, spec table.Spec, old *state, rows 
 	if err != nil {
 		return nil, 0, err
 	}
-	made, _, err := s.find(ctx, spec.Ident)
-	if err != nil {
-		return nil, 0, err
+	made, _, err := s.find(context.WithoutCancel(ctx), spec.Ident)
+	if err != nil { // by now it has another name, say: what was committed stays so
+		made = h
 	}
 	if files == nil || files.rows == 0 {
 		return made, 0, nil

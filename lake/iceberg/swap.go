@@ -4,6 +4,7 @@ package iceberg
 
 import (
 	"context"
+	dbsql "database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +186,9 @@ func (w *work) swap(ctx context.Context, to string) error {
 	ctx, cancel := context.WithTimeout(ctx, outcomeTimeout)
 	defer cancel()
 	now, _, lookErr := store.pointer.get(ctx, id)
+	if w.enter != nil && errors.Is(lookErr, dbsql.ErrNoRows) { // it is not there: nothing is in doubt
+		lookErr = nil
+	}
 	if lookErr != nil {
 		w.doubtful = true
 		return fault.Wrap(errors.Join(err, lookErr), fault.Unavailable, "move the catalog's pointer",

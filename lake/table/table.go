@@ -66,6 +66,9 @@ type Spec struct {
 	Properties map[string]string
 }
 
+// Query begins to make rows for a new table: it returns the columns, and the rows as those of Table.Write, or nil for none.
+type Query func(context.Context) ([]Column, iter.Seq2[arrow.RecordBatch, error], error)
+
 // Snapshot is a committed state of a table.
 type Snapshot struct {
 	ID          int64
@@ -162,10 +165,11 @@ type Tables interface {
 	// Ensure opens the table of spec or makes it, with its namespace. The columns of a
 	// table that exists stay as they are.
 	Ensure(ctx context.Context, spec Spec) (Table, error)
-	// Create makes a table with rows, which are as those of Table.Write, or nil: all of it is there, or nothing. It is ErrExists
-	// where the name is taken, unless the table of that name shall be replaced, which must have the owner of spec: else
-	// ErrOwned. The namespace must be there: ErrNotFound.
-	Create(ctx context.Context, spec Spec, replace bool, rows iter.Seq2[arrow.RecordBatch, error]) (t Table, n int64, err error)
+	// Create makes a table with what a query answers: all of it is there, or nothing. It is ErrExists where the name is taken,
+	// unless the table of that name shall be replaced, which must have the owner of spec: else ErrOwned. The query, if
+	// there is one, begins after that table was looked at, so that it may read it: a change from then on is ErrConflict. The
+	// namespace must be there: ErrNotFound.
+	Create(ctx context.Context, spec Spec, replace bool, query Query) (t Table, n int64, err error)
 	// CreateNamespace makes a namespace: ErrExists. DropNamespace ends an empty one that is not of the lake's own: ErrNotFound.
 	CreateNamespace(ctx context.Context, name string) error
 	DropNamespace(ctx context.Context, name string) error

@@ -38,6 +38,9 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 	if g.o.Tables == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to write to", "ask the Tarn that holds it")
 	}
+	if err := r.Session.unchanged("COPY", to); err != nil {
+		return nil, err
+	}
 	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
 	_, e, found, err := s.target(ctx, r, to)
 	if err == nil && !found {

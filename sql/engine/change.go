@@ -155,7 +155,7 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 		typ, _ := duck.TypeOf(c.Type)
 		items = append(items, "CAST("+value+" AS "+typ+") AS "+ident(c.Name))
 	}
-	reader, err := s.conn.Arrow(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")")
+	reader, err := s.conn.Stream(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return nil, elsewhere(err)
 	}
@@ -166,12 +166,17 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 			if b == nil && err == nil {
 				continue
 			}
-			if !yield(b, err) || err != nil {
+			more := yield(b, err)
+			if err != nil {
+				return
+			}
+			b.Release() // who keeps it has its own hold on it
+			if !more {
 				return
 			}
 		}
 		if err := reader.Err(); err != nil {
-			yield(nil, err)
+			yield(nil, s.translate(err)) // before others say what it is about
 		}
 	})
 }

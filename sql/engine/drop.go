@@ -37,14 +37,18 @@ func (g *Gate) dropTable(ctx context.Context, r Request, stmt string) (*Result, 
 	if g.o.Drop == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to drop a table of", "ask the Tarn that holds it")
 	}
+	var views []table.Ident
 	id, err := g.droppable(ctx, r, t)
 	if err == nil {
-		err = g.unread(ctx, r.Principal, id, cascade)
+		views, err = g.unread(ctx, r.Principal, id, cascade)
 	}
 	if err == nil {
 		if err = g.o.Drop(ctx, id); errors.Is(err, table.ErrNotFound) { // dropped a moment ago
 			err = fault.Newf(fault.NotFound, "see SHOW TABLES", "there is no table %s", t)
 		}
+	}
+	if err == nil {
+		err = g.dropViews(ctx, views)
 	}
 	if quiet && fault.CodeOf(err) == fault.NotFound {
 		err = nil
@@ -101,45 +105,73 @@ func (g *Gate) entry(ctx context.Context, id table.Ident) (catalog.Entry, bool, 
 	return catalog.Entry{}, false, nil
 }
 
-// unread refuses a table that views read, for they would fail from then on, or drops them too, and those that read them.
-func (g *Gate) unread(ctx context.Context, who guard.Principal, id table.Ident, cascade bool) error {
+// unread refuses a table that views read, for they would fail from then on. With cascade it returns those that go with it: they, and
+// those that read them, each of which who may drop.
+func (g *Gate) unread(ctx context.Context, who guard.Principal, id table.Ident, cascade bool) (views []table.Ident, err error) {
+	all, err := g.views(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readers := func(of table.Ident) (by []table.Ident) {
+		for _, v := range all {
+			if slices.Contains(v.Inputs, catalog.Name+"."+of.String()) {
+				by = append(by, v.Ident)
+			}
+		}
+		return by
+	}
+	by := readers(id)
+	if !cascade && len(by) > 0 {
+		var names []string
+		for _, v := range by {
+			names = append(names, v.String())
+		}
+		return nil, fault.Newf(fault.Invalid, "write DROP VIEW "+names[0]+" first", "%s is read by the view %s", id, strings.Join(names, ", "))
+	}
+	for ; len(by) > 0; by = by[1:] {
+		v := by[0]
+		if slices.Contains(views, v) {
+			continue
+		}
+		if !g.o.Guard.Decide(who, guard.Drop, resource(v)).Allow {
+			return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not drop the view %s, which reads it", v)
+		}
+		views = append(views, v)
+		by = append(by, readers(v)...)
+	}
+	return views, nil
+}
+
+// views are all that can be read.
+func (g *Gate) views(ctx context.Context) (out []catalog.View, _ error) {
 	namespaces, err := g.o.Catalog.Namespaces(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var by []string
 	for _, namespace := range namespaces {
 		all, err := g.o.Catalog.Entries(ctx, namespace)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, e := range all {
 			if !e.View {
 				continue
 			}
-			v, err := g.o.Catalog.View(ctx, e.Ident)
-			if err == nil && slices.Contains(v.Inputs, catalog.Name+"."+id.String()) {
-				by = append(by, e.String())
+			if v, err := g.o.Catalog.View(ctx, e.Ident); err == nil {
+				v.Ident = e.Ident
+				out = append(out, v)
 			}
 		}
 	}
-	if cascade {
-		for _, view := range by {
-			of := table.ParseIdent(view)
-			if !g.o.Guard.Decide(who, guard.Drop, resource(of)).Allow {
-				return fault.Newf(fault.Denied, "ask for a grant", "you may not drop the view %s, which reads it", view)
-			}
-			if err := g.unread(ctx, who, of, true); err != nil {
-				return err
-			}
-			if err := g.o.Catalog.DropView(ctx, of); err != nil && !errors.Is(err, table.ErrNotFound) {
-				return err
-			}
+	return out, nil
+}
+
+// dropViews drops those that read what has just gone.
+func (g *Gate) dropViews(ctx context.Context, views []table.Ident) error {
+	for _, v := range views {
+		if err := g.o.Catalog.DropView(ctx, v); err != nil && !errors.Is(err, table.ErrNotFound) {
+			return err
 		}
-		return nil
 	}
-	if len(by) == 0 {
-		return nil
-	}
-	return fault.Newf(fault.Invalid, "write DROP VIEW "+by[0]+" first", "%s is read by the view %s", id, strings.Join(by, ", "))
+	return nil
 }

@@ -5,15 +5,19 @@ package engine
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
 	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
@@ -96,16 +100,34 @@ func madeColumns(m sqltext.Making, stmt string) ([]table.Column, error) {
 
 // createAs makes a table of what the session's source answers.
 func (s *session) createAs(ctx context.Context, spec table.Spec, m sqltext.Making) (int64, error) {
+	var end func()
+	defer func() {
+		if end != nil {
+			end()
+		}
+	}()
+	_, n, err := s.gate.o.Tables.Create(ctx, spec, m.Replace, func(ctx context.Context) (columns []table.Column, rows iter.Seq2[arrow.RecordBatch, error], err error) {
+		columns, query, err := s.selected(ctx, m)
+		if err == nil && !m.Empty {
+			rows, end, err = s.batches(ctx, query, table.ArrowSchema(columns))
+		}
+		return columns, rows, err
+	})
+	return n, err
+}
+
+// selected is the query of the session's source with columns that a table can have.
+func (s *session) selected(ctx context.Context, m sqltext.Making) (made []table.Column, query string, _ error) {
 	out, err := s.rewrite(ctx, s.source, 0)
 	if err != nil {
-		return 0, err
+		return nil, "", err
 	}
 	columns, err := s.describe(ctx, out.Text)
 	if err != nil {
-		return 0, err
+		return nil, "", err
 	}
 	if len(m.Columns) > len(columns) {
-		return 0, fault.Newf(fault.Invalid, "name as many", "there are %d names for %d columns", len(m.Columns), len(columns))
+		return nil, "", fault.Newf(fault.Invalid, "name as many", "there are %d names for %d columns", len(m.Columns), len(columns))
 	}
 	items, names := make([]string, len(columns)), map[string]bool{}
 	for i, c := range columns {
@@ -118,35 +140,25 @@ func (s *session) createAs(ctx context.Context, spec table.Spec, m sqltext.Makin
 		typ, cast, ok := duck.Stored(c.typ)
 		switch {
 		case !ok:
-			return 0, fault.Newf(fault.Invalid, "cast it, such as to VARCHAR or JSON, or take its parts", "column %s is a %s, which a table of the lake cannot hold", c.name, c.typ)
+			return nil, "", fault.Newf(fault.Invalid, "cast it, such as to VARCHAR or JSON, or take its parts", "column %s is a %s, which a table of the lake cannot hold", c.name, c.typ)
 		case names[strings.ToLower(c.name)]:
-			return 0, fault.Newf(fault.Invalid, "give one of them another name with AS", "the table would have two columns %s", c.name)
+			return nil, "", fault.Newf(fault.Invalid, "give one of them another name with AS", "the table would have two columns %s", c.name)
 		}
 		names[strings.ToLower(c.name)] = true
-		if i := len(spec.Columns); i >= columnsMax {
-			return 0, fault.Newf(fault.TooLarge, "take fewer", "the table would have more than %d columns", columnsMax)
+		if len(made) >= columnsMax {
+			return nil, "", fault.Newf(fault.TooLarge, "take fewer", "the table would have more than %d columns", columnsMax)
 		}
 		if strings.EqualFold(c.typ, "UUID") {
 			typ = record.UUID
 		}
-		spec.Columns = append(spec.Columns, table.Column{Name: c.name, Type: typ})
+		made = append(made, table.Column{Name: c.name, Type: typ})
 		items[i] = "CAST(" + "q.c" + strconv.Itoa(i) + " AS " + cast + ") AS " + ident(c.name)
-	}
-	if m.Empty {
-		_, _, err := s.gate.o.Tables.Create(ctx, spec, m.Replace, nil)
-		return 0, err
 	}
 	aliases := make([]string, len(columns))
 	for i := range aliases {
 		aliases[i] = "c" + strconv.Itoa(i)
 	}
-	rows, end, err := s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(aliases, ", ")+")", table.ArrowSchema(spec.Columns))
-	if err != nil {
-		return 0, err
-	}
-	defer end()
-	_, n, err := s.gate.o.Tables.Create(ctx, spec, m.Replace, rows)
-	return n, err
+	return made, "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(aliases, ", ") + ")", nil
 }
 
 // columnsMax bounds a table that a query makes.
@@ -243,25 +255,42 @@ func (g *Gate) dropSchema(ctx context.Context, r Request, stmt string) (*Result,
 	return Status("DROP SCHEMA"), true, nil
 }
 
-// empty drops all that is in a schema, views first.
+// empty drops all that is in a schema: first the tables, each of which may be refused, then the views. Before that it is looked
+// whether all of it may go, and whether views that stay read it.
 func (g *Gate) empty(ctx context.Context, r Request, name string) error {
 	entries, err := g.o.Catalog.Entries(ctx, name)
 	if err != nil {
 		return err
 	}
+	if g.o.Drop == nil && slices.ContainsFunc(entries, func(e catalog.Entry) bool { return !e.View }) {
+		return fault.New(fault.Unavailable, "there is no lake to drop a table of", "ask the Tarn that holds it")
+	}
+	all, err := g.views(ctx)
+	if err != nil {
+		return err
+	}
+	var views []table.Ident
+	for _, e := range entries {
+		if !g.o.Guard.Decide(r.Principal, guard.Drop, resource(e.Ident)).Allow {
+			return fault.Newf(fault.Denied, "ask for a grant", "you may not drop %s", e.Ident)
+		}
+		if e.View {
+			views = append(views, e.Ident)
+			continue
+		}
+		for _, v := range all {
+			if v.Ident.Namespace != name && slices.Contains(v.Inputs, catalog.Name+"."+e.String()) {
+				return fault.Newf(fault.Invalid, "write DROP VIEW "+v.Ident.String()+" first", "%s is read by the view %s", e.Ident, v.Ident)
+			}
+		}
+	}
 	for _, e := range entries {
 		if e.View {
-			if _, err := g.dropView(ctx, r, "DROP VIEW "+sqltext.Name(e.Namespace, e.Name)); err != nil {
-				return err
-			}
+			continue
+		}
+		if err := g.o.Drop(ctx, e.Ident); err != nil && !errors.Is(err, table.ErrNotFound) {
+			return err
 		}
 	}
-	for _, e := range entries {
-		if !e.View {
-			if _, err := g.dropTable(ctx, r, "DROP TABLE "+sqltext.Name(e.Namespace, e.Name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return g.dropViews(ctx, views)
 }

@@ -56,12 +56,21 @@ func (l *limited) Err() error {
 
 // Status is the answer of a command without rows: one column status with one row.
 func Status(text string) *Result {
-	r, err := Rows(text, texts("status"), [][]any{{text}})
+	r, err := Rows(text, texts(statusColumn), [][]any{{text}})
 	if err != nil { // never for one text
 		panic(err)
 	}
 	return r
 }
+
+// Told says that the result has only its tag to tell, and how many rows were changed: what the statement does is done by now,
+// whatever becomes of the answer.
+func (r *Result) Told() bool {
+	return r.Tag != "SELECT" && r.Schema.NumFields() == 1 && r.Schema.Field(0).Name == statusColumn
+}
+
+// statusColumn is the one of Status.
+const statusColumn = "status"
 
 // Rows is an answer of a command that is held in memory. Values are those of a SystemTable.
 func Rows(tag string, columns []SystemColumn, rows [][]any) (*Result, error) {

@@ -182,11 +182,19 @@ func (ts *Session) changed(in *sqltext.Reader, stmt string) error {
 	if err != nil {
 		return nil //nolint:nilerr // who answers the statement tells
 	}
+	if err := ts.unchanged(verb, t); err != nil {
+		return sqltext.At(err, stmt, t.Offset)
+	}
+	return nil
+}
+
+// unchanged refuses a table for what a temporary one is not taken by.
+func (ts *Session) unchanged(verb string, t sqltext.Table) *fault.Error {
 	if _, there := ts.table(t); !there {
 		return nil
 	}
 	hint := "make it anew: CREATE OR REPLACE TEMP TABLE " + t.Name + " AS SELECT …, which may read what it was"
-	return sqltext.At(fault.Newf(fault.Invalid, hint, "%s cannot change %s, which is a temporary table", verb, t.Name), stmt, t.Offset)
+	return fault.Newf(fault.Invalid, hint, "%s cannot change %s, which is a temporary table", verb, t.Name)
 }
 
 // create makes a table of what a query answers, which passes the Gate as any does.

@@ -324,12 +324,15 @@ func (g *Gate) dropView(ctx context.Context, r Request, stmt string) (*Result, e
 	if d := g.o.Guard.Decide(r.Principal, guard.Drop, resource(id)); !d.Allow {
 		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not drop %s", id)
 	}
+	var views []table.Ident
 	if cascade {
-		if err := g.unread(ctx, r.Principal, id, true); err != nil {
+		if views, err = g.unread(ctx, r.Principal, id, true); err != nil {
 			return nil, err
 		}
 	}
-	err = g.o.Catalog.DropView(ctx, id)
+	if err = g.o.Catalog.DropView(ctx, id); err == nil {
+		err = g.dropViews(ctx, views)
+	}
 	switch {
 	case errors.Is(err, table.ErrNotFound) && quiet:
 	case errors.Is(err, table.ErrNotFound):

@@ -310,21 +310,26 @@ func (s *session) answers(ctx context.Context, of []table.Column, places []int) 
 	return s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")", table.ArrowSchema(of))
 }
 
-// batches runs a query of Tarn's own for rows of a schema.
+// batches runs a query of Tarn's own for rows of a schema, as they are taken. Each is good until the next is asked for.
 func (s *session) batches(ctx context.Context, query string, schema *arrow.Schema) (iter.Seq2[arrow.RecordBatch, error], func(), error) {
-	reader, err := s.conn.Arrow(ctx, query)
+	reader, err := s.conn.Stream(ctx, query)
 	if err != nil {
 		return nil, nil, err
 	}
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		for reader.Next() {
 			b, err := conform(reader.RecordBatch(), schema)
-			if !yield(b, err) || err != nil {
+			more := yield(b, err)
+			if err != nil {
+				return
+			}
+			b.Release() // who keeps it has its own hold on it
+			if !more {
 				return
 			}
 		}
 		if err := reader.Err(); err != nil {
-			yield(nil, err)
+			yield(nil, s.translate(err)) // before others say what it is about
 		}
 	}, reader.Release, nil
 }

@@ -195,8 +195,7 @@ func (r *running) close() {
 
 // rows tells whether the answer is rows: that of a command may be its tag alone.
 func (r *running) rows() bool {
-	fields := r.result.Schema.Fields()
-	return r.result.Tag == "SELECT" || len(fields) != 1 || fields[0].Name != "status"
+	return !r.result.Told()
 }
 
 func (r *running) description(formats []int16) *pgproto3.RowDescription {

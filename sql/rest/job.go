@@ -117,11 +117,12 @@ func (js *jobs) run(ctx context.Context, j *job, text string) error {
 	j.mu.Lock()
 	j.schema, j.reads = result.Schema, result.Snapshots
 	j.mu.Unlock()
-	return engine.Merge(result.Reader, func(b arrow.RecordBatch) error { return js.keep(j, b) })
+	return engine.Merge(result.Reader, func(b arrow.RecordBatch) error { return js.keep(j, b, result.Told()) })
 }
 
-// keep adds a page.
-func (js *jobs) keep(j *job, b arrow.RecordBatch) error {
+// keep adds a page. That of a statement that has done something already passes the bounds: it is small, and an error would be taken
+// for one of the statement.
+func (js *jobs) keep(j *job, b arrow.RecordBatch, passes bool) error {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	j.mu.Lock()
@@ -130,6 +131,7 @@ func (js *jobs) keep(j *job, b arrow.RecordBatch) error {
 	switch {
 	case j.gone:
 		return fault.New(fault.Canceled, "the statement was deleted", "")
+	case passes:
 	case j.bytes+bytes > jobBytesMax:
 		return fault.Newf(fault.TooLarge, "send it without Prefer: respond-async, and read the answer as it comes", "the answer has more than %d MiB", jobBytesMax>>20)
 	case js.bytes+bytes > allBytesMax:

@@ -4,6 +4,7 @@ package rest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"tarn/embedded/guard"
+	"tarn/sql/engine"
 	"tarn/sql/rest"
 )
 
@@ -132,6 +134,23 @@ func TestAnsweredLater(t *testing.T) {
 	h.until("SELECT 1 FROM system.queries WHERE outcome = 'canceled'")
 	// one that runs when the door closes is ended by it
 	h.later("SELECT count(*) FROM range(10000000) a, range(10000000) b", false)
+}
+
+// TestWhatIsDoneIsToldThoughMemoryIsFull: a statement that changed something has not failed because the answers of others wait.
+func TestWhatIsDoneIsToldThoughMemoryIsFull(t *testing.T) {
+	h := harbour(t, guard.Open{})
+	h.gate.Register(engine.Command{Verbs: []string{"CREATE PORT"}, Run: func(context.Context, guard.Principal, string) (*engine.Result, error) {
+		return engine.Changed("CREATE PORT", 1), nil
+	}})
+	for _, size := range []int{20_000_000, 5_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 1} {
+		for full := false; !full; {
+			_, s := h.later(fmt.Sprintf("SELECT repeat('x', %d)", size), true)
+			full = s.State == "failed"
+		}
+	}
+	if _, s := h.later("CREATE PORT", true); s.State != "done" || s.Rows != 1 {
+		t.Errorf("its state is %+v", s)
+	}
 }
 
 // TestMergedBatches: an Arrow stream comes in large batches, whatever DuckDB's are.

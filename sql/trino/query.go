@@ -115,7 +115,12 @@ func (q *query) read(ctx context.Context, result *engine.Result, rows *rows) err
 	hand := func() error {
 		q.bytes.Add(int64(len(page)))
 		bytes := q.weight(len(page) + 1)
-		if q.all.Add(bytes) > allBytesMax {
+		full := q.all.Add(bytes) > allBytesMax
+		if q.count != nil { // what the statement changed stays so: its one page passes
+			q.pages <- append(page, ']')
+			return nil
+		}
+		if full {
 			q.all.Add(-bytes)
 			return fault.New(fault.Unavailable, "the rows that wait to be fetched fill their memory", "fetch the rows of other statements, or end them, and try again")
 		}

@@ -76,8 +76,7 @@ func (q *query) plain(ctx context.Context, gate *engine.Gate, text string) (*eng
 // counted is the answer of a statement that changed rows as Trino has it: their number. One of a command that has nothing but its
 // tag to say has no rows.
 func (q *query) counted(result *engine.Result) (*engine.Result, error) {
-	fields := result.Schema.Fields()
-	if result.Tag == "SELECT" || len(fields) != 1 || fields[0].Name != "status" {
+	if !result.Told() {
 		return result, nil
 	}
 	q.tag, q.count = result.Tag, result.Changed

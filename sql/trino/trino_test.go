@@ -3,6 +3,7 @@
 package trino_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tarn/embedded/guard"
 	"tarn/embedded/leaktest"
 	"tarn/sql/engine"
 	"tarn/sql/enginetest"
@@ -614,5 +616,28 @@ func TestWhatThereIsIsShown(t *testing.T) {
 	}
 	if got := run(t, addr, "SELECT 1", "X-Trino-Catalog", "hive").rows(); got != "CATALOG_NOT_FOUND" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestWhatIsDoneIsToldThoughMemoryIsFull: a statement that changed something is not told to have failed because others' rows wait.
+func TestWhatIsDoneIsToldThoughMemoryIsFull(t *testing.T) {
+	gate, at := enginetest.Serve(t, 5_000_000, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+		return trino.New(trino.Options{Listener: l, Gate: gate})
+	})
+	gate.Register(engine.Command{Verbs: []string{"CREATE PORT"}, Run: func(context.Context, guard.Principal, string) (*engine.Result, error) {
+		return engine.Changed("CREATE PORT", 1_000_000_000), nil
+	}})
+	addr := "http://" + at
+	for _, size := range []int{8_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 1} {
+		for full := false; !full; {
+			a := ask(t, http.MethodPost, addr+"/v1/statement", fmt.Sprintf("SELECT rpad('x', %d, 'x') AS n", size))
+			for a.Data == nil && a.Error == nil {
+				a = ask(t, http.MethodGet, a.NextURI, "")
+			}
+			full = a.Error != nil
+		}
+	}
+	if got := run(t, addr, "CREATE PORT"); got.Error != nil || len(got.Data) != 1 {
+		t.Errorf("it is told as %+v, %q", got.Error, got.Data)
 	}
 }
