@@ -117,6 +117,26 @@ def with_psycopg3(dsn):
 
     check("psycopg3 DECLARE CURSOR, FETCH", declared, 31375)
 
+    def scrolled(of):
+        with of.cursor("back", scrollable=True) as cu:
+            cu.execute("select i from generate_series(1, 10) t(i)")
+            three = cu.fetchmany(3)
+            cu.scroll(-2)
+            second = cu.fetchone()
+            cu.scroll(9, mode="absolute")
+            return three, second, cu.fetchall()
+
+    def scrolled3():
+        with c.transaction():
+            return scrolled(c)
+
+    def scrolled2():
+        with psycopg2.connect(dsn) as old:
+            return scrolled(old)
+
+    for name, run in {"psycopg3": scrolled3, "psycopg2": scrolled2}.items():
+        check(f"{name} cursor that scrolls", run, ([(1,), (2,), (3,)], (2,), [(10,)]))
+
     def copy(sql):
         with c.cursor().copy(sql) as cp:
             return b"".join(bytes(b) for b in cp)
