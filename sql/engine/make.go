@@ -279,8 +279,8 @@ func (g *Gate) empty(ctx context.Context, r Request, name string) error {
 			continue
 		}
 		for _, v := range all {
-			if v.Ident.Namespace != name && slices.Contains(v.Inputs, catalog.Name+"."+e.String()) {
-				return fault.Newf(fault.Invalid, "write DROP VIEW "+v.Ident.String()+" first", "%s is read by the view %s", e.Ident, v.Ident)
+			if v.Namespace != name && slices.Contains(v.Inputs, catalog.Name+"."+e.String()) {
+				return fault.Newf(fault.Invalid, "write DROP VIEW "+v.String()+" first", "%s is read by the view %s", e.Ident, v.Ident)
 			}
 		}
 	}
