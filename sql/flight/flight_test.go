@@ -193,7 +193,7 @@ func TestErrors(t *testing.T) {
 		"SELECT $1":                       codes.InvalidArgument,
 		"SELECT * FROM '/etc/passwd'":     codes.NotFound,
 		"SELECT read_text('/etc/passwd')": codes.PermissionDenied,
-		"SELECT error_in_the_midst":       codes.InvalidArgument,
+		"SELECT error_in_the_midst":       codes.NotFound,
 	} {
 		_, _, _, err := ask(t, c, text)
 		if status.Code(err) != want {
