@@ -26,6 +26,7 @@ var rewordings = []struct {
 }{
 	{regexp.MustCompile(`^Referenced column "(.+?)" (?:not found|was not found) .*$`), "42703", `column "$1" does not exist`},
 	{regexp.MustCompile(`^(?:Values list|Table) "(.+?)" does not have a column named "(.+?)"$`), "42703", `column $1.$2 does not exist`},
+	{regexp.MustCompile(`^\S+?\.(\S+) has no column (\S+)$`), "42703", `column "$2" of relation "$1" does not exist`},
 	{regexp.MustCompile(`^Referenced table "(.+?)" not found$`), "42P01", `missing FROM-clause entry for table "$1"`},
 	{regexp.MustCompile(`^there is no table (\S+)$`), "42P01", `relation "$1" does not exist`},
 	{regexp.MustCompile(`^there is no schema (\S+)$`), "3F000", `schema "$1" does not exist`},

@@ -212,9 +212,13 @@ var frenchKinds = map[string]string{
 
 	"the messages to leave out, likewise": "les messages à exclure, de même",
 
-	"a table whose new rows are Debezium's signals: execute-snapshot reads tables anew": "une table dont les nouvelles lignes sont les signaux de Debezium\u00a0: execute-snapshot relit des tables",
+	"a table whose new rows are Debezium's signals: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log":                                                                                         "une table dont les nouvelles lignes sont les signaux de Debezium\u00a0: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log",
+	"milliseconds between two looks at that file and that topic":                                                                                                                                                   "millisecondes entre deux regards sur ce fichier et ce topic",
+	"what becomes of old rows where columns have changed (a default, a name, a type), which the log does not say: tell (a finding), reread (the table's rows are read again)":                                      "ce que deviennent les anciennes lignes quand des colonnes ont changé (une valeur par défaut, un nom, un type), ce que le journal ne dit pas\u00a0: tell (une remarque), reread (les lignes de la table sont relues)",
+	"the file of channel file, in the project folder and of one connector alone: each line is a signal, {\"id\", \"type\", \"data\"}, and the file goes when they are done; <topic.prefix>-signals.txt by default": "le fichier du canal file, dans le dossier du projet et d’un seul connecteur\u00a0: chaque ligne est un signal, {\"id\", \"type\", \"data\"}, et le fichier disparaît quand ils sont faits\u00a0; <topic.prefix>-signals.txt par défaut",
+	"the topic of channel kafka, in Tarn's own log: records whose key is topic.prefix are signals; <topic.prefix>-signal by default":                                                                               "le topic du canal kafka, dans le journal de Tarn\u00a0: les enregistrements dont la clé est topic.prefix sont des signaux\u00a0; <topic.prefix>-signal par défaut",
 
-	"from where signals come: source, which is that table, is the only one": "d’où viennent les signaux\u00a0: source, qui est cette table, est le seul",
+	"from where signals come: source, which is that table, file, kafka": "d’où viennent les signaux\u00a0: source, qui est cette table, file, kafka",
 
 	"what becomes of a row with a value that its event cannot hold: flag (null, and kept beside it), dead_letter, fail (its table is quarantined)": "ce que devient une ligne dont une valeur ne tient pas dans son événement\u00a0: flag (null, et gardée à côté), dead_letter, fail (sa table est mise en quarantaine)",
 
