@@ -160,25 +160,7 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 		return nil, elsewhere(err)
 	}
 	defer reader.Release()
-	return x.table.Write(ctx, func(yield func(arrow.RecordBatch, error) bool) {
-		for reader.Next() {
-			b, err := x.take(ctx, reader.RecordBatch(), schema)
-			if b == nil && err == nil {
-				continue
-			}
-			more := yield(b, err)
-			if err != nil {
-				return
-			}
-			b.Release() // who keeps it has its own hold on it
-			if !more {
-				return
-			}
-		}
-		if err := reader.Err(); err != nil {
-			yield(nil, s.translate(err)) // before others say what it is about
-		}
-	})
+	return x.table.Write(ctx, s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return x.take(ctx, b, schema) }))
 }
 
 // elsewhere is an error of a text that is not the statement: its place means nothing there.

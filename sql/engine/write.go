@@ -316,9 +316,18 @@ func (s *session) batches(ctx context.Context, query string, schema *arrow.Schem
 	if err != nil {
 		return nil, nil, err
 	}
+	rows := s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return conform(b, schema) })
+	return rows, reader.Release, nil
+}
+
+// each is what is made of the batches of an answer, as they are taken; nil for none of one. Each is good until the next is asked for.
+func (s *session) each(reader array.RecordReader, of func(arrow.RecordBatch) (arrow.RecordBatch, error)) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		for reader.Next() {
-			b, err := conform(reader.RecordBatch(), schema)
+			b, err := of(reader.RecordBatch())
+			if b == nil && err == nil {
+				continue
+			}
 			more := yield(b, err)
 			if err != nil {
 				return
@@ -331,7 +340,7 @@ func (s *session) batches(ctx context.Context, query string, schema *arrow.Schem
 		if err := reader.Err(); err != nil {
 			yield(nil, s.translate(err)) // before others say what it is about
 		}
-	}, reader.Release, nil
+	}
 }
 
 // conform gives a batch of DuckDB's the shape of a table's rows: it has UUIDs as texts.
