@@ -36,7 +36,11 @@ func TestPipelineFullDisk(t *testing.T) {
 			must(t, err)
 			h := pipelineHouseOn(t, d.Path, diskStatements, stateEvents, stateSeed)
 			h.Args = []string{"--listen", "auto", "--set", fmt.Sprintf("disk.reserve=%dB", reserve), "--set", "landing.commit_interval=200ms"}
-			p, err := h.Start(fmt.Sprintf("TARN_CRASH=%s:%d", point, 2+i%3), "TARN_CRASH_STOP=1")
+			nth := 2 + i%3
+			if point == "pipeline.published" {
+				nth = 1 // on a fast machine no pipeline has anything left to write behind the third
+			}
+			p, err := h.Start(fmt.Sprintf("TARN_CRASH=%s:%d", point, nth), "TARN_CRASH_STOP=1")
 			must(t, err)
 			t.Cleanup(func() {
 				p.Kill()
