@@ -4,46 +4,30 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	proof "tarn/.ci/proof"
+	"tarn/.ci/sql/tpch"
 	"tarn/embedded/duck"
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
-	"tarn/lake"
-	"tarn/lake/catalog"
-	"tarn/lake/table"
 	"tarn/sql/engine"
-)
-
-//go:embed tpch.sql
-var tpchText string
-
-var (
-	tpchTables = []string{"nation", "region", "supplier", "customer", "part", "partsupp", "orders", "lineitem"}
-	tpchQuery  = regexp.MustCompile(`(?ms)^-- (q\d+)\n(.*?);$`)
 )
 
 // The load on the SQL doors.
 const (
 	tpchTimes     = 5 // the fastest of so many counts
-	tpchCommit    = 1_000_000
 	pointClients  = 32
 	pointFor      = 5 * time.Second
 	pointWarm     = 200
@@ -54,7 +38,7 @@ const (
 	exportColumns = "l_orderkey, l_partkey, l_quantity::DOUBLE AS quantity, l_shipdate, l_shipmode, l_comment"
 )
 
-// sqlParts measure the SQL doors over TPC-H's tables, of scale TARN_BENCH_SF, made by TPCHGEN (tpchgen-cli, of PyPI).
+// sqlParts measure the SQL doors over TPC-H's tables, of scale TARN_BENCH_SF, made by tpchgen-cli.
 func (b *bench) sqlParts() map[string][]func(context.Context) error {
 	part := func(do ...func(context.Context, *doors) error) []func(context.Context) error {
 		return []func(context.Context) error{func(ctx context.Context) error { return b.sql(ctx, do...) }}
@@ -69,7 +53,7 @@ func (b *bench) sqlParts() map[string][]func(context.Context) error {
 type doors struct {
 	house *proof.House
 	p     *proof.Process // nil until it is started
-	files map[string][]string
+	files tpch.Files
 }
 
 func (b *bench) sql(ctx context.Context, measures ...func(context.Context, *doors) error) error {
@@ -77,16 +61,12 @@ func (b *bench) sql(ctx context.Context, measures ...func(context.Context, *door
 	if err != nil {
 		return err
 	}
-	raw := filepath.Join(b.dir, "tpch")
 	sf := setting("TARN_BENCH_SF", "1")
-	made := exec.CommandContext(ctx, setting("TPCHGEN", "tpchgen-cli"), "parquet", "--scale-factor", sf, "--output-dir", raw) //nolint:gosec // of who runs it
-	if out, err := made.CombinedOutput(); err != nil {
-		return fmt.Errorf("make TPC-H's tables: %w: %s", err, out)
-	}
-	d := &doors{house: h, files: map[string][]string{}}
-	if err := d.fill(ctx, raw); err != nil {
+	files, err := tpch.Fill(ctx, sf, filepath.Join(h.Data, "lake"), filepath.Join(b.dir, "tpch"))
+	if err != nil {
 		return fmt.Errorf("fill the lake: %w", err)
 	}
+	d := &doors{house: h, files: files}
 	b.print("tpch_sf", "%s", sf)
 	defer func() {
 		if d.p != nil {
@@ -99,108 +79,6 @@ func (b *bench) sql(ctx context.Context, measures ...func(context.Context, *door
 		}
 	}
 	return nil
-}
-
-// fill lands the tables by the lake's own committer.
-func (d *doors) fill(ctx context.Context, raw string) (err error) {
-	dir := filepath.Join(d.house.Data, "lake")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	l, err := openLake(ctx, dir, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	conn, err := openAlone(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	for _, name := range tpchTables {
-		if err := d.land(ctx, l, conn, name, filepath.Join(raw, name+".parquet")); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func (d *doors) land(ctx context.Context, l *lake.Lake, conn *duck.Conn, name, file string) error {
-	rows, err := conn.QueryContext(ctx, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet("+duck.Quote(file)+"))")
-	if err != nil {
-		return err
-	}
-	id := table.Ident{Namespace: "silver", Name: name}
-	spec := table.Spec{Ident: id}
-	for rows.Next() {
-		var column, typ string
-		if err := rows.Scan(&column, &typ); err != nil {
-			return err
-		}
-		stored, _, ok := duck.Stored(typ)
-		if !ok {
-			return fmt.Errorf("column %s has type %s", column, typ)
-		}
-		spec.Columns = append(spec.Columns, table.Column{Name: column, Type: stored})
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	t, err := l.Tables().Ensure(ctx, spec)
-	if err != nil {
-		return err
-	}
-	reader, err := conn.Arrow(ctx, "SELECT * FROM read_parquet("+duck.Quote(file)+")")
-	if err != nil {
-		return err
-	}
-	defer reader.Release()
-	var held []arrow.RecordBatch
-	n := int64(0)
-	commit := func() error {
-		_, err := t.Commit(ctx, table.Change{Rows: held})
-		for _, b := range held {
-			b.Release()
-		}
-		held, n = nil, 0
-		return err
-	}
-	for reader.Next() {
-		batch := reader.RecordBatch()
-		batch.Retain()
-		held, n = append(held, batch), n+batch.NumRows()
-		if n >= tpchCommit {
-			if err := commit(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := reader.Err(); err != nil {
-		return err
-	}
-	if n > 0 {
-		if err := commit(); err != nil {
-			return err
-		}
-	}
-	scan, err := l.Catalog().Scan(ctx, id, catalog.At{})
-	if err != nil {
-		return err
-	}
-	defer scan.Release()
-	for _, f := range scan.Files {
-		d.files[name] = append(d.files[name], f.Path)
-	}
-	return nil
-}
-
-// bare is a table as DuckDB alone reads it.
-func (d *doors) bare(name string) string {
-	quoted := make([]string, len(d.files[name]))
-	for i, f := range d.files[name] {
-		quoted[i] = duck.Quote(f)
-	}
-	return "read_parquet([" + strings.Join(quoted, ", ") + "])"
 }
 
 // up starts the program once.
@@ -267,7 +145,7 @@ func (b *bench) gateOverhead(ctx context.Context, d *doors) (err error) {
 		err := errors.Join(
 			timed(&first, through(fmt.Sprintf("SELECT r_name AS n%d FROM silver.region WHERE r_regionkey = 3", i))),
 			timed(&known, through(fmt.Sprintf(same, "silver.region"))),
-			timed(&alone, func() error { return drain(ctx, conn, fmt.Sprintf(same, d.bare("region"))) }),
+			timed(&alone, func() error { return drain(ctx, conn, fmt.Sprintf(same, d.files.Of("region"))) }),
 		)
 		if err != nil {
 			return err
@@ -292,45 +170,43 @@ func (b *bench) tpch(ctx context.Context, d *doors) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	for _, name := range tpchTables {
-		if err := conn.Exec(ctx, "CREATE VIEW "+name+" AS SELECT * FROM "+d.bare(name)); err != nil {
-			return err
-		}
+	if err := d.files.Views(ctx, conn); err != nil {
+		return err
 	}
 	var worst, logs float64
 	var ourCPU, theirCPU time.Duration
 	var name string
-	all := tpchQuery.FindAllStringSubmatch(tpchText, -1)
+	all := tpch.Queries()
 	for _, q := range all {
 		var ours, theirs []float64
 		for range tpchTimes {
 			before, _ := d.p.Cost()
 			began := time.Now()
-			got, err := pgRows(ctx, pg, q[2])
+			got, err := pgRows(ctx, pg, q.Text)
 			ours = append(ours, millis(time.Since(began)))
 			after, _ := d.p.Cost()
 			ourCPU += after - before
 			if err != nil {
-				return fmt.Errorf("%s: %w", q[1], err)
+				return fmt.Errorf("%s: %w", q.Name, err)
 			}
 			before = ownCPU()
 			began = time.Now()
-			want, err := duckRows(ctx, conn, q[2])
+			want, err := duckRows(ctx, conn, q.Text)
 			theirs = append(theirs, millis(time.Since(began)))
 			theirCPU += ownCPU() - before
 			if err != nil {
-				return fmt.Errorf("%s: %w", q[1], err)
+				return fmt.Errorf("%s: %w", q.Name, err)
 			}
 			if at := unlike(got, want); at != "" {
-				return fmt.Errorf("%s is answered in another way: %s", q[1], at)
+				return fmt.Errorf("%s is answered in another way: %s", q.Name, at)
 			}
 		}
 		ratio := slices.Min(ours) / slices.Min(theirs)
-		b.print("tpch_"+q[1]+"_ms", "%.1f", slices.Min(ours))
-		b.print("tpch_"+q[1]+"_ratio", "%.2f", ratio)
+		b.print("tpch_"+q.Name+"_ms", "%.1f", slices.Min(ours))
+		b.print("tpch_"+q.Name+"_ratio", "%.2f", ratio)
 		logs += math.Log(ratio)
 		if ratio > worst {
-			worst, name = ratio, q[1]
+			worst, name = ratio, q.Name
 		}
 	}
 	b.print("tpch_queries", "%d", len(all))

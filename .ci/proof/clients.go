@@ -17,11 +17,24 @@ import (
 // ended with the test, which fails where it does not end well.
 func Alone(t testing.TB, binary string, more ...string) (h *House, ports map[string]string) {
 	t.Helper()
+	h = Empty(t, binary)
+	return h, h.Serve(t, more...)
+}
+
+// Empty is a house of a test, on which the program has not been started yet.
+func Empty(t testing.TB, binary string) *House {
+	t.Helper()
 	dir := t.TempDir()
-	h = &House{Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log")}
+	h := &House{Binary: binary, Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log")}
 	if err := os.Mkdir(h.Project, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	return h
+}
+
+// Serve is Alone on a house that there is.
+func (h *House) Serve(t testing.TB, more ...string) (ports map[string]string) {
+	t.Helper()
 	p, err := h.Up(t.Context(), more...)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +47,7 @@ func Alone(t testing.TB, binary string, more ...string) (h *House, ports map[str
 	if ports, err = h.Ports(); err != nil {
 		t.Fatal(err)
 	}
-	return h, ports
+	return ports
 }
 
 // Jars is a class path with what a pom.xml names, copied by Maven once and kept in the cache.

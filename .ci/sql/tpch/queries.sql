@@ -42,7 +42,7 @@ select a.n_name as supp_nation, b.n_name as cust_nation, extract(year from l_shi
 from supplier join lineitem on s_suppkey = l_suppkey join orders on o_orderkey = l_orderkey join customer on c_custkey = o_custkey
   join nation a on a.n_nationkey = s_nationkey join nation b on b.n_nationkey = c_nationkey
 where (a.n_name = 'FRANCE' and b.n_name = 'GERMANY' or a.n_name = 'GERMANY' and b.n_name = 'FRANCE') and l_shipdate between date '1995-01-01' and date '1996-12-31'
-group by supp_nation, cust_nation, l_year order by supp_nation, cust_nation, l_year;
+group by 1, 2, 3 order by supp_nation, cust_nation, l_year;
 
 -- q8
 select extract(year from o_orderdate) as o_year,
@@ -50,7 +50,7 @@ select extract(year from o_orderdate) as o_year,
 from part join lineitem on l_partkey = p_partkey join supplier on s_suppkey = l_suppkey join orders on o_orderkey = l_orderkey
   join customer on c_custkey = o_custkey join nation c on c.n_nationkey = c_nationkey join region on r_regionkey = c.n_regionkey join nation s on s.n_nationkey = s_nationkey
 where r_name = 'AMERICA' and o_orderdate between date '1995-01-01' and date '1996-12-31' and p_type = 'ECONOMY ANODIZED STEEL'
-group by o_year order by o_year;
+group by 1 order by o_year;
 
 -- q9
 select n_name, extract(year from o_orderdate) as o_year, sum(l_extendedprice * (1 - l_discount) - ps_supplycost * l_quantity) as profit
