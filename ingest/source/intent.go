@@ -31,12 +31,12 @@ type intended struct {
 }
 
 // intend keeps what a chunk is about to append, and that the chunks before it are there.
-func (r *Runner) intend(ctx context.Context, b *TopicBatch, to []TopicBatch, stand record.Pos) error {
+func (r *Runner) intend(ctx context.Context, b *TopicBatch, to []rendered, stand record.Pos) error {
 	in := intent{Table: TableName(b.Schema), Stand: stand.String()}
 	for i := range to {
 		one := intended{Topic: to[i].Topic}
 		if len(to) > 1 {
-			one.Batches = encode(to[i].ready, r.o.Clock.Now())
+			one.Batches = to[i].appends[0].batches // a chunk is one
 		}
 		in.Topics = append(in.Topics, one)
 	}

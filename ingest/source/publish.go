@@ -59,44 +59,79 @@ type entry struct {
 	size   int
 }
 
+// rendered is a topic's part of a batch as it goes to the log.
+type rendered struct {
+	TopicBatch        // of the topic that it goes to
+	from       string // the topic that its table would have
+	entries    []entry
+	appends    []appending
+}
+
+// appending is one append.
+type appending struct {
+	entries []entry
+	batches []byte
+}
+
+// prepare renders a topic's batch. It looks at nothing that an append changes, for those before it may be on their way.
+func (r *Runner) prepare(b *TopicBatch) (*rendered, error) {
+	out := &rendered{TopicBatch: *b, from: b.Topic}
+	out.Topic = r.topicOf(b.Topic)
+	var err error
+	if out.entries, err = r.render(&out.TopicBatch); err != nil {
+		return nil, err
+	}
+	if out.Changes = nil; !r.changesRecords() {
+		out.appends = r.cut(&out.TopicBatch, out.entries)
+	}
+	return out, nil
+}
+
+// cut makes appends of about ChunkBytesMax of entries; a chunk is one.
+func (r *Runner) cut(b *TopicBatch, entries []entry) (out []appending) {
+	for len(entries) > 0 {
+		n := len(entries)
+		if !b.Chunk && b.PlainPlace == "" {
+			n = fill(entries)
+		}
+		out = append(out, appending{entries[:n], encode(entries[:n], r.o.Clock.Now())})
+		entries = entries[n:]
+	}
+	return out
+}
+
 // publish appends what of a topic's batch is not in the log yet. appended tells whether
 // that was anything. It returns when all is acknowledged.
-func (r *Runner) publish(ctx context.Context, b *TopicBatch) (appended bool, err error) {
+func (r *Runner) publish(ctx context.Context, b *rendered) (appended bool, err error) {
 	if r.changesRecords() {
 		return r.publishTransformed(ctx, b)
 	}
-	if to := r.topicOf(b.Topic); r.o.Transform != nil {
-		if err := r.claim(ctx, b, to); err != nil {
+	if r.o.Transform != nil {
+		if err := r.claim(ctx, b); err != nil {
 			return false, err
 		}
-		own := *b
-		own.Topic, b = to, &own
 	}
-	entries, err := r.render(b)
-	if err != nil {
+	if err := r.bury(ctx, &b.TopicBatch); err != nil {
 		return false, err
 	}
-	if err := r.bury(ctx, b); err != nil {
-		return false, err
-	}
-	if len(entries) == 0 && len(b.Dead) > 0 && !b.plain() { // letters alone do not say what the topic's records are
+	if len(b.entries) == 0 && len(b.Dead) > 0 && !b.plain() { // letters alone do not say what the topic's records are
 		return false, nil
 	}
-	if err := r.raise(ctx, b); err != nil {
+	if err := r.raise(ctx, &b.TopicBatch); err != nil {
 		return false, err
 	}
-	return r.insist(ctx, b, entries)
+	return r.insist(ctx, b)
 }
 
 // insist appends entries, however long it takes, unless the topic will never take them.
-func (r *Runner) insist(ctx context.Context, b *TopicBatch, entries []entry) (appended bool, err error) {
+func (r *Runner) insist(ctx context.Context, b *rendered) (appended bool, err error) {
 	pause := newPauses()
 	for {
-		appended, err = r.push(ctx, b, entries, appended)
+		appended, err = r.push(ctx, b, appended)
 		if err == nil {
 			return appended, nil
 		}
-		if stop := r.refused(ctx, b, err); stop != nil {
+		if stop := r.refused(ctx, &b.TopicBatch, err); stop != nil {
 			return appended, stop
 		}
 		pause.wait(ctx)
@@ -164,36 +199,31 @@ func (r *Runner) idIn(b *TopicBatch) string {
 	return r.id
 }
 
-// push appends the entries that are above the topic's last place, in appends of about
-// ChunkBytesMax; a chunk goes in one.
-func (r *Runner) push(ctx context.Context, b *TopicBatch, entries []entry, appended bool) (bool, error) {
-	p, err := r.partition(ctx, b)
+// push appends the entries that are above the topic's last place.
+func (r *Runner) push(ctx context.Context, b *rendered, appended bool) (bool, error) {
+	p, err := r.partition(ctx, &b.TopicBatch)
 	if err != nil {
 		return appended, err
 	}
-	fresh := entries
+	appends := b.appends
 	if p.last.Incarnation == b.Incarnation {
-		if known := func(e entry) bool { return e.place <= p.last.Place }; slices.ContainsFunc(entries, known) {
-			fresh = slices.DeleteFunc(slices.Clone(entries), known)
+		fresh := b.entries
+		if known := func(e entry) bool { return e.place <= p.last.Place }; slices.ContainsFunc(fresh, known) {
+			fresh = slices.DeleteFunc(slices.Clone(fresh), known)
+			appends = r.cut(&b.TopicBatch, fresh)
 		}
-		r.o.Metrics.dropped.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(entries) - len(fresh)))
+		r.o.Metrics.dropped.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(b.entries) - len(fresh)))
 	}
-	for len(fresh) > 0 {
-		n := len(fresh)
-		if !b.Chunk && b.PlainPlace == "" {
-			n = fill(fresh)
+	for _, one := range appends {
+		if len(one.batches) > record.BatchBytesMax {
+			return appended, fault.Newf(fault.TooLarge, "make the row smaller, or leave the table out", "an append of %d bytes is more than the log takes", len(one.batches))
 		}
-		batches := encode(fresh[:n], r.o.Clock.Now())
-		if len(batches) > record.BatchBytesMax {
-			return appended, fault.Newf(fault.TooLarge, "make the row smaller, or leave the table out", "an append of %d bytes is more than the log takes", len(batches))
-		}
-		if _, err := p.log.Append(ctx, batches); err != nil {
+		if _, err := p.log.Append(ctx, one.batches); err != nil {
 			return appended, err
 		}
 		appended = true
-		p.last = record.Pos{Source: r.idIn(b), Incarnation: b.Incarnation, Place: fresh[n-1].place}
-		r.count(b, fresh[:n], len(batches))
-		fresh = fresh[n:]
+		p.last = record.Pos{Source: r.idIn(&b.TopicBatch), Incarnation: b.Incarnation, Place: one.entries[len(one.entries)-1].place}
+		r.count(&b.TopicBatch, one.entries, len(one.batches))
 	}
 	if b.Chunk && appended {
 		fault.Point("source.chunk")

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ type Runner struct {
 	listed []TableState     // likewise
 	events []Finding        // the newest things that happened, eventsMax at most
 	rows   map[string]int64 // by topic
-	// By table. Run's goroutine alone changes them, and so reads them without mu.
+	// By table. Run's goroutine and its lane, in turns, change them, and so read them without mu.
 	resnapshot map[string]string // why it gets a new snapshot at the next opening
 	awaited    map[string]string // why somebody is to ask for one
 	skip       map[string]Finding
@@ -235,25 +236,60 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	if err := errors.Join(r.settle(ctx), r.wishes(ctx)); err != nil {
 		return false, err
 	}
-	asked := slices.Sorted(maps.Keys(r.resnapshot))
-	s, err := r.o.Kind.Open(ctx, r.o.Config, Env{
-		SourceID: r.id, Schema: r.o.Schemas.Put, Place: r.place, Now: r.o.Clock.Now, Records: r.o.Log.Records, Generation: func(ctx context.Context, topic string) (int64, error) { return r.generation(ctx, r.topicOf(topic)) },
-		Resnapshot: asked, Asked: slices.Sorted(maps.Keys(r.wished)), Spool: r.spool(), Version: r.o.Version, Skip: slices.Sorted(maps.Keys(r.skip)),
-	}, r.position)
+	// What is in flight when ctx ends lands, if it does so in a moment.
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	ctx, stop := context.WithCancel(ctx) // Next may wait for a change that does not come
+	defer stop()
+	l := newLane(own, stop, r.o.Logger.With("source", r.o.Config.Name))
+	s, err := r.o.Kind.Open(ctx, r.o.Config, r.env(l), r.position)
 	if err != nil {
-		return false, err
+		return false, errors.Join(err, l.close())
 	}
 	r.use(s)
+	r.acks = nil
+	landed := false // the lane's
 	defer func() {
+		err = cmp.Or(l.close(), err)
+		progress = landed
 		r.use(nil)
 		err = errors.Join(err, s.Close())
 	}()
-	r.acks = nil
+	return false, r.follow(ctx, s, l, &landed)
+}
+
+// env is what a source is lent. What it asks about its topics is answered when all that it has handed over is there.
+func (r *Runner) env(l *lane) Env {
+	return Env{
+		SourceID: r.id, Schema: r.o.Schemas.Put, Now: r.o.Clock.Now, Records: r.o.Log.Records, Spool: r.spool(), Version: r.o.Version,
+		Resnapshot: slices.Sorted(maps.Keys(r.resnapshot)), Asked: slices.Sorted(maps.Keys(r.wished)), Skip: slices.Sorted(maps.Keys(r.skip)),
+		Saved: l.wait,
+		Place: func(topic string) record.Pos {
+			_ = l.wait() // an error of it ends the session
+			return r.place(topic)
+		},
+		Generation: func(ctx context.Context, topic string) (int64, error) {
+			if err := l.wait(); err != nil {
+				return 0, err
+			}
+			return r.generation(ctx, r.topicOf(topic))
+		},
+	}
+}
+
+// follow gives the lane what a source reads, until something fails.
+func (r *Runner) follow(ctx context.Context, s Source, l *lane, landed *bool) error {
 	pause := newPauses()
 	for {
 		b, err := s.Next(ctx)
+		if err != nil {
+			if behind := l.wait(); behind != nil { // what was read before comes first
+				return behind
+			}
+		}
 		if bad := (*quarantine)(nil); errors.As(err, &bad) {
-			return progress, err // whatever its cause: tried again, the table would keep the others from going on
+			return err // whatever its cause: tried again, the table would keep the others from going on
 		}
 		if fault.CodeOf(err) == fault.Unavailable && ctx.Err() == nil {
 			r.set(Retrying, err)
@@ -261,19 +297,16 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 			pause.wait(ctx)
 			continue
 		}
+		if err == nil {
+			err = r.carry(s, l, b, landed)
+		}
+		if err == nil && (!r.o.Kind.Ahead || len(b.Topics) == 0) {
+			err = l.wait()
+		}
 		if err != nil {
-			return progress, err
-		}
-		if err := r.carry(ctx, s, b); err != nil {
-			return progress, err
-		}
-		if b.Mark != nil { // the tables that were asked for are now in the saved position
-			r.mu.Lock()
-			clear(r.resnapshot)
-			r.mu.Unlock()
+			return err
 		}
 		pause.reset()
-		progress = true
 	}
 }
 
@@ -285,36 +318,54 @@ func (r *Runner) spool() Spool {
 	return s
 }
 
-// carry takes one batch through: appended, its position saved, acknowledged. It goes on for
-// a moment after ctx has ended, so that what is in flight lands.
-func (r *Runner) carry(ctx context.Context, s Source, b Batch) error {
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
-	appended := false
+// carry renders a batch and gives the lane what takes it through: its topics' parts are appended, and behind them its position is
+// saved and acknowledged.
+func (r *Runner) carry(s Source, l *lane, b Batch, landed *bool) error {
+	b.Topics = slices.Clone(b.Topics)
+	appended := false // the lane's
 	for i := range b.Topics {
-		n, err := r.publish(own, &b.Topics[i])
+		out, err := r.prepare(&b.Topics[i])
 		if err != nil {
 			return err
 		}
-		appended = appended || n
+		b.Topics[i].Changes = nil // they are rendered
+		err = l.put(func(ctx context.Context) error {
+			n, err := r.publish(ctx, out)
+			appended = appended || n
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	if appended {
-		fault.Point("source.acked")
-	}
+	return l.put(func(ctx context.Context) error {
+		if appended {
+			fault.Point("source.acked")
+		}
+		err := r.conclude(ctx, s, b)
+		*landed = *landed || err == nil
+		return err
+	})
+}
+
+// conclude saves the position of a batch that is in the log, and acknowledges it.
+func (r *Runner) conclude(ctx context.Context, s Source, b Batch) error {
 	if b.Mark == nil {
 		r.show(s)
 		return nil
 	}
-	if err := r.save(own, b.Mark); err != nil {
+	if err := r.save(ctx, b.Mark); err != nil {
 		return err
 	}
-	if err := r.fulfilled(own, b); err != nil {
+	if err := r.fulfilled(ctx, b); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	clear(r.resnapshot) // the tables that were asked for are in the saved position
+	r.mu.Unlock()
 	r.show(s)
 	r.acks = append(r.acks, delayedAck{b.Mark, time.Now().Add(r.o.AckDelay)})
-	return r.acknowledge(own, s)
+	return r.acknowledge(ctx, s)
 }
 
 func (r *Runner) acknowledge(ctx context.Context, s Source) error {

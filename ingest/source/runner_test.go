@@ -87,6 +87,7 @@ type stage struct {
 	meta   *meta.Store
 	runner *source.Runner
 	keys   map[string]string // of the connector, beside topic.prefix
+	ahead  bool              // as Kind.Ahead
 }
 
 func newStage(t *testing.T, batches ...func(env source.Env) (source.Batch, error)) *stage {
@@ -103,8 +104,10 @@ func (s *stage) run(ackDelay time.Duration) {
 	s.t.Helper()
 	keys := map[string]string{"topic.prefix": "p"}
 	maps.Copy(keys, s.keys)
+	kind := s.script.kind()
+	kind.Ahead = s.ahead
 	s.runner = source.NewRunner(source.Options{
-		Kind: s.script.kind(), Config: source.Config{Name: "s", Keys: keys}, Log: s.log, Meta: s.meta,
+		Kind: kind, Config: source.Config{Name: "s", Keys: keys}, Log: s.log, Meta: s.meta,
 		Schemas: schemas.New(s.meta), Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil),
 		Clock: life.SystemClock{}, Version: "test", AckDelay: ackDelay,
 	})

@@ -124,6 +124,9 @@ type Kind struct {
 	Title  string
 	Fields []Field
 	Others []Other // known, of no effect, and named where they are set
+	// Ahead tells that Next may be called while batches that it has returned are on their way to the log, and Ack beside it. It then
+	// asks Env.Saved before it does what is to come after them.
+	Ahead bool
 	// Check looks before starting: missing database, keyless tables, rights.
 	Check func(ctx context.Context, c Config) []Finding
 	// Discover lists the tables that the configuration captures.
@@ -177,8 +180,11 @@ type Env struct {
 	// Schema stores a schema before its first use and returns its id; equal schemas
 	// of one source get the same id.
 	Schema func(ctx context.Context, s record.Schema) (int64, error)
+	// Saved waits until all that Next has returned is in the log and its position saved. Its error ends the session. Nil where nothing
+	// is waited for.
+	Saved func() error
 	// Place returns the last place of this source in a topic's partition 0, as the
-	// log and the tables know it; the zero Pos where there is none.
+	// log and the tables know it; the zero Pos where there is none. It waits as Saved does.
 	Place func(topic string) record.Pos
 	Now   func() time.Time
 	// Generation returns the highest generation that the source ever had in a topic, also
@@ -280,9 +286,7 @@ type TopicBatch struct {
 	PlainPlace string
 	Dead       []Dead
 
-	// Of transformed records: the id under which their places are, and what is to be appended.
-	apart string
-	ready []entry
+	apart string // of transformed records: the id under which their places are
 }
 
 // plain tells whether a batch's records are no rows' changes.
@@ -296,7 +300,7 @@ type Batch struct {
 	Mark   Position
 }
 
-// Source is an open connector. One goroutine calls it.
+// Source is an open connector. One goroutine calls it at a time, unless Kind.Ahead says that it bears more.
 type Source interface {
 	// Next blocks for the next batch. Transient trouble (a locked database) is a fault
 	// with code Unavailable, after which Next is called again.

@@ -36,25 +36,25 @@ func (r *Runner) topicOf(topic string) string {
 const claimMark = "="
 
 // claim keeps a topic for the table that came to it first: places and keys of two would be mistaken for each other.
-func (r *Runner) claim(ctx context.Context, b *TopicBatch, to string) error {
-	owner, known := r.claims[to]
+func (r *Runner) claim(ctx context.Context, b *rendered) error {
+	owner, known := r.claims[b.Topic]
 	if !known {
-		key := r.standKey(claimMark + to)
+		key := r.standKey(claimMark + b.Topic)
 		value, err := r.o.Meta.Get(ctx, meta.Positions, key)
 		if errors.Is(err, meta.ErrNotFound) {
-			value = []byte(b.Topic)
+			value = []byte(b.from)
 			err = r.o.Meta.Put(ctx, meta.Entry{Bucket: meta.Positions, Key: key, Value: value})
 		}
 		if err != nil {
 			return err
 		}
 		owner = string(value)
-		r.claims[to] = owner
+		r.claims[b.Topic] = owner
 	}
-	if owner != b.Topic {
+	if owner != b.from {
 		return &quarantine{TableName(b.Schema), fault.Newf(fault.Conflict,
 			"give it another name, or bring the tables together by io.debezium.transforms.ByLogicalTableRouter",
-			"RegexRouter calls the topic of this table %s, as that of another whose topic would be %s", to, owner)}
+			"RegexRouter calls the topic of this table %s, as that of another whose topic would be %s", b.Topic, owner)}
 	}
 	return nil
 }
@@ -62,29 +62,29 @@ func (r *Runner) claim(ctx context.Context, b *TopicBatch, to string) error {
 // apartID is the id under which a table's transformed records have their places.
 func apartID(id, topic string) string { return id + "~" + topic }
 
-// transformed are the topics that a batch's records go to, with what goes there, in the order of the records.
-func (r *Runner) transformed(b *TopicBatch, entries []entry) []TopicBatch {
-	var out []TopicBatch
-	for i := range entries {
-		if entries[i].mark != nil {
+// transformed is what goes to each topic that a batch's records go to, in the order of the records.
+func (r *Runner) transformed(b *rendered) []rendered {
+	var out []rendered
+	for i := range b.entries {
+		if b.entries[i].mark != nil {
 			continue // of a mirror
 		}
-		from := &entries[i].record
+		from := &b.entries[i].record
 		to := Record{Topic: b.Topic, Key: from.Key, Value: from.Value}
 		if !r.o.Transform.Apply(&to) {
 			continue
 		}
-		at := slices.IndexFunc(out, func(t TopicBatch) bool { return t.Topic == to.Topic })
+		at := slices.IndexFunc(out, func(t rendered) bool { return t.Topic == to.Topic })
 		if at < 0 {
 			at = len(out)
-			own := *b
+			own := b.TopicBatch
 			own.Topic, own.apart, own.Begin, own.End, own.Dead = to.Topic, apartID(r.id, b.Topic), nil, nil, nil
-			out = append(out, own)
+			out = append(out, rendered{TopicBatch: own, from: b.Topic})
 		}
-		place := entries[i].place
+		place := b.entries[i].place
 		pos := record.Pos{Source: out[at].apart, Incarnation: b.Incarnation, Place: place}
 		headers := append([]record.Header{{Key: record.HeaderPos, Value: []byte(pos.String())}}, to.Headers...)
-		out[at].ready = append(out[at].ready, entry{
+		out[at].entries = append(out[at].entries, entry{
 			place: place, size: len(to.Key) + len(to.Value) + len(place) + headerBytes,
 			record: record.Record{Timestamp: from.Timestamp, Key: to.Key, Value: to.Value, Headers: headers},
 		})
@@ -93,26 +93,25 @@ func (r *Runner) transformed(b *TopicBatch, entries []entry) []TopicBatch {
 }
 
 // publishTransformed is publish for records that are transformed.
-func (r *Runner) publishTransformed(ctx context.Context, b *TopicBatch) (appended bool, err error) {
-	entries, err := r.render(b)
-	if err != nil {
+func (r *Runner) publishTransformed(ctx context.Context, b *rendered) (appended bool, err error) {
+	if err := errors.Join(r.bury(ctx, &b.TopicBatch), r.raise(ctx, &b.TopicBatch)); err != nil {
 		return false, err
 	}
-	if err := errors.Join(r.bury(ctx, b), r.raise(ctx, b)); err != nil {
-		return false, err
-	}
-	if len(entries) == 0 {
+	if len(b.entries) == 0 {
 		return false, nil
 	}
-	stand := record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: entries[len(entries)-1].place}
-	to := r.transformed(b, entries)
+	stand := record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: b.entries[len(b.entries)-1].place}
+	to := r.transformed(b)
+	for i := range to {
+		to[i].appends = r.cut(&to[i].TopicBatch, to[i].entries)
+	}
 	if b.Chunk && len(to) > 0 {
-		if err := r.intend(ctx, b, to, stand); err != nil {
+		if err := r.intend(ctx, &b.TopicBatch, to, stand); err != nil {
 			return false, err
 		}
 	}
-	for _, to := range to {
-		n, err := r.insist(ctx, &to, to.ready)
+	for i := range to {
+		n, err := r.insist(ctx, &to[i])
 		appended = appended || n
 		if err != nil {
 			return appended, err

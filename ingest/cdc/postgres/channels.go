@@ -119,6 +119,9 @@ func (r *reader) pollFile(ctx context.Context) error {
 	if begin < len(text) || r.changed {
 		return nil
 	}
+	if err := r.settled(); err != nil {
+		return err
+	}
 	return os.Remove(path)
 }
 

@@ -31,6 +31,7 @@ var Kind = source.Kind{
 	Check:    check,
 	Discover: discover,
 	Leaves:   leaves,
+	Ahead:    true,
 	Open: func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
 		r, err := open(ctx, c, env, at)
 		if err != nil {

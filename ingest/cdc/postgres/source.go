@@ -33,7 +33,7 @@ const (
 	cutWaitMax = time.Minute
 )
 
-// reader is an open source. One goroutine calls Next, Ack and Close.
+// reader is an open source. One goroutine calls Next and Close, another may call Ack meanwhile.
 type reader struct {
 	s       settings
 	env     source.Env
@@ -50,7 +50,7 @@ type reader struct {
 	version int
 	types   pgtype.Catalog
 	arena   pgtype.Arena
-	stream  *stream
+	stream  *stream       // mu guards it: Ack reads it
 	silence time.Duration // that the stream may have
 	block   []message
 	decoder pgoutput.Decoder
@@ -113,15 +113,13 @@ func (r *reader) disconnect() {
 		r.cut = nil
 	}
 	r.cut.close()
-	if r.stream != nil {
-		r.stream.close()
-	}
+	r.streams(nil)
 	closeConn(r.sql)
 	closeConn(r.spare)
 	for xid := range r.spools.by {
 		r.spools.drop(xid)
 	}
-	r.cut, r.snapshot, r.stream, r.sql, r.spare, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil, nil
+	r.cut, r.snapshot, r.sql, r.spare, r.block, r.tx, r.replay = nil, nil, nil, nil, nil, nil, nil
 	r.decoder, r.gathered, r.idle = pgoutput.Decoder{}, gathering{}, 0
 	r.tables, r.relations = map[string]*captured{}, map[uint32]*relation{}
 	r.pos, r.started, r.lines, r.half = r.saved.copied(), false, 0, 0
@@ -130,14 +128,36 @@ func (r *reader) disconnect() {
 // Ack lets the server forget what is in the log.
 func (r *reader) Ack(_ context.Context, at source.Position) error {
 	pos, err := parsePosition(at)
-	if err != nil || r.stream == nil {
+	r.mu.Lock()
+	st := r.stream
+	r.mu.Unlock()
+	if err != nil || st == nil {
 		return err
 	}
-	if lsn := uint64(pos.lsn()); lsn > r.stream.flushed.Load() {
-		r.stream.flushed.Store(lsn)
-		_ = r.stream.tell(false) // whoever reads the connection tells of its end
+	if lsn := uint64(pos.lsn()); lsn > st.flushed.Load() {
+		st.flushed.Store(lsn)
+		_ = st.tell(false) // whoever reads the connection tells of its end
 	}
 	return nil
+}
+
+// settled waits until all that was handed over is in the log and its position saved.
+func (r *reader) settled() error {
+	if r.env.Saved == nil {
+		return nil
+	}
+	return r.env.Saved()
+}
+
+// streams has another stream in the place of the one that there is; nil for none.
+func (r *reader) streams(now *stream) {
+	r.mu.Lock()
+	old := r.stream
+	r.stream = now
+	r.mu.Unlock()
+	if old != nil {
+		old.close()
+	}
 }
 
 // Next waits for the next batch. After an error it begins again where it was.
@@ -410,11 +430,16 @@ func (r *reader) connectStream(ctx context.Context) error {
 		return err
 	}
 	r.silence = max(r.silence, silenceMin, silenceReports*r.s.status)
-	r.stream, err = startStream(ctx, c, &r.s, r.pos.lsn(), r.version, r.silence)
+	if err := r.settled(); err != nil { // the server is told that all before the place is safe
+		closeConn(c)
+		return err
+	}
+	st, err := startStream(ctx, c, &r.s, r.pos.lsn(), r.version, r.silence)
 	if err != nil {
 		closeConn(c)
 		return r.streamFault(err)
 	}
+	r.streams(st)
 	return nil
 }
 
