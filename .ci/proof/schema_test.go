@@ -12,6 +12,7 @@ import (
 // altered is a house on a small database whose tables people change in mid-stream.
 type altered struct {
 	t  *testing.T
+	h  *proof.House
 	db *dbsql.DB
 	p  *proof.Process
 }
@@ -24,7 +25,7 @@ func alter(t *testing.T, mode string) *altered {
 	db, err := proof.OpenSource(path, mode)
 	must(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	a := &altered{t: t, db: db}
+	a := &altered{t: t, h: h, db: db}
 	a.run("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)", "CREATE TABLE other (id INTEGER PRIMARY KEY, v TEXT)",
 		"INSERT INTO t VALUES (1, 'one', 10), (2, 'two', 20)")
 	a.p = up(t, h)
@@ -44,6 +45,13 @@ func (a *altered) run(statements ...string) {
 func (a *altered) shows(query, want string) {
 	a.t.Helper()
 	wants(a.t, a.p, query, want)
+}
+
+// killed kills the program and starts it again on the same folder.
+func (a *altered) killed() {
+	a.t.Helper()
+	a.p.Kill()
+	a.p = up(a.t, a.h)
 }
 
 // othersGoOn checks that a table beside the one in trouble is still captured.
@@ -66,6 +74,23 @@ func TestBadInputAlteredTables(t *testing.T) {
 				a.run("DELETE FROM t WHERE id = 3", "INSERT INTO t VALUES (4, 'four', 40, 4.5)")
 				a.shows("SELECT id, a, b, c FROM silver.t ORDER BY id", "[[1 one 10 1.5] [2 two 20 <nil>] [4 four 40 4.5]]")
 				a.othersGoOn()
+			})
+			t.Run("add a column under a pipeline's star", func(t *testing.T) {
+				a := alter(t, mode)
+				_, err := a.p.SQL(t.Context(), "CREATE MATERIALIZED VIEW whole AS SELECT * FROM silver.t")
+				must(t, err)
+				a.shows("SELECT * FROM gold.whole ORDER BY id", "[[1 one 10] [2 two 20]]")
+				a.run("ALTER TABLE t ADD COLUMN c REAL", "UPDATE t SET c = 1.5, a = 'uno' WHERE id = 1")
+				a.shows("SELECT a, c FROM silver.t WHERE id = 1", "[[uno 1.5]]")
+				a.killed()
+				a.run("INSERT INTO t VALUES (3, 'three', 30, 3.5)", "DELETE FROM t WHERE id = 2")
+				a.shows("SELECT * FROM gold.whole ORDER BY id", "[[1 uno 10] [3 three 30]]")
+				a.killed()
+				a.run("UPDATE t SET a = 'drei' WHERE id = 3")
+				a.shows("SELECT * FROM gold.whole ORDER BY id", "[[1 uno 10] [3 drei 30]]")
+				_, err = a.p.SQL(t.Context(), "ALTER PIPELINE whole REBUILD")
+				must(t, err)
+				a.shows("SELECT * FROM gold.whole ORDER BY id", "[[1 uno 10 1.5] [3 drei 30 3.5]]")
 			})
 			t.Run("rename a column", func(t *testing.T) {
 				a := alter(t, mode)

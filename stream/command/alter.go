@@ -63,6 +63,7 @@ func (p *Pipelines) alter(ctx context.Context, who guard.Principal, statement st
 	if err := p.may(who, guard.Alter, guard.Pipeline, old.Name); err != nil {
 		return none, err
 	}
+	old.Reads = nil // a star means what there is now
 	if rebuild {
 		return tag("ALTER PIPELINE"), p.build(ctx, who, old, old.Statement, true)
 	}

@@ -104,6 +104,7 @@ func (p *Pipelines) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	p.settle()
+	p.noteAll(ctx)
 	topics, err := own.Create(ctx, p.o.Bus, p.o.Schemas)
 	if err != nil {
 		return fmt.Errorf("make Tarn's own topics: %w", err)

@@ -39,8 +39,8 @@ func (p *Pipelines) Origin(ctx context.Context, id table.Ident) (*Origin, error)
 	if err != nil {
 		return nil, err
 	}
-	job, err := p.prepare(ctx, c, found.Statement)
-	return &Origin{*found, c.Body, c.Columns, request(c).OnClose, &names{p, map[string]exec.Input{}}, job}, err
+	job, err := p.prepare(ctx, c, *found)
+	return &Origin{*found, c.Body, c.Columns, request(c).OnClose, p.names(*found), job}, err
 }
 
 // Resolve finds what a name in the pipeline's FROM means: the columns of it that the pipeline reads. It is for one goroutine.

@@ -34,7 +34,7 @@ func Rehearse(ctx context.Context, statements []string) []error {
 			continue
 		}
 		if _, out[i] = target(c.Into, statements[i]); out[i] == nil {
-			_, out[i] = p.prepare(ctx, *c, statements[i])
+			_, out[i] = p.prepare(ctx, *c, pipeline.Definition{Statement: statements[i]})
 		}
 	}
 	_ = p.closePlanner() // it has kept nothing

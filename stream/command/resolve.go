@@ -45,7 +45,12 @@ type stream struct {
 // names resolves what one statement reads, and remembers what fills it.
 type names struct {
 	p      *Pipelines
+	d      pipeline.Definition   // with no Reads where it is made now
 	inputs map[string]exec.Input // by the source's name
+}
+
+func (p *Pipelines) names(d pipeline.Definition) *names {
+	return &names{p, d, map[string]exec.Input{}}
 }
 
 // resolve finds what a name in a FROM means: a source, or a mirror.
@@ -176,8 +181,9 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 			"a column of the key of %s may be null, and which ones its key has is not noted there: a version before did not do so", id)
 	}
 	input := exec.Input{Topic: topic, Format: exec.Debezium, Mirror: id}
+	noted := n.noted(id)
 	for _, c := range t.Columns() {
-		if isOwn(c.Name) {
+		if isOwn(c.Name) || len(noted) > 0 && !slices.Contains(noted, c.Name) && !slices.Contains(out.Key, c.Name) {
 			continue
 		}
 		if plan.Reserved(c.Name) {
@@ -185,11 +191,36 @@ func (n *names) mirror(ctx context.Context, id table.Ident) (*plan.Source, error
 		}
 		out.Columns = append(out.Columns, plan.Column{Name: c.Name, Type: c.Type})
 	}
+	if err := n.gone(out, noted); err != nil {
+		return nil, err
+	}
 	if input.Loose = slices.Contains(out.Key, landing.KeyColumn); input.Loose {
 		out.Columns = append(out.Columns, plan.Column{Name: landing.KeyColumn, Type: record.String}) // last, for it is no member of the records
 	}
 	n.inputs[out.Name] = input
 	return out, nil
+}
+
+// noted are the columns that the pipeline has read of a mirror since it was made; none where all may be read.
+func (n *names) noted(mirror table.Ident) []string {
+	for _, r := range n.d.Reads {
+		if r.Mirror == mirror {
+			return r.Columns
+		}
+	}
+	return nil
+}
+
+// gone refuses a mirror that lacks a column which the pipeline reads: landing takes none away, so it is another one than the pipeline
+// was made for.
+func (n *names) gone(mirror *plan.Source, noted []string) error {
+	for _, name := range noted {
+		if name != landing.KeyColumn && !slices.ContainsFunc(mirror.Columns, func(c plan.Column) bool { return c.Name == name }) {
+			return fault.Newf(fault.Invalid, fmt.Sprintf("say ALTER PIPELINE %s REBUILD, by which its stars mean the columns that there are now, or ALTER PIPELINE %s AS SELECT … with others", n.d.Name, n.d.Name),
+				"%s has no column %s any more, which pipeline %s reads", mirror.Name, name, n.d.Name)
+		}
+	}
+	return nil
 }
 
 // isOwn tells of the columns that Tarn adds to a mirror.
@@ -207,7 +238,7 @@ func (p *Pipelines) job(ctx context.Context, d pipeline.Definition) (exec.Job, e
 	if err != nil {
 		return exec.Job{}, err
 	}
-	return p.prepare(ctx, c, d.Statement)
+	return p.prepare(ctx, c, d)
 }
 
 // said is a pipeline's statement; of one that was altered, the new body behind the old head.
@@ -221,9 +252,9 @@ func request(c sqltext.Continuous) plan.Request {
 	return plan.Request{Body: c.Body, Columns: c.Columns, Key: c.Key, OnClose: c.OnClose || c.Verb == "INSERT" || c.Verb == "CREATE PIPELINE", MustClose: c.OnClose}
 }
 
-// prepare plans a statement. Faults have places in it.
-func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, statement string) (exec.Job, error) {
-	n := &names{p, map[string]exec.Input{}}
+// prepare plans the statement of a pipeline, which need have no more than that. Faults have places in it.
+func (p *Pipelines) prepare(ctx context.Context, c sqltext.Continuous, d pipeline.Definition) (exec.Job, error) {
+	n, statement := p.names(d), d.Statement
 	made, err := p.plan(ctx, request(c), n.resolve)
 	if err != nil {
 		return exec.Job{}, sqltext.Shifted(err, statement, c.Offset)

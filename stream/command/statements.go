@@ -102,7 +102,7 @@ func (p *Pipelines) createSource(ctx context.Context, who guard.Principal, state
 
 // sound refuses a declaration that no pipeline could read by.
 func (p *Pipelines) sound(s stream, statement string) error {
-	if _, err := (&names{p, map[string]exec.Input{}}).stream(s); err != nil {
+	if _, err := p.names(pipeline.Definition{}).stream(s); err != nil {
 		return err
 	}
 	for _, c := range s.declared.Columns {
@@ -197,7 +197,7 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 	} else if done {
 		return tag(c.Verb), nil
 	}
-	job, err := p.prepare(ctx, c, statement)
+	job, err := p.prepare(ctx, c, d)
 	if err != nil {
 		return none, err
 	}
@@ -224,8 +224,14 @@ func (p *Pipelines) create(ctx context.Context, who guard.Principal, statement s
 
 // readsOf is what a job reads.
 func readsOf(job exec.Job) (out []pipeline.Read) {
-	for _, input := range job.Inputs {
-		out = append(out, pipeline.Read{Topic: input.Topic, Mirror: input.Mirror})
+	for i, input := range job.Inputs {
+		read := pipeline.Read{Topic: input.Topic, Mirror: input.Mirror}
+		if read.Mirror.Name != "" {
+			for _, c := range job.Plan.Scans[i].Columns {
+				read.Columns = append(read.Columns, c.Name)
+			}
+		}
+		out = append(out, read)
 	}
 	return out
 }
@@ -298,7 +304,7 @@ func (p *Pipelines) explainRest(ctx context.Context, statement string) (pipeline
 	if err != nil {
 		return pipeline.Answer{}, err
 	}
-	job, err := p.prepare(ctx, c, statement)
+	job, err := p.prepare(ctx, c, pipeline.Definition{Statement: statement})
 	if err != nil {
 		return pipeline.Answer{}, err
 	}

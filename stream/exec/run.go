@@ -254,7 +254,9 @@ func (r *Run) statePath() string { return filepath.Join(r.o.Dir, r.ID+".duckdb")
 // session is one run between two errors.
 func (r *Run) session(stop, work context.Context) (err error) {
 	if r.job.Plan == nil {
-		if r.job, err = r.prepare(work); err != nil {
+		if r.job, err = r.prepare(work); fault.CodeOf(err) == fault.Invalid {
+			return failure{err}
+		} else if err != nil {
 			return err
 		}
 		r.update(func(s *pipeline.Status) { s.Stateful = r.keeps() })

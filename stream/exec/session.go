@@ -102,7 +102,7 @@ func (r *Run) openTable(ctx context.Context) (table.Table, error) {
 	for i, c := range spec.Columns {
 		at := columnNamed(t.Columns(), c.Name)
 		if at < 0 || t.Columns()[at].Type != c.Type {
-			return nil, failure{fault.Newf(fault.Invalid, fmt.Sprintf("say ALTER PIPELINE %s AS …, or drop the table", r.Name),
+			return nil, failure{fault.Newf(fault.Invalid, fmt.Sprintf("say ALTER PIPELINE %s REBUILD, or ALTER PIPELINE %s AS SELECT … with others", r.Name, r.Name),
 				"%s has no column %s of type %s", spec.Ident, spec.Columns[i].Name, c.Type)}
 		}
 	}

@@ -48,6 +48,9 @@ func (o *Keyed) State() string { return "SELECT count(*) FROM " + duck.Ident(o.t
 // kept are the columns of the state.
 func (o *Keyed) kept() []string { return append(append([]string{}, o.Columns...), Generation) }
 
+// Held is the table of its state, which has Columns.
+func (o *Keyed) Held() string { return o.table("s") }
+
 // Setup is as in Operator.
 func (o *Keyed) Setup() []string {
 	return []string{fmt.Sprintf("CREATE TABLE %s AS SELECT %s FROM %s LIMIT 0", duck.Ident(o.table("s")), duck.List(o.kept()), duck.Ident(o.From))}

@@ -31,7 +31,7 @@ type Definition struct {
 	Head string `json:"head,omitempty"`
 	// Replaces is the id of the pipeline whose place it takes when it has caught up.
 	Replaces string `json:"replaces,omitempty"`
-	Reads    []Read `json:"reads,omitempty"` // as of its making
+	Reads    []Read `json:"reads,omitempty"` // as of its making, in the order of its plan's scans
 	// Starts are the offsets from which it reads the topics that it reads from no mirror, by exec.StartKey: so
 	// that it is made anew of the same records, or is not.
 	Starts    map[string]int64 `json:"starts,omitempty"`
@@ -42,6 +42,9 @@ type Definition struct {
 type Read struct {
 	Topic  string      `json:"topic"`
 	Mirror table.Ident `json:"mirror,omitzero"`
+	// Columns are those of the mirror that it reads, so that a star means what it meant then: a mirror gets more. None
+	// where a version before did not note them, and it has had no state since.
+	Columns []string `json:"columns,omitempty"`
 }
 
 // From is the name that the statement reads it by, or that of the topic.

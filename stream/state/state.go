@@ -32,6 +32,9 @@ const (
 	epochColumn   = "_epoch"
 )
 
+// lookMemoryBytes is what DuckDB may take to open a state whose columns alone are asked for.
+const lookMemoryBytes = 64 << 20
+
 // ErrUnusable is the cause of every fault for a state that cannot be gone on with: damaged, of another
 // plan, of an engine that this one does not read. The log has all that is needed to make it again.
 var ErrUnusable = errors.New("the state cannot be used")
@@ -144,6 +147,41 @@ func (s *State) open(ctx context.Context, fresh bool) (err error) {
 		}
 	}
 	return nil
+}
+
+// Columns are those that the state in a file has of an operator's rows; none where there is no file. Nobody may have it open.
+func Columns(ctx context.Context, path string, op *operator.Keyed) ([]string, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	s := &State{o: Options{Path: path, MemoryBytes: lookMemoryBytes}}
+	var err error
+	if s.instance, err = duck.Open(ctx, duck.Options{Path: path, MemoryBytes: lookMemoryBytes, Threads: 1, Sandbox: true}); err == nil {
+		s.conn, err = s.instance.Conn(ctx)
+	}
+	var out []string
+	if err == nil {
+		out, err = s.columnsOf(ctx, op.Held())
+	}
+	return out, errors.Join(err, s.Close())
+}
+
+func (s *State) columnsOf(ctx context.Context, of string) (out []string, err error) {
+	rows, err := s.conn.QueryContext(ctx, "SELECT column_name FROM (DESCRIBE "+duck.Ident(of)+")")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		if name != operator.Generation {
+			out = append(out, name)
+		}
+	}
+	return out, rows.Err()
 }
 
 func (s *State) folders() []string {
