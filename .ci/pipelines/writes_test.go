@@ -3,6 +3,7 @@
 package pipelines_test
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/record"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
@@ -83,6 +85,10 @@ func TestRowsAreChanged(t *testing.T) {
 		{"UPDATE gold.t SET n = s.n FROM (VALUES (1, 100), (2, 200)) s(id, n) WHERE t.id = s.id", "UPDATE 2", "20|599|x,y"},
 		{"DELETE FROM gold.t USING (VALUES (1), (1)) s(id) WHERE t.id = s.id", "DELETE 1", "19|499|x,y"},
 		{"MERGE INTO gold.t AS a USING (SELECT i AS id, 7 AS n FROM range(4) r(i)) s ON a.id = s.id WHEN MATCHED AND a.id = 2 THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.n WHEN NOT MATCHED AND s.id = 3 THEN INSERT (id, n, name) VALUES (s.id, s.n, 'z') WHEN NOT MATCHED THEN DO NOTHING", "MERGE 2", "19|306|x,y,z"},
+		{"UPDATE lake.gold.t SET n = LAKE.gold.t.n + s.n FROM (VALUES (4, 1)) s(id, n) WHERE gold.t.id = s.id AND lake.\"gold\".t.n IS NOT NULL", "UPDATE 1", "19|307|x,y,z"},
+		{"MERGE INTO gold.t USING (VALUES (4, -1, 'z')) AS s(id, n, name) ON gold.t.id = s.id WHEN MATCHED THEN UPDATE SET n = t.n + s.n WHEN NOT MATCHED THEN INSERT (id, n) VALUES (id, n)", "MERGE 1", "19|306|x,y,z"},
+		{"MERGE INTO gold.t AS a USING (SELECT 100 AS id, 1 AS n, NULL AS name) s ON a.id = s.id WHEN NOT MATCHED THEN INSERT (id, \"n\", name) VALUES (\"id\", n, NULL)", "MERGE 1", "20|307|x,y,z"},
+		{"DELETE FROM gold.t WHERE EXISTS (SELECT 1 FROM (VALUES (100)) s(id) WHERE s.id = gold.t.id)", "DELETE 1", "19|306|x,y,z"},
 		{"UPDATE gold.t SET name = NULL", "UPDATE 19", "19|306|NULL"},
 		{"DELETE FROM gold.t", "DELETE 19", "0|NULL|NULL"},
 		{"INSERT INTO gold.t VALUES (1, 1, 'a'), (2, 2, 'b')", "INSERT 2", "2|3|a,b"},
@@ -210,5 +216,69 @@ func TestOwnedMeanwhile(t *testing.T) {
 		got, err := s.run("SELECT id FROM " + id.String())
 		s.must(err)
 		s.want(statement, got, "1")
+	}
+}
+
+// TestColumnsAreAltered: a table that has rows takes columns, wider types and comments, and keeps them over a restart.
+func TestColumnsAreAltered(t *testing.T) {
+	s := newSite(t)
+	s.exec(
+		"CREATE TABLE gold.t (id INT PRIMARY KEY, n DECIMAL(5, 2) NOT NULL COMMENT 'in euros')", "INSERT INTO gold.t VALUES (1, 1.5)",
+		"ALTER TABLE gold.t ADD COLUMN name VARCHAR, ADD \"Two Words\" BIGINT COMMENT 'ours'",
+		"ALTER TABLE gold.t ADD COLUMN IF NOT EXISTS NAME INT",
+		"ALTER TABLE IF EXISTS gold.nope ADD COLUMN x INT",
+		"INSERT INTO gold.t VALUES (2, 2.5, 'b', 22)",
+		"ALTER TABLE t ALTER COLUMN id TYPE BIGINT, ALTER n SET DATA TYPE DECIMAL(12, 2), ALTER COLUMN N DROP NOT NULL",
+		"INSERT INTO gold.t (id) VALUES (3000000000)",
+		"UPDATE gold.t SET name = 'c' WHERE name IS NULL",
+		"CREATE VIEW gold.v AS SELECT id, name FROM gold.t",
+		"COMMENT ON TABLE gold.t IS $x$a $ table$x$", "COMMENT ON COLUMN lake.gold.t.ID IS 'its number'", "COMMENT ON COLUMN t.n IS NULL",
+		"COMMENT ON VIEW gold.v IS 'a view'", "COMMENT ON COLUMN gold.v.name IS 'of it'",
+	)
+	for statement, code := range map[string]fault.Code{
+		"ALTER TABLE gold.t ADD COLUMN Id INT":                  fault.Exists,
+		"ALTER TABLE gold.t ADD COLUMN a INT, ADD COLUMN A INT": fault.Exists,
+		"ALTER TABLE gold.t ADD COLUMN a INT NOT NULL":          fault.Invalid,
+		"ALTER TABLE gold.t ADD COLUMN a INT DEFAULT 1":         fault.Syntax,
+		"ALTER TABLE gold.t ADD COLUMN a":                       fault.Syntax,
+		"ALTER TABLE gold.t ADD PRIMARY KEY (n)":                fault.Syntax,
+		"ALTER TABLE gold.t DROP COLUMN n":                      fault.Syntax,
+		"ALTER TABLE gold.t RENAME COLUMN n TO m":               fault.Syntax,
+		"ALTER TABLE gold.t ALTER COLUMN id TYPE INT":           fault.Invalid,
+		"ALTER TABLE gold.t ALTER COLUMN nope TYPE INT":         fault.NotFound,
+		"ALTER TABLE gold.t ALTER COLUMN n SET NOT NULL":        fault.Syntax,
+		"ALTER TABLE gold.v ADD COLUMN a INT":                   fault.Invalid,
+		"ALTER TABLE gold.nope ADD COLUMN a INT":                fault.NotFound,
+		"COMMENT ON COLUMN gold.t.nope IS 'x'":                  fault.NotFound,
+		"COMMENT ON COLUMN gold.v.nope IS 'x'":                  fault.NotFound,
+		"COMMENT ON COLUMN t IS 'x'":                            fault.Syntax,
+	} {
+		if got, err := s.run(statement); fault.CodeOf(err) != code {
+			t.Errorf("%s: %q, %v, want %s", statement, got, err, code)
+		}
+	}
+	for range 2 {
+		got, err := s.run(`SELECT id, n, name, "Two Words" FROM gold.t ORDER BY id`)
+		s.must(err)
+		s.want("rows", got, "1|1.5|c|(null)", "2|2.5|b|22", "3000000000|(null)|c|(null)")
+		got, err = s.run("SELECT id, name FROM gold.v WHERE id = 2")
+		s.must(err)
+		s.want("the view", got, "2|b")
+		docs := map[string]string{}
+		scan, err := s.lake.Catalog().Scan(s.ctx, table.Ident{Namespace: "gold", Name: "t"}, catalog.At{})
+		s.must(err)
+		scan.Release()
+		view, err := s.lake.Catalog().View(s.ctx, table.Ident{Namespace: "gold", Name: "v"})
+		s.must(err)
+		for _, c := range slices.Concat(scan.Columns, view.Columns) {
+			if c.Doc != "" {
+				docs[c.Name] = c.Doc
+			}
+		}
+		if want := map[string]string{"id": "its number", "Two Words": "ours", "name": "of it"}; !maps.Equal(docs, want) || scan.Comment != "a $ table" || view.Comment != "a view" {
+			t.Errorf("comments are %q, %q and %q", docs, scan.Comment, view.Comment)
+		}
+		s.stop()
+		s.start()
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"tarn/embedded/peertest"
 )
 
@@ -95,6 +97,50 @@ func TestDBT(t *testing.T) {
 			}
 			if got := overJSON(t, ports["http"], "SELECT * FROM gold.my_second_dbt_model"); got.String() != "[[1]]" {
 				t.Errorf("the view holds %s", got)
+			}
+		})
+	}
+}
+
+// TestDBTShop runs a project with what projects have beyond models that are made anew: seeds, incremental models of each strategy, one of
+// which gets a column, snapshots, contracts, comments, and failures of tests that are kept. In its second round rows have changed. Both doors
+// leave the same.
+func TestDBTShop(t *testing.T) {
+	for _, door := range []string{"postgres", "trino"} {
+		t.Run(door, func(t *testing.T) {
+			ports := tarn(t)
+			d := newDBT(t, door, ports)
+			d.run(t, "shop", "build", "--vars", "{round: 1}")
+			d.run(t, "shop", "build", "--vars", "{round: 2}")
+			for query, want := range map[string]string{
+				"SELECT id || '=' || coalesce(amount::VARCHAR, 'null') FROM gold.orders ORDER BY id":         "1=12.50 2=7.25 3=100.00 4=null",
+				"SELECT replace(note, '\"', '|') FROM gold.orders ORDER BY id":                               "it's the first null a, |b| Å 漢字",
+				"SELECT id || '=' || amount FROM gold.appended ORDER BY ALL":                                 "1=12.50 2=7.25 3=100.00 5=1.50",
+				"SELECT id || '=' || amount || coalesce(shout, '') FROM gold.swapped ORDER BY id":            "1=12.50 2=8.25BEA 3=100.00ADA 5=1.50EVE",
+				"SELECT id || '=' || amount || coalesce(shout, '') FROM gold.merged ORDER BY id":             "1=12.50 2=8.25BEA 3=100.00ADA 5=1.50EVE",
+				"SELECT id || '=' || amount FROM gold.swapped_by_two ORDER BY id":                            "1=12.50 2=8.25 3=100.00 5=1.50",
+				"SELECT customer || '=' || amount || '/' || orders FROM gold.agreed ORDER BY 1":              "ada=100.00/1 bea=8.25/1 eve=1.50/1",
+				"SELECT id || '=' || amount || (dbt_valid_to IS NULL) FROM gold.checked ORDER BY id, amount": "1=12.50false 2=7.25false 2=8.25true 3=100.00true 5=1.50true",
+				"SELECT id || '=' || amount || (dbt_valid_to IS NULL) FROM gold.stamped ORDER BY id, amount": "1=12.50true 2=7.25false 2=8.25true 3=100.00true 5=1.50true",
+				"SELECT value_field FROM gold_dbt_test__audit.accepted_values_merged_customer__ada__bea":     "eve",
+			} {
+				var cells []string
+				for _, row := range overJSON(t, ports["http"], query).rows {
+					cells = append(cells, strings.Trim(row[0], `"`))
+				}
+				if got := strings.Join(cells, " "); got != want {
+					t.Errorf("%s: %s, want %s", query, got, want)
+				}
+			}
+			pg, err := pgx.Connect(t.Context(), "postgres://me@"+ports["postgres"]+"/lake?sslmode=disable")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = pg.Close(context.WithoutCancel(t.Context())) }()
+			var comments string
+			want := "One row for each order; What comes from the shop; it's a view; What the shop's customers order; in euros; the order's number; the order's number"
+			if err := pg.QueryRow(t.Context(), `SELECT string_agg(description, '; ' ORDER BY description) FROM pg_description`).Scan(&comments); err != nil || comments != want {
+				t.Errorf("comments are %q, %v", comments, err)
 			}
 		})
 	}

@@ -57,7 +57,57 @@ func ParseChange(statement string) (Change, error) {
 	if err == nil {
 		err = in.Done()
 	}
+	if c.Alias == "" {
+		c.unqualify()
+	}
 	return c, err
+}
+
+// unqualify lets conditions and values call the table by its name alone where they do so by schema and catalog, as in gold.t.id.
+func (c *Change) unqualify() {
+	c.On, c.Where = unqualified(c.On, c.Table), unqualified(c.Where, c.Table)
+	for i := range c.Arms {
+		a := &c.Arms[i]
+		a.And = unqualified(a.And, c.Table)
+		for n := range a.Values {
+			a.Values[n] = unqualified(a.Values[n], c.Table)
+		}
+	}
+}
+
+func unqualified(text string, t Table) string {
+	tokens, err := Lex(text)
+	if err != nil || t.Schema == "" {
+		return text
+	}
+	called := [][]string{{t.Schema, t.Name}}
+	if t.Catalog != "" {
+		called = append(called, []string{t.Catalog, t.Schema, t.Name})
+	}
+	var out strings.Builder
+	from := 0
+	for i := range tokens {
+		for _, names := range called {
+			if last := i + 2*(len(names)-1); (i == 0 || !tokens[i-1].Is(".")) && qualifies(names, tokens[i:]) {
+				out.WriteString(text[from:tokens[i].Offset])
+				from = tokens[last].Offset
+			}
+		}
+	}
+	return out.String() + text[from:]
+}
+
+// qualifies tells whether tokens begin with names, each with a dot behind it.
+func qualifies(names []string, tokens []Token) bool {
+	if len(tokens) <= 2*len(names) {
+		return false
+	}
+	for i, name := range names {
+		if !strings.EqualFold(tokens[2*i].Name(), name) || !tokens[2*i+1].Is(".") {
+			return false
+		}
+	}
+	return true
 }
 
 // changed reads the table and its alias.
@@ -211,10 +261,16 @@ func (r *Reader) merge(c *Change) error {
 	if c.On = r.until("WHEN"); c.On == "" {
 		return r.Fault("a condition")
 	}
+	source := calledBy(c.From)
 	for r.Take("WHEN") {
 		arm, err := r.arm()
 		if err != nil {
 			return err
+		}
+		for i, value := range arm.Values {
+			if !arm.Matched && source != "" && lone(value) {
+				arm.Values[i] = source + "." + value // there is no row of the table whose column it could be
+			}
 		}
 		c.Arms = append(c.Arms, arm)
 	}
@@ -305,4 +361,45 @@ func (r *Reader) qualified() (out []Token, _ error) {
 			return nil, r.Fault("a comma or )")
 		}
 	}
+}
+
+// calledBy is what the columns of a table are qualified with: its alias, or its name; "" where the text is another.
+func calledBy(from string) string {
+	in, err := NewReader(from)
+	if err != nil {
+		return ""
+	}
+	name := ""
+	if t := in.Peek(); t.Kind == Word || t.Kind == Quoted {
+		if _, err := in.Name(); err != nil {
+			return ""
+		}
+		name = in.tokens[in.at-1].Text
+	}
+	if in.Take("(") {
+		in.until()
+		name = ""
+		in.Take(")")
+	}
+	in.Take("AS")
+	if t := in.Peek(); t.Kind == Word || t.Kind == Quoted {
+		name = in.Next().Text
+	}
+	if in.Take("(") {
+		in.until()
+		in.Take(")")
+	}
+	if in.Done() != nil {
+		return ""
+	}
+	return name
+}
+
+// values are words that are no columns.
+var values = []string{"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_USER"}
+
+// lone tells whether a value is the bare name of a column.
+func lone(value string) bool {
+	tokens, err := Lex(value)
+	return err == nil && len(tokens) == 1 && (tokens[0].Kind == Quoted || tokens[0].Kind == Word && !slices.ContainsFunc(values, tokens[0].Is))
 }

@@ -37,9 +37,16 @@ func (t Token) Name() string {
 	return t.Text
 }
 
-// Value is the text that a plain String token means.
+// Value is the text that a plain or dollar-quoted String token means.
 func (t Token) Value() string {
-	if t.Kind != String || len(t.Text) < 2 || t.Text[0] != '\'' {
+	if t.Kind != String || len(t.Text) < 2 {
+		return t.Text
+	}
+	if t.Text[0] == '$' {
+		tag := len(dollarTag(t.Text))
+		return t.Text[tag : len(t.Text)-tag]
+	}
+	if t.Text[0] != '\'' {
 		return t.Text
 	}
 	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'")

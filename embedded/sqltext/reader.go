@@ -51,7 +51,24 @@ func (r *Reader) Take(words ...string) bool {
 }
 
 // Name reads a name of one to three parts.
-func (r *Reader) Name() ([]string, error) {
+func (r *Reader) Name() ([]string, error) { return r.parts(3) }
+
+// Column reads the name of a column behind that of its table.
+func (r *Reader) Column() (Table, string, error) {
+	t := Table{Offset: r.Offset()}
+	parts, err := r.parts(4)
+	if err == nil && len(parts) == 1 {
+		err = r.Fault(". and a column of the table")
+	}
+	if err != nil {
+		return t, "", err
+	}
+	last := len(parts) - 1
+	t.named(parts[:last])
+	return t, parts[last], nil
+}
+
+func (r *Reader) parts(most int) ([]string, error) {
 	var parts []string
 	for {
 		t := r.Peek()
@@ -59,7 +76,7 @@ func (r *Reader) Name() ([]string, error) {
 			return nil, r.Fault("a name")
 		}
 		r.at++
-		if parts = append(parts, t.Name()); len(parts) == 3 || !r.Take(".") {
+		if parts = append(parts, t.Name()); len(parts) == most || !r.Take(".") {
 			return parts, nil
 		}
 	}
@@ -72,10 +89,14 @@ func (r *Reader) Table() (Table, error) {
 	if err != nil {
 		return t, err
 	}
+	t.named(parts)
+	return t, nil
+}
+
+func (t *Table) named(parts []string) {
 	for i, into := range []*string{&t.Name, &t.Schema, &t.Catalog}[:len(parts)] {
 		*into = parts[len(parts)-1-i]
 	}
-	return t, nil
 }
 
 // Offset is where the next token begins.

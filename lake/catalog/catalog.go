@@ -63,6 +63,7 @@ type View struct {
 	Dialect string
 	Schemas []string // in which its names without a schema are looked for; nil: the reader's engine says
 	Columns []table.Column
+	Comment string   // "" for none
 	Inputs  []string // the tables and views it reads, lake.<schema>.<name>
 	// Lineage is for each of Columns what it is computed from, <schema>.<table>.<column>; an
 	// input that nobody could follow is <schema>.<table>.*. Nil for another engine's view.
@@ -162,6 +163,9 @@ type Catalog interface {
 	Scan(ctx context.Context, id table.Ident, at At) (*Scan, error)
 	View(ctx context.Context, id table.Ident) (View, error) // table.ErrNotFound
 	CreateView(ctx context.Context, v View, replace bool) error
+	// ChangeView replaces a view by what change makes of it, unless somebody else has replaced it since: table.ErrConflict. It is
+	// table.ErrNotFound for none, and a fault for one that another engine has made.
+	ChangeView(ctx context.Context, id table.Ident, change func(*View) error) error
 	DropView(ctx context.Context, id table.Ident) error
 	Stats(ctx context.Context) ([]Stats, error)
 	// Files are those of the current snapshots of some tables, or of all. A named table that cannot be read is an error,

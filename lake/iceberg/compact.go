@@ -212,7 +212,7 @@ func unsorted(st *state) (icetable.Metadata, error) {
 func (r *rewrite) fits(now *state) bool {
 	for _, c := range r.base.columns {
 		i := slices.IndexFunc(now.columns, func(n table.Column) bool { return n.ID == c.ID })
-		if i >= 0 && !wider(c.Type, now.columns[i].Type) {
+		if i >= 0 && !table.Wider(c.Type, now.columns[i].Type) {
 			return false
 		}
 	}

@@ -13,14 +13,14 @@ import (
 	"tarn/lake/table"
 )
 
-// evolve stages new columns, wider types and columns that may be null. What the table has already is passed
+// evolve stages new columns, wider types, columns that may be null and what they are about. What the table has already is passed
 // over, so that a change can be sent again after a crash.
 func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 	update := tx.UpdateSchema(true, false)
 	changed := false
 	for _, col := range c.AddColumns {
 		if have, ok := find(w.base.columns, col.Name); ok {
-			if !wider(col.Type, have.Type) {
+			if !table.Wider(col.Type, have.Type) {
 				return w.misfit(have, col.Type)
 			}
 			continue
@@ -37,10 +37,10 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 		if !ok {
 			return fault.Newf(fault.Invalid, "name a column of the table", "widen column %q of %s, which has none", name, w.handle.Ident())
 		}
-		if wider(to, have.Type) {
+		if table.Wider(to, have.Type) {
 			continue
 		}
-		if !wider(have.Type, to) {
+		if !table.Wider(have.Type, to) {
 			return w.misfit(have, to)
 		}
 		t, err := icebergType(to)
@@ -64,10 +64,26 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 		}
 		changed = true
 	}
-	if !changed {
-		return nil
+	told, err := w.documented(update, c.Docs)
+	if err != nil || !changed && !told {
+		return err
 	}
 	return update.Commit()
+}
+
+// documented stages what columns are about; false where they say so already.
+func (w *work) documented(update *icetable.UpdateSchema, docs map[string]string) (changed bool, _ error) {
+	for name, doc := range docs {
+		have, ok := find(w.base.columns, name)
+		if !ok {
+			return false, fault.Newf(fault.Invalid, "name a column of the table", "say what column %q of %s is about, which has none", name, w.handle.Ident())
+		}
+		if have.Doc != doc {
+			update.UpdateColumn([]string{name}, icetable.ColumnUpdate{Doc: iceberg.Optional[string]{Val: doc, Valid: true}})
+			changed = true
+		}
+	}
+	return changed, nil
 }
 
 func (w *work) misfit(have table.Column, want record.Type) error {

@@ -111,14 +111,3 @@ func columns(sc *iceberg.Schema, props iceberg.Properties) []table.Column {
 	}
 	return cols
 }
-
-// wider tells whether a column of type from may become one of type to: Iceberg's
-// promotions, and the same type.
-func wider(from, to record.Type) bool {
-	if from == to || from == record.Int && to == record.Long || from == record.Float && to == record.Double {
-		return true
-	}
-	p, s, ok := table.Decimal(from)
-	q, r, ok2 := table.Decimal(to)
-	return ok && ok2 && s == r && q >= p
-}

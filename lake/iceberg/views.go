@@ -22,6 +22,7 @@ import (
 
 // The view properties that Tarn writes.
 const (
+	propComment = "comment"
 	propInputs  = "tarn.inputs"  // JSON list of the tables and views that it reads
 	propLineage = "tarn.lineage" // JSON list, for each column, of the columns it is computed from
 	propSchemas = "tarn.schemas" // JSON list of the schemas in which its bare names are looked for, or null
@@ -30,18 +31,27 @@ const (
 
 // View implements catalog.Catalog.
 func (s *Store) View(ctx context.Context, id table.Ident) (catalog.View, error) {
+	_, meta, err := s.viewAt(ctx, id)
+	if err != nil {
+		return catalog.View{}, err
+	}
+	return viewOf(id, meta)
+}
+
+// viewAt reads a view's metadata, and where it lies.
+func (s *Store) viewAt(ctx context.Context, id table.Ident) (string, iceview.Metadata, error) {
 	location, view, err := s.pointer.get(ctx, id)
 	if errors.Is(err, dbsql.ErrNoRows) || err == nil && !view {
-		return catalog.View{}, fault.Wrap(table.ErrNotFound, fault.NotFound, "view "+id.String(), "SHOW TABLES lists what there is")
+		return "", nil, fault.Wrap(table.ErrNotFound, fault.NotFound, "view "+id.String(), "SHOW TABLES lists what there is")
 	}
 	if err != nil {
-		return catalog.View{}, fmt.Errorf("look %s up: %w", id, err)
+		return "", nil, fmt.Errorf("look %s up: %w", id, err)
 	}
 	meta, err := s.readView(location)
 	if err != nil {
-		return catalog.View{}, fault.Wrap(err, fault.Damaged, "read the view "+id.String(), "create the view again from its statement in the project")
+		return "", nil, fault.Wrap(err, fault.Damaged, "read the view "+id.String(), "create the view again from its statement in the project")
 	}
-	return viewOf(id, meta)
+	return location, meta, nil
 }
 
 func (s *Store) readView(location string) (iceview.Metadata, error) {
@@ -66,6 +76,7 @@ func viewOf(id table.Ident, meta iceview.Metadata) (catalog.View, error) {
 	}
 	out.Text, out.Dialect = said.Sql, said.Dialect
 	props := meta.Properties()
+	out.Comment = props[propComment]
 	out.Columns = columns(meta.CurrentSchema(), props)
 	var types []record.Type
 	if json.Unmarshal([]byte(props[propTypes]), &types) == nil && len(types) == len(out.Columns) {
@@ -98,10 +109,18 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 	if exists && !replace {
 		return fault.Wrap(table.ErrExists, fault.Exists, "make view "+v.String(), "say CREATE OR REPLACE VIEW to put it in the old one's place")
 	}
+	if err := s.putView(ctx, v, old); err != nil {
+		return fmt.Errorf("make view %s: %w", v.Ident, err)
+	}
+	return nil
+}
+
+// putView writes a view and moves the catalog to it from old, which is then removed; "" for none.
+func (s *Store) putView(ctx context.Context, v catalog.View, old string) error {
 	io := s.io()
 	place, _, err := s.placeFor(ctx, v.Ident)
 	if err != nil {
-		return fmt.Errorf("make view %s: %w", v.Ident, err)
+		return err
 	}
 	location, err := s.writeView(io, v, place)
 	if err == nil {
@@ -109,10 +128,32 @@ func (s *Store) CreateView(ctx context.Context, v catalog.View, replace bool) er
 	}
 	if err != nil {
 		s.undoUnlessNamed(ctx, v.Ident, io)
-		return fmt.Errorf("make view %s: %w", v.Ident, err)
+		return err
 	}
-	if exists {
+	if old != "" {
 		s.removeView(old)
+	}
+	return nil
+}
+
+// ChangeView implements catalog.Catalog.
+func (s *Store) ChangeView(ctx context.Context, id table.Ident, change func(*catalog.View) error) error {
+	location, meta, err := s.viewAt(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, ours := meta.Properties()[propInputs]; !ours {
+		return fault.New(fault.Invalid, "change the view "+id.String(), "another engine has made it: change it there, or make it again with CREATE OR REPLACE VIEW")
+	}
+	v, err := viewOf(id, meta)
+	if err != nil {
+		return err
+	}
+	if err := change(&v); err != nil {
+		return err
+	}
+	if err := s.putView(ctx, v, location); err != nil {
+		return fmt.Errorf("change view %s: %w", id, err)
 	}
 	return nil
 }
@@ -135,6 +176,9 @@ func (s *Store) writeView(io *fileIO, v catalog.View, place string) (string, err
 			return "", err
 		}
 		props[key] = string(text)
+	}
+	if v.Comment != "" {
+		props[propComment] = v.Comment
 	}
 	schema := iceberg.NewSchema(0, fields...)
 	version, err := iceview.NewVersion(1, schema.ID, []iceview.Representation{iceview.NewRepresentation(v.Text, v.Dialect)},

@@ -91,3 +91,14 @@ func Decimal(t record.Type) (precision, scale int, ok bool) {
 func DecimalType(precision, scale int) record.Type {
 	return record.Type(fmt.Sprintf("decimal(%d,%d)", precision, scale))
 }
+
+// Wider tells whether a column of type from may become one of type to: Iceberg's
+// promotions, and the same type.
+func Wider(from, to record.Type) bool {
+	if from == to || from == record.Int && to == record.Long || from == record.Float && to == record.Double {
+		return true
+	}
+	p, s, ok := Decimal(from)
+	q, r, ok2 := Decimal(to)
+	return ok && ok2 && s == r && q >= p
+}

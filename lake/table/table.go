@@ -93,6 +93,7 @@ type Change struct {
 	AddColumns  []Column               // new nullable columns, made in the same commit's metadata or one just before
 	Widen       map[string]record.Type // int->long, float->double, wider decimals
 	Relax       []string               // columns that may be null from now on; keys among them stay keys, but Iceberg's identifier fields end
+	Docs        map[string]string      // what columns are about, by name; "" for nothing
 	Owner       string                 // must equal tarn.owner if that is set, else ErrOwned
 	// Written are rows that Write has put into files, each for one commit. Once a commit has taken them, or
 	// may have, they are the table's; of one that failed they may be given to another.

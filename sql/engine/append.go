@@ -61,9 +61,9 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 		}
 	}
 	for _, name := range columns {
-		i := slices.IndexFunc(all, func(c table.Column) bool { return strings.EqualFold(c.Name, name) })
-		if i < 0 {
-			return nil, unknownColumn(t, name)
+		i, err := columnOf(t.Ident(), all, name)
+		if err != nil {
+			return nil, err
 		}
 		if slices.Contains(a.places, i) {
 			return nil, fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", name)

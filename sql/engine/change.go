@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -286,9 +285,9 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 	}
 	seen := map[int]bool{}
 	for n, t := range arm.Columns {
-		i := slices.IndexFunc(x.columns, func(c table.Column) bool { return strings.EqualFold(c.Name, t.Name()) })
-		if i < 0 {
-			return nil, sqltext.At(unknownColumn(x.table, t.Name()), stmt, t.Offset)
+		i, err := columnOf(x.table.Ident(), x.columns, t.Name())
+		if err != nil {
+			return nil, placed(err, stmt, t.Offset)
 		}
 		if seen[i] {
 			return nil, sqltext.At(fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", t.Name()), stmt, t.Offset)

@@ -26,6 +26,8 @@ type Dialect struct {
 	Words *sqltext.Dialect
 	// Schemas are the door's own, by name in lower case: they stand before the lake's, and hold nothing but these tables.
 	Schemas map[string]map[string]DialectTable
+	// LateViews says that a view finds its tables when it is read, and not before: a table that one reads may be dropped.
+	LateViews bool
 	// First are those of Schemas in which a name without a schema is looked for before the lake's.
 	First []string
 }
@@ -120,7 +122,7 @@ func (s *session) entry(ctx context.Context, e entry) (Entry, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Text, columns = v.Text, v.Columns
+		out.Text, out.Comment, columns = v.Text, v.Comment, v.Columns
 	} else {
 		scan, err := s.gate.o.Catalog.Scan(ctx, e.Ident, catalog.At{})
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"tarn/lake/table"
 )
 
-// dropTable is DROP TABLE [IF EXISTS] table [CASCADE]. A table that a view reads stays; whether anybody fills it, or reads it
+// dropTable is DROP TABLE [IF EXISTS] table [CASCADE]. A table that a view reads stays, but for a dialect of LateViews; whether anybody fills it, or reads it
 // for ever, the room that does so is asked.
 func (g *Gate) dropTable(ctx context.Context, r Request, stmt string) (*Result, error) {
 	in, err := sqltext.NewReader(stmt)
@@ -39,7 +39,7 @@ func (g *Gate) dropTable(ctx context.Context, r Request, stmt string) (*Result, 
 	}
 	var views []table.Ident
 	id, err := g.droppable(ctx, r, t)
-	if err == nil {
+	if late := r.Dialect != nil && r.Dialect.LateViews; err == nil && !late {
 		views, err = g.unread(ctx, r.Principal, id, cascade)
 	}
 	if err == nil {

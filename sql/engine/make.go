@@ -52,7 +52,7 @@ func (g *Gate) createTable(ctx context.Context, r Request, stmt string) (*Result
 		spec.Properties["comment"] = m.Comment
 	}
 	if m.Body == "" {
-		if spec.Columns, err = madeColumns(m, stmt); err != nil {
+		if spec.Columns, err = madeColumns(m.Columns, stmt); err != nil {
 			return nil, true, err
 		}
 		_, _, err = g.o.Tables.Create(ctx, spec, m.Replace, nil)
@@ -82,9 +82,9 @@ func made(err error, m sqltext.Making, stmt string, done *Result) (*Result, bool
 	return nil, true, placed(err, stmt, m.Table.Offset)
 }
 
-func madeColumns(m sqltext.Making, stmt string) ([]table.Column, error) {
+func madeColumns(columns []sqltext.MadeColumn, stmt string) ([]table.Column, error) {
 	var out []table.Column
-	for _, c := range m.Columns {
+	for _, c := range columns {
 		word := c.Type
 		if word == "TIMESTAMPTZ" {
 			word = "TIMESTAMP WITH TIME ZONE"

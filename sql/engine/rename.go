@@ -14,8 +14,8 @@ import (
 	"tarn/lake/table"
 )
 
-// alter is ALTER TABLE or VIEW … RENAME TO name, and … SET SCHEMA name; false for another ALTER TABLE. Views that read a table
-// by its name read what has that name then.
+// alter is ALTER TABLE or VIEW … RENAME TO name, … SET SCHEMA name, and what becomes of columns of a table; false for another ALTER TABLE. Views
+// that read a table by its name read what has that name then.
 func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
 	in, err := sqltext.NewReader(stmt)
 	if err != nil {
@@ -36,7 +36,11 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 		if kind == "VIEW" {
 			return nil, true, in.Fault("RENAME TO and a name")
 		}
-		return nil, false, nil
+		changes, err := in.ColumnChanges(r.Dialect != nil)
+		if len(changes) == 0 || err != nil {
+			return nil, err != nil, err
+		}
+		return g.alterColumns(ctx, r, stmt, t, quiet, changes)
 	}
 	to, err := in.Table()
 	if err == nil {
@@ -96,49 +100,4 @@ func (g *Gate) renameTable(ctx context.Context, from, to table.Ident) error {
 		return g.o.Tables.Rename(ctx, from, to)
 	}
 	return fault.Newf(fault.NotFound, "write CREATE SCHEMA "+to.Namespace+" first", "there is no schema %s", to.Namespace)
-}
-
-// comment is COMMENT ON TABLE t IS 'text' or NULL. One on a column of a table, or on a view, is refused.
-func (g *Gate) comment(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
-	in, err := sqltext.NewReader(stmt)
-	if err != nil {
-		return nil, true, err
-	}
-	in.Take("COMMENT")
-	if !in.Take("ON", "TABLE") {
-		return nil, true, fault.New(fault.Invalid, "a comment can be on a table alone", "write COMMENT ON TABLE t IS 'text'; those of columns are said when the table is made")
-	}
-	t, err := in.Table()
-	if err != nil {
-		return nil, true, err
-	}
-	if !in.Take("IS") {
-		return nil, true, in.Fault("IS and a text")
-	}
-	text := in.Next()
-	value := text.Value()
-	if text.Is("NULL") {
-		value = ""
-	} else if text.Kind != sqltext.String {
-		return nil, true, sqltext.At(fault.New(fault.Syntax, "the comment is no text", "write IS 'text'"), stmt, text.Offset)
-	}
-	if err := in.Done(); err != nil {
-		return nil, true, err
-	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
-	_, e, found, err := s.target(ctx, r, t)
-	if err == nil && !found {
-		err = s.notFound(ctx, t)
-	}
-	if err != nil {
-		return nil, true, placed(err, stmt, t.Offset)
-	}
-	of, err := s.writable(ctx, e, guard.Alter)
-	if err != nil {
-		return nil, true, placed(err, stmt, t.Offset)
-	}
-	if _, err := of.Commit(ctx, table.Change{Owner: Owner, Properties: map[string]string{"comment": value}}); err != nil {
-		return nil, true, err
-	}
-	return Status("COMMENT"), true, nil
 }

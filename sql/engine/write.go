@@ -226,25 +226,30 @@ func (s *session) named(t table.Table, names []sqltext.Token, stmt string) ([]in
 	}
 	var out []int
 	for _, n := range names {
-		i := slices.IndexFunc(all, func(c table.Column) bool { return strings.EqualFold(c.Name, n.Name()) })
-		if i < 0 {
-			return nil, sqltext.At(unknownColumn(t, n.Name()), stmt, n.Offset)
+		i, err := columnOf(t.Ident(), all, n.Name())
+		if err != nil {
+			return nil, placed(err, stmt, n.Offset)
 		}
 		out = append(out, i)
 	}
 	return out, nil
 }
 
-func unknownColumn(t table.Table, name string) *fault.Error {
+// columnOf is the place of a column.
+func columnOf(of table.Ident, all []table.Column, name string) (int, error) {
+	i := slices.IndexFunc(all, func(c table.Column) bool { return strings.EqualFold(c.Name, name) })
+	if i >= 0 {
+		return i, nil
+	}
 	var known []string
-	for _, c := range t.Columns() {
+	for _, c := range all {
 		known = append(known, c.Name)
 	}
 	hint := "it has " + strings.Join(known, ", ")
 	if near := sqltext.Nearest(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	return fault.Newf(fault.NotFound, hint, "%s has no column %s", t.Ident(), name)
+	return 0, fault.Newf(fault.NotFound, hint, "%s has no column %s", of, name)
 }
 
 // statement runs what writes within a session that has its turn; the statement's text before from is blank to it. ask is

@@ -102,6 +102,20 @@ func (s *shelf) CreateView(_ context.Context, v catalog.View, replace bool) erro
 	return nil
 }
 
+func (s *shelf) ChangeView(_ context.Context, id table.Ident, change func(*catalog.View) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.views[id]
+	if !ok {
+		return table.ErrNotFound
+	}
+	err := change(&v)
+	if err == nil {
+		s.views[id] = v
+	}
+	return err
+}
+
 func (s *shelf) DropView(_ context.Context, id table.Ident) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

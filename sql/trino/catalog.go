@@ -122,7 +122,7 @@ func orNull(text string) any {
 }
 
 func comments(ctx context.Context, l *engine.Listing) ([][]any, error) {
-	return each(ctx, l, func(e engine.Entry) []any { return []any{catalog.Name, e.Namespace, e.Name, nil} })
+	return each(ctx, l, func(e engine.Entry) []any { return []any{catalog.Name, e.Namespace, e.Name, orNull(e.Comment)} })
 }
 
 func catalogs(context.Context, *engine.Listing) ([][]any, error) {

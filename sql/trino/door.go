@@ -90,7 +90,7 @@ func New(o Options) *Door {
 	d := &Door{o: o, began: o.Gate.Now(), live: map[string]*query{}, ended: map[string]*query{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "trino", Name: "statements", Help: "Statements of Trino's clients that run, or have rows left.",
 	})}
-	d.dialect = &engine.Dialect{Name: ViewDialect, Words: Words(), Schemas: d.tables()}
+	d.dialect = &engine.Dialect{Name: ViewDialect, Words: Words(), Schemas: d.tables(), LateViews: true}
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(d.gauge)
 	}

@@ -1,0 +1,90 @@
+package sqltext
+
+import "tarn/embedded/fault"
+
+// ColumnChange is what ALTER TABLE does with one column.
+type ColumnChange struct {
+	Do     ColumnVerb
+	Column MadeColumn // for DropNotNull its name alone
+	Quiet  bool       // IF NOT EXISTS
+}
+
+// ColumnVerb says what becomes of the column.
+type ColumnVerb int
+
+// What can become of one.
+const (
+	AddColumn ColumnVerb = iota
+	RetypeColumn
+	DropNotNull
+)
+
+// ColumnChanges reads ADD [COLUMN] [IF NOT EXISTS] name type, ALTER [COLUMN] name [SET DATA] TYPE type and … DROP NOT NULL, which commas
+// part, behind the table's name; none where something else follows. What would need rows that are there to be looked at or written anew is refused.
+func (r *Reader) ColumnChanges(fold bool) (out []ColumnChange, err error) {
+	for {
+		var c ColumnChange
+		switch {
+		case r.Take("ADD"):
+			c, err = r.addedColumn(fold)
+		case r.Take("ALTER"):
+			r.Take("COLUMN")
+			c, err = r.alteredColumn()
+		case r.Peek().Is("DROP"):
+			return nil, r.wrong("make it anew: CREATE OR REPLACE TABLE t AS SELECT * EXCLUDE (the column) FROM t", "ALTER TABLE … DROP cannot be used here")
+		case r.Peek().Is("RENAME"):
+			return nil, r.wrong("make it anew: CREATE OR REPLACE TABLE t AS SELECT a AS b FROM t", "columns cannot be renamed")
+		default:
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, c); r.Take(",") {
+			continue
+		}
+		return out, r.Done()
+	}
+}
+
+func (r *Reader) addedColumn(fold bool) (c ColumnChange, err error) {
+	for _, word := range []string{"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUDE"} {
+		if r.Peek().Is(word) {
+			return c, r.wrong("say PRIMARY KEY when the table is made; nothing else is kept", "a table that is there takes no new constraints")
+		}
+	}
+	r.Take("COLUMN")
+	c.Quiet = r.Take("IF", "NOT", "EXISTS")
+	at := r.Offset()
+	var m Making
+	if err := r.madeColumn(&m, fold); err != nil {
+		return c, err
+	}
+	c.Column = m.Columns[0]
+	switch {
+	case c.Column.Type == "":
+		err = r.At(fault.Newf(fault.Syntax, "write its type behind it, such as BIGINT or VARCHAR", "the column %s has no type", c.Column.Name), at)
+	case c.Column.Required:
+		err = r.At(fault.Newf(fault.Invalid, "leave NOT NULL and PRIMARY KEY out", "rows that are there have no value for the new column %s", c.Column.Name), at)
+	}
+	return c, err
+}
+
+func (r *Reader) alteredColumn() (c ColumnChange, err error) {
+	t := r.Peek()
+	if t.Kind != Word && t.Kind != Quoted {
+		return c, r.Fault("a column's name")
+	}
+	r.Next()
+	c.Column = MadeColumn{Name: t.Name(), Offset: t.Offset}
+	switch {
+	case r.Take("DROP", "NOT", "NULL"):
+		c.Do = DropNotNull
+	case r.Take("SET", "DATA", "TYPE"), r.Take("TYPE"):
+		c.Do = RetypeColumn
+		c.Column.Type, err = r.dataType()
+	default:
+		return c, r.Fault("TYPE and a wider type, or DROP NOT NULL")
+	}
+	return c, err
+}

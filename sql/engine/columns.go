@@ -1,0 +1,168 @@
+//go:build duckdb_arrow
+
+package engine
+
+import (
+	"context"
+
+	"tarn/embedded/fault"
+	"tarn/embedded/guard"
+	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
+	"tarn/lake/table"
+)
+
+// alterColumns is ALTER TABLE with what becomes of columns, all of it in one commit of no rows. Rows that are there have null in a new
+// column; quiet passes over a table that is not there.
+func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqltext.Table, quiet bool, changes []sqltext.ColumnChange) (*Result, bool, error) {
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	_, e, found, err := s.target(ctx, r, t)
+	if err == nil && !found {
+		if quiet {
+			return Status("ALTER TABLE"), true, nil
+		}
+		err = s.notFound(ctx, t)
+	}
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	of, err := s.writable(ctx, e, guard.Alter)
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	leave, err := g.changing.take(ctx, of.ID()) // so that a column is not looked for, and added, by two at once
+	if err != nil {
+		return nil, true, err
+	}
+	defer leave()
+	change, err := columnChange(of, stmt, changes)
+	if err == nil {
+		_, err = of.Commit(ctx, change)
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	return Status("ALTER TABLE"), true, nil
+}
+
+// columnChange is the commit that alters the columns of a table.
+func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (table.Change, error) {
+	out := table.Change{Owner: Owner, Widen: map[string]record.Type{}}
+	all := of.Columns()
+	for _, c := range changes {
+		i, unknown := columnOf(of.Ident(), all, c.Column.Name)
+		there := unknown == nil
+		var typed []table.Column
+		if c.Do != sqltext.DropNotNull {
+			var err error
+			if typed, err = madeColumns([]sqltext.MadeColumn{c.Column}, stmt); err != nil {
+				return out, err
+			}
+		}
+		switch {
+		case c.Do == sqltext.AddColumn && there && c.Quiet:
+		case c.Do == sqltext.AddColumn && there:
+			return out, sqltext.At(fault.Newf(fault.Exists, "write ADD COLUMN IF NOT EXISTS, or take another name", "%s has a column %s already", of.Ident(), all[i].Name), stmt, c.Column.Offset)
+		case c.Do == sqltext.AddColumn && len(all) >= columnsMax:
+			return out, sqltext.At(fault.Newf(fault.TooLarge, "make another table", "the table would have more than %d columns", columnsMax), stmt, c.Column.Offset)
+		case c.Do == sqltext.AddColumn:
+			out.AddColumns = append(out.AddColumns, typed[0])
+			all = append(all, typed[0])
+		case !there:
+			return out, placed(unknown, stmt, c.Column.Offset)
+		case c.Do == sqltext.RetypeColumn && !table.Wider(all[i].Type, typed[0].Type):
+			return out, sqltext.At(fault.Newf(fault.Invalid, "make it anew: CREATE OR REPLACE TABLE t AS SELECT CAST(…)", "column %s is %s, which cannot become %s: an int becomes a long, a float a double, a decimal one of more digits and the same scale",
+				all[i].Name, all[i].Type, typed[0].Type), stmt, c.Column.Offset)
+		case c.Do == sqltext.RetypeColumn:
+			out.Widen[all[i].Name] = typed[0].Type
+		default:
+			out.Relax = append(out.Relax, all[i].Name)
+		}
+	}
+	return out, nil
+}
+
+// comment is COMMENT ON TABLE or VIEW t, or ON COLUMN t.c, IS 'text' or NULL.
+func (g *Gate) comment(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
+	in, err := sqltext.NewReader(stmt)
+	if err != nil {
+		return nil, true, err
+	}
+	in.Take("COMMENT")
+	var t sqltext.Table
+	column := ""
+	switch {
+	case in.Take("ON", "TABLE"), in.Take("ON", "VIEW"):
+		t, err = in.Table()
+	case in.Take("ON", "COLUMN"):
+		t, column, err = in.Column()
+	default:
+		return nil, true, fault.New(fault.Invalid, "a comment can be on a table, a view or a column alone", "write COMMENT ON TABLE t IS 'text', or COMMENT ON COLUMN t.c IS 'text'")
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	if !in.Take("IS") {
+		return nil, true, in.Fault("IS and a text")
+	}
+	text := in.Next()
+	value := text.Value()
+	if text.Is("NULL") {
+		value = ""
+	} else if text.Kind != sqltext.String {
+		return nil, true, sqltext.At(fault.New(fault.Syntax, "the comment is no text", "write IS 'text'"), stmt, text.Offset)
+	}
+	if err := in.Done(); err != nil {
+		return nil, true, err
+	}
+	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	_, e, found, err := s.target(ctx, r, t)
+	if err == nil && !found {
+		err = s.notFound(ctx, t)
+	}
+	if err == nil {
+		err = s.describeAs(ctx, e, column, value)
+	}
+	if err != nil {
+		return nil, true, placed(err, stmt, t.Offset)
+	}
+	return Status("COMMENT"), true, nil
+}
+
+// describeAs says what a table or view is about, or a column of it.
+func (s *session) describeAs(ctx context.Context, e catalog.Entry, column, text string) error {
+	if e.View {
+		if !s.may(guard.Alter, e.Ident, "").Allow {
+			return fault.Newf(fault.Denied, "ask for a grant", "you may not alter %s", e.Ident)
+		}
+		return s.gate.o.Catalog.ChangeView(ctx, e.Ident, func(v *catalog.View) error {
+			if column == "" {
+				v.Comment = text
+				return nil
+			}
+			i, err := columnOf(e.Ident, v.Columns, column)
+			if err == nil {
+				v.Columns[i].Doc = text
+			}
+			return err
+		})
+	}
+	of, err := s.writable(ctx, e, guard.Alter)
+	if err != nil {
+		return err
+	}
+	change := table.Change{Owner: Owner}
+	if column == "" {
+		change.Properties = map[string]string{"comment": text}
+	} else {
+		all := of.Columns()
+		i, err := columnOf(e.Ident, all, column)
+		if err != nil {
+			return err
+		}
+		change.Docs = map[string]string{all[i].Name: text}
+	}
+	_, err = of.Commit(ctx, change)
+	return err
+}
