@@ -3,6 +3,7 @@ package sqltext_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestExecute(t *testing.T) {
 		},
 		`ALTER TABLE "Odd ""name""" EXECUTE compact`: {Table: sqltext.Table{Name: `Odd "name"`, Offset: 12}, Action: "compact"},
 	} {
-		if got, err := sqltext.ParseExecute(statement); err != nil || got != want {
+		if got, err := sqltext.ParseExecute(statement); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\ngot  %+v %v\nwant %+v", statement, got, err, want)
 		}
 	}

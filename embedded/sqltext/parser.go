@@ -105,7 +105,7 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 		key := cacheKey{dialect, l.text, rowsMax}
 		known := p.cache.get(key)
 		if known == nil || !known.unlike {
-			out, err := p.rewrite(ctx, key, known, len(l.values), resolve)
+			out, err := p.rewrite(ctx, key, known, len(l.values), l.resolved(resolve, p.marks))
 			if err == nil && out.Text != "" {
 				out.Text = l.put(out.Text, p.marks)
 				return out, nil
@@ -210,7 +210,7 @@ func (p *Parser) begin(ctx context.Context, source string, dialect *Dialect) (*w
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, dialect: dialect, own: map[*tree]bool{}, marks: p.marks}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, where: map[*tree][]Condition{}, dialect: dialect, own: map[*tree]bool{}, marks: p.marks}
 	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
 	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
 	return w, root, nil

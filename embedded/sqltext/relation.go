@@ -5,6 +5,7 @@ package sqltext
 type Table struct {
 	Catalog, Schema, Name string
 	At                    Moment
+	Where                 []Condition // of all that is asked of its rows, what is this simple
 	Offset                int
 }
 

@@ -22,12 +22,13 @@ type walker struct {
 	moment     func(*tree) (Moment, error)
 	parse      func(string) (*tree, error) // of the walk's own texts
 	named      []naming
-	placed     map[*tree]*relation // what each table reference became, for lineage
-	dialect    *Dialect            // nil: DuckDB's
-	own        map[*tree]bool      // calls and casts that the dialect wrote
-	translated int                 // nodes that it wrote
-	marks      string              // begins the marks of lifted values
-	peeked     bool                // the dialect went by such a value
+	placed     map[*tree]*relation   // what each table reference became, for lineage
+	where      map[*tree][]Condition // what is asked of the rows of each
+	dialect    *Dialect              // nil: DuckDB's
+	own        map[*tree]bool        // calls and casts that the dialect wrote
+	translated int                   // nodes that it wrote
+	marks      string                // begins the marks of lifted values
+	peeked     bool                  // the dialect went by such a value
 }
 
 // relation is a resolved reference and the name that stands for it in the new text.
@@ -309,7 +310,7 @@ func (w *walker) from(v *tree, sc *scope) error {
 // base puts another name in a table's place: that of the CTE it means, or a new one that
 // stands for what the resolver answers.
 func (w *walker) base(v *tree, sc *scope) error {
-	t := Table{Catalog: v.get("catalog_name").str(), Schema: v.get("schema_name").str(), Name: v.get("table_name").str(), Offset: v.place()}
+	t := Table{Catalog: v.get("catalog_name").str(), Schema: v.get("schema_name").str(), Name: v.get("table_name").str(), Where: w.where[v], Offset: v.place()}
 	at := v.get("at_clause")
 	name, found := "", false
 	if t.Catalog == "" && t.Schema == "" {
@@ -421,6 +422,9 @@ func (w *walker) query(v *tree, outer *scope) error {
 		v.set("cte_name", text(renamed))
 	}
 	if kind == "SELECT_NODE" {
+		if where := conditions(v); where != nil && w.where != nil {
+			w.where[v.get("from_table")] = where
+		}
 		sc.see(v.get("from_table"))
 		w.nameItems(v.get("select_list"))
 	}

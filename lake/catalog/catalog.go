@@ -48,11 +48,22 @@ type Scan struct {
 	// pos). A file_path is PathPrefix + the Path of the data file it names.
 	Deletes    []string
 	PathPrefix string
+	// Only lists those of Files that may hold a row for which all conditions are true, by the bounds of their columns. Nil for a
+	// catalog that knows none.
+	Only func(where []Condition) []File
 	// Release ends the lease under which no file of the scan is removed. Call it once.
 	Release func()
 	// Damaged tells the lake that a file of the scan cannot be read, and returns the fault that
 	// says so, with what to do.
 	Damaged func(path, what string) error
+}
+
+// Condition is what a reader asks of each row: that a column compares so with one of some values.
+type Condition struct {
+	Column table.Column
+	Op     string // =, <, <=, > or >=; = alone has more than one value
+	// Values are int64 of whole numbers, of days since 1970, and of microseconds since then (in UTC, where the column has a zone); string of texts.
+	Values []any
 }
 
 // View is a stored query. Text is the statement as it was written, in Dialect;

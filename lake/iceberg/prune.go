@@ -3,15 +3,74 @@
 package iceberg
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"tarn/embedded/record"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
+
+// only are the files that a reader reads who asks for rows by conditions.
+func (f *fileSet) only(where []catalog.Condition) []catalog.File {
+	var out []catalog.File
+	for _, d := range f.live() {
+		if !slices.ContainsFunc(where, func(c catalog.Condition) bool { return d.without(c) }) {
+			out = append(out, f.described(d))
+		}
+	}
+	return out
+}
+
+// without tells that by its bounds no row of the file meets a condition. A file has none of a column that is newer, or all
+// of whose values are null.
+func (d dataFile) without(c catalog.Condition) bool {
+	lower, ok := d.lower[c.Column.ID]
+	upper, ok2 := d.upper[c.Column.ID]
+	if !ok || !ok2 {
+		return false
+	}
+	return !slices.ContainsFunc(c.Values, func(value any) bool { return mayBe(c, value, lower, upper) })
+}
+
+// mayBe tells whether a value between two bounds may compare so with one.
+func mayBe(c catalog.Condition, value any, lower, upper []byte) bool {
+	var low, high int // how the bounds compare with the value; 0 also for what cannot be told
+	switch v := value.(type) {
+	case int64:
+		l, ok := wholeNumber(lower)
+		u, ok2 := wholeNumber(upper)
+		if !ok || !ok2 || (c.Column.Type == record.Timestamp || c.Column.Type == record.TimestampTZ) && len(lower)+len(upper) != 16 { // of what was a date
+			return true
+		}
+		low, high = cmp.Compare(l, v), cmp.Compare(u, v)
+	case string: // a bound may be the beginning of a long text: the greatest one is made greater then, but not by every writer
+		low, high = cmp.Compare(string(lower), v), cmp.Compare(string(upper), v)
+		if strings.HasPrefix(v, string(upper)) {
+			high = 1
+		}
+	default:
+		return true
+	}
+	switch c.Op {
+	case "=":
+		return low <= 0 && high >= 0
+	case "<":
+		return low < 0
+	case "<=":
+		return low <= 0
+	case ">":
+		return high > 0
+	case ">=":
+		return high >= 0
+	}
+	return true
+}
 
 // mayHold lists the files that may hold one of the keys, by the bounds of the first
 // key column. What cannot be told stays in.

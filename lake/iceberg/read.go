@@ -49,7 +49,7 @@ func (s *Store) Scan(ctx context.Context, id table.Ident, at catalog.At) (*catal
 	}
 	scan := &catalog.Scan{
 		Ident: id, TableID: st.id(), Comment: st.props["comment"], Columns: st.columnsAt(snap, at),
-		Files: files.scanned(), Deletes: files.deletePaths(), PathPrefix: s.root.Prefix(),
+		Files: files.scanned(), Deletes: files.deletePaths(), PathPrefix: s.root.Prefix(), Only: files.only,
 	}
 	if snap != nil {
 		scan.SnapshotID, scan.CommittedAt = snap.SnapshotID, time.UnixMilli(snap.TimestampMs).UTC()

@@ -41,7 +41,7 @@ func (s *session) resolve(ctx context.Context, t sqltext.Table) (sqltext.Relatio
 	}
 	denied := false
 	for _, id := range candidates {
-		r, err := s.relation(ctx, id, at)
+		r, err := s.relation(ctx, id, at, t.Where)
 		switch {
 		case err == nil:
 			return r, nil
@@ -96,8 +96,8 @@ func (s *session) candidates(t sqltext.Table) ([]table.Ident, error) {
 }
 
 // relation makes what stands in a table's place: once per statement, so that two names of a
-// table read one snapshot.
-func (s *session) relation(ctx context.Context, id table.Ident, at catalog.At) (sqltext.Relation, error) {
+// table read one snapshot; of that each may read other files.
+func (s *session) relation(ctx context.Context, id table.Ident, at catalog.At, where []sqltext.Condition) (sqltext.Relation, error) {
 	if t, ok, err := s.dialectTable(id); ok {
 		if err != nil {
 			return sqltext.Relation{}, err
@@ -108,41 +108,45 @@ func (s *session) relation(ctx context.Context, id table.Ident, at catalog.At) (
 	if r, ok := s.relations[key]; ok {
 		return r, nil
 	}
-	r, err := s.build(ctx, id, at)
+	r, whole, err := s.build(ctx, id, at, where)
 	if lower := (table.Ident{Namespace: strings.ToLower(id.Namespace), Name: strings.ToLower(id.Name)}); errors.Is(err, table.ErrNotFound) && lower != id {
-		r, err = s.build(ctx, lower, at)
+		r, whole, err = s.build(ctx, lower, at, where)
 	}
-	if err == nil {
+	if err == nil && whole {
 		s.relations[key] = r
 	}
 	return r, err
 }
 
-func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sqltext.Relation, error) {
+// build also tells whether the relation has all rows, whatever the statement asks of them.
+func (s *session) build(ctx context.Context, id table.Ident, at catalog.At, where []sqltext.Condition) (_ sqltext.Relation, whole bool, _ error) {
 	// information_schema is everybody's: its rows are of what the principal may read.
 	if !strings.EqualFold(id.Namespace, informationSchema) && !s.may(guard.Read, id, "").Allow {
-		return sqltext.Relation{}, errNotReadable
+		return sqltext.Relation{}, false, errNotReadable
 	}
 	if rows, ok := s.live(id); ok {
 		if at != (catalog.At{}) {
-			return sqltext.Relation{}, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which has no snapshots", id)
+			return sqltext.Relation{}, false, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which has no snapshots", id)
 		}
-		return s.load(ctx, id, rows)
+		r, err := s.load(ctx, id, rows)
+		return r, true, err
 	}
 	scan, err := s.scan(ctx, id, at)
 	if errors.Is(err, table.ErrNotFound) {
-		return s.view(ctx, id, at)
+		r, err := s.view(ctx, id, at)
+		return r, true, err
 	}
 	if err != nil {
-		return sqltext.Relation{}, err
+		return sqltext.Relation{}, false, err
 	}
 	d := s.may(guard.Read, id, scan.TableID)
 	if !d.Allow {
-		return sqltext.Relation{}, errNotReadable
+		return sqltext.Relation{}, false, errNotReadable
 	}
-	text, call, err := s.scanText(ctx, scan)
+	files := s.files(scan, where, d)
+	text, call, err := s.scanText(ctx, scan, files)
 	if err != nil {
-		return sqltext.Relation{}, err
+		return sqltext.Relation{}, false, err
 	}
 	columns, types := make([]string, len(scan.Columns)), make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
@@ -156,7 +160,7 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At) (sql
 	if r.Text == text { // no filter and no mask stands before the rows
 		r.Call, r.Hidden = call, hiddenColumns
 	}
-	return r, nil
+	return r, len(files) == len(scan.Files), nil
 }
 
 // may asks the guard.

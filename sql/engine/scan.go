@@ -38,10 +38,10 @@ func fileColumns(columns []table.Column) (names, items []string, own bool) {
 	return names, items, own
 }
 
-// scanText reads one snapshot: its columns by field id, its file names as bind has them,
+// scanText reads files of one snapshot: its columns by field id, its file names as bind has them,
 // and what its delete files name left out. Files without deletes are read plainly, for a
 // join costs twice and more; call is the same as one function's call where no file has any.
-func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call string, err error) {
+func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []catalog.File) (query, call string, err error) {
 	types := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		var ok bool
@@ -50,7 +50,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan) (query, call
 		}
 	}
 	var clean, dirty []catalog.File
-	for _, f := range scan.Files {
+	for _, f := range files {
 		if f.Dirty && len(scan.Deletes) > 0 {
 			dirty = append(dirty, f)
 		} else {
