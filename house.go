@@ -6,6 +6,7 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"tarn/embedded"
@@ -40,6 +41,8 @@ type house struct {
 	stream *stream.Stream
 	ingest *ingest.Ingest
 	sql    *sql.SQL
+
+	listeners atomic.Pointer[postgres.Door] // whose clients hear of commits; the lake commits before it is there
 }
 
 func (h *house) lakePart() life.Part {
@@ -53,10 +56,13 @@ func (h *house) lakePart() life.Part {
 	}, func() []life.Status { return h.lake.Report() })
 }
 
-// committed hands what the lake knows to the room before it in the way.
+// committed hands what the lake knows to the room before it in the way, and to who listens.
 func (h *house) committed(c table.Committed) {
 	if h.stream != nil {
 		h.stream.Committed(c)
+	}
+	if door := h.listeners.Load(); door != nil {
+		door.Committed(c)
 	}
 }
 
@@ -124,7 +130,9 @@ func (h *house) postgresPart() life.Part {
 		if h.Config.PostgresUsers != "" {
 			o.Users = postgres.UsersFile(h.Config.PostgresUsers)
 		}
-		return postgres.New(o)
+		door := postgres.New(o)
+		h.listeners.Store(door)
+		return door
 	})
 }
 

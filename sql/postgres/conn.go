@@ -50,6 +50,13 @@ type conn struct {
 	types     *pgtype.Map        // nil until a value is read; one of its own, for it is not safe for concurrent use
 	named     map[string]*cursor // by DECLARE
 
+	notes      []note // of the transaction
+	savepoints []savepoint
+	inbox      inbox
+	heard      bool           // the client has listened
+	teller     sync.WaitGroup // who tells it of what comes
+	resting    bool           // the client is told that the next statement may come, and none has
+
 	unflushed int // answers since the last flush
 
 	work sync.Mutex // held while a message is handled, and while what is open for too long is closed
@@ -72,8 +79,12 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	c := &conn{
 		door: d, net: nc, began: time.Now(), ctx: ctx, state: idle, settings: newSettings(), temps: d.o.Gate.Session(),
 		prepared: map[string]*prepared{}, portals: map[string]*portal{}, named: map[string]*cursor{},
+		inbox: inbox{channels: map[string]bool{}, commits: map[[2]string]*notification{}, wake: make(chan struct{}, 1)},
 	}
 	defer func() {
+		d.post.unlisten(c, "")
+		stop() // and with it what the client is sent
+		c.teller.Wait()
 		c.work.Lock()
 		defer c.work.Unlock()
 		c.closePortals()
@@ -104,24 +115,30 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	}
 	for {
 		message, err := c.be.Receive()
-		if err == nil && !c.terminated.Load() {
-			c.work.Lock()
-			err = c.handle(message)
-			c.work.Unlock()
-		}
-		if c.terminated.Load() {
-			c.be.Send(response(errTerminated, "", "FATAL"))
-			_ = c.be.Flush()
-			return
-		}
-		if err != nil {
-			if tooLong, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
-				c.be.Send(response(fault.Newf(fault.TooLarge, "send it in parts", "a message has more than %d bytes", tooLong.MaxExpectedBodyLen), "", "FATAL"))
-				_ = c.be.Flush()
-			}
+		if !c.serveOne(message, err) {
 			return
 		}
 	}
+}
+
+// serveOne answers a message, or what there was in its place; false when it was the last.
+func (c *conn) serveOne(message pgproto3.FrontendMessage, err error) bool {
+	c.work.Lock()
+	defer c.work.Unlock()
+	if err == nil && !c.terminated.Load() {
+		c.resting = false
+		err = c.handle(message)
+	}
+	if c.terminated.Load() {
+		c.be.Send(response(errTerminated, "", "FATAL"))
+		_ = c.be.Flush()
+		return false
+	}
+	if tooLong, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
+		c.be.Send(response(fault.Newf(fault.TooLarge, "send it in parts", "a message has more than %d bytes", tooLong.MaxExpectedBodyLen), "", "FATAL"))
+		_ = c.be.Flush()
+	}
+	return err == nil
 }
 
 // timed bounds how long a client may take for what it is sent.
@@ -188,8 +205,15 @@ func (c *conn) ready() error {
 	if c.terminated.Load() {
 		return errGone
 	}
+	if c.state == idle {
+		if err := c.announce(); err != nil {
+			c.fail(err, "")
+		}
+		c.hear()
+	}
 	c.rests()
 	c.be.Send(&pgproto3.ReadyForQuery{TxStatus: c.state})
+	c.resting = true
 	return c.flush()
 }
 
@@ -259,8 +283,11 @@ func (c *conn) step(err error, text string) error {
 
 // fail sends an error, which ends what a transaction could still do.
 func (c *conn) fail(err error, text string) {
-	if c.state == within {
+	switch c.state {
+	case within:
 		c.state = failed
+	case idle: // what was sent in one message, or up to a Sync, is a transaction
+		c.unnote()
 	}
 	if c.terminated.Load() { // which is told next
 		return

@@ -60,6 +60,8 @@ type Door struct {
 	secret  []byte // of what users that there are not are verified by
 	open    atomic.Int64
 	kept    atomic.Int64 // bytes of rows, of cursors that scroll
+	post    post
+	told    prometheus.Counter
 
 	mu    sync.Mutex
 	conns map[uint32]*conn // by process id, for cancel requests
@@ -88,9 +90,11 @@ func New(o Options) *Door {
 	}
 	d := &Door{o: o, dialect: dialect(), secret: secretOf(o.TLS), conns: map[uint32]*conn{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
+	}), post: post{listeners: map[string]map[*conn]bool{}}, told: prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "tarn", Subsystem: "postgres", Name: "notifications_total", Help: "Notifications that PostgreSQL's clients were told, of those they listen for.",
 	})}
 	if o.Metrics != nil {
-		o.Metrics.MustRegister(d.gauge)
+		o.Metrics.MustRegister(d.gauge, d.told)
 	}
 	return d
 }

@@ -234,7 +234,7 @@ func ofSession(text string) bool {
 
 var sessionVerbs = map[string]bool{
 	"BEGIN": true, "START": true, "COMMIT": true, "END": true, "ROLLBACK": true, "ABORT": true, "SAVEPOINT": true, "RELEASE": true, "SET": true, "RESET": true,
-	"DISCARD": true, "DEALLOCATE": true, "UNLISTEN": true, "DECLARE": true, "FETCH": true, "MOVE": true, "CLOSE": true, "COPY": true,
+	"DISCARD": true, "DEALLOCATE": true, "LISTEN": true, "UNLISTEN": true, "NOTIFY": true, "DECLARE": true, "FETCH": true, "MOVE": true, "CLOSE": true, "COPY": true,
 }
 
 // execute runs a portal, or goes on with it, and returns its statement for the place of an error.

@@ -43,7 +43,7 @@ func (c *conn) words(text string) (string, error) {
 			continue
 		}
 		b.WriteString(text[from:tokens[i].Offset])
-		if query {
+		if query && !tokens[at].Is("pg_listening_channels") {
 			value = catalog.Said(tokens[at].Text, value)
 		}
 		b.WriteString(value)
@@ -82,6 +82,8 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 		return duck.Quote("PostgreSQL " + serverVersion + " (Tarn)"), end, true
 	case name == "pg_backend_pid" && call:
 		return strconv.FormatUint(uint64(c.pid), 10), end, true
+	case name == "pg_listening_channels" && call:
+		return c.listening(tokens, at), end, true
 	case name == "pg_is_in_recovery" && call:
 		return "false", end, true
 	case name == "current_setting" && at+3 < len(tokens) && tokens[at+1].Is("(") && tokens[at+2].Kind == sqltext.String && tokens[at+3].Is(")"):

@@ -145,9 +145,9 @@ func (c *conn) session(text string) (*answer, error) {
 	case "BEGIN", "START":
 		return c.begin()
 	case "COMMIT", "END", "ROLLBACK", "ABORT":
-		return c.end(verbs)
+		return c.end(in, verbs)
 	case "SAVEPOINT", "RELEASE":
-		return &answer{tag: verbs[0]}, nil
+		return c.savepoint(in, verbs[0])
 	case "SET":
 		return c.set(in)
 	case "SELECT":
@@ -177,8 +177,8 @@ func (c *conn) session(text string) (*answer, error) {
 			delete(c.prepared, parts[len(parts)-1])
 		}
 		return &answer{tag: "DEALLOCATE"}, err
-	case "UNLISTEN":
-		return &answer{tag: "UNLISTEN"}, nil
+	case "LISTEN", "UNLISTEN", "NOTIFY":
+		return c.listen(in, verbs[0])
 	}
 	return nil, nil
 }
@@ -198,6 +198,7 @@ func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
 		c.closePortals()
 		c.prepared = map[string]*prepared{}
 		c.forgetTemps()
+		c.door.post.unlisten(c, "")
 		return &answer{tag: "DISCARD ALL"}
 	}
 	if in.Take("TEMP") || in.Take("TEMPORARY") {
@@ -206,13 +207,14 @@ func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
 	return &answer{tag: strings.Join(verbs, " ")}
 }
 
-func (c *conn) end(verbs []string) (*answer, error) {
+func (c *conn) end(in *sqltext.Reader, verbs []string) (*answer, error) {
 	rollback := verbs[0] == "ROLLBACK" || verbs[0] == "ABORT"
 	if rollback && slices.Contains(verbs, "TO") {
 		if c.state == failed {
 			c.state = within
 		}
 		c.stays()
+		c.backTo(in)
 		return &answer{tag: "ROLLBACK"}, nil
 	}
 	tag := "COMMIT"
@@ -221,10 +223,11 @@ func (c *conn) end(verbs []string) (*answer, error) {
 	}
 	if tag == "ROLLBACK" {
 		c.stays()
+		c.unnote()
 	}
 	c.state = idle
 	c.closePortals()
-	return &answer{tag: tag}, nil
+	return &answer{tag: tag}, c.announce()
 }
 
 // set is SET [SESSION | LOCAL] name { = | TO } value, and the forms that have words of their own.

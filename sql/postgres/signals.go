@@ -84,18 +84,40 @@ func (c *conn) terminate() {
 	_ = c.net.SetReadDeadline(time.Unix(1, 0)) // wakes what waits for the client
 }
 
-// signal is one of PostgreSQL's functions that signal a connection: a column of a SELECT. The Gate knows nothing of it: it is asked for
-// the argument, under a name that the door knows again.
-type signal struct{ name, mark, what string }
+// signal is one of PostgreSQL's functions that signal connections: a column of a SELECT. The Gate knows nothing of it: it is asked for
+// the arguments, under a name that the door knows again.
+type signal struct{ name, mark, what, usage string }
 
 var signals = []signal{
-	{"pg_cancel_backend", "tarn cancels: ", "cancel query"},
-	{"pg_terminate_backend", "tarn terminates: ", "terminate process"},
+	{"pg_cancel_backend", "tarn cancels: ", "cancel query", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE …"},
+	{"pg_terminate_backend", "tarn terminates: ", "terminate process", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE …"},
+	{notifies, "tarn notifies: ", "", "SELECT pg_notify('channel', 'text')"},
+}
+
+const notifies = "pg_notify"
+
+// arguments are those of a call as one value.
+func (s *signal) arguments(text string, tokens []sqltext.Token, at int, c call) string {
+	from, to := tokens[at+1].Offset+1, tokens[c.closing].Offset
+	if s.name != notifies {
+		return "CAST((" + text[from:to] + ") AS BIGINT)"
+	}
+	comma := tokens[c.commas[0]].Offset
+	return "{'channel': CAST((" + text[from:comma] + ") AS VARCHAR), 'payload': CAST((" + text[comma+1:to] + ") AS VARCHAR)}"
+}
+
+// takes is the number of its arguments.
+func (s *signal) takes() int {
+	if s.name == notifies {
+		return 2
+	}
+	return 1
 }
 
 // marked is a statement in which each column that signals stands as its argument.
 func marked(text string) (string, error) {
-	if lower := strings.ToLower(text); !strings.Contains(lower, signals[0].name) && !strings.Contains(lower, signals[1].name) {
+	lower := strings.ToLower(text)
+	if !slices.ContainsFunc(signals, func(s signal) bool { return strings.Contains(lower, s.name) }) {
 		return text, nil
 	}
 	tokens, err := sqltext.Lex(text)
@@ -121,19 +143,19 @@ func marked(text string) (string, error) {
 			continue
 		}
 		call, ok := readCall(tokens, i)
-		if !ok || depth > 0 || !listed || setWords(tokens) {
-			return "", sqltext.At(stateless(of.name), text, t.Offset)
+		if !ok || len(call.commas)+1 != of.takes() || depth > 0 || !listed || setWords(tokens) {
+			return "", sqltext.At(stateless(of), text, t.Offset)
 		}
 		b.WriteString(text[from:tokens[call.first].Offset])
-		b.WriteString("CAST(" + text[tokens[i+1].Offset:tokens[call.closing].Offset+1] + " AS BIGINT) AS " + duck.Ident(of.mark+call.name(of.name)))
+		b.WriteString(of.arguments(text, tokens, i, call) + " AS " + duck.Ident(of.mark+call.name(of.name)))
 		from = tokens[call.last].Offset + len(tokens[call.last].Text)
 	}
 	b.WriteString(text[from:])
 	return b.String(), nil
 }
 
-func stateless(name string) *fault.Error {
-	return fault.Newf(fault.Invalid, "SELECT "+name+"(pid) FROM pg_stat_activity WHERE …", "%s(pid) is a column of a SELECT by itself, and stands nowhere else", name)
+func stateless(s signal) *fault.Error {
+	return fault.Newf(fault.Invalid, s.usage, "%s is a column of a SELECT by itself, and stands nowhere else", s.name)
 }
 
 func signalOf(tokens []sqltext.Token, at int) (signal, bool) {
@@ -161,9 +183,10 @@ func setWords(tokens []sqltext.Token) bool {
 	return false
 }
 
-// call is [pg_catalog .] name ( argument ) [[AS] alias]: the places of its tokens.
+// call is [pg_catalog .] name ( argument [, …] ) [[AS] alias]: the places of its tokens.
 type call struct {
 	first, closing, last int
+	commas               []int // between its arguments
 	alias                string
 }
 
@@ -174,7 +197,7 @@ func (c call) name(of string) string {
 	return of
 }
 
-// readCall reads a call that is a column by itself; false where it is part of an expression, or has another number of arguments than one.
+// readCall reads a call that is a column by itself; false where it is part of an expression, or has no arguments.
 func readCall(tokens []sqltext.Token, at int) (c call, ok bool) {
 	c.first = at
 	if at > 2 && tokens[at-1].Is(".") && tokens[at-2].Is("pg_catalog") {
@@ -191,7 +214,7 @@ func readCall(tokens []sqltext.Token, at int) (c call, ok bool) {
 		} else if t.Is(")") {
 			depth--
 		} else if t.Is(",") && depth == 1 {
-			return c, false
+			c.commas = append(c.commas, c.closing)
 		}
 		if depth == 0 {
 			break
@@ -239,7 +262,12 @@ func (c *conn) signalling(result *engine.Result) {
 	fields := append([]arrow.Field(nil), result.Schema.Fields()...)
 	columns := map[int]*signal{}
 	for i := range fields {
-		if s, name := meant(fields[i].Name); s != nil && fields[i].Type.ID() == arrow.INT64 {
+		s, name := meant(fields[i].Name)
+		switch id := fields[i].Type.ID(); {
+		case s == nil:
+		case s.name == notifies && id == arrow.STRUCT:
+			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
+		case s.name != notifies && id == arrow.INT64:
 			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.FixedWidthTypes.Boolean, Nullable: true}
 		}
 	}
@@ -255,6 +283,9 @@ func unmarked(s *engine.Shape) {
 	for i := range s.Columns {
 		if of, name := meant(s.Columns[i].Name); of != nil {
 			s.Columns[i].Name, s.Columns[i].Type = name, "BOOLEAN"
+			if of.name == notifies {
+				s.Columns[i].Type = "VARCHAR"
+			}
 		}
 	}
 }
@@ -277,21 +308,14 @@ func (s *signaller) Next() bool {
 	in := s.RecordReader.RecordBatch()
 	columns := append([]arrow.Array(nil), in.Columns()...)
 	for i, of := range s.columns {
-		pids, _ := columns[i].(*array.Int64)
-		b := array.NewBooleanBuilder(memory.DefaultAllocator)
-		for row := range pids.Len() {
-			if pids.IsNull(row) {
-				b.AppendNull()
-				continue
-			}
-			done, err := s.c.signal(of, pids.Value(row))
-			if err != nil {
-				s.err = err
-				return false
-			}
-			b.Append(done)
+		if of.name == notifies {
+			columns[i], s.err = s.c.notify(columns[i])
+		} else {
+			columns[i], s.err = s.c.signals(of, columns[i])
 		}
-		columns[i] = b.NewArray()
+		if s.err != nil {
+			return false
+		}
 	}
 	s.batch = array.NewRecordBatch(s.schema, columns, in.NumRows())
 	return true
@@ -306,6 +330,25 @@ func (s *signaller) Err() error {
 		return s.err
 	}
 	return s.RecordReader.Err()
+}
+
+// signals signals the connections of a column.
+func (c *conn) signals(of *signal, column arrow.Array) (arrow.Array, error) {
+	pids, _ := column.(*array.Int64)
+	b := array.NewBooleanBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	for row := range pids.Len() {
+		if pids.IsNull(row) {
+			b.AppendNull()
+			continue
+		}
+		done, err := c.signal(of, pids.Value(row))
+		if err != nil {
+			return nil, err
+		}
+		b.Append(done)
+	}
+	return b.NewArray(), nil
 }
 
 // signal signals one connection; false where there is none.

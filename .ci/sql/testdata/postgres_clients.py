@@ -196,6 +196,41 @@ def with_psycopg3(dsn):
 
     check("psycopg2 copy_expert", expert, (1, [("a, b",)]))
 
+    def listened():
+        import json
+        with psycopg.connect(dsn, autocommit=True) as ear:
+            ear.execute('listen "loaded.t"')
+            ear.execute("listen words")
+            with c.cursor() as cu, cu.copy("copy loaded.t (id) from stdin") as cp:
+                cp.write("9001\n9002\n")
+            commit = next(ear.notifies(timeout=60, stop_after=1))
+            with psycopg.connect(dsn) as said:  # commits at its end
+                said.execute("select pg_notify(%s, %s)", ("words", "hé"))
+                pid = said.info.backend_pid
+            word = next(ear.notifies(timeout=60, stop_after=1))
+            told = json.loads(commit.payload)
+            snapshot = int(told.pop("snapshot_id"))
+            same = ear.execute("select snapshot_id = %s from system.snapshots where layer = 'loaded' and name = 't' order by committed_at desc limit 1", (snapshot,)).fetchone()
+            listening = [r[0] for r in ear.execute("select pg_listening_channels()")]
+            return commit.channel, told, same, (word.channel, word.payload, word.pid == pid), listening
+
+    check("psycopg3 LISTEN to a table and to words", listened,
+          ("loaded.t", {"table": "loaded.t", "added_rows": 2, "deleted_rows": 0, "commits": 1}, (True,), ("words", "hé", True), ["loaded.t", "words"]))
+
+    def listened2():
+        import select
+        old = psycopg2.connect(dsn)  # not by with, which begins a transaction
+        old.autocommit = True
+        old.cursor().execute("listen words")
+        c.execute("notify words, 'two'")
+        select.select([old], [], [], 60)
+        old.poll()
+        told = [(n.channel, n.payload) for n in old.notifies]
+        old.close()
+        return told
+
+    check("psycopg2 LISTEN", listened2, [("words", "two")])
+
     def cancel():
         import threading
         threading.Timer(0.5, c.cancel).start()

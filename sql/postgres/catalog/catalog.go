@@ -10,6 +10,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -275,7 +276,7 @@ func (c *catalog) readFunctions() {
 	words := c.words()
 	for line := range strings.Lines(functionsText) {
 		f := strings.Fields(line)
-		ofDoor := f[1] == "pg_cancel_backend" || f[1] == "pg_terminate_backend"
+		ofDoor := slices.Contains([]string{"pg_cancel_backend", "pg_terminate_backend", "pg_notify", "pg_listening_channels"}, f[1])
 		if words.Functions[f[1]] == nil && !ofDoor && !sqltext.Allowed(f[1]) {
 			continue
 		}
