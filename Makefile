@@ -31,7 +31,7 @@ DATA     ?= ./tarn-data
 LAND     ?= 0
 SF       ?= 1
 
-.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle oracle-postgres proof kafka kafka-histories sql soak licenses clean
+.PHONY: help run build dist test test-fast lint format generate docs pictures bench bench-lake bench-stream bench-page bench-kafka bench-kafka-scale bench-cdc bench-sql nexmark fuzz oracle oracle-postgres proof kafka kafka-histories sql sqllogic soak licenses clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -123,6 +123,9 @@ kafka: ## hold the Kafka door against clients that know nothing of Tarn, and aga
 
 sql: ## hold the doors for statements against clients that know nothing of Tarn, and against each other
 	go test $(TAGS) -count 1 -timeout 40m -v ./.ci/sql/...
+
+sqllogic: ## hold the Gate against DuckDB by DuckDB's own sqllogictests: TESTS=/a/checkout/of/duckdb/test/sql; REPORT=/a/file tells what is refused
+	go test $(TAGS) -count 1 -timeout 60m -run TestDuckDB -v ./.ci/sql/sqllogic -args -tests '$(TESTS)' -report '$(REPORT)'
 
 kafka-histories: SEED := 0
 kafka-histories: N := 50

@@ -3,6 +3,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,9 @@ func (s *stream) begin(query string) error {
 	for i := range mapping.ColumnCount(&s.result) {
 		names = append(names, mapping.ColumnName(&s.result, i))
 		types = append(types, mapping.ColumnLogicalType(&s.result, i))
+		if name := uncarried(types[i]); name != "" {
+			return &UncarriedError{name}
+		}
 	}
 	schema, data := arrowmapping.NewArrowSchema(s.options, types, names)
 	s.schema = schema
@@ -216,3 +220,50 @@ func (s *stream) RecordBatch() arrow.RecordBatch { return s.batch }
 func (s *stream) Record() arrow.RecordBatch      { return s.batch }
 func (s *stream) Err() error                     { return s.err }
 func (s *stream) Retain()                        {}
+
+// UncarriedError is of a query that answers a type which Arrow would change in silence: halves of 128 bits, zones of times of day,
+// bits as DuckDB keeps them.
+type UncarriedError struct{ Type string }
+
+func (e *UncarriedError) Error() string { return "the type " + e.Type + " cannot be answered" }
+
+// uncarried is the name of such a type in t, "" for none.
+func uncarried(t mapping.LogicalType) string {
+	part := func(child mapping.LogicalType) string {
+		defer mapping.DestroyLogicalType(&child)
+		return uncarried(child)
+	}
+	switch mapping.GetTypeId(t) {
+	case mapping.TypeUHugeInt:
+		return "UHUGEINT"
+	case mapping.TypeTimeTZ:
+		return "TIME WITH TIME ZONE"
+	case mapping.TypeBit:
+		return "BIT"
+	case mapping.TypeBigNum:
+		return "BIGNUM"
+	case mapping.TypeVariant:
+		return "VARIANT"
+	case mapping.TypeGeometry:
+		return "GEOMETRY"
+	case mapping.TypeList:
+		return part(mapping.ListTypeChildType(t))
+	case mapping.TypeArray:
+		return part(mapping.ArrayTypeChildType(t))
+	case mapping.TypeMap:
+		return cmp.Or(part(mapping.MapTypeKeyType(t)), part(mapping.MapTypeValueType(t)))
+	case mapping.TypeStruct:
+		for i := range mapping.StructTypeChildCount(t) {
+			if name := part(mapping.StructTypeChildType(t, i)); name != "" {
+				return name
+			}
+		}
+	case mapping.TypeUnion:
+		for i := range mapping.UnionTypeMemberCount(t) {
+			if name := part(mapping.UnionTypeMemberType(t, i)); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
+}

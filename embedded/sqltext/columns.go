@@ -32,7 +32,7 @@ func (t *tree) changes() bool {
 	case "SUBQUERY":
 		return true
 	case "CONSTANT":
-		return t.get("value").get("type").get("id").str() == "DOUBLE"
+		return t.get("value").misprinted()
 	case "COLUMN_REF":
 		return t.get("column_names") != nil && len(t.get("column_names").items) > 2
 	}

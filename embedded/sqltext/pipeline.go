@@ -53,7 +53,7 @@ func (p *Parser) Query(ctx context.Context, body string) (*Query, error) {
 
 // judge walks a copy of a body, which the walk changes, with every table let through.
 func (p *Parser) judge(ctx context.Context, source string, root *tree) error {
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}}
+	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, keeps: true}
 	w.moment = func(at *tree) (Moment, error) {
 		return Moment{}, w.refuse(at.get("expr"), fault.Invalid, "leave it out: a pipeline begins with what the table holds", "a pipeline cannot use AT")
 	}

@@ -67,6 +67,8 @@ func TestQueryRefuses(t *testing.T) {
 		{"SELECT «»#1 FROM t", "#1", "name"},
 		{"SELECT a FROM t WHERE «»a COLLATE NOCASE = 'x'", "COLLATE", "lower"},
 		{"SELECT $1 FROM t", "parameters", "value"},
+		{"SELECT a::BIT::VARCHAR FROM t", "BIT", "VARCHAR"},
+		{"SELECT CAST(a AS UHUGEINT) FROM t", "UHUGEINT", "VARCHAR"},
 		{"SELECT a FROM t «»FOR SYSTEM_TIME AS OF x", "SYSTEM_TIME", "in a query"},
 		{"SELECT a FROM t «»/*+ OPTIONS('scan.startup.mode'='latest-offset') */ WHERE a", "options", "declared"},
 		{"SELECT a FROM t «»MATCH_RECOGNIZE (x)", "MATCH_RECOGNIZE", "TUMBLE"},

@@ -130,8 +130,7 @@ var unanswered = map[string]string{
 }
 
 // Answerable refuses a result's column of a type that no door can answer, nested or not; t is
-// the type in DuckDB's words. Casts to one are refused by the walk, but a function may take
-// a type's name as text.
+// the type in DuckDB's words. Within a query such a type may stand.
 func Answerable(t string) error {
 	tokens, err := Lex(t)
 	if err != nil {

@@ -3,6 +3,7 @@ package sqltext
 import (
 	"encoding/json"
 	"errors"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -289,11 +290,44 @@ func (t *tree) method() {
 	t.set("schema", text(""))
 }
 
-// exactDouble writes a constant as 1e3, which DuckDB would print like one of type DECIMAL, as a cast.
-func (t *tree) exactDouble() {
+// exactNumber writes a constant that DuckDB would print like one of another type as a cast: 1e3, which is then of type DECIMAL,
+// and 42. , which is then an integer.
+func (t *tree) exactNumber() {
 	value := t.get("value")
-	if number := value.get("value"); value.get("type").get("id").str() == "DOUBLE" && number != nil && number.kind == 's' {
-		*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
-			"child", varchar(number.raw, t.get("query_location")), "cast_type", object("id", text("DOUBLE"), "type_info", scalar("null")), "try_cast", scalar("false"))
+	digits := value.get("value").digits()
+	if !value.misprinted() || digits == "" {
+		return
 	}
+	*t = *object("class", text("CAST"), "type", text("OPERATOR_CAST"), "alias", t.get("alias"), "query_location", t.get("query_location"),
+		"child", varchar(digits, t.get("query_location")), "cast_type", value.get("type"), "try_cast", scalar("false"))
 }
+
+// digits are those of a number, of 128 bits too; "" for none.
+func (t *tree) digits() string {
+	switch {
+	case t.null():
+		return ""
+	case t.kind == 's':
+		return t.raw
+	}
+	upper, ok := new(big.Int).SetString(t.get("upper").digits(), 10)
+	lower, is := new(big.Int).SetString(t.get("lower").digits(), 10)
+	if !ok || !is {
+		return ""
+	}
+	return lower.Add(lower, upper.Lsh(upper, 64)).String()
+}
+
+// misprinted tells whether DuckDB prints a value as one of another type.
+func (t *tree) misprinted() bool {
+	switch of := t.get("type"); of.get("id").str() {
+	case "DOUBLE":
+		return true
+	case "DECIMAL":
+		return of.get("type_info").get("scale").zero()
+	}
+	return false
+}
+
+// zero tells whether a number is 0, or is left out.
+func (t *tree) zero() bool { return t == nil || t.raw == "0" }

@@ -29,6 +29,7 @@ type walker struct {
 	translated int                   // nodes that it wrote
 	marks      string                // begins the marks of lifted values
 	peeked     bool                  // the dialect went by such a value
+	keeps      bool                  // what it computes is kept: a type of unanswered is refused wherever it stands
 }
 
 // relation is a resolved reference and the name that stands for it in the new text.
@@ -42,6 +43,7 @@ type scope struct {
 	outer  *scope
 	ctes   map[string]string // as written, lower case -> as renamed
 	tables []*seen
+	recurs bool // its one CTE is that which is being written, and recurring.name stands for all of its rows so far
 }
 
 // seen is a table of a FROM without an alias: schema.table.column may name its columns.
@@ -178,7 +180,7 @@ func (w *walker) data(owner, v *tree) error {
 					return w.placeFault(errUnanswered(name), owner)
 				}
 				return w.unknown(owner, "a type of this kind")
-			case (key == "id" || key == "name") && item.kind == '"' && unanswered[strings.ToUpper(item.str())] != "":
+			case w.keeps && (key == "id" || key == "name") && item.kind == '"' && unanswered[strings.ToUpper(item.str())] != "":
 				return w.placeFault(errUnanswered(strings.ToUpper(item.str())), owner)
 			}
 		}
@@ -200,7 +202,7 @@ func (w *walker) expression(v *tree, sc *scope) error {
 	}
 	switch v.get("class").str() {
 	case "CONSTANT":
-		v.exactDouble()
+		v.exactNumber()
 	case "FUNCTION", "WINDOW":
 		v.method()
 		if err := w.function(v, false); err != nil {
@@ -312,9 +314,14 @@ func (w *walker) from(v *tree, sc *scope) error {
 func (w *walker) base(v *tree, sc *scope) error {
 	t := Table{Catalog: v.get("catalog_name").str(), Schema: v.get("schema_name").str(), Name: v.get("table_name").str(), Where: w.where[v], Offset: v.place()}
 	at := v.get("at_clause")
-	name, found := "", false
-	if t.Catalog == "" && t.Schema == "" {
+	name, schema, found := "", "", false
+	switch {
+	case t.Catalog == "" && t.Schema == "":
 		name, found = sc.cte(t.Name)
+	case t.Catalog == "" && strings.EqualFold(t.Schema, recurring):
+		if name, found = sc.recurring(t.Name); found {
+			schema = recurring
+		}
 	}
 	switch {
 	case found && !at.null():
@@ -340,7 +347,7 @@ func (w *walker) base(v *tree, sc *scope) error {
 		v.set("alias", text(sc.alias(t)))
 	}
 	v.set("catalog_name", text(""))
-	v.set("schema_name", text(""))
+	v.set("schema_name", text(schema))
 	v.set("table_name", text(name))
 	v.set("at_clause", scalar("null"))
 	return nil
@@ -361,6 +368,19 @@ func (s *scope) cte(name string) (string, bool) {
 	for ; s != nil; s = s.outer {
 		if renamed, ok := s.ctes[strings.ToLower(name)]; ok {
 			return renamed, true
+		}
+	}
+	return "", false
+}
+
+// recurring is the schema in which a recursive CTE has all of its rows so far, while its name alone is those of the last round.
+const recurring = "recurring"
+
+// recurring returns the new name of a CTE within whose recursion the scope is.
+func (s *scope) recurring(name string) (string, bool) {
+	for ; s != nil; s = s.outer {
+		if renamed, ok := s.ctes[strings.ToLower(name)]; ok {
+			return renamed, s.recurs
 		}
 	}
 	return "", false
@@ -468,7 +488,7 @@ func (w *walker) with(v *tree, sc *scope) error {
 		renamed := w.prefix + "c" + strconv.Itoa(w.count)
 		inner := &scope{outer: sc}
 		if value.get("query").get("node").get("type").str() == "RECURSIVE_CTE_NODE" {
-			inner.ctes = map[string]string{name: renamed}
+			inner.ctes, inner.recurs = map[string]string{name: renamed}, true
 		}
 		if err := w.members(value, cteShape, inner); err != nil {
 			return err

@@ -174,9 +174,9 @@ func TestGrowth(t *testing.T) {
 	if err != nil || strings.TrimSpace(c.run(out.Text)) != "1" {
 		t.Errorf("a long list: %v, %.200s", err, c.run(out.Text))
 	}
-	for _, s := range []string{"SELECT 340282366920938463463374607431768211455", `SELECT id::"bit" FROM t`, "SELECT TIMETZ '01:00:00+02'", "SELECT id::UHUGEINT[] FROM t", "SELECT 'x'::GEOMETRY", "SELECT 1::VARIANT", "SELECT 1::BIGNUM"} {
-		if _, err := c.rewrite(s); fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.HintOf(err), "VARCHAR in its place") {
-			t.Errorf("%s: %v", s, err)
+	for _, s := range []string{"SELECT 340282366920938463463374607431768211455", `SELECT id::"bit" FROM t`, "SELECT TIMETZ '01:00:00+02'", "SELECT id::UHUGEINT[] FROM t", "SELECT 1::VARIANT", "SELECT 1::BIGNUM"} {
+		if _, err := c.rewrite(s); err != nil {
+			t.Errorf("%s, which may stand within a query: %v", s, err)
 		}
 	}
 }

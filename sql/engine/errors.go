@@ -35,6 +35,9 @@ func (s *session) translate(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	if of, ok := errors.AsType[*duck.UncarriedError](err); ok {
+		return sqltext.Answerable(of.Type)
+	}
 	text := err.Error()
 	m := classed.FindStringSubmatch(text)
 	if m == nil {

@@ -113,9 +113,6 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.answerable(ctx, out.Text); err != nil {
-		return nil, err
-	}
 	types, err := s.types(ctx, out.Text, r.Typed)
 	if err != nil {
 		return nil, err
@@ -142,25 +139,6 @@ func (s *session) types(ctx context.Context, text string, asked bool) (out []str
 		out = append(out, c.typ)
 	}
 	return out, err
-}
-
-// answerable refuses an answer that Arrow would change in silence. Only functions that take
-// the name of a type as text make one, for the walk knows all casts.
-func (s *session) answerable(ctx context.Context, text string) error {
-	lower := strings.ToLower(text)
-	if !strings.Contains(lower, "from_json") && !strings.Contains(lower, "json_transform") {
-		return nil
-	}
-	columns, err := s.describe(ctx, text)
-	if err != nil {
-		return err
-	}
-	for _, c := range columns {
-		if err := sqltext.Answerable(c.typ); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // speak takes the dialect and the session of a request, and whether it has its turn.

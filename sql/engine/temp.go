@@ -228,12 +228,19 @@ func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext
 	if err != nil {
 		return nil, err
 	}
-	if err := s.answerable(ctx, out.Text); err != nil {
-		return nil, err
-	}
 	err = s.conn.Exec(ctx, "CREATE TABLE "+made.place()+" AS SELECT * FROM ("+out.Text+") LIMIT "+strconv.FormatInt(r.RowsMax+1, 10))
 	if err != nil {
 		return nil, err
+	}
+	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range columns {
+		if err := sqltext.Answerable(c.typ); err != nil {
+			return nil, err
+		}
+		made.columns, made.types = append(made.columns, c.name), append(made.types, c.typ)
 	}
 	rows, bytes, err := s.size(ctx, made)
 	if err != nil {
@@ -246,13 +253,6 @@ func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext
 		return nil, err
 	}
 	made.bytes = bytes
-	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range columns {
-		made.columns, made.types = append(made.columns, c.name), append(made.types, c.typ)
-	}
 	return Status("CREATE TABLE"), ts.keep(t, made)
 }
 

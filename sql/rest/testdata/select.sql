@@ -62,6 +62,8 @@ WITH RECURSIVE r(k, v) USING KEY (k) AS (SELECT 1, 1 UNION SELECT k, v + 1 FROM 
 WITH calls AS (SELECT 99 AS id) SELECT id FROM calls
 SELECT * FROM (WITH a AS (SELECT 7 AS n) SELECT n FROM a) q
 WITH a AS (SELECT 1 AS n), b AS (WITH a AS (SELECT 2 AS n) SELECT n FROM a) SELECT a.n, b.n FROM a, b
+WITH RECURSIVE far(a, b) AS (SELECT id, id + 1 FROM calls UNION SELECT x.a, y.b FROM recurring.far x, recurring.far y WHERE x.b = y.a) SELECT count(*) AS n, max(b - a) AS most FROM far
+WITH RECURSIVE r(k, n) USING KEY (k) AS (SELECT 1, 1 UNION SELECT k % 3 + 1, n + 1 FROM (FROM r) WHERE n + (SELECT count(*) FROM recurring.r) < 12) SELECT * FROM r ORDER BY k
 
 -- joins
 SELECT c.id, s.flag FROM calls c JOIN ships s ON c.ship = s.ship ORDER BY 1
@@ -232,6 +234,20 @@ SELECT hash(1) = hash(1), md5('x'), sha256('x'), to_base64('x'::BLOB), url_encod
 SELECT NULL IS NULL, true AND NULL, NOT false, 1 IS NOT DISTINCT FROM 1
 SELECT grouping_id(berth), berth FROM calls GROUP BY ROLLUP (berth) ORDER BY ALL
 SELECT 'a' IN ('a', 'b'), 3 NOT IN (1, 2), (1, 2) = (1, 2), (1, 2) < (1, 3), [1, 2] < [1, 3]
+SELECT 42. AS d, 42. / 4 AS q, -7. AS n, typeof(12345678901234567890.) AS t, [1., 2.5] AS l, id FROM calls WHERE id = 3. ORDER BY 1
+
+-- types that no answer can have, within a query
+SELECT id, (id::UHUGEINT * 340282366920938463463374607431768211455 // 7)::VARCHAR AS u FROM calls WHERE id = 1
+SELECT id FROM calls WHERE id::UHUGEINT > 9::UHUGEINT ORDER BY id
+SELECT '101'::BIT::VARCHAR AS b, bit_count('1011'::BIT) AS n, ('1100'::BIT & '0110'::BIT)::VARCHAR AS a
+SELECT bitstring('0101', 8)::VARCHAR AS b, get_bit('0110'::BIT, 1) AS g, set_bit('0110'::BIT, 0, 1)::VARCHAR AS s, bit_position('010'::BIT, '1110101'::BIT) AS p
+SELECT bitstring_agg(id, 1, 12)::VARCHAR AS seen FROM calls
+SELECT '01:02:03+02'::TIMETZ < '01:02:03+01'::TIMETZ AS earlier, extract(timezone_hour FROM TIMETZ '01:02:03+02') AS zone, (TIMETZ '01:02:03+02')::VARCHAR AS t
+SELECT (123456789012345678901234567890::BIGNUM)::VARCHAR AS n
+SELECT md5_number(ship)::VARCHAR AS h FROM ships ORDER BY 1
+SELECT hash(md5_number('a')) = hash(md5_number('a')) AS same
+SELECT enum_code('b'::ENUM('a', 'b')) AS code, constant_or_null(1, NULL) AS nothing, can_cast_implicitly(1, NULL::BIGINT) AS can
+SELECT ship FROM ships ORDER BY create_sort_key(ship, 'DESC NULLS LAST')
 
 -- functions in FROM
 SELECT * FROM range(3)
@@ -284,6 +300,9 @@ SELECT $1
 SELECT $name
 -- refused: the type UHUGEINT cannot be used here
 SELECT 1::UHUGEINT
+SELECT 340282366920938463463374607431768211455
+SELECT [{'n': 1::UHUGEINT}]
+SELECT u FROM (SELECT id::UHUGEINT AS u FROM calls)
 -- refused: the type BIT cannot be used here
 SELECT '101'::BIT
 -- refused: the type TIME WITH TIME ZONE cannot be used here
