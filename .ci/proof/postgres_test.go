@@ -19,19 +19,21 @@ const postgresSchema = `
 CREATE TABLE moves (id bigint PRIMARY KEY, berth text, teu integer, weight numeric(10,2), moved timestamptz, ok boolean, note text NOT NULL DEFAULT '');
 ALTER TABLE moves ALTER note SET STORAGE EXTERNAL;
 CREATE TABLE ledger (id bigserial PRIMARY KEY, what text);
+CREATE TABLE odd (id bigint PRIMARY KEY, what text);
+INSERT INTO odd SELECT i, CASE WHEN i % 5 = 0 THEN '__debezium_unavailable_value' ELSE repeat('x', 300) END FROM generate_series(1, 10000) i;
 INSERT INTO moves SELECT i, 'B' || i, i % 7, i / 3.0, '2026-01-01'::timestamptz + i * interval '1 minute', i % 2 = 0, CASE WHEN i % 10 = 0 THEN repeat(md5(i::text), 200) ELSE '' END FROM generate_series(1, 20000) i;
 INSERT INTO ledger (what) SELECT 'before' FROM generate_series(1, 5000)`
 
 // TestPostgresKills kills the program, and now and then the server, while a PostgreSQL database is snapshotted and its
 // changes stream, with writers at work: in the end the mirror has what the database has, and bronze has each change, and
-// each row that was read, once.
+// each row that was read, once, and each bad row has one dead letter.
 func TestPostgresKills(t *testing.T) {
 	rnd := seed(t)
 	server := pgtest.Start(t, "logical_decoding_work_mem = '64kB'")
 	db := server.Database("port", postgresSchema)
 	dir := t.TempDir()
 	h := &proof.House{Binary: binary(t), Data: filepath.Join(dir, "data"), Project: filepath.Join(dir, "project"), Log: filepath.Join(dir, "log"), Env: []string{"TARN_LANDING_COMMIT_INTERVAL=100ms"}}
-	must(t, proof.WriteConnector(h.Project, "port", db.Keys()))
+	must(t, proof.WriteConnector(h.Project, "port", db.Keys("tarn.bad.values", "dead_letter")))
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	defer func() { cancel(); writers.Wait() }()
@@ -39,7 +41,7 @@ func TestPostgresKills(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(rnd.Uint64(), rnd.Uint64()))
 		writers.Go(func() { postgresWriter(ctx, db.Another(), w, rnd) })
 	}
-	points := []string{"source.acked:2", "source.chunk:2", "source.chunk:5", "source.acked:5", "bus.synced:9", "lake.committed:3"}
+	points := []string{"source.buried:2", "source.acked:2", "source.chunk:2", "source.chunk:5", "source.acked:5", "bus.synced:9", "lake.committed:3"}
 	for n := range max(2, *flagKills/3) {
 		env := []string{}
 		if n%2 == 0 {
@@ -97,6 +99,7 @@ func TestPostgresKills(t *testing.T) {
 	same("SELECT count(*), count(DISTINCT id) FROM silver.ledger", [][]string{{total, total}})
 	// A row that came while a snapshot was interrupted is there as a change, and read by its rest.
 	same("SELECT count(*) - count(DISTINCT _op || _key) FROM bronze.p_public_ledger WHERE _op IS NOT NULL", [][]string{{"0"}})
+	same(`SELECT count(*), count(DISTINCT key) FROM system.dead_letter WHERE topic = 'p.public.odd'`, [][]string{{"2000", "2000"}})
 	same(`SELECT count(*) - count(DISTINCT _pos) FROM bronze.p_public_moves WHERE _op <> 'r'`, [][]string{{"0"}})
 }
 

@@ -18,8 +18,9 @@ func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
 	}
 	pause := newPauses()
 	for {
-		err := r.o.Dead(ctx, Burial{b.Topic, r.id, r.o.Config.Name, b.Incarnation}, b.Dead)
+		err := r.o.Dead(ctx, Burial{b.Topic, r.deadID(b), r.o.Config.Name, b.Incarnation}, b.Dead)
 		if err == nil {
+			fault.Point("source.buried")
 			r.countDead(b)
 			return nil
 		}
@@ -31,10 +32,20 @@ func (r *Runner) bury(ctx context.Context, b *TopicBatch) error {
 	}
 }
 
+// deadID is the id under which the places of a batch's dead letters are: those of a snapshot are not in one order with those of the
+// changes that are read between two of its chunks.
+func (r *Runner) deadID(b *TopicBatch) string {
+	if b.Chunk {
+		return r.id + "~snapshot"
+	}
+	return r.id
+}
+
 // countDead counts the letters of a batch, but those that were counted before its records
 // were refused, and read again.
 func (r *Runner) countDead(b *TopicBatch) {
-	last, n := r.buried[b.Topic], 0
+	of := record.Pos{Source: r.deadID(b), Incarnation: b.Incarnation, Place: b.Dead[len(b.Dead)-1].Place}
+	last, n := r.buried[b.Topic+of.Source], 0
 	for i := range b.Dead {
 		if last.Incarnation != b.Incarnation || b.Dead[i].Place > last.Place {
 			n++
@@ -43,7 +54,7 @@ func (r *Runner) countDead(b *TopicBatch) {
 	if n == 0 {
 		return
 	}
-	r.buried[b.Topic] = record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: b.Dead[len(b.Dead)-1].Place}
+	r.buried[b.Topic+of.Source] = of
 	r.o.Metrics.dead.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(n))
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -70,7 +70,7 @@ type Runner struct {
 	id       string
 	position Position
 	parts    map[string]*part      // by topic
-	buried   map[string]record.Pos // the last dead letter that was counted, by topic
+	buried   map[string]record.Pos // the last dead letter that was counted, by topic with the id of its place
 	stands   map[string]record.Pos // of transformed records: where the source stands, by the topic that its table would have
 	intents  map[string]intent     // of transformed chunks: what may be in its topics since the position was saved, likewise
 	claims   map[string]string     // of topics that have another name: which had it first

@@ -249,7 +249,9 @@ type Plain struct {
 // Dead is a piece of a source that is no record: it goes to the dead letters, before the records
 // of its batch go to the topic.
 type Dead struct {
-	Place string // grows within the batch's topic; what the dead letters have already is left out
+	// Place grows within the batch's topic, apart for the letters of chunks and for others; what the dead letters have already is left
+	// out. That of a chunk's letter is the same when the chunk is read again, and cut elsewhere.
+	Place string
 	Key   []byte // where it was found
 	Value []byte
 	Why   string
@@ -263,7 +265,8 @@ const (
 	ToleranceNone = "none"
 )
 
-// Burial says whose dead letters there are: the topic that they are kept from, and the source with its own log.
+// Burial says whose dead letters there are: the topic that they are kept from, and the source with its own log. SourceID is that of
+// their places.
 type Burial struct{ Topic, SourceID, Source, Incarnation string }
 
 // TopicBatch is what one append to one topic will hold. A snapshot chunk is one

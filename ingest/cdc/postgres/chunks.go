@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -43,6 +42,9 @@ func (r *reader) arrive(ctx context.Context) error {
 			return err
 		}
 		st.Snapshot.Nodes = nodes
+		if !st.Snapshot.Begun || st.Snapshot.Cut == "" {
+			st.Snapshot.Cut = r.cut.lsn.String()
+		}
 		r.pos.Tables[name] = st
 	}
 	err = r.onSQL(ctx, func() error {
@@ -120,12 +122,56 @@ func (r *reader) readSnapshot(ctx context.Context) (source.Batch, bool, error) {
 		r.snapshot = nil
 		return source.Batch{}, false, nil
 	}
+	if topics, found := r.opened(chunks, of); found {
+		for i := range chunks {
+			r.snapshot.back = append(r.snapshot.back, held{chunks[i], of[i]})
+		}
+		b, err := r.batch(topics)
+		return b, true, err
+	}
 	var topics []source.TopicBatch
 	for i := range chunks {
 		topics = append(topics, r.chunk(&chunks[i], of[i]))
 	}
 	b, err := r.batch(topics)
 	return b, true, err
+}
+
+// opened begins the snapshots of tables that are about to have their first dead letters, and tells whether there are any. It is saved
+// before these: from then on the changes of the table are streamed, whatever crashes. Up to the place of its last letter a later cut reads
+// bad rows that have one, and rows that have changed since, which the stream has: it needs no letter of them.
+func (r *reader) opened(chunks []chunk, of []*piece) (topics []source.TopicBatch, found bool) {
+	for i := range chunks {
+		name := of[i].c.table.full()
+		st := r.pos.Tables[name]
+		if len(chunks[i].dead) == 0 || st.Snapshot.Begun {
+			continue
+		}
+		found = true
+		st.Snapshot.Begun, st.Snapshot.After = true, afterNone
+		if !st.Snapshot.again() {
+			b, place := r.chunkBatch(of[i], &st, nil, afterNone)
+			b.Begin, st.Sent = r.mark(&b, record.SnapshotBegin, place), place
+			topics = append(topics, b)
+		}
+		r.pos.Tables[name] = st
+	}
+	return topics, found
+}
+
+// chunkBatch is one append of a snapshot, which ends behind a place of its table, and its own place.
+func (r *reader) chunkBatch(p *piece, st *standing, rows []source.Change, after string) (b source.TopicBatch, place string) {
+	return source.TopicBatch{
+		Topic: p.c.topic, Schema: p.c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Chunk: true, Snapshot: "true", Changes: rows, NoTombstones: !r.s.tombstones,
+	}, chunkPlace(r.snapshot.cut.lsn, after)
+}
+
+// mark is a mark of an append of a snapshot.
+func (r *reader) mark(b *source.TopicBatch, kind record.MarkKind, place string) *record.Mark {
+	return &record.Mark{
+		Kind: kind, Generation: b.Generation, Schema: b.Schema.ID,
+		Pos: record.Pos{Source: r.env.SourceID, Incarnation: b.Incarnation, Place: place}.String(),
+	}
 }
 
 // chunk makes the one append of a chunk.
@@ -137,34 +183,28 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 	if ch.end {
 		after = afterAll
 	}
-	b := source.TopicBatch{
-		Topic: p.c.topic, Schema: p.c.schema, Incarnation: r.pos.Incarnation, Generation: st.Generation, Chunk: true, Snapshot: "true", Changes: ch.rows, NoTombstones: !r.s.tombstones,
-	}
-	place := chunkPlace(lsn, after)
+	b, place := r.chunkBatch(p, &st, ch.rows, after)
 	for i := range b.Changes {
 		b.Changes[i].Place, b.Changes[i].LSN, b.Changes[i].Seq = place, int64(lsn), int64(lsn) //nolint:gosec // places fit
 		b.Changes[i].TxID = r.snapshot.cut.xid
 	}
-	for i, bad := range ch.dead {
-		c := source.Change{Op: source.Read, After: bad.row, Place: fmt.Sprintf("%s~%08x", place, i), LSN: int64(lsn), TxID: r.snapshot.cut.xid} //nolint:gosec // places fit
+	for _, bad := range ch.dead {
+		c := source.Change{Op: source.Read, After: bad.row, Place: chunkPlace(parseLSN(st.Snapshot.Cut), bad.at), LSN: int64(lsn), TxID: r.snapshot.cut.xid} //nolint:gosec // places fit
 		b.Dead = append(b.Dead, r.letter(p.c, &c, b.Snapshot, bad.why))
-	}
-	mark := func(kind record.MarkKind) *record.Mark {
-		return &record.Mark{
-			Kind: kind, Generation: st.Generation, Schema: b.Schema.ID,
-			Pos: record.Pos{Source: r.env.SourceID, Incarnation: r.pos.Incarnation, Place: place}.String(),
-		}
 	}
 	asked, again := st.Snapshot.Asked, st.Snapshot.again()
 	if !st.Snapshot.Begun && !again {
-		b.Begin, b.First = mark(record.SnapshotBegin), "first_in_data_collection"
+		b.Begin = r.mark(&b, record.SnapshotBegin, place)
+	}
+	if st.Snapshot.After <= afterNone && !again {
+		b.First = "first_in_data_collection"
 		if p.c == r.snapshot.pieces[0].c {
 			b.First = "first"
 		}
 	}
 	st.Snapshot.Begun, st.Snapshot.After = true, after
 	if ch.end && !again {
-		b.End, b.Last = mark(record.SnapshotEnd), "last_in_data_collection"
+		b.End, b.Last = r.mark(&b, record.SnapshotEnd, place), "last_in_data_collection"
 		if len(ch.rows) == 1 && b.First == "first" {
 			b.Last = b.First
 		}

@@ -54,6 +54,9 @@ type progress struct {
 	Begun bool `json:"begun,omitempty"`
 	// After is where the last chunk in the topic ends, as in its place.
 	After string `json:"after,omitempty"`
+	// Cut is the place of the first cut that it was read at, from which on the table's changes are streamed. It tells its dead letters
+	// apart from those of other snapshots.
+	Cut string `json:"cut,omitempty"`
 	// Nodes are the files that it was read from.
 	Nodes string `json:"nodes,omitempty"`
 	// Torn: since the last cut there was a change without a value that this snapshot may never
@@ -129,8 +132,11 @@ func (p *position) copied() position {
 	return q
 }
 
-func (p *position) lsn() pgoutput.LSN {
-	lsn, _ := pgoutput.ParseLSN(p.LSN)
+func (p *position) lsn() pgoutput.LSN { return parseLSN(p.LSN) }
+
+// parseLSN reads a place that a position has; 0 for none.
+func parseLSN(text string) pgoutput.LSN {
+	lsn, _ := pgoutput.ParseLSN(text)
 	return lsn
 }
 
@@ -169,8 +175,11 @@ func afterRow(leaf, block uint32, offset uint16) string {
 	return fmt.Sprintf("%08x%08x%04x", leaf, block, offset)
 }
 
-// afterAll is the end of a table's last chunk.
-const afterAll = "ffffffffffffffffffff"
+// afterNone is before a table's first row, afterAll the end of its last chunk.
+const (
+	afterNone = "00000000000000000000"
+	afterAll  = "ffffffffffffffffffff"
+)
 
 // parseAfter reads what afterRow wrote.
 func parseAfter(s string) (leaf, block uint32, offset uint16) {

@@ -41,8 +41,9 @@ type rig struct {
 	stop      func()
 	cancel    func() // of what runs, without waiting
 
-	mu   sync.Mutex // guards dead
+	mu   sync.Mutex // guards dead, and is held while bury runs
 	dead []source.Dead
+	bury func(of source.Burial, letters []source.Dead) // what else is done with letters; nil for nothing
 }
 
 func newRig(t *testing.T, d *pgtest.Database, keys ...string) *rig {
@@ -68,10 +69,13 @@ func (r *rig) start() {
 	r.runner = source.NewRunner(source.Options{
 		Kind: postgres.Kind, Config: source.Config{Name: "port", Keys: maps.Clone(r.keys)}, Log: r.log, Meta: r.meta, Schemas: schemas.New(r.meta), Transform: r.transform,
 		Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil), Clock: life.SystemClock{}, Version: "test",
-		Dead: func(_ context.Context, _ source.Burial, letters []source.Dead) error {
+		Dead: func(_ context.Context, of source.Burial, letters []source.Dead) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.dead = append(r.dead, letters...)
+			if r.bury != nil {
+				r.bury(of, letters)
+			}
 			return nil
 		},
 		Spool: spool,

@@ -66,12 +66,13 @@ type snapshot struct {
 	ended  sync.WaitGroup
 	failed chan error // a worker that could not begin
 	held   []held     // a chunk with rows that may be the last, and ends of empty tables behind it
+	back   []held     // what was read, and waits until its tables are begun
 }
 
-// badRow is a row for the dead letters.
+// badRow is a row for the dead letters, at is where it stands.
 type badRow struct {
-	row record.Row
-	why string
+	row     record.Row
+	at, why string
 }
 
 // held is a chunk with its piece.
@@ -226,17 +227,19 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 	frame := envelope.Source{Name: s.prefix, Database: s.database, Table: p.c.table.name, Version: versionRoom}
 	var now chunk
 	var bad error // of a row, for which reading ends
-	size, chunkNumber := 0, uint32(0)
+	size, number := 0, uint32(0)
 	var lastBlock uint32 // where the chunk in hand ends
 	var lastOffset uint16
 	in := &copied{codecs: p.c.codecs, each: func(block uint32, offset uint16, row record.Row) error {
 		p.c.edit(row)
+		if number++; p.query != "" {
+			block, offset = number, 0
+		}
 		more := envelope.SizeMax(schema, &frame, nil, row) + sourceRoom
 		if size += more; size > source.ChunkBytesMax && len(now.rows)+len(now.dead) > 0 {
 			full := now
 			full.after = afterRow(p.leaf.oid, lastBlock, lastOffset)
 			now, size = chunk{rows: make([]source.Change, 0, len(full.rows))}, more
-			chunkNumber++
 			if err := hand(full); err != nil {
 				return err
 			}
@@ -246,12 +249,9 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 				bad = failing(p.c, why)
 				return bad
 			}
-			now.dead = append(now.dead, badRow{row, why})
+			now.dead = append(now.dead, badRow{row, afterRow(p.leaf.oid, block, offset), why})
 		} else {
 			now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
-		}
-		if p.query != "" {
-			block, offset = chunkNumber, 0
 		}
 		lastBlock, lastOffset = block, offset
 		now.bytes += int64(more)
@@ -336,6 +336,10 @@ func (sn *snapshot) read(ctx context.Context) (chunks []chunk, of []*piece, err 
 		for _, h := range list {
 			chunks, of = append(chunks, h.chunk), append(of, h.of)
 		}
+	}
+	if hand(sn.back...); len(chunks) > 0 {
+		sn.back = nil
+		return chunks, of, nil
 	}
 	for sn.at < len(sn.pieces) && len(chunks) < chunksAtOnce {
 		p := sn.pieces[sn.at]
