@@ -373,8 +373,8 @@ func (r *reader) change(m *pgoutput.Message, at pgoutput.LSN) error {
 	}
 	c.Place = r.tx.place(at)
 	b := r.gathered.batchOf(r, rel.c, &st)
-	if why := r.s.misfit(rel.c, c.After); why != "" {
-		return r.bury(rel.c, b, &c, why)
+	if why, large := r.s.unfit(rel.c, &c, bytesOf(m)); why != "" {
+		return r.bury(rel.c, b, &c, why, large)
 	}
 	b.Changes = append(b.Changes, c)
 	sent := b.LastPlace()

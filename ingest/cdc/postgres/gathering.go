@@ -33,13 +33,18 @@ func (g *gathering) batchOf(r *reader, c *captured, st *standing) *source.TopicB
 
 // weigh counts what a change takes.
 func (g *gathering) weigh(m *pgoutput.Message, cells int) {
-	g.bytes += changeRoom + cellRoom*cells
+	g.bytes += changeRoom + cellRoom*cells + bytesOf(m)
+}
+
+// bytesOf are those of a change's cells as the server sends them.
+func bytesOf(m *pgoutput.Message) (n int) {
 	for i := range m.After {
-		g.bytes += len(m.After[i].Data)
+		n += len(m.After[i].Data)
 	}
 	for i := range m.Before {
-		g.bytes += len(m.Before[i].Data)
+		n += len(m.Before[i].Data)
 	}
+	return n
 }
 
 // changeRoom is about what a change takes beside its cells, cellRoom a cell beside its data.

@@ -116,3 +116,52 @@ func TestEachBadRowHasOneLetter(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsThatAreTooLarge for the log, in a snapshot and in the stream, cost their table alone: it is quarantined, or goes on without
+// them where they may go to the dead letters, which have them without their large values.
+func TestRowsThatAreTooLarge(t *testing.T) {
+	server := pgtest.Start(t)
+	const huge = "repeat('x', 25500000)"
+	for _, policy := range []string{"flag", "dead_letter"} {
+		t.Run(policy, func(t *testing.T) {
+			d := server.Database("d_"+policy, callsDDL, "CREATE TABLE old (id bigint PRIMARY KEY, berth text, teu text)", "CREATE TABLE later (id bigint PRIMARY KEY, berth text, teu text)",
+				"ALTER TABLE later REPLICA IDENTITY FULL", "INSERT INTO old VALUES (1, "+huge+", 'a'), (2, 'b', 'b')", "INSERT INTO calls VALUES (1, 'a', 'b')")
+			r := newRig(t, d, "tarn.bad.values", policy)
+			r.start()
+			r.until("the snapshots", func() bool { return r.marks("calls") == 1 && r.marks("later") == 1 })
+			d.Exec("INSERT INTO later VALUES (1, 'a', 'a'), (2, 'b', 'b')", "UPDATE later SET berth = "+huge+" WHERE id = 1", "UPDATE calls SET berth = 'c'", "UPDATE later SET teu = 'c'",
+				"DELETE FROM later WHERE id = 1")
+			r.equal("calls", "id", "berth", "teu")
+			if policy != "dead_letter" {
+				r.until("both are quarantined", func() bool {
+					n := 0
+					for _, s := range r.runner.Status().Tables {
+						if s.State == source.Quarantined && strings.Contains(s.Error, "more than") && strings.Contains(s.Hint, "dead_letter") && strings.Contains(s.Hint, "TABLE "+s.Table) {
+							n++
+						}
+					}
+					return n == 2
+				})
+				d.Exec("UPDATE old SET berth = 'c'")
+				for _, table := range []string{"public.old", "public.later"} {
+					if err := source.Wish(t.Context(), r.meta, sourceID(t, r), table, "it is mended"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.runner.Reopen()
+				r.equal("old", "id", "berth", "teu")
+				r.equal("later", "id", "berth", "teu")
+				r.equal("calls", "id", "berth", "teu")
+				return
+			}
+			r.wants("old", `{"id":2} r {"id":2,"berth":"b","teu":"b"}`)
+			r.wants("later", `{"id":1} c {"id":1,"berth":"a","teu":"a"}`, `{"id":2} c {"id":2,"berth":"b","teu":"b"}`, `{"id":2} u {"id":2,"berth":"b","teu":"c"}`, `{"id":1} d null`, `{"id":1} null`)
+			r.stop()
+			for i, want := range []string{`{"before":null,"after":{"id":1,"berth":null,"teu":"a"}`, `"after":{"id":1,"berth":null,"teu":"a"}`, `"after":{"id":1,"berth":null,"teu":"c"}`} {
+				if len(r.dead) != 3 || !strings.Contains(string(r.dead[i].Value), want) || !strings.Contains(r.dead[i].Why, "column berth is left out here, 25500000 bytes") {
+					t.Fatalf("%d letters; the %d. is %.300s, %s, want %s", len(r.dead), i, r.dead[i].Value, r.dead[i].Why, want)
+				}
+			}
+		})
+	}
+}

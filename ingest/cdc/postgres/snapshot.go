@@ -193,10 +193,10 @@ func (sn *snapshot) done() {
 }
 
 // ofTable tells whether an error is one table's own, which no other has: a right that is
-// missing, rows that the server itself cannot read.
+// missing, rows that the server itself cannot read, or that are larger than what it can send.
 func ofTable(err error) bool {
 	code := codeOf(err)
-	return code == codeDenied || code == "XX001" || strings.HasPrefix(code, "22")
+	return code == codeDenied || code == "XX001" || strings.HasPrefix(code, "22") || strings.HasPrefix(code, "54")
 }
 
 // ofServer tells whether an error says nothing of what was asked for, but of the server, of the connection, or of others who are at
@@ -244,14 +244,13 @@ func (p *piece) read(ctx context.Context, c *pgconn.PgConn, s *settings) error {
 				return err
 			}
 		}
-		if why := s.misfit(p.c, row); why != "" {
-			if s.bad == badFail {
-				bad = failing(p.c, why)
-				return bad
-			}
-			now.dead = append(now.dead, badRow{row, afterRow(p.leaf.oid, block, offset), why})
+		change := source.Change{Op: source.Read, After: row}
+		if why, large := s.unfit(p.c, &change, more); why == "" {
+			now.rows = append(now.rows, change)
+		} else if bad = s.stops(p.c, why, large); bad != nil {
+			return bad
 		} else {
-			now.rows = append(now.rows, source.Change{Op: source.Read, After: row})
+			now.dead = append(now.dead, badRow{row, afterRow(p.leaf.oid, block, offset), why})
 		}
 		lastBlock, lastOffset = block, offset
 		now.bytes += int64(more)
