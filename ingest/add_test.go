@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/embedded/fault"
+	"tarn/ingest"
 	"tarn/ingest/source"
 )
 
@@ -119,4 +120,48 @@ func TestAConnectorIsMadeByAStatement(t *testing.T) {
 	if list, err := os.ReadDir(h.path("project/connectors")); err != nil || len(list) != 1 {
 		t.Fatalf("files %v, %v", list, err)
 	}
+}
+
+// TestAFileOfSignalsIsOneConnectorsOwn: a second one that names it is refused, and so is a file that brings it, until the first is gone.
+func TestAFileOfSignalsIsOneConnectorsOwn(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	statement := func(name, file string) string {
+		return "CREATE CONNECTOR " + name + " WITH ('connector.class' = 'io.debezium.connector.postgresql.PostgresConnector', 'database.hostname' = '127.0.0.1',\n" +
+			"'database.port' = '1', 'database.user' = 'u', 'database.dbname' = 'd', 'topic.prefix' = '" + name + "', 'signal.enabled.channels' = 'file',\n'signal.file' = '" + file + "')"
+	}
+	const said, hint = "which is that of connector one", "a file of its own"
+	if err := h.say(statement("one", "signals.txt")); err != nil {
+		t.Fatal(err)
+	}
+	var f *fault.Error
+	if err := h.say(statement("two", "connectors/../signals.txt")); !errors.As(err, &f) || !strings.Contains(f.Error(), "signal.file is") || !strings.Contains(f.Error(), said) || !strings.Contains(f.Hint, hint) || f.Line != 3 {
+		t.Errorf("%v at %+v", err, f)
+	}
+	if err := h.say(statement("three", "others.txt")); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(h.path("project/connectors/one.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("two.json", strings.NewReplacer(`"name": "one"`, `"name": "two"`, `"topic.prefix": "one"`, `"topic.prefix": "two"`).Replace(string(text)))
+	h.until("two is refused", func() bool {
+		s := h.status("two")
+		return s.State == source.Failed && strings.Contains(s.Error, said) && strings.Contains(s.Hint, hint)
+	})
+	var found []string
+	for _, f := range ingest.Check(t.Context(), h.path("project/connectors")) {
+		if f.Fatal {
+			found = append(found, f.File+" "+f.Key+" "+f.Message)
+		}
+	}
+	if len(found) != 1 || !strings.HasPrefix(found[0], "two.json signal.file ") || !strings.Contains(found[0], said) {
+		t.Errorf("tarn check says %q", found)
+	}
+	if err := h.say("DROP CONNECTOR one"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.by.Store(int64(time.Minute))
+	h.until("two starts", func() bool { return h.status("two").State != source.Failed })
 }

@@ -56,6 +56,9 @@ func checked(ctx context.Context, c connector) *fault.Error {
 
 // judged is a connector after its check.
 func (g *Ingest) judged(ctx context.Context, text string, c connector, why *fault.Error) *entry {
+	if why == nil {
+		_, why = taken(&c, g.others(true))
+	}
 	switch {
 	case g.heldState(c.config.Name) != "":
 		return g.held(text, c)

@@ -47,7 +47,7 @@ func (g *Ingest) examine(ctx context.Context, who guard.Principal, statement str
 		return Answer{}, err
 	}
 	answer := Answer{tag: "CHECK CONNECTOR", columns: examined}
-	for _, f := range c.examine(ctx) {
+	for _, f := range c.examine(ctx, g.others(false)) {
 		level := "warning"
 		if f.Fatal {
 			level = "error"
@@ -81,12 +81,12 @@ func textOrNull(s string) any {
 	return s
 }
 
-// examine says what is wrong with a connector and its source, errors first. It writes nothing.
-func (c *connector) examine(ctx context.Context) []source.Finding {
+// examine says what is wrong with a connector, beside others, and its source, errors first. It writes nothing.
+func (c *connector) examine(ctx context.Context, others []connector) []source.Finding {
 	if err := c.settle(); err != nil {
 		return []source.Finding{source.FindingOf(err, true, "connector.class")}
 	}
-	found := slices.Clone(c.findings)
+	found := append(slices.Clone(c.findings), takenFinding(c, others)...)
 	missing := false
 	for _, f := range c.kind.Fields {
 		if f.Required && c.config.Keys[f.Key] == "" {
@@ -116,7 +116,7 @@ func CheckFile(ctx context.Context, path, project string) []Found {
 		return []Found{fatal(filepath.Base(path), err)}
 	}
 	var out []Found
-	for _, f := range c.examine(ctx) {
+	for _, f := range c.examine(ctx, nil) {
 		out = append(out, Found{c.file, f})
 	}
 	return out

@@ -411,6 +411,7 @@ func Check(ctx context.Context, dir string) []Found {
 	}
 	var out []Found
 	files := map[string]string{} // by connector name
+	var before []connector
 	for _, path := range paths {
 		c, err := readConnector(path, filepath.Dir(filepath.Clean(dir)), Kinds())
 		if other, taken := files[c.config.Name]; err == nil && taken {
@@ -421,9 +422,10 @@ func Check(ctx context.Context, dir string) []Found {
 			continue
 		}
 		files[c.config.Name] = c.file
-		for _, f := range append(c.findings, c.kind.Check(ctx, c.config)...) {
+		for _, f := range slices.Concat(c.findings, takenFinding(&c, before), c.kind.Check(ctx, c.config)) {
 			out = append(out, Found{c.file, f})
 		}
+		before = append(before, c)
 	}
 	return out
 }

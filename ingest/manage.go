@@ -45,7 +45,7 @@ func (g *Ingest) Judge(ctx context.Context, name string, keys map[string]string)
 	if err := c.settle(); err != nil && c.kind.Class == "" {
 		return source.Kind{}, nil, err
 	}
-	return c.kind, c.examine(ctx), nil
+	return c.kind, c.examine(ctx, g.others(false)), nil
 }
 
 // Create writes the file of a connector that Judge has passed, and starts it, or holds it in a state: source.Paused or

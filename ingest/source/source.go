@@ -129,6 +129,8 @@ type Kind struct {
 	Ahead bool
 	// Check looks before starting: missing database, keyless tables, rights.
 	Check func(ctx context.Context, c Config) []Finding
+	// Alone is a file that no other connector may have, and the key that names it; "" for none. Nil where no key does.
+	Alone func(c Config) (key, path string)
 	// Discover lists the tables that the configuration captures.
 	Discover func(ctx context.Context, c Config) ([]Table, error)
 	// Open starts reading at a position; nil means from the beginning, with a snapshot

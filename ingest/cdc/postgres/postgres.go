@@ -29,6 +29,7 @@ var Kind = source.Kind{
 	Fields:   fields,
 	Others:   others,
 	Check:    check,
+	Alone:    alone,
 	Discover: discover,
 	Leaves:   leaves,
 	Ahead:    true,

@@ -56,6 +56,13 @@ func (s *settings) readSignals(c source.Config) error {
 	return nil
 }
 
+// alone is the file of signals: of two connectors that have one the first takes the other's.
+func alone(c source.Config) (key, path string) {
+	s := settings{prefix: c.Keys[keyPrefix]}
+	_ = s.readSignals(c) // what is wrong with it is another check's to say
+	return keySignalFile, s.signalFile
+}
+
 // signalTables are the tables of signals that are not captured, which are to be published too.
 func (s *settings) signalTables(ctx context.Context, c *pgconn.PgConn) (out []*table, err error) {
 	if len(s.signals) == 0 {
