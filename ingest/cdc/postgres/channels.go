@@ -9,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
+	"tarn/embedded/life"
 	"tarn/ingest/source"
 )
 
@@ -53,6 +55,17 @@ func (r *reader) poll(ctx context.Context) error {
 		r.pos.SignalNext, r.changed = next+1, true
 	}
 	return nil
+}
+
+// attend waits, when nothing is read any more, until signals are to be looked for.
+func (r *reader) attend(ctx context.Context) error {
+	closeConn(r.spare)
+	r.spare = nil
+	if r.s.signalFile == "" && r.s.signalTopic == "" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return life.Wait(ctx, max(r.s.signalPoll-r.env.Now().Sub(r.polled), time.Millisecond))
 }
 
 // received does what a signal asks for that came by itself.

@@ -161,3 +161,26 @@ func TestChangedColumnsWithASnapshotAtEachStart(t *testing.T) {
 	r.until("another", func() bool { return r.marks("calls") == 2 })
 	r.equal("calls", "id", "berth", "teu", "late")
 }
+
+// TestSignalsWhereOnlySnapshotsAreTaken are obeyed when these are done; those of a table are not seen, which is told.
+func TestSignalsWhereOnlySnapshotsAreTaken(t *testing.T) {
+	d := pgtest.Start(t).Database("d", callsDDL, "INSERT INTO calls VALUES (1, 'a', 'b')")
+	file := filepath.Join(t.TempDir(), "signals")
+	r := newRig(t, d, "snapshot.mode", "initial_only", "signal.enabled.channels", "source,file", "signal.data.collection", "public.signals", "signal.file", file, "signal.poll.interval.ms", "10")
+	r.start()
+	r.until("the snapshot", func() bool { return r.marks("calls") == 1 && r.streams() })
+	r.until("what is not seen is told", func() bool {
+		return slices.ContainsFunc(r.runner.Status().Findings, func(f source.Finding) bool {
+			return strings.Contains(f.Message, "public.signals are not seen") && f.Hint != ""
+		})
+	})
+	for n := 2; n < 4; n++ {
+		d.Exec("UPDATE calls SET teu = teu || '!'")
+		if err := os.WriteFile(file, []byte(`{"id": "1", "type": "execute-snapshot", "data": {"data-collections": ["public.calls"]}}`+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.until("another snapshot", func() bool { return r.marks("calls") == n })
+		r.equal("calls", "id", "berth", "teu")
+		r.until("the file is taken", func() bool { _, err := os.Stat(file + ".taken"); return errors.Is(err, fs.ErrNotExist) })
+	}
+}

@@ -82,6 +82,13 @@ func (s *settings) signalTables(ctx context.Context, c *pgconn.PgConn) (out []*t
 
 // missed tells of tables of signals that are not there, or not published.
 func (r *reader) missed(there, missing []*table) {
+	if r.s.mode == modeInitialOnly && len(r.s.signals) > 0 {
+		r.happened(missedEvent, source.Finding{
+			Key: keySignals, Message: fmt.Sprintf("signals in %s are not seen: with %s=%s nobody reads the log", r.s.signals[0], keyMode, modeInitialOnly),
+			Hint: "send them by a file or a topic: " + keyChannels + "=file,kafka",
+		})
+		return
+	}
 	for _, name := range r.s.signals {
 		at := slices.IndexFunc(there, func(t *table) bool { return t.full() == name })
 		switch {

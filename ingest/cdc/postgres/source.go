@@ -191,14 +191,17 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 				return r.batch(nil) // the position is saved before anything is appended
 			}
 		}
-		if r.s.mode == modeInitialOnly && r.snapshot == nil && r.cut == nil && !r.waiting() {
-			closeConn(r.spare)
-			r.spare = nil
-			<-ctx.Done()
-			return source.Batch{}, ctx.Err()
-		}
 		if err := r.poll(ctx); err != nil {
 			return source.Batch{}, err
+		}
+		if r.s.mode == modeInitialOnly && r.snapshot == nil && r.cut == nil && !r.waiting() {
+			if r.changed { // by signals
+				return r.batch(nil)
+			}
+			if err := r.attend(ctx); err != nil {
+				return source.Batch{}, err
+			}
+			continue
 		}
 		if r.snapshot != nil {
 			if err := r.weigh(ctx); err != nil {
