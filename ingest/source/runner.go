@@ -264,7 +264,7 @@ func (r *Runner) env(l *lane) Env {
 	return Env{
 		SourceID: r.id, Schema: r.o.Schemas.Put, Now: r.o.Clock.Now, Records: r.o.Log.Records, Spool: r.spool(), Version: r.o.Version,
 		Resnapshot: slices.Sorted(maps.Keys(r.resnapshot)), Asked: slices.Sorted(maps.Keys(r.wished)), Skip: slices.Sorted(maps.Keys(r.skip)),
-		Saved: l.wait,
+		Saved: l.wait, Log: r.o.Logger.With("source", r.o.Config.Name),
 		Place: func(topic string) record.Pos {
 			_ = l.wait() // an error of it ends the session
 			return r.place(topic)

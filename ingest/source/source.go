@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
@@ -189,6 +190,8 @@ type Env struct {
 	// log and the tables know it; the zero Pos where there is none. It waits as Saved does.
 	Place func(topic string) record.Pos
 	Now   func() time.Time
+	// Log is for what a configuration asks a source to log; nil for none.
+	Log *slog.Logger
 	// Generation returns the highest generation that the source ever had in a topic, also
 	// when its position is gone; 0 for none. A new one must be above it. Nil knows of none.
 	Generation func(ctx context.Context, topic string) (int64, error)

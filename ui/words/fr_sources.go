@@ -210,6 +210,10 @@ var frenchKinds = map[string]string{
 
 	"the messages of pg_logical_emit_message to write to the topic <prefix>.message: anchored regular expressions of their prefixes; all by default": "les messages de pg_logical_emit_message à écrire dans le topic <prefix>.message\u00a0: expressions rationnelles ancrées de leurs préfixes\u00a0; tous par défaut",
 
+	"where Debezium's notifications of snapshots go: sink, which is a topic, and log; jmx there is not": "où vont les notifications de Debezium sur les snapshots\u00a0: sink, qui est un topic, et log\u00a0; jmx n’existe pas",
+
+	"the topic of channel sink, of one connector alone": "le topic du canal sink, d’un seul connecteur",
+
 	"the messages to leave out, likewise": "les messages à exclure, de même",
 
 	"a table whose new rows are Debezium's signals: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log":                                                                                         "une table dont les nouvelles lignes sont les signaux de Debezium\u00a0: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot, log",

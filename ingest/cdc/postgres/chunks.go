@@ -26,7 +26,7 @@ func (r *reader) arrive(ctx context.Context) error {
 		st := r.pos.Tables[name]
 		nodes := c.table.nodes()
 		if st.Snapshot.again() && !c.keyed() || st.Snapshot.Begun && (st.Snapshot.Torn || st.Snapshot.Nodes != nodes || !c.table.keyed() || r.s.mode == modeInitialOnly || r.s.selects[name] != "") {
-			next := progress{Asked: st.Snapshot.Asked}
+			next := progress{Asked: st.Snapshot.Asked, Signal: st.Snapshot.Signal}
 			if st.Snapshot.again() && c.keyed() { // rows of a table without a key that are read again would be there twice
 				next.Owed, next.Where, next.Parts = st.Snapshot.Owed, st.Snapshot.Where, st.Snapshot.Parts
 			}
@@ -192,11 +192,12 @@ func (r *reader) chunk(ch *chunk, p *piece) source.TopicBatch {
 		c := source.Change{Op: source.Read, After: bad.row, Place: chunkPlace(parseLSN(st.Snapshot.Cut), bad.at), LSN: int64(lsn), TxID: r.snapshot.cut.xid} //nolint:gosec // places fit
 		b.Dead = append(b.Dead, r.letter(p.c, &c, b.Snapshot, bad.why))
 	}
-	asked, again := st.Snapshot.Asked, st.Snapshot.again()
+	asked, again, first := st.Snapshot.Asked, st.Snapshot.again(), st.Snapshot.After <= afterNone
+	r.scanned(name, asked, first, len(ch.rows)+len(ch.dead))
 	if !st.Snapshot.Begun && !again {
 		b.Begin = r.mark(&b, record.SnapshotBegin, place)
 	}
-	if st.Snapshot.After <= afterNone && !again {
+	if first && !again {
 		b.First = "first_in_data_collection"
 		if p.c == r.snapshot.pieces[0].c {
 			b.First = "first"

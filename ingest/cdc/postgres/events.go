@@ -55,18 +55,18 @@ func transactionID(xid uint32, at pgoutput.LSN) string { return fmt.Sprintf("%d:
 
 // plain adds a record to a topic that is no table's, unless that has refused one for good, which the source's state says. One that is
 // larger than the log takes goes to the dead letters.
-func (r *reader) plain(topic string, frame envelope.Frame, key, value []byte, place string) {
+func (r *reader) plain(g *gathering, topic string, frame envelope.Frame, key, value []byte, place string) {
 	if r.skipped(topic) {
 		return
 	}
-	at, ok := r.gathered.by[topic]
+	at, ok := g.by[topic]
 	if !ok {
-		if r.gathered.by == nil {
-			r.gathered.by = map[string]int{}
+		if g.by == nil {
+			g.by = map[string]int{}
 		}
-		at = len(r.gathered.topics)
-		r.gathered.by[topic] = at
-		r.gathered.topics = append(r.gathered.topics, source.TopicBatch{
+		at = len(g.topics)
+		g.by[topic] = at
+		g.topics = append(g.topics, source.TopicBatch{
 			Topic: topic, Schema: &record.Schema{Source: r.env.SourceID, Database: r.s.database, Table: topic}, Incarnation: r.pos.Incarnation,
 		})
 	}
@@ -76,14 +76,14 @@ func (r *reader) plain(topic string, frame envelope.Frame, key, value []byte, pl
 	if !r.s.valueSchemas {
 		frame.Value = nil
 	}
-	b := &r.gathered.topics[at]
+	b := &g.topics[at]
 	one := source.Plain{Key: envelope.Wrap(frame.Key, key), Value: envelope.Wrap(frame.Value, value), Place: place}
 	if size := len(one.Key) + len(one.Value); size > source.RecordBytesMax-plainRoom {
 		b.Dead = append(b.Dead, source.Dead{Place: place, Key: key, Value: value, Why: fmt.Sprintf("a record of %d bytes is more than the log takes", size)})
 	} else {
 		b.Plain = append(b.Plain, one)
 	}
-	r.gathered.bytes += changeRoom + len(key) + len(value)
+	g.bytes += changeRoom + len(key) + len(value)
 }
 
 // plainRoom is more than a record's place and headers take.
@@ -100,7 +100,7 @@ func (r *reader) boundary(at pgoutput.LSN, end bool) {
 		b.Events, b.Tables = r.tx.events, r.tx.tables
 		place = changePlace(r.tx.commit, ^pgoutput.LSN(0), 0)
 	}
-	r.plain(r.s.prefix+"."+r.s.transactionTopic, envelope.BoundaryFrame(), envelope.AppendBoundaryKey(nil, &b), envelope.AppendBoundary(nil, &b), place)
+	r.plain(&r.gathered, r.s.prefix+"."+r.s.transactionTopic, envelope.BoundaryFrame(), envelope.AppendBoundaryKey(nil, &b), envelope.AppendBoundary(nil, &b), place)
 }
 
 // logical takes a pg_logical_emit_message, which need not be of a transaction.
@@ -122,7 +122,7 @@ func (r *reader) logical(m *pgoutput.Message, at pgoutput.LSN) {
 			src.Transaction.ID = transactionID(r.tx.xid, at)
 		}
 	}
-	r.plain(r.s.prefix+".message", envelope.MessageFrame(), envelope.AppendMessageKey(nil, m.Name), envelope.AppendMessage(nil, &src, m.Name, m.Content, now.UnixNano()), place)
+	r.plain(&r.gathered, r.s.prefix+".message", envelope.MessageFrame(), envelope.AppendMessageKey(nil, m.Name), envelope.AppendMessage(nil, &src, m.Name, m.Content, now.UnixNano()), place)
 }
 
 // messagesCounted is the name under which a transaction's messages are counted. Debezium has a Java object's there.
@@ -150,7 +150,7 @@ func (r *reader) beat(ctx context.Context) (bool, error) {
 	r.pulses = max(r.pulses+1, now.UnixMilli())
 	key := append(envelope.AppendText([]byte(`{"serverName":`), r.s.prefix), '}')
 	value := fmt.Appendf(nil, `{"ts_ms":%d}`, now.UnixMilli())
-	r.plain(topic, envelope.HeartbeatFrame(), key, value, fmt.Sprintf("%016x", r.pulses))
+	r.plain(&r.gathered, topic, envelope.HeartbeatFrame(), key, value, fmt.Sprintf("%016x", r.pulses))
 	return true, nil
 }
 

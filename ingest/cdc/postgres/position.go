@@ -31,6 +31,10 @@ type position struct {
 	// Held: rows that signals ask for are read again after resume-snapshot.
 	Held   bool                `json:"held,omitempty"`
 	Tables map[string]standing `json:"tables"`
+	// Notified is the number of the last notification; Initial and Incremental are what was told of snapshots under way.
+	Notified    int64 `json:"notified,omitempty"`
+	Initial     *told `json:"initial,omitempty"`
+	Incremental *told `json:"incremental,omitempty"`
 }
 
 // standing is how far one table is.
@@ -62,8 +66,9 @@ type progress struct {
 	// Torn: since the last cut there was a change without a value that this snapshot may never
 	// read. It begins again.
 	Torn bool `json:"torn,omitempty"`
-	// Asked: a signal asked for it, and its events say so.
-	Asked bool `json:"asked,omitempty"`
+	// Asked: a signal asked for it, and its events say so. Signal is its id.
+	Asked  bool   `json:"asked,omitempty"`
+	Signal string `json:"signal,omitempty"`
 	// Owed: columns have changed, so that no signal stops or holds it.
 	Owed bool `json:"owed,omitempty"`
 	// Where is the condition on the rows that are read again, of the table's own generation: its changes go on being written
@@ -122,6 +127,7 @@ func (p *position) render() (source.Position, error) { return json.Marshal(p) }
 func (p *position) copied() position {
 	q := *p
 	q.Tables = maps.Clone(p.Tables)
+	q.Initial, q.Incremental = p.Initial.copied(), p.Incremental.copied()
 	for name, st := range q.Tables {
 		if st.Snapshot != nil {
 			s := *st.Snapshot

@@ -66,6 +66,8 @@ const (
 	keySignalFile   = "signal.file"
 	keySignalTopic  = "signal.kafka.topic"
 	keySignalPoll   = "signal.poll.interval.ms"
+	keyNotify       = "notification.enabled.channels"
+	keyNotifyTopic  = "notification.sink.topic.name"
 	keyBad          = "tarn.bad.values"
 	keyChanged      = "tarn.changed.columns"
 	keyDeadTopic    = "errors.deadletterqueue.topic.name"
@@ -136,6 +138,8 @@ type settings struct {
 	signals                  []string // the tables whose rows are signals
 	signalFile, signalTopic  string   // whose lines and records are signals; "" for none
 	signalPoll               time.Duration
+	notifyTopic              string // of notifications; "" for none
+	notifyLog, notifyJMX     bool
 	keySchemas, valueSchemas bool // of their records
 }
 
@@ -279,6 +283,9 @@ func (s *settings) readTopics(c source.Config) (err error) {
 	s.heartbeatTopic = c.Get(keyBeatTopicNew, c.Get(keyBeatTopic, "__debezium-heartbeat"))
 	s.heartbeatQuery = c.Keys[keyBeatQuery]
 	if err := s.readSignals(c); err != nil {
+		return err
+	}
+	if err := s.readNotifications(c); err != nil {
 		return err
 	}
 	if err := s.readBad(c); err != nil {

@@ -174,7 +174,7 @@ func (r *reader) execute(ctx context.Context, id string, data *signalData, patte
 		if st.Snapshot != nil && !st.Snapshot.again() {
 			continue // a whole one is under way, or about to be
 		}
-		next := progress{Asked: !strings.EqualFold(data.Type, "blocking"), Where: data.where(name)}
+		next := progress{Asked: !strings.EqualFold(data.Type, "blocking"), Signal: id, Where: data.where(name)}
 		switch keyed := r.tables[name].keyed(); {
 		case next.Where != "" && !keyed:
 			r.signalled(id, "execute-snapshot", fmt.Sprintf("table %s has no key, so rows that are read again would be there twice", name), "send it without a condition")
@@ -252,6 +252,7 @@ func (r *reader) stop(patterns []*regexp.Regexp) {
 			r.endSnapshot()
 			st.Snapshot = nil
 			r.pos.Tables[name], r.changed = st, true
+			r.ended(name, endAborted)
 		}
 	}
 }
@@ -285,6 +286,7 @@ func (r *reader) unasked(ctx context.Context, bad *badWhere) (source.Batch, bool
 	st := r.pos.Tables[name]
 	st.Snapshot = nil
 	r.pos.Tables[name] = st
+	r.ended(name, endFailed)
 	r.happened(signalEvent, source.Finding{
 		Table: name, Key: keySignals, Message: fmt.Sprintf("rows of table %s are not read again: %v", name, bad),
 		Hint: "send the signal again with a condition that every row can be asked",

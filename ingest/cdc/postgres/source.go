@@ -44,6 +44,7 @@ type reader struct {
 	started bool
 	always  bool // every table gets a new snapshot, once
 	changed bool // the position has something that is to be saved soon
+	noticed bool // whether there is a snapshot to begin with was told
 
 	sql     *pgconn.PgConn
 	spare   *pgconn.PgConn // of replication, for whoever needs one next
@@ -238,6 +239,7 @@ func (r *reader) next(ctx context.Context) (source.Batch, error) {
 }
 
 func (r *reader) batch(topics []source.TopicBatch) (source.Batch, error) {
+	topics = append(topics, r.notices()...)
 	mark, err := r.pos.render()
 	return source.Batch{Topics: topics, Mark: mark}, err
 }

@@ -168,7 +168,13 @@ func (r *reader) survey(ctx context.Context) error {
 // settle takes chunks of a table as done that are in its topic.
 func (r *reader) settle(name, topic string) {
 	if st, known := r.pos.Tables[name]; known && st.Topic == topic {
-		st.settle(r.place(topic), r.pos.Incarnation)
+		sent := st.Sent
+		if st.Snapshot != nil {
+			asked := st.Snapshot.Asked
+			if st.settle(r.place(topic), r.pos.Incarnation); st.Sent != sent {
+				r.uncounted(name, asked)
+			}
+		}
 		r.pos.Tables[name] = st
 	}
 }

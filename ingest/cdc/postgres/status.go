@@ -169,6 +169,11 @@ func findingsOf(s *settings, tables, missing []*table) []source.Finding {
 			})
 		}
 	}
+	if s.notifyJMX {
+		out = append(out, source.Finding{
+			Key: keyNotify, Message: "notifications do not go to jmx, which is Java's", Hint: "read them in a topic, by sink, or in the log, by log; system.source_tables tells how far snapshots are",
+		})
+	}
 	if len(tables) == 0 {
 		out = append(out, source.Finding{Message: "no table matches the lists of the connector yet", Hint: "check " + keyTableIn + " (<schema>.<table>) and " + keySchemaIn + "; tables are picked up when they are made"})
 	}
