@@ -273,21 +273,30 @@ func varchar(s string, place *tree) *tree {
 		"value", object("type", object("id", text("VARCHAR"), "type_info", scalar("null")), "is_null", scalar("false"), "value", text(s)))
 }
 
-// method writes column.function(…), which is parsed as a function of a schema, as function(column, …).
+// method writes column.function(…), which is parsed as a function of a schema, as function(column, …), and table.column.function(…) so too.
 func (t *tree) method() {
 	schema := t.get("schema").str()
 	switch strings.ToLower(schema) {
 	case "", "main", "pg_catalog", "information_schema", "system", "temp":
 		return
 	}
+	names := []*tree{text(schema)}
+	switch catalog := t.get("catalog").str(); strings.ToLower(catalog) {
+	case "":
+	case "memory", "system", "temp", "lake":
+		return
+	default:
+		names = append([]*tree{text(catalog)}, names...)
+	}
 	children := t.get("children")
-	if t.get("class").str() != "FUNCTION" || t.get("catalog").str() != "" || children == nil || children.kind != '[' || !Allowed(t.get("function_name").str()) {
+	if t.get("class").str() != "FUNCTION" || children == nil || children.kind != '[' || !Allowed(t.get("function_name").str()) {
 		return
 	}
 	column := object("class", text("COLUMN_REF"), "type", text("COLUMN_REF"), "alias", text(""), "query_location", t.get("query_location"),
-		"column_names", &tree{kind: '[', items: []*tree{text(schema)}})
+		"column_names", &tree{kind: '[', items: names})
 	children.items = append([]*tree{column}, children.items...)
 	t.set("schema", text(""))
+	t.set("catalog", text(""))
 }
 
 // exactNumber writes a constant that DuckDB would print like one of another type as a cast: 1e3, which is then of type DECIMAL,

@@ -5,13 +5,10 @@
 package sqllogic_test
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -29,6 +26,7 @@ import (
 var (
 	folder = flag.String("tests", "", "DuckDB's test/sql, of the version that is linked")
 	report = flag.String("report", "", "file for what is refused and what differs, with its statements")
+	update = flag.Bool("update", false, "write testdata/duckdb.txt anew")
 	most   = flag.Int("most", 6, "statements of one kind in the report")
 )
 
@@ -247,33 +245,17 @@ func TestDuckDB(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := map[string]int{}
-	for _, o := range all {
-		counts[o.kind]++
-	}
-	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-	var b bytes.Buffer
-	for _, k := range kinds {
-		fmt.Fprintf(&b, "%6d %s\n", counts[k], k)
-	}
-	for _, k := range kinds {
-		if k == "equal" {
-			continue
-		}
-		fmt.Fprintf(&b, "\n=== %d %s\n", counts[k], k)
-		shown := 0
-		for _, o := range all {
-			if o.kind == k && shown < *most {
-				shown++
-				fmt.Fprintf(&b, "-- %s\n%s\n   %s\n", o.place, clip(o.sql), o.detail)
-			}
-		}
-	}
 	if *report != "" {
-		if err := os.WriteFile(*report, b.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(*report, told(all), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	list := filepath.Join("testdata", "duckdb.txt")
+	if *update {
+		if err := os.WriteFile(list, summed(all), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	held(t, list, all)
 }

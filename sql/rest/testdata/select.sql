@@ -235,13 +235,13 @@ SELECT NULL IS NULL, true AND NULL, NOT false, 1 IS NOT DISTINCT FROM 1
 SELECT grouping_id(berth), berth FROM calls GROUP BY ROLLUP (berth) ORDER BY ALL
 SELECT 'a' IN ('a', 'b'), 3 NOT IN (1, 2), (1, 2) = (1, 2), (1, 2) < (1, 3), [1, 2] < [1, 3]
 SELECT 42. AS d, 42. / 4 AS q, -7. AS n, typeof(12345678901234567890.) AS t, [1., 2.5] AS l, id FROM calls WHERE id = 3. ORDER BY 1
+SELECT calls.ship.upper() AS u, c.berth.lower().len() AS n FROM calls, calls c WHERE calls.id = c.id ORDER BY calls.id
 
 -- types that no answer can have, within a query
 SELECT id, (id::UHUGEINT * 340282366920938463463374607431768211455 // 7)::VARCHAR AS u FROM calls WHERE id = 1
 SELECT id FROM calls WHERE id::UHUGEINT > 9::UHUGEINT ORDER BY id
 SELECT '101'::BIT::VARCHAR AS b, bit_count('1011'::BIT) AS n, ('1100'::BIT & '0110'::BIT)::VARCHAR AS a
 SELECT bitstring('0101', 8)::VARCHAR AS b, get_bit('0110'::BIT, 1) AS g, set_bit('0110'::BIT, 0, 1)::VARCHAR AS s, bit_position('010'::BIT, '1110101'::BIT) AS p
-SELECT bitstring_agg(id, 1, 12)::VARCHAR AS seen FROM calls
 SELECT '01:02:03+02'::TIMETZ < '01:02:03+01'::TIMETZ AS earlier, extract(timezone_hour FROM TIMETZ '01:02:03+02') AS zone, (TIMETZ '01:02:03+02')::VARCHAR AS t
 SELECT (123456789012345678901234567890::BIGNUM)::VARCHAR AS n
 SELECT md5_number(ship)::VARCHAR AS h FROM ships ORDER BY 1
@@ -270,6 +270,8 @@ SELECT * FROM query_table('calls')
 SELECT getvariable('x')
 -- refused: the function current_setting cannot be used here
 SELECT current_setting('threads')
+-- refused: the function bitstring_agg cannot be used here
+SELECT bitstring_agg(id, 1, 12)::VARCHAR FROM calls
 -- refused: the function error cannot be used here
 SELECT error('x')
 -- refused: the function nextval cannot be used here
