@@ -183,6 +183,44 @@ func TestColumnsNamedAsPlaces(t *testing.T) {
 	}
 }
 
+// TestARowIsItsColumns: a statement that changes rows and means whole ones sees the columns of the table and nothing besides, also where some
+// rows of its files are gone.
+func TestARowIsItsColumns(t *testing.T) {
+	s := newSite(t)
+	const from = " FROM (VALUES (1, 'gone'), (2, 'b'), (3, 'c')) s(n, v)"
+	for _, step := range []struct{ statement, told, rows string }{
+		{"UPDATE gold.t SET name = t::VARCHAR", "UPDATE 2", "2|{'id': 2, 'name': b} 3|{'id': 3, 'name': c}"},
+		{"UPDATE gold.t AS x SET name = to_json(x)::VARCHAR WHERE x.id = 2", "UPDATE 1", `2|{"id":2,"name":"b"} 3|c`},
+		{"UPDATE gold.t SET name = (SELECT t::VARCHAR)", "UPDATE 2", "2|{'id': 2, 'name': b} 3|{'id': 3, 'name': c}"},
+		{"UPDATE gold.t SET name = s.v || t::VARCHAR" + from + " WHERE s.n = t.id", "UPDATE 2", "2|b{'id': 2, 'name': b} 3|c{'id': 3, 'name': c}"},
+		{"UPDATE gold.t SET name = len(t::VARCHAR)::VARCHAR WHERE COLUMNS(*)::VARCHAR IN ('2', 'b')", "UPDATE 1", "2|20 3|c"},
+		{"DELETE FROM gold.t WHERE COLUMNS(t.*)::VARCHAR IN ('2', 'b')", "DELETE 1", "3|c"},
+		{"DELETE FROM gold.t WHERE t = {'id': 2, 'name': 'b'}", "DELETE 1", "3|c"},
+		{"DELETE FROM gold.t WHERE t::VARCHAR LIKE '%parquet%'", "DELETE 0", "2|b 3|c"},
+		{
+			"MERGE INTO gold.t USING (SELECT 2 AS n UNION ALL SELECT 4) s ON t.id = s.n WHEN MATCHED THEN UPDATE SET name = t::VARCHAR WHEN NOT MATCHED THEN INSERT VALUES (s.n, t::VARCHAR)",
+			"MERGE 2", "2|{'id': 2, 'name': b} 3|c 4|{'id': NULL, 'name': NULL}",
+		},
+		{"UPDATE gold.t SET name = filename", "", "2|b 3|c"},
+		{"UPDATE gold.t SET name = t.file_index::VARCHAR", "", "2|b 3|c"},
+	} {
+		for _, gone := range []bool{false, true} { // a row that has gone from the file
+			s.exec("CREATE OR REPLACE TABLE gold.t(id INT, name VARCHAR)")
+			if s.exec("INSERT INTO gold.t VALUES (2, 'b'), (3, 'c')"); gone {
+				s.exec("TRUNCATE gold.t", "INSERT INTO gold.t VALUES (1, 'gone'), (2, 'b'), (3, 'c')", "DELETE FROM gold.t WHERE id = 1")
+			}
+			got, err := s.run(step.statement)
+			if (err == nil) != (step.told != "") || strings.Join(got, "") != step.told {
+				t.Errorf("%s: %q, %v, want %q", step.statement, got, err, step.told)
+			}
+			got, err = s.run("SELECT id, name FROM gold.t ORDER BY id")
+			if want := step.rows; err != nil || strings.Join(got, " ") != want {
+				t.Errorf("after %s: %q, %v, want %s", step.statement, got, err, want)
+			}
+		}
+	}
+}
+
 // TestMergeAsksOnce: a condition that has another answer each time is asked once of a row.
 func TestMergeAsksOnce(t *testing.T) {
 	s := newSite(t)

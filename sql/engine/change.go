@@ -75,8 +75,11 @@ type changing struct {
 	c       sqltext.Change
 	columns []table.Column
 	read    func(context.Context) (*catalog.Scan, guard.Decision, error)
-	// What the query calls the table, and the path and position of a row: no statement can mean them, and no column has them.
+	// What the query calls the table, and the path and position of a row: no statement can mean them, and no column has them. plain tells
+	// that the table stands there as a scan of its files, of which those two are hidden columns: a whole row has them not.
 	name, path, pos string
+	plain           bool
+	deletes         string // what the query calls the positions that are gone, "" where none are
 	gone            map[string]*roaring.Bitmap
 	rows            int64
 	came            int64          // new rows
@@ -128,6 +131,12 @@ func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, s
 
 // run answers the query: it notes the places, and writes the rows that come.
 func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision, stmt string) (table.Written, error) {
+	if x.plain = x.scannable(scan, d, stmt); x.plain {
+		x.path, x.pos = "filename", "file_row_number"
+		if len(scan.Deletes) > 0 {
+			x.deletes = x.s.name("d")
+		}
+	}
 	text, places, err := x.query(stmt)
 	if err != nil {
 		return nil, err
@@ -219,6 +228,10 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		cases.WriteString(" WHEN " + when + " THEN {" + fields(values) + "}")
 	}
 	of := ident(x.name) + " AS " + name
+	if x.deletes != "" {
+		gone := ident(x.deletes)
+		of = "(" + of + " ANTI JOIN " + gone + " ON " + own(x.path) + " = " + gone + ".path AND " + own(x.pos) + " = " + gone + ".pos)"
+	}
 	if c.Verb == "MERGE" {
 		// What becomes of a row is one value, so that a condition is asked once: random() has another answer each time.
 		made := []string{"m.p", "m.n"}
@@ -349,54 +362,6 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 	}
 	s.changes = x
 	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))
-}
-
-// relation is the table with the places of its rows.
-func (x *changing) relation(ctx context.Context) (sqltext.Relation, error) {
-	scan, d, err := x.read(ctx)
-	if err != nil {
-		return sqltext.Relation{}, err
-	}
-	text, err := x.s.placesText(ctx, scan, x.path, x.pos)
-	if err != nil {
-		return sqltext.Relation{}, err
-	}
-	var names []string
-	for _, c := range scan.Columns {
-		names = append(names, c.Name)
-	}
-	return x.s.guarded(x.table.Ident(), append(names, x.path, x.pos), text, d), nil
-}
-
-// placesText reads one snapshot as scanText does, with the path of each row's file and its position there.
-func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos string) (string, error) {
-	types := make([]string, len(scan.Columns))
-	for i, c := range scan.Columns {
-		types[i], _ = duck.TypeOf(c.Type)
-	}
-	names, items, _ := fileColumns(scan.Columns)
-	if len(scan.Files) == 0 {
-		return "SELECT *, NULL::VARCHAR AS " + ident(path) + ", NULL::BIGINT AS " + ident(pos) + " FROM (" + emptyText(scan.Columns, types) + ")", nil
-	}
-	files := make([]string, len(scan.Files))
-	for i, f := range scan.Files {
-		files[i] = f.Path
-	}
-	list, err := s.bind(ctx, files)
-	if err != nil {
-		return "", err
-	}
-	text := "SELECT " + strings.Join(items, ", ") + ", f.filename AS " + ident(path) + ", f.file_row_number AS " + ident(pos) +
-		" FROM read_parquet(" + list + ", schema=" + schemaMap(scan.Columns, names, types) + ") f"
-	if len(scan.Deletes) == 0 {
-		return text, nil
-	}
-	deletes, err := s.bind(ctx, scan.Deletes)
-	if err != nil {
-		return "", err
-	}
-	return text + " ANTI JOIN (SELECT substr(file_path, " + strconv.Itoa(len([]rune(scan.PathPrefix))+1) +
-		") AS path, pos FROM read_parquet(" + deletes + ")) d ON f.filename = d.path AND f.file_row_number = d.pos", nil
 }
 
 // take notes the places of a batch, and answers the rows that come; nil for none.

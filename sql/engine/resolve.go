@@ -25,8 +25,8 @@ const (
 // that exists and that the principal may read. A name is refused in the same words whether
 // it exists or not where the principal may not read it.
 func (s *session) resolve(ctx context.Context, t sqltext.Table) (sqltext.Relation, error) {
-	if s.changes != nil && t.Name == s.changes.name {
-		return s.changes.relation(ctx)
+	if s.changes != nil && t.Schema == "" && (t.Name == s.changes.name || s.changes.deletes != "" && t.Name == s.changes.deletes) {
+		return s.changes.relation(ctx, t.Name)
 	}
 	if r, ok, err := s.temporary(t); ok {
 		return r, err
