@@ -96,6 +96,9 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 		}
 	}
 	m.Offset = in.Offset()
+	if err := in.once(m.Table); err != nil {
+		return m, err
+	}
 	m.Body = in.Rest()
 	for _, end := range []struct {
 		words string
@@ -111,6 +114,21 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 		return m, in.Fault("a query")
 	}
 	return m, nil
+}
+
+// once refuses a query that ends as one which runs for ever: ksqlDB makes a table of it, which is kept up to date.
+func (r *Reader) once(t Table) error {
+	for _, end := range []struct{ emit, hint string }{
+		{"EMIT CHANGES", ", which is kept up to date and tells every change; so is the table of INSERT INTO name SELECT …"},
+		{"EMIT FINAL", " EMIT ON WINDOW CLOSE"},
+		{"EMIT ON WINDOW CLOSE", " EMIT ON WINDOW CLOSE"},
+	} {
+		if words := strings.Fields(end.emit); r.endsWith(words) {
+			return At(fault.Newf(fault.Invalid, "write CREATE MATERIALIZED VIEW "+t.String()+" AS SELECT …"+end.hint, "CREATE TABLE … AS fills a table once, and does not end with %s", end.emit),
+				r.text, r.tokens[len(r.tokens)-len(words)].Offset)
+		}
+	}
+	return nil
 }
 
 func (r *Reader) endsWith(words []string) bool {
