@@ -373,6 +373,23 @@ func (x Insert) Lone() map[int]int {
 	return out
 }
 
+// Row tells whether the rows of an INSERT are one, whose values are parameters, each once, and the column, from 0, of each parameter in order.
+func (x Insert) Row() (columns []int, ok bool) {
+	tokens, err := Lex(x.Body)
+	of := x.Lone()
+	if n := len(tokens); err != nil || !x.Values || len(of) == 0 || n-2 != 3*len(of) {
+		return nil, false // VALUES ( $ 1 , $ 2 )
+	}
+	columns = make([]int, len(of))
+	for n, column := range of {
+		if n > len(of) || column >= len(of) {
+			return nil, false
+		}
+		columns[n-1] = column
+	}
+	return columns, true
+}
+
 func whole10(text string) (n int) {
 	for _, r := range text {
 		if r < '0' || r > '9' || n > ParametersMax {

@@ -84,8 +84,14 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 // column of a batch has the type that Schema tells, or is texts, which are cast as the dialect casts them. An error of
 // rows ends it, and nothing is written. It is a statement in system.queries, under the text of the request, and takes a turn; what it may take
 // is the request's Timeout, at most sql.timeout. Its errors are those of Run.
-func (a *Appender) Append(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (n int64, err error) {
-	g, r := a.gate, a.r
+func (a *Appender) Append(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (int64, error) {
+	return a.gate.bulk(ctx, a.r, func(ctx context.Context, s *session) (int64, error) {
+		return s.append(ctx, a.table, s.shaped(ctx, a, rows))
+	})
+}
+
+// bulk runs what writes rows that are no answer of a query, as a statement of its own with the text of the request.
+func (g *Gate) bulk(ctx context.Context, r Request, run func(context.Context, *session) (int64, error)) (n int64, err error) {
 	if r.Timeout <= 0 || r.Timeout > g.o.Timeout {
 		r.Timeout = g.o.Timeout
 	}
@@ -105,8 +111,8 @@ func (a *Appender) Append(ctx context.Context, rows iter.Seq2[arrow.RecordBatch,
 		}
 		g.log.end(noted, now)
 	}()
-	_, err = g.statement(context.WithValue(within, notedKey{}, noted), r, "", 0, func(ctx context.Context, s *session) error {
-		n, err = s.append(ctx, a.table, s.shaped(ctx, a, rows))
+	_, err = g.statement(context.WithValue(within, notedKey{}, noted), r, "", 0, func(ctx context.Context, s *session) (err error) {
+		n, err = run(ctx, s)
 		return err
 	}, nil)
 	if err != nil {
@@ -148,15 +154,6 @@ func (s *session) cast(ctx context.Context, a *Appender, all []table.Column, sch
 	if same {
 		return yield(array.NewRecordBatch(schema, columns, b.NumRows()), nil)
 	}
-	named := arrow.NewSchema(fields, nil)
-	loaded := array.NewRecordBatch(named, b.Columns(), b.NumRows())
-	defer loaded.Release()
-	if len(s.loaded) == 0 {
-		s.loaded = append(s.loaded, s.name("a"))
-	}
-	if err := s.conn.Load(ctx, s.loaded[0], named, []arrow.RecordBatch{loaded}); err != nil {
-		return yield(nil, err) && false
-	}
 	items := make([]string, len(all))
 	for i, c := range all {
 		typ, _ := duck.TypeOf(c.Type)
@@ -166,7 +163,34 @@ func (s *session) cast(ctx context.Context, a *Appender, all []table.Column, sch
 		}
 		items[i] = "CAST(" + value + " AS " + typ + ") AS " + ident(c.Name)
 	}
-	out, end, err := s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM temp."+ident(s.loaded[0]), schema)
+	return s.through(ctx, b, "SELECT "+strings.Join(items, ", ")+" FROM ", schema, yield)
+}
+
+// loadRows puts batches into a temporary table of the connection, in place of the one before; its columns are c0, c1 and so on.
+func (s *session) loadRows(ctx context.Context, of *arrow.Schema, batches ...arrow.RecordBatch) (name string, err error) {
+	fields := slices.Clone(of.Fields())
+	for i := range fields {
+		fields[i] = arrow.Field{Name: fmt.Sprintf("c%d", i), Type: fields[i].Type, Nullable: true}
+	}
+	named := arrow.NewSchema(fields, nil)
+	loaded := make([]arrow.RecordBatch, len(batches))
+	for i, b := range batches {
+		loaded[i] = array.NewRecordBatch(named, b.Columns(), b.NumRows())
+		defer loaded[i].Release()
+	}
+	if len(s.loaded) == 0 {
+		s.loaded = append(s.loaded, s.name("a"))
+	}
+	return "temp." + ident(s.loaded[0]), s.conn.Load(ctx, s.loaded[0], named, loaded)
+}
+
+// through yields what a query makes of a batch.
+func (s *session) through(ctx context.Context, b arrow.RecordBatch, query string, schema *arrow.Schema, yield func(arrow.RecordBatch, error) bool) bool {
+	name, err := s.loadRows(ctx, b.Schema(), b)
+	if err != nil {
+		return yield(nil, err) && false
+	}
+	out, end, err := s.batches(ctx, query+name, schema)
 	if err != nil {
 		return yield(nil, err) && false
 	}

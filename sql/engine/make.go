@@ -129,11 +129,21 @@ func (s *session) selected(ctx context.Context, m sqltext.Making) (made []table.
 	if len(m.Columns) > len(columns) {
 		return nil, "", fault.Newf(fault.Invalid, "name as many", "there are %d names for %d columns", len(m.Columns), len(columns))
 	}
-	items, names := make([]string, len(columns)), map[string]bool{}
+	for i, c := range m.Columns {
+		columns[i].name = c.Name
+	}
+	made, items, err := stored(columns)
+	aliases := make([]string, len(columns))
+	for i := range aliases {
+		aliases[i] = "c" + strconv.Itoa(i)
+	}
+	return made, "SELECT " + items + " FROM (" + out.Text + ") q(" + strings.Join(aliases, ", ") + ")", err
+}
+
+// stored are columns that a table can have for those of an answer, and what makes their values of columns c0, c1 and so on.
+func stored(columns []column) (made []table.Column, items string, _ error) {
+	all, names := make([]string, len(columns)), map[string]bool{}
 	for i, c := range columns {
-		if i < len(m.Columns) {
-			c.name = m.Columns[i].Name
-		}
 		if c.typ == `"NULL"` || c.typ == "NULL" {
 			c.typ = "VARCHAR"
 		}
@@ -152,13 +162,9 @@ func (s *session) selected(ctx context.Context, m sqltext.Making) (made []table.
 			typ = record.UUID
 		}
 		made = append(made, table.Column{Name: c.name, Type: typ})
-		items[i] = "CAST(" + "q.c" + strconv.Itoa(i) + " AS " + cast + ") AS " + ident(c.name)
+		all[i] = "CAST(c" + strconv.Itoa(i) + " AS " + cast + ") AS " + ident(c.name)
 	}
-	aliases := make([]string, len(columns))
-	for i := range aliases {
-		aliases[i] = "c" + strconv.Itoa(i)
-	}
-	return made, "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(aliases, ", ") + ")", nil
+	return made, strings.Join(all, ", "), nil
 }
 
 // columnsMax bounds a table that a query makes.

@@ -80,16 +80,12 @@ func (s *session) target(ctx context.Context, r Request, t sqltext.Table) (id ta
 			schemas = r.Schemas
 		}
 	}
-	into := ""
 	for _, schema := range schemas {
-		schema = strings.ToLower(schema)
-		if e, found, err = s.gate.entry(ctx, table.Ident{Namespace: schema, Name: t.Name}); err != nil || found {
+		if e, found, err = s.gate.entry(ctx, table.Ident{Namespace: strings.ToLower(schema), Name: t.Name}); err != nil || found {
 			return e.Ident, e, found, err
 		}
-		if into == "" && !slices.Contains(layers, schema) {
-			into = schema
-		}
 	}
+	into := MadeIn(schemas)
 	if into == "" {
 		into = home
 		if t.Schema != "" {
@@ -97,6 +93,16 @@ func (s *session) target(ctx context.Context, r Request, t sqltext.Table) (id ta
 		}
 	}
 	return table.Ident{Namespace: into, Name: strings.ToLower(t.Name)}, e, false, nil
+}
+
+// MadeIn is the first of schemas in which a statement makes a table; "" for none.
+func MadeIn(schemas []string) string {
+	for _, schema := range schemas {
+		if schema = strings.ToLower(schema); !slices.Contains(layers, schema) {
+			return schema
+		}
+	}
+	return ""
 }
 
 // makeable refuses a name that a statement cannot give to a table, and a principal who may not make it.

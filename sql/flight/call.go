@@ -31,7 +31,7 @@ const (
 	tokenMax    = 24 * time.Hour
 	tokenPrefix = "tarn1."
 	// allocateMax is the most that a client's message may ask for at once: a compressed one tells by itself how long it is.
-	allocateMax = 16 * messageBytesMax
+	allocateMax = 4 * messageBytesMax
 )
 
 type whoKey struct{}

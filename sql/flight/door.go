@@ -28,7 +28,7 @@ import (
 const (
 	connsMax        = 1000     // one more is closed
 	streamsMax      = 100      // calls at once of a connection
-	messageBytesMax = 4 << 20  // of one message of a client; a statement has less
+	messageBytesMax = 16 << 20 // of one message of a client: a batch of rows; a statement has less
 	headerBytesMax  = 64 << 10 // of a call's headers
 	bufferBytes     = 32 << 10 // of a connection, each way
 	startMax        = time.Minute

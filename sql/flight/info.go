@@ -21,7 +21,7 @@ var info = map[flightsql.SqlInfo]any{
 	flightsql.SqlInfoFlightSqlServerSubstrait:      false,
 	flightsql.SqlInfoFlightSqlServerTransaction:    int32(0), // none
 	flightsql.SqlInfoFlightSqlServerCancel:         true,
-	flightsql.SqlInfoFlightSqlServerBulkIngestion:  false,
+	flightsql.SqlInfoFlightSqlServerBulkIngestion:  true,
 	flightsql.SqlInfoDDLCatalog:                    false,
 	flightsql.SqlInfoDDLSchema:                     false,
 	flightsql.SqlInfoDDLTable:                      false,

@@ -5,8 +5,10 @@ package flight
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -171,39 +173,85 @@ func (s *service) DoPutPreparedStatementUpdate(ctx context.Context, c flightsql.
 	if err != nil {
 		return 0, err
 	}
-	if len(p.declared.Parameters) > 0 {
-		if err := s.door.bind(ctx, string(c.GetPreparedStatementHandle()), p, rows); err != nil {
+	if len(p.declared.Parameters) == 0 {
+		return s.door.update(ctx, p.text, p.declared)
+	}
+	if a, ok, err := s.door.o.Gate.Inserting(ctx, engine.Request{Text: p.text, Principal: whoOf(ctx)}); ok || err != nil {
+		if err != nil {
 			return 0, err
 		}
+		return a.Append(ctx, batches(rows))
 	}
-	text, _, err := p.ready()
-	if err != nil {
-		return 0, err
+	return s.door.updates(ctx, p, rows)
+}
+
+// updates runs a statement once for each row of values. Each is done when the next begins, and stays done where a later one fails.
+func (d *Door) updates(ctx context.Context, p *prepared, rows arrowflight.MessageReader) (changed int64, _ error) {
+	row := 0
+	for b, err := range batches(rows) {
+		for i := int64(0); err == nil && i < b.NumRows(); i++ {
+			row++
+			var text string
+			var n int64
+			one := b.NewSlice(i, i+1)
+			if text, _, err = p.with(one); err == nil {
+				n, err = d.update(ctx, text, p.declared)
+			}
+			one.Release()
+			changed += n
+		}
+		if f, ok := errors.AsType[*fault.Error](err); ok && row > 1 {
+			told := *f
+			told.Message = fmt.Sprintf("row %d of the values: %s", row, f.Message)
+			told.Hint = strings.TrimPrefix(f.Hint+"; the rows before it are done", "; ")
+			err = &told
+		}
+		if err != nil {
+			return changed, err
+		}
 	}
-	return s.door.update(ctx, text, p.declared)
+	if row == 0 {
+		return 0, errNoRow()
+	}
+	return changed, nil
+}
+
+// with is the statement with a row of values, and their types.
+func (p *prepared) with(row arrow.RecordBatch) (text string, types []string, _ error) {
+	var values []*string
+	for i, c := range row.Columns() {
+		name, value, err := valueOf(c)
+		if err != nil {
+			return "", nil, fault.Newf(fault.Invalid, fault.HintOf(err), "the value of parameter $%d: %v", i+1, err)
+		}
+		types, values = append(types, name), append(values, value)
+	}
+	want := p.declared.Parameters
+	if len(types) != len(want) {
+		return "", nil, fault.Newf(fault.Invalid, "bind a value for each", "the statement has %d parameters, not %d", len(want), len(types))
+	}
+	for i := range types {
+		if types[i] == "" { // a text or null is read as what the statement wants there
+			types[i] = cmp.Or(want[i], "VARCHAR")
+		}
+	}
+	text, err := engine.Arguments(p.text, types, values)
+	if err == nil && len(text) > sqltext.TextBytesMax {
+		err = fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", sqltext.TextBytesMax)
+	}
+	return text, types, err
 }
 
 // bind puts the one row of a stream into the statement of a handle.
 func (d *Door) bind(ctx context.Context, id string, p *prepared, rows arrowflight.MessageReader) error {
-	types, values, err := oneRow(rows)
+	row, err := oneRow(rows)
 	if err != nil {
 		return err
 	}
-	want := p.declared.Parameters
-	if len(types) != len(want) {
-		return fault.Newf(fault.Invalid, "bind a value for each", "the statement has %d parameters, not %d", len(want), len(types))
-	}
-	for i := range types {
-		if types[i] == "" {
-			types[i] = cmp.Or(want[i], "VARCHAR")
-		}
-	}
-	bound, err := engine.Arguments(p.text, types, values)
+	defer row.Release()
+	bound, types, err := p.with(row)
 	if err != nil {
 		return err
-	}
-	if len(bound) > sqltext.TextBytesMax {
-		return fault.Newf(fault.TooLarge, "send smaller values", "the statement with its values has more than %d bytes", sqltext.TextBytesMax)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,30 +272,27 @@ func (d *Door) bind(ctx context.Context, id string, p *prepared, rows arrowfligh
 	return nil
 }
 
-// oneRow reads the one row of a stream. The type of a text or a null is "", for it is read as what the statement wants there.
-func oneRow(rows arrowflight.MessageReader) (types []string, values []*string, err error) {
-	count := int64(0)
-	for rows.Next() {
-		b := rows.RecordBatch()
-		if count += b.NumRows(); count > 1 {
-			return nil, nil, fault.New(fault.Invalid, "a statement takes one row of values at a time", "run it once for each row")
+// oneRow reads the one row of a stream. Release it.
+func oneRow(rows arrowflight.MessageReader) (row arrow.RecordBatch, _ error) {
+	for b, err := range batches(rows) {
+		if err == nil && (b.NumRows() > 1 || b.NumRows() == 1 && row != nil) {
+			err = fault.New(fault.Invalid, "a query takes one row of values at a time", "run it once for each row")
 		}
-		if b.NumRows() == 0 {
-			continue
-		}
-		for i, c := range b.Columns() {
-			name, value, err := valueOf(c)
-			if err != nil {
-				return nil, nil, fault.Newf(fault.Invalid, fault.HintOf(err), "the value of parameter $%d: %v", i+1, err)
+		if err != nil {
+			if row != nil {
+				row.Release()
 			}
-			types, values = append(types, name), append(values, value)
+			return nil, err
+		}
+		if b.NumRows() == 1 {
+			b.Retain()
+			row = b
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, nil, fault.Newf(fault.Invalid, "", "the values could not be read: %v", err)
+	if row == nil {
+		return nil, errNoRow()
 	}
-	if count == 0 {
-		return nil, nil, fault.New(fault.Invalid, "there is no row of values", "bind one")
-	}
-	return types, values, nil
+	return row, nil
 }
+
+func errNoRow() error { return fault.New(fault.Invalid, "there is no row of values", "bind one") }

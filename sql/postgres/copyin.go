@@ -230,7 +230,11 @@ func (f *copying) append(b *array.RecordBuilder, row []field) (size int, err err
 func (f *copying) value(k *kind, raw []byte) (string, error) {
 	text := string(raw)
 	if f.rows.form.binary && k.oid != pgtype.JSONOID {
-		out, err := f.c.valueOf(k.oid, 1, raw)
+		oid := k.oid
+		if oid == pgtype.Int4OID && len(raw) == 2 {
+			oid = pgtype.Int2OID // of who declared the column SMALLINT, which the lake keeps as INTEGER
+		}
+		out, err := f.c.valueOf(oid, 1, raw)
 		if err != nil {
 			return "", stateError{"22P03", fault.New(fault.Invalid, "incorrect binary data format", "")}
 		}

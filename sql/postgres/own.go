@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,7 +78,7 @@ func (c *conn) word(tokens []sqltext.Token, at int) (value string, end int, ok b
 		if len(c.path()) == 0 {
 			return "CAST(NULL AS VARCHAR)", end, true
 		}
-		return duck.Quote(c.path()[0]), end, true
+		return duck.Quote(cmp.Or(engine.MadeIn(c.path()), c.path()[0])), end, true // that in which tables are made
 	case name == "version" && call:
 		return duck.Quote("PostgreSQL " + serverVersion + " (Tarn)"), end, true
 	case name == "pg_backend_pid" && call:
