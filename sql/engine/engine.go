@@ -26,6 +26,7 @@ type Request struct {
 	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
 	Schemas []string
 	Typed   bool     // the Result shall tell its Types
+	UUIDs   bool     // so it shall where one of them may be a UUID, which is a text to Arrow
 	Session *Session // of the door's connection; nil: no temporary tables
 	// Noted is told the statement's id in system.queries before it waits for its turn; may be nil.
 	Noted func(id int64)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := s.types(ctx, out.Text, r.Typed)
+	types, err := s.types(ctx, out.Text, r.Typed || r.UUIDs && s.uuids(out.Text))
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +140,17 @@ func (s *session) types(ctx context.Context, text string, asked bool) (out []str
 		out = append(out, c.typ)
 	}
 	return out, err
+}
+
+// uuids tells whether a query may answer UUIDs: it reads such a column, or says the word.
+func (s *session) uuids(text string) bool {
+	is := func(t string) bool { return strings.Contains(t, "UUID") }
+	for _, r := range s.relations {
+		if slices.ContainsFunc(r.Types, is) {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(text), "uuid") || s.temps.anyOf(is)
 }
 
 // speak takes the dialect and the session of a request, and whether it has its turn.

@@ -331,6 +331,21 @@ func (ts *Session) table(t sqltext.Table) (tempTable, bool) {
 	return made, ok
 }
 
+// anyOf tells whether a column of one of the tables is of such a type.
+func (ts *Session) anyOf(is func(typ string) bool) bool {
+	if ts == nil {
+		return false
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, t := range ts.tables {
+		if slices.ContainsFunc(t.types, is) {
+			return true
+		}
+	}
+	return false
+}
+
 // temporary is a reference to one, which comes before the lake's tables of that name. The text of a view means the same to all.
 func (s *session) temporary(t sqltext.Table) (sqltext.Relation, bool, error) {
 	made, ok := s.temps.table(t)

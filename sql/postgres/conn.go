@@ -87,6 +87,7 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 		c.teller.Wait()
 		c.work.Lock()
 		defer c.work.Unlock()
+		c.closeCursors()
 		c.closePortals()
 		c.temps.Close()
 	}()
@@ -206,7 +207,7 @@ func (c *conn) ready() error {
 		return errGone
 	}
 	if c.state == idle {
-		if err := c.announce(); err != nil {
+		if err := c.commit(); err != nil {
 			c.fail(err, "")
 		}
 		c.hear()
@@ -215,6 +216,17 @@ func (c *conn) ready() error {
 	c.be.Send(&pgproto3.ReadyForQuery{TxStatus: c.state})
 	c.resting = true
 	return c.flush()
+}
+
+// commit ends a transaction: what outlives it is kept, what was noted is done.
+func (c *conn) commit() error {
+	err := c.keepHeld()
+	c.closePortals()
+	if err != nil {
+		c.unnote()
+		return err
+	}
+	return c.announce()
 }
 
 func (c *conn) flush() error {
@@ -256,9 +268,6 @@ func (c *conn) handle(message pgproto3.FrontendMessage) error {
 		return c.flush()
 	case *pgproto3.Sync:
 		c.skipping = false
-		if c.state == idle {
-			c.closePortals()
-		}
 		return c.ready()
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail: // behind a COPY that has failed
 		return nil

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,9 @@ type cursor struct {
 	portal
 	name   string
 	binary bool
-	scroll *scroll // nil without SCROLL
+	scroll *scroll // nil without SCROLL and WITH HOLD
+	hold   bool    // it outlives its transaction
+	held   bool    // it has: all its rows are kept
 }
 
 // cursors answers DECLARE, FETCH, MOVE and CLOSE; false for other statements. formats are those that the client
@@ -40,9 +43,7 @@ func (c *conn) cursors(text string, formats []int16, simple bool) (bool, error) 
 		return true, c.declare(in)
 	case "CLOSE":
 		if in.Take("ALL") {
-			for name := range c.named {
-				c.closeCursor(name)
-			}
+			c.closeCursors()
 			return true, c.tell("CLOSE CURSOR ALL")
 		}
 		p, err := c.cursorOf(in)
@@ -87,7 +88,7 @@ func (c *conn) tell(tag string) error {
 	return nil
 }
 
-// declare is DECLARE name [BINARY] [INSENSITIVE] [[NO] SCROLL] CURSOR [WITHOUT HOLD] FOR query.
+// declare is DECLARE name [BINARY] [INSENSITIVE] [[NO] SCROLL] CURSOR [{WITH | WITHOUT} HOLD] FOR query.
 func (c *conn) declare(in *sqltext.Reader) error {
 	parts, err := in.Name()
 	if err != nil {
@@ -105,15 +106,15 @@ func (c *conn) declare(in *sqltext.Reader) error {
 			return in.Fault("CURSOR")
 		}
 	}
-	hold := in.Take("WITH", "HOLD")
+	if p.hold = in.Take("WITH", "HOLD"); p.hold && p.scroll == nil {
+		p.scroll = &scroll{}
+	}
 	in.Take("WITHOUT", "HOLD")
 	if !in.Take("FOR") {
 		return in.Fault("FOR and a query")
 	}
 	switch {
-	case hold:
-		return stateError{"0A000", fault.New(fault.Invalid, "cursors that outlive their transaction are not there", "leave WITH HOLD out")}
-	case c.state != within:
+	case c.state != within && !p.hold:
 		return stateError{"25P01", fault.New(fault.Invalid, "DECLARE CURSOR can only be used in transaction blocks", "send BEGIN first")}
 	case c.named[p.name] != nil:
 		return stateError{"42P03", fault.Newf(fault.Exists, "", "cursor %q already exists", p.name)}
@@ -138,11 +139,33 @@ func (p *cursor) open(c *conn) (err error) {
 	return err
 }
 
+// keepHeld reads the rows of cursors that outlive the transaction, which commits.
+func (c *conn) keepHeld() error {
+	for name, p := range c.named {
+		if !p.hold || p.held {
+			continue
+		}
+		if err := p.reach(c, math.MaxInt64); err != nil {
+			c.closeCursor(name)
+			return err
+		}
+		p.held = true
+	}
+	return nil
+}
+
 func (c *conn) closeCursor(name string) {
 	if p, ok := c.named[name]; ok {
 		p.close()
 		p.drop(c)
 		delete(c.named, name)
+	}
+}
+
+// closeCursors closes all, also those that are held.
+func (c *conn) closeCursors() {
+	for name := range c.named {
+		c.closeCursor(name)
 	}
 }
 

@@ -31,8 +31,10 @@ type portal struct {
 
 // closePortals ends what does not outlive a transaction.
 func (c *conn) closePortals() {
-	for name := range c.named {
-		c.closeCursor(name)
+	for name, p := range c.named {
+		if !p.held {
+			c.closeCursor(name)
+		}
 	}
 	for name := range c.portals {
 		c.dropPortal(name)

@@ -112,6 +112,28 @@ var values = []struct{ expression, text string }{
 	{"[[1], [2, 3]]", "[[1],[2,3]]"},
 }
 
+// TestUUIDs: a UUID is one by its OID in the simple protocol too, as psycopg speaks without parameters, and so is a list of them.
+func TestUUIDs(t *testing.T) {
+	c := connect(t, open(t), "").PgConn()
+	const id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+	if _, err := c.Exec(t.Context(), "CREATE TEMP TABLE ids AS SELECT '"+id+"'::uuid AS u").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"SELECT u, [u] AS l, 'x' AS t FROM ids", "SELECT '" + id + "'::uuid AS u, ['" + id + "'::uuid] AS l, 'x' AS t", "WITH v AS (SELECT uuid '" + id + "' AS u) SELECT u, [u] AS l, 'x' AS t FROM v"} {
+		results, err := c.Exec(t.Context(), text).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var oids []uint32
+		for _, f := range results[0].FieldDescriptions {
+			oids = append(oids, f.DataTypeOID)
+		}
+		if !slices.Equal(oids, []uint32{pgtype.UUIDOID, pgtype.UUIDArrayOID, pgtype.TextOID}) || string(results[0].Rows[0][0]) != id || string(results[0].Rows[0][1]) != "{"+id+"}" {
+			t.Errorf("%s: %d, %q", text, oids, results[0].Rows)
+		}
+	}
+}
+
 // TestValues reads each value as text and in binary. The binary form is read by pgx and written by it as text again.
 func TestValues(t *testing.T) {
 	addr := open(t)

@@ -137,7 +137,9 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		return nil, stateError{"53000", fault.Newf(fault.TooLarge, "read them to their end, or close some", "there are %d cursors and portals with rows left already", openMax)}
 	}
 	ctx, cancel := c.statement()
-	result, err := c.door.o.Gate.Run(ctx, c.request(text))
+	request := c.request(text)
+	request.UUIDs = of == nil
+	result, err := c.door.o.Gate.Run(ctx, request)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -153,8 +155,12 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		defer c.work.Unlock()
 		r.close()
 	})
-	for _, f := range result.Schema.Fields() {
-		r.kinds = append(r.kinds, kindOf(cell.TypeName(f)))
+	for i, f := range result.Schema.Fields() {
+		k := kindOf(cell.TypeName(f))
+		if result.Types != nil && strings.HasPrefix(result.Types[i], "UUID") { // of one, or a list
+			k = kindOf(result.Types[i])
+		}
+		r.kinds = append(r.kinds, k)
 	}
 	if of != nil && of.Verb == "" {
 		if err := r.keep(of); err != nil {

@@ -6,24 +6,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // TestScroll moves a cursor both ways, over its ends, and beyond what it may keep.
 func TestScroll(t *testing.T) {
 	addr := open(t)
 	c := connect(t, addr, "").PgConn()
-	say := func(text string) string {
-		t.Helper()
-		results, err := c.Exec(t.Context(), text).ReadAll()
-		if err != nil {
-			return codeOf(err)
-		}
-		var out []string
-		for _, row := range results[0].Rows {
-			out = append(out, string(row[0]))
-		}
-		return strings.TrimSpace(strings.Join(out, " ") + " " + results[0].CommandTag.String())
-	}
+	say := func(text string) string { return saying(t, c, text) }
 	for _, s := range []struct{ text, want string }{
 		{"BEGIN", "BEGIN"},
 		{"DECLARE c SCROLL CURSOR FOR SELECT i FROM generate_series(1, 5000) g(i) ORDER BY i", "DECLARE CURSOR"},
@@ -73,4 +64,54 @@ func TestScroll(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHeldCursor: a cursor WITH HOLD has its rows behind COMMIT, also without a transaction, but not behind the ROLLBACK of its own.
+func TestHeldCursor(t *testing.T) {
+	c := connect(t, open(t), "").PgConn()
+	const of = " CURSOR WITH HOLD FOR SELECT i FROM generate_series(1, 5000) g(i) ORDER BY i"
+	for _, s := range []struct{ text, want string }{
+		{"BEGIN", "BEGIN"},
+		{"DECLARE a" + of, "DECLARE CURSOR"},
+		{"DECLARE b CURSOR FOR SELECT 1", "DECLARE CURSOR"},
+		{"FETCH 2 FROM a", "1 2 FETCH 2"},
+		{"COMMIT", "COMMIT"},
+		{"FETCH FROM b", "34000"},
+		{"FETCH 2 FROM a", "3 4 FETCH 2"},
+		{"DECLARE c" + of, "DECLARE CURSOR"},
+		{"FETCH LAST FROM c", "5000 FETCH 1"},
+		{"BEGIN", "BEGIN"},
+		{"DECLARE d" + of, "DECLARE CURSOR"},
+		{"FETCH FROM a", "5 FETCH 1"},
+		{"ROLLBACK", "ROLLBACK"},
+		{"FETCH FROM d", "34000"},
+		{"FETCH FROM a", "6 FETCH 1"},
+		{"CLOSE a", "CLOSE CURSOR"},
+		{"FETCH FROM a", "34000"},
+		{"DISCARD ALL", "DISCARD ALL"},
+		{"FETCH FROM c", "34000"},
+		{"BEGIN", "BEGIN"},
+		{"DECLARE large CURSOR WITH HOLD FOR SELECT i, repeat('x', 2000) FROM generate_series(1, 100000) g(i)", "DECLARE CURSOR"},
+		{"COMMIT", "53400"},
+		{"FETCH FROM large", "34000"},
+		{"SELECT 1", "1 SELECT 1"},
+	} {
+		if got := saying(t, c, s.text); got != s.want {
+			t.Fatalf("%s: %q, want %q", s.text, got, s.want)
+		}
+	}
+}
+
+// saying is the first column of a statement's rows, and its tag; or its error's code.
+func saying(t *testing.T, c *pgconn.PgConn, text string) string {
+	t.Helper()
+	results, err := c.Exec(t.Context(), text).ReadAll()
+	if err != nil {
+		return codeOf(err)
+	}
+	var out []string
+	for _, row := range results[0].Rows {
+		out = append(out, string(row[0]))
+	}
+	return strings.TrimSpace(strings.Join(out, " ") + " " + results[0].CommandTag.String())
 }

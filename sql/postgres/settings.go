@@ -195,6 +195,7 @@ func (c *conn) begin() (*answer, error) {
 func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
 	if in.Take("ALL") {
 		c.settings.resetAll()
+		c.closeCursors()
 		c.closePortals()
 		c.prepared = map[string]*prepared{}
 		c.forgetTemps()
@@ -226,8 +227,11 @@ func (c *conn) end(in *sqltext.Reader, verbs []string) (*answer, error) {
 		c.unnote()
 	}
 	c.state = idle
-	c.closePortals()
-	return &answer{tag: tag}, c.announce()
+	if tag == "ROLLBACK" {
+		c.closePortals()
+		return &answer{tag: tag}, nil
+	}
+	return &answer{tag: tag}, c.commit()
 }
 
 // set is SET [SESSION | LOCAL] name { = | TO } value, and the forms that have words of their own.

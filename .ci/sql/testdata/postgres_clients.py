@@ -196,6 +196,22 @@ def with_psycopg3(dsn):
 
     check("psycopg2 copy_expert", expert, (1, [("a, b",)]))
 
+    def uuids():
+        import uuid
+        one = uuid.uuid4()
+        c.execute("create table loaded.u (id uuid, n int)")
+        c.execute("insert into loaded.u values (%s, 1)", (one,))
+        return q("select id from loaded.u") == q("select id from loaded.u where n = %s", (1,)) == q("select id from loaded.u", binary=True) == [(one,)]
+
+    check("psycopg3 UUID with and without parameters", uuids, True)
+
+    def held():
+        with psycopg.connect(dsn, autocommit=True) as other, other.cursor("h", withhold=True) as cu:
+            cu.execute("select i from generate_series(1, 5000) g(i) order by i")
+            return cu.fetchone()[0], sum(r[0] for r in cu)
+
+    check("psycopg3 cursor WITH HOLD", held, (1, 12502499))
+
     def listened():
         import json
         with psycopg.connect(dsn, autocommit=True) as ear:
