@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,9 @@ type Door struct {
 	post    post
 	told    prometheus.Counter
 
+	refusals refusals
+	refused  prometheus.Counter
+
 	mu    sync.Mutex
 	conns map[uint32]*conn // by process id, for cancel requests
 	next  uint32
@@ -92,9 +96,11 @@ func New(o Options) *Door {
 		Namespace: "tarn", Subsystem: "postgres", Name: "connections", Help: "Connections of PostgreSQL's clients.",
 	}), post: post{listeners: map[string]map[*conn]bool{}}, told: prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "tarn", Subsystem: "postgres", Name: "notifications_total", Help: "Notifications that PostgreSQL's clients were told, of those they listen for.",
+	}), refusals: refusals{of: map[netip.Prefix]*refused{}}, refused: prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "tarn", Subsystem: "postgres", Name: "logins_refused_total", Help: "Log-ins of PostgreSQL's clients with a wrong password, or as a user that there is not.",
 	})}
 	if o.Metrics != nil {
-		o.Metrics.MustRegister(d.gauge, d.told)
+		o.Metrics.MustRegister(d.gauge, d.told, d.refused)
 	}
 	return d
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/xdg-go/scram"
@@ -40,6 +41,9 @@ func (c *conn) proven(user string) (method string, err error) {
 	if !c.encrypted && (err != nil || !door.Loopback(host)) {
 		return "", stateError{"28000", fault.New(fault.Denied, "this door takes connections of other machines with TLS alone", "connect with sslmode=require, or better verify-full")}
 	}
+	if err := c.door.refusals.heard(host); err != nil {
+		return "", err
+	}
 	verifier, known, err := c.door.o.Users.Verifier(user)
 	if err != nil {
 		c.door.o.Log.Error("nobody can log in", "error", err)
@@ -54,9 +58,21 @@ func (c *conn) proven(user string) (method string, err error) {
 	}
 	if !ok || !known {
 		c.door.o.Log.Warn("log-in refused", "user", user, "remote", host)
+		c.slowed(host)
 		return "", stateError{"28P01", fault.Newf(fault.Denied, "", "password authentication failed for user %q", user)}
 	}
 	return "scram", nil
+}
+
+// slowed counts a refusal, whose answer waits.
+func (c *conn) slowed(host string) {
+	c.door.refused.Inc()
+	delay, done := c.door.refusals.add(host, time.Now())
+	defer done()
+	select {
+	case <-c.ctx.Done():
+	case <-time.After(delay):
+	}
 }
 
 // decoy is the verifier of a user that there is not: each time the same, or its salt would tell.

@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tarn/embedded/fault"
 	"tarn/sql/engine"
@@ -32,6 +33,12 @@ import (
 
 // closed starts a door with TLS for localhost and the user crane, whose password is hook, and returns its port and the certificate's file.
 func closed(t *testing.T, from func(net.Listener) net.Listener) (port, cert string) {
+	t.Helper()
+	return closedWith(t, from, nil)
+}
+
+// closedWith is closed with a door that is counted.
+func closedWith(t *testing.T, from func(net.Listener) net.Listener, metrics prometheus.Registerer) (port, cert string) {
 	t.Helper()
 	folder := t.TempDir()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -56,8 +63,9 @@ func closed(t *testing.T, from func(net.Listener) net.Listener) (port, cert stri
 	}
 	cert = write(t, folder, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})))
 	options := postgres.Options{
-		TLS:   postgres.TLS{Cert: cert, Key: write(t, folder, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: rawKey})))},
-		Users: postgres.UsersFile(write(t, folder, "users.txt", "; of the port\n\n"+line+"\n")),
+		Metrics: metrics,
+		TLS:     postgres.TLS{Cert: cert, Key: write(t, folder, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: rawKey})))},
+		Users:   postgres.UsersFile(write(t, folder, "users.txt", "; of the port\n\n"+line+"\n")),
 	}
 	_, addr := enginetest.Serve(t, 1000, func(l net.Listener, gate *engine.Gate) enginetest.Door {
 		options.Listener, options.Gate = from(l), gate
