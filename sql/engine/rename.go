@@ -28,10 +28,8 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 	if err != nil {
 		return nil, kind == "VIEW", err
 	}
-	rename, move := in.Take("RENAME", "TO"), false
-	if !rename {
-		move = in.Take("SET", "SCHEMA")
-	}
+	rename := in.Take("RENAME", "TO")
+	move := !rename && in.Take("SET", "SCHEMA")
 	if !rename && !move {
 		if kind == "VIEW" {
 			return nil, true, in.Fault("RENAME TO and a name")
