@@ -247,7 +247,7 @@ func TestAPointIsReadFromItsFile(t *testing.T) {
 	}
 	defer scan.Release()
 	s.want("SELECT count(*) FROM p", "[40]")
-	kept := scan.Only([]catalog.Condition{{Column: scan.Columns[0], Op: "=", Values: []any{int64(12)}}})
+	kept, _ := scan.Only([]catalog.Condition{{Column: scan.Columns[0], Op: "=", Values: []any{int64(12)}}})
 	if len(kept) != 1 || len(scan.Files) != 4 {
 		t.Fatalf("of %d files %d may have the key", len(scan.Files), len(kept))
 	}

@@ -48,9 +48,9 @@ type Scan struct {
 	// pos). A file_path is PathPrefix + the Path of the data file it names.
 	Deletes    []string
 	PathPrefix string
-	// Only lists those of Files that may hold a row for which all conditions are true, by the bounds of their columns. Nil for a
-	// catalog that knows none.
-	Only func(where []Condition) []File
+	// Only lists those of Files that may hold a row for which all conditions are true, by the bounds of their columns, and about how many
+	// rows of theirs there are. Nil for a catalog that knows none.
+	Only func(where []Condition) (files []File, rows int64)
 	// Release ends the lease under which no file of the scan is removed. Call it once.
 	Release func()
 	// Damaged tells the lake that a file of the scan cannot be read, and returns the fault that

@@ -16,15 +16,30 @@ import (
 	"tarn/lake/table"
 )
 
-// only are the files that a reader reads who asks for rows by conditions.
-func (f *fileSet) only(where []catalog.Condition) []catalog.File {
-	var out []catalog.File
+// only are the files that a reader reads who asks for rows by conditions, and about how many rows those are.
+func (f *fileSet) only(where []catalog.Condition) (out []catalog.File, rows int64) {
 	for _, d := range f.live() {
-		if !slices.ContainsFunc(where, func(c catalog.Condition) bool { return d.without(c) }) {
-			out = append(out, f.described(d))
+		if slices.ContainsFunc(where, func(c catalog.Condition) bool { return d.without(c) }) {
+			continue
 		}
+		out = append(out, f.described(d))
+		least := d.rows
+		for _, c := range where {
+			least = min(least, d.about(c))
+		}
+		rows += least
 	}
-	return out
+	return out, rows
+}
+
+// about is how many rows of the file meet a condition, if whole numbers are spread evenly between their bounds; all where it cannot be told.
+func (d dataFile) about(c catalog.Condition) int64 {
+	low, ok := wholeNumber(d.lower[c.Column.ID])
+	high, ok2 := wholeNumber(d.upper[c.Column.ID])
+	if !ok || !ok2 || c.Op != "=" || c.Column.Type == record.String || high < low {
+		return d.rows
+	}
+	return min(d.rows, int64(float64(d.rows)/(float64(high)-float64(low)+1)*float64(len(c.Values)))+1)
 }
 
 // without tells that by its bounds no row of the file meets a condition. A file has none of a column that is newer, or all

@@ -66,7 +66,8 @@ type Gate struct {
 	o         Options
 	parser    *sqltext.Parser
 	instance  *duck.Instance
-	spare     string // an empty file, see writeSpare; "" = none
+	quick     *duck.Instance // for statements that find few rows, see session.quick
+	spare     string         // an empty file, see writeSpare; "" = none
 	queries   *turns
 	upkeep    *turns
 	metrics   metrics
@@ -74,6 +75,7 @@ type Gate struct {
 	log       *queries
 	temps     tempUse
 	changing  tableTurns
+	plain     plainFiles
 	hopeless  atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -105,12 +107,16 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 			sandbox.Files = []string{spare}
 		}
 	}
-	instance, err := duck.Open(ctx, sandbox)
+	quick, err := openQuick(ctx, &sandbox)
 	if err != nil {
 		return nil, errors.Join(err, parser.Close())
 	}
+	instance, err := duck.Open(ctx, sandbox)
+	if err != nil {
+		return nil, errors.Join(err, quick.Close(), parser.Close())
+	}
 	g := &Gate{
-		o: o, parser: parser, instance: instance, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
+		o: o, parser: parser, instance: instance, quick: quick, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 		temps: tempUse{tables: map[string]int{}},
 	}
@@ -140,8 +146,10 @@ func (g *Gate) RegisterSystem(t SystemTable) {
 	g.system[t.Name] = t
 }
 
-// Close ends the Gate and both its instances.
-func (g *Gate) Close() error { return errors.Join(g.parser.Close(), g.instance.Close()) }
+// Close ends the Gate and its instances.
+func (g *Gate) Close() error {
+	return errors.Join(g.parser.Close(), g.quick.Close(), g.instance.Close())
+}
 
 // Run runs one statement. Its errors are faults that may be shown to the principal: Syntax,
 // Denied, Invalid, NotFound, Exists, TooLarge, Timeout, Canceled, Unavailable, Internal. The caller
@@ -314,7 +322,7 @@ func (g *Gate) command(statement string) Command {
 func (g *Gate) Waiting() int { return g.queries.waiting() }
 
 // Connections is how many connections of its DuckDB statements have, that run or have rows left.
-func (g *Gate) Connections() int { return g.instance.InUse() }
+func (g *Gate) Connections() int { return g.instance.InUse() + g.quick.InUse() }
 
 // Schemas are those in which a name without one is looked for.
 func (g *Gate) Schemas() []string { return slices.Clone(g.o.Schemas) }

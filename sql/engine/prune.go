@@ -17,12 +17,9 @@ import (
 	"tarn/lake/table"
 )
 
-// files are those of a scan that may hold rows which the statement asks for. A condition counts where both sides are surely
+// files are those of a scan that may hold rows which the statement asks for, and about how many rows it finds there. A condition counts where both sides are surely
 // compared as what the file's bounds are of: not on a masked column, and only with constants that are written plainly.
-func (s *session) files(scan *catalog.Scan, where []sqltext.Condition, d guard.Decision) []catalog.File {
-	if scan.Only == nil || len(scan.Files) < 2 {
-		return scan.Files
-	}
+func (s *session) files(scan *catalog.Scan, where []sqltext.Condition, d guard.Decision) (files []catalog.File, rows int64) {
 	var known []catalog.Condition
 	for _, c := range where {
 		at := slices.IndexFunc(scan.Columns, func(column table.Column) bool { return strings.EqualFold(column.Name, c.Column) })
@@ -39,8 +36,11 @@ func (s *session) files(scan *catalog.Scan, where []sqltext.Condition, d guard.D
 			known = append(known, of)
 		}
 	}
-	if len(known) == 0 {
-		return scan.Files
+	if scan.Only == nil || len(known) == 0 {
+		for _, f := range scan.Files {
+			rows += f.Rows
+		}
+		return scan.Files, rows
 	}
 	return scan.Only(known)
 }

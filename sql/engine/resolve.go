@@ -25,6 +25,7 @@ const (
 // that exists and that the principal may read. A name is refused in the same words whether
 // it exists or not where the principal may not read it.
 func (s *session) resolve(ctx context.Context, t sqltext.Table) (sqltext.Relation, error) {
+	s.names++
 	if s.changes != nil && t.Schema == "" && (t.Name == s.changes.name || s.changes.deletes != "" && t.Name == s.changes.deletes) {
 		return s.changes.relation(ctx, t.Name)
 	}
@@ -143,7 +144,8 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At, wher
 	if !d.Allow {
 		return sqltext.Relation{}, false, errNotReadable
 	}
-	files := s.files(scan, where, d)
+	files, rows := s.files(scan, where, d)
+	s.rows += rows
 	text, call, err := s.scanText(ctx, scan, files)
 	if err != nil {
 		return sqltext.Relation{}, false, err

@@ -61,8 +61,9 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 		return emptyText(scan.Columns, types), "", nil
 	}
 	names, columns, own := fileColumns(scan.Columns)
+	plain := len(clean) == 1 && len(dirty) == 0 && own && s.plain(ctx, clean[0].Path, scan.Columns, types)
 	schema := schemaMap(scan.Columns, names, types)
-	if len(schema) > inlineBytesMax {
+	if len(schema) > inlineBytesMax && !plain {
 		v := s.name("s")
 		s.variables = append(s.variables, v)
 		if err := s.conn.Set(ctx, v, schema); err != nil {
@@ -71,6 +72,9 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 		schema = "getvariable('" + v + "')"
 	}
 	reads := func(list string, files []catalog.File) string {
+		if plain {
+			return "read_parquet(" + list + estimate(files) + ")"
+		}
 		return "read_parquet(" + list + ", schema=" + schema + estimate(files) + ")"
 	}
 	selects := func(list string, files []catalog.File) string {
@@ -78,7 +82,11 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 	}
 	var parts []string
 	if len(clean) > 0 {
-		v, err := s.bind(ctx, s.gate.beside(clean))
+		paths := []string{clean[0].Path}
+		if !plain {
+			paths = s.gate.beside(clean)
+		}
+		v, err := s.bind(ctx, paths)
 		if err != nil {
 			return "", "", err
 		}

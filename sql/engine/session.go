@@ -40,6 +40,8 @@ type session struct {
 	schemasOf []string  // searched for bare names; nil: the Gate's
 	temps     *Session  // nil where the door has none
 	turn      bool      // it has its turn
+	rows      int64     // about so many that it asks of tables of the lake
+	names     int       // of tables that it has resolved
 	changes   *changing // of whose table the statement changes rows; nil for no such one
 	listing   *Listing  // nil until a table of the dialect asks for it
 }
@@ -118,13 +120,14 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := s.conn.Stream(ctx, out.Text)
+	reader, free, err := s.stream(ctx, out.Text)
 	if err != nil {
 		return nil, err
 	}
 	in := &limited{RecordReader: reader, max: r.RowsMax, translate: s.translate}
 	closed := func() {
 		reader.Release()
+		free()
 		s.close()
 	}
 	return &Result{Schema: reader.Schema(), Types: types, Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
