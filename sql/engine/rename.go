@@ -11,6 +11,7 @@ import (
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
+	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
 
@@ -68,15 +69,7 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 	if err = g.makeable(r.Principal, id); err != nil {
 		return nil, true, placed(err, stmt, to.Offset)
 	}
-	if e.View {
-		if !s.may(guard.Alter, e.Ident, "").Allow {
-			err = fault.Newf(fault.Denied, "ask for a grant", "you may not alter %s", t)
-		} else {
-			err = g.o.Tables.RenameView(ctx, e.Ident, id)
-		}
-	} else if _, err = s.writable(ctx, e, guard.Alter); err == nil {
-		err = g.renameTable(ctx, e.Ident, id)
-	}
+	err = s.rename(ctx, e, id, t)
 	switch {
 	case errors.Is(err, table.ErrExists):
 		err = sqltext.At(fault.Newf(fault.Exists, "take another name", "%s exists already", id), stmt, to.Offset)
@@ -87,6 +80,20 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 		return nil, true, placed(err, stmt, t.Offset)
 	}
 	return Status("ALTER " + kind), true, nil
+}
+
+// rename gives a table or a view, which the statement calls t, another name.
+func (s *session) rename(ctx context.Context, e catalog.Entry, id table.Ident, t sqltext.Table) error {
+	if e.View {
+		if !s.may(guard.Alter, e.Ident, "").Allow {
+			return fault.Newf(fault.Denied, "ask for a grant", "you may not alter %s", t)
+		}
+		return s.gate.o.Tables.RenameView(ctx, e.Ident, id)
+	}
+	if _, err := s.writable(ctx, e, guard.Alter); err != nil {
+		return err
+	}
+	return s.gate.renameTable(ctx, e.Ident, id)
 }
 
 func (g *Gate) renameTable(ctx context.Context, from, to table.Ident) error {
