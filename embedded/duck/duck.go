@@ -44,7 +44,7 @@ type Instance struct {
 
 // Open starts an instance.
 func Open(ctx context.Context, o Options) (*Instance, error) {
-	connector, err := duckdb.NewConnector(o.Path, nil)
+	connector, err := duckdb.NewConnector(o.Path, o.connected())
 	if err != nil {
 		return nil, fmt.Errorf("start DuckDB: %w", err)
 	}
@@ -55,6 +55,18 @@ func Open(ctx context.Context, o Options) (*Instance, error) {
 		}
 	}
 	return in, nil
+}
+
+// connected sets up a connection of a sandbox, whose queries tell how far they are: DuckDB has that for a bar, which it prints
+// unless it is told not to.
+func (o Options) connected() func(driver.ExecerContext) error {
+	if !o.Sandbox {
+		return nil
+	}
+	return func(c driver.ExecerContext) error {
+		_, err := c.ExecContext(context.Background(), "SET enable_progress_bar_print=false; SET enable_progress_bar=true", nil)
+		return err
+	}
 }
 
 // settings lists an instance's statements in the one order that works: the folders
@@ -90,6 +102,7 @@ func settings(o Options) []string {
 			"SET allowed_directories="+quotedList(o.Folders),
 			"SET allowed_paths="+quotedList(o.Files),
 			"SET enable_external_access=false",
+			"SET allowed_configs=['enable_progress_bar', 'enable_progress_bar_print']", // of connections to come
 			"SET lock_configuration=true")
 	}
 	return set

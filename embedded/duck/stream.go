@@ -20,13 +20,49 @@ import (
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
+// Progress is how far a query of Follow is, for who asks beside the goroutine that reads it. The zero value is of one that has not begun.
+type Progress struct {
+	mu     sync.Mutex
+	handle mapping.Connection // without its pointer while nothing runs
+}
+
+// Percent is from 0 to 100, and never less than before; false where DuckDB cannot tell, and before and after the query. DuckDB looks
+// at what has been read of tables, so that a query can be at 100 and still sort.
+func (p *Progress) Percent() (float64, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.handle.Ptr == nil {
+		return 0, false
+	}
+	now := mapping.QueryProgress(p.handle)
+	percent, _, _ := mapping.QueryProgressTypeMembers(&now)
+	if percent < 0 {
+		return 0, false
+	}
+	return min(percent, 100), true
+}
+
+func (p *Progress) of(handle mapping.Connection) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handle = handle
+}
+
 // Stream is Arrow for a query of which nobody knows how large its answer is. The driver's own query ends with all
 // rows in memory, which no limit of the instance counts; here DuckDB goes on as the rows are read, and keeps a
 // megabyte or two of them ahead. What the query fails of may so be told only by the reader's Err. The connection runs nothing else
 // until the reader is released, and ctx ends the query.
 func (c *Conn) Stream(ctx context.Context, query string) (array.RecordReader, error) {
+	return c.Follow(ctx, query, nil)
+}
+
+// Follow is Stream of a query of which told tells how far it is, if the instance is a sandbox; nil for nobody who asks.
+func (c *Conn) Follow(ctx context.Context, query string, told *Progress) (array.RecordReader, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &stream{ctx: ctx, cancel: cancel, conn: c}
+	s := &stream{ctx: ctx, cancel: cancel, conn: c, told: told}
 	if err := c.Raw(func(dc any) (err error) {
 		s.handle, err = handleOf(dc)
 		return err
@@ -35,6 +71,7 @@ func (c *Conn) Stream(ctx context.Context, query string) (array.RecordReader, er
 		return nil, err
 	}
 	s.calm = interrupting(ctx, s.handle)
+	told.of(s.handle)
 	if err := s.begin(query); err != nil {
 		s.Release()
 		return nil, err
@@ -86,6 +123,7 @@ type stream struct {
 	conn   *Conn
 	handle mapping.Connection
 	calm   func()
+	told   *Progress // nil: nobody asks
 
 	mu       sync.Mutex // of what follows
 	prepared mapping.PreparedStatement
@@ -200,6 +238,7 @@ func (s *stream) Release() {
 		return
 	}
 	s.released = true
+	s.told.of(mapping.Connection{})
 	s.forget()
 	arrowmapping.DestroyArrowOptions(&s.options)
 	mapping.DestroyResult(&s.result)

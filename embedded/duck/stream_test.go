@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -114,5 +115,59 @@ func TestStreamEnds(t *testing.T) {
 	}
 	if rows, err := read(t.Context(), "SELECT 1", nothing); rows != 1 || err != nil {
 		t.Error(rows, err)
+	}
+}
+
+// TestProgress looks at a query while it works through a table, which without a cancel would take a minute and more.
+func TestProgress(t *testing.T) {
+	in, err := duck.Open(t.Context(), duck.Options{Threads: 2, MemoryBytes: 256 << 20, Sandbox: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	c, err := in.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	for _, make := range []string{"CREATE TEMP TABLE wide AS SELECT i FROM range(10000000) t(i)", "CREATE TEMP TABLE narrow AS SELECT k FROM range(1000) t(k)"} {
+		if err := c.Exec(t.Context(), make); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var p duck.Progress
+	if percent, known := p.Percent(); known {
+		t.Errorf("%g before it begins", percent)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		r, err := c.Follow(ctx, "SELECT count(*) FROM wide a, narrow b WHERE (i + k) % 7 = 3", &p)
+		if err == nil {
+			r.Release()
+		}
+		ended <- err
+	}()
+	last := 0.0
+	for last == 0 {
+		select {
+		case err := <-ended:
+			t.Fatal("it has ended before it was seen to be on the way: ", err)
+		default:
+		}
+		percent, known := p.Percent()
+		if percent < last || percent > 100 || !known && percent != 0 {
+			t.Fatalf("%g, %t after %g", percent, known, last)
+		}
+		last = percent
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if percent, known := p.Percent(); known {
+		t.Errorf("%g after its end", percent)
 	}
 }

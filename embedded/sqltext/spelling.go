@@ -21,6 +21,7 @@ func isWindowName(t Token) bool {
 // spelled is the text as DuckDB's parser takes it, of the same length.
 func spelled(text string, tokens []Token) (string, error) {
 	s := speller{out: []byte(text), tokens: tokens}
+	var open []parenthesis
 	for i, t := range tokens {
 		switch {
 		case t.Kind == Quoted && t.Text[0] == '`':
@@ -28,15 +29,25 @@ func spelled(text string, tokens []Token) (string, error) {
 				return "", At(fault.New(fault.Syntax, "a name in backquotes cannot hold a quote", `write it in double quotes, such as "a name"`), text, t.Offset)
 			}
 			s.out[t.Offset], s.out[t.Offset+len(t.Text)-1] = '"', '"'
-		case t.Is("TABLE") && s.is(i+1, "(") && i+2 < len(tokens) && isWindowName(tokens[i+2]) && s.is(i+3, "("):
-			if end := s.closing(i + 1); end > 0 {
-				s.blank(i, i+1, end)
+		case t.Is("("):
+			around := s.is(i-1, "TABLE") && i+1 < len(tokens) && isWindowName(tokens[i+1]) && s.is(i+2, "(")
+			open = append(open, parenthesis{at: i, around: around, call: i > 0 && isWindowName(tokens[i-1])})
+		case t.Is(")") && len(open) > 0:
+			if last := open[len(open)-1]; last.around {
+				s.blank(last.at-1, last.at, i)
 			}
-		case isWindowName(t) && s.is(i+1, "("):
-			s.arguments(i + 1)
+			open = open[:len(open)-1]
+		case len(open) > 0 && open[len(open)-1].call:
+			s.argument(i)
 		}
 	}
 	return string(s.out), nil
+}
+
+// parenthesis is one that is open: of TABLE(TUMBLE(…)), or of the arguments of TUMBLE.
+type parenthesis struct {
+	at           int
+	around, call bool
 }
 
 type speller struct {
@@ -57,40 +68,16 @@ func (s *speller) blank(all ...int) {
 	}
 }
 
-// closing returns the token that closes the parenthesis at i, 0 for none.
-func (s *speller) closing(i int) int {
-	for depth := 0; i < len(s.tokens); i++ {
-		switch {
-		case s.is(i, "("):
-			depth++
-		case s.is(i, ")"):
-			if depth--; depth == 0 {
-				return i
-			}
-		}
+// argument takes TABLE and DESCRIPTOR off one of a window table function that begins at a token.
+func (s *speller) argument(i int) {
+	named := func(at int) bool {
+		return at < len(s.tokens) && (s.tokens[at].Kind == Word || s.tokens[at].Kind == Quoted)
 	}
-	return 0
-}
-
-// arguments takes TABLE and DESCRIPTOR off those of a window table function; i is its
-// parenthesis.
-func (s *speller) arguments(open int) {
-	for depth, i := 0, open; i < len(s.tokens); i++ {
-		named := func(at int) bool {
-			return at < len(s.tokens) && (s.tokens[at].Kind == Word || s.tokens[at].Kind == Quoted)
-		}
-		first := s.is(i-1, "(") || s.is(i-1, ",") || s.is(i-1, ">")
-		switch {
-		case s.is(i, "("):
-			depth++
-		case s.is(i, ")"):
-			if depth--; depth == 0 {
-				return
-			}
-		case depth == 1 && first && s.is(i, "TABLE") && named(i+1):
-			s.blank(i)
-		case depth == 1 && first && s.is(i, "DESCRIPTOR") && s.is(i+1, "(") && named(i+2) && s.is(i+3, ")"):
-			s.blank(i, i+1, i+3)
-		}
+	switch {
+	case !s.is(i-1, "(") && !s.is(i-1, ",") && !s.is(i-1, ">"):
+	case s.is(i, "TABLE") && named(i+1):
+		s.blank(i)
+	case s.is(i, "DESCRIPTOR") && s.is(i+1, "(") && named(i+2) && s.is(i+3, ")"):
+		s.blank(i, i+1, i+3)
 	}
 }

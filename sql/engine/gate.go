@@ -235,12 +235,12 @@ func (g *Gate) presentable(asker, within context.Context, r Request, err error) 
 
 // enter waits for a turn. The statement that ctx is of counts as queued until it has it.
 func (g *Gate) enter(ctx context.Context, in *turns, who string) (leave func(), err error) {
-	noted, _ := ctx.Value(notedKey{}).(*statement)
-	if noted != nil {
-		noted.running(time.Time{})
+	of := noted(ctx)
+	if of != nil {
+		of.running(time.Time{})
 	}
-	if leave, err = in.enter(ctx, who); err == nil && noted != nil {
-		noted.running(g.o.Clock.Now())
+	if leave, err = in.enter(ctx, who); err == nil && of != nil {
+		of.running(g.o.Clock.Now())
 	}
 	return leave, err
 }

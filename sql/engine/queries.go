@@ -49,6 +49,7 @@ type statement struct {
 	cancel context.CancelCauseFunc
 	rows   atomic.Int64
 	bytes  atomic.Int64
+	far    duck.Progress
 
 	mu        sync.Mutex
 	ran       time.Time // when it got its turn
@@ -95,6 +96,38 @@ func (q *queries) all() []*statement {
 	out := slices.AppendSeq(slices.Clone(q.ended), maps.Values(q.live))
 	slices.SortFunc(out, func(a, b *statement) int { return cmp.Compare(a.id, b.id) })
 	return out
+}
+
+// noted is the statement that a context is of; nil for none.
+func noted(ctx context.Context) *statement {
+	s, _ := ctx.Value(notedKey{}).(*statement)
+	return s
+}
+
+// progress is told how far its query is.
+func (s *statement) progress() *duck.Progress {
+	if s == nil {
+		return nil
+	}
+	return &s.far
+}
+
+// Progress is whether the statement of an id of system.queries has its turn, and how far its query is, in percent: -1 where DuckDB
+// cannot tell, where it is no query, and before and after it.
+func (g *Gate) Progress(id int64) (running bool, percent float64) {
+	g.log.mu.Lock()
+	s := g.log.live[id]
+	g.log.mu.Unlock()
+	if s == nil {
+		return false, -1
+	}
+	s.mu.Lock()
+	running = !s.ran.IsZero()
+	s.mu.Unlock()
+	if percent, known := s.far.Percent(); known {
+		return running, percent
+	}
+	return running, -1
 }
 
 // running notes when it got its turn; the zero time for that it waits for one.

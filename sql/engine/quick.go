@@ -46,6 +46,6 @@ func (s *session) stream(ctx context.Context, text string) (_ array.RecordReader
 			return nil, nil, err
 		}
 	}
-	reader, err := s.conn.Stream(ctx, text)
+	reader, err := s.conn.Follow(ctx, text, noted(ctx).progress())
 	return reader, func() {}, err
 }

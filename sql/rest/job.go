@@ -200,7 +200,8 @@ func (j *job) state() string {
 }
 
 // describe is a job's state as JSON.
-func (j *job) describe(now time.Time) []byte {
+func (js *jobs) describe(j *job) []byte {
+	now := js.gate.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.end.IsZero() {
@@ -218,9 +219,10 @@ func (j *job) describe(now time.Time) []byte {
 		Bytes   int64           `json:"bytes"`
 		Pages   int             `json:"pages"`
 		MS      float64         `json:"ms"`
+		Percent *float64        `json:"progress,omitempty"`
 		Columns []column        `json:"columns,omitempty"`
 		Error   json.RawMessage `json:"error,omitempty"`
-	}{j.id, j.query, j.state(), j.rows, j.bytes, len(j.pages), float64(now.Sub(j.began).Microseconds()) / 1000, nil, nil}
+	}{j.id, j.query, j.state(), j.rows, j.bytes, len(j.pages), float64(now.Sub(j.began).Microseconds()) / 1000, js.progress(j), nil, nil}
 	if j.schema != nil {
 		for _, f := range j.schema.Fields() {
 			out.Columns = append(out.Columns, column{f.Name, cell.TypeName(f)})
@@ -237,6 +239,19 @@ func (j *job) describe(now time.Time) []byte {
 		return nil
 	}
 	return append(b, '\n')
+}
+
+// progress is how far a job is, in percent; nil where nobody knows. The caller holds the job's mu.
+func (js *jobs) progress(j *job) *float64 {
+	switch j.state() {
+	case stateDone:
+		return new(100.0)
+	case stateRunning:
+		if _, percent := js.gate.Progress(j.query); percent >= 0 {
+			return &percent
+		}
+	}
+	return nil
 }
 
 // page is an answer that is page n, counted from 0; nil where it is not there. Close it.
@@ -312,7 +327,7 @@ func (d *Door) serveJob(w http.ResponseWriter, r *http.Request) {
 func (d *Door) tell(w http.ResponseWriter, status int, j *job) {
 	w.Header().Set("Content-Type", typeJSON)
 	w.WriteHeader(status)
-	_, _ = w.Write(j.describe(d.gate.Now()))
+	_, _ = w.Write(d.jobs.describe(j))
 }
 
 func (d *Door) jobOf(r *http.Request) (*job, error) {

@@ -56,6 +56,7 @@ type jobState struct {
 	State string `json:"state"`
 	Rows  int64  `json:"rows"`
 	Pages int    `json:"pages"`
+	Far   any    `json:"progress"` // a number, or nil
 	Error *struct {
 		Code string `json:"code"`
 	} `json:"error"`
@@ -86,7 +87,7 @@ func (h *house) later(statement string, wait bool) (path string, s jobState) {
 func TestAnsweredLater(t *testing.T) {
 	h := harbour(t, guard.Open{})
 	path, s := h.later("SELECT i, repeat('x', 2000) AS s FROM range(9000) t(i)", true)
-	if s.State != "done" || s.Rows != 9000 || s.Pages < 2 || s.Query == 0 {
+	if s.State != "done" || s.Rows != 9000 || s.Pages < 2 || s.Query == 0 || s.Far != 100.0 {
 		t.Fatalf("its state is %+v", s)
 	}
 	rows := 0
@@ -119,7 +120,7 @@ func TestAnsweredLater(t *testing.T) {
 	if _, body := h.call(http.MethodGet, path+"/pages/0", "ann", "", "Accept", "text/csv"); s.Pages != 0 || body != "id\n" {
 		t.Errorf("no rows: %+v %q", s, body)
 	}
-	if _, s = h.later("SELECT nothing FROM calls", true); s.State != "failed" || s.Error == nil || s.Error.Code != "not_found" {
+	if _, s = h.later("SELECT nothing FROM calls", true); s.State != "failed" || s.Error == nil || s.Error.Code != "not_found" || s.Far != nil {
 		t.Errorf("a wrong one: %+v", s)
 	}
 	if _, s = h.later("SELECT repeat('x', 100000) AS s FROM range(2000)", true); s.State != "failed" || s.Error.Code != "too_large" {

@@ -25,7 +25,7 @@ type results struct {
 	UpdateCount *int64          `json:"updateCount,omitempty"`
 }
 
-// stats are those of a statement. Tarn is one node, and a statement one split.
+// stats are those of a statement. Tarn is one node, and a statement one split. Percentages that nobody knows are left out, as Trino does.
 type stats struct {
 	State              string   `json:"state"`
 	Queued             bool     `json:"queued"`
@@ -57,14 +57,16 @@ func (q *query) stats(state string, until time.Time) stats {
 		State: state, Queued: state == "QUEUED", Scheduled: state != "QUEUED", Nodes: 1, TotalSplits: 1,
 		WallTimeMillis: ms, ElapsedTimeMillis: ms, ProcessedRows: q.rows.Load(), ProcessedBytes: q.bytes.Load(),
 	}
-	all, none := 100.0, 0.0
 	switch state {
 	case "QUEUED":
-		s.QueuedSplits, s.ProgressPercentage = 1, &none
+		s.QueuedSplits = 1
 	case "RUNNING":
-		s.RunningSplits, s.ProgressPercentage = 1, &none
+		s.RunningSplits = 1
+		if _, percent := q.progress(q.noted.Load()); percent >= 0 {
+			s.ProgressPercentage, s.RunningPercentage = &percent, new(100.0)
+		}
 	default:
-		s.CompletedSplits, s.ProgressPercentage = 1, &all
+		s.CompletedSplits, s.ProgressPercentage = 1, new(100.0)
 	}
 	return s
 }
@@ -77,8 +79,8 @@ func (q *query) queued(head http.Header, base string) []byte {
 // more is a page of rows, or none yet where data is nil.
 func (q *query) more(head http.Header, base string, next int, data []byte) []byte {
 	state := "RUNNING"
-	if !q.running.Load() && data == nil {
-		state = "QUEUED"
+	if data == nil {
+		state = q.under()
 	}
 	r := results{Stats: q.stats(state, q.now()), NextURI: q.uri(base, "executing", next), Data: data}
 	if data != nil { // with which its clients choose how they show it
@@ -107,7 +109,7 @@ func (q *query) final(head http.Header, base string) []byte {
 		r.Columns, r.Data = json.RawMessage(booleanColumn), json.RawMessage(`[[true]]`)
 	}
 	if q.err != nil {
-		r.Stats.State, r.Error = "FAILED", errorOf(q.err)
+		r.Stats.State, r.Stats.ProgressPercentage, r.Error = "FAILED", nil, errorOf(q.err)
 	} else {
 		maps.Copy(head, q.changed)
 	}

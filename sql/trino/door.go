@@ -31,6 +31,7 @@ import (
 const (
 	queriesMax  = 200         // that have rows left, or run; one more is told to try again
 	endedMax    = 1000        // of which the last answer is kept, for a client that asks for it again
+	endedBytes  = 16 << 20    // of what is kept of those
 	pageBytes   = 512 << 10   // of rows in an answer; one row may have more
 	pagesAhead  = 2           // that are made before the client asks for them
 	rowBytesMax = 16 << 20    // of one row, as JSON
@@ -71,6 +72,7 @@ type Door struct {
 	live  map[string]*query // by id
 	ended map[string]*query
 	order []string // of ended, oldest first
+	kept  int      // bytes of ended
 	next  int
 
 	bytes atomic.Int64 // of pages
@@ -150,7 +152,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.user = who.User
 	q := newQuery(d.ctx, string(text), who, s, d.o.Gate.Now)
-	q.dialect, q.all = d.dialect, &d.bytes
+	q.dialect, q.all, q.progress = d.dialect, &d.bytes, d.o.Gate.Progress
 	if err == nil && !d.enter(q) {
 		err = failure{"QUERY_QUEUE_FULL", fault.Newf(fault.Unavailable, "try again in a moment", "%d statements are under way already", queriesMax)}
 	}
@@ -218,7 +220,7 @@ func (d *Door) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	if q.over() {
-		d.leave(q)
+		d.leave(q, len(body))
 	}
 }
 
@@ -228,7 +230,7 @@ const writeMax = 30 * time.Second
 // end is what a client asks that has lost interest.
 func (d *Door) end(w http.ResponseWriter, r *http.Request) {
 	if q := d.find(w, r); q != nil {
-		d.leave(q)
+		d.leave(q, 0)
 		q.drop()
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -253,12 +255,12 @@ func (d *Door) enter(q *query) bool {
 // abandon ends a query whose client has not come back.
 func (d *Door) abandon(q *query) {
 	q.abandoned.Store(true)
-	d.leave(q)
+	d.leave(q, 0)
 	q.drop()
 }
 
-// leave keeps a query only for its last answer.
-func (d *Door) leave(q *query) {
+// leave keeps a query only for its last answer, of so many bytes.
+func (d *Door) leave(q *query, last int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.live[q.id] == nil {
@@ -267,9 +269,11 @@ func (d *Door) leave(q *query) {
 	q.away.Stop()
 	delete(d.live, q.id)
 	d.gauge.Set(float64(len(d.live)))
-	d.ended[q.id] = q
+	q.kept = last + q.size()
+	d.ended[q.id], d.kept = q, d.kept+q.kept
 	d.order = append(d.order, q.id)
-	if len(d.order) > endedMax {
+	for len(d.order) > endedMax || d.kept > endedBytes && len(d.order) > 1 {
+		d.kept -= d.ended[d.order[0]].kept
 		delete(d.ended, d.order[0])
 		d.order = d.order[1:]
 	}

@@ -39,13 +39,16 @@ type query struct {
 	count   *int64                 // of the rows that it changed; nil for none
 	changed http.Header            // what the client shall keep of the session
 	ended   time.Time
+	kept    int // bytes that count once it has ended; of the door's mu
 
 	finished  chan struct{} // closed when run has ended
 	rows      atomic.Int64
 	bytes     atomic.Int64
 	abandoned atomic.Bool
 	killed    atomic.Pointer[string] // by kill_query, with its message
-	running   atomic.Bool            // it has a turn
+	running   atomic.Bool            // its rows are read
+	noted     atomic.Int64           // its id in system.queries
+	progress  func(noted int64) (running bool, percent float64)
 
 	away    *time.Timer
 	awayMax time.Duration
@@ -171,6 +174,15 @@ func (q *query) weight(page int) int64 {
 	return int64(page + len(*q.columns.Load()))
 }
 
+// size is what there is of a query beside its rows.
+func (q *query) size() int {
+	n := len(q.shown) + len(q.who.User) + len(q.session.source) + len(q.session.catalog) + len(q.session.schema) + len(q.session.transaction)
+	if columns := q.columns.Load(); columns != nil {
+		n += 2 * len(*columns) // once in a last answer that is still to be made
+	}
+	return n
+}
+
 // hold counts a page in the place of the last one; nil is none.
 func (q *query) hold(page []byte) {
 	q.all.Add(-q.held)
@@ -209,10 +221,15 @@ func (q *query) state() (string, time.Time) {
 		return "FINISHED", q.ended
 	default:
 	}
-	if q.running.Load() {
-		return "RUNNING", time.Time{}
+	return q.under(), time.Time{}
+}
+
+// under is the state of one that is under way.
+func (q *query) under() string {
+	if running, _ := q.progress(q.noted.Load()); running || q.running.Load() {
+		return "RUNNING"
 	}
-	return "QUEUED", time.Time{}
+	return "QUEUED"
 }
 
 // over tells that nothing is left to fetch.

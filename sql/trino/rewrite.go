@@ -1,6 +1,7 @@
 package trino
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -88,8 +89,25 @@ func (r *rewriter) put(i, j int, text string) int {
 	return j - i
 }
 
-// zoned is the text of a TIMESTAMP with a zone, which makes it one of that type.
-var zoned = regexp.MustCompile(`^\s*[+-]?[0-9]+-[0-9]+-[0-9]+(?:[ T]+[0-9:.]+)?\s*[A-Za-z+-]`)
+// zoned is the text of a TIMESTAMP with a zone, which makes it one of that type; zonedTime is that of a TIME.
+var (
+	zoned     = regexp.MustCompile(`^\s*([+-]?[0-9]+-[0-9]+-[0-9]+)(?:[ T]+([0-9:.]+))?\s*([A-Za-z+-]\S*)\s*$`)
+	zonedTime = regexp.MustCompile(`^\s*[0-9:.]+\s*[A-Za-z+-]`)
+)
+
+// instant is the text of a TIMESTAMP with a zone as DuckDB takes it: with a time, an offset at once behind it, and a name behind one
+// blank. false for a TIMESTAMP without a zone.
+func instant(text string) (string, bool) {
+	m := zoned.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	zone := m[3]
+	if !strings.ContainsAny(zone[:1], "+-") && !strings.EqualFold(zone, "z") {
+		zone = " " + zone
+	}
+	return m[1] + " " + cmp.Or(m[2], "00:00:00") + zone, true
+}
 
 // closings finds all pairs of parentheses at once, so that a statement of nothing else takes no longer than another.
 func closings(tokens []sqltext.Token) []int {
@@ -105,6 +123,20 @@ func closings(tokens []sqltext.Token) []int {
 		}
 	}
 	return closed
+}
+
+// moments is TIMESTAMP '…' and TIME '…', where their text has a zone.
+func (r *rewriter) moments(i int, text string) (int, error) {
+	if r.at(i).Is("time") {
+		if zonedTime.MatchString(text) { // DuckDB would leave the zone out
+			return 0, unsupported("write a TIMESTAMP with its zone, or the time in UTC", "a time of day with a zone is no type here")
+		}
+		return 0, nil
+	}
+	if at, ok := instant(text); ok {
+		return r.put(i, i+2, "timestamptz "+sqltext.Literal(at)), nil
+	}
+	return 0, nil
 }
 
 // closing is the token that closes the parenthesis at i; 0 for none.
@@ -143,8 +175,8 @@ func (r *rewriter) form(i int) (int, error) {
 		case "array":
 			return r.arrayType(i), nil
 		case "timestamp", "time":
-			if next := r.at(i + 1); next.Kind == sqltext.String && zoned.MatchString(next.Value()) && t.Is("timestamp") {
-				return r.put(i, i+1, "timestamptz"), nil
+			if next := r.at(i + 1); next.Kind == sqltext.String {
+				return r.moments(i, next.Value())
 			}
 			if r.are(i+1, "(") && r.are(i+3, ")", "with", "time", "zone") {
 				return r.put(i, i+7, t.Text+" with time zone"), nil

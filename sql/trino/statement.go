@@ -104,7 +104,7 @@ func refused(text string) error {
 }
 
 func (q *query) request(text string) engine.Request {
-	r := engine.Request{Text: text, Principal: q.who, Timeout: q.session.timeout(), Typed: true, Dialect: q.dialect}
+	r := engine.Request{Text: text, Principal: q.who, Timeout: q.session.timeout(), Typed: true, Dialect: q.dialect, Noted: q.noted.Store}
 	if q.session.schema != "" {
 		r.Schemas = []string{q.session.schema}
 	}

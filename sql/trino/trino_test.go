@@ -49,8 +49,11 @@ type answer struct {
 	Columns []struct{ Name, Type string }
 	Data    [][]json.RawMessage
 	Update  string `json:"updateType"`
-	Stats   struct{ State string }
-	Error   *struct {
+	Stats   struct {
+		State   string
+		Percent *float64 `json:"progressPercentage"`
+	}
+	Error *struct {
 		Message   string
 		ErrorName string
 		ErrorCode int
@@ -154,6 +157,56 @@ func TestAStatementIsAnsweredInPages(t *testing.T) {
 	}
 }
 
+// TestProgressIsToldWhereItIsKnown: neither before a statement has begun nor of one that has failed.
+func TestProgressIsToldWhereItIsKnown(t *testing.T) {
+	addr := open(t, 0)
+	first := ask(t, http.MethodPost, addr+"/v1/statement", "SELECT count(*) FROM range(300000) t(i)")
+	if last := follow(t, first); first.Stats.Percent != nil || last.Stats.Percent == nil || *last.Stats.Percent != 100 {
+		t.Errorf("got %+v, then %+v", first.Stats, last.Stats)
+	}
+	if failed := run(t, addr, "SELECT nope"); failed.Stats.State != "FAILED" || failed.Stats.Percent != nil {
+		t.Errorf("got %+v", failed.Stats)
+	}
+	within := func(a answer) {
+		if p := a.Stats.Percent; p != nil && (*p < 0 || *p > 100) {
+			t.Fatalf("got %g per cent", *p)
+		}
+	}
+	a := ask(t, http.MethodPost, addr+"/v1/statement", "SELECT count(*) FROM range(10000000) a, range(10000000) b")
+	for a.Stats.State != "RUNNING" {
+		a = ask(t, http.MethodGet, a.NextURI, "")
+		within(a)
+	}
+	if status, _, _ := call(t, http.MethodDelete, a.NextURI, ""); status != http.StatusNoContent {
+		t.Errorf("canceled: %d", status)
+	}
+}
+
+// TestWhatIsKeptOfEndedStatementsIsBounded: of those with large answers fewer are kept, and the last one is.
+func TestWhatIsKeptOfEndedStatementsIsBounded(t *testing.T) {
+	addr := open(t, 0)
+	statement := `SELECT 1 AS "` + strings.Repeat("a", 300<<10) + `"`
+	last := func() (uri string) {
+		for a := ask(t, http.MethodPost, addr+"/v1/statement", statement); a.NextURI != ""; a = ask(t, http.MethodGet, uri, "") {
+			uri = a.NextURI
+		}
+		return uri
+	}
+	first := last()
+	if status, _, _ := call(t, http.MethodGet, first, ""); status != http.StatusOK {
+		t.Errorf("the last answer is asked for again: %d", status)
+	}
+	var newest string
+	for range 30 {
+		newest = last()
+	}
+	for uri, want := range map[string]int{first: http.StatusNotFound, newest: http.StatusOK} {
+		if status, _, _ := call(t, http.MethodGet, uri, ""); status != want {
+			t.Errorf("after more than is kept: %d, not %d", status, want)
+		}
+	}
+}
+
 func TestAPageIsAnsweredAgain(t *testing.T) {
 	addr := open(t, 0)
 	a := ask(t, http.MethodPost, addr+"/v1/statement", "SELECT i, repeat('x', 100) FROM range(50000) r(i)")
@@ -194,6 +247,14 @@ var values = []struct{ expression, kind, value string }{
 	{"TIMESTAMP '1969-12-31 23:59:59.000001'", "timestamp(6)", `"1969-12-31 23:59:59.000001"`},
 	{"TIMESTAMP_S '2026-01-02 03:04:05'", "timestamp(0)", `"2026-01-02 03:04:05"`},
 	{"TIMESTAMPTZ '2026-01-02 03:04:05+02'", "timestamp(6) with time zone", `"2026-01-02 01:04:05.000000 UTC"`},
+	{"TIMESTAMP '2026-01-02 03:04:05 +02:00'", "timestamp(6) with time zone", `"2026-01-02 01:04:05.000000 UTC"`},
+	{"TIMESTAMP ' 2026-01-02 03:04:05.5  -01:30 '", "timestamp(6) with time zone", `"2026-01-02 04:34:05.500000 UTC"`},
+	{"TIMESTAMP '2026-01-02 03:04:05+02'", "timestamp(6) with time zone", `"2026-01-02 01:04:05.000000 UTC"`},
+	{"TIMESTAMP '2026-01-02 03:04:05  UTC'", "timestamp(6) with time zone", `"2026-01-02 03:04:05.000000 UTC"`},
+	{"TIMESTAMP '2026-01-02 03:04:05 Asia/Tokyo'", "timestamp(6) with time zone", `"2026-01-01 18:04:05.000000 UTC"`},
+	{"TIMESTAMP '2026-01-02 +02:00'", "timestamp(6) with time zone", `"2026-01-01 22:00:00.000000 UTC"`},
+	{"TIMESTAMP '2026-01-02 03:04'", "timestamp(6)", `"2026-01-02 03:04:00.000000"`},
+	{"TIMESTAMP '2026-01-02T03:04:05Z'", "timestamp(6) with time zone", `"2026-01-02 03:04:05.000000 UTC"`},
 	{"INTERVAL '3 days 04:05:06.789'", "interval day to second", `"3 04:05:06.789"`},
 	{"INTERVAL '-14 months'", "interval year to month", `"-1-2"`},
 	{"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID", "uuid", `"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"`},
@@ -543,6 +604,7 @@ var meanings = []struct{ expression, want string }{
 	{"zip(ARRAY[1, 2], ARRAY[3], ARRAY[4])", "[[1,3,4],[2,null,null]]"},
 	{"rand(1)", "0"},
 	{"truncate(1.29, 1)", "NOT_SUPPORTED"},
+	{"TIME '03:04:05 +02:00'", "NOT_SUPPORTED"},
 	{"array_sort(ARRAY[1, 2], (x, y) -> y - x)", "GENERIC_USER_ERROR"},
 	{"from_unixtime(0, 'Asia/Tokyo')", "GENERIC_USER_ERROR"},
 	{"from_utf8(x'ff', '?')", "GENERIC_USER_ERROR"},
