@@ -30,7 +30,7 @@ var posMarker = []byte(record.HeaderPos)
 // plain, for Tarn's own writers do not compress.
 func passages(batches []record.Batch, source bool) (map[string]passage, error) {
 	out := map[string]passage{}
-	var first, last []byte // of a run of records of one source
+	var first, last, of []byte // of a run of records of one source
 	end := func() error {
 		if last == nil {
 			return nil
@@ -52,11 +52,11 @@ func passages(batches []record.Batch, source bool) (map[string]passage, error) {
 			_, err := record.ParsePos(string(pos))
 			return err
 		}
-		if before, _ := record.SourceOf(last); !bytes.Equal(source, before) {
+		if last == nil || !bytes.Equal(source, of) {
 			if err := end(); err != nil {
 				return err
 			}
-			first = pos
+			first, of = pos, source
 		}
 		last = pos
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 )
 
 // The fixed layout of a record batch v2 (Kafka protocol guide, "Record Batch").
@@ -158,8 +159,11 @@ func Encode(records []Record) Batch {
 			size += 16 + len(h.Key) + len(h.Value)
 		}
 	}
-	return encode(make([]byte, 0, size), records, 0)
+	return AppendBatch(make([]byte, 0, size), records)
 }
+
+// AppendBatch is Encode, behind what dst holds.
+func AppendBatch(dst []byte, records []Record) []byte { return encode(dst, records, 0) }
 
 // EncodeControl renders one control record as a batch: Kafka's key is a version
 // and a type, both int16 (KIP-98).
@@ -168,20 +172,18 @@ func EncodeControl(kind int16, timestamp int64, value []byte) Batch {
 	return encode(nil, []Record{{Timestamp: timestamp, Key: key, Value: value}}, attrControl)
 }
 
-func encode(dst []byte, records []Record, attributes uint16) Batch {
+func encode(dst []byte, records []Record, attributes uint16) []byte {
+	at := len(dst)
 	dst = append(dst, make([]byte, headerBytes)...)
 	var first, newest int64
 	if len(records) > 0 {
 		first, newest = records[0].Timestamp, records[0].Timestamp
 	}
-	var body []byte
 	for i := range records {
 		newest = max(newest, records[i].Timestamp)
-		body = appendRecord(body[:0], &records[i], i, first)
-		dst = binary.AppendVarint(dst, int64(len(body)))
-		dst = append(dst, body...)
+		dst = appendRecord(dst, &records[i], i, first)
 	}
-	b := Batch(dst)
+	b := Batch(dst[at:])
 	last := max(len(records)-1, 0)
 	put32 := func(at int, v int) { binary.BigEndian.PutUint32(b[at:], uint32(v)) } //nolint:gosec // bounded by BatchBytesMax
 	put32(offLength, len(b)-offEpoch)
@@ -196,22 +198,43 @@ func encode(dst []byte, records []Record, attributes uint16) Batch {
 	binary.BigEndian.PutUint32(b[offSequence:], ^uint32(0))     // no sequence
 	put32(offCount, len(records))
 	b.seal()
-	return b
+	return dst
 }
 
+// appendRecord renders a record behind its length.
 func appendRecord(b []byte, r *Record, delta int, first int64) []byte {
+	size := 1 + varintBytes(r.Timestamp-first) + varintBytes(int64(delta)) + bytesBytes(r.Key) + bytesBytes(r.Value) + varintBytes(int64(len(r.Headers)))
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		size += varintBytes(int64(len(h.Key))) + len(h.Key) + bytesBytes(h.Value)
+	}
+	b = binary.AppendVarint(b, int64(size))
 	b = append(b, 0) // attributes, unused by Kafka
 	b = binary.AppendVarint(b, r.Timestamp-first)
 	b = binary.AppendVarint(b, int64(delta))
 	b = appendBytes(b, r.Key)
 	b = appendBytes(b, r.Value)
 	b = binary.AppendVarint(b, int64(len(r.Headers)))
-	for _, h := range r.Headers {
+	for i := range r.Headers {
+		h := &r.Headers[i]
 		b = binary.AppendVarint(b, int64(len(h.Key)))
 		b = append(b, h.Key...)
 		b = appendBytes(b, h.Value)
 	}
 	return b
+}
+
+// varintBytes is how many bytes a number takes in zigzag, seven bits each.
+func varintBytes(n int64) int {
+	return (bits.Len64(uint64(n<<1^n>>63)|1) + 6) / 7 //nolint:gosec // its bits
+}
+
+// bytesBytes is how many bytes appendBytes takes.
+func bytesBytes(v []byte) int {
+	if v == nil {
+		return 1
+	}
+	return varintBytes(int64(len(v))) + len(v)
 }
 
 func appendBytes(b, v []byte) []byte {

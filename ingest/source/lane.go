@@ -17,7 +17,7 @@ type lane struct {
 	ended  sync.WaitGroup
 }
 
-// stepsAhead is how many steps wait behind the one that runs, beside the one that is being made. A step is a topic's part of a batch.
+// stepsAhead is how many steps wait behind the one that runs, beside the one that is being made. A step is an append or a few.
 const stepsAhead = 1
 
 // newLane starts a lane whose steps get ctx, and that calls stop when one fails. A panic of a step is its error.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"tarn/embedded/bus"
 	"tarn/embedded/fault"
@@ -59,12 +58,13 @@ type entry struct {
 	size   int
 }
 
-// rendered is a topic's part of a batch as it goes to the log.
+// rendered is a topic's part of a batch, or a part of that, as it goes to the log.
 type rendered struct {
 	TopicBatch        // of the topic that it goes to
 	from       string // the topic that its table would have
 	entries    []entry
 	appends    []appending
+	slab       *slab // what they are made of
 }
 
 // appending is one append.
@@ -73,28 +73,48 @@ type appending struct {
 	batches []byte
 }
 
-// prepare renders a topic's batch. It looks at nothing that an append changes, for those before it may be on their way.
-func (r *Runner) prepare(b *TopicBatch) (*rendered, error) {
-	out := &rendered{TopicBatch: *b, from: b.Topic}
-	out.Topic = r.topicOf(b.Topic)
-	var err error
-	if out.entries, err = r.render(&out.TopicBatch); err != nil {
-		return nil, err
+// prepare renders a topic's batch and hands it on in parts, of which each is an append or a few. It looks at nothing that an append
+// changes, for those before it may be on their way.
+func (r *Runner) prepare(b *TopicBatch, hand func(*rendered) error) error {
+	own := *b
+	own.Topic = r.topicOf(b.Topic)
+	return r.render(&own, func(room *slab) error {
+		out := &rendered{TopicBatch: own, from: b.Topic, entries: room.entries, slab: room}
+		out.Changes, own.Dead = nil, nil // letters go with the first part
+		if !r.changesRecords() {
+			out.appends = r.cut(&out.TopicBatch, out.entries, room)
+		}
+		return hand(out)
+	})
+}
+
+// slab is memory for the next part.
+func (r *Runner) slab() *slab {
+	if room, ok := r.slabs.Get().(*slab); ok {
+		return room
 	}
-	if out.Changes = nil; !r.changesRecords() {
-		out.appends = r.cut(&out.TopicBatch, out.entries)
-	}
-	return out, nil
+	return &slab{}
+}
+
+// done gives the memory of a batch back, of which the log has copies.
+func (r *Runner) done(b *rendered) {
+	b.slab.reset()
+	r.slabs.Put(b.slab)
 }
 
 // cut makes appends of about ChunkBytesMax of entries; a chunk is one.
-func (r *Runner) cut(b *TopicBatch, entries []entry) (out []appending) {
+func (r *Runner) cut(b *TopicBatch, entries []entry, room *slab) (out []appending) {
+	size := 0
+	for i := range entries {
+		size += entries[i].size
+	}
+	room.appends = slices.Grow(room.appends, size+headerBytes)
 	for len(entries) > 0 {
 		n := len(entries)
 		if !b.Chunk && b.PlainPlace == "" {
 			n = fill(entries)
 		}
-		out = append(out, appending{entries[:n], encode(entries[:n], r.o.Clock.Now())})
+		out = append(out, appending{entries[:n], room.encode(entries[:n], r.o.Clock.Now())})
 		entries = entries[n:]
 	}
 	return out
@@ -210,7 +230,7 @@ func (r *Runner) push(ctx context.Context, b *rendered, appended bool) (bool, er
 		fresh := b.entries
 		if known := func(e entry) bool { return e.place <= p.last.Place }; slices.ContainsFunc(fresh, known) {
 			fresh = slices.DeleteFunc(slices.Clone(fresh), known)
-			appends = r.cut(&b.TopicBatch, fresh)
+			appends = r.cut(&b.TopicBatch, fresh, &slab{})
 		}
 		r.o.Metrics.dropped.WithLabelValues(r.o.Config.Name, b.Topic).Add(float64(len(b.entries) - len(fresh)))
 	}
@@ -263,32 +283,4 @@ func fill(entries []entry) int {
 		}
 	}
 	return len(entries)
-}
-
-// encode makes record batches of entries: one for records that stand together, one for
-// each mark.
-func encode(entries []entry, now time.Time) []byte {
-	var out []byte
-	run := make([]record.Record, 0, len(entries))
-	flush := func() {
-		if len(run) == 0 {
-			return
-		}
-		if batch := record.Encode(run); out == nil {
-			out = batch
-		} else {
-			out = append(out, batch...)
-		}
-		run = run[:0]
-	}
-	for i := range entries {
-		if m := entries[i].mark; m != nil {
-			flush()
-			out = append(out, record.EncodeMark(*m, now.UnixMilli())...)
-			continue
-		}
-		run = append(run, entries[i].record)
-	}
-	flush()
-	return out
 }

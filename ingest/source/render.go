@@ -12,9 +12,9 @@ import (
 	"tarn/embedded/record/envelope"
 )
 
-// render makes the records of a topic's batch. All rows of a chunk share a place, so that
-// the log's last place tells of all of them.
-func (r *Runner) render(b *TopicBatch) ([]entry, error) {
+// render makes the records of a topic's batch and hands them on: a chunk whole, changes about ChunkBytesMax at a time. All rows of a
+// chunk share a place, so that the log's last place tells of all of them.
+func (r *Runner) render(b *TopicBatch, hand func(*slab) error) error {
 	p := &printer{
 		b: b, now: r.o.Clock.Now(), pos: record.Pos{Source: r.id, Incarnation: b.Incarnation},
 		source: envelope.Source{
@@ -23,29 +23,47 @@ func (r *Runner) render(b *TopicBatch) ([]entry, error) {
 		},
 		schema: strconv.AppendInt(nil, b.Schema.ID, 10), gen: strconv.AppendInt(nil, b.Generation, 10),
 	}
-	p.frame, p.prefix = r.frame(b), p.pos.String()
-	p.room.records = b.recordsMost()
-	p.entries = make([]entry, 0, p.room.records+2)
+	p.frame, p.prefix, p.form = r.frame(b), p.pos.String(), envelope.NewForm(b.Schema, &p.source)
+	p.begin(r.slab(), b.recordsMost())
 	for i := range b.Plain {
 		p.add(b.Plain[i].Key, b.Plain[i].Value, cmp.Or(b.Plain[i].Place, b.PlainPlace))
 	}
 	if err := p.mark(b.Begin); err != nil {
-		return nil, err
+		return err
 	}
 	for i := range b.Changes {
+		before := p.size
 		p.change(&b.Changes[i], snapshotWord(b, i))
+		if more := p.size - before; !b.Chunk && p.size+2*more > ChunkBytesMax && i < len(b.Changes)-1 { // the next may be as large, and more
+			if err := p.end(hand); err != nil {
+				return err
+			}
+			p.begin(r.slab(), p.room.records)
+		}
 	}
 	if err := p.mark(b.End); err != nil {
-		return nil, err
+		return err
 	}
-	for i := range p.entries {
-		if size := p.entries[i].size; size > RecordBytesMax {
-			return nil, &quarantine{TableName(b.Schema), fault.Newf(fault.TooLarge,
+	return p.end(hand)
+}
+
+// begin takes memory for so many records as are expected.
+func (p *printer) begin(room *slab, records int) {
+	p.room, p.size = room, 0
+	room.records = records
+	room.entries = slices.Grow(room.entries, min(records, slabEntries/4)+2)
+}
+
+// end hands on what there is.
+func (p *printer) end(hand func(*slab) error) error {
+	for i := range p.room.entries {
+		if size := p.room.entries[i].size; size > RecordBytesMax {
+			return &quarantine{TableName(p.b.Schema), fault.Newf(fault.TooLarge,
 				"make the row smaller and restart, or leave the table out; the other tables go on",
 				"a change of %d bytes is more than the %d that the log takes", size, RecordBytesMax)}
 		}
 	}
-	return p.entries, nil
+	return hand(p.room)
 }
 
 // snapshotWord is Debezium's source.snapshot of the i-th change.
@@ -68,9 +86,10 @@ type printer struct {
 	place       envelope.PostgresPlace // of source
 	schema, gen []byte
 	frame       envelope.Frame
+	form        *envelope.Form
 	prefix      string // of all places
-	room        slab
-	entries     []entry
+	room        *slab
+	size        int // of the records in it
 }
 
 // recordsMost is how many records a batch will be, but for changes of keys.
@@ -124,7 +143,7 @@ func (p *printer) mark(m *record.Mark) error {
 	if err != nil {
 		return err
 	}
-	p.entries = append(p.entries, entry{mark: m, place: pos.Place})
+	p.room.entries = append(p.room.entries, entry{mark: m, place: pos.Place})
 	return nil
 }
 
@@ -205,12 +224,12 @@ func (b *TopicBatch) sameKey(c *Change) bool {
 }
 
 func (p *printer) key(row record.Row, id int64) []byte {
-	return p.room.write(func(dst []byte) []byte { return envelope.AppendKeyRow(dst, p.b.Schema, row, id) })
+	return p.room.write(func(dst []byte) []byte { return p.form.AppendKeyRow(dst, row, id) })
 }
 
 func (p *printer) event(op Op, key []byte, before, after record.Row, place string) {
 	value := p.room.write(func(dst []byte) []byte {
-		return envelope.Append(dst, p.b.Schema, &p.source, byte(op), before, after, p.now.UnixNano())
+		return p.form.Append(dst, &p.source, byte(op), before, after, p.now.UnixNano())
 	})
 	p.add(envelope.Wrap(p.frame.Key, key), envelope.Wrap(p.frame.Value, value), place)
 }
@@ -227,8 +246,10 @@ func (p *printer) add(key, value []byte, place string) {
 	if !p.b.plain() {
 		headers = append(headers, record.Header{Key: record.HeaderGen, Value: p.gen})
 	}
-	p.entries = append(p.entries, entry{
-		place: place, size: len(key) + len(value) + len(place) + headerBytes,
+	size := len(key) + len(value) + len(place) + headerBytes
+	p.size += size
+	p.room.entries = append(p.room.entries, entry{
+		place: place, size: size,
 		record: record.Record{Timestamp: p.now.UnixMilli(), Key: key, Value: value, Headers: headers},
 	})
 }

@@ -78,6 +78,7 @@ type Runner struct {
 	generations map[string]int64
 	wished      map[string]bool   // those of resnapshot that meta asked for
 	frames      map[string]framed // by topic
+	slabs       sync.Pool         // of *slab: as many as batches are on their way
 	acks        []delayedAck
 
 	mu     sync.Mutex
@@ -324,19 +325,19 @@ func (r *Runner) carry(s Source, l *lane, b Batch, landed *bool) error {
 	b.Topics = slices.Clone(b.Topics)
 	appended := false // the lane's
 	for i := range b.Topics {
-		out, err := r.prepare(&b.Topics[i])
-		if err != nil {
-			return err
-		}
-		b.Topics[i].Changes = nil // they are rendered
-		err = l.put(func(ctx context.Context) error {
-			n, err := r.publish(ctx, out)
-			appended = appended || n
-			return err
+		err := r.prepare(&b.Topics[i], func(out *rendered) error {
+			return l.put(func(ctx context.Context) error {
+				n, err := r.publish(ctx, out)
+				if appended = appended || n; err == nil {
+					r.done(out)
+				}
+				return err
+			})
 		})
 		if err != nil {
 			return err
 		}
+		b.Topics[i].Changes = nil // they are rendered
 	}
 	return l.put(func(ctx context.Context) error {
 		if appended {

@@ -1,13 +1,20 @@
 package source
 
-import "tarn/embedded/record"
+import (
+	"time"
 
-// slab gives out memory for the records of one batch, which come and go together: a piece of its own for each key, value and
-// header would cost more than to write it.
+	"tarn/embedded/record"
+)
+
+// slab is memory for records that go to the log together, which come and go together: a piece of its own for each key, value and header would
+// cost more than to write it. When they have gone it serves others.
 type slab struct {
-	bytes   []byte
-	headers []record.Header
+	bytes   blocks[byte]
+	headers blocks[record.Header]
 	records int // that are expected
+	entries []entry
+	run     []record.Record
+	appends []byte
 }
 
 // The sizes of blocks: of bytes at most, those that a record may need before one is nearly full, and of headers.
@@ -18,24 +25,94 @@ const (
 	headersOfOne = 3
 )
 
+// What a slab keeps for the next ones at most: blocks of each sort, entries, and bytes of appends.
+const (
+	slabBlocks  = 8
+	slabEntries = 8 << 10
+	slabAppends = 2 << 20
+)
+
 // write keeps what f appends; nil where that is nothing.
 func (s *slab) write(f func(dst []byte) []byte) []byte {
-	if cap(s.bytes)-len(s.bytes) < recordRoom {
-		s.bytes = make([]byte, 0, min(slabBytes, (s.records+1)*recordRoom))
-	}
-	from := len(s.bytes)
-	if s.bytes = f(s.bytes); len(s.bytes) == from {
+	room := s.bytes.room(recordRoom, min(slabBytes, (s.records+1)*recordRoom))
+	out := f(room)
+	if len(out) == 0 {
 		return nil
 	}
-	return s.bytes[from:len(s.bytes):len(s.bytes)]
+	s.bytes.take(len(out))
+	return out[:len(out):len(out)]
 }
 
 // some is room for the headers of a record.
 func (s *slab) some() []record.Header {
-	if cap(s.headers)-len(s.headers) < headersOfOne {
-		s.headers = make([]record.Header, 0, min(slabHeaders, (s.records+1)*headersOfOne))
+	room := s.headers.room(headersOfOne, min(slabHeaders, (s.records+1)*headersOfOne))
+	s.headers.take(headersOfOne)
+	return room[:0:headersOfOne]
+}
+
+// encode makes record batches of entries: one for records that stand together, one for each mark.
+func (s *slab) encode(entries []entry, now time.Time) []byte {
+	from := len(s.appends)
+	flush := func() {
+		if len(s.run) > 0 {
+			s.appends = record.AppendBatch(s.appends, s.run)
+			s.run = s.run[:0]
+		}
 	}
-	from := len(s.headers)
-	s.headers = s.headers[:from+headersOfOne]
-	return s.headers[from : from : from+headersOfOne]
+	for i := range entries {
+		if m := entries[i].mark; m != nil {
+			flush()
+			s.appends = append(s.appends, record.EncodeMark(*m, now.UnixMilli())...)
+			continue
+		}
+		s.run = append(s.run, entries[i].record)
+	}
+	flush()
+	return s.appends[from:len(s.appends):len(s.appends)]
+}
+
+// reset takes all back.
+func (s *slab) reset() {
+	s.bytes.reset(slabBytes)
+	s.headers.reset(slabHeaders)
+	s.entries, s.run, s.appends = s.entries[:0], s.run[:0], s.appends[:0]
+	if cap(s.entries) > slabEntries {
+		s.entries, s.run = nil, nil
+	}
+	if cap(s.appends) > slabAppends {
+		s.appends = nil
+	}
+}
+
+// blocks are pieces of memory that are given out in parts, and taken back all at once.
+type blocks[T any] struct {
+	list [][]T
+	at   int // the one that parts are of
+	used int // of it
+}
+
+// room is what is left of a block, least at the least; a new one has size.
+func (b *blocks[T]) room(least, size int) []T {
+	if b.at < len(b.list) && len(b.list[b.at])-b.used < least {
+		b.at, b.used = b.at+1, 0
+	}
+	if b.at == len(b.list) {
+		b.list = append(b.list, make([]T, max(least, size)))
+	}
+	return b.list[b.at][b.used:b.used:len(b.list[b.at])]
+}
+
+// take says how much of a room is used. What has grown out of it is no block's.
+func (b *blocks[T]) take(n int) { b.used += min(n, len(b.list[b.at])-b.used) }
+
+// reset keeps blocks of the full size for later.
+func (b *blocks[T]) reset(size int) {
+	kept := b.list[:0]
+	for _, one := range b.list {
+		if len(one) == size && len(kept) < slabBlocks {
+			kept = append(kept, one)
+		}
+	}
+	clear(b.list[len(kept):])
+	b.list, b.at, b.used = kept, 0, 0
 }

@@ -103,7 +103,7 @@ func (r *Runner) publishTransformed(ctx context.Context, b *rendered) (appended 
 	stand := record.Pos{Source: r.id, Incarnation: b.Incarnation, Place: b.entries[len(b.entries)-1].place}
 	to := r.transformed(b)
 	for i := range to {
-		to[i].appends = r.cut(&to[i].TopicBatch, to[i].entries)
+		to[i].appends = r.cut(&to[i].TopicBatch, to[i].entries, &slab{}) // which intents keep
 	}
 	if b.Chunk && len(to) > 0 {
 		if err := r.intend(ctx, &b.TopicBatch, to, stand); err != nil {

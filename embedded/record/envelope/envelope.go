@@ -120,21 +120,9 @@ func textual(t record.Type) bool {
 	return true
 }
 
-// Append renders one event onto dst. Rows may be nil. tsNanos is the time of the rendering.
+// Append renders one event onto dst, as a Form does, which is for many.
 func Append(dst []byte, s *record.Schema, src *Source, op byte, before, after record.Row, tsNanos int64) []byte {
-	dst = append(dst, `{"before":`...)
-	dst = appendRow(dst, s, before)
-	dst = append(dst, `,"after":`...)
-	dst = appendRow(dst, s, after)
-	dst = append(dst, `,"source":`...)
-	dst = appendSource(dst, src)
-	dst = append(dst, `,"transaction":`...)
-	dst = appendTransaction(dst, src.Transaction)
-	dst = append(dst, `,"op":"`...)
-	dst = append(dst, op)
-	dst = append(dst, '"')
-	dst = appendTimes(dst, tsNanos)
-	return append(dst, '}')
+	return NewForm(s, src).Append(dst, src, op, before, after, tsNanos)
 }
 
 func appendTransaction(dst []byte, t *Transaction) []byte {
@@ -144,78 +132,6 @@ func appendTransaction(dst []byte, t *Transaction) []byte {
 	dst = AppendText(append(dst, `{"id":`...), t.ID)
 	dst = strconv.AppendInt(append(dst, `,"total_order":`...), t.Order, 10)
 	dst = strconv.AppendInt(append(dst, `,"data_collection_order":`...), t.TableOrder, 10)
-	return append(dst, '}')
-}
-
-func appendSource(dst []byte, src *Source) []byte {
-	text := func(name, value string) {
-		dst = append(append(dst, name...), ':')
-		dst = appendName(dst, value)
-	}
-	text(`{"version"`, src.Version)
-	text(`,"connector"`, src.Connector)
-	text(`,"name"`, src.Name)
-	dst = append(dst, `,"ts_ms":`...)
-	dst = strconv.AppendInt(dst, floorDiv(src.TSNanos, nanosPerMilli), 10)
-	text(`,"snapshot"`, src.Snapshot)
-	text(`,"db"`, src.Database)
-	dst = append(dst, `,"sequence":`...)
-	if src.Postgres != nil {
-		dst = src.Postgres.appendSequence(dst)
-	} else {
-		dst = append(dst, "null"...)
-	}
-	dst = appendFiner(dst, src.TSNanos)
-	if src.Schema != "" || src.Postgres != nil {
-		text(`,"schema"`, src.Schema)
-	}
-	text(`,"table"`, src.Table)
-	if src.Postgres != nil {
-		dst = src.Postgres.append(dst)
-	} else {
-		dst = append(dst, `,"seq":`...)
-		dst = strconv.AppendInt(dst, src.Seq, 10)
-	}
-	return append(dst, '}')
-}
-
-func appendTimes(dst []byte, nanos int64) []byte {
-	dst = append(dst, `,"ts_ms":`...)
-	dst = strconv.AppendInt(dst, floorDiv(nanos, nanosPerMilli), 10)
-	return appendFiner(dst, nanos)
-}
-
-func appendFiner(dst []byte, nanos int64) []byte {
-	dst = append(dst, `,"ts_us":`...)
-	dst = strconv.AppendInt(dst, floorDiv(nanos, nanosPerMicro), 10)
-	dst = append(dst, `,"ts_ns":`...)
-	return strconv.AppendInt(dst, nanos, 10)
-}
-
-func appendRow(dst []byte, s *record.Schema, row record.Row) []byte {
-	if row == nil {
-		return append(dst, "null"...)
-	}
-	misfits := 0
-	open := byte('{')
-	for i := range s.Columns {
-		dst = append(dst, open)
-		open = ','
-		dst = appendName(dst, s.Columns[i].Name)
-		dst = append(dst, ':')
-		if !Fits(s, &s.Columns[i], row[i]) {
-			misfits++
-			dst = append(dst, "null"...)
-			continue
-		}
-		dst = AppendValue(dst, s, &s.Columns[i], row[i])
-	}
-	if open == '{' {
-		dst = append(dst, '{')
-	}
-	if misfits > 0 {
-		dst = appendExtra(dst, s, row)
-	}
 	return append(dst, '}')
 }
 
@@ -272,7 +188,7 @@ func appendMisfit(dst []byte, v record.Value) []byte {
 // {"id":{"type":"text","value":"x"}}, and a null as null, so that two keys are the same
 // bytes only when they are the same cells.
 func AppendKey(dst []byte, s *record.Schema, row record.Row) []byte {
-	out, _ := appendKey(dst, s, row)
+	out, _ := NewForm(s, &Source{}).appendKey(dst, row)
 	return out
 }
 
@@ -280,45 +196,7 @@ func AppendKey(dst []byte, s *record.Schema, row record.Row) []byte {
 // their key: a key with a null gets the source's own id of the row as its last member,
 // {"id":null,"_rowid":7}, so that no two rows share a key.
 func AppendKeyRow(dst []byte, s *record.Schema, row record.Row, rowID int64) []byte {
-	out, null := appendKey(dst, s, row)
-	if !null {
-		return out
-	}
-	out = append(out[:len(out)-1], `,"`+RowID+`":`...)
-	return append(strconv.AppendInt(out, rowID, 10), '}')
-}
-
-func appendKey(dst []byte, s *record.Schema, row record.Row) (out []byte, null bool) {
-	open := byte('{')
-	for n := 1; ; n++ {
-		i := keyColumn(s, n)
-		if i < 0 {
-			break
-		}
-		dst = append(dst, open)
-		open = ','
-		dst = appendName(dst, s.Columns[i].Name)
-		dst = append(dst, ':')
-		if !Fits(s, &s.Columns[i], row[i]) {
-			dst = appendMisfit(dst, row[i])
-			continue
-		}
-		null = null || row[i].Kind == record.Null
-		dst = AppendValue(dst, s, &s.Columns[i], row[i])
-	}
-	if open == '{' {
-		return dst, false
-	}
-	return append(dst, '}'), null
-}
-
-func keyColumn(s *record.Schema, n int) int {
-	for i := range s.Columns {
-		if s.Columns[i].Key == n {
-			return i
-		}
-	}
-	return -1
+	return NewForm(s, &Source{}).AppendKeyRow(dst, row, rowID)
 }
 
 // The bytes of an event beside its rows and names, rounded up, and of one cell that is no text.

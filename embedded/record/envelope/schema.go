@@ -15,11 +15,7 @@ type Frame struct{ Key, Value []byte }
 // FrameOf is the frame of a table's change events. The topic names the schemas; postgres tells whose source block they have.
 func FrameOf(s *record.Schema, topic string, postgres bool) Frame {
 	var key []field
-	for n := 1; ; n++ {
-		i := keyColumn(s, n)
-		if i < 0 {
-			break
-		}
+	for _, i := range s.Keys() {
 		key = append(key, columnField(&s.Columns[i]))
 	}
 	columns := make([]field, len(s.Columns))
@@ -219,7 +215,7 @@ var (
 	}
 )
 
-// sourceField is the schema of the source block that appendSource renders.
+// sourceField is the schema of the source block that a Form renders.
 func sourceField(s *record.Schema, postgres bool) field {
 	snapshot := record.Semantic.Connect(record.Enum)
 	fields := []field{

@@ -74,7 +74,7 @@ func BoundaryFrame() Frame {
 // AppendMessage renders the event of a pg_logical_emit_message for the topic <prefix>.message, with op m. The source has no table.
 func AppendMessage(dst []byte, src *Source, prefix string, content []byte, tsNanos int64) []byte {
 	dst = strconv.AppendInt(append(dst, `{"op":"m","ts_ms":`...), floorDiv(tsNanos, nanosPerMilli), 10)
-	dst = appendSource(append(dst, `,"source":`...), src)
+	dst = NewForm(&record.Schema{}, src).appendSource(append(dst, `,"source":`...), src)
 	dst = appendTransaction(append(dst, `,"transaction":`...), src.Transaction)
 	dst = appendName(append(dst, `,"message":{"prefix":`...), prefix)
 	dst = appendBase64(append(dst, `,"content":`...), content)

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"tarn/embedded/fault"
 )
@@ -39,8 +42,38 @@ func (s *settings) replicate(ctx context.Context) (*pgconn.PgConn, error) {
 	config := s.conn.Copy()
 	config.RuntimeParams = maps.Clone(config.RuntimeParams)
 	config.RuntimeParams["replication"] = "database"
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(&paced{in: bufio.NewReaderSize(r, readBytes)}, w)
+	}
 	c, err := s.dial(ctx, config)
 	return c, s.fault(err, "open a replication connection to")
+}
+
+// A stream comes in one write of the server for each change, which would wake its reader as often: where little was there, it lets
+// what comes next gather for paceTime first. What waits beyond readBytes stays in the kernel.
+const (
+	readBytes = 64 << 10
+	paceBytes = 16 << 10
+	paceTime  = 200 * time.Microsecond
+)
+
+// paced reads what comes in small pieces in larger ones.
+type paced struct {
+	in  *bufio.Reader
+	few bool // the last read had less than paceBytes
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	if p.in.Buffered() == 0 {
+		if p.few {
+			time.Sleep(paceTime)
+		}
+		_, err := p.in.Peek(1)
+		if p.few = p.in.Buffered() < paceBytes; err != nil {
+			return 0, err
+		}
+	}
+	return p.in.Read(b)
 }
 
 // dial connects, and has a database without an encoding send its texts as they are: it may hold some that are no UTF-8, at which it
