@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"time"
 
 	"tarn/embedded/record"
@@ -40,7 +41,7 @@ func (s *slab) write(f func(dst []byte) []byte) []byte {
 		return nil
 	}
 	s.bytes.take(len(out))
-	return out[:len(out):len(out)]
+	return slices.Clip(out)
 }
 
 // some is room for the headers of a record.
