@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,12 +60,9 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 	if err != nil {
 		return nil, true, placed(err, stmt, t.Offset)
 	}
-	id := table.Ident{Namespace: e.Namespace, Name: strings.ToLower(to.Name)}
-	switch {
-	case move:
+	id := table.Ident{Namespace: cmp.Or(strings.ToLower(to.Schema), e.Namespace), Name: strings.ToLower(to.Name)}
+	if move {
 		id = table.Ident{Namespace: strings.ToLower(to.Name), Name: e.Name}
-	case to.Schema != "":
-		id.Namespace = strings.ToLower(to.Schema)
 	}
 	if err = g.makeable(r.Principal, id); err != nil {
 		return nil, true, placed(err, stmt, to.Offset)
