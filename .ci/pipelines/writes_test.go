@@ -3,7 +3,10 @@
 package pipelines_test
 
 import (
+	"context"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,6 +222,29 @@ func TestARowIsItsColumns(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFoldersMeanNothing: a data folder whose path looks as that of a partition gives tables no column, and changes none.
+func TestFoldersMeanNothing(t *testing.T) {
+	t.Parallel()
+	s := &site{T: t, ctx: context.WithoutCancel(t.Context()), dir: filepath.Join(t.TempDir(), "id=7", "pos=9", "zone=x")}
+	s.must(os.MkdirAll(s.dir, 0o700))
+	s.start()
+	t.Cleanup(func() { s.stop() })
+	s.exec("CREATE TABLE gold.t(id INT, name VARCHAR)", "INSERT INTO gold.t VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
+	holds := func(want ...string) {
+		t.Helper()
+		for _, query := range []string{"SELECT * FROM gold.t ORDER BY id", "SELECT * FROM gold.t WHERE id < 10 ORDER BY id", "SELECT t.id, t.name FROM gold.t t ORDER BY 1"} {
+			got, err := s.run(query)
+			s.must(err)
+			s.want(query, got, want...)
+		}
+	}
+	holds("1|a", "2|b", "3|c", "4|d")
+	s.exec("DELETE FROM gold.t WHERE id = 1", "UPDATE gold.t SET name = t::VARCHAR WHERE id = 2")
+	holds("2|{'id': 2, 'name': b}", "3|c", "4|d")
+	s.exec("DELETE FROM gold.t WHERE id = 3")
+	holds("2|{'id': 2, 'name': b}", "4|d")
 }
 
 // TestMergeAsksOnce: a condition that has another answer each time is asked once of a row.
