@@ -145,14 +145,44 @@ func (r *reader) notices() []source.TopicBatch {
 		return nil
 	}
 	n := notifier{r: r}
-	if skipped := !r.noticed && r.pos.Initial == nil; skipped && len(n.underWay(false)) == 0 {
-		n.tell(initialSnapshot, "", "SKIPPED")
+	if !r.noticed {
+		r.noticed = true
+		r.unbegun = r.pos.Initial == nil && len(n.underWay(false)) == 0
+		if place := r.place(r.s.notifyTopic); r.unbegun && place.Incarnation == r.pos.Incarnation {
+			r.noted = place.Place
+		}
 	}
-	r.noticed = true
 	r.pos.Initial = n.compare(r.pos.Initial, initialSnapshot, false)
 	r.pos.Incremental = n.compare(r.pos.Incremental, incrementalSnapshot, true)
+	if r.unbegun {
+		n.tellSkipped()
+	}
 	return n.to.topics
 }
+
+// noteSkipped is the type of the notification that there is no first snapshot; skippedMark stands behind its place.
+const (
+	noteSkipped = "SKIPPED"
+	skippedMark = "~"
+)
+
+// tellSkipped tells that there is no first snapshot. That is told at each opening, not of what the position says. So where a crash has left more
+// in the topic than the position knows of, all that it says of snapshots has its places again before; and this, if it is there too, its own.
+func (n *notifier) tellSkipped() {
+	pos := &n.r.pos
+	if noted, there := strings.CutSuffix(n.r.noted, skippedMark); noted > notedPlace(pos.Notified) {
+		if !there || noted != notedPlace(pos.Notified+1) {
+			return
+		}
+		pos.Notified++
+	} else {
+		n.tell(initialSnapshot, "", noteSkipped)
+	}
+	n.r.unbegun = false
+}
+
+// notedPlace is the place of the nth notification.
+func notedPlace(n int64) string { return string(appendHex(nil, uint64(n), 16)) } //nolint:gosec // not negative
 
 // notifier makes notifications of what differs from what was told.
 type notifier struct {
@@ -270,5 +300,9 @@ func (n *notifier) tell(aggregate, id, kind string, data ...string) {
 		return
 	}
 	n.r.pos.Notified++
-	n.r.plain(&n.to, n.r.s.notifyTopic, envelope.NotificationFrame(), envelope.AppendNotificationKey(nil, &note), value, string(appendHex(nil, uint64(n.r.pos.Notified), 16))) //nolint:gosec // not negative
+	place := notedPlace(n.r.pos.Notified)
+	if kind == noteSkipped {
+		place += skippedMark
+	}
+	n.r.plain(&n.to, n.r.s.notifyTopic, envelope.NotificationFrame(), envelope.AppendNotificationKey(nil, &note), value, place)
 }

@@ -42,9 +42,11 @@ type reader struct {
 	saved   position // as it was handed out last
 	closed  bool
 	started bool
-	always  bool // every table gets a new snapshot, once
-	changed bool // the position has something that is to be saved soon
-	noticed bool // whether there is a snapshot to begin with was told
+	always  bool   // every table gets a new snapshot, once
+	changed bool   // the position has something that is to be saved soon
+	noticed bool   // it is known whether there is a first snapshot
+	unbegun bool   // that there is none is still to be told
+	noted   string // the place of the last notification in its topic, as it was then
 
 	sql     *pgconn.PgConn
 	spare   *pgconn.PgConn // of replication, for whoever needs one next
