@@ -159,9 +159,21 @@ func TestAFileOfSignalsIsOneConnectorsOwn(t *testing.T) {
 	if len(found) != 1 || !strings.HasPrefix(found[0], "two.json signal.file ") || !strings.Contains(found[0], said) {
 		t.Errorf("tarn check says %q", found)
 	}
-	if err := h.say("DROP CONNECTOR one"); err != nil {
+	if err := h.say("PAUSE CONNECTOR one"); err != nil {
 		t.Fatal(err)
 	}
 	h.clock.by.Store(int64(time.Minute))
 	h.until("two starts", func() bool { return h.status("two").State != source.Failed })
+	if err := h.say("RESUME CONNECTOR one"); err != nil {
+		t.Fatal(err)
+	}
+	h.until("one is refused", func() bool {
+		s := h.status("one")
+		return s.State == source.Failed && strings.Contains(s.Error, "which is that of connector two") && strings.Contains(s.Hint, hint)
+	})
+	if err := h.say("DROP CONNECTOR two"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.by.Store(int64(time.Hour))
+	h.until("one starts", func() bool { return h.status("one").State != source.Failed })
 }

@@ -202,7 +202,13 @@ func (g *Ingest) halt(ctx context.Context, again string) {
 			g.put(file, &halted)
 			g.o.Log.Info("connector is held", "source", name, "state", heldAs[name], "file", file)
 		default:
-			// Unchecked, as a connector that was never paused would go on: what is wrong now its runner says, and tries again.
+			// Unchecked, as a connector that was never paused would go on: what is wrong now its runner says, and tries again. But
+			// its file of signals may be another's by now.
+			if _, why := taken(&e.conn, g.others(true)); why != nil {
+				g.o.Log.Error("connector does not start", "source", name, "error", why.Error(), "hint", fault.HintOf(why))
+				g.put(file, g.unstarted(e.text, e.conn, why))
+				continue
+			}
 			started := g.run(ctx, e.text, e.conn)
 			if e.fault != nil { // its file has changed to what is not understood
 				started.fault = e.fault
