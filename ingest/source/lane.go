@@ -15,6 +15,7 @@ type lane struct {
 	failed chan struct{} // closed when a step has failed
 	err    error         // why; for who has seen failed closed
 	ended  sync.WaitGroup
+	closes sync.Once
 }
 
 // stepsAhead is how many steps wait behind the one that runs, beside the one that is being made. A step is an append or a few.
@@ -61,9 +62,9 @@ func (l *lane) wait() error {
 	}
 }
 
-// close lets the steps that were given run, and ends the lane. It returns the error of one that has failed.
+// close lets the steps that were given run, and ends the lane. It returns the error of one that has failed. It may be called again.
 func (l *lane) close() error {
-	close(l.steps)
+	l.closes.Do(func() { close(l.steps) })
 	l.ended.Wait()
 	return l.err
 }

@@ -1,8 +1,11 @@
 package source_test
 
 import (
+	"bytes"
 	"errors"
+	"runtime/pprof"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +82,20 @@ func TestAnAppendThatFailsEndsTheReading(t *testing.T) {
 	s.until("it is opened anew", func() bool { return len(s.script.list(&s.script.opened)) == 2 })
 	if got := s.script.list(&s.script.acked); len(got) > 0 {
 		t.Fatalf("acknowledged %q", got)
+	}
+}
+
+// TestAnOpeningThatPanicsLeavesNothingRunning, however often it is tried.
+func TestAnOpeningThatPanicsLeavesNothingRunning(t *testing.T) {
+	s := newStage(t, batch(`"1"`, "calls", change(1, source.Create, nil, row(1, "a"))))
+	s.panics = 2
+	s.run(0)
+	s.acked(`"1"`)
+	var stacks bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&stacks, 2); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(stacks.String(), "tarn/ingest/source.newLane.func1()"); n != 1 {
+		t.Fatalf("%d lanes, want the one of the session\n%s", n, &stacks)
 	}
 }

@@ -244,6 +244,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	ctx, stop := context.WithCancel(ctx) // Next may wait for a change that does not come
 	defer stop()
 	l := newLane(own, stop, r.o.Logger.With("source", r.o.Config.Name))
+	defer func() { _ = l.close() }() // where Open panics
 	s, err := r.o.Kind.Open(ctx, r.o.Config, r.env(l), r.position)
 	if err != nil {
 		return false, errors.Join(err, l.close())

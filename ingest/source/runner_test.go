@@ -88,6 +88,7 @@ type stage struct {
 	runner *source.Runner
 	keys   map[string]string // of the connector, beside topic.prefix
 	ahead  bool              // as Kind.Ahead
+	panics int               // how often it panics when it is opened
 }
 
 func newStage(t *testing.T, batches ...func(env source.Env) (source.Batch, error)) *stage {
@@ -106,6 +107,12 @@ func (s *stage) run(ackDelay time.Duration) {
 	maps.Copy(keys, s.keys)
 	kind := s.script.kind()
 	kind.Ahead = s.ahead
+	kind.Open = func(ctx context.Context, c source.Config, env source.Env, at source.Position) (source.Source, error) {
+		if s.panics--; s.panics >= 0 {
+			panic("opened")
+		}
+		return s.script.kind().Open(ctx, c, env, at)
+	}
 	s.runner = source.NewRunner(source.Options{
 		Kind: kind, Config: source.Config{Name: "s", Keys: keys}, Log: s.log, Meta: s.meta,
 		Schemas: schemas.New(s.meta), Logger: slog.New(slog.DiscardHandler), Metrics: source.NewMetrics(nil),
