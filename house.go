@@ -42,7 +42,9 @@ type house struct {
 	ingest *ingest.Ingest
 	sql    *sql.SQL
 
-	listeners atomic.Pointer[postgres.Door] // whose clients hear of commits; the lake commits before it is there
+	// Who hears of commits. The lake begins before they are there, and its upkeep commits by itself.
+	landing   atomic.Pointer[stream.Stream]
+	listeners atomic.Pointer[postgres.Door]
 }
 
 func (h *house) lakePart() life.Part {
@@ -58,8 +60,8 @@ func (h *house) lakePart() life.Part {
 
 // committed hands what the lake knows to the room before it in the way, and to who listens.
 func (h *house) committed(c table.Committed) {
-	if h.stream != nil {
-		h.stream.Committed(c)
+	if landing := h.landing.Load(); landing != nil {
+		landing.Committed(c)
 	}
 	if door := h.listeners.Load(); door != nil {
 		door.Committed(c)
@@ -73,6 +75,7 @@ func (h *house) streamPart() life.Part {
 			MemoryBytes: h.Config.Shares().Landing, StateDir: h.Dir.Path("state"), StateBytes: h.Config.Shares().Pipelines,
 			Guard: h.Guard, Clock: h.Clock, Log: h.Log, Metrics: h.Metrics,
 		})
+		h.landing.Store(h.stream)
 		return h.stream
 	})
 }
