@@ -4,9 +4,11 @@ package flight
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
@@ -32,7 +34,26 @@ func (s *service) DoPutCommandStatementIngest(ctx context.Context, c flightsql.S
 	in.Create = o.GetIfNotExist() == flightsql.TableDefinitionOptionsTableNotExistOptionCreate
 	in.Append = o.GetIfExists() == flightsql.TableDefinitionOptionsTableExistsOptionAppend
 	in.Replace = o.GetIfExists() == flightsql.TableDefinitionOptionsTableExistsOptionReplace
-	return s.door.o.Gate.Ingest(ctx, engine.Request{Text: "INGEST INTO " + in.Table.String(), Principal: whoOf(ctx)}, in, batches(rows))
+	return s.door.o.Gate.Ingest(ctx, engine.Request{Text: "INGEST INTO " + in.Table.String(), Principal: whoOf(ctx)}, in, sound(rows))
+}
+
+// sound are batches whose values are what their types say: DuckDB trusts them, and a file with a text that is no UTF-8 could not be read again.
+func sound(rows arrowflight.MessageReader) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for b, err := range batches(rows) {
+			for i := 0; err == nil && i < int(b.NumCols()); i++ {
+				if c := b.Column(i); c.DataType().ID() != arrow.NULL { // of which nothing is sent
+					err = array.ValidateFull(c)
+				}
+				if err != nil {
+					err = unread(fmt.Errorf("column %s: %w", b.ColumnName(i), err))
+				}
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // batches are those of a client's stream. Each is good until the next is asked for.

@@ -180,7 +180,7 @@ func (s *service) DoPutPreparedStatementUpdate(ctx context.Context, c flightsql.
 		if err != nil {
 			return 0, err
 		}
-		return a.Append(ctx, batches(rows))
+		return a.Append(ctx, sound(rows))
 	}
 	return s.door.updates(ctx, p, rows)
 }

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +211,8 @@ func TestRefusedNotifications(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, code)
 		}
 	}
+	// A column that only has the name by which the door knows its calls again is what it says.
+	c.do(`SELECT {'a': 1} AS "tarn notifies: a"`, `SELECT {'channel': 'q', 'payload': 1} AS "tarn notifies: a"`, `SELECT 1 AS "tarn notifies: a"`)
 	c.do("NOTIFY q, '" + strings.Repeat("x", 7999) + "'")
 	for i := range 256 {
 		c.do(fmt.Sprintf("LISTEN c%d", i))
@@ -216,6 +221,33 @@ func TestRefusedNotifications(t *testing.T) {
 		t.Error(err)
 	}
 	c.do("LISTEN c1", "UNLISTEN *", "LISTEN one_more")
+}
+
+// TestNotificationsTakeNoMemory: what stands beside a pg_notify is freed as it is sent.
+func TestNotificationsTakeNoMemory(t *testing.T) {
+	resident := func() int64 {
+		status, err := os.ReadFile("/proc/self/statm")
+		if err != nil {
+			t.Skip("it is looked at on Linux alone:", err)
+		}
+		pages, err := strconv.ParseInt(strings.Fields(string(status))[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pages * int64(os.Getpagesize())
+	}
+	_, dial := openHeard(t, guard.Open{})
+	c := dial()
+	const text = "SELECT pg_notify('q', ''), repeat('x', 100000) FROM range(1000)" // 100 MB
+	c.do(text)
+	before := resident()
+	for range 3 {
+		c.do(text)
+	}
+	debug.FreeOSMemory()
+	if more := resident() - before; more > 150<<20 {
+		t.Errorf("%d MiB stay", more>>20)
+	}
 }
 
 func committed(name string, snapshot, rows int64) table.Committed {

@@ -195,6 +195,9 @@ func (r *running) close() {
 	r.closed()
 	r.closed = nil
 	r.expiry.Stop()
+	if of, ok := r.result.Reader.(*signaller); ok {
+		of.forget()
+	}
 	r.result.Close()
 	r.cancel()
 }

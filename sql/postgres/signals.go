@@ -265,7 +265,7 @@ func (c *conn) signalling(result *engine.Result) {
 		s, name := meant(fields[i].Name)
 		switch id := fields[i].Type.ID(); {
 		case s == nil:
-		case s.name == notifies && id == arrow.STRUCT:
+		case s.name == notifies && isCall(fields[i].Type):
 			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
 		case s.name != notifies && id == arrow.INT64:
 			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.FixedWidthTypes.Boolean, Nullable: true}
@@ -275,6 +275,12 @@ func (c *conn) signalling(result *engine.Result) {
 		result.Schema = arrow.NewSchema(fields, nil)
 		result.Reader = &signaller{RecordReader: result.Reader, c: c, schema: result.Schema, columns: columns}
 	}
+}
+
+// isCall tells whether a column has the arguments of pg_notify: a client can call another one so, too.
+func isCall(t arrow.DataType) bool {
+	s, ok := t.(*arrow.StructType)
+	return ok && s.NumFields() == 2 && s.Field(0).Type.ID() == arrow.STRING && s.Field(1).Type.ID() == arrow.STRING
 }
 
 // unmarked is a shape as its client is told of it.
@@ -300,8 +306,9 @@ type signaller struct {
 	err     error
 }
 
-// Next reads a batch, and signals.
+// Next reads a batch, and signals. The batch before is gone.
 func (s *signaller) Next() bool {
+	s.forget()
 	if s.err != nil || !s.RecordReader.Next() {
 		return false
 	}
@@ -319,6 +326,14 @@ func (s *signaller) Next() bool {
 	}
 	s.batch = array.NewRecordBatch(s.schema, columns, in.NumRows())
 	return true
+}
+
+// forget frees what the batch holds of DuckDB's memory.
+func (s *signaller) forget() {
+	if s.batch != nil {
+		s.batch.Release()
+		s.batch = nil
+	}
 }
 
 // RecordBatch is the one that Next has read.

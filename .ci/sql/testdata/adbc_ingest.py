@@ -82,6 +82,10 @@ with flight.connect("grpc://" + sys.argv[2], autocommit=True) as f, postgres.con
 
     with f.cursor() as cursor:
         refused(lambda: cursor.adbc_ingest("x", pyarrow.table({"l": [[1]]}), mode="create"), "which a table of the lake cannot hold")
+        no_text = pyarrow.Array.from_buffers(pyarrow.utf8(), 1, [None, pyarrow.py_buffer(b"\0\0\0\0\2\0\0\0"), pyarrow.py_buffer(b"a\xff")])
+        cursor.adbc_ingest("texts", pyarrow.table({"s": ["a"]}), mode="create")
+        refused(lambda: cursor.adbc_ingest("texts", pyarrow.table({"s": no_text}), mode="append"), "not valid utf8")
+        is_(ask(f, "SELECT s FROM texts"), [("a",)])
         refused(lambda: cursor.adbc_ingest("x", numbers(0, 1), mode="create", temporary=True), "temporary")
         refused(lambda: cursor.adbc_ingest("x", numbers(0, 1_000_000), mode="create"), "larger than max")  # of the client itself, as of the door
         cursor.execute("CREATE TABLE many (id BIGINT NOT NULL, name VARCHAR, day DATE)")
