@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -175,5 +176,55 @@ func TestCopyGone(t *testing.T) {
 	must(t, silent, "SELECT 1")
 	if got := all(t, c, "SELECT count(*) FROM shop.t"); !slices.Equal(got, []string{"0"}) {
 		t.Error(got)
+	}
+}
+
+// TestSlowCopies: clients that send rows slowly, more of them than statements run at once, hold up no query, and their rows are there.
+func TestSlowCopies(t *testing.T) {
+	const clients = 12
+	addr := tarn(t)["postgres"]
+	c := postgresAt(t, addr)
+	must(t, c, "CREATE SCHEMA slow")
+	must(t, c, "CREATE TABLE slow.t (id BIGINT)")
+	var ends []*io.PipeWriter
+	done := make(chan error, clients)
+	for range clients {
+		sender := postgresAt(t, addr)
+		r, w := io.Pipe()
+		ends = append(ends, w)
+		go func() {
+			tag, err := sender.PgConn().CopyFrom(t.Context(), r, "COPY slow.t FROM STDIN")
+			if err == nil && tag.RowsAffected() != 1 {
+				err = errors.New(tag.String())
+			}
+			_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+			done <- err
+		}()
+	}
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		begun := all(t, c, "SELECT id FROM system.queries WHERE statement LIKE 'COPY slow.t%' AND state <> 'ended'")
+		if len(begun) == clients {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d have begun", len(begun), clients)
+		}
+	}
+	if got := all(t, c, "SELECT count(*) FROM slow.t"); !slices.Equal(got, []string{"0"}) {
+		t.Errorf("the table has %q meanwhile", got)
+	}
+	for i, w := range ends {
+		_, err := fmt.Fprintf(w, "%d\n", i)
+		if err = errors.Join(err, w.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	for range clients {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := all(t, c, "SELECT count(*) FROM slow.t"); !slices.Equal(got, []string{"12"}) {
+		t.Errorf("the table has %q", got)
 	}
 }

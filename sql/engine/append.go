@@ -111,7 +111,13 @@ func (g *Gate) bulk(ctx context.Context, r Request, run func(context.Context, *s
 		}
 		g.log.end(noted, now)
 	}()
-	_, err = g.statement(context.WithValue(within, notedKey{}, noted), r, "", 0, func(ctx context.Context, s *session) (err error) {
+	within = context.WithValue(within, notedKey{}, noted)
+	leave, err := g.enter(within, g.uploads, r.Principal.User)
+	if err != nil {
+		return 0, g.presentable(ctx, within, r, err)
+	}
+	defer leave()
+	_, err = g.statement(within, r, "", 0, func(ctx context.Context, s *session) (err error) {
 		n, err = run(ctx, s)
 		return err
 	}, nil)

@@ -27,6 +27,7 @@ import (
 // The bounds of the Gate.
 const (
 	runningMax     = 8 // statements at once
+	uploadsMax     = 4 // of them whose rows a client sends, as slowly as it likes
 	executingMax   = 2 // of ALTER TABLE … EXECUTE at once, apart from those: one may take hours
 	verbsMax       = 5 // leading words that name a command: CREATE OR REPLACE MATERIALIZED VIEW
 	defaultRowsMax = 1_000_000
@@ -69,6 +70,7 @@ type Gate struct {
 	quick     *duck.Instance // for statements that find few rows, see session.quick
 	spare     string         // an empty file, see writeSpare; "" = none
 	queries   *turns
+	uploads   *turns // besides one of queries
 	upkeep    *turns
 	metrics   metrics
 	described described
@@ -116,7 +118,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		return nil, errors.Join(err, quick.Close(), parser.Close())
 	}
 	g := &Gate{
-		o: o, parser: parser, instance: instance, quick: quick, spare: spare, queries: newTurns(runningMax), upkeep: newTurns(executingMax),
+		o: o, parser: parser, instance: instance, quick: quick, spare: spare, queries: newTurns(runningMax), uploads: newTurns(uploadsMax), upkeep: newTurns(executingMax),
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 		temps: tempUse{tables: map[string]int{}},
 	}

@@ -197,7 +197,7 @@ var columnName = strings.NewReplacer(`"`, "", "main.row(", "", "row(", "", "(", 
 
 // TestOwn runs the files of testdata: every query equals.
 func TestOwn(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.test")
+	files, err := filepath.Glob("testdata/*.slt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
 	}
@@ -205,7 +205,7 @@ func TestOwn(t *testing.T) {
 	for _, f := range files {
 		t.Run(filepath.Base(f), func(t *testing.T) {
 			for _, o := range runFile(t, gate, f, filepath.Base(f)) {
-				if o.kind != "equal" {
+				if !o.well() {
 					t.Errorf("%s: %s\n%s\n%s", o.place, o.kind, o.sql, o.detail)
 				}
 			}
