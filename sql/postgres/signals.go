@@ -86,32 +86,37 @@ func (c *conn) terminate() {
 
 // signal is one of PostgreSQL's functions that signal connections: a column of a SELECT. The Gate knows nothing of it: it is asked for
 // the arguments, under a name that the door knows again.
-type signal struct{ name, mark, what, usage string }
+type signal struct {
+	name, mark, usage string
+	takes             int                                           // arguments
+	arguments         func(texts []string) string                   // as one value
+	asked             func(arrow.DataType) bool                     // whether that has this type: a client can call another column so, too
+	answers           string                                        // its column's type in DuckDB's words
+	field             arrow.DataType                                // the same
+	does              func(*conn, arrow.Array) (arrow.Array, error) // of each row
+}
 
 var signals = []signal{
-	{"pg_cancel_backend", "tarn cancels: ", "cancel query", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE …"},
-	{"pg_terminate_backend", "tarn terminates: ", "terminate process", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE …"},
-	{notifies, "tarn notifies: ", "", "SELECT pg_notify('channel', 'text')"},
+	onBackend("pg_cancel_backend", "tarn cancels: ", "cancel query", (*conn).interrupt),
+	onBackend("pg_terminate_backend", "tarn terminates: ", "terminate process", (*conn).terminate),
+	{
+		name: "pg_notify", mark: "tarn notifies: ", usage: "SELECT pg_notify('channel', 'text')", takes: 2,
+		arguments: func(texts []string) string {
+			return "{'channel': CAST((" + texts[0] + ") AS VARCHAR), 'payload': CAST((" + texts[1] + ") AS VARCHAR)}"
+		},
+		asked: isCall, answers: "VARCHAR", field: arrow.BinaryTypes.String, does: (*conn).notify,
+	},
 }
 
-const notifies = "pg_notify"
-
-// arguments are those of a call as one value.
-func (s *signal) arguments(text string, tokens []sqltext.Token, at int, c call) string {
-	from, to := tokens[at+1].Offset+1, tokens[c.closing].Offset
-	if s.name != notifies {
-		return "CAST((" + text[from:to] + ") AS BIGINT)"
+// onBackend is a signal to the connection of a process id.
+func onBackend(name, mark, what string, end func(*conn)) signal {
+	return signal{
+		name: name, mark: mark, usage: "SELECT " + name + "(pid) FROM pg_stat_activity WHERE …", takes: 1,
+		arguments: func(texts []string) string { return "CAST((" + texts[0] + ") AS BIGINT)" },
+		asked:     func(t arrow.DataType) bool { return t.ID() == arrow.INT64 },
+		answers:   "BOOLEAN", field: arrow.FixedWidthTypes.Boolean,
+		does: func(c *conn, pids arrow.Array) (arrow.Array, error) { return c.signals(what, end, pids) },
 	}
-	comma := tokens[c.commas[0]].Offset
-	return "{'channel': CAST((" + text[from:comma] + ") AS VARCHAR), 'payload': CAST((" + text[comma+1:to] + ") AS VARCHAR)}"
-}
-
-// takes is the number of its arguments.
-func (s *signal) takes() int {
-	if s.name == notifies {
-		return 2
-	}
-	return 1
 }
 
 // marked is a statement in which each column that signals stands as its argument.
@@ -142,12 +147,12 @@ func marked(text string) (string, error) {
 		if !ok {
 			continue
 		}
-		call, ok := readCall(tokens, i)
-		if !ok || len(call.commas)+1 != of.takes() || depth > 0 || !listed || setWords(tokens) {
+		call, ok := readCall(text, tokens, i)
+		if !ok || len(call.arguments) != of.takes || depth > 0 || !listed || setWords(tokens) {
 			return "", sqltext.At(stateless(of), text, t.Offset)
 		}
 		b.WriteString(text[from:tokens[call.first].Offset])
-		b.WriteString(of.arguments(text, tokens, i, call) + " AS " + duck.Ident(of.mark+call.name(of.name)))
+		b.WriteString(of.arguments(call.arguments) + " AS " + duck.Ident(of.mark+call.name(of.name)))
 		from = tokens[call.last].Offset + len(tokens[call.last].Text)
 	}
 	b.WriteString(text[from:])
@@ -185,9 +190,9 @@ func setWords(tokens []sqltext.Token) bool {
 
 // call is [pg_catalog .] name ( argument [, …] ) [[AS] alias]: the places of its tokens.
 type call struct {
-	first, closing, last int
-	commas               []int // between its arguments
-	alias                string
+	first, last int
+	arguments   []string // their texts
+	alias       string
 }
 
 func (c call) name(of string) string {
@@ -198,7 +203,7 @@ func (c call) name(of string) string {
 }
 
 // readCall reads a call that is a column by itself; false where it is part of an expression, or has no arguments.
-func readCall(tokens []sqltext.Token, at int) (c call, ok bool) {
+func readCall(text string, tokens []sqltext.Token, at int) (c call, ok bool) {
 	c.first = at
 	if at > 2 && tokens[at-1].Is(".") && tokens[at-2].Is("pg_catalog") {
 		c.first -= 2
@@ -206,24 +211,26 @@ func readCall(tokens []sqltext.Token, at int) (c call, ok bool) {
 	if before := tokens[c.first-1]; !before.Is("SELECT") && !before.Is(",") && !before.Is("ALL") {
 		return c, false
 	}
-	depth := 0
-	for c.closing = at + 1; c.closing < len(tokens); c.closing++ {
-		t := tokens[c.closing]
+	closing, depth, from := at+1, 0, tokens[at+1].Offset+1
+	for ; closing < len(tokens); closing++ {
+		t := tokens[closing]
 		if t.Is("(") {
 			depth++
 		} else if t.Is(")") {
 			depth--
-		} else if t.Is(",") && depth == 1 {
-			c.commas = append(c.commas, c.closing)
+		}
+		if depth == 0 || t.Is(",") && depth == 1 {
+			c.arguments = append(c.arguments, text[from:t.Offset])
+			from = t.Offset + 1
 		}
 		if depth == 0 {
 			break
 		}
 	}
-	if c.closing >= len(tokens) || c.closing == at+2 {
+	if closing >= len(tokens) || closing == at+2 {
 		return c, false
 	}
-	c.last = c.closing
+	c.last = closing
 	next := func() sqltext.Token {
 		if c.last+1 < len(tokens) {
 			return tokens[c.last+1]
@@ -263,12 +270,8 @@ func (c *conn) signalling(result *engine.Result) {
 	columns := map[int]*signal{}
 	for i := range fields {
 		s, name := meant(fields[i].Name)
-		switch id := fields[i].Type.ID(); {
-		case s == nil:
-		case s.name == notifies && isCall(fields[i].Type):
-			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
-		case s.name != notifies && id == arrow.INT64:
-			columns[i], fields[i] = s, arrow.Field{Name: name, Type: arrow.FixedWidthTypes.Boolean, Nullable: true}
+		if s != nil && s.asked(fields[i].Type) {
+			columns[i], fields[i] = s, arrow.Field{Name: name, Type: s.field, Nullable: true}
 		}
 	}
 	if len(columns) > 0 {
@@ -277,7 +280,7 @@ func (c *conn) signalling(result *engine.Result) {
 	}
 }
 
-// isCall tells whether a column has the arguments of pg_notify: a client can call another one so, too.
+// isCall tells whether a column has the arguments of pg_notify.
 func isCall(t arrow.DataType) bool {
 	s, ok := t.(*arrow.StructType)
 	return ok && s.NumFields() == 2 && s.Field(0).Type.ID() == arrow.STRING && s.Field(1).Type.ID() == arrow.STRING
@@ -288,10 +291,7 @@ func unmarked(s *engine.Shape) {
 	s.Columns = slices.Clone(s.Columns) // they are the Gate's
 	for i := range s.Columns {
 		if of, name := meant(s.Columns[i].Name); of != nil {
-			s.Columns[i].Name, s.Columns[i].Type = name, "BOOLEAN"
-			if of.name == notifies {
-				s.Columns[i].Type = "VARCHAR"
-			}
+			s.Columns[i].Name, s.Columns[i].Type = name, of.answers
 		}
 	}
 }
@@ -315,12 +315,7 @@ func (s *signaller) Next() bool {
 	in := s.RecordReader.RecordBatch()
 	columns := append([]arrow.Array(nil), in.Columns()...)
 	for i, of := range s.columns {
-		if of.name == notifies {
-			columns[i], s.err = s.c.notify(columns[i])
-		} else {
-			columns[i], s.err = s.c.signals(of, columns[i])
-		}
-		if s.err != nil {
+		if columns[i], s.err = of.does(s.c, columns[i]); s.err != nil {
 			return false
 		}
 	}
@@ -348,7 +343,7 @@ func (s *signaller) Err() error {
 }
 
 // signals signals the connections of a column.
-func (c *conn) signals(of *signal, column arrow.Array) (arrow.Array, error) {
+func (c *conn) signals(what string, end func(*conn), column arrow.Array) (arrow.Array, error) {
 	pids, _ := column.(*array.Int64)
 	b := array.NewBooleanBuilder(memory.DefaultAllocator)
 	defer b.Release()
@@ -357,7 +352,7 @@ func (c *conn) signals(of *signal, column arrow.Array) (arrow.Array, error) {
 			b.AppendNull()
 			continue
 		}
-		done, err := c.signal(of, pids.Value(row))
+		done, err := c.signal(what, end, pids.Value(row))
 		if err != nil {
 			return nil, err
 		}
@@ -367,7 +362,7 @@ func (c *conn) signals(of *signal, column arrow.Array) (arrow.Array, error) {
 }
 
 // signal signals one connection; false where there is none.
-func (c *conn) signal(s *signal, pid int64) (bool, error) {
+func (c *conn) signal(what string, end func(*conn), pid int64) (bool, error) {
 	c.door.mu.Lock()
 	of := c.door.conns[uint32(pid)] //nolint:gosec // compared below
 	c.door.mu.Unlock()
@@ -376,12 +371,8 @@ func (c *conn) signal(s *signal, pid int64) (bool, error) {
 		return false, nil
 	}
 	if !c.door.o.Gate.MayCancel(c.who, of.who) {
-		return false, stateError{"42501", fault.New(fault.Denied, "permission denied to "+s.what, "only who may alter system.queries ends what another user runs")}
+		return false, stateError{"42501", fault.New(fault.Denied, "permission denied to "+what, "only who may alter system.queries ends what another user runs")}
 	}
-	if s.name == "pg_cancel_backend" {
-		of.interrupt()
-	} else {
-		of.terminate()
-	}
+	end(of)
 	return true, nil
 }
