@@ -371,6 +371,9 @@ func (c *Conn) raw(do func(*duckdb.Arrow) error) error {
 	})
 }
 
+// NoPartitions is for read_parquet without a schema: DuckDB takes no columns from names of folders then, such as id=7.
+const NoPartitions = ", hive_partitioning=false"
+
 // Quote renders a string literal.
 func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 

@@ -188,7 +188,7 @@ func (x *examiner) decode(ctx context.Context, path string, df iceberg.DataFile)
 	defer func() { _ = conn.Close() }()
 	if df.ContentType() != iceberg.EntryContentData {
 		var n int64
-		err := conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM read_parquet("+fileList([]string{path})+", hive_partitioning=false)) WHERE h IS NOT NULL").Scan(&n)
+		err := conn.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT hash(*COLUMNS(*)) AS h FROM read_parquet("+fileList([]string{path})+duck.NoPartitions+")) WHERE h IS NOT NULL").Scan(&n)
 		if err != nil {
 			return suspect(err, dataFile{path: path, bytes: -1})
 		}

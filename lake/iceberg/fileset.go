@@ -175,7 +175,7 @@ func (s *Store) readDeletes(ctx context.Context, f *fileSet) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	reader, err := conn.Arrow(ctx, "SELECT file_path::VARCHAR, pos::BIGINT FROM read_parquet("+fileList(f.deletePaths())+", hive_partitioning=false)")
+	reader, err := conn.Arrow(ctx, "SELECT file_path::VARCHAR, pos::BIGINT FROM read_parquet("+fileList(f.deletePaths())+duck.NoPartitions+")")
 	if err != nil {
 		return fmt.Errorf("read delete files: %w", f.suspect(err))
 	}

@@ -20,9 +20,6 @@ func ident(s string) string { return duck.Ident(s) }
 
 func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// noPartitions keeps DuckDB from taking columns of names of folders, such as id=7: with a schema it takes none.
-const noPartitions = ", hive_partitioning=false"
-
 // hiddenColumns are those that read_parquet has beside the file's own.
 var hiddenColumns = []string{"filename", "file_row_number", "file_index"}
 
@@ -76,7 +73,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 	}
 	reads := func(list string, files []catalog.File) string {
 		if plain {
-			return "read_parquet(" + list + noPartitions + estimate(files) + ")"
+			return "read_parquet(" + list + duck.NoPartitions + estimate(files) + ")"
 		}
 		return "read_parquet(" + list + ", schema=" + schema + estimate(files) + ")"
 	}
@@ -108,7 +105,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 			return "", "", err
 		}
 		parts = append(parts, selects(v, dirty)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
-			") AS path, pos FROM read_parquet("+d+noPartitions+")) d ON f.filename = d.path AND f.file_row_number = d.pos")
+			") AS path, pos FROM read_parquet("+d+duck.NoPartitions+")) d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
 	return strings.Join(parts, " UNION ALL "), call, nil
 }
