@@ -126,6 +126,16 @@ func (s *site) must(err error) {
 	}
 }
 
+// refusedAs runs statements that are refused, each with its code.
+func (s *site) refusedAs(statements map[string]fault.Code) {
+	s.Helper()
+	for statement, code := range statements {
+		if got, err := s.run(statement); fault.CodeOf(err) != code {
+			s.Errorf("%s: %q, %v, want %s", statement, got, err, code)
+		}
+	}
+}
+
 func (s *site) start() {
 	s.Helper()
 	log, clock := slog.New(slog.DiscardHandler), life.SystemClock{}

@@ -85,7 +85,7 @@ func full(t *testing.T, p *proof.Process) (said string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), toldWithin)
 	defer cancel()
-	idle := 0 // looks
+	var seen looks
 	err := proof.Until(ctx, func() (bool, error) {
 		_, body, err := p.Get(ctx, "/health")
 		if err != nil {
@@ -101,15 +101,12 @@ func full(t *testing.T, p *proof.Process) (said string) {
 				return true, nil
 			}
 		}
-		n, err := p.Numbers(ctx, "SELECT count(*), count(*) FILTER (WHERE state = 'running' AND lag = 0) FROM system.pipelines")
-		if idle++; err != nil || n[0] != 4 || n[1] != 4 {
-			idle = 0
-		}
-		if idle > 100 {
+		idle, err := seen.idle(ctx, p)
+		if idle {
 			said = "nothing is left to write"
 			return true, nil
 		}
-		return false, errors.Join(err, fmt.Errorf("no pipeline tells of the full disk, %v\n%s", n, body))
+		return false, errors.Join(err, fmt.Errorf("no pipeline tells of the full disk\n%s", body))
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.House.Tail())

@@ -85,19 +85,28 @@ func killedAt(t *testing.T, h *proof.House, point string) bool {
 	ctx, cancel := context.WithTimeout(t.Context(), pointWithin)
 	defer cancel()
 	if p.Ready(ctx) == nil {
-		idle := 0 // looks
+		var seen looks
 		err = proof.Until(ctx, func() (bool, error) {
-			n, err := p.Numbers(ctx, "SELECT count(*), count(*) FILTER (WHERE state = 'running' AND lag = 0) FROM system.pipelines")
-			if idle++; err != nil || n[0] != 4 || n[1] != 4 {
-				idle = 0
-			}
-			return p.Ended() || idle > 100, err
+			idle, err := seen.idle(ctx, p)
+			return p.Ended() || idle, err
 		})
 	}
 	if p.Ended() && !p.Killed() || !p.Ended() && err != nil {
 		t.Fatalf("on the way to %s: %v\n%s", point, err, h.Tail())
 	}
 	return p.Ended()
+}
+
+// looks counts how often, one after the other, the four pipelines were seen with all read.
+type looks int
+
+// idle looks once more, and tells whether they have nothing left to do.
+func (l *looks) idle(ctx context.Context, p *proof.Process) (bool, error) {
+	n, err := p.Numbers(ctx, "SELECT count(*), count(*) FILTER (WHERE state = 'running' AND lag = 0) FROM system.pipelines")
+	if *l++; err != nil || n[0] != 4 || n[1] != 4 {
+		*l = 0
+	}
+	return *l > 100, err
 }
 
 // alterKills kills the program while a pipeline is made anew, and while its table takes the old one's

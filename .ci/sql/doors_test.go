@@ -4,7 +4,6 @@ package sql_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -95,16 +94,7 @@ var noTrino = map[string]bool{
 // TestDoorsAgree asks one list of statements at every door: the rows are the same, and what one refuses all do.
 func TestDoorsAgree(t *testing.T) {
 	ports := tarn(t)
-	flight, err := flightsql.NewClient(ports["flight"], nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = flight.Close() }()
-	pg, err := pgx.Connect(t.Context(), "postgres://me@"+ports["postgres"]+"/lake?sslmode=disable")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = pg.Close(context.WithoutCancel(t.Context())) }()
+	flight, pg := flightAt(t, ports["flight"]), postgresAt(t, ports["postgres"])
 	tr := trino.Client{Address: ports["trino"], User: "me", Catalog: "lake"}
 	for _, s := range statements {
 		want := overJSON(t, ports["http"], s.text)
@@ -124,6 +114,17 @@ func TestDoorsAgree(t *testing.T) {
 			}
 		}
 	}
+}
+
+// flightAt connects to the Flight SQL door of a program of its own.
+func flightAt(t *testing.T, addr string) *flightsql.Client {
+	t.Helper()
+	c, err := flightsql.NewClient(addr, nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func post(t *testing.T, address, accept, text string) (status int, body []byte) {

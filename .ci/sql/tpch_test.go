@@ -4,7 +4,6 @@ package sql_test
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	proof "tarn/.ci/proof"
 	"tarn/.ci/sql/tpch"
@@ -51,16 +47,7 @@ func TestTPCH(t *testing.T) {
 	}
 	bare := openBare(t, files)
 	ports := h.Serve(t)
-	flight, err := flightsql.NewClient(ports["flight"], nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = flight.Close() }()
-	pg, err := pgx.Connect(t.Context(), "postgres://me@"+ports["postgres"]+"/lake?sslmode=disable")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = pg.Close(context.WithoutCancel(t.Context())) }()
+	flight, pg := flightAt(t, ports["flight"]), postgresAt(t, ports["postgres"])
 	tr := trino.Client{Address: ports["trino"], User: "me", Catalog: "lake", Schema: tpch.Schema}
 	queries := tpch.Queries()
 	if len(queries) != 22 {
