@@ -25,6 +25,7 @@ var (
 	quotedName = regexp.MustCompile(`"([^"]+)"`)
 	called1    = regexp.MustCompile(`^No function matches the given name and argument types '(\w+)\(`)
 	type1      = regexp.MustCompile(`^Type with name (\w+) does not exist`)
+	castOf     = regexp.MustCompile(` when casting from source column c\d+$`) // which is Tarn's name for it
 	dotted     = regexp.MustCompile(`^[^ ]*[Cc]olumn(?: with name| named)? "?([^" ]+)"? `)
 )
 
@@ -57,6 +58,7 @@ func (s *session) translate(err error) error {
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	message, _, _ = strings.Cut(message, " Use \"SET ") // settings are not the asker's
+	message = castOf.ReplaceAllString(message, "")
 	if strings.HasPrefix(message, sqltext.DeepMessage) {
 		return sqltext.ErrDeep()
 	}

@@ -26,6 +26,9 @@ func (x *changing) scannable(scan *catalog.Scan, d guard.Decision, stmt string) 
 
 // relation is the table with the places of its rows, or those that are gone.
 func (x *changing) relation(ctx context.Context, name string) (sqltext.Relation, error) {
+	if x.temp != nil {
+		return x.temp.places(x), nil
+	}
 	scan, d, err := x.read(ctx)
 	if err != nil {
 		return sqltext.Relation{}, err

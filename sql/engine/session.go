@@ -30,6 +30,7 @@ type session struct {
 	count     int
 	variables []string
 	loaded    []string // temporary tables
+	given     string   // that of them which loadRows fills; "" before the first
 	scans     map[scanKey]*catalog.Scan
 	relations map[scanKey]sqltext.Relation
 	snapshots map[string]int64

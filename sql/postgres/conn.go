@@ -220,6 +220,7 @@ func (c *conn) ready() error {
 
 // commit ends a transaction: what outlives it is kept, what was noted is done.
 func (c *conn) commit() error {
+	defer c.temps.Commit()
 	err := c.keepHeld()
 	c.closePortals()
 	if err != nil {

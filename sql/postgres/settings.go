@@ -229,6 +229,7 @@ func (c *conn) end(in *sqltext.Reader, verbs []string) (*answer, error) {
 	c.state = idle
 	if tag == "ROLLBACK" {
 		c.closePortals()
+		c.temps.Commit()
 		return &answer{tag: tag}, nil
 	}
 	return &answer{tag: tag}, c.commit()
