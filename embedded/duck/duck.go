@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -102,7 +103,7 @@ func settings(o Options) []string {
 			"SET allowed_directories="+quotedList(o.Folders),
 			"SET allowed_paths="+quotedList(o.Files),
 			"SET enable_external_access=false",
-			"SET allowed_configs=['enable_progress_bar', 'enable_progress_bar_print']", // of connections to come
+			"SET allowed_configs=['enable_progress_bar', 'enable_progress_bar_print', 'TimeZone']", // of connections to come, and Zone
 			"SET lock_configuration=true")
 	}
 	return set
@@ -128,6 +129,7 @@ type Conn struct {
 	remade   bool                   // since the last BEGIN something was made anew
 	stale    bool                   // what Always has was planned before that
 	feeds    map[string]*feed       // of Fill, by table
+	zoned    bool                   // it has another time zone than UTC
 }
 
 // Conn opens a connection; close it.
@@ -144,8 +146,34 @@ func (in *Instance) InUse() int { return in.db.Stats().InUse }
 
 // Close ends the connection.
 func (c *Conn) Close() error {
-	return errors.Join(c.forget(), c.unfeed(), c.Conn.Close())
+	return errors.Join(c.forget(), c.unfeed(), c.unzone(), c.Conn.Close())
 }
+
+// Zone sets the time zone of the connection, by its name in the IANA's database, until Close: what has no zone is taken for a time
+// there. Without it the zone is UTC.
+func (c *Conn) Zone(ctx context.Context, name string) error {
+	c.zoned = true
+	if err := c.Exec(ctx, "SET TimeZone="+Quote(name)); err != nil {
+		return fmt.Errorf("set the time zone %s: %w", name, err)
+	}
+	return nil
+}
+
+// unzone sets the zone back for who has the connection next. One that keeps another zone is thrown away.
+func (c *Conn) unzone() error {
+	if !c.zoned {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), unzoneMax)
+	defer cancel()
+	if err := c.Exec(ctx, "SET TimeZone='UTC'"); err != nil {
+		_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		return fmt.Errorf("set the time zone back: %w", err)
+	}
+	return nil
+}
+
+const unzoneMax = 10 * time.Second
 
 // Exec runs a statement without rows.
 func (c *Conn) Exec(ctx context.Context, stmt string, args ...any) error {

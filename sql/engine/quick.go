@@ -37,7 +37,10 @@ func (s *session) stream(ctx context.Context, text string) (_ array.RecordReader
 			return nil, nil, err
 		}
 		free := func() { _ = conn.Close() }
-		reader, err := conn.Stream(ctx, text)
+		var reader array.RecordReader
+		if err = s.zoned(ctx, conn); err == nil {
+			reader, err = conn.Stream(ctx, text)
+		}
 		if err == nil {
 			return reader, free, nil
 		}

@@ -41,6 +41,7 @@ type session struct {
 	schemasOf []string  // searched for bare names; nil: the Gate's
 	temps     *Session  // nil where the door has none
 	turn      bool      // it has its turn
+	zone      string    // "" = UTC
 	rows      int64     // about so many that it asks of tables of the lake
 	names     int       // of tables that it has resolved
 	changes   *changing // of whose table the statement changes rows; nil for no such one
@@ -100,8 +101,10 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	s.speak(r)
-	result, err := s.run(ctx, r)
+	var result *Result
+	if err = s.speak(ctx, r); err == nil {
+		result, err = s.run(ctx, r)
+	}
 	if err != nil {
 		if !lacksMemory(err) { // which run looks for
 			err = s.translate(err)
@@ -157,9 +160,18 @@ func (s *session) uuids(text string) bool {
 	return strings.Contains(strings.ToLower(text), "uuid") || s.temps.anyOf(is)
 }
 
-// speak takes the dialect and the session of a request, and whether it has its turn.
-func (s *session) speak(r Request) {
-	s.dialect, s.schemasOf, s.temps, s.turn = r.Dialect, r.Schemas, r.Session, r.turn
+// speak takes the dialect, the zone and the session of a request, and whether it has its turn.
+func (s *session) speak(ctx context.Context, r Request) error {
+	s.dialect, s.schemasOf, s.temps, s.turn, s.zone = r.Dialect, r.Schemas, r.Session, r.turn, r.Zone
+	return s.zoned(ctx, s.conn)
+}
+
+// zoned gives a connection the zone of the session.
+func (s *session) zoned(ctx context.Context, conn *duck.Conn) error {
+	if s.zone == "" {
+		return nil
+	}
+	return conn.Zone(ctx, s.zone)
 }
 
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {

@@ -59,7 +59,9 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 		return Shape{}, g.presentable(ctx, within, r, err)
 	}
 	defer s.close()
-	s.speak(r)
+	if err := s.speak(within, r); err != nil {
+		return Shape{}, g.presentable(ctx, within, r, err)
+	}
 	if inserts || changes {
 		var shape Shape
 		if inserts {

@@ -276,8 +276,9 @@ func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, 
 		return true, err
 	}
 	defer s.close()
-	s.speak(r)
-	err = run(ctx, s)
+	if err = s.speak(ctx, r); err == nil {
+		err = run(ctx, s)
+	}
 	if noted, _ := ctx.Value(notedKey{}).(*statement); noted != nil {
 		noted.reads(s.snapshots)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,9 +186,12 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 	}
 	for name, value := range parameters {
 		if name != "user" && name != "database" && name != "replication" && name != "options" {
-			_ = c.settings.set(name, value) // one that is not known does no harm here
+			if err := c.settings.set(name, value); err != nil && strings.EqualFold(name, "timezone") {
+				return true, err // its times would be of another zone
+			} // another one that is not known does no harm here
 		}
 	}
+	c.settings.settle()
 	c.settings.fixed["session_authorization"] = c.who.User
 	if c.encrypted {
 		c.settings.fixed["ssl"] = "on"

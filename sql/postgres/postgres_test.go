@@ -290,8 +290,8 @@ func TestSession(t *testing.T) {
 	if got := one("SHOW application_name"); got != "gate" || c.PgConn().ParameterStatus("application_name") != "gate" {
 		t.Error(got)
 	}
-	exec("RESET ALL", "RESET")
-	if got := one("SHOW application_name"); got != "" {
+	exec("RESET ALL", "RESET") // to what the log-in said
+	if got := one("SHOW application_name"); got != "crane" {
 		t.Error(got)
 	}
 	if got := one("SELECT current_user || pg_catalog.version() || current_database()"); !strings.HasPrefix(got, "mePostgreSQL ") || !strings.HasSuffix(got, "lake") {

@@ -168,6 +168,11 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 			return nil, err
 		}
 	}
+	if zone := c.settings.zone; zone != nil {
+		for i, k := range r.kinds {
+			r.kinds[i] = k.in(zone)
+		}
+	}
 	return r, nil
 }
 

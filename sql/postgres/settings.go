@@ -30,6 +30,7 @@ type settings struct {
 	fixed    map[string]string
 	defaults map[string]string
 	now      map[string]string
+	zone     *time.Location // TimeZone; nil for UTC
 }
 
 func newSettings() *settings {
@@ -80,6 +81,15 @@ func (s *settings) set(name, value string) error {
 		if _, err := timeoutOf(value); err != nil {
 			return stateError{"22023", fault.Newf(fault.Invalid, "such as 30s, or 30000 for milliseconds", "statement_timeout cannot be %q", value)}
 		}
+	case "timezone":
+		if slices.Contains([]string{"local", "default"}, strings.ToLower(value)) {
+			value = s.defaults[lower]
+		}
+		zone, canonical, err := zoneOf(value)
+		if err != nil {
+			return err
+		}
+		s.zone, value = zone, canonical
 	}
 	if _, known := s.now[lower]; !known && len(s.now) > 2*namedMax {
 		return errTooMany("settings")
@@ -107,7 +117,13 @@ func (s *settings) all() (out [][2]string) {
 	return out
 }
 
-func (s *settings) resetAll() { s.now = maps.Clone(s.defaults) }
+func (s *settings) resetAll() {
+	s.now = maps.Clone(s.defaults)
+	s.zone, _, _ = zoneOf(s.now["timezone"])
+}
+
+// settle makes what a client has said at its log-in what RESET goes back to.
+func (s *settings) settle() { s.defaults = maps.Clone(s.now) }
 
 // timeout is statement_timeout; 0 for none.
 func (s *settings) timeout() time.Duration {
@@ -154,7 +170,7 @@ func (c *conn) session(text string) (*answer, error) {
 		return c.config(text)
 	case "RESET":
 		if in.Take("ALL") {
-			c.settings.resetAll()
+			c.resetAll()
 			return &answer{tag: "RESET"}, nil
 		}
 		name, err := settingName(in)
@@ -191,10 +207,21 @@ func (c *conn) begin() (*answer, error) {
 	return &answer{tag: "BEGIN"}, nil
 }
 
+// resetAll is RESET ALL; the client is told of what it knows.
+func (c *conn) resetAll() {
+	was := c.settings.now
+	c.settings.resetAll()
+	for name, value := range c.settings.now {
+		if was[name] != value {
+			_ = c.changed(name, nil)
+		}
+	}
+}
+
 // discard is DISCARD ALL and its parts.
 func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
 	if in.Take("ALL") {
-		c.settings.resetAll()
+		c.resetAll()
 		c.closeCursors()
 		c.closePortals()
 		c.prepared = map[string]*prepared{}
