@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -168,8 +169,37 @@ func (s *stream) begin(query string) error {
 		}
 	}
 	schema, data := arrowmapping.NewArrowSchema(s.options, types, names)
+	if err := dataError(data); err != nil {
+		return err
+	}
 	s.schema = schema
-	return dataError(data)
+	if s.conn.zoned {
+		s.schema = arrow.NewSchema(inUTC(schema.Fields()), new(schema.Metadata()))
+	}
+	return nil
+}
+
+// inUTC are fields whose times with a zone are told as of UTC, whatever the connection's: they are the same instants.
+func inUTC(of []arrow.Field) []arrow.Field {
+	out := slices.Clone(of)
+	for i, f := range out {
+		switch t := f.Type.(type) {
+		case *arrow.TimestampType:
+			if t.TimeZone != "" {
+				out[i].Type = &arrow.TimestampType{Unit: t.Unit, TimeZone: "UTC"}
+			}
+		case *arrow.StructType:
+			out[i].Type = arrow.StructOf(inUTC(t.Fields())...)
+		case *arrow.ListType:
+			out[i].Type = arrow.ListOfField(inUTC([]arrow.Field{t.ElemField()})[0])
+		case *arrow.FixedSizeListType:
+			out[i].Type = arrow.FixedSizeListOfField(t.Len(), inUTC([]arrow.Field{t.ElemField()})[0])
+		case *arrow.MapType:
+			entry := inUTC([]arrow.Field{t.KeyField(), t.ItemField()})
+			out[i].Type = arrow.MapOfFields(entry[0], entry[1])
+		}
+	}
+	return out
 }
 
 // failed is what the result failed of, nil where it did not.

@@ -71,12 +71,12 @@ SELECT to_char(timestamptz '2026-07-01 12:00:00+00', 'YYYY-MM-DD HH24:MI'), arra
 SELECT g FROM generate_series(timestamptz '2026-03-28', timestamptz '2026-03-30', interval '1 day') g
 SELECT timestamptz '1900-01-01 00:00:00+00', timestamptz 'infinity'
 SELECT (timestamptz '2026-07-01 12:00:00+00') AT TIME ZONE 'America/New_York', current_setting('TimeZone')
-SELECT ts::timestamptz AS at FROM sales.orders WHERE id = 1
-CREATE TABLE sales.zoned AS SELECT id, ts::timestamptz AS at FROM sales.orders WHERE id = 1
+SELECT ts::timestamptz AS moment FROM sales.orders WHERE id = 1
+CREATE TABLE sales.zoned AS SELECT id, ts::timestamptz AS moment FROM sales.orders WHERE id = 1
 INSERT INTO sales.zoned VALUES (2, '2026-07-01 12:00'), (3, '2026-07-01 12:00:00+00')
-UPDATE sales.zoned SET at = at + interval '1 day' WHERE at = '2026-07-01 14:00'
+UPDATE sales.zoned SET moment = moment + interval '1 day' WHERE moment = '2026-07-01 14:00'
 SELECT * FROM sales.zoned ORDER BY id
-SELECT id FROM sales.zoned WHERE at < '2026-07-01 12:30' AND at::date = '2026-07-01'
+SELECT id FROM sales.zoned WHERE moment < '2026-07-01 12:30' AND moment::date = '2026-07-01'
 DROP TABLE sales.zoned
 SET TimeZone = 'Asia/Kolkata'
 SELECT timestamptz '2026-07-01 12:00:00+00', date_trunc('hour', timestamptz '2026-07-01 12:00:00+00')
