@@ -201,6 +201,12 @@ func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 		return err
 	}
 	if keep && !w.simple(v) {
+		if w.spread(v, made) > 0 {
+			made.set("alias", v.get("alias"))
+			*v = *made
+			w.own[v] = true
+			return nil
+		}
 		if made.get("class").str() != "FUNCTION" || made.get("is_operator").yes() || !made.get("filter").null() || len(made.get("order_bys").get("orders").list()) > 0 {
 			return w.refuse(v, fault.Invalid, "", "%s cannot have DISTINCT, ORDER BY, FILTER or OVER here", v.get("function_name").str())
 		}
@@ -217,6 +223,29 @@ func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 	*v = *made
 	w.own[v] = true
 	return nil
+}
+
+// spreads are the aggregates that an expression may be made of in the place of one.
+var spreads = []string{"sum", "count", "avg", "min"}
+
+// spread gives what a call of an aggregate says besides its arguments to the aggregates of the expression in its place, unless that is one
+// itself, and returns how many they are.
+func (w *walker) spread(v, made *tree) (n int) {
+	for i, item := range made.items {
+		if item.get("class").str() != "FUNCTION" || !slices.Contains(spreads, item.get("function_name").str()) {
+			n += w.spread(v, item)
+			continue
+		}
+		n++
+		of := w.copied(v)
+		of.set("function_name", item.get("function_name"))
+		of.set("schema", item.get("schema"))
+		of.set("children", item.get("children"))
+		of.set("alias", text(""))
+		w.own[of] = true
+		made.items[i] = of
+	}
+	return n
 }
 
 // simple tells whether a call says nothing but its arguments.
@@ -274,7 +303,11 @@ func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
 		if err != nil || n < 1 || n > len(args) {
 			return nil
 		}
-		return w.copied(args[n-1])
+		of := w.copied(args[n-1])
+		if as := t.get("alias"); as.str() != "" { // a field of a struct
+			of.set("alias", as)
+		}
+		return of
 	}
 	w.translated++
 	out := &tree{kind: t.kind, raw: t.raw, keys: t.keys}

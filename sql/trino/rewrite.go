@@ -156,6 +156,9 @@ func (r *rewriter) form(i int) (int, error) {
 		}
 		return r.put(i, i+1, text), nil
 	}
+	if t.Kind == sqltext.Number && strings.HasPrefix(t.Text, "0.") && len(t.Text) > 2 && !strings.ContainsAny(t.Text, "eE") {
+		return r.put(i, i+1, t.Text[1:]), nil // its 0 is no digit of its decimal
+	}
 	if t.Kind == sqltext.Word {
 		switch strings.ToLower(t.Text) {
 		case "x":

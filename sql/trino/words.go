@@ -39,13 +39,9 @@ func Words() *sqltext.Dialect {
 	return d
 }
 
-// divisor is $2, which may not be zero: DuckDB would make null of that.
-const divisor = "CASE WHEN $2 = 0 THEN cast_to_type(CAST('Division by zero' AS TINYINT), $2) ELSE $2 END"
-
 // written are calls that are always written in one way.
 var written = map[string]string{
-	"/": "($1 / " + divisor + ")", "//": "($1 // " + divisor + ")", "%": "($1 % " + divisor + ")", "mod": "($1 % " + divisor + ")",
-	"arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)", "bitwise_and_agg": "bit_and($1)", "bitwise_or_agg": "bit_or($1)", "bitwise_xor_agg": "bit_xor($1)",
+	"avg": average, "arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)", "bitwise_and_agg": "bit_and($1)", "bitwise_or_agg": "bit_or($1)", "bitwise_xor_agg": "bit_xor($1)",
 	"map_agg": "map(array_agg($1), array_agg($2))", "set_agg": "array_agg(DISTINCT $1)",
 
 	"array_distinct":         "list_filter($1, lambda x, i: list_position($1, x) = i)",
@@ -137,7 +133,7 @@ var byArity = map[string]map[int]string{
 
 // made are calls whose form goes by their arguments.
 var made = map[string]sqltext.Template{
-	"+": afterDays("+"), "-": afterDays("-"),
+	"/": binary(divided), "%": binary(remainder), "mod": binary(remainder), "+": afterDays("+"), "-": afterDays("-"),
 	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
 		return joined(args, " || "), nil
 	},
