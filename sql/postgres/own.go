@@ -18,6 +18,9 @@ import (
 // hold what they give: the Gate knows no session.
 func (c *conn) words(text string) (string, error) {
 	text, err := marked(text)
+	if err == nil {
+		text, err = floats(text)
+	}
 	if err != nil {
 		return text, err
 	}

@@ -90,3 +90,11 @@ SET TimeZone = 'UTC'
 SELECT '2026-07-01 12:00:00+02'::timestamp, '2026-07-01 23:00:00-03'::date
 RESET TimeZone
 SELECT timestamptz '2026-07-01 12:00'
+SELECT 1.23456789012::float, cast(1.23456789012 as float), 0.1::float8 = 0.1::float AS same, 1.23456789012::float(24) AS r, 1.23456789012::float(53) AS d, cast('{1.5}' as float[]) AS l
+SELECT 1 AS float
+SELECT float FROM (SELECT 2.5 AS float) t
+SELECT x.float + 1 AS y FROM (SELECT 2.5e0::float AS "float") x
+CREATE TABLE sales.floats (a float, b float(24), "c" float(53) NOT NULL, d real, e double precision)
+INSERT INTO sales.floats VALUES (1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012)
+SELECT * FROM sales.floats
+DROP TABLE sales.floats
