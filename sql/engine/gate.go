@@ -68,6 +68,7 @@ type Gate struct {
 	parser    *sqltext.Parser
 	instance  *duck.Instance
 	quick     *duck.Instance // for statements that find few rows, see session.quick
+	hot       *hotFiles      // of quick
 	spare     string         // an empty file, see writeSpare; "" = none
 	queries   *turns
 	uploads   *turns // besides one of queries
@@ -122,7 +123,8 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 		temps: tempUse{tables: map[string]int{}},
 	}
-	g.metrics = newMetrics(o.Metrics, g.queries.waiting)
+	g.hot = newHotFiles(ctx, quick, g.memory()/hotShare, o.Clock, o.Log)
+	g.metrics = newMetrics(o.Metrics, g.queries.waiting, g.hot)
 	for _, t := range o.System {
 		g.system[t.Name] = t
 	}
@@ -150,6 +152,7 @@ func (g *Gate) RegisterSystem(t SystemTable) {
 
 // Close ends the Gate and its instances.
 func (g *Gate) Close() error {
+	g.hot.close()
 	return errors.Join(g.parser.Close(), g.quick.Close(), g.instance.Close())
 }
 

@@ -46,6 +46,8 @@ type session struct {
 	names     int       // of tables that it has resolved
 	changes   *changing // of whose table the statement changes rows; nil for no such one
 	listing   *Listing  // nil until a table of the dialect asks for it
+	warm      bool      // it may read hot files
+	hot       []*hotFile
 }
 
 type scanKey struct {
@@ -86,6 +88,7 @@ func (s *session) close() {
 		s.gate.o.Log.Warn("connection not clean", "error", err)
 	}
 	_ = s.conn.Close()
+	s.gate.hot.give(s.hot)
 }
 
 const cleanTimeout = 10 * time.Second
@@ -116,22 +119,39 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 }
 
 func (s *session) run(ctx context.Context, r Request) (*Result, error) {
+	s.warm = true
 	out, err := s.rewrite(ctx, s.source, 0) // without a LIMIT, which DuckDB would fill before the first row is there
 	if err != nil {
 		return nil, err
 	}
-	types, err := s.types(ctx, out.Text, r.Typed || r.UUIDs && s.uuids(out.Text))
+	text := out.Text
+	if s.fewRows() {
+		result, err := s.quickly(ctx, r, text)
+		if !lacksMemory(err) {
+			return result, err
+		}
+	}
+	if len(s.hot) > 0 {
+		if text, err = s.cold(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.answer(ctx, r, text)
+}
+
+// answer runs a statement whose text is DuckDB's.
+func (s *session) answer(ctx context.Context, r Request, text string) (*Result, error) {
+	types, err := s.types(ctx, text, r.Typed || r.UUIDs && s.uuids(text))
 	if err != nil {
 		return nil, err
 	}
-	reader, free, err := s.stream(ctx, out.Text)
+	reader, err := s.conn.Follow(ctx, text, noted(ctx).progress())
 	if err != nil {
 		return nil, err
 	}
 	in := &limited{RecordReader: reader, max: r.RowsMax, translate: s.translate}
 	closed := func() {
 		reader.Release()
-		free()
 		s.close()
 	}
 	return &Result{Schema: reader.Schema(), Types: types, Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
@@ -241,6 +261,9 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 			leave()
 		}()
 	}
+	warm := s.warm
+	s.warm = false
+	defer func() { s.warm = warm }()
 	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
 	if err != nil {
 		return nil, err
@@ -250,7 +273,7 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 
 // secretWords are what an error's text must not hold.
 func (s *session) secretWords() []string {
-	words := []string{s.secret, "getvariable", "read_parquet", "parquet_scan", "tarn_arrow", "file_row_number"}
+	words := []string{s.secret, "getvariable", "read_parquet", "parquet_scan", "tarn_arrow", "file_row_number", hotTable}
 	words = append(words, s.gate.o.Folders...)
 	if s.gate.o.TempDir != "" {
 		words = append(words, s.gate.o.TempDir)
