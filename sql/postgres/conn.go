@@ -184,12 +184,18 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 	if !c.door.enter(c) {
 		return false, fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
 	}
+	options := optionsOf(parameters["options"])
 	for name, value := range parameters {
 		if name != "user" && name != "database" && name != "replication" && name != "options" {
-			if err := c.settings.set(name, value); err != nil && strings.EqualFold(name, "timezone") {
-				return true, err // its times would be of another zone
-			} // another one that is not known does no harm here
+			options = append(options, [2]string{name, value})
 		}
+	}
+	for _, o := range options {
+		err := c.settings.set(o[0], o[1])
+		var told stateError
+		if errors.As(err, &told) && told.state == "22023" && !strings.EqualFold(o[0], "client_encoding") {
+			return true, err // such as a zone that there is not: its times would be of another
+		} // one that is not known does no harm here
 	}
 	c.settings.settle()
 	c.settings.fixed["session_authorization"] = c.who.User

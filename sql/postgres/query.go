@@ -71,8 +71,8 @@ func (c *conn) answerSimple(text string) error {
 	}
 	if own != nil {
 		if own.names != nil {
-			c.be.Send(rowDescription(own.names, []kind{textKind}, nil))
-			c.be.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(own.row[0])}})
+			c.be.Send(rowDescription(own.names, slices.Repeat([]kind{textKind}, len(own.names)), nil))
+			c.be.Send(own.values())
 		}
 		c.be.Send(&pgproto3.CommandComplete{CommandTag: []byte(own.tag)})
 		return nil
