@@ -36,9 +36,7 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		return nil, err
 	}
 	defer s.close()
-	if err := s.speak(ctx, r); err != nil {
-		return nil, err
-	}
+	s.speak(r)
 	s.source = blanked(stmt, in.Offset())
 	out, err := s.rewrite(ctx, s.source, g.o.RowsMax+1)
 	if err != nil {

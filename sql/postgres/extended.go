@@ -4,7 +4,6 @@ package postgres
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -75,11 +74,7 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 		if err := c.allowed(statements[0].Text); err != nil {
 			return err
 		}
-		p.text = statements[0].Text
-		if _, sets := configs(p.text); !sets {
-			p.text, err = c.words(p.text)
-		}
-		if err != nil {
+		if p.text, err = c.words(statements[0].Text); err != nil {
 			return err
 		}
 	}
@@ -203,12 +198,8 @@ func (c *conn) describeCommand(p *prepared, formats []int16) error {
 	if done, err := c.describeFetch(p.text, formats); done {
 		return err
 	}
-	if all, ok := configs(p.text); ok {
-		names := make([]string, len(all))
-		for i, of := range all {
-			names[i] = of.as
-		}
-		c.be.Send(rowDescription(names, slices.Repeat([]kind{textKind}, len(names)), formats))
+	if _, _, ok := setConfig(p.text); ok {
+		c.be.Send(rowDescription([]string{"set_config"}, []kind{textKind}, formats))
 		return nil
 	}
 	verbs := sqltext.Verbs(p.text, 1)
@@ -239,8 +230,8 @@ var showing = map[string]bool{"SHOW": true, "DESCRIBE": true, "DESC": true, "EXP
 // ofSession tells whether a statement is answered by the session.
 func ofSession(text string) bool {
 	verbs := sqltext.Verbs(text, 1)
-	_, sets := configs(text)
-	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]] || ofIndex(text)
+	_, _, sets := setConfig(text)
+	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]]
 }
 
 var sessionVerbs = map[string]bool{
@@ -273,7 +264,7 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 		}
 		if own != nil {
 			if own.names != nil {
-				c.be.Send(own.values())
+				c.be.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(own.row[0])}})
 			}
 			p.ended = true
 			c.be.Send(&pgproto3.CommandComplete{CommandTag: []byte(own.tag)})
