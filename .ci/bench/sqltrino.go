@@ -125,7 +125,19 @@ func (d *doors) register(ctx context.Context, c trino.Client) error {
 			return err
 		}
 	}
-	return nil
+	return awake(ctx, c)
+}
+
+// awake waits until the server has a node that reads the tables: it learns of its own some time behind saying that it has started.
+func awake(ctx context.Context, c trino.Client) error {
+	for until := time.Now().Add(trinoWithin); ; {
+		_, err := c.Ask(ctx, "SELECT count(*) FROM "+tpch.Tables[0])
+		var refusal *trino.Refusal
+		if !errors.As(err, &refusal) || refusal.ErrorName != "NO_NODES_AVAILABLE" || time.Now().After(until) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // trinoPeer is Trino, named by its version.

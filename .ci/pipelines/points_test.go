@@ -3,6 +3,7 @@
 package pipelines_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -18,7 +19,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"tarn/embedded/disk"
@@ -36,17 +40,26 @@ type shop struct {
 	t    *testing.T
 	lake *lake.Lake
 	gate *engine.Gate
+	told *prometheus.Registry
 }
 
 func openShop(t *testing.T, g guard.Guard) *shop {
+	t.Helper()
+	return openShopOf(t, g, 256<<20, life.SystemClock{})
+}
+
+// openShopOf has memory for statements, in bytes, and the Gate's clock.
+func openShopOf(t *testing.T, g guard.Guard, memory int64, clock life.Clock) *shop {
 	dir := t.TempDir()
 	l, err := lake.Open(t.Context(), lake.Options{Dir: dir, Disk: disk.Local, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler), MemoryBytes: 256 << 20, Threads: 2, TempDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
+	told := prometheus.NewRegistry()
 	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: l.Catalog(), Tables: l.Tables(), Guard: g, Folders: []string{filepath.Join(dir, "warehouse")}, MemoryBytes: 256 << 20, Threads: 2, TempDir: dir,
-		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		Catalog: l.Catalog(), Tables: l.Tables(), Upkeep: l.Upkeep(), Guard: g, Metrics: told, Folders: []string{filepath.Join(dir, "warehouse")}, MemoryBytes: memory, Threads: 2, TempDir: dir,
+		Drop:  func(ctx context.Context, id table.Ident) error { return l.Tables().Drop(ctx, id, engine.Owner) },
+		Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +68,13 @@ func openShop(t *testing.T, g guard.Guard) *shop {
 		_ = gate.Close()
 		_ = l.Close()
 	})
-	return &shop{t, l, gate}
+	return &shop{t, l, gate, told}
+}
+
+// do runs a statement that has no answer.
+func (s *shop) do(statement string) error {
+	_, _, err := s.gate.Whole(s.t.Context(), guard.Principal{User: "tester"}, statement)
+	return err
 }
 
 // ask is an answer's rows, each as one text, sorted; or the error's text alone.
@@ -81,6 +100,12 @@ var pointColumns = []table.Column{
 	{Name: "tz", Type: record.TimestampTZ},
 	{Name: "x", Type: record.Double},
 	{Name: "n", Type: "decimal(10,2)"},
+	{Name: "b", Type: record.Boolean},
+	{Name: "f", Type: record.Float},
+	{Name: "at", Type: record.Time},
+	{Name: "u", Type: record.UUID},
+	{Name: "raw", Type: record.Binary},
+	{Name: "wide", Type: "decimal(30,5)"},
 }
 
 // The values are few and near each other, so that bounds meet; the texts are longer than what bounds keep of them.
@@ -92,17 +117,11 @@ var (
 
 const day = 24 * 3600 * 1_000_000
 
-var pointTypes = map[record.Type]arrow.DataType{
-	record.Long: arrow.PrimitiveTypes.Int64, record.Int: arrow.PrimitiveTypes.Int32, record.String: arrow.BinaryTypes.String, record.Date: arrow.FixedWidthTypes.Date32,
-	record.Timestamp: &arrow.TimestampType{Unit: arrow.Microsecond}, record.TimestampTZ: arrow.FixedWidthTypes.Timestamp_us,
-	record.Double: arrow.PrimitiveTypes.Float64, "decimal(10,2)": &arrow.Decimal128Type{Precision: 10, Scale: 2},
-}
-
 // pointRows are rows with the keys, of values around a place of their own.
 func pointRows(r *rapid.T, columns []table.Column, keys []int64) arrow.RecordBatch {
 	var fields []arrow.Field
 	for _, c := range columns {
-		fields = append(fields, arrow.Field{Name: c.Name, Type: pointTypes[c.Type], Nullable: true})
+		fields = append(fields, arrow.Field{Name: c.Name, Type: table.ArrowType(c.Type), Nullable: true})
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
@@ -131,8 +150,18 @@ func pointRows(r *rapid.T, columns []table.Column, keys []int64) arrow.RecordBat
 				f.Append(arrow.Timestamp(v*day/2 + rapid.Int64Range(0, 1).Draw(r, "us")))
 			case *array.Float64Builder:
 				f.Append(rapid.SampledFrom(doubles).Draw(r, "double"))
+			case *array.Float32Builder:
+				f.Append(float32(rapid.SampledFrom(doubles).Draw(r, "float")))
 			case *array.Decimal128Builder:
 				f.Append(decimal128.FromI64(v * 50))
+			case *array.BooleanBuilder:
+				f.Append(v%2 == 0)
+			case *array.Time64Builder:
+				f.Append(arrow.Time64((v + 10) * 3600 * 1_000_001))
+			case *array.BinaryBuilder:
+				f.Append([]byte(rapid.SampledFrom(wordings).Draw(r, "bytes") + "\x00\xff"))
+			case *extensions.UUIDBuilder:
+				f.Append(uuid.NewSHA1(uuid.Nil, []byte{byte(v)})) //nolint:gosec // any
 			}
 		}
 	}

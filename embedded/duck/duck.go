@@ -11,12 +11,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -104,7 +103,7 @@ func settings(o Options) []string {
 			"SET allowed_directories="+quotedList(o.Folders),
 			"SET allowed_paths="+quotedList(o.Files),
 			"SET enable_external_access=false",
-			"SET allowed_configs=['enable_progress_bar', 'enable_progress_bar_print']", // of connections to come
+			"SET allowed_configs=['enable_progress_bar', 'enable_progress_bar_print', 'TimeZone']", // of connections to come, and Zone
 			"SET lock_configuration=true")
 	}
 	return set
@@ -130,6 +129,7 @@ type Conn struct {
 	remade   bool                   // since the last BEGIN something was made anew
 	stale    bool                   // what Always has was planned before that
 	feeds    map[string]*feed       // of Fill, by table
+	zoned    bool                   // it has another time zone than UTC
 }
 
 // Conn opens a connection; close it.
@@ -146,8 +146,34 @@ func (in *Instance) InUse() int { return in.db.Stats().InUse }
 
 // Close ends the connection.
 func (c *Conn) Close() error {
-	return errors.Join(c.forget(), c.unfeed(), c.Conn.Close())
+	return errors.Join(c.forget(), c.unfeed(), c.unzone(), c.Conn.Close())
 }
+
+// Zone sets the time zone of the connection, by its name in the IANA's database, until Close: what has no zone is taken for a time
+// there. Without it the zone is UTC.
+func (c *Conn) Zone(ctx context.Context, name string) error {
+	c.zoned = true
+	if err := c.Exec(ctx, "SET TimeZone="+Quote(name)); err != nil {
+		return fmt.Errorf("set the time zone %s: %w", name, err)
+	}
+	return nil
+}
+
+// unzone sets the zone back for who has the connection next. One that keeps another zone is thrown away.
+func (c *Conn) unzone() error {
+	if !c.zoned {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), unzoneMax)
+	defer cancel()
+	if err := c.Exec(ctx, "SET TimeZone='UTC'"); err != nil {
+		_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		return fmt.Errorf("set the time zone back: %w", err)
+	}
+	return nil
+}
+
+const unzoneMax = 10 * time.Second
 
 // Exec runs a statement without rows.
 func (c *Conn) Exec(ctx context.Context, stmt string, args ...any) error {
@@ -306,29 +332,6 @@ func Scarce(err error) bool {
 // had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {
 	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
-}
-
-// pieceMax is a piece of memory that a statement may find when others have ended.
-const pieceMax = 64 << 20
-
-var (
-	refusedPiece = regexp.MustCompile(`Failed to (?:re-)?allocate (?:block of )?(\d+) bytes`)
-	refusedNew   = "Allocation failure"
-	longArrays   = "maximum total string size for regular string buffers"
-)
-
-// Huge tells whether a statement failed for a single value, or the rows of one batch, of a size that no other statement's end makes
-// room for: Limit refused it, or Arrow has no array of it.
-func Huge(err error) bool {
-	e, ok := errors.AsType[*duckdb.Error](err)
-	if !ok {
-		return false
-	}
-	if m := refusedPiece.FindStringSubmatch(e.Msg); m != nil {
-		bytes, err := strconv.ParseInt(m[1], 10, 64)
-		return err != nil || bytes > pieceMax
-	}
-	return strings.Contains(e.Msg, refusedNew) || strings.Contains(e.Msg, longArrays)
 }
 
 // NoWrite is the system's error of a disk that took no write of a statement, or nothing to spill to: ENOSPC, EDQUOT or EROFS, of

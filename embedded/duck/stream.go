@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -169,8 +169,37 @@ func (s *stream) begin(query string) error {
 		}
 	}
 	schema, data := arrowmapping.NewArrowSchema(s.options, types, names)
+	if err := dataError(data); err != nil {
+		return err
+	}
 	s.schema = schema
-	return dataError(data)
+	if s.conn.zoned {
+		s.schema = arrow.NewSchema(inUTC(schema.Fields()), new(schema.Metadata()))
+	}
+	return nil
+}
+
+// inUTC are fields whose times with a zone are told as of UTC, whatever the connection's: they are the same instants.
+func inUTC(of []arrow.Field) []arrow.Field {
+	out := slices.Clone(of)
+	for i, f := range out {
+		switch t := f.Type.(type) {
+		case *arrow.TimestampType:
+			if t.TimeZone != "" {
+				out[i].Type = &arrow.TimestampType{Unit: t.Unit, TimeZone: "UTC"}
+			}
+		case *arrow.StructType:
+			out[i].Type = arrow.StructOf(inUTC(t.Fields())...)
+		case *arrow.ListType:
+			out[i].Type = arrow.ListOfField(inUTC([]arrow.Field{t.ElemField()})[0])
+		case *arrow.FixedSizeListType:
+			out[i].Type = arrow.FixedSizeListOfField(t.Len(), inUTC([]arrow.Field{t.ElemField()})[0])
+		case *arrow.MapType:
+			entry := inUTC([]arrow.Field{t.KeyField(), t.ItemField()})
+			out[i].Type = arrow.MapOfFields(entry[0], entry[1])
+		}
+	}
+	return out
 }
 
 // failed is what the result failed of, nil where it did not.
@@ -216,46 +245,12 @@ func (s *stream) Next() bool {
 		return false
 	}
 	defer mapping.DestroyDataChunk(&chunk)
-	// Arrow's arrays come beside the vectors, from an allocator whose callers bear no refusal.
-	if bytes := textBytes(chunk); bytes > lookBytes && !fits(2*bytes) {
-		s.err = &duckdb.Error{Type: duckdb.ErrorTypeOutOfMemory, Msg: fmt.Sprintf("Out of Memory Error: Failed to allocate %d bytes for rows as Arrow", bytes)}
-		return false
-	}
 	batch, data := arrowmapping.DataChunkToArrowArray(s.options, s.schema, chunk)
 	if s.err = dataError(data); s.err != nil {
 		return false
 	}
 	s.batch = batch
 	return true
-}
-
-// lookBytes of texts are worth a look at the memory.
-const lookBytes = 4 << 20
-
-// duckText is DuckDB's string_t, whose functions cost a call of C a value.
-type duckText struct {
-	length uint32
-	_      uint32 // its beginning
-	_      uint64 // the rest of it, or where it is
-}
-
-// textBytes are those of a chunk's texts and blobs, but for those within lists and structs.
-func textBytes(chunk mapping.DataChunk) (bytes int64) {
-	rows := int(mapping.DataChunkGetSize(chunk))
-	for i := range mapping.DataChunkGetColumnCount(chunk) {
-		vector := mapping.DataChunkGetVector(chunk, i)
-		t := mapping.VectorGetColumnType(vector)
-		if of := mapping.GetTypeId(t); of == mapping.TypeVarchar || of == mapping.TypeBlob {
-			valid := (*uint64)(mapping.VectorGetValidity(vector)) // a bit a row; nil for all
-			for row, text := range unsafe.Slice((*duckText)(mapping.VectorGetData(vector)), rows) {
-				if valid == nil || unsafe.Slice(valid, (rows+63)/64)[row/64]&(1<<(row%64)) != 0 {
-					bytes += int64(text.length)
-				}
-			}
-		}
-		mapping.DestroyLogicalType(&t)
-	}
-	return bytes
 }
 
 func (s *stream) forget() {

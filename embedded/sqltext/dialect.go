@@ -21,8 +21,16 @@ type Dialect struct {
 	Schemas []string
 	// Functions say what calls mean, also those of operators: x[y] is array_extract.
 	Functions map[string]Template
+	// Within says what calls mean that are arguments of others, in whose place others stand than elsewhere: by the outer one's name, which
+	// is "cast date" for a cast to a date and "comparison" for an operator that compares, then by the inner one's.
+	Within map[string]map[string]Template
+	// Through are functions one of whose arguments, of that place, is within what they are within.
+	Through map[string]int
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
+	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
+	// ORDINALITY is said. "" leaves it to DuckDB, which has one list.
+	Unnest func(args []Argument, columns int, ordinal bool) string
 	// Lone are the functions in a FROM that give one column, which is called as the table is.
 	Lone []string
 	// Casts say what a cast of $1 to a type means.
@@ -53,6 +61,8 @@ type Argument struct {
 	Name  string // of a function, in lower case
 	// Column is the name of a COLUMN_REF without what stands before it, in lower case.
 	Column string
+	Type   string // of a column of a table, in DuckDB's words; "" where it is not known
+	Number string // of a literal number, as it is written
 }
 
 // As is the template of a call that is always written in one way. An argument that the text does not name is refused, for
@@ -90,6 +100,9 @@ func (w *walker) dialected(v *tree, class string) error {
 	d := w.dialect
 	if d == nil || w.own[v] {
 		return nil
+	}
+	if err := w.within(v, class); err != nil {
+		return err
 	}
 	switch class {
 	case "FUNCTION", "WINDOW":
@@ -201,6 +214,12 @@ func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 		return err
 	}
 	if keep && !w.simple(v) {
+		if w.spread(v, made) > 0 {
+			made.set("alias", v.get("alias"))
+			*v = *made
+			w.own[v] = true
+			return nil
+		}
 		if made.get("class").str() != "FUNCTION" || made.get("is_operator").yes() || !made.get("filter").null() || len(made.get("order_bys").get("orders").list()) > 0 {
 			return w.refuse(v, fault.Invalid, "", "%s cannot have DISTINCT, ORDER BY, FILTER or OVER here", v.get("function_name").str())
 		}
@@ -219,6 +238,29 @@ func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 	return nil
 }
 
+// spreads are the aggregates that an expression may be made of in the place of one.
+var spreads = []string{"sum", "count", "avg", "min"}
+
+// spread gives what a call of an aggregate says besides its arguments to the aggregates of the expression in its place, unless that is one
+// itself, and returns how many they are.
+func (w *walker) spread(v, made *tree) (n int) {
+	for i, item := range made.items {
+		if item.get("class").str() != "FUNCTION" || !slices.Contains(spreads, item.get("function_name").str()) {
+			n += w.spread(v, item)
+			continue
+		}
+		n++
+		of := w.copied(v)
+		of.set("function_name", item.get("function_name"))
+		of.set("schema", item.get("schema"))
+		of.set("children", item.get("children"))
+		of.set("alias", text(""))
+		w.own[of] = true
+		made.items[i] = of
+	}
+	return n
+}
+
 // simple tells whether a call says nothing but its arguments.
 func (w *walker) simple(v *tree) bool {
 	return v.get("class").str() == "FUNCTION" && !v.get("distinct").yes() && v.get("filter").null() && len(v.get("order_bys").get("orders").list()) == 0
@@ -228,7 +270,10 @@ func (w *walker) simple(v *tree) bool {
 func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a)}
+		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a)}
+		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
+			shown[i].Number = value.get("value").raw
+		}
 	}
 	said, err := of(shown)
 	if errors.Is(err, errArguments) {
@@ -274,7 +319,10 @@ func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
 		if err != nil || n < 1 || n > len(args) {
 			return nil
 		}
-		return w.copied(args[n-1])
+		return aliased(w.copied(args[n-1]), t)
+	}
+	if t.get("class").str() == "FUNCTION" && t.get("function_name").str() == applied {
+		return aliased(w.fillApplied(t.get("children").list(), args, place), t)
 	}
 	w.translated++
 	out := &tree{kind: t.kind, raw: t.raw, keys: t.keys}
@@ -293,6 +341,14 @@ func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
 		w.own[out] = true
 	}
 	return out
+}
+
+// aliased gives what stands in the place of a part of a template the name that the part has, which is an argument's.
+func aliased(t, part *tree) *tree {
+	if name := part.get("alias"); t != nil && name.str() != "" {
+		t.set("alias", name)
+	}
+	return t
 }
 
 func (w *walker) copied(t *tree) *tree {
@@ -326,8 +382,15 @@ func (w *walker) dialectedTable(v *tree) error {
 		}
 		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
 	}
-	of := w.dialect.Tables[strings.ToLower(name)]
-	if of == nil || v.get("with_ordinality").yes() {
+	of, ordinal := w.dialect.Tables[strings.ToLower(name)], v.get("with_ordinality").yes()
+	if w.dialect.Unnest != nil && strings.EqualFold(name, "unnest") {
+		of = func(args []Argument) (string, error) {
+			return w.dialect.Unnest(args, len(v.get("column_name_alias").list()), ordinal), nil
+		}
+	} else if ordinal {
+		return nil
+	}
+	if of == nil {
 		return nil
 	}
 	queried := func(args []Argument) (string, error) {

@@ -11,6 +11,8 @@ type Reader struct {
 	text   string
 	tokens []Token
 	at     int
+
+	temporary bool // the columns are of a temporary table, which DuckDB holds
 }
 
 // NewReader reads a statement; a trailing semicolon counts as its end.

@@ -24,6 +24,11 @@ var columnTypes = map[string]string{
 	"UUID": "UUID",
 }
 
+// temporaryTypes are what the columns of a temporary table are beyond those of the lake: DuckDB holds them.
+var temporaryTypes = map[string]string{
+	"TINYINT": "TINYINT", "INT1": "TINYINT", "SMALLINT": "SMALLINT", "INT2": "SMALLINT", "HUGEINT": "HUGEINT", "INTERVAL": "INTERVAL", "JSON": "JSON", "JSONB": "JSON",
+}
+
 // nestedTypes can be declared as their JSON.
 var nestedTypes = []string{"ROW", "STRUCT", "ARRAY", "MAP", "MULTISET", "RAW", "LIST"}
 
@@ -43,6 +48,9 @@ func (r *Reader) dataType() (string, error) {
 		return "", r.wrong("declare it JSON, and take its parts with json_extract in the SELECT", "a column cannot be a %s", word)
 	}
 	kind, ok := columnTypes[word]
+	if own, is := temporaryTypes[word]; is && r.temporary {
+		kind, ok = own, true
+	}
 	if !ok {
 		hint := "write BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(p, s), DATE, TIME, TIMESTAMP, TIMESTAMPTZ, STRING, BYTES, UUID or JSON"
 		if near := Nearest(word, slices.Sorted(maps.Keys(columnTypes))); near != "" {
@@ -68,6 +76,9 @@ func (r *Reader) dataType() (string, error) {
 		if kind, err = r.zone(kind); err != nil {
 			return "", err
 		}
+	}
+	if r.temporary && r.Take("[", "]") {
+		return kind + "[]", nil
 	}
 	if r.Peek().Is("[") {
 		return "", r.wrong("declare it JSON, and take its parts with json_extract in the SELECT", "a column cannot be a list")

@@ -448,8 +448,8 @@ func (w *walker) query(v *tree, outer *scope) error {
 		sc.see(v.get("from_table"))
 		w.nameItems(v.get("select_list"))
 	}
-	for i, key := range v.keys {
-		var err error
+	for _, i := range w.inOrder(v) {
+		key, err := v.keys[i], error(nil)
 		switch key {
 		case "type", "cte_map":
 		case "modifiers":

@@ -7,9 +7,11 @@ import (
 	"tarn/embedded/fault"
 )
 
-// Making is CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (columns) or … t [(names)] AS SELECT …, of a table of the lake.
+// Making is CREATE [OR REPLACE] TABLE [IF NOT EXISTS] t (columns) or … t [(names)] AS SELECT …, of a table of the lake, or of a session.
 type Making struct {
 	Table       Table
+	Temporary   bool   // of a session
+	OnCommit    string // of a temporary table: "" for PRESERVE ROWS, DELETE ROWS or DROP
 	Replace     bool
 	IfNotExists bool
 	Columns     []MadeColumn // with no type where there is a body, whose columns they name
@@ -17,6 +19,7 @@ type Making struct {
 	Body        string // the query behind AS, "" for none
 	Offset      int    // of Body
 	Empty       bool   // WITH NO DATA
+	Like        bool   // (LIKE t): Body is t alone
 }
 
 // MadeColumn is a declared column. Type is DuckDB's word, as of a StreamColumn.
@@ -63,7 +66,12 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 	}
 	in.Take("CREATE")
 	m.Replace = in.Take("OR", "REPLACE")
-	in.Take("UNLOGGED") // of PostgreSQL, which a commit of the lake is not slower for
+	if !in.Take("LOCAL") {
+		in.Take("GLOBAL")
+	}
+	if m.Temporary = in.Take("TEMP") || in.Take("TEMPORARY"); !m.Temporary {
+		in.Take("UNLOGGED") // of PostgreSQL, which a commit of the lake is not slower for
+	}
 	if !in.Take("TABLE") {
 		return m, in.Fault("TABLE")
 	}
@@ -71,7 +79,11 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 	if m.Table, err = in.Table(); err != nil {
 		return m, err
 	}
+	if m.Temporary && in.Take("(", "LIKE") {
+		return m, in.like(&m)
+	}
 	if in.Take("(") {
+		in.temporary = m.Temporary
 		if err := in.made(&m, fold); err != nil {
 			return m, err
 		}
@@ -114,6 +126,26 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 		return m, in.Fault("a query")
 	}
 	return m, nil
+}
+
+// like reads the table whose columns another has, and what of it beside them, which is NOT NULL alone whatever is said.
+func (r *Reader) like(m *Making) error {
+	m.Like, m.Empty, m.Offset = true, true, r.Offset()
+	if _, err := r.Table(); err != nil {
+		return err
+	}
+	last := r.tokens[r.at-1]
+	m.Body = r.text[m.Offset : last.Offset+len(last.Text)]
+	for r.Take("INCLUDING") || r.Take("EXCLUDING") {
+		r.Next()
+	}
+	if !r.Take(")") {
+		return r.Fault(")")
+	}
+	if err := r.madeWith(m); err != nil {
+		return err
+	}
+	return r.Done()
 }
 
 // once refuses a query that ends as one which runs for ever: ksqlDB makes a table of it, which is kept up to date.
@@ -245,6 +277,16 @@ func (r *Reader) madeWith(m *Making) error {
 				return r.Fault("a text")
 			}
 			m.Comment = r.Next().Value()
+		case m.Temporary && r.Take("ON", "COMMIT"):
+			switch {
+			case r.Take("PRESERVE", "ROWS"):
+			case r.Take("DELETE", "ROWS"):
+				m.OnCommit = "DELETE ROWS"
+			case r.Take("DROP"):
+				m.OnCommit = "DROP"
+			default:
+				return r.Fault("PRESERVE ROWS, DELETE ROWS or DROP")
+			}
 		case r.Take("WITH"):
 			if !r.Take("(") {
 				return r.Fault("options in parentheses")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -23,23 +24,27 @@ import (
 type Appender struct {
 	// Columns are those that rows are given for, in their order. Type is in DuckDB's words.
 	Columns []ShapeColumn
-	// Schema is the Arrow shape of such rows.
+	// Schema is the Arrow shape of such rows; nil for a temporary table's, which are texts.
 	Schema *arrow.Schema
 
 	gate   *Gate
 	r      Request
 	table  table.Table
+	temp   *tempTarget // in place of table
+	all    []table.Column
+	types  []string // of all, in DuckDB's words
 	places []int
 }
 
 // Appender finds the table of a name, as an INSERT of the request's principal does, and its columns of these names; none for all. Its
 // errors are those of Run. It holds nothing.
 func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, columns []string) (*Appender, error) {
+	if made, ok := r.Session.table(to); ok {
+		a := &Appender{gate: g, r: r, temp: &tempTarget{r.Session, to}, all: made.listed(), types: made.types}
+		return a, a.of(made.ident(to), columns)
+	}
 	if g.o.Tables == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to write to", "ask the Tarn that holds it")
-	}
-	if err := r.Session.unchanged("COPY", to); err != nil {
-		return nil, err
 	}
 	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
 	_, e, found, err := s.target(ctx, r, to)
@@ -53,31 +58,40 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 	if err != nil {
 		return nil, g.presentable(ctx, ctx, r, err)
 	}
-	a := &Appender{gate: g, r: r, table: t}
-	all := t.Columns()
+	a := &Appender{gate: g, r: r, table: t, all: t.Columns()}
+	for _, c := range a.all {
+		typ, _ := duck.TypeOf(c.Type)
+		a.types = append(a.types, typ)
+	}
+	return a, a.of(t.Ident(), columns)
+}
+
+// of says which columns rows are given for.
+func (a *Appender) of(id table.Ident, columns []string) error {
 	if len(columns) == 0 {
-		for i := range all {
+		for i := range a.all {
 			a.places = append(a.places, i)
 		}
 	}
 	for _, name := range columns {
-		i, err := columnOf(t.Ident(), all, name)
+		i, err := columnOf(id, a.all, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if slices.Contains(a.places, i) {
-			return nil, fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", name)
+			return fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", name)
 		}
 		a.places = append(a.places, i)
 	}
 	var given []table.Column
 	for _, i := range a.places {
-		typ, _ := duck.TypeOf(all[i].Type)
-		a.Columns = append(a.Columns, ShapeColumn{all[i].Name, typ})
-		given = append(given, all[i])
+		a.Columns = append(a.Columns, ShapeColumn{a.all[i].Name, a.types[i]})
+		given = append(given, a.all[i])
 	}
-	a.Schema = table.ArrowSchema(given)
-	return a, nil
+	if a.temp == nil {
+		a.Schema = table.ArrowSchema(given)
+	}
+	return nil
 }
 
 // Append writes all rows into files as they come, and then commits them at once: it returns how many when they are on the disk. A
@@ -86,6 +100,9 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 // is the request's Timeout, at most sql.timeout. Its errors are those of Run.
 func (a *Appender) Append(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error]) (int64, error) {
 	return a.gate.bulk(ctx, a.r, func(ctx context.Context, s *session) (int64, error) {
+		if a.temp != nil {
+			return a.temp.append(ctx, s, a, rows)
+		}
 		return s.append(ctx, a.table, s.shaped(ctx, a, rows))
 	})
 }
@@ -150,26 +167,29 @@ func (s *session) shaped(ctx context.Context, a *Appender, rows iter.Seq2[arrow.
 
 // cast yields a batch in the table's shape, by DuckDB where it is of another.
 func (s *session) cast(ctx context.Context, a *Appender, all []table.Column, schema *arrow.Schema, b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
-	columns, fields := make([]arrow.Array, len(all)), make([]arrow.Field, len(a.places))
+	columns := make([]arrow.Array, len(all))
 	same := len(a.places) == len(all)
 	for i, place := range a.places {
 		columns[place] = b.Column(i)
 		same = same && arrow.TypeEqual(schema.Field(place).Type, b.Column(i).DataType())
-		fields[i] = arrow.Field{Name: fmt.Sprintf("c%d", i), Type: b.Column(i).DataType(), Nullable: true}
 	}
 	if same {
 		return yield(array.NewRecordBatch(schema, columns, b.NumRows()), nil)
 	}
-	items := make([]string, len(all))
-	for i, c := range all {
-		typ, _ := duck.TypeOf(c.Type)
+	return s.through(ctx, b, "SELECT "+a.items()+" FROM ", schema, yield)
+}
+
+// items make a row of the table of one of loadRows.
+func (a *Appender) items() string {
+	items := make([]string, len(a.all))
+	for i, c := range a.all {
 		value := "NULL"
 		if at := slices.Index(a.places, i); at >= 0 {
-			value = fields[at].Name
+			value = "c" + strconv.Itoa(at)
 		}
-		items[i] = "CAST(" + value + " AS " + typ + ") AS " + ident(c.Name)
+		items[i] = "CAST(" + value + " AS " + a.types[i] + ") AS " + ident(c.Name)
 	}
-	return s.through(ctx, b, "SELECT "+strings.Join(items, ", ")+" FROM ", schema, yield)
+	return strings.Join(items, ", ")
 }
 
 // loadRows puts batches into a temporary table of the connection, in place of the one before; its columns are c0, c1 and so on.
@@ -184,10 +204,11 @@ func (s *session) loadRows(ctx context.Context, of *arrow.Schema, batches ...arr
 		loaded[i] = array.NewRecordBatch(named, b.Columns(), b.NumRows())
 		defer loaded[i].Release()
 	}
-	if len(s.loaded) == 0 {
-		s.loaded = append(s.loaded, s.name("a"))
+	if s.given == "" {
+		s.given = s.name("a")
+		s.loaded = append(s.loaded, s.given)
 	}
-	return "temp." + ident(s.loaded[0]), s.conn.Load(ctx, s.loaded[0], named, loaded)
+	return "temp." + ident(s.given), s.conn.Load(ctx, s.given, named, loaded)
 }
 
 // through yields what a query makes of a batch.

@@ -71,9 +71,12 @@ func (g *Gate) change(ctx context.Context, r Request, stmt string) (*Result, boo
 // changing is a change on its way: what its query tells, besides the columns of the table.
 type changing struct {
 	s       *session
-	table   table.Table
+	id      table.Ident // of the table
+	table   table.Table // nil for a temporary one
+	temp    *tempTable  // in its place
 	c       sqltext.Change
 	columns []table.Column
+	words   []string // their types in DuckDB's words; "" for one that Tarn does not write
 	read    func(context.Context) (*catalog.Scan, guard.Decision, error)
 	// What the query calls the table, and the path and position of a row: no statement can mean them, and no column has them. plain tells
 	// that the table stands there as a scan of its files, of which those two are hidden columns: a whole row has them not.
@@ -87,10 +90,15 @@ type changing struct {
 }
 
 func (s *session) changing(t table.Table, c sqltext.Change) *changing {
-	return &changing{
-		s: s, table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}, types: map[int]string{},
+	x := &changing{
+		s: s, id: t.Ident(), table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}, types: map[int]string{},
 		name: s.name("t"), path: s.name("f"), pos: s.name("r"),
 	}
+	for _, c := range x.columns {
+		word, _ := duck.TypeOf(c.Type)
+		x.words = append(x.words, word)
+	}
+	return x
 }
 
 func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, stmt string) (int64, error) {
@@ -137,21 +145,35 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 			x.deletes = x.s.name("d")
 		}
 	}
-	text, places, err := x.query(stmt)
+	x.read = func(context.Context) (*catalog.Scan, guard.Decision, error) { return scan, d, nil }
+	text, err := x.answer(ctx, stmt)
 	if err != nil {
 		return nil, err
+	}
+	reader, err := x.s.conn.Stream(ctx, text)
+	if err != nil {
+		return nil, elsewhere(err)
+	}
+	defer reader.Release()
+	schema := table.ArrowSchema(x.columns)
+	return x.table.Write(ctx, x.s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return x.take(ctx, b, schema) }))
+}
+
+// answer is the query in DuckDB's words: path, position, what becomes of the row, and the columns of the table.
+func (x *changing) answer(ctx context.Context, stmt string) (string, error) {
+	text, places, err := x.query(stmt)
+	if err != nil {
+		return "", err
 	}
 	s := x.s
 	source := s.source
 	defer func() { s.source = source }()
 	s.source = stmt // in which the names of errors are found
-	x.read = func(context.Context) (*catalog.Scan, guard.Decision, error) { return scan, d, nil }
 	s.changes = x
 	out, err := s.rewrite(ctx, text, 0)
 	if err != nil {
-		return nil, elsewhere(err)
+		return "", elsewhere(err)
 	}
-	schema := table.ArrowSchema(x.columns)
 	items := []string{"q.p", "q.n", "q.a"}
 	names := []string{"p", "n", "a"}
 	for i, c := range x.columns {
@@ -160,15 +182,9 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 			names = append(names, "c"+strconv.Itoa(i))
 			value = "q.c" + strconv.Itoa(i)
 		}
-		typ, _ := duck.TypeOf(c.Type)
-		items = append(items, "CAST("+value+" AS "+typ+") AS "+ident(c.Name))
+		items = append(items, "CAST("+value+" AS "+x.words[i]+") AS "+ident(c.Name))
 	}
-	reader, err := s.conn.Stream(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")")
-	if err != nil {
-		return nil, elsewhere(err)
-	}
-	defer reader.Release()
-	return x.table.Write(ctx, s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return x.take(ctx, b, schema) }))
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(names, ", ") + ")", nil
 }
 
 // elsewhere is an error of a text that is not the statement: its place means nothing there.
@@ -280,8 +296,8 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 	}
 	out := make([]string, len(x.columns))
 	for i, c := range x.columns {
-		typ, ok := duck.TypeOf(c.Type)
-		if !ok {
+		typ := x.words[i]
+		if typ == "" {
 			return nil, fault.Newf(fault.Invalid, "change it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
 		}
 		out[i] = "CAST(NULL AS " + typ + ")"
@@ -298,7 +314,7 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 	}
 	seen := map[int]bool{}
 	for n, t := range arm.Columns {
-		i, err := columnOf(x.table.Ident(), x.columns, t.Name())
+		i, err := columnOf(x.id, x.columns, t.Name())
 		if err != nil {
 			return nil, placed(err, stmt, t.Offset)
 		}
@@ -306,9 +322,8 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 			return nil, sqltext.At(fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", t.Name()), stmt, t.Offset)
 		}
 		seen[i] = true
-		typ, _ := duck.TypeOf(x.columns[i].Type)
-		out[i] = "CAST((" + arm.Values[n] + ") AS " + typ + ")"
-		x.lone(arm.Values[n], typ)
+		out[i] = "CAST((" + arm.Values[n] + ") AS " + x.words[i] + ")"
+		x.lone(arm.Values[n], x.words[i])
 	}
 	return out, nil
 }
@@ -326,14 +341,7 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 	if err != nil {
 		return Shape{}, err
 	}
-	_, e, found, err := s.target(ctx, r, c.Table)
-	if err == nil && !found {
-		err = s.notFound(ctx, c.Table)
-	}
-	if err != nil {
-		return Shape{}, placed(err, stmt, c.Table.Offset)
-	}
-	t, err := s.writable(ctx, e, guard.Write)
+	x, err := s.changingOf(ctx, r, c)
 	if err != nil {
 		return Shape{}, placed(err, stmt, c.Table.Offset)
 	}
@@ -343,7 +351,6 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 	}
 	out := Shape{Verb: c.Verb, Parameters: make([]string, max(n, len(types)))}
 	copy(out.Parameters, types)
-	x := s.changing(t, c)
 	text, _, err := x.query(stmt)
 	if err != nil || n == 0 {
 		return out, err
@@ -353,6 +360,27 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 			out.Parameters[i-1] = typ
 		}
 	}
+	s.changes = x
+	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))
+}
+
+// changingOf is a change that is asked about alone.
+func (s *session) changingOf(ctx context.Context, r Request, c sqltext.Change) (*changing, error) {
+	if made, ok := s.temps.table(c.Table); ok {
+		return s.changingTemp(made, c), nil
+	}
+	_, e, found, err := s.target(ctx, r, c.Table)
+	if err == nil && !found {
+		err = s.notFound(ctx, c.Table)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.writable(ctx, e, guard.Write)
+	if err != nil {
+		return nil, err
+	}
+	x := s.changing(t, c)
 	x.read = func(ctx context.Context) (*catalog.Scan, guard.Decision, error) {
 		scan, err := s.scan(ctx, t.Ident(), catalog.At{})
 		if err != nil {
@@ -360,8 +388,11 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, typ
 		}
 		return scan, s.may(guard.Read, t.Ident(), scan.TableID), nil
 	}
-	s.changes = x
-	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))
+	return x, nil
+}
+
+func errTwice(id table.Ident) error {
+	return fault.Newf(fault.Invalid, "join by what is there once, such as a key", "a row of %s would be changed twice", id)
 }
 
 // take notes the places of a batch, and answers the rows that come; nil for none.
@@ -382,7 +413,7 @@ func (x *changing) take(ctx context.Context, b arrow.RecordBatch, schema *arrow.
 			continue
 		}
 		if paths.IsNull(i) || positions.IsNull(i) {
-			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "a row of %s would be changed whose place is not known", x.table.Ident())
+			return nil, fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "a row of %s would be changed whose place is not known", x.id)
 		}
 		gone := x.gone[paths.Value(i)]
 		if gone == nil {
@@ -391,7 +422,7 @@ func (x *changing) take(ctx context.Context, b arrow.RecordBatch, schema *arrow.
 		}
 		fresh := gone.CheckedAdd(uint32(positions.Value(i))) //nolint:gosec // the lake refuses larger files
 		if !fresh && x.c.Verb != "DELETE" {
-			return nil, fault.Newf(fault.Invalid, "join by what is there once, such as a key", "a row of %s would be changed twice", x.table.Ident())
+			return nil, errTwice(x.id)
 		}
 		if !fresh {
 			n--

@@ -73,7 +73,9 @@ func (g *Gate) columnsOf(ctx context.Context, r Request, stmt string, t sqltext.
 		return table.Ident{}, nil, err
 	}
 	defer s.close()
-	s.speak(r)
+	if err := s.speak(ctx, r); err != nil {
+		return table.Ident{}, nil, err
+	}
 	of, err := s.resolve(ctx, t)
 	if err != nil {
 		return table.Ident{}, nil, s.translate(placed(err, stmt, t.Offset))

@@ -25,6 +25,7 @@ type Request struct {
 	Dialect   *Dialect      // nil: the Gate's own
 	// Schemas are searched in order for what is named without a schema, in place of the Gate's; nil: those.
 	Schemas []string
+	Zone    string   // in which times without a zone are taken, by its name in the IANA's database; "" = UTC
 	Typed   bool     // the Result shall tell its Types
 	UUIDs   bool     // so it shall where one of them may be a UUID, which is a text to Arrow
 	Session *Session // of the door's connection; nil: no temporary tables

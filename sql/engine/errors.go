@@ -25,6 +25,7 @@ var (
 	quotedName = regexp.MustCompile(`"([^"]+)"`)
 	called1    = regexp.MustCompile(`^No function matches the given name and argument types '(\w+)\(`)
 	type1      = regexp.MustCompile(`^Type with name (\w+) does not exist`)
+	castOf     = regexp.MustCompile(` when casting from source column c\d+$`) // which is Tarn's name for it
 	dotted     = regexp.MustCompile(`^[^ ]*[Cc]olumn(?: with name| named)? "?([^" ]+)"? `)
 )
 
@@ -37,9 +38,6 @@ func (s *session) translate(err error) error {
 	}
 	if of, ok := errors.AsType[*duck.UncarriedError](err); ok {
 		return sqltext.Answerable(of.Type)
-	}
-	if duck.Huge(err) {
-		return errHuge()
 	}
 	text := err.Error()
 	m := classed.FindStringSubmatch(text)
@@ -60,6 +58,7 @@ func (s *session) translate(err error) error {
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	message, _, _ = strings.Cut(message, " Use \"SET ") // settings are not the asker's
+	message = castOf.ReplaceAllString(message, "")
 	if strings.HasPrefix(message, sqltext.DeepMessage) {
 		return sqltext.ErrDeep()
 	}
@@ -139,16 +138,11 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 	return nil
 }
 
-// lacksMemory tells that the Gate's DuckDB had no memory for a statement, which may find it when others have ended. Where the lake's had none, the
+// lacksMemory tells that the Gate's DuckDB had no memory for a statement. Where the lake's had none, the
 // error is a fault already.
 func lacksMemory(err error) bool {
 	_, told := errors.AsType[*fault.Error](err)
-	return !told && duck.OutOfMemory(err) && !duck.Huge(err)
-}
-
-// errHuge is of what is not tried again: its statement would need as much alone.
-func errHuge() *fault.Error {
-	return fault.New(fault.TooLarge, "a value, or the values of some rows, need more memory than Tarn has left", "ask for shorter texts and lists, or raise memory")
+	return !told && duck.OutOfMemory(err)
 }
 
 func errMemory() *fault.Error {

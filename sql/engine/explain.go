@@ -36,7 +36,9 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		return nil, err
 	}
 	defer s.close()
-	s.speak(r)
+	if err := s.speak(ctx, r); err != nil {
+		return nil, err
+	}
 	s.source = blanked(stmt, in.Offset())
 	out, err := s.rewrite(ctx, s.source, g.o.RowsMax+1)
 	if err != nil {

@@ -68,6 +68,7 @@ type Gate struct {
 	parser    *sqltext.Parser
 	instance  *duck.Instance
 	quick     *duck.Instance // for statements that find few rows, see session.quick
+	hot       *hotFiles      // of quick
 	spare     string         // an empty file, see writeSpare; "" = none
 	queries   *turns
 	uploads   *turns // besides one of queries
@@ -78,7 +79,6 @@ type Gate struct {
 	temps     tempUse
 	changing  tableTurns
 	plain     plainFiles
-	pressure  *pressure
 	hopeless  atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -123,14 +123,14 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 		temps: tempUse{tables: map[string]int{}},
 	}
-	g.metrics = newMetrics(o.Metrics, g.queries.waiting)
+	g.hot = newHotFiles(ctx, quick, g.memory()/hotShare, o.Clock, o.Log)
+	g.metrics = newMetrics(o.Metrics, g.queries.waiting, g.hot)
 	for _, t := range o.System {
 		g.system[t.Name] = t
 	}
 	for _, c := range g.own() {
 		g.Register(c)
 	}
-	g.pressure = g.watch()
 	return g, nil
 }
 
@@ -152,7 +152,7 @@ func (g *Gate) RegisterSystem(t SystemTable) {
 
 // Close ends the Gate and its instances.
 func (g *Gate) Close() error {
-	g.pressure.close()
+	g.hot.close()
 	return errors.Join(g.parser.Close(), g.quick.Close(), g.instance.Close())
 }
 
@@ -180,10 +180,7 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	var result *Result
 	if err == nil {
-		err = life.Guarded(g.o.Log, func() (err error) {
-			result, err = g.run(context.WithValue(within, notedKey{}, noted), r, one, command, noted)
-			return err
-		})
+		result, err = g.run(context.WithValue(within, notedKey{}, noted), r, one, command, noted)
 	}
 	if err != nil {
 		err = g.presentable(ctx, within, r, err)
@@ -278,20 +275,15 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 	if err != nil {
 		return nil, err
 	}
-	var result *Result
-	defer func() {
-		if result == nil {
-			leave()
-		}
-	}()
 	r.turn = true
 	text := r.Text[:one.Offset+len(one.Text)]
-	result, err = g.query(ctx, r, text)
+	result, err := g.query(ctx, r, text)
 	if lacksMemory(err) && g.hopeless.Load() != text {
 		leave()
 		result, leave, err = g.queryAlone(ctx, r, text)
 	}
 	if err != nil {
+		leave()
 		return nil, err
 	}
 	noted.reads(result.Snapshots)
@@ -311,11 +303,6 @@ func (g *Gate) queryAlone(ctx context.Context, r Request, text string) (result *
 		return nil, leave, err
 	}
 	defer share()
-	defer func() {
-		if result == nil {
-			leave()
-		}
-	}()
 	result, err = g.query(ctx, r, text)
 	if lacksMemory(err) {
 		g.hopeless.Store(text)

@@ -5,7 +5,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"tarn/embedded/duck"
@@ -26,6 +25,9 @@ func (x *changing) scannable(scan *catalog.Scan, d guard.Decision, stmt string) 
 
 // relation is the table with the places of its rows, or those that are gone.
 func (x *changing) relation(ctx context.Context, name string) (sqltext.Relation, error) {
+	if x.temp != nil {
+		return x.temp.places(x), nil
+	}
 	scan, d, err := x.read(ctx)
 	if err != nil {
 		return sqltext.Relation{}, err
@@ -67,7 +69,7 @@ func (s *session) filesCall(ctx context.Context, scan *catalog.Scan) (string, er
 // deletesText reads the places of the rows that are gone, with the paths that scans have.
 func (s *session) deletesText(ctx context.Context, scan *catalog.Scan) (string, error) {
 	deletes, err := s.bind(ctx, scan.Deletes)
-	return "SELECT substr(file_path, " + strconv.Itoa(len([]rune(scan.PathPrefix))+1) + ") AS path, pos FROM read_parquet(" + deletes + duck.NoPartitions + ")", err
+	return placesGone(scan, deletes), err
 }
 
 // placesText reads one snapshot as scanText does, with the path of each row's file and its position there.

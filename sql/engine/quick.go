@@ -4,8 +4,7 @@ package engine
 
 import (
 	"context"
-
-	"github.com/apache/arrow-go/v18/arrow/array"
+	"errors"
 
 	"tarn/embedded/duck"
 )
@@ -16,10 +15,10 @@ const (
 	quickShare = 16        // of the Gate's memory they have 1/n; one that needs more has that of all others
 )
 
-// openQuick takes a share of the memory for a DuckDB of one thread, which is that of who asks: it wakes no other one to hand over
+// openQuick takes a share of the memory, and that of hot files, for a DuckDB of one thread, which is that of who asks: it wakes no other one to hand over
 // work that takes less time than that, and does not turn in a loop until it is done.
 func openQuick(ctx context.Context, rest *duck.Options) (*duck.Instance, error) {
-	o := duck.Options{MemoryBytes: rest.MemoryBytes / quickShare, Threads: 1, Sandbox: true, Folders: rest.Folders, Files: rest.Files}
+	o := duck.Options{MemoryBytes: rest.MemoryBytes/quickShare + rest.MemoryBytes/hotShare, Threads: 1, Sandbox: true, Folders: rest.Folders, Files: rest.Files}
 	rest.MemoryBytes -= o.MemoryBytes
 	return duck.Open(ctx, o)
 }
@@ -29,23 +28,22 @@ func (s *session) fewRows() bool {
 	return s.names == 1 && len(s.scans) == 1 && len(s.loaded) == 0 && len(s.variables) == 0 && s.rows <= quickRows
 }
 
-// stream runs a statement whose text is DuckDB's. free is to be called behind the reader's Release.
-func (s *session) stream(ctx context.Context, text string) (_ array.RecordReader, free func(), _ error) {
-	if s.fewRows() {
-		conn, err := s.gate.quick.Conn(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		free := func() { _ = conn.Close() }
-		reader, err := conn.Stream(ctx, text)
-		if err == nil {
-			return reader, free, nil
-		}
-		free()
-		if !lacksMemory(err) {
-			return nil, nil, err
-		}
+// quickly answers a statement on a connection of the quick instance. Where that lacks memory, the statement has its own again.
+func (s *session) quickly(ctx context.Context, r Request, text string) (*Result, error) {
+	conn, err := s.gate.quick.Conn(ctx)
+	if err != nil {
+		return nil, err
 	}
-	reader, err := s.conn.Follow(ctx, text, noted(ctx).progress())
-	return reader, func() {}, err
+	own := s.conn
+	s.conn = conn
+	var result *Result
+	if err = s.zoned(ctx, conn); err == nil {
+		result, err = s.answer(ctx, r, text)
+	}
+	if lacksMemory(err) {
+		s.conn = own
+		return nil, errors.Join(err, conn.Close())
+	}
+	_ = own.Close()
+	return result, err
 }

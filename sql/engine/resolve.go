@@ -160,7 +160,7 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At, wher
 		r.Types = types
 	}
 	if r.Text == text { // no filter and no mask stands before the rows
-		r.Call, r.Hidden = call, hiddenColumns
+		r.Call, r.Hidden = call, hiddenOfAny
 	}
 	return r, len(files) == len(scan.Files), nil
 }

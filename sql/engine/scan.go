@@ -20,8 +20,11 @@ func ident(s string) string { return duck.Ident(s) }
 
 func timeOfMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// hiddenColumns are those that read_parquet has beside the file's own.
-var hiddenColumns = []string{"filename", "file_row_number", "file_index"}
+// hiddenColumns are those that read_parquet has beside the file's own. hiddenOfAny has that of tables, too.
+var (
+	hiddenColumns = []string{"filename", "file_row_number", "file_index"}
+	hiddenOfAny   = append(slices.Clone(hiddenColumns), "rowid")
+)
 
 // fileColumns are the names that a scan has for columns within read_parquet: their own, but where one of them would stand
 // before a hidden one, by which rows are told apart, all go by their field ids. items selects them by their own.
@@ -49,6 +52,9 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
 		}
 	}
+	if query, call := s.hotText(scan, files); query != "" {
+		return query, call, nil
+	}
 	var clean, dirty []catalog.File
 	for _, f := range files {
 		if f.Dirty && len(scan.Deletes) > 0 {
@@ -57,7 +63,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 			clean = append(clean, f)
 		}
 	}
-	if len(clean)+len(dirty) == 0 || len(scan.Columns) == 0 {
+	if len(files) == 0 || len(scan.Columns) == 0 {
 		return emptyText(scan.Columns, types), "", nil
 	}
 	names, columns, own := fileColumns(scan.Columns)
@@ -104,10 +110,14 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 		if err != nil {
 			return "", "", err
 		}
-		parts = append(parts, selects(v, dirty)+" ANTI JOIN (SELECT substr(file_path, "+strconv.Itoa(len([]rune(scan.PathPrefix))+1)+
-			") AS path, pos FROM read_parquet("+d+duck.NoPartitions+")) d ON f.filename = d.path AND f.file_row_number = d.pos")
+		parts = append(parts, selects(v, dirty)+" ANTI JOIN ("+placesGone(scan, d)+") d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
 	return strings.Join(parts, " UNION ALL "), call, nil
+}
+
+// placesGone reads the delete files of a list: the places of rows that are gone, with paths as scans have them.
+func placesGone(scan *catalog.Scan, list string) string {
+	return "SELECT substr(file_path, " + strconv.Itoa(len([]rune(scan.PathPrefix))+1) + ") AS path, pos FROM read_parquet(" + list + duck.NoPartitions + ")"
 }
 
 // estimate tells DuckDB's planner how many rows there are: of a file that is given with a schema it takes none for granted, and

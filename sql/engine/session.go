@@ -30,6 +30,7 @@ type session struct {
 	count     int
 	variables []string
 	loaded    []string // temporary tables
+	given     string   // that of them which loadRows fills; "" before the first
 	scans     map[scanKey]*catalog.Scan
 	relations map[scanKey]sqltext.Relation
 	snapshots map[string]int64
@@ -40,10 +41,13 @@ type session struct {
 	schemasOf []string  // searched for bare names; nil: the Gate's
 	temps     *Session  // nil where the door has none
 	turn      bool      // it has its turn
+	zone      string    // "" = UTC
 	rows      int64     // about so many that it asks of tables of the lake
 	names     int       // of tables that it has resolved
 	changes   *changing // of whose table the statement changes rows; nil for no such one
 	listing   *Listing  // nil until a table of the dialect asks for it
+	warm      bool      // it may read hot files
+	hot       []*hotFile
 }
 
 type scanKey struct {
@@ -84,6 +88,7 @@ func (s *session) close() {
 		s.gate.o.Log.Warn("connection not clean", "error", err)
 	}
 	_ = s.conn.Close()
+	s.gate.hot.give(s.hot)
 }
 
 const cleanTimeout = 10 * time.Second
@@ -100,35 +105,53 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 		return nil, err
 	}
 	var result *Result
-	defer func() {
-		if result == nil {
-			s.close()
-		}
-	}()
-	s.speak(r)
-	if result, err = s.run(ctx, r); err != nil && !lacksMemory(err) { // which run looks for
-		err = s.translate(err)
+	if err = s.speak(ctx, r); err == nil {
+		result, err = s.run(ctx, r)
 	}
-	return result, err
+	if err != nil {
+		if !lacksMemory(err) { // which run looks for
+			err = s.translate(err)
+		}
+		s.close()
+		return nil, err
+	}
+	return result, nil
 }
 
 func (s *session) run(ctx context.Context, r Request) (*Result, error) {
+	s.warm = true
 	out, err := s.rewrite(ctx, s.source, 0) // without a LIMIT, which DuckDB would fill before the first row is there
 	if err != nil {
 		return nil, err
 	}
-	types, err := s.types(ctx, out.Text, r.Typed || r.UUIDs && s.uuids(out.Text))
+	text := out.Text
+	if s.fewRows() {
+		result, err := s.quickly(ctx, r, text)
+		if !lacksMemory(err) {
+			return result, err
+		}
+	}
+	if len(s.hot) > 0 {
+		if text, err = s.cold(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.answer(ctx, r, text)
+}
+
+// answer runs a statement whose text is DuckDB's.
+func (s *session) answer(ctx context.Context, r Request, text string) (*Result, error) {
+	types, err := s.types(ctx, text, r.Typed || r.UUIDs && s.uuids(text))
 	if err != nil {
 		return nil, err
 	}
-	reader, free, err := s.stream(ctx, out.Text)
+	reader, err := s.conn.Follow(ctx, text, noted(ctx).progress())
 	if err != nil {
 		return nil, err
 	}
 	in := &limited{RecordReader: reader, max: r.RowsMax, translate: s.translate}
 	closed := func() {
 		reader.Release()
-		free()
 		s.close()
 	}
 	return &Result{Schema: reader.Schema(), Types: types, Reader: in, Snapshots: s.snapshots, Tag: "SELECT", close: closed}, nil
@@ -157,9 +180,18 @@ func (s *session) uuids(text string) bool {
 	return strings.Contains(strings.ToLower(text), "uuid") || s.temps.anyOf(is)
 }
 
-// speak takes the dialect and the session of a request, and whether it has its turn.
-func (s *session) speak(r Request) {
-	s.dialect, s.schemasOf, s.temps, s.turn = r.Dialect, r.Schemas, r.Session, r.turn
+// speak takes the dialect, the zone and the session of a request, and whether it has its turn.
+func (s *session) speak(ctx context.Context, r Request) error {
+	s.dialect, s.schemasOf, s.temps, s.turn, s.zone = r.Dialect, r.Schemas, r.Session, r.turn, r.Zone
+	return s.zoned(ctx, s.conn)
+}
+
+// zoned gives a connection the zone of the session.
+func (s *session) zoned(ctx context.Context, conn *duck.Conn) error {
+	if s.zone == "" {
+		return nil
+	}
+	return conn.Zone(ctx, s.zone)
 }
 
 func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
@@ -229,6 +261,9 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 			leave()
 		}()
 	}
+	warm := s.warm
+	s.warm = false
+	defer func() { s.warm = warm }()
 	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
 	if err != nil {
 		return nil, err
@@ -238,7 +273,7 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 
 // secretWords are what an error's text must not hold.
 func (s *session) secretWords() []string {
-	words := []string{s.secret, "getvariable", "read_parquet", "parquet_scan", "tarn_arrow", "file_row_number"}
+	words := []string{s.secret, "getvariable", "read_parquet", "parquet_scan", "tarn_arrow", "file_row_number", hotTable}
 	words = append(words, s.gate.o.Folders...)
 	if s.gate.o.TempDir != "" {
 		words = append(words, s.gate.o.TempDir)

@@ -39,7 +39,8 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 		return Shape{}, err
 	}
 	verbs := sqltext.Verbs(one.Text, 1)
-	changes := g.o.Tables != nil && len(verbs) > 0 && slices.Contains([]string{"DELETE", "UPDATE", "MERGE"}, verbs[0])
+	_, _, ofTemp := r.Session.meant(one.Text)
+	changes := (g.o.Tables != nil || ofTemp) && len(verbs) > 0 && slices.Contains([]string{"DELETE", "UPDATE", "MERGE"}, verbs[0])
 	if len(verbs) > 0 && !inserts && !changes {
 		if c := g.command(one.Text); c.Run != nil || c.asked != nil || writing[verbs[0]] && g.o.Tables != nil || r.Session != nil && (verbs[0] == "CREATE" || verbs[0] == "DROP") {
 			return Shape{Verb: verbs[0]}, nil
@@ -58,7 +59,9 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 		return Shape{}, g.presentable(ctx, within, r, err)
 	}
 	defer s.close()
-	s.speak(r)
+	if err := s.speak(within, r); err != nil {
+		return Shape{}, g.presentable(ctx, within, r, err)
+	}
 	if inserts || changes {
 		var shape Shape
 		if inserts {
@@ -267,7 +270,8 @@ type shapedInsert struct {
 // insertOf reads an INSERT into a table of statements; false for any other statement.
 func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInsert, bool, error) {
 	var out shapedInsert
-	if verbs := sqltext.Verbs(stmt, 1); g.o.Tables == nil || len(verbs) == 0 || verbs[0] != "INSERT" {
+	_, made, ofTemp := r.Session.meant(stmt)
+	if verbs := sqltext.Verbs(stmt, 1); g.o.Tables == nil && !ofTemp || len(verbs) == 0 || verbs[0] != "INSERT" {
 		return out, false, nil
 	}
 	x, err := sqltext.ParseInsert(stmt)
@@ -275,19 +279,26 @@ func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInse
 		return out, false, err
 	}
 	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
-	t, err := s.inserted(ctx, r, x)
-	if t == nil || err != nil {
-		return out, false, placed(err, stmt, x.Table.Offset)
+	id, all, types := made.ident(x.Table), made.listed(), made.types
+	if !ofTemp {
+		t, err := s.inserted(ctx, r, x)
+		if t == nil || err != nil {
+			return out, false, placed(err, stmt, x.Table.Offset)
+		}
+		id, all = t.Ident(), t.Columns()
+		for _, c := range all {
+			typ, _ := duck.TypeOf(c.Type)
+			types = append(types, typ)
+		}
 	}
-	places, err := s.named(t, x.Columns, stmt)
+	places, err := s.named(id, all, x.Columns, stmt)
 	if err != nil {
 		return out, false, err
 	}
 	out = shapedInsert{x, map[int]string{}}
-	all := t.Columns()
 	for n, column := range x.Lone() {
 		if column < len(places) {
-			out.lone[n], _ = duck.TypeOf(all[places[column]].Type)
+			out.lone[n] = types[places[column]]
 		}
 	}
 	return out, true, nil

@@ -7,7 +7,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -36,11 +35,12 @@ type tempUse struct {
 	bytes  int64
 }
 
-// add counts one more of a user.
-func (u *tempUse) add(user string) error {
+// add counts one more of a user, within the bounds unless it comes in place of another.
+func (u *tempUse) add(user string, instead bool) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
+	case instead:
 	case u.all >= allTempMax:
 		return fault.Newf(fault.TooLarge, "drop some, or close connections", "there are %d temporary tables already", allTempMax)
 	case u.tables[user] >= userTempMax:
@@ -77,6 +77,8 @@ func (u *tempUse) gone(t tempTable) {
 type Session struct {
 	gate *Gate
 
+	writing sync.Mutex // held by what writes to one of them; taken before mu
+
 	mu     sync.Mutex
 	closed bool
 	tables map[string]tempTable // by name, lower case
@@ -84,10 +86,14 @@ type Session struct {
 
 // tempTable is one of them.
 type tempTable struct {
+	id             string // that stays, whatever is written to it
 	stored         string // its name in DuckDB, which nobody can guess
 	columns, types []string
+	required, keys []bool // of the columns; nil where a query made the table
+	declared       string // the columns as DuckDB is told of them; "" where a query made the table
+	onCommit       string // as of sqltext.Making
 	user           string
-	bytes          int64 // of its values
+	rows, bytes    int64 // of its values
 }
 
 // Session opens one.
@@ -121,185 +127,11 @@ func (g *Gate) forget(t tempTable) {
 
 func (t tempTable) place() string { return "memory.main." + duck.Ident(t.stored) }
 
-// own answers a statement about temporary tables; false for any other.
-func (ts *Session) own(ctx context.Context, r Request, stmt string) (*Result, bool, error) {
-	verbs := sqltext.Verbs(stmt, 1)
-	if ts == nil || len(verbs) == 0 || verbs[0] != "CREATE" && verbs[0] != "DROP" && !slices.Contains(changes, verbs[0]) {
-		return nil, false, nil
-	}
-	in, err := sqltext.NewReader(stmt)
-	if err != nil {
-		return nil, true, err
-	}
-	if slices.Contains(changes, verbs[0]) {
-		err := ts.changed(in, stmt)
-		return nil, err != nil, err
-	}
-	if in.Take("DROP", "TABLE") {
-		in.Take("IF", "EXISTS")
-		t, err := in.Table()
-		if err != nil || in.Done() != nil {
-			return nil, false, nil //nolint:nilerr // the other DROP TABLE tells
-		}
-		return ts.drop(t)
-	}
-	in.Take("CREATE")
-	replace := in.Take("OR", "REPLACE")
-	if !in.Take("TEMP", "TABLE") && !in.Take("TEMPORARY", "TABLE") {
-		return nil, false, nil
-	}
-	quiet := in.Take("IF", "NOT", "EXISTS")
-	t, err := in.Table()
-	if err == nil && !in.Take("AS") {
-		err = in.Fault("AS and a query")
-	}
-	if err == nil && !tempName(t) {
-		err = sqltext.At(fault.New(fault.Invalid, "a temporary table is in no schema", "leave the schema out"), stmt, t.Offset)
-	}
-	if err == nil && !replace {
-		if _, there := ts.table(t); there && quiet {
-			return Status("CREATE TABLE"), true, nil
-		} else if there {
-			err = sqltext.At(fault.Newf(fault.Exists, "write CREATE OR REPLACE TEMP TABLE, or another name", "there is a temporary table %s", t.Name), stmt, t.Offset)
-		}
-	}
-	if err != nil {
-		return nil, true, err
-	}
-	result, err := ts.create(ctx, r, stmt, t, in.Offset())
-	return result, true, err
-}
-
-// changes are what a temporary table is not taken by.
-var changes = []string{"INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "ALTER"}
-
-// changed refuses to change a temporary table: the lake's of that name, which would be meant otherwise, is another.
-func (ts *Session) changed(in *sqltext.Reader, stmt string) error {
-	verb := strings.ToUpper(in.Next().Text)
-	for slices.ContainsFunc([]string{"OR", "REPLACE", "IGNORE", "INTO", "FROM", "TABLE", "IF", "EXISTS", "ONLY"}, func(w string) bool { return in.Take(w) }) {
-	}
-	t, err := in.Table()
-	if err != nil {
-		return nil //nolint:nilerr // who answers the statement tells
-	}
-	if err := ts.unchanged(verb, t); err != nil {
-		return sqltext.At(err, stmt, t.Offset)
-	}
-	return nil
-}
-
-// unchanged refuses a table for what a temporary one is not taken by.
-func (ts *Session) unchanged(verb string, t sqltext.Table) *fault.Error {
-	if _, there := ts.table(t); !there {
-		return nil
-	}
-	hint := "make it anew: CREATE OR REPLACE TEMP TABLE " + t.Name + " AS SELECT …, which may read what it was"
-	return fault.Newf(fault.Invalid, hint, "%s cannot change %s, which is a temporary table", verb, t.Name)
-}
-
-// create makes a table of what a query answers, which passes the Gate as any does.
-func (ts *Session) create(ctx context.Context, r Request, stmt string, t sqltext.Table, from int) (_ *Result, err error) {
-	g := ts.gate
-	leave, err := g.enter(ctx, g.queries, r.Principal.User)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	r.turn = true
-	made := tempTable{user: r.Principal.User}
-	if err := g.temps.add(made.user); err != nil {
-		return nil, err
-	}
-	s, err := g.open(ctx, r.Principal, blanked(stmt, from))
-	if err != nil {
-		g.temps.gone(made)
-		return nil, err
-	}
-	defer s.close()
-	s.speak(r)
-	made.stored = s.name("x")
-	defer func() {
-		if err != nil {
-			err = s.translate(err)
-			g.forget(made)
-		}
-	}()
-	out, err := s.rewrite(ctx, s.source, r.RowsMax+1)
-	if err != nil {
-		return nil, err
-	}
-	err = s.conn.Exec(ctx, "CREATE TABLE "+made.place()+" AS SELECT * FROM ("+out.Text+") LIMIT "+strconv.FormatInt(r.RowsMax+1, 10))
-	if err != nil {
-		return nil, err
-	}
-	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range columns {
-		if err := sqltext.Answerable(c.typ); err != nil {
-			return nil, err
-		}
-		made.columns, made.types = append(made.columns, c.name), append(made.types, c.typ)
-	}
-	rows, bytes, err := s.size(ctx, made)
-	if err != nil {
-		return nil, err
-	}
-	if rows > r.RowsMax {
-		return nil, fault.Newf(fault.TooLarge, "add a LIMIT, aggregate, or raise sql.result_rows_max", "the table has more than %d rows", r.RowsMax)
-	}
-	if err := g.temps.grow(bytes, g.memory()/allTempShare); err != nil {
-		return nil, err
-	}
-	made.bytes = bytes
-	return Status("CREATE TABLE"), ts.keep(t, made)
-}
-
-// size reads a temporary table for its rows and the bytes of its values.
-func (s *session) size(ctx context.Context, t tempTable) (rows, bytes int64, _ error) {
-	in, err := s.conn.Arrow(ctx, "SELECT * FROM "+t.place())
-	if err != nil {
-		return 0, 0, err
-	}
-	defer in.Release()
-	for in.Next() {
-		b := in.RecordBatch()
-		rows, bytes = rows+b.NumRows(), bytes+duck.Bytes(b)
-	}
-	return rows, bytes, in.Err()
-}
-
 // memory is what the Gate's statements may have, in bytes.
 func (g *Gate) memory() int64 { return cmp.Or(g.o.MemoryBytes, defaultMemoryBytes) }
 
 // defaultMemoryBytes counts for a Gate that was told no bound.
 const defaultMemoryBytes = 1 << 30
-
-// keep puts a table under its name, in place of another.
-func (ts *Session) keep(t sqltext.Table, made tempTable) error {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	name := strings.ToLower(t.Name)
-	before, there := ts.tables[name]
-	bytes, most := made.bytes-before.bytes, ts.gate.memory()/tempShare
-	for _, t := range ts.tables {
-		bytes += t.bytes
-	}
-	switch {
-	case ts.closed:
-		return fault.New(fault.Canceled, "the session has ended", "")
-	case !there && len(ts.tables) >= tempTablesMax:
-		return fault.Newf(fault.TooLarge, "drop some", "there are %d temporary tables in this session already", tempTablesMax)
-	case bytes > most:
-		return fault.Newf(fault.TooLarge, "drop some, or take fewer rows and columns", "the temporary tables of this session have more than %d MiB", most>>20)
-	}
-	ts.tables[name] = made
-	if there {
-		ts.gate.forget(before)
-	}
-	return nil
-}
 
 func (ts *Session) drop(t sqltext.Table) (*Result, bool, error) {
 	if _, there := ts.table(t); !there {
@@ -368,9 +200,9 @@ func (l *Listing) Temporary() (out []Entry) {
 	defer ts.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(ts.tables)) {
 		t := ts.tables[name]
-		e := Entry{Ident: table.Ident{Name: name}, ID: t.stored}
-		for i, c := range t.columns {
-			e.Columns = append(e.Columns, EntryColumn{Name: c, Type: t.types[i], ID: i + 1, Nullable: true})
+		e := Entry{Ident: table.Ident{Name: name}, ID: t.id}
+		for i, c := range t.listed() {
+			e.Columns = append(e.Columns, EntryColumn{Name: c.Name, Type: t.types[i], ID: i + 1, Nullable: !c.Required, Key: c.Key})
 		}
 		out = append(out, e)
 	}

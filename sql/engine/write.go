@@ -172,7 +172,7 @@ func (g *Gate) insert(ctx context.Context, r Request, stmt string) (*Result, boo
 		if t == nil || err != nil {
 			return placed(err, stmt, x.Table.Offset)
 		}
-		columns, err := s.named(t, x.Columns, stmt)
+		columns, err := s.named(t.Ident(), t.Columns(), x.Columns, stmt)
 		if err != nil {
 			return err
 		}
@@ -221,8 +221,7 @@ func (s *session) inserted(ctx context.Context, r Request, x sqltext.Insert) (ta
 }
 
 // named are the places in a table's columns of those that an INSERT names, in its order.
-func (s *session) named(t table.Table, names []sqltext.Token, stmt string) ([]int, error) {
-	all := t.Columns()
+func (s *session) named(id table.Ident, all []table.Column, names []sqltext.Token, stmt string) ([]int, error) {
 	if len(names) == 0 {
 		out := make([]int, len(all))
 		for i := range out {
@@ -232,7 +231,7 @@ func (s *session) named(t table.Table, names []sqltext.Token, stmt string) ([]in
 	}
 	var out []int
 	for _, n := range names {
-		i, err := columnOf(t.Ident(), all, n.Name())
+		i, err := columnOf(id, all, n.Name())
 		if err != nil {
 			return nil, placed(err, stmt, n.Offset)
 		}
@@ -277,8 +276,9 @@ func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, 
 		return true, err
 	}
 	defer s.close()
-	s.speak(r)
-	err = run(ctx, s)
+	if err = s.speak(ctx, r); err == nil {
+		err = run(ctx, s)
+	}
 	if noted, _ := ctx.Value(notedKey{}).(*statement); noted != nil {
 		noted.reads(s.snapshots)
 	}
@@ -291,16 +291,32 @@ func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, 
 // answers are the rows of the session's source as rows of a table: its columns are those of the places, all others null. end
 // frees them.
 func (s *session) answers(ctx context.Context, of []table.Column, places []int) (rows iter.Seq2[arrow.RecordBatch, error], end func(), err error) {
-	out, err := s.rewrite(ctx, s.source, 0)
+	types := make([]string, len(of))
+	for i, c := range of {
+		var ok bool
+		if types[i], ok = duck.TypeOf(c.Type); !ok {
+			return nil, nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
+		}
+	}
+	query, err := s.answering(ctx, of, types, places)
 	if err != nil {
 		return nil, nil, err
+	}
+	return s.batches(ctx, query, table.ArrowSchema(of))
+}
+
+// answering is the query of the rows of answers. types are those of the table's columns in DuckDB's words.
+func (s *session) answering(ctx context.Context, of []table.Column, types []string, places []int) (string, error) {
+	out, err := s.rewrite(ctx, s.source, 0)
+	if err != nil {
+		return "", err
 	}
 	columns, err := s.describe(ctx, out.Text)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
 	if len(columns) != len(places) {
-		return nil, nil, fault.Newf(fault.Invalid, "give each column a value, or name those that have one: INSERT INTO t (a, b) …", "there are %d values for %d columns", len(columns), len(places))
+		return "", fault.Newf(fault.Invalid, "give each column a value, or name those that have one: INSERT INTO t (a, b) …", "there are %d values for %d columns", len(columns), len(places))
 	}
 	names := make([]string, len(columns))
 	for i := range columns {
@@ -312,13 +328,9 @@ func (s *session) answers(ctx context.Context, of []table.Column, places []int) 
 		if at := slices.Index(places, i); at >= 0 {
 			value = "q." + names[at]
 		}
-		typ, ok := duck.TypeOf(c.Type)
-		if !ok {
-			return nil, nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
-		}
-		items[i] = "CAST(" + value + " AS " + typ + ") AS " + ident(c.Name)
+		items[i] = "CAST(" + value + " AS " + types[i] + ") AS " + ident(c.Name)
 	}
-	return s.batches(ctx, "SELECT "+strings.Join(items, ", ")+" FROM ("+out.Text+") q("+strings.Join(names, ", ")+")", table.ArrowSchema(of))
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(names, ", ") + ")", nil
 }
 
 // batches runs a query of Tarn's own for rows of a schema, as they are taken. Each is good until the next is asked for.

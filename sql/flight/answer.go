@@ -12,7 +12,6 @@ import (
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 
 	"tarn/embedded/fault"
-	"tarn/embedded/life"
 	"tarn/sql/engine"
 )
 
@@ -31,10 +30,8 @@ var errOver = errors.New("the answer is over")
 // send sends all rows, or the error that ended them, and closes the result.
 func (a *answer) send(ctx context.Context) {
 	defer a.result.Close()
-	err := life.Guarded(a.door.o.Log, func() error {
-		return engine.Merge(a.result.Reader, func(b arrow.RecordBatch) error {
-			return a.put(ctx, arrowflight.StreamChunk{Data: array.NewRecordBatch(a.schema, b.Columns(), b.NumRows())})
-		})
+	err := engine.Merge(a.result.Reader, func(b arrow.RecordBatch) error {
+		return a.put(ctx, arrowflight.StreamChunk{Data: array.NewRecordBatch(a.schema, b.Columns(), b.NumRows())})
 	})
 	if err != nil && !errors.Is(err, errOver) {
 		_ = a.put(ctx, arrowflight.StreamChunk{Err: err})

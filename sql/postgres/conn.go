@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,6 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
-	"tarn/embedded/life"
 	"tarn/sql/engine"
 	"tarn/sql/postgres/catalog"
 )
@@ -100,8 +100,11 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	}
 	c.be = pgproto3.NewBackend(in, timed{c.net})
 	c.be.SetMaxBodyLen(messageBytesMax)
-	defer d.leave(c)
-	if err := c.guarded(c.start); err != nil {
+	entered, err := c.start()
+	if entered {
+		defer d.leave(c)
+	}
+	if err != nil {
 		if _, shown := errors.AsType[*fault.Error](err); shown {
 			c.be.Send(response(err, "", "FATAL"))
 			_ = c.be.Flush()
@@ -126,11 +129,7 @@ func (c *conn) serveOne(message pgproto3.FrontendMessage, err error) bool {
 	defer c.work.Unlock()
 	if err == nil && !c.terminated.Load() {
 		c.resting = false
-		err = c.guarded(func() error { return c.handle(message) })
-		if _, broken := errors.AsType[*fault.Error](err); broken {
-			c.be.Send(response(err, "", "FATAL"))
-			_ = c.be.Flush()
-		}
+		err = c.handle(message)
 	}
 	if c.terminated.Load() {
 		c.be.Send(response(errTerminated, "", "FATAL"))
@@ -144,15 +143,6 @@ func (c *conn) serveOne(message pgproto3.FrontendMessage, err error) bool {
 	return err == nil
 }
 
-// guarded does what must end no other connection: a panic is an error that its client may read.
-func (c *conn) guarded(do func() error) error {
-	err := life.Guarded(c.door.o.Log.With("user", c.who.User), do)
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.Internal {
-		return fault.New(f.Code, "an internal error has ended the connection", f.Hint)
-	}
-	return err
-}
-
 // timed bounds how long a client may take for what it is sent.
 type timed struct{ net.Conn }
 
@@ -164,10 +154,10 @@ func (t timed) Write(b []byte) (int, error) {
 var errGone = errors.New("the client has gone")
 
 // start is what comes before the first statement. A request to cancel is a connection of its own.
-func (c *conn) start() error {
+func (c *conn) start() (entered bool, err error) {
 	message, err := c.be.ReceiveStartupMessage()
 	if err != nil {
-		return errGone
+		return false, errGone
 	}
 	switch m := message.(type) {
 	case *pgproto3.CancelRequest:
@@ -175,28 +165,39 @@ func (c *conn) start() error {
 	case *pgproto3.StartupMessage:
 		return c.login(m)
 	}
-	return errGone
+	return false, errGone
 }
 
-func (c *conn) login(m *pgproto3.StartupMessage) error {
+func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 	parameters := maps.Clone(m.Parameters) // the message goes with the next
 	proven, err := c.proven(parameters["user"])
 	if err != nil {
-		return err
+		return false, err
 	}
 	if name := parameters["database"]; name != "" && name != database && name != parameters["user"] {
-		return fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
+		return false, fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
 	}
 	c.who, err = c.door.o.Guard.Authenticate(c.ctx, guard.Credential{User: parameters["user"], Proven: proven, Door: doorName, Remote: c.net.RemoteAddr().String()})
 	if err != nil {
-		return err
-	}
-	if err := c.settings.begin(parameters); err != nil {
-		return err
+		return false, err
 	}
 	if !c.door.enter(c) {
-		return fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
+		return false, fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
 	}
+	options := optionsOf(parameters["options"])
+	for name, value := range parameters {
+		if name != "user" && name != "database" && name != "replication" && name != "options" {
+			options = append(options, [2]string{name, value})
+		}
+	}
+	for _, o := range options {
+		err := c.settings.set(o[0], o[1])
+		var told stateError
+		if errors.As(err, &told) && told.state == "22023" && !strings.EqualFold(o[0], "client_encoding") {
+			return true, err // such as a zone that there is not: its times would be of another
+		} // one that is not known does no harm here
+	}
+	c.settings.settle()
 	c.settings.fixed["session_authorization"] = c.who.User
 	if c.encrypted {
 		c.settings.fixed["ssl"] = "on"
@@ -207,7 +208,7 @@ func (c *conn) login(m *pgproto3.StartupMessage) error {
 		c.be.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
 	c.be.Send(&pgproto3.BackendKeyData{ProcessID: c.pid, SecretKey: c.secret})
-	return c.ready()
+	return true, c.ready()
 }
 
 // ready tells that the next statement may come.
@@ -229,6 +230,7 @@ func (c *conn) ready() error {
 
 // commit ends a transaction: what outlives it is kept, what was noted is done.
 func (c *conn) commit() error {
+	defer c.temps.Commit()
 	err := c.keepHeld()
 	c.closePortals()
 	if err != nil {

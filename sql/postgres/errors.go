@@ -42,6 +42,9 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^Type with name (\w+) does not exist$`), "42704", `type "$1" does not exist`},
 	{regexp.MustCompile(`^column "(.+?)" must appear in the GROUP BY clause.*$`), "42803", `column "$1" must appear in the GROUP BY clause or be used in an aggregate function`},
 	{regexp.MustCompile(`^Ambiguous reference to column name "(.+?)".*$`), "42702", `column reference "$1" is ambiguous`},
+	{regexp.MustCompile(`^null in column "(.+?)" of \S+?\.(\S+), which is required$`), "23502", `null value in column "$1" of relation "$2" violates not-null constraint`},
+	{regexp.MustCompile(`^the key \(.*\) is in \S+?\.(\S+) already$`), "23505", `duplicate key value violates unique constraint "$1_pkey"`},
+	{regexp.MustCompile(`^(a row of \S+ would be changed twice)$`), "21000", "$1"},
 	{regexp.MustCompile(`^More than one row returned by a subquery.*$`), "21000", "more than one row returned by a subquery used as an expression"},
 }
 

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -74,7 +75,11 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 		if err := c.allowed(statements[0].Text); err != nil {
 			return err
 		}
-		if p.text, err = c.words(statements[0].Text); err != nil {
+		p.text = statements[0].Text
+		if _, sets := configs(p.text); !sets {
+			p.text, err = c.words(p.text)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -198,8 +203,12 @@ func (c *conn) describeCommand(p *prepared, formats []int16) error {
 	if done, err := c.describeFetch(p.text, formats); done {
 		return err
 	}
-	if _, _, ok := setConfig(p.text); ok {
-		c.be.Send(rowDescription([]string{"set_config"}, []kind{textKind}, formats))
+	if all, ok := configs(p.text); ok {
+		names := make([]string, len(all))
+		for i, of := range all {
+			names[i] = of.as
+		}
+		c.be.Send(rowDescription(names, slices.Repeat([]kind{textKind}, len(names)), formats))
 		return nil
 	}
 	verbs := sqltext.Verbs(p.text, 1)
@@ -230,8 +239,8 @@ var showing = map[string]bool{"SHOW": true, "DESCRIBE": true, "DESC": true, "EXP
 // ofSession tells whether a statement is answered by the session.
 func ofSession(text string) bool {
 	verbs := sqltext.Verbs(text, 1)
-	_, _, sets := setConfig(text)
-	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]]
+	_, sets := configs(text)
+	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]] || ofIndex(text)
 }
 
 var sessionVerbs = map[string]bool{
@@ -264,7 +273,7 @@ func (c *conn) execute(m *pgproto3.Execute) (text string, err error) {
 		}
 		if own != nil {
 			if own.names != nil {
-				c.be.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(own.row[0])}})
+				c.be.Send(own.values())
 			}
 			p.ended = true
 			c.be.Send(&pgproto3.CommandComplete{CommandTag: []byte(own.tag)})

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -13,9 +14,20 @@ import (
 // kind is a type of PostgreSQL: what RowDescription tells of a column.
 type kind struct {
 	oid  uint32
-	size int16 // -1 for what varies
-	item *kind // of an array
-	mod  int32 // -1 for none
+	size int16          // -1 for what varies
+	item *kind          // of an array
+	mod  int32          // -1 for none
+	zone *time.Location // in which times with a zone are written; nil for UTC
+}
+
+// in is the type as it is written in a zone.
+func (k kind) in(zone *time.Location) kind {
+	k.zone = zone
+	if k.item != nil {
+		item := k.item.in(zone)
+		k.item = &item
+	}
+	return k
 }
 
 var (

@@ -18,6 +18,9 @@ import (
 // hold what they give: the Gate knows no session.
 func (c *conn) words(text string) (string, error) {
 	text, err := marked(text)
+	if err == nil {
+		text, err = floats(text)
+	}
 	if err != nil {
 		return text, err
 	}
@@ -115,5 +118,5 @@ func (c *conn) request(text string) engine.Request {
 	if path == nil {
 		path = []string{} // none, and not those of the Gate
 	}
-	return engine.Request{Text: text, Principal: c.who, Timeout: c.settings.timeout(), Dialect: c.door.dialect, Schemas: path, Session: c.temps}
+	return engine.Request{Text: text, Principal: c.who, Timeout: c.settings.timeout(), Dialect: c.door.dialect, Schemas: path, Zone: c.settings.zoneName(), Session: c.temps}
 }

@@ -290,7 +290,7 @@ func TestSession(t *testing.T) {
 	if got := one("SHOW application_name"); got != "gate" || c.PgConn().ParameterStatus("application_name") != "gate" {
 		t.Error(got)
 	}
-	exec("RESET ALL", "RESET") // to what the start said, as in PostgreSQL
+	exec("RESET ALL", "RESET") // to what the log-in said
 	if got := one("SHOW application_name"); got != "crane" {
 		t.Error(got)
 	}

@@ -71,8 +71,8 @@ func (c *conn) answerSimple(text string) error {
 	}
 	if own != nil {
 		if own.names != nil {
-			c.be.Send(rowDescription(own.names, []kind{textKind}, nil))
-			c.be.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(own.row[0])}})
+			c.be.Send(rowDescription(own.names, slices.Repeat([]kind{textKind}, len(own.names)), nil))
+			c.be.Send(own.values())
 		}
 		c.be.Send(&pgproto3.CommandComplete{CommandTag: []byte(own.tag)})
 		return nil
@@ -151,12 +151,9 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	r.closed = func() { c.open-- }
 	// A statement has one of few turns until it is closed, and its client may be in no hurry.
 	r.expiry = time.AfterFunc(time.Until(result.Until), func() {
-		_ = c.guarded(func() error {
-			c.work.Lock()
-			defer c.work.Unlock()
-			r.close()
-			return nil
-		})
+		c.work.Lock()
+		defer c.work.Unlock()
+		r.close()
 	})
 	for i, f := range result.Schema.Fields() {
 		k := kindOf(cell.TypeName(f))
@@ -169,6 +166,11 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		if err := r.keep(of); err != nil {
 			r.close()
 			return nil, err
+		}
+	}
+	if zone := c.settings.zone; zone != nil {
+		for i, k := range r.kinds {
+			r.kinds[i] = k.in(zone)
 		}
 	}
 	return r, nil

@@ -30,6 +30,9 @@ type settings struct {
 	fixed    map[string]string
 	defaults map[string]string
 	now      map[string]string
+	zone     *time.Location    // TimeZone; nil for UTC
+	before   map[string]string // all when the transaction began, for ROLLBACK; nil outside of one
+	hidden   map[string]string // what SET LOCAL has hidden, for COMMIT
 }
 
 func newSettings() *settings {
@@ -80,6 +83,15 @@ func (s *settings) set(name, value string) error {
 		if _, err := timeoutOf(value); err != nil {
 			return stateError{"22023", fault.Newf(fault.Invalid, "such as 30s, or 30000 for milliseconds", "statement_timeout cannot be %q", value)}
 		}
+	case "timezone":
+		if slices.Contains([]string{"local", "default"}, strings.ToLower(value)) {
+			value = s.defaults[lower]
+		}
+		zone, canonical, err := zoneOf(value)
+		if err != nil {
+			return err
+		}
+		s.zone, value = zone, canonical
 	}
 	if _, known := s.now[lower]; !known && len(s.now) > 2*namedMax {
 		return errTooMany("settings")
@@ -107,7 +119,13 @@ func (s *settings) all() (out [][2]string) {
 	return out
 }
 
-func (s *settings) resetAll() { s.now = maps.Clone(s.defaults) }
+func (s *settings) resetAll() {
+	s.now = maps.Clone(s.defaults)
+	s.zone, _, _ = zoneOf(s.now["timezone"])
+}
+
+// settle makes what a client has said at its log-in what RESET goes back to.
+func (s *settings) settle() { s.defaults = maps.Clone(s.now) }
 
 // timeout is statement_timeout; 0 for none.
 func (s *settings) timeout() time.Duration {
@@ -152,9 +170,11 @@ func (c *conn) session(text string) (*answer, error) {
 		return c.set(in)
 	case "SELECT":
 		return c.config(text)
+	case "CREATE", "DROP":
+		return c.index(in, verbs)
 	case "RESET":
 		if in.Take("ALL") {
-			c.settings.resetAll()
+			c.resetAll()
 			return &answer{tag: "RESET"}, nil
 		}
 		name, err := settingName(in)
@@ -187,14 +207,22 @@ func (c *conn) session(text string) (*answer, error) {
 func (c *conn) begin() (*answer, error) {
 	if c.state == idle {
 		c.state, c.done = within, nil
+		c.settings.begin()
 	}
 	return &answer{tag: "BEGIN"}, nil
+}
+
+// resetAll is RESET ALL; the client is told of what it knows.
+func (c *conn) resetAll() {
+	was := c.settings.now
+	c.settings.resetAll()
+	c.toldSince(was)
 }
 
 // discard is DISCARD ALL and its parts.
 func (c *conn) discard(in *sqltext.Reader, verbs []string) *answer {
 	if in.Take("ALL") {
-		c.settings.resetAll()
+		c.resetAll()
 		c.closeCursors()
 		c.closePortals()
 		c.prepared = map[string]*prepared{}
@@ -227,8 +255,10 @@ func (c *conn) end(in *sqltext.Reader, verbs []string) (*answer, error) {
 		c.unnote()
 	}
 	c.state = idle
+	c.ended(tag == "COMMIT")
 	if tag == "ROLLBACK" {
 		c.closePortals()
+		c.temps.Commit()
 		return &answer{tag: tag}, nil
 	}
 	return &answer{tag: tag}, c.commit()
@@ -237,16 +267,14 @@ func (c *conn) end(in *sqltext.Reader, verbs []string) (*answer, error) {
 // set is SET [SESSION | LOCAL] name { = | TO } value, and the forms that have words of their own.
 func (c *conn) set(in *sqltext.Reader) (*answer, error) {
 	out := &answer{tag: "SET"}
-	if !in.Take("SESSION") {
-		in.Take("LOCAL")
-	}
+	local := !in.Take("SESSION") && in.Take("LOCAL")
 	switch {
 	case in.Take("TRANSACTION"), in.Take("CHARACTERISTICS"), in.Take("AUTHORIZATION"), in.Take("ROLE"):
 		return out, nil
 	case in.Take("TIME", "ZONE"):
-		return out, c.changed("timezone", c.settings.set("timezone", values(in)))
+		return out, c.put("timezone", values(in), local)
 	case in.Take("NAMES"):
-		return out, c.changed("client_encoding", c.settings.set("client_encoding", values(in)))
+		return out, c.put("client_encoding", values(in), local)
 	}
 	name, err := settingName(in)
 	if err != nil {
@@ -258,42 +286,7 @@ func (c *conn) set(in *sqltext.Reader) (*answer, error) {
 	if in.Take("DEFAULT") {
 		return out, c.changed(name, c.settings.reset(name))
 	}
-	return out, c.changed(name, c.settings.set(name, values(in)))
-}
-
-// config is SELECT set_config(…); nil for another statement.
-func (c *conn) config(text string) (*answer, error) {
-	name, value, ok := setConfig(text)
-	if !ok {
-		return nil, nil
-	}
-	if err := c.changed(name, c.settings.set(name, value)); err != nil {
-		return nil, err
-	}
-	value, _ = c.settings.get(name)
-	return &answer{tag: "SELECT 1", names: []string{"set_config"}, row: []string{value}}, nil
-}
-
-// setConfig reads SELECT set_config('name', 'value', is_local), which is SET; false for another statement.
-func setConfig(text string) (name, value string, ok bool) {
-	in, err := sqltext.NewReader(text)
-	if err != nil || !in.Take("SELECT") {
-		return "", "", false
-	}
-	in.Take("pg_catalog", ".")
-	if !in.Take("set_config", "(") {
-		return "", "", false
-	}
-	var texts [2]string
-	for i := range texts {
-		t := in.Next()
-		if t.Kind != sqltext.String || !in.Take(",") {
-			return "", "", false
-		}
-		texts[i] = t.Value()
-	}
-	ok = (in.Take("true") || in.Take("false")) && in.Take(")") && in.Done() == nil
-	return texts[0], texts[1], ok
+	return out, c.put(name, values(in), local)
 }
 
 func settingName(in *sqltext.Reader) (string, error) {

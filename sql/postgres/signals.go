@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
@@ -367,7 +366,7 @@ func (c *conn) signal(what string, end func(*conn), pid int64) (bool, error) {
 	of := c.door.conns[uint32(pid)] //nolint:gosec // compared below
 	c.door.mu.Unlock()
 	if of == nil || int64(of.pid) != pid {
-		c.be.Send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "01000", Message: "PID " + strconv.FormatInt(pid, 10) + " is not a PostgreSQL backend process"})
+		c.warn("01000", "PID "+strconv.FormatInt(pid, 10)+" is not a PostgreSQL backend process", "")
 		return false, nil
 	}
 	if !c.door.o.Gate.MayCancel(c.who, of.who) {

@@ -36,7 +36,7 @@ func appendText(b []byte, k *kind, a arrow.Array, i int) []byte {
 	case *array.BinaryView:
 		return appendHex(b, a.Value(i))
 	case *array.Timestamp:
-		return appendTimestamp(b, a, i)
+		return appendTimestamp(b, k.zone, a, i)
 	case *array.MonthDayNanoInterval:
 		return appendInterval(b, a.Value(i))
 	case *array.Map, *array.Struct, *array.SparseUnion, *array.DenseUnion:
@@ -69,7 +69,8 @@ func appendFloat(b []byte, v float64, bits, digits int) []byte {
 
 func appendHex(b, v []byte) []byte { return hex.AppendEncode(append(b, `\x`...), v) }
 
-func appendTimestamp(b []byte, a *array.Timestamp, i int) []byte {
+// appendTimestamp writes a time; one with a zone as it is in that of the session, nil for UTC, with what this is before UTC.
+func appendTimestamp(b []byte, zone *time.Location, a *array.Timestamp, i int) []byte {
 	t := a.DataType().(*arrow.TimestampType)
 	micros := microsOf(a.Value(i), t.Unit)
 	switch micros {
@@ -79,15 +80,30 @@ func appendTimestamp(b []byte, a *array.Timestamp, i int) []byte {
 		return append(b, "-infinity"...)
 	}
 	at := time.UnixMicro(micros).UTC()
+	if t.TimeZone != "" && zone != nil {
+		at = at.In(zone)
+	}
 	era := ""
 	if at.Year() <= 0 {
 		at, era = at.AddDate(1-2*at.Year(), 0, 0), " BC"
 	}
 	b = at.AppendFormat(b, "2006-01-02 15:04:05.999999")
 	if t.TimeZone != "" {
-		b = append(b, "+00"...)
+		b = at.AppendFormat(b, offsetFormat(at))
 	}
 	return append(b, era...)
+}
+
+// offsetFormat has minutes and seconds where a zone is not of whole hours.
+func offsetFormat(at time.Time) string {
+	_, seconds := at.Zone()
+	switch {
+	case seconds%3600 == 0:
+		return "-07"
+	case seconds%60 == 0:
+		return "-07:00"
+	}
+	return "-07:00:00"
 }
 
 // microsOf are microseconds since 1970; the largest and the smallest number for the infinities.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"tarn/sql/engine"
 )
 
@@ -26,10 +24,6 @@ func (c *conn) stays() {
 	if len(c.done) == 0 {
 		return
 	}
-	c.be.Send(&pgproto3.NoticeResponse{
-		Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: "25000",
-		Message: "what was done in this transaction stays: " + strings.Join(c.done, ", "),
-		Hint:    "each statement takes effect at once: undo it by another one",
-	})
+	c.warn("25000", "what was done in this transaction stays: "+strings.Join(c.done, ", "), "each statement takes effect at once: undo it by another one")
 	c.done = nil
 }

@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tarn/embedded/duck"
 	"tarn/embedded/guard"
-	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
@@ -144,7 +146,12 @@ type house struct {
 	dir    string // the warehouse
 	url    string
 	write  *duck.Conn
+	told   *prometheus.Registry
+	ahead  atomic.Int64 // how far the Gate's clock is ahead, in nanoseconds
 }
+
+// Now is the Gate's time.
+func (h *house) Now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
 
 // timeout of a statement: some tests wait for it.
 func (h *house) timeout() time.Duration {
@@ -159,7 +166,7 @@ func (h *house) timeout() time.Duration {
 
 func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	t.Helper()
-	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}, upkeep: &upkeep{}}
+	h := &house{t: t, shelf: &shelf{tables: map[table.Ident]catalog.Scan{}, views: map[table.Ident]catalog.View{}}, upkeep: &upkeep{}, told: prometheus.NewRegistry()}
 	h.dir = filepath.Join(t.TempDir(), "lake", "warehouse")
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -175,7 +182,7 @@ func newHouse(t testing.TB, g guard.Guard, schemas ...string) *house {
 	t.Cleanup(func() { _ = h.write.Close() })
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: h.shelf, Upkeep: h.upkeep, System: []engine.SystemTable{system.Health(h.shelf)}, Guard: g, Folders: []string{h.dir}, MemoryBytes: 256 << 20, Threads: 2, TempDir: t.TempDir(),
-		RowsMax: 10_000, Timeout: h.timeout(), Schemas: schemas, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		RowsMax: 10_000, Timeout: h.timeout(), Schemas: schemas, Clock: h, Log: slog.New(slog.DiscardHandler), Metrics: h.told,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -75,6 +75,7 @@ var told = []struct {
 	{regexp.MustCompile(`^Type with name`), "TYPE_NOT_FOUND"},
 	{regexp.MustCompile(`^there is no function |^the function .* cannot be used|^(Scalar|Aggregate) Function with name`), "FUNCTION_NOT_FOUND"},
 	{regexp.MustCompile(`(?i)division by zero`), "DIVISION_BY_ZERO"},
+	{regexp.MustCompile(`^Could not convert string '` + raisedMark + `|^Map keys must be unique|^Could not parse string .* according to format`), "INVALID_FUNCTION_ARGUMENT"},
 	{regexp.MustCompile(`(?i)must appear in the GROUP BY clause`), "EXPRESSION_NOT_AGGREGATE"},
 	{regexp.MustCompile(`(?i)more than one row returned by a subquery`), "SUBQUERY_MULTIPLE_ROWS"},
 	{regexp.MustCompile(`^Could not convert |^Failed to cast|(?i)is out of range for the destination type INT|field value out of range`), "INVALID_CAST_ARGUMENT"},
@@ -99,6 +100,7 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^there is no catalog (\S+)$`), "Catalog '$1' does not exist"},
 	{regexp.MustCompile(`^the function (\S+) cannot be used here$`), "Function '$1' not registered"},
 	{regexp.MustCompile(`^Could not convert string 'Division by zero' to INT8$`), "Division by zero"},
+	{regexp.MustCompile(`^Could not convert string '` + raisedMark + `(.*)' to INT8$`), "$1"},
 }
 
 func reworded(message string) string {

@@ -39,6 +39,9 @@ type rewriter struct {
 	b       strings.Builder
 	closed  []int          // by opening parenthesis, the one that closes it; 0 for none
 	later   map[int]string // what takes the place of a closing parenthesis that is still to come
+	instead map[int]string // what takes the place of a token
+	before  map[int]string // what is put in front of a token
+	after   map[int]string // what is put behind one
 	from    int            // of what is not written yet
 	pieces  []piece
 }
@@ -49,13 +52,21 @@ func rewrite(text string, s session) (rewritten, error) {
 	if err != nil {
 		return rewritten{}, err
 	}
-	r := &rewriter{session: s, tokens: tokens, source: text, closed: closings(tokens), later: map[int]string{}}
+	r := &rewriter{session: s, tokens: tokens, source: text, closed: closings(tokens), later: map[int]string{}, instead: map[int]string{}, before: map[int]string{}, after: map[int]string{}}
 	for i := 0; i < len(tokens); {
+		if text := r.before[i]; text != "" {
+			r.insert(tokens[i].Offset, text)
+		}
 		n, err := r.form(i)
 		if err != nil {
 			return rewritten{}, err
 		}
-		i += max(n, 1)
+		for n = max(n, 1); n > 0; n-- {
+			if text := r.after[i]; text != "" {
+				r.insert(r.end(i), text)
+			}
+			i++
+		}
 	}
 	r.b.WriteString(text[r.from:])
 	return rewritten{r.b.String(), text, r.pieces}, nil
@@ -156,39 +167,18 @@ func (r *rewriter) form(i int) (int, error) {
 		}
 		return r.put(i, i+1, text), nil
 	}
+	if t.Kind == sqltext.Number && strings.HasPrefix(t.Text, "0.") && len(t.Text) > 2 && !strings.ContainsAny(t.Text, "eE") {
+		return r.put(i, i+1, t.Text[1:]), nil // its 0 is no digit of its decimal
+	}
+	if text, ok := r.instead[i]; ok {
+		return r.put(i, i+1, text), nil
+	}
+	if t.Is(")") {
+		return r.nulls(i), nil
+	}
 	if t.Kind == sqltext.Word {
-		switch strings.ToLower(t.Text) {
-		case "x":
-			if next := r.at(i + 1); next.Kind == sqltext.String && next.Offset == t.Offset+1 {
-				return r.put(i, i+2, "unhex("+sqltext.Literal(strings.ReplaceAll(next.Value(), " ", ""))+")"), nil
-			}
-		case "decimal":
-			if next := r.at(i + 1); next.Kind == sqltext.String {
-				return r.put(i, i+2, "("+decimalText(next.Value())+")"), nil
-			}
-		case "current_catalog":
-			return r.put(i, i+1, sqltext.Literal(catalog.Name)), nil
-		case "current_schema":
-			return r.put(i, i+1, literalOrNull(r.session.schema)), nil
-		case "current_user":
-			return r.put(i, i+1, sqltext.Literal(r.session.user)), nil
-		case "array":
-			return r.arrayType(i), nil
-		case "timestamp", "time":
-			if next := r.at(i + 1); next.Kind == sqltext.String {
-				return r.moments(i, next.Value())
-			}
-			if r.are(i+1, "(") && r.are(i+3, ")", "with", "time", "zone") {
-				return r.put(i, i+7, t.Text+" with time zone"), nil
-			}
-		case "at":
-			return r.zone(i)
-		case "tablesample":
-			return r.sample(i), nil
-		case "for":
-			return r.moment(i)
-		case "listagg":
-			r.listagg(i)
+		if n, err := r.word(i, strings.ToLower(t.Text)); n > 0 || err != nil {
+			return n, err
 		}
 	}
 	if name := strings.ToLower(t.Name()); name == systemCatalog && (t.Kind == sqltext.Word || t.Kind == sqltext.Quoted) && r.are(i+1, ".") && r.are(i+3, ".") && !r.are(i-1, ".") {
@@ -198,6 +188,81 @@ func (r *rewriter) form(i int) (int, error) {
 		case "information_schema":
 			return r.put(i, i+3, schema), nil
 		}
+	}
+	return 0, nil
+}
+
+// word replaces the form that begins with a bare word.
+func (r *rewriter) word(i int, name string) (int, error) {
+	t, next := r.at(i), r.at(i+1)
+	switch name {
+	case "values":
+		r.values(i)
+	case "current_timestamp", "localtimestamp", "localtime":
+		return r.clock(i, name), nil
+	case "u":
+		if r.are(i+1, "&") && r.at(i+2).Kind == sqltext.String && r.at(i+2).Offset == t.Offset+2 {
+			return r.unicodeText(i)
+		}
+	case "interval":
+		return r.interval(i)
+	case "if", "json_object", "json_array", "json_exists", "json_value", "json_query":
+		return r.called(i, name)
+	case "x":
+		if next.Kind == sqltext.String && next.Offset == t.Offset+1 {
+			return r.put(i, i+2, "unhex("+sqltext.Literal(strings.ReplaceAll(next.Value(), " ", ""))+")"), nil
+		}
+	case "decimal":
+		if next.Kind == sqltext.String {
+			return r.put(i, i+2, "("+decimalText(next.Value())+")"), nil
+		}
+	case "current_catalog":
+		return r.put(i, i+1, sqltext.Literal(catalog.Name)), nil
+	case "current_schema":
+		return r.put(i, i+1, literalOrNull(r.session.schema)), nil
+	case "current_user":
+		return r.put(i, i+1, sqltext.Literal(r.session.user)), nil
+	case "array":
+		return r.arrayType(i), nil
+	case "timestamp", "time":
+		if next.Kind == sqltext.String {
+			return r.moments(i, next.Value())
+		}
+		if r.are(i+1, "(") && r.are(i+3, ")", "with", "time", "zone") {
+			return r.put(i, i+7, t.Text+" with time zone"), nil
+		}
+	case "at":
+		return r.zone(i)
+	case "tablesample":
+		return r.sample(i), nil
+	case "for":
+		return r.moment(i)
+	case "listagg":
+		r.listagg(i)
+	}
+	return 0, nil
+}
+
+// called replaces forms of the arguments of a call.
+func (r *rewriter) called(i int, name string) (int, error) {
+	last := r.closing(i + 1)
+	if last == 0 {
+		return 0, nil
+	}
+	switch name {
+	case "if":
+		if comma := r.topComma(i+2, last); comma > 0 && r.topComma(comma+1, last) == 0 {
+			r.instead[last] = ", NULL)"
+		}
+	case "json_object", "json_array":
+		r.members(i, name)
+	default:
+		if err := r.jsonCall(i, name); err != nil {
+			return 0, err
+		}
+	}
+	if text, ok := r.instead[i]; ok {
+		return r.put(i, i+1, text), nil
 	}
 	return 0, nil
 }
@@ -256,7 +321,10 @@ func (r *rewriter) zone(i int) (int, error) {
 	if of := r.at(i + 3); of.Kind == sqltext.String && utc[strings.ToLower(of.Value())] {
 		return r.put(i, i+4, "::TIMESTAMPTZ"), nil
 	}
-	return 0, unsupported("write timezone('Europe/Paris', x) for the time there, without a zone, of an instant x", "AT TIME ZONE can only be UTC here, the zone of all values")
+	if r.at(i+3).Kind == sqltext.String { // marked, for timezone(zone, x) is another function of DuckDB's
+		return r.put(i, i+4, "AT TIME ZONE "+atZone+"("+sqltext.Literal(r.at(i+3).Value())+")"), nil
+	}
+	return 0, unsupported("write AT TIME ZONE 'Europe/Paris'", "a zone must be a text here")
 }
 
 // sample is TABLESAMPLE BERNOULLI (10): percent, which DuckDB wants said.
@@ -317,6 +385,7 @@ var withinGroup = []string{"within", "group", "("}
 // listagg moves the order of WITHIN GROUP into the call.
 func (r *rewriter) listagg(i int) {
 	last := r.closing(i + 1)
+	r.overflow(i+2, last)
 	if last > 0 && r.are(last+1, withinGroup...) && r.are(last+4, "order", "by") && r.closing(last+3) > 0 {
 		r.later[last] = ""
 	}

@@ -3,10 +3,12 @@
 package trino
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -108,6 +110,10 @@ func (r *rows) value(b []byte, t *typ, a arrow.Array, i int) ([]byte, error) {
 		if t.raw == "bigint" {
 			return appendBigint(b, a.Value(i).BigInt())
 		}
+	case *array.Float64:
+		return appendDouble(b, a.Value(i), 64), nil
+	case *array.Float32:
+		return appendDouble(b, float64(a.Value(i)), 32), nil
 	case *array.Uint64:
 		return append(strconv.AppendUint(append(b, '"'), a.Value(i), 10), '"'), nil
 	case *array.Date32:
@@ -143,6 +149,31 @@ func appendBigint(b []byte, v *big.Int) ([]byte, error) {
 		return b, outOfRange("the value %s is too large for a bigint", v)
 	}
 	return strconv.AppendInt(b, v.Int64(), 10), nil
+}
+
+// appendDouble writes a double or a real as Java does: it is never taken for a whole number.
+func appendDouble(b []byte, v float64, bits int) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(b, `"NaN"`...)
+	case math.IsInf(v, 0):
+		if v < 0 {
+			return append(b, `"-Infinity"`...)
+		}
+		return append(b, `"Infinity"`...)
+	case v == 0 || math.Abs(v) >= 1e-3 && math.Abs(v) < 1e7:
+		start := len(b)
+		if b = strconv.AppendFloat(b, v, 'f', -1, bits); !bytes.ContainsRune(b[start:], '.') {
+			b = append(b, ".0"...)
+		}
+		return b
+	}
+	digits, power, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, bits), "e")
+	if !strings.Contains(digits, ".") {
+		digits += ".0"
+	}
+	n, _ := strconv.Atoi(power)
+	return strconv.AppendInt(append(append(b, digits...), 'E'), int64(n), 10)
 }
 
 // appendDay writes a day as java.time does: the year has a sign where it has not four digits.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -27,25 +28,24 @@ func Words() *sqltext.Dialect {
 	for name, text := range written {
 		d.Functions[name] = sqltext.As(text)
 	}
-	for name, texts := range byArity {
-		d.Functions[name] = func(args []sqltext.Argument) (string, error) {
-			if text, ok := texts[len(args)]; ok {
-				return text, nil
+	for _, family := range []map[string]map[int]string{byArity, lists, mapped, texts, times, jsons} {
+		for name, texts := range family {
+			d.Functions[name] = func(args []sqltext.Argument) (string, error) {
+				if text, ok := texts[len(args)]; ok {
+					return text, nil
+				}
+				return "", unsupported("", "%s cannot be called with %d arguments here", name, len(args))
 			}
-			return "", unsupported("", "%s cannot be called with %d arguments here", name, len(args))
 		}
 	}
 	maps.Copy(d.Functions, made)
+	d.Within, d.Through, d.Unnest = zones(), through, unnested
 	return d
 }
 
-// divisor is $2, which may not be zero: DuckDB would make null of that.
-const divisor = "CASE WHEN $2 = 0 THEN cast_to_type(CAST('Division by zero' AS TINYINT), $2) ELSE $2 END"
-
 // written are calls that are always written in one way.
 var written = map[string]string{
-	"/": "($1 / " + divisor + ")", "//": "($1 // " + divisor + ")", "%": "($1 % " + divisor + ")", "mod": "($1 % " + divisor + ")",
-	"arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)", "bitwise_and_agg": "bit_and($1)", "bitwise_or_agg": "bit_or($1)", "bitwise_xor_agg": "bit_xor($1)",
+	"avg": average, "arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)",
 	"map_agg": "map(array_agg($1), array_agg($2))", "set_agg": "array_agg(DISTINCT $1)",
 
 	"array_distinct":         "list_filter($1, lambda x, i: list_position($1, x) = i)",
@@ -58,8 +58,6 @@ var written = map[string]string{
 	"array_remove":           "list_filter($1, lambda x: x IS NULL OR x <> $2)",
 	"array_sum":              "coalesce(list_sum($1), 0)",
 	"arrays_overlap":         "CASE WHEN list_has_any($1, $2) THEN true WHEN len($1) = 0 OR len($2) = 0 OR list_count($1) = len($1) AND list_count($2) = len($2) THEN false END",
-	"array_sort":             "list_sort($1, 'ASC', 'NULLS LAST')",
-	"cardinality":            "CAST(len($1) AS BIGINT)",
 	"contains":               "CASE WHEN list_contains($1, $2) THEN true WHEN $2 IS NOT NULL AND list_count($1) = len($1) THEN false END",
 	"element_at":             "($1)[$2]",
 	"filter":                 "list_filter($1, $2)",
@@ -67,7 +65,6 @@ var written = map[string]string{
 	"any_match":              "CASE WHEN list_contains(list_transform($1, $2), true) THEN true WHEN list_count(list_transform($1, $2)) = len($1) THEN false END",
 	"all_match":              "CASE WHEN list_contains(list_transform($1, $2), false) THEN false WHEN list_count(list_transform($1, $2)) = len($1) THEN true END",
 	"none_match":             "CASE WHEN list_contains(list_transform($1, $2), true) THEN false WHEN list_count(list_transform($1, $2)) = len($1) THEN true END",
-	"reduce":                 "list_transform([list_reduce($1, $3, $2)], $4)[1]",
 	"repeat":                 "list_resize([$1], CAST($2 AS BIGINT), $1)",
 	"slice":                  "list_slice($1, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END + $3 - 1)",
 	"date_diff":              "date_sub($1, $2, $3)",
@@ -82,17 +79,16 @@ var written = map[string]string{
 	"millisecond":            "millisecond($1) % 1000",
 	"last_day_of_month":      "last_day($1)",
 	"date_trunc":             "cast_to_type(date_trunc($1, $2), $2)",
-	"from_unixtime":          "to_timestamp($1)",
 	"to_unixtime":            "epoch($1)",
 	"from_iso8601_timestamp": "CAST($1 AS TIMESTAMPTZ)",
 	"from_iso8601_date":      "CAST($1 AS DATE)",
 	"date":                   "CAST($1 AS DATE)",
 
 	"e": "exp(1)", "nan": "CAST('NaN' AS DOUBLE)", "infinity": "CAST('Infinity' AS DOUBLE)", "is_nan": "isnan($1)", "is_infinite": "isinf($1)", "is_finite": "isfinite($1)",
-	"bitwise_and": "($1 & $2)", "bitwise_or": "($1 | $2)", "bitwise_xor": "xor($1, $2)", "bitwise_not": "(~$1)",
-	"bitwise_left_shift": "($1 << $2)", "bitwise_right_shift": "($1 >> $2)", "to_base": "lower(to_base($1, $2))",
 
-	"codepoint": "unicode($1)", "hamming_distance": "hamming($1, $2)", "levenshtein_distance": "levenshtein($1, $2)",
+	"bitwise_left_shift": "($1 << $2)", "to_base": "lower(to_base($1, $2))",
+
+	"codepoint": "unicode($1)", "levenshtein_distance": "levenshtein($1, $2)",
 	"split_part":   "CASE WHEN $3 <= len(string_split($1, $2)) THEN split_part($1, $2, $3) END",
 	"to_utf8":      "encode($1)",
 	"from_utf8":    "decode($1)",
@@ -107,10 +103,8 @@ var written = map[string]string{
 	"regexp_split": "regexp_split_to_array($1, $2)",
 	"regexp_count": "len(regexp_extract_all($1, $2))",
 
-	"json_extract_scalar": "CASE WHEN json_type(json_extract($1, $2)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string($1, $2) END",
-	"json_parse":          "CAST($1 AS JSON)",
-	"json_format":         "CAST($1 AS VARCHAR)",
-	"version":             "'" + serverVersion + "'",
+	"json_parse": "CAST($1 AS JSON)",
+	"version":    "'" + serverVersion + "'",
 }
 
 // byArity are calls that are written by how many arguments they have.
@@ -121,32 +115,33 @@ var byArity = map[string]map[int]string{
 	"if":                {2: "CASE WHEN $1 THEN $2 END", 3: "CASE WHEN $1 THEN $2 ELSE $3 END"},
 	"max_by":            {2: "arg_max_null($1, $2)", 3: "arg_max($1, $2, $3)"},
 	"min_by":            {2: "arg_min_null($1, $2)", 3: "arg_min($1, $2, $3)"},
-	"normalize":         {1: "nfc_normalize($1)"},
 	"random":            {0: "", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
 	"rand":              {0: "random()", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
 	"replace":           {2: "replace($1, $2, '')", 3: ""},
 	"regexp_extract":    {2: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2) END", 3: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2, $3) END"},
-	"sequence": {
-		2: "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CASE WHEN $1 <= $2 THEN 1 ELSE -1 END)", 3: "generate_series($1, $2, $3)",
-	},
-	"split":     {2: "string_split($1, $2)"},
-	"truncate":  {1: "trunc($1)"},
-	"substr":    {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
-	"substring": {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
+	"substr":            {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
+	"substring":         {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
 }
 
 // made are calls whose form goes by their arguments.
 var made = map[string]sqltext.Template{
-	"+": afterDays("+"), "-": afterDays("-"),
+	"/": binary(divided), "%": binary(remainder), "mod": binary(remainder), "+": afterDays("+"), "-": afterDays("-"),
 	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
 		return joined(args, " || "), nil
 	},
-	"greatest":       ofAll("greatest"),
-	"least":          ofAll("least"),
-	"date_add":       dateAdd,
-	"date_format":    func(args []sqltext.Argument) (string, error) { return formatted("strftime", args) },
-	"date_parse":     func(args []sqltext.Argument) (string, error) { return formatted("strptime", args) },
-	"date_part":      datePart,
+	"greatest":    ofAll("greatest"),
+	"least":       ofAll("least"),
+	"date_add":    dateAdd,
+	"date_format": func(args []sqltext.Argument) (string, error) { return formatted("strftime", args) },
+	"date_parse":  func(args []sqltext.Argument) (string, error) { return formatted("strptime", args) },
+	"date_part":   datePart,
+	"cardinality": cardinality, "cosine_similarity": cosineSimilarity, "combinations": combinations, "concat_ws": concatWS, "from_unixtime": fromUnixtime, "at_timezone": atTimezone, "timezone": timezone,
+	"with_timezone": withTimezone, "at_zone": sqltext.As("$1"), "format_datetime": jodaFormatted("strftime($1, %s)"), "parse_datetime": jodaFormatted("CAST(strptime($1, %s) AS TIMESTAMPTZ)"),
+	"json_array": jsonArray, "json_object": jsonObject, "json_array_otherwise": func(args []sqltext.Argument) (string, error) {
+		return "CAST(json_array" + joined(args, ", ") + " AS VARCHAR)", nil
+	},
+	"reverse": reverse, "||": concatOperator, "sequence": sequence, "json_extract": jsonPath(""), "json_extract_scalar": jsonPath("CASE WHEN json_type(json_extract($1, $2)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string($1, $2) END"),
+	"normalize":      normalize,
 	"format":         format,
 	"zip":            renamed("list_zip"),
 	"regexp_replace": regexpReplace,
@@ -176,7 +171,7 @@ func joined(args []sqltext.Argument, by string) string {
 // ofAll is null where one of the arguments is.
 func ofAll(name string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
-		return "CASE WHEN " + joined(args, " IS NOT NULL AND ") + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
+		return "CASE WHEN " + joined(args, " IS NOT NULL AND ")[1:len(joined(args, " IS NOT NULL AND "))-1] + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
 	}
 }
 
@@ -233,6 +228,9 @@ var formats = map[byte]string{
 }
 
 func formatted(name string, args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && args[1].Text == nil && name == "strftime" {
+		return formatColumn(), nil
+	}
 	if len(args) != 2 || args[1].Text == nil {
 		return "", unsupported("write it as a text", "the format of a date must be in the statement")
 	}
@@ -253,34 +251,53 @@ func formatted(name string, args []sqltext.Argument) (string, error) {
 	return name + "($1, " + duck.Quote(out.String()) + ")", nil
 }
 
-var specifier = regexp.MustCompile(`%([-0]?[0-9]*(?:\.[0-9]+)?)([a-zA-Z%])`)
+var specifier = regexp.MustCompile(`%([0-9]+\$)?([-0,+ ]*[0-9]*(?:\.[0-9]+)?)([a-zA-Z%])`)
+
+// normalize is of NFC, the form that DuckDB has.
+func normalize(args []sqltext.Argument) (string, error) {
+	if len(args) == 1 || len(args) == 2 && args[1].Column == "nfc" {
+		return "nfc_normalize($1)", nil
+	}
+	return "", unsupported("write NFC", "the forms NFD, NFKC and NFKD are not known here")
+}
+
+// formatAs are the types as which printf takes a value, by what its place asks for.
+var formatAs = map[string]string{"s": "VARCHAR", "b": "VARCHAR", "d": "BIGINT", "x": "BIGINT", "X": "BIGINT", "o": "BIGINT", "f": "DOUBLE", "e": "DOUBLE"}
 
 // format is Java's, of the specifiers that printf has as well.
 func format(args []sqltext.Argument) (string, error) {
 	if len(args) == 0 || args[0].Text == nil {
 		return "", unsupported("write it as a text", "the format must be in the statement")
 	}
-	next, out := 1, []string{"$1"}
-	for _, m := range specifier.FindAllStringSubmatch(*args[0].Text, -1) {
-		switch m[2] {
-		case "%":
-			continue
-		case "s":
-			out = append(out, "CAST("+numberOf(next)+" AS VARCHAR)")
-		case "d", "x":
-			out = append(out, "CAST("+numberOf(next)+" AS BIGINT)")
-		case "f", "e":
-			out = append(out, "CAST("+numberOf(next)+" AS DOUBLE)")
-		default:
-			return "", unsupported("use %s, %d, %x, %f or %e", "the format %s is not known here", m[0])
+	next, most, out := 1, 0, []string{duck.Quote(specifier.ReplaceAllStringFunc(*args[0].Text, func(m string) string {
+		p := specifier.FindStringSubmatch(m)
+		if p[3] == "b" {
+			p[3] = "s"
 		}
-		next++
+		return "%" + p[2] + p[3]
+	}))}
+	for _, m := range specifier.FindAllStringSubmatch(*args[0].Text, -1) {
+		if m[3] == "%" {
+			continue
+		}
+		at := next
+		if m[1] != "" {
+			at, _ = strconv.Atoi(m[1][:len(m[1])-1])
+		} else {
+			next++
+		}
+		as := formatAs[m[3]]
+		if as == "" {
+			return "", unsupported("use %s, %d, %x, %o, %b, %f or %e", "the format %s is not known here", m[0])
+		}
+		most = max(most, at)
+		out = append(out, "CAST("+numberOf(at)+" AS "+as+")")
 	}
 	if rest := specifier.ReplaceAllString(*args[0].Text, ""); strings.Contains(rest, "%") {
 		return "", unsupported("use %s, %d, %x, %f or %e", "the format %s is not known here", *args[0].Text)
 	}
-	if next != len(args) {
-		return "", failure{"INVALID_FUNCTION_ARGUMENT", fault.Newf(fault.Invalid, "give one for each", "the format takes %d values, not %d", next-1, len(args)-1)}
+	if most != len(args)-1 {
+		return "", failure{"INVALID_FUNCTION_ARGUMENT", fault.Newf(fault.Invalid, "give one for each", "the format takes %d values, not %d", most, len(args)-1)}
 	}
 	return "printf(" + strings.Join(out, ", ") + ")", nil
 }
@@ -292,19 +309,33 @@ func regexpReplace(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 {
 		return "regexp_replace($1, $2, '', 'g')", nil
 	}
+	if len(args) == 3 && args[1].Text != nil && args[2].Class == "LAMBDA" {
+		return replacedBy(*args[1].Text)
+	}
 	if len(args) != 3 || args[2].Text == nil {
-		return "", unsupported("write it as a text", "what regexp_replace puts in place must be in the statement")
+		return "", unsupported("write it as a text", "what regexp_replace puts in place must be in the statement, and the pattern before a lambda")
 	}
-	if strings.Contains(*args[2].Text, "${") {
-		return "", unsupported("write $1, its number", "a group of regexp_replace has no name here")
+	said, pattern := *args[2].Text, "$2"
+	if namedGroup.MatchString(said) {
+		if args[1].Text == nil {
+			return "", unsupported("write $1, its number", "a group has a name only where the pattern is a text of the statement")
+		}
+		bare, numbers, _ := captured(*args[1].Text)
+		pattern = duck.Quote(bare)
+		for _, m := range namedGroup.FindAllStringSubmatch(said, -1) {
+			if numbers[m[1]] == 0 || numbers[m[1]] > 9 {
+				return "", failure{"INVALID_FUNCTION_ARGUMENT", fault.Newf(fault.Invalid, "name one of the pattern, of the first nine", "there is no group %s", m[1])}
+			}
+			said = strings.ReplaceAll(said, m[0], fmt.Sprintf("$%d", numbers[m[1]]))
+		}
 	}
-	with := group.ReplaceAllStringFunc(*args[2].Text, func(m string) string {
+	with := group.ReplaceAllStringFunc(said, func(m string) string {
 		if m[0] == '\\' {
 			return m[1:]
 		}
 		return `\` + m[1:]
 	})
-	return "regexp_replace($1, $2, " + duck.Quote(with) + ", 'g')", nil
+	return "regexp_replace($1, " + pattern + ", " + duck.Quote(with) + ", 'g')", nil
 }
 
 // typeofText is typeof: of DuckDB's types the names that Trino has.

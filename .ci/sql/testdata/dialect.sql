@@ -61,3 +61,40 @@ SELECT abs('a', 'b')
 SELECT 1::notype
 SELECT 70000::smallint
 SELECT (SELECT oid FROM pg_class)
+SET TIME ZONE 'Europe/Paris'
+SHOW TimeZone
+SELECT timestamptz '2026-07-01 12:00', timestamptz '2026-01-01 12:00:00.5+00', '2026-07-01 23:30:00+00'::timestamptz::text AS t
+SELECT timestamptz '2026-07-01 23:30:00+00' AS a, (timestamptz '2026-07-01 23:30:00+00')::date AS d, (timestamptz '2026-07-01 23:30:00+00')::timestamp AS b, timestamp '2026-07-01 12:00' AT TIME ZONE 'UTC'
+SELECT date_trunc('day', timestamptz '2026-07-01 23:30:00+00'), extract(hour from timestamptz '2026-07-01 12:00:00+00'), date_part('day', timestamptz '2026-07-01 23:30:00+00')
+SELECT timestamptz '2026-03-29 00:30:00+00' + interval '1 day', timestamptz '2026-07-02 00:00' - timestamptz '2026-07-01 00:00', timestamptz '2026-07-01' = date '2026-07-01'
+SELECT to_char(timestamptz '2026-07-01 12:00:00+00', 'YYYY-MM-DD HH24:MI'), array[timestamptz '2026-07-01 12:00:00+00']
+SELECT g FROM generate_series(timestamptz '2026-03-28', timestamptz '2026-03-30', interval '1 day') g
+SELECT timestamptz '1900-01-01 00:00:00+00', timestamptz 'infinity'
+SELECT (timestamptz '2026-07-01 12:00:00+00') AT TIME ZONE 'America/New_York', current_setting('TimeZone')
+SELECT ts::timestamptz AS moment FROM sales.orders WHERE id = 1
+CREATE TABLE sales.zoned AS SELECT id, ts::timestamptz AS moment FROM sales.orders WHERE id = 1
+INSERT INTO sales.zoned VALUES (2, '2026-07-01 12:00'), (3, '2026-07-01 12:00:00+00')
+UPDATE sales.zoned SET moment = moment + interval '1 day' WHERE moment = '2026-07-01 14:00'
+SELECT * FROM sales.zoned ORDER BY id
+SELECT id FROM sales.zoned WHERE moment < '2026-07-01 12:30' AND moment::date = '2026-07-01'
+DROP TABLE sales.zoned
+SET TimeZone = 'Asia/Kolkata'
+SELECT timestamptz '2026-07-01 12:00:00+00', date_trunc('hour', timestamptz '2026-07-01 12:00:00+00')
+SET TimeZone = 'Nowhere/Else'
+SHOW TIME ZONE
+SET TIME ZONE -3
+SELECT timestamptz '2026-07-01 12:00:00+00', extract(hour from timestamptz '2026-07-01 12:00:00+00')
+SET TimeZone = 'GMT-01:00'
+SELECT timestamptz '2026-07-01 12:00:00+00'
+SET TimeZone = 'UTC'
+SELECT '2026-07-01 12:00:00+02'::timestamp, '2026-07-01 23:00:00-03'::date
+RESET TimeZone
+SELECT timestamptz '2026-07-01 12:00'
+SELECT 1.23456789012::float, cast(1.23456789012 as float), 0.1::float8 = 0.1::float AS same, 1.23456789012::float(24) AS r, 1.23456789012::float(53) AS d, cast('{1.5}' as float[]) AS l
+SELECT 1 AS float
+SELECT float FROM (SELECT 2.5 AS float) t
+SELECT x.float + 1 AS y FROM (SELECT 2.5e0::float AS "float") x
+CREATE TABLE sales.floats (a float, b float(24), "c" float(53) NOT NULL, d real, e double precision)
+INSERT INTO sales.floats VALUES (1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012)
+SELECT * FROM sales.floats
+DROP TABLE sales.floats

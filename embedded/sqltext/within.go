@@ -1,0 +1,77 @@
+package sqltext
+
+import "strings"
+
+// within puts what a dialect's calls mean as arguments in their place.
+func (w *walker) within(v *tree, class string) error {
+	outer, arguments := strings.ToLower(v.get("function_name").str()), v.get("children").list()
+	switch class {
+	case "CAST":
+		outer, arguments = "cast "+strings.ToLower(v.get("cast_type").get("id").str()), []*tree{v.get("child")}
+	case "COMPARISON":
+		outer, arguments = "comparison", []*tree{v.get("left"), v.get("right")}
+	}
+	known := w.dialect.Within[outer]
+	if known == nil {
+		return nil
+	}
+	for _, a := range arguments {
+		inner := strings.ToLower(a.get("function_name").str())
+		for inner != "" && !w.own[a] {
+			args := a.get("children").list()
+			if of := known[inner]; of != nil {
+				if err := w.call(a, of, args, true); err != nil {
+					return err
+				}
+				break
+			}
+			n, ok := w.dialect.Through[inner]
+			if !ok || n >= len(args) {
+				break
+			}
+			a = args[n]
+			inner = strings.ToLower(a.get("function_name").str())
+		}
+	}
+	return nil
+}
+
+// typeOf is the type of an expression that is a cast, a list that is written out, or a column of one of the tables that were found so far; "" where it is none of these, or
+// tables have it with several types.
+func (w *walker) typeOf(v *tree) string {
+	if v.get("class").str() == "CAST" {
+		return v.get("cast_type").get("id").str()
+	}
+	if v.get("type").str() == "ARRAY_CONSTRUCTOR" {
+		return "LIST"
+	}
+	name, known := lastName(v), ""
+	if name == "" {
+		return ""
+	}
+	for _, r := range w.placed {
+		for i, c := range r.Columns {
+			if !strings.EqualFold(c, name) || i >= len(r.Types) {
+				continue
+			}
+			if known != "" && known != r.Types[i] {
+				return ""
+			}
+			known = r.Types[i]
+		}
+	}
+	return known
+}
+
+// inOrder are the members of a query node: the FROM of one in a dialect comes first, for what its functions mean may go by its columns.
+func (w *walker) inOrder(v *tree) []int {
+	order := make([]int, 0, len(v.keys))
+	for i, key := range v.keys {
+		order = append(order, i)
+		if w.dialect != nil && key == "from_table" {
+			copy(order[1:], order)
+			order[0] = i
+		}
+	}
+	return order
+}
