@@ -45,7 +45,7 @@ func TestRowsByStatements(t *testing.T) {
 		"INSERT INTO gold.a (id, nope) VALUES (1, 1)":    fault.NotFound,
 		"INSERT INTO gold.a VALUES (1, 2)":               fault.Invalid,
 		"INSERT INTO gold.nope VALUES (1)":               fault.NotFound,
-		"INSERT INTO gold.a VALUES (1) ON CONFLICT DO x": fault.Invalid,
+		"INSERT INTO gold.a VALUES (1) ON CONFLICT DO x": fault.Syntax,
 		"DROP SCHEMA own":                                fault.Invalid,
 		"DROP SCHEMA gold CASCADE":                       fault.Denied,
 	})
@@ -111,7 +111,7 @@ func TestRowsAreChanged(t *testing.T) {
 		"DELETE FROM gold.nope":                                  fault.NotFound,
 		"DELETE FROM system.topics":                              fault.NotFound,
 		"DELETE FROM gold.t WHERE id IN (SELECT id FROM nope.x)": fault.NotFound,
-		"DELETE FROM gold.t RETURNING id":                        fault.Syntax,
+		"DELETE FROM gold.t RETURNING nope":                      fault.NotFound,
 		"UPDATE gold.t SET name = COLUMNS('id|n')":               fault.Invalid,
 	})
 	if _, err := s.run("DELETE FROM gold.t WHERE v = 1"); err == nil || !strings.Contains(err.Error(), `"v"`) {

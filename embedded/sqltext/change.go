@@ -16,13 +16,15 @@ type Change struct {
 	On    string // of MERGE
 	Where string // "" for all rows
 	Arms  []Arm  // of UPDATE and DELETE one; of MERGE those in order
+
+	Returning string // what is asked for of the rows; "" for nothing
 }
 
 // Arm is what is done with a row.
 type Arm struct {
 	Matched bool   // it is of a row of the table, and not of one that is missing
 	And     string // a condition of MERGE's; "" for none
-	Do      string // UPDATE, DELETE, INSERT, or NOTHING
+	Do      string // UPDATE, DELETE, INSERT, or NOTHING; TWICE where that row is given another time
 	Columns []Token
 	Values  []string // of Columns; DEFAULT is not among them. Of an INSERT without columns those of all
 }
@@ -53,6 +55,9 @@ func ParseChange(statement string) (Change, error) {
 		}
 	default:
 		return c, in.Fault("DELETE FROM, UPDATE, MERGE INTO or TRUNCATE")
+	}
+	if err == nil && c.Verb != "TRUNCATE" {
+		c.Returning, err = in.returning(c.Table, c.Alias)
 	}
 	if err == nil {
 		err = in.Done()
@@ -157,13 +162,6 @@ func (r *Reader) until(words ...string) string {
 	return strings.TrimSpace(r.text[begin.Offset:end])
 }
 
-func (r *Reader) returning() error {
-	if r.Peek().Is("RETURNING") {
-		return r.wrong("leave it out, and ask for the rows by a SELECT", "RETURNING cannot be used here")
-	}
-	return nil
-}
-
 func (r *Reader) deletion(c *Change) error {
 	if err := r.changed(c, "WHERE", "USING", "RETURNING"); err != nil {
 		return err
@@ -186,7 +184,7 @@ func (r *Reader) where(c *Change) error {
 			return r.Fault("a condition")
 		}
 	}
-	return r.returning()
+	return nil
 }
 
 func (r *Reader) update(c *Change) error {
@@ -277,7 +275,7 @@ func (r *Reader) merge(c *Change) error {
 	if len(c.Arms) == 0 {
 		return r.Fault("WHEN MATCHED THEN or WHEN NOT MATCHED THEN")
 	}
-	return r.returning()
+	return nil
 }
 
 func (r *Reader) arm() (arm Arm, err error) {

@@ -33,39 +33,47 @@ func (g *Gate) change(ctx context.Context, r Request, stmt string) (*Result, boo
 	if err != nil {
 		return nil, true, err
 	}
-	var changed int64
-	for attempt := 1; ; attempt++ {
-		_, err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
-			_, e, found, err := s.target(ctx, r, c.Table)
-			if err == nil && !found {
-				err = s.notFound(ctx, c.Table)
-			}
-			if err != nil {
-				return placed(err, stmt, c.Table.Offset)
-			}
-			t, err := s.writable(ctx, e, guard.Write)
-			if err != nil {
-				return placed(err, stmt, c.Table.Offset)
-			}
-			leave, err := g.changing.take(ctx, t.ID())
-			if err != nil {
-				return err
-			}
-			defer leave()
-			changed, err = s.change(ctx, t, c, stmt)
-			return err
-		}, nil)
-		if !errors.Is(err, table.ErrConflict) || attempt == changesMax {
-			break
-		}
-	}
+	result, err := g.changes(ctx, r, stmt, c.Table, func(_ context.Context, s *session, t table.Table) (*changing, error) { return s.changing(t, c), nil })
 	switch {
 	case err != nil:
 		return nil, true, err
 	case c.Verb == "TRUNCATE":
 		return Status("TRUNCATE TABLE"), true, nil
 	}
-	return Changed(c.Verb, changed), true, nil
+	return result, true, nil
+}
+
+// changes runs what changes rows of a table, again where upkeep has overtaken it.
+func (g *Gate) changes(ctx context.Context, r Request, stmt string, of sqltext.Table, work func(context.Context, *session, table.Table) (*changing, error)) (result *Result, err error) {
+	for attempt := 1; ; attempt++ {
+		_, err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
+			_, e, found, err := s.target(ctx, r, of)
+			if err == nil && !found {
+				err = s.notFound(ctx, of)
+			}
+			if err != nil {
+				return placed(err, stmt, of.Offset)
+			}
+			t, err := s.writable(ctx, e, guard.Write)
+			if err != nil {
+				return placed(err, stmt, of.Offset)
+			}
+			leave, err := g.changing.take(ctx, t.ID())
+			if err != nil {
+				return err
+			}
+			defer leave()
+			x, err := work(ctx, s, t)
+			if err != nil {
+				return err
+			}
+			result, err = x.change(ctx, r, stmt)
+			return err
+		}, nil)
+		if !errors.Is(err, table.ErrConflict) || attempt == changesMax {
+			return result, err
+		}
+	}
 }
 
 // changing is a change on its way: what its query tells, besides the columns of the table.
@@ -87,6 +95,8 @@ type changing struct {
 	rows            int64
 	came            int64          // new rows
 	types           map[int]string // of parameters, from 1, that are a value by themselves
+	insert          bool           // it is an INSERT
+	order           string         // of whose rows; "" for any
 }
 
 func (s *session) changing(t table.Table, c sqltext.Change) *changing {
@@ -101,19 +111,32 @@ func (s *session) changing(t table.Table, c sqltext.Change) *changing {
 	return x
 }
 
-func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, stmt string) (int64, error) {
-	x := s.changing(t, c)
+// verb is that of the statement.
+func (x *changing) verb() string {
+	if x.insert {
+		return "INSERT"
+	}
+	return x.c.Verb
+}
+
+// change commits what the query tells. The rows that RETURNING asks for are there before that.
+func (x *changing) change(ctx context.Context, r Request, stmt string) (result *Result, err error) {
+	s, c, t := x.s, x.c, x.table
 	scan, err := s.scan(ctx, t.Ident(), catalog.At{})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if scan.TableID != t.ID() {
-		return 0, fault.Wrap(table.ErrConflict, fault.Conflict, t.Ident().String()+" is another table by now", "send the statement again")
+		return nil, fault.Wrap(table.ErrConflict, fault.Conflict, t.Ident().String()+" is another table by now", "send the statement again")
 	}
 	d := s.may(guard.Read, t.Ident(), scan.TableID)
 	if !d.Allow || len(d.Masks) > 0 {
-		return 0, fault.Newf(fault.Denied, "ask for a grant", "you may not change rows of %s, of which you may not read all columns", t.Ident())
+		return nil, fault.Newf(fault.Denied, "ask for a grant", "you may not change rows of %s, of which you may not read all columns", t.Ident())
 	}
+	if x.insert && d.Filter != "" {
+		return nil, fault.Newf(fault.Denied, "ask for a grant", "ON CONFLICT cannot be used on %s, of which you may not read all rows: one of the key may be there", t.Ident())
+	}
+	defer func() { result = result.unless(err) }()
 	change := table.Change{Of: &scan.SnapshotID, Owner: Owner}
 	if c.Verb == "TRUNCATE" && d.Filter == "" {
 		for _, f := range scan.Files {
@@ -122,23 +145,21 @@ func (s *session) change(ctx context.Context, t table.Table, c sqltext.Change, s
 			x.gone[f.Path] = all
 		}
 	} else {
-		files, err := x.run(ctx, scan, d, stmt)
-		if err != nil {
-			return 0, err
+		var files table.Written
+		if files, result, err = x.run(ctx, r, scan, d, stmt); err != nil {
+			return result, err
 		}
 		defer files.Discard()
 		change.Written = []table.Written{files}
 	}
-	if len(x.gone) == 0 && x.came == 0 {
-		return 0, nil
+	if change.Gone = x.gone; len(x.gone) > 0 || x.came > 0 {
+		_, err = t.Commit(ctx, change)
 	}
-	change.Gone = x.gone
-	_, err = t.Commit(ctx, change)
-	return x.rows, err
+	return result.with(x.verb(), x.rows), err
 }
 
 // run answers the query: it notes the places, and writes the rows that come.
-func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision, stmt string) (table.Written, error) {
+func (x *changing) run(ctx context.Context, r Request, scan *catalog.Scan, d guard.Decision, stmt string) (files table.Written, result *Result, err error) {
 	if x.plain = x.scannable(scan, d, stmt); x.plain {
 		x.path, x.pos = "filename", "file_row_number"
 		if len(scan.Deletes) > 0 {
@@ -148,15 +169,26 @@ func (x *changing) run(ctx context.Context, scan *catalog.Scan, d guard.Decision
 	x.read = func(context.Context) (*catalog.Scan, guard.Decision, error) { return scan, d, nil }
 	text, err := x.answer(ctx, stmt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if x.c.Returning != "" {
+		held, err := x.s.holdReturning(ctx, text, x.heldNames())
+		if err != nil {
+			return nil, nil, elsewhere(x.s.translate(err))
+		}
+		if result, err = x.returning(stmt).answer(ctx, x.s, r, x.returnable(held)); err != nil {
+			return nil, nil, err
+		}
+		text = "SELECT * FROM " + held
 	}
 	reader, err := x.s.conn.Stream(ctx, text)
 	if err != nil {
-		return nil, elsewhere(err)
+		return nil, result, elsewhere(err)
 	}
 	defer reader.Release()
 	schema := table.ArrowSchema(x.columns)
-	return x.table.Write(ctx, x.s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return x.take(ctx, b, schema) }))
+	files, err = x.table.Write(ctx, x.s.each(reader, func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return x.take(ctx, b, schema) }))
+	return files, result, err
 }
 
 // answer is the query in DuckDB's words: path, position, what becomes of the row, and the columns of the table.
@@ -203,17 +235,14 @@ const (
 	before  = 3 // columns before those of the new row
 	goes    = 1 // the row of the table goes
 	comes   = 2 // a row comes
+	twice   = 4 // that row is given another time
 	becomes = goes | comes
 )
 
 // query is what tells the changes: path and position of the row, what becomes of it, and the columns of the new one, if
 // any row comes.
 func (x *changing) query(stmt string) (text string, rows bool, err error) {
-	c := x.c
-	name := c.Alias
-	if name == "" {
-		name = ident(c.Table.Name)
-	}
+	c, name := x.c, x.called()
 	own := func(column string) string { return name + "." + ident(column) }
 	var cases strings.Builder
 	var values []string
@@ -234,7 +263,9 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		}
 		switch arm.Do {
 		case "DELETE":
-			what = goes
+			what, rows = goes, rows || c.Returning != ""
+		case "TWICE":
+			what = twice
 		case "UPDATE":
 			what, rows = becomes, true
 		case "INSERT":
@@ -249,15 +280,10 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		of = "(" + of + " ANTI JOIN " + gone + " ON " + own(x.path) + " = " + gone + ".path AND " + own(x.pos) + " = " + gone + ".pos)"
 	}
 	if c.Verb == "MERGE" {
-		// What becomes of a row is one value, so that a condition is asked once: random() has another answer each time.
-		made := []string{"m.p", "m.n"}
-		for i := range values {
-			if i == 0 || rows {
-				made = append(made, "m.r['v"+strconv.Itoa(i)+"']")
-			}
+		if !rows {
+			values = values[:1]
 		}
-		return "SELECT " + strings.Join(made, ", ") + " FROM (SELECT " + own(x.path) + " AS p, " + own(x.pos) + " AS n, CASE" + cases.String() + " END AS r FROM " +
-			of + " RIGHT JOIN " + c.From + " ON (" + c.On + ")) m WHERE m.r['v0'] <> 0", rows, nil
+		return x.merging(of, cases.String(), len(values)), rows, nil
 	}
 	if !rows {
 		values = values[:1]
@@ -273,6 +299,21 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		text += " WHERE (" + c.Where + ")"
 	}
 	return text, rows, nil
+}
+
+// merging is the query of a MERGE. What becomes of a row is one value, so that a condition is asked once: random() has another answer each time.
+func (x *changing) merging(of, cases string, values int) string {
+	made := []string{"m.p", "m.n"}
+	for i := range values {
+		made = append(made, "m.r['v"+strconv.Itoa(i)+"']")
+	}
+	order, by := "", ""
+	if x.order != "" && x.c.Returning != "" {
+		order, by = ", "+x.order+" AS o", " ORDER BY m.o"
+	}
+	name := x.called()
+	return "SELECT " + strings.Join(made, ", ") + " FROM (SELECT " + name + "." + ident(x.path) + " AS p, " + name + "." + ident(x.pos) + " AS n, CASE" + cases + " END AS r" + order + " FROM " +
+		of + " RIGHT JOIN " + x.c.From + " ON (" + x.c.On + ")) m WHERE m.r['v0'] <> 0" + by
 }
 
 // fields are those of a struct.
@@ -301,7 +342,7 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 			return nil, fault.Newf(fault.Invalid, "change it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
 		}
 		out[i] = "CAST(NULL AS " + typ + ")"
-		if arm.Do == "UPDATE" {
+		if arm.Do == "UPDATE" || arm.Do == "DELETE" && x.c.Returning != "" {
 			out[i] = own(c.Name)
 		}
 		if arm.Do == "INSERT" && len(arm.Columns) == 0 {
@@ -335,22 +376,33 @@ func (x *changing) lone(value, typ string) {
 	}
 }
 
-// shapeOfChange tells the types of the parameters of a DELETE, UPDATE or MERGE.
-func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, types []string) (Shape, error) {
-	c, err := sqltext.ParseChange(stmt)
-	if err != nil {
+// shapeOfChange tells the types of the parameters of a DELETE, UPDATE, MERGE or INSERT … ON CONFLICT, and what it returns.
+func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, in *sqltext.Insert, types []string) (Shape, error) {
+	var c sqltext.Change
+	var err error
+	if in != nil {
+		c.Table = in.Table
+	} else if c, err = sqltext.ParseChange(stmt); err != nil {
 		return Shape{}, err
 	}
 	x, err := s.changingOf(ctx, r, c)
 	if err != nil {
 		return Shape{}, placed(err, stmt, c.Table.Offset)
 	}
+	if in != nil {
+		if err := x.conflict(ctx, r, *in, stmt); err != nil {
+			return Shape{}, err
+		}
+	}
 	n, err := sqltext.Parameters(stmt)
 	if err != nil {
 		return Shape{}, err
 	}
-	out := Shape{Verb: c.Verb, Parameters: make([]string, max(n, len(types)))}
+	out := Shape{Verb: x.verb(), Parameters: make([]string, max(n, len(types)))}
 	copy(out.Parameters, types)
+	if out.Columns, err = x.returning(stmt).shape(ctx, s); err != nil {
+		return Shape{}, err
+	}
 	text, _, err := x.query(stmt)
 	if err != nil || n == 0 {
 		return out, err
@@ -406,6 +458,9 @@ func (x *changing) take(ctx context.Context, b arrow.RecordBatch, schema *arrow.
 	n, come := int(b.NumRows()), 0
 	for i := range n {
 		action := actions.Value(i)
+		if action&twice != 0 {
+			return nil, errAgain()
+		}
 		if action&comes != 0 {
 			come++
 		}

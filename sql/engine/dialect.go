@@ -26,6 +26,8 @@ type Dialect struct {
 	Words *sqltext.Dialect
 	// Schemas are the door's own, by name in lower case: they stand before the lake's, and hold nothing but these tables.
 	Schemas map[string]map[string]DialectTable
+	// FewerValues says that an INSERT without a list of columns may give values for the first ones alone.
+	FewerValues bool
 	// LateViews says that a view finds its tables when it is read, and not before: a table that one reads may be dropped.
 	LateViews bool
 	// First are those of Schemas in which a name without a schema is looked for before the lake's.

@@ -45,6 +45,7 @@ type Result struct {
 	Snapshots map[string]int64 // table -> snapshot id that was read
 	Tag       string           // command tag, "SELECT", "CREATE VIEW"
 	Changed   *int64           // rows that the statement wrote, changed or deleted; nil for one that does not do that
+	Returned  bool             // the rows are what RETURNING asked for, and those changes are committed
 	Until     time.Time        // when the statement's time is over, by a clock that nobody sets
 	close     func()
 }

@@ -77,6 +77,7 @@ type Gate struct {
 	described described
 	log       *queries
 	temps     tempUse
+	returned  atomic.Int64 // bytes of what RETURNING answers
 	changing  tableTurns
 	plain     plainFiles
 	hopeless  atomic.Value // the last text that lacked memory also alone: the others do not wait for it again

@@ -29,6 +29,9 @@ func (s *session) resolve(ctx context.Context, t sqltext.Table) (sqltext.Relatio
 	if s.changes != nil && t.Schema == "" && (t.Name == s.changes.name || s.changes.deletes != "" && t.Name == s.changes.deletes) {
 		return s.changes.relation(ctx, t.Name)
 	}
+	if s.written != nil && t.Schema == "" && t.Name == s.written.name {
+		return s.written.is, nil
+	}
 	if r, ok, err := s.temporary(t); ok {
 		return r, err
 	}

@@ -66,7 +66,7 @@ func Status(text string) *Result {
 // Told says that the result has only its tag to tell, and how many rows were changed: what the statement does is done by now,
 // whatever becomes of the answer.
 func (r *Result) Told() bool {
-	return r.Tag != "SELECT" && r.Schema.NumFields() == 1 && r.Schema.Field(0).Name == statusColumn
+	return r.Tag != "SELECT" && !r.Returned && r.Schema.NumFields() == 1 && r.Schema.Field(0).Name == statusColumn
 }
 
 // statusColumn is the one of Status.

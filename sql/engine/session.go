@@ -45,6 +45,7 @@ type session struct {
 	rows      int64     // about so many that it asks of tables of the lake
 	names     int       // of tables that it has resolved
 	changes   *changing // of whose table the statement changes rows; nil for no such one
+	written   *written  // rows of the statement's own; nil for none
 	listing   *Listing  // nil until a table of the dialect asks for it
 	warm      bool      // it may read hot files
 	hot       []*hotFile

@@ -19,7 +19,7 @@ import (
 type Shape struct {
 	Parameters []string // of $1, $2 …
 	Columns    []ShapeColumn
-	// Verb is of a statement that is no query: its columns are known when it has run. "" for a query.
+	// Verb is of a statement that is no query: its columns are known when it has run, but those of RETURNING. "" for a query.
 	Verb string
 }
 
@@ -64,10 +64,13 @@ func (g *Gate) Shape(ctx context.Context, r Request, types []string) (Shape, err
 	}
 	if inserts || changes {
 		var shape Shape
-		if inserts {
+		switch {
+		case inserts && insert.Conflict != nil:
+			shape, err = s.shapeOfChange(within, r, one.Text, &insert.Insert, types)
+		case inserts:
 			shape, err = s.shapeOfInsert(within, insert, types)
-		} else {
-			shape, err = s.shapeOfChange(within, r, one.Text, types)
+		default:
+			shape, err = s.shapeOfChange(within, r, one.Text, nil, types)
 		}
 		if err != nil {
 			err = g.presentable(ctx, within, r, s.translate(err))
@@ -265,6 +268,7 @@ var writing = map[string]bool{"INSERT": true, "UPDATE": true, "DELETE": true, "M
 type shapedInsert struct {
 	sqltext.Insert
 	lone map[int]string // the types of those that are a value by themselves
+	asks returning
 }
 
 // insertOf reads an INSERT into a table of statements; false for any other statement.
@@ -295,7 +299,7 @@ func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInse
 	if err != nil {
 		return out, false, err
 	}
-	out = shapedInsert{x, map[int]string{}}
+	out = shapedInsert{x, map[int]string{}, returningOf(x, stmt, id, all, types)}
 	for n, column := range x.Lone() {
 		if column < len(places) {
 			out.lone[n] = types[places[column]]
@@ -306,11 +310,15 @@ func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInse
 
 // shapeOfInsert tells the types of an INSERT's parameters. One that is a value by itself has its column's.
 func (s *session) shapeOfInsert(ctx context.Context, x shapedInsert, types []string) (Shape, error) {
-	n, err := sqltext.Parameters(x.Body)
+	n, err := sqltext.Parameters(x.asks.stmt)
 	if err != nil {
 		return Shape{}, err
 	}
-	out := Shape{Verb: "INSERT", Parameters: make([]string, max(n, len(types)))}
+	columns, err := x.asks.shape(ctx, s)
+	if err != nil {
+		return Shape{}, err
+	}
+	out := Shape{Verb: "INSERT", Columns: columns, Parameters: make([]string, max(n, len(types)))}
 	copy(out.Parameters, types)
 	for i, t := range x.lone {
 		if i <= n && out.Parameters[i-1] == "" {

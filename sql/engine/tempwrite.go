@@ -8,7 +8,6 @@ import (
 	"iter"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -66,9 +65,29 @@ func (ts *Session) write(ctx context.Context, r Request, stmt, verb string, t sq
 		hint := "make it anew: CREATE OR REPLACE TEMP TABLE " + t.Name + " AS SELECT …, which may read what it was"
 		return nil, sqltext.At(fault.Newf(fault.Invalid, hint, "ALTER cannot change %s, which is a temporary table", t.Name), stmt, t.Offset)
 	case "INSERT":
-		return ts.insert(ctx, r, stmt)
+		in, err := sqltext.ParseInsert(stmt)
+		switch {
+		case err != nil:
+			return nil, err
+		case in.Conflict == nil:
+			return ts.insert(ctx, r, in, stmt)
+		}
+		return ts.change(ctx, r, stmt, t, func(ctx context.Context, s *session, made tempTable) (*changing, error) {
+			x := s.changingTemp(made, sqltext.Change{Table: t})
+			return x, x.conflict(ctx, r, in, stmt)
+		})
 	}
-	return ts.change(ctx, r, stmt)
+	c, err := sqltext.ParseChange(stmt)
+	if err != nil {
+		return nil, err
+	}
+	result, err := ts.change(ctx, r, stmt, t, func(_ context.Context, s *session, made tempTable) (*changing, error) {
+		return s.changingTemp(made, c), nil
+	})
+	if err == nil && c.Verb == "TRUNCATE" {
+		return Status("TRUNCATE TABLE"), nil
+	}
+	return result, err
 }
 
 // within runs what writes to a table, one at a time in a session.
@@ -86,41 +105,33 @@ func (ts *Session) within(ctx context.Context, r Request, stmt string, from int,
 }
 
 // insert is INSERT INTO x [(columns)] VALUES … or SELECT ….
-func (ts *Session) insert(ctx context.Context, r Request, stmt string) (*Result, error) {
-	in, err := sqltext.ParseInsert(stmt)
-	if err != nil {
-		return nil, err
-	}
-	var rows int64
-	err = ts.within(ctx, r, stmt, in.Offset, in.Table, func(ctx context.Context, s *session, made tempTable) error {
-		all := made.listed()
-		places, err := s.named(made.ident(in.Table), all, in.Columns, stmt)
+func (ts *Session) insert(ctx context.Context, r Request, in sqltext.Insert, stmt string) (result *Result, err error) {
+	err = ts.within(ctx, r, in.Text, in.Offset, in.Table, func(ctx context.Context, s *session, made tempTable) error {
+		all, id := made.listed(), made.ident(in.Table)
+		places, err := s.named(id, all, in.Columns, stmt)
 		if err != nil {
 			return err
 		}
-		query, err := s.answering(ctx, all, made.types, places)
+		query, err := s.answering(ctx, all, made.types, places, fewer(r, in))
 		if err != nil {
 			return err
 		}
-		from, err := s.hold(ctx, query, "")
+		from, err := s.hold(ctx, query, "", ts.gate.o.RowsMax)
 		if err != nil {
 			return err
 		}
-		rows, err = ts.pour(ctx, s, in.Table, made, from)
+		if in.Returning != "" {
+			if result, err = returningOf(in, stmt, id, all, made.types).answer(ctx, s, r, "SELECT * FROM "+from); err != nil {
+				return err
+			}
+		}
+		rows, err := ts.pour(ctx, s, in.Table, made, from)
+		if err == nil {
+			result = result.with("INSERT", rows)
+		}
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return Changed("INSERT", rows), nil
-}
-
-// hold keeps an answer on the connection, under names for its columns where they are told; a row more than a table may have is its last.
-func (s *session) hold(ctx context.Context, query, names string) (place string, err error) {
-	name := s.name("h")
-	s.loaded = append(s.loaded, name)
-	place = "temp." + ident(name)
-	return place, s.conn.Exec(ctx, "CREATE TEMP TABLE "+ident(name)+" AS SELECT * FROM ("+query+") q"+names+" LIMIT "+strconv.FormatInt(s.gate.o.RowsMax+1, 10))
+	return result.unless(err), err
 }
 
 // pour puts held rows behind those of a table.
@@ -178,49 +189,49 @@ func (t *tempTable) places(x *changing) sqltext.Relation {
 	}
 }
 
-// change is UPDATE, DELETE, MERGE and TRUNCATE: what the table is then is made beside it, and put in its place.
-func (ts *Session) change(ctx context.Context, r Request, stmt string) (*Result, error) {
-	c, err := sqltext.ParseChange(stmt)
-	if err != nil {
-		return nil, err
-	}
-	var rows int64
-	err = ts.within(ctx, r, stmt, 0, c.Table, func(ctx context.Context, s *session, made tempTable) error {
-		x := s.changingTemp(made, c)
+// change is UPDATE, DELETE, MERGE, TRUNCATE and INSERT … ON CONFLICT: what the table is then is made beside it, and put in its place.
+func (ts *Session) change(ctx context.Context, r Request, stmt string, t sqltext.Table, work func(context.Context, *session, tempTable) (*changing, error)) (result *Result, err error) {
+	err = ts.within(ctx, r, stmt, 0, t, func(ctx context.Context, s *session, made tempTable) error {
+		x, err := work(ctx, s, made)
+		if err != nil {
+			return err
+		}
 		text, err := x.answer(ctx, stmt)
 		if err != nil {
 			return err
 		}
-		names := []string{"p", "n", "a"}
-		for i := range x.columns {
-			names = append(names, "c"+strconv.Itoa(i))
-		}
-		held, err := s.hold(ctx, text, "("+strings.Join(names, ", ")+")")
+		held, err := s.hold(ctx, text, x.heldNames(), ts.gate.o.RowsMax)
 		if err != nil {
 			return elsewhere(s.translate(err))
 		}
-		if rows, err = x.counted(ctx, held); err != nil || rows == 0 {
+		rows, err := x.counted(ctx, held)
+		if err != nil {
 			return err
 		}
-		return ts.remake(ctx, s, c.Table, made, "SELECT t.* FROM "+made.place()+" t ANTI JOIN (SELECT n FROM "+held+" WHERE a & 1 <> 0) g ON t.rowid = g.n"+
-			" UNION ALL SELECT "+strings.Join(names[before:], ", ")+" FROM "+held+" WHERE a & 2 <> 0")
+		if x.c.Returning != "" {
+			if result, err = x.returning(stmt).answer(ctx, s, r, x.returnable(held)); err != nil {
+				return err
+			}
+		}
+		result = result.with(x.verb(), rows)
+		if rows == 0 {
+			return nil
+		}
+		return ts.remake(ctx, s, t, made, "SELECT t.* FROM "+made.place()+" t ANTI JOIN (SELECT n FROM "+held+" WHERE a & 1 <> 0) g ON t.rowid = g.n"+
+			" UNION ALL SELECT * EXCLUDE (p, n, a) FROM "+held+" WHERE a & 2 <> 0")
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case c.Verb == "TRUNCATE":
-		return Status("TRUNCATE TABLE"), nil
-	}
-	return Changed(c.Verb, rows), nil
+	return result.unless(err), err
 }
 
 // counted is how many rows a change is of.
 func (x *changing) counted(ctx context.Context, held string) (rows int64, err error) {
-	var went, places int64
-	err = x.s.conn.QueryRowContext(ctx, "SELECT count(*), count(n) FILTER (a & 1 <> 0), count(DISTINCT n) FILTER (a & 1 <> 0) FROM "+held).Scan(&rows, &went, &places)
+	var went, places, again int64
+	err = x.s.conn.QueryRowContext(ctx, "SELECT count(*), count(n) FILTER (a & 1 <> 0), count(DISTINCT n) FILTER (a & 1 <> 0), count(*) FILTER (a & 4 <> 0) FROM "+held).Scan(&rows, &went, &places, &again)
 	switch {
 	case err != nil:
 		return 0, err
+	case again > 0:
+		return 0, errAgain()
 	case rows > x.s.gate.o.RowsMax:
 		return 0, bounded(rows, x.s.gate.o.RowsMax)
 	case went > places && x.c.Verb != "DELETE":
@@ -272,7 +283,7 @@ func (to *tempTarget) append(ctx context.Context, s *session, a *Appender, rows 
 		}
 		query := "SELECT " + a.items() + " FROM " + given
 		if held == "" {
-			held, err = s.hold(ctx, query, "")
+			held, err = s.hold(ctx, query, "", a.gate.o.RowsMax)
 		} else {
 			err = s.conn.Exec(ctx, "INSERT INTO "+held+" "+query)
 		}

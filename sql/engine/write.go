@@ -166,22 +166,20 @@ func (g *Gate) insert(ctx context.Context, r Request, stmt string) (*Result, boo
 	if err != nil {
 		return nil, true, err
 	}
-	var changed int64
-	ours, err := g.statement(ctx, r, stmt, x.Offset, func(ctx context.Context, s *session) error {
+	if x.Conflict != nil {
+		result, err := g.changes(ctx, r, stmt, x.Table, func(ctx context.Context, s *session, t table.Table) (*changing, error) {
+			of := s.changing(t, sqltext.Change{})
+			return of, of.conflict(ctx, r, x, stmt)
+		})
+		return result, true, err
+	}
+	var result *Result
+	ours, err := g.statement(ctx, r, x.Text, x.Offset, func(ctx context.Context, s *session) error {
 		t, err := s.inserted(ctx, r, x)
 		if t == nil || err != nil {
 			return placed(err, stmt, x.Table.Offset)
 		}
-		columns, err := s.named(t.Ident(), t.Columns(), x.Columns, stmt)
-		if err != nil {
-			return err
-		}
-		rows, end, err := s.answers(ctx, t.Columns(), columns)
-		if err != nil {
-			return err
-		}
-		defer end()
-		changed, err = s.append(ctx, t, rows)
+		result, err = s.insert(ctx, r, t, x, stmt)
 		return err
 	}, func(ctx context.Context, s *session) (bool, error) {
 		t, err := s.inserted(ctx, r, x)
@@ -190,12 +188,58 @@ func (g *Gate) insert(ctx context.Context, r Request, stmt string) (*Result, boo
 	if !ours || err != nil {
 		return nil, ours, err
 	}
-	return Changed("INSERT", changed), true, nil
+	return result, true, nil
+}
+
+// insert appends the rows of the session's source. Those that RETURNING asks for are there before that.
+func (s *session) insert(ctx context.Context, r Request, t table.Table, x sqltext.Insert, stmt string) (result *Result, err error) {
+	all := t.Columns()
+	places, err := s.named(t.Ident(), all, x.Columns, stmt)
+	if err != nil {
+		return nil, err
+	}
+	types, err := wordsOf(all)
+	if err != nil {
+		return nil, err
+	}
+	query, err := s.answering(ctx, all, types, places, fewer(r, x))
+	if err != nil {
+		return nil, err
+	}
+	if x.Returning != "" {
+		held, err := s.holdReturning(ctx, query, "")
+		if err != nil {
+			return nil, err
+		}
+		query = "SELECT * FROM " + held
+		if result, err = returningOf(x, stmt, t.Ident(), all, types).answer(ctx, s, r, query); err != nil {
+			return nil, err
+		}
+	}
+	rows, end, err := s.batches(ctx, query, table.ArrowSchema(all))
+	var changed int64
+	if err == nil {
+		defer end()
+		changed, err = s.append(ctx, t, rows)
+	}
+	return result.with("INSERT", changed).unless(err), err
+}
+
+// wordsOf are the types of columns in DuckDB's words.
+func wordsOf(columns []table.Column) ([]string, error) {
+	types := make([]string, len(columns))
+	for i, c := range columns {
+		var ok bool
+		if types[i], ok = duck.TypeOf(c.Type); !ok {
+			return nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
+		}
+	}
+	return types, nil
 }
 
 // inserted is the table of an INSERT; nil for one that a pipeline is made of.
 func (s *session) inserted(ctx context.Context, r Request, x sqltext.Insert) (table.Table, error) {
-	continuous := r.Dialect == nil && !x.Values
+	continuous := r.Dialect == nil && !x.Values && x.Conflict == nil && x.Returning == ""
 	if continuous && x.Emits {
 		return nil, nil
 	}
@@ -288,25 +332,9 @@ func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, 
 	return true, s.translate(err)
 }
 
-// answers are the rows of the session's source as rows of a table: its columns are those of the places, all others null. end
-// frees them.
-func (s *session) answers(ctx context.Context, of []table.Column, places []int) (rows iter.Seq2[arrow.RecordBatch, error], end func(), err error) {
-	types := make([]string, len(of))
-	for i, c := range of {
-		var ok bool
-		if types[i], ok = duck.TypeOf(c.Type); !ok {
-			return nil, nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
-		}
-	}
-	query, err := s.answering(ctx, of, types, places)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.batches(ctx, query, table.ArrowSchema(of))
-}
-
-// answering is the query of the rows of answers. types are those of the table's columns in DuckDB's words.
-func (s *session) answering(ctx context.Context, of []table.Column, types []string, places []int) (string, error) {
+// answering is the query of the session's source for rows of a table, whose types are in DuckDB's words: its columns are those of the places,
+// of the first of them where there may be fewer, and all others null.
+func (s *session) answering(ctx context.Context, of []table.Column, types []string, places []int, fewer bool) (string, error) {
 	out, err := s.rewrite(ctx, s.source, 0)
 	if err != nil {
 		return "", err
@@ -315,8 +343,8 @@ func (s *session) answering(ctx context.Context, of []table.Column, types []stri
 	if err != nil {
 		return "", err
 	}
-	if len(columns) != len(places) {
-		return "", fault.Newf(fault.Invalid, "give each column a value, or name those that have one: INSERT INTO t (a, b) …", "there are %d values for %d columns", len(columns), len(places))
+	if places, err = matched(len(columns), places, fewer); err != nil {
+		return "", err
 	}
 	names := make([]string, len(columns))
 	for i := range columns {

@@ -44,6 +44,9 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^Ambiguous reference to column name "(.+?)".*$`), "42702", `column reference "$1" is ambiguous`},
 	{regexp.MustCompile(`^null in column "(.+?)" of \S+?\.(\S+), which is required$`), "23502", `null value in column "$1" of relation "$2" violates not-null constraint`},
 	{regexp.MustCompile(`^the key \(.*\) is in \S+?\.(\S+) already$`), "23505", `duplicate key value violates unique constraint "$1_pkey"`},
+	{regexp.MustCompile(`^(ON CONFLICT DO UPDATE command cannot affect row a second time)$`), "21000", "$1"},
+	{regexp.MustCompile(`^(there is no unique or exclusion constraint matching .*)$`), "42P10", "$1"},
+	{regexp.MustCompile(`^(there are \d+ values for \d+ columns)$`), "42601", "$1"},
 	{regexp.MustCompile(`^(a row of \S+ would be changed twice)$`), "21000", "$1"},
 	{regexp.MustCompile(`^More than one row returned by a subquery.*$`), "21000", "more than one row returned by a subquery used as an expression"},
 }

@@ -186,7 +186,7 @@ func (c *conn) describeRows(p *prepared, formats []int16) error {
 	if err != nil {
 		return err
 	}
-	if shape == nil || shape.Verb != "" {
+	if shape == nil || shape.Verb != "" && len(shape.Columns) == 0 {
 		return c.describeCommand(p, formats)
 	}
 	var names []string

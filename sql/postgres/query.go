@@ -162,7 +162,7 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		}
 		r.kinds = append(r.kinds, k)
 	}
-	if of != nil && of.Verb == "" {
+	if of != nil && (of.Verb == "" || len(of.Columns) > 0) {
 		if err := r.keep(of); err != nil {
 			r.close()
 			return nil, err
