@@ -127,6 +127,16 @@ func (s *session) parameters(ctx context.Context, text string, types []string) e
 	if !open {
 		return nil
 	}
+	lists := make([]bool, len(types))
+	text = ofList.ReplaceAllStringFunc(text, func(said string) string {
+		number := ofList.FindStringSubmatch(said)[1]
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 || n > len(types) || types[n-1] != "" {
+			return said
+		}
+		lists[n-1] = true
+		return "$" + number
+	})
 	shown, err := sqltext.Substitute(text, func(n int) string { return marks[n-1] })
 	if err != nil {
 		return err
@@ -146,10 +156,16 @@ func (s *session) parameters(ctx context.Context, text string, types []string) e
 			if i < len(found) && found[i] != "" {
 				types[i] = found[i]
 			}
+			if lists[i] {
+				types[i] += "[]"
+			}
 		}
 	}
 	return nil
 }
+
+// ofList is ANY($1) or ALL($1): the parameter is a list of what stands on the other side, which DuckDB does not find out.
+var ofList = regexp.MustCompile(`(?i)\b(?:ANY|SOME|ALL)\s*\(\s*\$([0-9]+)\s*\)`)
 
 var cast = regexp.MustCompile(`(?i)(?:\$([0-9]+)\s*::\s*|CAST\s*\(\s*\$([0-9]+)\s+AS\s+)([a-z][a-z0-9_]*(?:\s*\([0-9, ]+\))?(?:\[\])?)`)
 
