@@ -108,3 +108,34 @@ func joined(open string, parts []json.RawMessage, closing string) json.RawMessag
 	}
 	return json.RawMessage(open + strings.Join(texts, ",") + closing)
 }
+
+// TestMetadataTablesOfIceberg are those that Trino's connector has of a table: what Tarn knows of its snapshots and files.
+func TestMetadataTablesOfIceberg(t *testing.T) {
+	c := trino.Client{Address: tarn(t)["trino"], User: "me", Catalog: "lake", Schema: "gold"}
+	for _, s := range []struct{ text, want string }{
+		{"CREATE TABLE told AS SELECT 1 AS x", ""},
+		{"INSERT INTO told VALUES 2, 3", ""},
+		{`SELECT count(*) > 1, count(parent_id) > 0, max(CAST(summary['total-records'] AS integer)) FROM "told$snapshots"`, "true true 3"},
+		{`SELECT count(*) > 1 FROM gold."told$history" h WHERE h.is_current_ancestor`, "true"},
+		{`SELECT sum(record_count), min(content) FROM lake.gold."told$files"`, "3 0"},
+		{`SELECT record_count, file_count > 0 FROM "told$partitions"`, "3 true"},
+		{`SELECT name, type FROM "told$refs"`, `"main" "BRANCH"`},
+		{"ANALYZE told", ""},
+		{"ALTER TABLE told EXECUTE optimize", ""},
+		{"SELECT sum(x) FROM told", "6"},
+	} {
+		got, err := c.Ask(t.Context(), s.text)
+		if err != nil {
+			t.Fatalf("%s: %v", s.text, err)
+		}
+		var cells []string
+		for _, row := range got.Rows {
+			for _, cell := range row {
+				cells = append(cells, string(cell))
+			}
+		}
+		if answer := strings.Join(cells, " "); s.want != "" && answer != s.want {
+			t.Errorf("%s: got %s, want %s", s.text, answer, s.want)
+		}
+	}
+}

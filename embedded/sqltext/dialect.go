@@ -365,6 +365,9 @@ func (w *walker) copied(t *tree) *tree {
 	return out
 }
 
+// withOrdinality is what DuckDB's parser says of WITH ORDINALITY.
+const withOrdinality = "WITH_ORDINALITY"
+
 // dialectedTable puts a dialect's query in the place of a call in a FROM.
 func (w *walker) dialectedTable(v *tree) error {
 	f := v.get("function")
@@ -375,14 +378,14 @@ func (w *walker) dialectedTable(v *tree) error {
 	if slices.Contains(w.dialect.Schemas, strings.ToLower(f.get("schema").str())) {
 		f.set("schema", text(""))
 	}
-	if aliases := v.get("column_name_alias"); slices.Contains(w.dialect.Lone, strings.ToLower(name)) && len(aliases.list()) == 0 && !v.get("with_ordinality").yes() {
+	if aliases := v.get("column_name_alias"); slices.Contains(w.dialect.Lone, strings.ToLower(name)) && len(aliases.list()) == 0 && v.get("with_ordinality").str() != withOrdinality {
 		as := v.get("alias").str()
 		if as == "" {
 			as = name
 		}
 		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
 	}
-	of, ordinal := w.dialect.Tables[strings.ToLower(name)], v.get("with_ordinality").yes()
+	of, ordinal := w.dialect.Tables[strings.ToLower(name)], v.get("with_ordinality").str() == withOrdinality
 	if w.dialect.Unnest != nil && strings.EqualFold(name, "unnest") {
 		of = func(args []Argument) (string, error) {
 			return w.dialect.Unnest(args, len(v.get("column_name_alias").list()), ordinal), nil

@@ -217,3 +217,82 @@ func (r *rewriter) beyond(i int) int {
 	}
 	return i + 1
 }
+
+// whole is a number in hexadecimal, octal or binary, or with lines between its digits: DuckDB reads the first as 0 and a name.
+func (r *rewriter) whole(i int) (int, error) {
+	text := strings.ToLower(r.at(i).Text)
+	if len(text) < 2 || text[0] != '0' || !strings.ContainsRune("xbo", rune(text[1])) {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 0, 64)
+	if err != nil {
+		return 0, unsupported("write a number of at most 64 bits", "%s is no number", r.at(i).Text)
+	}
+	return r.put(i, i+1, strconv.FormatInt(n, 10)), nil
+}
+
+// ties is ORDER BY … FETCH FIRST n ROWS WITH TIES: those of a rank up to n.
+func (r *rewriter) ties(i int) (int, error) {
+	if !r.are(i+1, "by") {
+		return 0, nil
+	}
+	at := i + 2
+	for ; at < len(r.tokens) && !r.are(at, "fetch") && !r.are(at, "limit") && !r.are(at, "offset") && !r.are(at, ")") && !r.are(at, ";") && !r.are(at, "union"); at = r.beyond(at) {
+	}
+	end, n := at+2, "1"
+	if r.at(end).Kind == sqltext.Number {
+		n = r.at(end).Text
+		end++
+	}
+	if !r.are(at, "fetch") || !r.are(end, "rows", "with", "ties") && !r.are(end, "row", "with", "ties") {
+		return 0, nil
+	}
+	if r.at(i+2).Kind == sqltext.Number {
+		return 0, unsupported("name the column", "ORDER BY the number of a column cannot have WITH TIES here")
+	}
+	by, err := rewrite(r.source[r.at(i).Offset:r.end(at-1)], r.session)
+	if err != nil {
+		return 0, err
+	}
+	return r.put(i, end+3, "QUALIFY rank() OVER ("+by.text+") <= "+n+" "+by.text), nil
+}
+
+// metadataTables are the columns of the tables that Trino's connector of Iceberg has of a table, "orders$snapshots", of what Tarn knows.
+var metadataTables = map[string]string{
+	"snapshots": "committed_at, snapshot_id, parent_id, operation, CAST(NULL AS VARCHAR) AS manifest_list, map_from_entries(list_filter([" +
+		"struct_pack(k := 'added-data-files', v := CAST(added_files AS VARCHAR)), struct_pack(k := 'added-records', v := CAST(added_rows AS VARCHAR)), struct_pack(k := 'deleted-records', v := CAST(deleted_rows AS VARCHAR)), " +
+		"struct_pack(k := 'total-data-files', v := CAST(files AS VARCHAR)), struct_pack(k := 'total-records', v := CAST(rows AS VARCHAR)), struct_pack(k := 'total-files-size', v := CAST(bytes AS VARCHAR))], " +
+		"lambda _e: struct_extract(_e, 'v') IS NOT NULL)) AS summary FROM system.snapshots WHERE ",
+	"history": "committed_at AS made_current_at, snapshot_id, parent_id, true AS is_current_ancestor FROM system.snapshots WHERE ",
+	"files": "CASE content WHEN 'data' THEN 0 ELSE 1 END AS content, path AS file_path, 'PARQUET' AS file_format, rows AS record_count, bytes AS file_size_in_bytes FROM system.files " +
+		"WHERE table_id IN (SELECT id FROM system.tables WHERE ",
+	"partitions": "CAST(coalesce(sum(rows), 0) AS BIGINT) AS record_count, count(*) AS file_count, CAST(coalesce(sum(bytes), 0) AS BIGINT) AS total_size FROM system.files " +
+		"WHERE content = 'data' AND table_id IN (SELECT id FROM system.tables WHERE ",
+	"refs": "CASE n WHEN 0 THEN 'main' ELSE tag END AS name, CASE n WHEN 0 THEN 'BRANCH' ELSE 'TAG' END AS type, snapshot_id FROM (SELECT *, 0 AS n, '' AS tag FROM system.snapshots WHERE is_current " +
+		"UNION ALL SELECT *, 1, unnest(string_split(tags, ', ')) FROM system.snapshots WHERE tags <> '') WHERE ",
+}
+
+// metadata is the name of one of metadataTables, with its schema and catalog or without.
+func (r *rewriter) metadata(i int) (int, error) {
+	if r.are(i-1, ".") {
+		return 0, nil
+	}
+	last := i
+	for last < i+4 && r.are(last+1, ".") {
+		last += 2
+	}
+	name, of, found := strings.Cut(r.at(last).Name(), "$")
+	columns := metadataTables[strings.ToLower(of)]
+	if !found || columns == "" || r.at(last).Kind != sqltext.Quoted || !r.are(i-1, "from") && !r.are(i-1, "join") && !r.are(i-1, ",") {
+		return 0, nil
+	}
+	schema := r.session.schema
+	if last > i {
+		schema = strings.ToLower(r.at(last - 2).Name())
+	}
+	where := "name = " + sqltext.Literal(strings.ToLower(name))
+	if schema != "" {
+		where += " AND layer = " + sqltext.Literal(schema)
+	}
+	return r.put(i, last+1, "(SELECT "+columns+where+strings.Repeat(")", strings.Count(columns, "(")-strings.Count(columns, ")"))+")"), nil
+}

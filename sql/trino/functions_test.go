@@ -4,7 +4,6 @@ package trino_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -16,12 +15,12 @@ import (
 	"time"
 )
 
-var oracle = flag.String("trino", "", "write the golden files anew with the answers of the Trino at this address, http://127.0.0.1:18080")
-
 // A golden file has families, "# Texts", of statements: expressions of one SELECT, or a whole statement. What Trino 476
-// answers is below each, behind a tab: the columns' types, then the rows, or the error's name behind a "!".
+// answers is below each, behind a tab: the columns' types, then the rows, or the error's name behind a "!". TARN_TRINO_ORACLE=http://… asks
+// a Trino again, and writes what it answered.
 const (
 	functionsFile = "functions.txt"
+	formsFile     = "forms.txt"
 	familyMark    = "# "
 	errorMark     = "! "
 )
@@ -77,7 +76,7 @@ func (a answer) lines() []string {
 	return out
 }
 
-func record(t *testing.T, name string) {
+func record(t *testing.T, oracle, name string) {
 	t.Helper()
 	var b strings.Builder
 	family := ""
@@ -86,7 +85,7 @@ func record(t *testing.T, name string) {
 			family = r.family
 			_, _ = fmt.Fprintf(&b, "%s%s\n", familyMark, family)
 		}
-		a := run(t, *oracle, r.statement())
+		a := run(t, oracle, r.statement())
 		_, _ = fmt.Fprintf(&b, "%s\n\t%s\n", r.text, strings.Join(a.lines(), "\n\t"))
 		if a.Error != nil {
 			t.Logf("%s: %s", r.text, a.Error.Message)
@@ -159,13 +158,18 @@ func same(a, b any) bool {
 	return a == b
 }
 
-// TestFunctionsAnswerAsTrino replays the golden file.
-func TestFunctionsAnswerAsTrino(t *testing.T) {
-	if *oracle != "" {
-		record(t, functionsFile)
+// TestFunctionsAnswerAsTrino and TestFormsAnswerAsTrino replay the golden files.
+func TestFunctionsAnswerAsTrino(t *testing.T) { replay(t, functionsFile) }
+
+func TestFormsAnswerAsTrino(t *testing.T) { replay(t, formsFile) }
+
+func replay(t *testing.T, name string) {
+	t.Helper()
+	if oracle := os.Getenv("TARN_TRINO_ORACLE"); oracle != "" {
+		record(t, oracle, name)
 	}
 	addr := open(t, time.Minute)
-	for _, r := range readRecorded(t, functionsFile) {
+	for _, r := range readRecorded(t, name) {
 		a := run(t, addr, r.statement())
 		if got := a.lines(); !alike(got, r.answer) {
 			message := ""
@@ -173,6 +177,94 @@ func TestFunctionsAnswerAsTrino(t *testing.T) {
 				message = a.Error.Message
 			}
 			t.Errorf("%s\n\tgot  %s %s\n\twant %s", r.text, strings.Join(got, "\n\t     "), message, strings.Join(r.answer, "\n\t     "))
+		}
+	}
+}
+
+// The verdicts of all functions are in the page between these lines.
+const (
+	page      = "../../docs/compat/trino.md"
+	pageFrom  = "<!-- from testdata/functions.txt and refused.txt -->\n"
+	pageUntil = "<!-- to here -->\n"
+)
+
+// refusals are the functions that do not answer as Trino's, by why.
+func refusals(t *testing.T) (whys []string, of map[string]string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/refused.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of = map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		cut := strings.LastIndex(line, ": ")
+		whys = append(whys, line[:cut])
+		for name := range strings.FieldsSeq(line[cut+2:]) {
+			of[name] = line[:cut]
+		}
+	}
+	return whys, of
+}
+
+// TestEachFunctionHasAVerdict holds the functions that Trino 476 shows against what is recorded of them, and the page against both.
+func TestEachFunctionHasAVerdict(t *testing.T) {
+	shown, err := os.ReadFile("testdata/show_functions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var families []string
+	called := map[string]string{}
+	for _, r := range append(readRecorded(t, functionsFile), readRecorded(t, formsFile)...) {
+		if !slices.Contains(families, r.family) {
+			families = append(families, r.family)
+		}
+		for _, word := range regexp.MustCompile(`[a-z_0-9]+`).FindAllString(strings.ToLower(r.text), -1) {
+			if called[word] == "" {
+				called[word] = r.family
+			}
+		}
+	}
+	whys, refused := refusals(t)
+	same, others := map[string][]string{}, map[string][]string{}
+	for line := range strings.Lines(string(shown)) {
+		name := strings.Fields(line)[0]
+		switch why := refused[name]; {
+		case why != "":
+			others[why] = append(others[why], "`"+name+"`")
+		case called[name] != "":
+			same[called[name]] = append(same[called[name]], "`"+name+"`")
+		default:
+			t.Errorf("%s has no verdict: ask it in %s, or say in refused.txt why it is not there", name, functionsFile)
+		}
+	}
+	var b strings.Builder
+	b.WriteString(pageFrom + "| of | the same as in Trino 476 |\n|---|---|\n")
+	for _, family := range families {
+		if len(same[family]) > 0 {
+			_, _ = fmt.Fprintf(&b, "| %s | %s |\n", strings.ToLower(family), strings.Join(same[family], " "))
+		}
+	}
+	b.WriteString("\n| not the same, or refused | |\n|---|---|\n")
+	for _, why := range whys {
+		_, _ = fmt.Fprintf(&b, "| %s | %s |\n", strings.Join(others[why], " "), why)
+	}
+	b.WriteString(pageUntil)
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(text), pageFrom)
+	_, after, found := strings.Cut(rest, pageUntil)
+	want := before + b.String() + after
+	if !found {
+		t.Fatalf("%s has no place for the verdicts", page)
+	}
+	if want != string(text) {
+		if os.Getenv("TARN_UPDATE") == "" {
+			t.Fatalf("%s is not what the golden files say; TARN_UPDATE=1 writes it", page)
+		}
+		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -173,8 +173,15 @@ func (r *rewriter) form(i int) (int, error) {
 	if text, ok := r.instead[i]; ok {
 		return r.put(i, i+1, text), nil
 	}
-	if t.Is(")") {
+	switch {
+	case t.Is(")"):
 		return r.nulls(i), nil
+	case t.Kind == sqltext.Number:
+		return r.whole(i)
+	case t.Kind == sqltext.Word || t.Kind == sqltext.Quoted:
+		if n, err := r.metadata(i); n > 0 || err != nil {
+			return n, err
+		}
 	}
 	if t.Kind == sqltext.Word {
 		if n, err := r.word(i, strings.ToLower(t.Text)); n > 0 || err != nil {
@@ -198,6 +205,12 @@ func (r *rewriter) word(i int, name string) (int, error) {
 	switch name {
 	case "values":
 		r.values(i)
+	case "order":
+		return r.ties(i)
+	case "optimize":
+		if r.are(i-1, "execute") {
+			return r.put(i, i+1, "compact"), nil
+		}
 	case "current_timestamp", "localtimestamp", "localtime":
 		return r.clock(i, name), nil
 	case "u":

@@ -91,7 +91,7 @@ func (q *query) counted(result *engine.Result) (*engine.Result, error) {
 }
 
 // lacking are statements of Trino's that Tarn does not have.
-var lacking = []string{"CALL", "GRANT", "REVOKE", "DENY", "ALTER SCHEMA", "ANALYZE", "REFRESH"}
+var lacking = []string{"CALL", "GRANT", "REVOKE", "DENY", "ALTER SCHEMA", "REFRESH"}
 
 func refused(text string) error {
 	verbs := sqltext.Verbs(text, 2)

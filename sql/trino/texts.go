@@ -53,7 +53,7 @@ var texts = map[string]map[int]string{
 	"bitwise_right_shift_arithmetic": {2: "CASE WHEN $2 >= 63 THEN CASE WHEN $1 < 0 THEN cast_to_type(-1, $1) ELSE cast_to_type(0, $1) END ELSE cast_to_type(floor($1 / CAST(pow(2, $2) AS DOUBLE)), $1) END"},
 	"bitwise_right_shift":            {2: "CASE WHEN $1 >= 0 THEN $1 >> $2 ELSE cast_to_type((CAST($1 AS HUGEINT) + CASE typeof($1) WHEN 'BIGINT' THEN CAST(18446744073709551616 AS HUGEINT) WHEN 'INTEGER' THEN 4294967296 WHEN 'SMALLINT' THEN 65536 ELSE 256 END) >> CAST($2 AS INTEGER), $1) END"},
 	"wilson_interval_lower":          {3: wilson("-")}, "wilson_interval_upper": {3: wilson("+")},
-	"parse_data_size": {1: "CAST(CAST(regexp_extract($1, '^([0-9.]+)', 1) AS DECIMAL(28,4)) * CASE regexp_extract($1, '([a-zA-Z]+)$', 1) WHEN 'B' THEN 1::DECIMAL(38,0) WHEN 'kB' THEN 1024 WHEN 'MB' THEN 1048576 WHEN 'GB' THEN 1073741824 WHEN 'TB' THEN 1099511627776 WHEN 'PB' THEN 1125899906842624 ELSE " + raised("Invalid data size") + " END AS DECIMAL(38,0))"},
+	"parse_data_size": {1: dataSize}, "parse_presto_data_size": {1: dataSize}, "sign": {1: "cast_to_type(sign($1), $1)"},
 
 	"luhn_check": {1: "CASE WHEN regexp_full_match($1, '[0-9]+') THEN list_sum(list_transform(list_reverse(string_split($1, '')), lambda _d, _i: CASE WHEN _i % 2 = 1 THEN CAST(_d AS INTEGER) ELSE (CAST(_d AS INTEGER) * 2) % 10 + CAST(_d AS INTEGER) // 5 END)) % 10 = 0 WHEN $1 IS NOT NULL THEN false END"},
 	"split":      {2: "string_split($1, $2)", 3: "CASE WHEN len(string_split($1, $2)) <= $3 THEN string_split($1, $2) ELSE list_append(list_slice(string_split($1, $2), 1, $3 - 1), array_to_string(list_slice(string_split($1, $2), $3, len(string_split($1, $2))), $2)) END"},
@@ -82,6 +82,9 @@ var texts = map[string]map[int]string{
 	},
 	"current_groups": {0: "CAST([] AS VARCHAR[])"}, "current_timezone": {0: "'UTC'"},
 }
+
+// dataSize is the number of bytes of a text such as 1.5MB, which are of 1024.
+var dataSize = "CAST(CAST(regexp_extract($1, '^([0-9.]+)', 1) AS DECIMAL(28,4)) * CASE regexp_extract($1, '([a-zA-Z]+)$', 1) WHEN 'B' THEN 1::DECIMAL(38,0) WHEN 'kB' THEN 1024 WHEN 'MB' THEN 1048576 WHEN 'GB' THEN 1073741824 WHEN 'TB' THEN 1099511627776 WHEN 'PB' THEN 1125899906842624 ELSE " + raised("Invalid data size") + " END AS DECIMAL(38,0))"
 
 // formatNumber has three digits and a letter for each thousand: 1.23M.
 const formatNumber = "CASE WHEN abs($1) < 1000 AND abs($1) = floor(abs($1)) THEN CAST(CAST($1 AS BIGINT) AS VARCHAR) ELSE list_extract(list_transform([struct_pack(v := CAST($1 AS DOUBLE), u := CASE WHEN abs($1) < 1000 THEN 0 " +
