@@ -21,6 +21,7 @@ import (
 	"tarn/embedded"
 	"tarn/embedded/completion"
 	"tarn/embedded/config"
+	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/life"
 	"tarn/ingest"
@@ -145,6 +146,10 @@ func (*up) Help() string {
     tarn up --set memory=2GB`
 }
 
+// memorySlack is the part of the memory by which the process may pass it before large values are refused: what is held to
+// the budget is so by its parts, whose sum swings.
+const memorySlack = 8
+
 func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error {
 	cfg, err := flags.Read(config.Flag{Key: "listen", Value: u.Listen})
 	if err != nil {
@@ -155,6 +160,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	duck.Limit(cfg.Memory + cfg.Memory/memorySlack)
 	h := &house{Floor: f, project: cfg.Project, started: f.Clock.Now()}
 	parts := []life.Part{
 		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }), f.GroupsPart(), f.TransactionsPart(),

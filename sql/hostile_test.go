@@ -83,10 +83,11 @@ func (a all) Run(ctx context.Context, ready func()) error {
 type mounted struct {
 	l    net.Listener
 	gate *engine.Gate
+	of   guard.Guard
 }
 
 func (m mounted) Run(ctx context.Context, ready func()) error {
-	d := rest.New(m.gate, guard.Open{}, slog.New(slog.DiscardHandler))
+	d := rest.New(m.gate, m.of, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	mux := http.NewServeMux()
 	d.Mount(mux.Handle)
@@ -98,6 +99,11 @@ const rowsMax = 5_000_000
 
 func open(t testing.TB) *house {
 	t.Helper()
+	return openWith(t, guard.Open{})
+}
+
+func openWith(t testing.TB, of guard.Guard) *house {
+	t.Helper()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -107,11 +113,11 @@ func open(t testing.TB) *house {
 	}
 	pg, fl, tr := listen(), listen(), listen()
 	h := &house{spill: t.TempDir()}
-	gate, addr := enginetest.ServeIn(t, h.spill, rowsMax, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+	gate, addr := enginetest.ServeIn(t, h.spill, rowsMax, of, func(l net.Listener, gate *engine.Gate) enginetest.Door {
 		return all{
-			mounted{l, gate},
-			postgres.New(postgres.Options{Listener: pg, Gate: gate}),
-			flight.New(flight.Options{Listener: fl, Gate: gate}), trino.New(trino.Options{Listener: tr, Gate: gate, Away: 5 * time.Second}),
+			mounted{l, gate, of},
+			postgres.New(postgres.Options{Listener: pg, Gate: gate, Guard: of}),
+			flight.New(flight.Options{Listener: fl, Gate: gate, Guard: of}), trino.New(trino.Options{Listener: tr, Gate: gate, Guard: of, Away: 5 * time.Second}),
 		}
 	})
 	h.gate = gate
@@ -248,7 +254,7 @@ type held struct {
 
 func (h *house) held(t *testing.T) (out held) {
 	t.Helper()
-	rows, _, err := h.gate.Whole(context.WithoutCancel(t.Context()), guard.Principal{User: "counter"}, `SELECT count(*) FROM system.queries WHERE state IN ('running', 'waiting') AND "user" <> 'counter'`)
+	rows, _, err := h.gate.Whole(context.WithoutCancel(t.Context()), guard.Principal{User: "counter"}, `SELECT count(*) FROM system.queries WHERE state IN ('running', 'queued') AND "user" <> 'counter'`)
 	if err != nil {
 		t.Fatal(err)
 	}

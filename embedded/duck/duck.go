@@ -11,7 +11,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -332,6 +334,29 @@ func Scarce(err error) bool {
 // had no room on the disk to spill to is something else, though DuckDB has one class for both.
 func OutOfMemory(err error) bool {
 	return Scarce(err) && !strings.Contains(err.Error(), NoSpill)
+}
+
+// pieceMax is a piece of memory that a statement may find when others have ended.
+const pieceMax = 64 << 20
+
+var (
+	refusedPiece = regexp.MustCompile(`Failed to (?:re-)?allocate (?:block of )?(\d+) bytes`)
+	refusedNew   = "Allocation failure"
+	longArrays   = "maximum total string size for regular string buffers"
+)
+
+// Huge tells whether a statement failed for a single value, or the rows of one batch, of a size that no other statement's end makes
+// room for: Limit refused it, or Arrow has no array of it.
+func Huge(err error) bool {
+	e, ok := errors.AsType[*duckdb.Error](err)
+	if !ok {
+		return false
+	}
+	if m := refusedPiece.FindStringSubmatch(e.Msg); m != nil {
+		bytes, err := strconv.ParseInt(m[1], 10, 64)
+		return err != nil || bytes > pieceMax
+	}
+	return strings.Contains(e.Msg, refusedNew) || strings.Contains(e.Msg, longArrays)
 }
 
 // NoWrite is the system's error of a disk that took no write of a statement, or nothing to spill to: ENOSPC, EDQUOT or EROFS, of

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -245,12 +246,46 @@ func (s *stream) Next() bool {
 		return false
 	}
 	defer mapping.DestroyDataChunk(&chunk)
+	// Arrow's arrays come beside the vectors, from an allocator whose callers bear no refusal.
+	if bytes := textBytes(chunk); bytes > lookBytes && !fits(2*bytes) {
+		s.err = &duckdb.Error{Type: duckdb.ErrorTypeOutOfMemory, Msg: fmt.Sprintf("Out of Memory Error: Failed to allocate %d bytes for rows as Arrow", bytes)}
+		return false
+	}
 	batch, data := arrowmapping.DataChunkToArrowArray(s.options, s.schema, chunk)
 	if s.err = dataError(data); s.err != nil {
 		return false
 	}
 	s.batch = batch
 	return true
+}
+
+// lookBytes of texts are worth a look at the memory.
+const lookBytes = 4 << 20
+
+// duckText is DuckDB's string_t, whose functions cost a call of C a value.
+type duckText struct {
+	length uint32
+	_      uint32 // its beginning
+	_      uint64 // the rest of it, or where it is
+}
+
+// textBytes are those of a chunk's texts and blobs, but for those within lists and structs.
+func textBytes(chunk mapping.DataChunk) (bytes int64) {
+	rows := int(mapping.DataChunkGetSize(chunk))
+	for i := range mapping.DataChunkGetColumnCount(chunk) {
+		vector := mapping.DataChunkGetVector(chunk, i)
+		t := mapping.VectorGetColumnType(vector)
+		if of := mapping.GetTypeId(t); of == mapping.TypeVarchar || of == mapping.TypeBlob {
+			valid := (*uint64)(mapping.VectorGetValidity(vector)) // a bit a row; nil for all
+			for row, text := range unsafe.Slice((*duckText)(mapping.VectorGetData(vector)), rows) {
+				if valid == nil || unsafe.Slice(valid, (rows+63)/64)[row/64]&(1<<(row%64)) != 0 {
+					bytes += int64(text.length)
+				}
+			}
+		}
+		mapping.DestroyLogicalType(&t)
+	}
+	return bytes
 }
 
 func (s *stream) forget() {

@@ -14,7 +14,7 @@ func Guarded(log *slog.Logger, run func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			log.Error("panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			err = fault.Newf(fault.Internal, "this is a defect of Tarn: please report it with the log", "panic: %v", v)
+			err = fault.Wrap(fmt.Errorf("panic: %v", v), fault.Internal, "an internal error", "this is a defect of Tarn: please report it with the log")
 		}
 	}()
 	return run()

@@ -37,7 +37,7 @@ func (t Token) Name() string {
 	return t.Text
 }
 
-// Value is the text that a plain or dollar-quoted String token means.
+// Value is the text that a String token means. E'…' with an escape that there is not stays as it is written.
 func (t Token) Value() string {
 	if t.Kind != String || len(t.Text) < 2 {
 		return t.Text
@@ -47,7 +47,11 @@ func (t Token) Value() string {
 		return t.Text[tag : len(t.Text)-tag]
 	}
 	if t.Text[0] != '\'' {
-		return t.Text
+		text, err := unescaped(t.Text[2 : len(t.Text)-1])
+		if err != nil {
+			return t.Text
+		}
+		return text
 	}
 	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'")
 }

@@ -39,6 +39,9 @@ func (s *session) translate(err error) error {
 	if of, ok := errors.AsType[*duck.UncarriedError](err); ok {
 		return sqltext.Answerable(of.Type)
 	}
+	if duck.Huge(err) {
+		return errHuge()
+	}
 	text := err.Error()
 	m := classed.FindStringSubmatch(text)
 	if m == nil {
@@ -138,11 +141,16 @@ func (s *session) classify(class, message, hint string) *fault.Error {
 	return nil
 }
 
-// lacksMemory tells that the Gate's DuckDB had no memory for a statement. Where the lake's had none, the
+// lacksMemory tells that the Gate's DuckDB had no memory for a statement, which may find it when others have ended. Where the lake's had none, the
 // error is a fault already.
 func lacksMemory(err error) bool {
 	_, told := errors.AsType[*fault.Error](err)
-	return !told && duck.OutOfMemory(err)
+	return !told && duck.OutOfMemory(err) && !duck.Huge(err)
+}
+
+// errHuge is of what is not tried again: its statement would need as much alone.
+func errHuge() *fault.Error {
+	return fault.New(fault.TooLarge, "a value, or the values of some rows, need more memory than Tarn has left", "ask for shorter texts and lists, or raise memory")
 }
 
 func errMemory() *fault.Error {

@@ -80,6 +80,7 @@ type Gate struct {
 	returned  atomic.Int64 // bytes of what RETURNING answers
 	changing  tableTurns
 	plain     plainFiles
+	pressure  *pressure
 	hopeless  atomic.Value // the last text that lacked memory also alone: the others do not wait for it again
 
 	mu       sync.RWMutex
@@ -132,6 +133,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	for _, c := range g.own() {
 		g.Register(c)
 	}
+	g.pressure = g.watch()
 	return g, nil
 }
 
@@ -153,6 +155,7 @@ func (g *Gate) RegisterSystem(t SystemTable) {
 
 // Close ends the Gate and its instances.
 func (g *Gate) Close() error {
+	g.pressure.close()
 	g.hot.close()
 	return errors.Join(g.parser.Close(), g.quick.Close(), g.instance.Close())
 }
@@ -181,7 +184,10 @@ func (g *Gate) Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	var result *Result
 	if err == nil {
-		result, err = g.run(context.WithValue(within, notedKey{}, noted), r, one, command, noted)
+		err = life.Guarded(g.o.Log, func() (err error) {
+			result, err = g.run(context.WithValue(within, notedKey{}, noted), r, one, command, noted)
+			return err
+		})
 	}
 	if err != nil {
 		err = g.presentable(ctx, within, r, err)
@@ -276,15 +282,20 @@ func (g *Gate) run(ctx context.Context, r Request, one sqltext.Statement, comman
 	if err != nil {
 		return nil, err
 	}
+	var result *Result
+	defer func() {
+		if result == nil {
+			leave()
+		}
+	}()
 	r.turn = true
 	text := r.Text[:one.Offset+len(one.Text)]
-	result, err := g.query(ctx, r, text)
+	result, err = g.query(ctx, r, text)
 	if lacksMemory(err) && g.hopeless.Load() != text {
 		leave()
 		result, leave, err = g.queryAlone(ctx, r, text)
 	}
 	if err != nil {
-		leave()
 		return nil, err
 	}
 	noted.reads(result.Snapshots)
@@ -304,6 +315,11 @@ func (g *Gate) queryAlone(ctx context.Context, r Request, text string) (result *
 		return nil, leave, err
 	}
 	defer share()
+	defer func() {
+		if result == nil {
+			leave()
+		}
+	}()
 	result, err = g.query(ctx, r, text)
 	if lacksMemory(err) {
 		g.hopeless.Store(text)

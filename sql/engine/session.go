@@ -106,17 +106,18 @@ func (g *Gate) query(ctx context.Context, r Request, source string) (*Result, er
 		return nil, err
 	}
 	var result *Result
+	defer func() {
+		if result == nil {
+			s.close()
+		}
+	}()
 	if err = s.speak(ctx, r); err == nil {
 		result, err = s.run(ctx, r)
 	}
-	if err != nil {
-		if !lacksMemory(err) { // which run looks for
-			err = s.translate(err)
-		}
-		s.close()
-		return nil, err
+	if err != nil && !lacksMemory(err) { // which run looks for
+		err = s.translate(err)
 	}
-	return result, nil
+	return result, err
 }
 
 func (s *session) run(ctx context.Context, r Request) (*Result, error) {

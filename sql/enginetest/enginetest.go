@@ -40,22 +40,17 @@ type Door interface {
 // door makes before it. Both end with the test, which fails where they do not end well. addr is the door's.
 func Serve(t testing.TB, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
 	t.Helper()
-	return ServeIn(t, t.TempDir(), rowsMax, door)
-}
-
-// ServeIn is Serve with the folder that statements spill to.
-func ServeIn(t testing.TB, spill string, rowsMax int64, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
-	t.Helper()
-	return serve(t, spill, rowsMax, guard.Open{}, door)
+	return ServeIn(t, t.TempDir(), rowsMax, guard.Open{}, door)
 }
 
 // ServeWith is Serve with a guard.
 func ServeWith(t testing.TB, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
 	t.Helper()
-	return serve(t, t.TempDir(), 0, of, door)
+	return ServeIn(t, t.TempDir(), 0, of, door)
 }
 
-func serve(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+// ServeIn is Serve with a guard and the folder that statements spill to.
+func ServeIn(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
 	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: empty{}, Guard: of, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,

@@ -12,6 +12,7 @@ import (
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 
 	"tarn/embedded/fault"
+	"tarn/embedded/life"
 	"tarn/sql/engine"
 )
 
@@ -30,8 +31,10 @@ var errOver = errors.New("the answer is over")
 // send sends all rows, or the error that ended them, and closes the result.
 func (a *answer) send(ctx context.Context) {
 	defer a.result.Close()
-	err := engine.Merge(a.result.Reader, func(b arrow.RecordBatch) error {
-		return a.put(ctx, arrowflight.StreamChunk{Data: array.NewRecordBatch(a.schema, b.Columns(), b.NumRows())})
+	err := life.Guarded(a.door.o.Log, func() error {
+		return engine.Merge(a.result.Reader, func(b arrow.RecordBatch) error {
+			return a.put(ctx, arrowflight.StreamChunk{Data: array.NewRecordBatch(a.schema, b.Columns(), b.NumRows())})
+		})
 	})
 	if err != nil && !errors.Is(err, errOver) {
 		_ = a.put(ctx, arrowflight.StreamChunk{Err: err})

@@ -19,6 +19,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/life"
 	"tarn/sql/engine"
 	"tarn/sql/postgres/catalog"
 )
@@ -100,11 +101,8 @@ func (d *Door) serve(ctx context.Context, nc net.Conn) {
 	}
 	c.be = pgproto3.NewBackend(in, timed{c.net})
 	c.be.SetMaxBodyLen(messageBytesMax)
-	entered, err := c.start()
-	if entered {
-		defer d.leave(c)
-	}
-	if err != nil {
+	defer d.leave(c)
+	if err := c.guarded(c.start); err != nil {
 		if _, shown := errors.AsType[*fault.Error](err); shown {
 			c.be.Send(response(err, "", "FATAL"))
 			_ = c.be.Flush()
@@ -129,7 +127,11 @@ func (c *conn) serveOne(message pgproto3.FrontendMessage, err error) bool {
 	defer c.work.Unlock()
 	if err == nil && !c.terminated.Load() {
 		c.resting = false
-		err = c.handle(message)
+		err = c.guarded(func() error { return c.handle(message) })
+		if _, broken := errors.AsType[*fault.Error](err); broken {
+			c.be.Send(response(err, "", "FATAL"))
+			_ = c.be.Flush()
+		}
 	}
 	if c.terminated.Load() {
 		c.be.Send(response(errTerminated, "", "FATAL"))
@@ -143,6 +145,15 @@ func (c *conn) serveOne(message pgproto3.FrontendMessage, err error) bool {
 	return err == nil
 }
 
+// guarded does what must end no other connection: a panic is an error that its client may read.
+func (c *conn) guarded(do func() error) error {
+	err := life.Guarded(c.door.o.Log.With("user", c.who.User), do)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.Internal {
+		return fault.New(f.Code, "an internal error has ended the connection", f.Hint)
+	}
+	return err
+}
+
 // timed bounds how long a client may take for what it is sent.
 type timed struct{ net.Conn }
 
@@ -154,10 +165,10 @@ func (t timed) Write(b []byte) (int, error) {
 var errGone = errors.New("the client has gone")
 
 // start is what comes before the first statement. A request to cancel is a connection of its own.
-func (c *conn) start() (entered bool, err error) {
+func (c *conn) start() error {
 	message, err := c.be.ReceiveStartupMessage()
 	if err != nil {
-		return false, errGone
+		return errGone
 	}
 	switch m := message.(type) {
 	case *pgproto3.CancelRequest:
@@ -165,24 +176,24 @@ func (c *conn) start() (entered bool, err error) {
 	case *pgproto3.StartupMessage:
 		return c.login(m)
 	}
-	return false, errGone
+	return errGone
 }
 
-func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
+func (c *conn) login(m *pgproto3.StartupMessage) error {
 	parameters := maps.Clone(m.Parameters) // the message goes with the next
 	proven, err := c.proven(parameters["user"])
 	if err != nil {
-		return false, err
+		return err
 	}
 	if name := parameters["database"]; name != "" && name != database && name != parameters["user"] {
-		return false, fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
+		return fault.Newf(fault.NotFound, "the database is "+database, "there is no database %q", name)
 	}
 	c.who, err = c.door.o.Guard.Authenticate(c.ctx, guard.Credential{User: parameters["user"], Proven: proven, Door: doorName, Remote: c.net.RemoteAddr().String()})
 	if err != nil {
-		return false, err
+		return err
 	}
 	if !c.door.enter(c) {
-		return false, fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
+		return fault.Newf(fault.Unavailable, "close some, or try again in a moment", "there are %d connections already", connsMax)
 	}
 	options := optionsOf(parameters["options"])
 	for name, value := range parameters {
@@ -194,7 +205,7 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 		err := c.settings.set(o[0], o[1])
 		var told stateError
 		if errors.As(err, &told) && told.state == "22023" && !strings.EqualFold(o[0], "client_encoding") {
-			return true, err // such as a zone that there is not: its times would be of another
+			return err // such as a zone that there is not: its times would be of another
 		} // one that is not known does no harm here
 	}
 	c.settings.settle()
@@ -208,7 +219,7 @@ func (c *conn) login(m *pgproto3.StartupMessage) (entered bool, err error) {
 		c.be.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
 	c.be.Send(&pgproto3.BackendKeyData{ProcessID: c.pid, SecretKey: c.secret})
-	return true, c.ready()
+	return c.ready()
 }
 
 // ready tells that the next statement may come.

@@ -20,6 +20,7 @@ import (
 
 	"tarn/embedded/door"
 	"tarn/embedded/guard"
+	"tarn/embedded/life"
 	"tarn/embedded/sqltext"
 	"tarn/sql/engine"
 	"tarn/sql/postgres/catalog"
@@ -127,7 +128,10 @@ func (d *Door) Run(ctx context.Context, ready func()) error {
 			_ = nc.Close()
 			return
 		}
-		d.serve(ctx, nc)
+		_ = life.Guarded(d.o.Log, func() error {
+			d.serve(ctx, nc)
+			return nil
+		})
 	})
 }
 
@@ -153,6 +157,9 @@ func (d *Door) enter(c *conn) bool {
 func (d *Door) leave(c *conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.conns[c.pid] != c { // it has not entered
+		return
+	}
 	delete(d.conns, c.pid)
 	d.gauge.Set(float64(len(d.conns)))
 }

@@ -47,7 +47,7 @@ func (c *conn) listen(in *sqltext.Reader, verb string) (*answer, error) {
 	}
 	if verb == "NOTIFY" && in.Take(",") {
 		t := in.Peek()
-		if t.Kind != sqltext.String || t.Text[0] != '\'' {
+		if t.Kind != sqltext.String {
 			return nil, in.Fault("a text such as 'text', or SELECT pg_notify($1, $2)")
 		}
 		in.Next()
@@ -198,15 +198,22 @@ func (c *conn) hearing() {
 				return
 			case <-c.inbox.wake:
 			}
-			c.work.Lock()
-			if c.resting && c.state == idle && !c.terminated.Load() {
-				if c.hear(); c.flush() != nil {
-					_ = c.net.Close()
-				}
+			if c.guarded(c.deliver) != nil {
+				_ = c.net.Close()
 			}
-			c.work.Unlock()
 		}
 	})
+}
+
+// deliver sends what waits for the client, if it is idle.
+func (c *conn) deliver() error {
+	c.work.Lock()
+	defer c.work.Unlock()
+	if !c.resting || c.state != idle || c.terminated.Load() {
+		return nil
+	}
+	c.hear()
+	return c.flush()
 }
 
 // hear sends what waits for the client, which is in no transaction.

@@ -93,11 +93,11 @@ func TestNotify(t *testing.T) {
 	_, dial := openHeard(t, guard.Open{})
 	ear, mouth := dial(), dial()
 	ear.do("LISTEN Quay", `LISTEN "Quay 2"`)
-	mouth.do("NOTIFY quay", "NOTIFY QUAY, 'it''s here'", `NOTIFY "Quay 2", 'b'`, "NOTIFY other, 'x'")
+	mouth.do("NOTIFY quay", "NOTIFY QUAY, 'it''s here'", `NOTIFY quay, E'a\\b\'''\x41\u00e9\n'`, "NOTIFY quay, $tag$it's$tag$", `NOTIFY "Quay 2", 'b'`, "NOTIFY other, 'x'")
 	if n := ear.next(); n.Channel != "quay" || n.Payload != "" || n.PID != mouth.PgConn().PID() {
 		t.Errorf("%+v", n)
 	}
-	ear.hears("quay:it's here", "Quay 2:b")
+	ear.hears("quay:it's here", "quay:a\\b''Aé\n", "quay:it's", "Quay 2:b")
 
 	// By the function: in both protocols, with parameters, and of the rows of a query.
 	mouth.do("SELECT pg_notify('quay', 'c')")

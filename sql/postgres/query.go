@@ -151,9 +151,12 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	r.closed = func() { c.open-- }
 	// A statement has one of few turns until it is closed, and its client may be in no hurry.
 	r.expiry = time.AfterFunc(time.Until(result.Until), func() {
-		c.work.Lock()
-		defer c.work.Unlock()
-		r.close()
+		_ = c.guarded(func() error {
+			c.work.Lock()
+			defer c.work.Unlock()
+			r.close()
+			return nil
+		})
 	})
 	for i, f := range result.Schema.Fields() {
 		k := kindOf(cell.TypeName(f))

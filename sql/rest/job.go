@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/life"
 	"tarn/sql/cell"
 	"tarn/sql/engine"
 )
@@ -34,6 +36,7 @@ const (
 // jobs are the statements that were sent to be answered later.
 type jobs struct {
 	gate *engine.Gate
+	log  *slog.Logger
 
 	ctx  context.Context //nolint:containedctx // of all that run, until stop
 	stop context.CancelFunc
@@ -64,8 +67,8 @@ type job struct {
 	gone   bool // nobody can ask for it any more
 }
 
-func newJobs(gate *engine.Gate) *jobs {
-	j := &jobs{gate: gate, all: map[string]*job{}}
+func newJobs(gate *engine.Gate, log *slog.Logger) *jobs {
+	j := &jobs{gate: gate, log: log, all: map[string]*job{}}
 	j.ctx, j.stop = context.WithCancel(context.Background())
 	return j
 }
@@ -92,7 +95,7 @@ func (js *jobs) start(who guard.Principal, text string) (*job, error) {
 	js.all[j.id] = j
 	js.work.Go(func() {
 		defer cancel()
-		err := js.run(ctx, j, text)
+		err := life.Guarded(js.log, func() error { return js.run(ctx, j, text) })
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		if err != nil {

@@ -53,7 +53,7 @@ type Door struct {
 
 // New makes a door.
 func New(gate *engine.Gate, g guard.Guard, log *slog.Logger) *Door {
-	return &Door{gate, g, log, newJobs(gate)}
+	return &Door{gate, g, log, newJobs(gate, log)}
 }
 
 // Mount puts what the door answers at its paths, which are patterns of http.ServeMux.

@@ -14,6 +14,7 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/life"
 	"tarn/sql/engine"
 )
 
@@ -76,7 +77,7 @@ func (q *query) run(d *Door) {
 	defer close(q.pages)
 	defer close(q.finished)
 	defer q.cancel()
-	q.err = q.produce(d)
+	q.err = life.Guarded(d.o.Log, func() error { return q.produce(d) })
 	switch {
 	case q.err == nil:
 	case q.abandoned.Load():

@@ -1,0 +1,85 @@
+//go:build duckdb_arrow && linux
+
+package duck_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tarn/embedded/duck"
+)
+
+func status(t *testing.T, name string) int64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), name+":")
+	kb, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
+}
+
+func streamed(ctx context.Context, conn *duck.Conn, query string) error {
+	rows, err := conn.Stream(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Release()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+// TestLimit has values that an instance's own limit does not count: they fail before the process has more than its limit.
+func TestLimit(t *testing.T) {
+	in, err := duck.Open(t.Context(), duck.Options{MemoryBytes: 128 << 20, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	conn, err := in.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600); err != nil { // of VmHWM
+		t.Fatal(err)
+	}
+	limit := status(t, "VmRSS") + 100<<20
+	duck.Limit(limit)
+	defer duck.Limit(0)
+	for name, query := range map[string]string{
+		"a text":                 "SELECT len(repeat('x', 1000000000))",
+		"texts of one vector":    "SELECT max(len(repeat('x', 10000000 + i::INT))) FROM range(2048) t(i)",
+		"a list":                 "SELECT len(range(1000000000::BIGINT))",
+		"lists of one vector":    "SELECT max(len(list_resize([1], 1000000 + i))) FROM range(2048) t(i)",
+		"a text of C++":          "SELECT len(lpad('x', 1000000000, 'y'))",
+		"a width":                "SELECT len(format('{:>1000000000}', 1))",
+		"what a pattern matches": "SELECT len(regexp_replace(repeat('x', 100000), 'x', repeat('y', 100000), 'g'))",
+		"what stands for a part": "SELECT len(replace(repeat('x', 100000), 'x', repeat('y', 100000)))",
+		"lists of a list":        "SELECT len(list_transform(range(1000000), x -> range(1000)))",
+	} {
+		if _, err := conn.Texts(t.Context(), query); !duck.OutOfMemory(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bytes := range []int{10_000, 20_000, 30_000, 40_000} { // Arrow's arrays come beside the vectors that they are made of
+		if err := streamed(t.Context(), conn, fmt.Sprintf("SELECT repeat('x', %d + i::INT) FROM range(2048) t(i)", bytes)); err != nil && !duck.OutOfMemory(err) {
+			t.Errorf("an answer of texts of %d bytes: %v", bytes, err)
+		}
+	}
+	if most := status(t, "VmHWM"); most > limit+64<<20 {
+		t.Errorf("the process had %d MB, its limit is %d MB", most>>20, limit>>20)
+	}
+	if _, err := conn.Texts(t.Context(), "SELECT len(repeat('x', 10000000))"); err != nil { // nothing of it is left
+		t.Error(err)
+	}
+}
