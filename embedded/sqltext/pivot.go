@@ -10,6 +10,9 @@ import (
 // PivotValuesMax bounds the columns that one PIVOT makes of the values it finds.
 const PivotValuesMax = 1000
 
+// PivotFindsMax bounds the expressions of one statement whose values are found: each takes a query, and the reading of the whole statement.
+const PivotFindsMax = 100
+
 // pivotsMax bounds the PIVOTs of one statement: to look for the end of each takes the length of the statement.
 const pivotsMax = 100
 

@@ -223,10 +223,13 @@ func (s *session) words() *sqltext.Dialect {
 
 // pivoted writes the values into each PIVOT that leaves them to what is in the table: those that this statement sees.
 func (s *session) pivoted(ctx context.Context, source string) (string, error) {
-	for {
+	for n := 0; ; n++ {
 		at, found, err := sqltext.Pivots(source)
 		if !found || err != nil {
 			return source, err
+		}
+		if n == sqltext.PivotFindsMax {
+			return "", fault.Newf(fault.TooLarge, "name those that you want: ON … IN ('a', 'b')", "the statement leaves the values of more than %d expressions of PIVOT to what is there", n)
 		}
 		if err := ctx.Err(); err != nil {
 			return "", err

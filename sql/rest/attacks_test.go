@@ -5,6 +5,7 @@ package rest_test
 import (
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,20 @@ func TestAttacks(t *testing.T) {
 	}
 	if sent < 70 {
 		t.Errorf("only %d statements were sent", sent)
+	}
+}
+
+// TestPivotsOfMany has a PIVOT of more expressions than are looked for: each would take a query, and the reading of the whole statement.
+func TestPivotsOfMany(t *testing.T) {
+	h := office(t)
+	many := func(n int) string {
+		return "PIVOT (SELECT 1 AS a, 2 AS b) ON " + strings.Repeat("a + 0, ", n-1) + "a USING sum(b)"
+	}
+	if status, body := h.post(many(10), ""); status != http.StatusOK {
+		t.Errorf("10: %d %s", status, body)
+	}
+	if status, body := h.post(many(2000), ""); status != http.StatusRequestEntityTooLarge || !strings.Contains(body, "more than 100 expressions") {
+		t.Errorf("2000: %d %.300s", status, body)
 	}
 }
 
