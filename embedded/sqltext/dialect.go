@@ -26,6 +26,10 @@ type Dialect struct {
 	Within map[string]map[string]Template
 	// Through are functions one of whose arguments, of that place, is within what they are within.
 	Through map[string]int
+	// Typed are the functions of which that goes by the types of their arguments.
+	Typed map[string]Typed
+	// TypedCasts are casts of which that goes by the type of what is cast.
+	TypedCasts map[string]Typed
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
@@ -61,8 +65,18 @@ type Argument struct {
 	Name  string // of a function, in lower case
 	// Column is the name of a COLUMN_REF without what stands before it, in lower case.
 	Column string
-	Type   string // of a column of a table, in DuckDB's words; "" where it is not known
+	// Type is its type in DuckDB's words, of a column of a table and for a call of Typed; "" where it is not known, and of a literal text.
+	Type   string
 	Number string // of a literal number, as it is written
+	tree   *tree
+}
+
+// Holds tells whether a call of one of these functions stands in the argument.
+func (a Argument) Holds(names ...string) bool { return a.tree.holds(names) }
+
+func (t *tree) holds(names []string) bool {
+	return t.get("function_name") != nil && slices.Contains(names, strings.ToLower(t.get("function_name").str())) ||
+		slices.ContainsFunc(t.items, func(item *tree) bool { return item.holds(names) })
 }
 
 // As is the template of a call that is always written in one way. An argument that the text does not name is refused, for
@@ -96,7 +110,7 @@ var (
 const translatedMax = 200_000
 
 // dialected puts what a dialect means in the place of a call or a cast.
-func (w *walker) dialected(v *tree, class string) error {
+func (w *walker) dialected(v *tree, class string, sc *scope) error {
 	d := w.dialect
 	if d == nil || w.own[v] {
 		return nil
@@ -109,14 +123,19 @@ func (w *walker) dialected(v *tree, class string) error {
 		if slices.Contains(d.Schemas, strings.ToLower(v.get("schema").str())) {
 			v.set("schema", text(""))
 		}
-		of := d.Functions[strings.ToLower(v.get("function_name").str())]
-		if schema := v.get("schema").str(); of == nil || schema != "" && schema != "main" {
+		name := strings.ToLower(v.get("function_name").str())
+		if schema := v.get("schema").str(); schema != "" && schema != "main" {
 			return nil
 		}
-		return w.call(v, of, v.get("children").list(), true)
+		if of, ok := d.Typed[name]; ok {
+			return w.byType(v, of, v.get("children").list(), true, sc)
+		}
+		if of := d.Functions[name]; of != nil {
+			return w.call(v, of, v.get("children").list(), nil, true)
+		}
 	case "OPERATOR":
 		if of := d.Functions["array_extract"]; of != nil && v.get("type").str() == "ARRAY_EXTRACT" {
-			return w.call(v, of, v.get("children").list(), false)
+			return w.call(v, of, v.get("children").list(), nil, false)
 		}
 	case "SUBQUERY":
 		return w.anyOf(v)
@@ -133,8 +152,11 @@ func (w *walker) dialected(v *tree, class string) error {
 		if schema := t.get("type_info").get("schema").str(); name == "" || schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
 			return nil
 		}
+		if of, ok := d.TypedCasts[name]; ok && t == v.get("cast_type") {
+			return w.byType(v, of, []*tree{v.get("child")}, false, sc)
+		}
 		if of := d.Casts[name]; of != nil && t == v.get("cast_type") {
-			return w.call(v, of, []*tree{v.get("child")}, false)
+			return w.call(v, of, []*tree{v.get("child")}, nil, false)
 		}
 		if known := d.Types[name]; known != "" {
 			made, err := w.template("CAST(NULL AS " + known + ")")
@@ -161,7 +183,7 @@ func (w *walker) anyOf(v *tree) error {
 	if len(list) != 1 || lastName(list[0]) == "" || lastName(v.get("child")) == "" {
 		return nil
 	}
-	return w.call(v, As(anyOf), []*tree{list[0], v.get("child")}, false)
+	return w.call(v, As(anyOf), []*tree{list[0], v.get("child")}, nil, false)
 }
 
 // nowhere is the place of a node that the parser has made.
@@ -208,8 +230,8 @@ func innermost(t *tree) *tree {
 
 // call puts a template with its arguments in the place of a node. Where it is a function it keeps what else the call said:
 // DISTINCT, FILTER, OVER.
-func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
-	made, err := w.instance(v, of, args)
+func (w *walker) call(v *tree, of Template, args []*tree, types []string, keep bool) error {
+	made, err := w.instance(v, of, args, types)
 	if made == nil || err != nil {
 		return err
 	}
@@ -238,14 +260,11 @@ func (w *walker) call(v *tree, of Template, args []*tree, keep bool) error {
 	return nil
 }
 
-// spreads are the aggregates that an expression may be made of in the place of one.
-var spreads = []string{"sum", "count", "avg", "min"}
-
 // spread gives what a call of an aggregate says besides its arguments to the aggregates of the expression in its place, unless that is one
 // itself, and returns how many they are.
 func (w *walker) spread(v, made *tree) (n int) {
 	for i, item := range made.items {
-		if item.get("class").str() != "FUNCTION" || !slices.Contains(spreads, item.get("function_name").str()) {
+		if item.get("class").str() != "FUNCTION" || !aggregateFunctions[strings.ToLower(item.get("function_name").str())] {
 			n += w.spread(v, item)
 			continue
 		}
@@ -254,7 +273,7 @@ func (w *walker) spread(v, made *tree) (n int) {
 		of.set("function_name", item.get("function_name"))
 		of.set("schema", item.get("schema"))
 		of.set("children", item.get("children"))
-		of.set("alias", text(""))
+		of.set("alias", item.get("alias"))
 		w.own[of] = true
 		made.items[i] = of
 	}
@@ -267,15 +286,8 @@ func (w *walker) simple(v *tree) bool {
 }
 
 // instance is a template's expression with the arguments in it; nil where the call stays as it is.
-func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
-	shown := make([]Argument, len(args))
-	for i, a := range args {
-		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a)}
-		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
-			shown[i].Number = value.get("value").raw
-		}
-	}
-	said, err := of(shown)
+func (w *walker) instance(v *tree, of Template, args []*tree, types []string) (*tree, error) {
+	said, err := of(w.shown(args, types))
 	if errors.Is(err, errArguments) {
 		return nil, w.refuse(v, fault.Invalid, "", "%s %v", v.get("function_name").str(), err)
 	}
@@ -297,6 +309,24 @@ func (w *walker) instance(v *tree, of Template, args []*tree) (*tree, error) {
 		return nil, w.refuse(v, fault.TooLarge, "split the statement", "the statement is too large when its functions are written out")
 	}
 	return made, nil
+}
+
+// shown is what a template sees of arguments.
+func (w *walker) shown(args []*tree, types []string) []Argument {
+	shown := make([]Argument, len(args))
+	for i, a := range args {
+		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), tree: a}
+		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
+			shown[i].Number = value.get("value").raw
+		}
+		if i < len(types) {
+			shown[i].Type = types[i]
+		}
+		if shown[i].Type == "" && a.get("class").str() == "CONSTANT" && whole(a.get("value")) {
+			shown[i].Type = a.get("value").get("type").get("id").str()
+		}
+	}
+	return shown
 }
 
 // template parses an expression of a dialect.
@@ -403,7 +433,7 @@ func (w *walker) dialectedTable(v *tree) error {
 		}
 		return said, err
 	}
-	made, err := w.instance(f, queried, f.get("children").list())
+	made, err := w.instance(f, queried, f.get("children").list(), nil)
 	if made == nil || err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func TestDialect(t *testing.T) {
 	} {
 		out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
 			return sqltext.Relation{Text: t.Name}, nil
-		})
+		}, nil)
 		if err != nil || out.Text != want {
 			t.Errorf("%s\n became %s %v\n want   %s", source, out.Text, err, want)
 		}
@@ -69,13 +69,13 @@ func TestDialect(t *testing.T) {
 	for _, source := range []string{"SELECT evil('/etc/passwd')", "SELECT shout()", "SELECT add(a, 'b') FROM t", "SELECT * FROM two(4, 5)", "SELECT twice(a) FILTER (a > 1) FROM t"} {
 		if out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
 			return sqltext.Relation{Text: t.Name}, nil
-		}); err == nil {
+		}, nil); err == nil {
 			t.Errorf("%s became %s", source, out.Text)
 		}
 	}
 	deep := strings.Repeat("twice(", 60) + "1" + strings.Repeat(")", 60)
 	dialect = &sqltext.Dialect{Functions: map[string]sqltext.Template{"twice": sqltext.As("$1 + $1")}}
-	if _, err := parser.RewriteAs(t.Context(), dialect, "SELECT "+deep, 0, nil); err == nil {
+	if _, err := parser.RewriteAs(t.Context(), dialect, "SELECT "+deep, 0, nil, nil); err == nil {
 		t.Error("a statement that doubles sixty times passed")
 	}
 }

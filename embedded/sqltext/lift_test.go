@@ -46,9 +46,9 @@ func TestValues(t *testing.T) {
 				resolve := func(sqltext.Table) (sqltext.Relation, error) {
 					return sqltext.Relation{Text: "SELECT 7 AS id, 'ship' AS word", Name: "s.t", Columns: []string{"id", "word"}}, nil
 				}
-				got, err := c.parser.RewriteAs(t.Context(), dialect, source, 100, resolve)
+				got, err := c.parser.RewriteAs(t.Context(), dialect, source, 100, resolve, nil)
 				// A comment before the value is all that keeps it from being one that others stand for.
-				want, err2 := c.parser.RewriteAs(t.Context(), dialect, strings.ReplaceAll(source, "CAST('", "CAST (/**/'"), 100, resolve)
+				want, err2 := c.parser.RewriteAs(t.Context(), dialect, strings.ReplaceAll(source, "CAST('", "CAST (/**/'"), 100, resolve, nil)
 				if (err == nil) != (err2 == nil) {
 					t.Errorf("%s: %v, not %v", source, err, err2)
 					continue

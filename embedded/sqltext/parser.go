@@ -96,16 +96,16 @@ type Rewritten struct {
 // Syntax, Denied, Invalid, TooLarge, or what resolve said. With rowsMax above 0 the statement
 // answers at most so many rows unless it has a LIMIT of its own.
 func (p *Parser) Rewrite(ctx context.Context, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
-	return p.RewriteAs(ctx, nil, source, rowsMax, resolve)
+	return p.RewriteAs(ctx, nil, source, rowsMax, resolve, nil)
 }
 
-// RewriteAs is Rewrite of a statement in a dialect; nil is DuckDB's.
-func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string, rowsMax int64, resolve Resolver) (Rewritten, error) {
+// RewriteAs is Rewrite of a statement in a dialect; nil is DuckDB's. types tells what the dialect's Typed go by; with nil no type is known.
+func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string, rowsMax int64, resolve Resolver, types Types) (Rewritten, error) {
 	if l, ok := liftValues(source, p.marks); ok {
 		key := cacheKey{dialect, l.text, rowsMax}
 		known := p.cache.get(key)
 		if known == nil || !known.unlike {
-			out, err := p.rewrite(ctx, key, known, len(l.values), l.resolved(resolve, p.marks))
+			out, err := p.rewrite(ctx, key, known, len(l.values), l.resolved(resolve, p.marks), types)
 			if err == nil && out.Text != "" {
 				out.Text = l.put(out.Text, p.marks)
 				return out, nil
@@ -113,54 +113,44 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 		}
 	}
 	key := cacheKey{dialect, source, rowsMax}
-	return p.rewrite(ctx, key, p.cache.get(key), 0, resolve)
+	return p.rewrite(ctx, key, p.cache.get(key), 0, resolve, types)
 }
 
 // rewrite walks the statement of a key, or makes it of what is known. It has so many marks of values; where these are not
 // what the walk may leave open, the answer has no text.
-func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks int, resolve Resolver) (Rewritten, error) {
+func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks int, resolve Resolver, types Types) (Rewritten, error) {
 	if known != nil {
 		if out, ok := known.again(resolve); ok {
 			return out, nil
 		}
 	}
-	w, root, err := p.begin(ctx, key.source, key.dialect)
-	if err != nil {
-		return Rewritten{}, err
+	asked := probe{numbers: map[string]int{}, seen: &seenTypes{}}
+	if types == nil {
+		asked.types = []string{}
 	}
-	var all []*relation
-	became := &cached{key: key}
-	w.resolve = func(t Table) (*relation, error) {
-		answer, err := resolve(t)
-		if err != nil {
-			return nil, err
+	walked, err := p.walk(ctx, key, resolve, asked)
+	if len(asked.numbers) > 0 {
+		if asked.types = p.probed(ctx, walked, err, types); asked.again() {
+			asked.asking = true
+			if walked, err = p.walk(ctx, key, resolve, asked); err == nil {
+				asked.types = p.probed(ctx, walked, err, types)
+			}
+			asked.asking = false
 		}
-		r := &relation{answer, fmt.Sprintf("%st%03d", w.prefix, len(all))}
-		all = append(all, r)
-		became.tables = append(became.tables, cachedTable{t, r.placeholder, r.Name, r.Columns, r.Types, r.Hidden, len(r.Text)})
-		return r, nil
+		walked, err = p.walk(ctx, key, resolve, asked)
 	}
-	if err := w.members(root, statementShape, nil); err != nil {
-		return Rewritten{}, err
-	}
-	out := Rewritten{Outputs: w.outputs(root.get("node"))}
-	once, err := w.weigh(root)
 	if err != nil {
 		return Rewritten{}, err
 	}
+	became, w := walked.became, walked.walker
+	out := Rewritten{Outputs: w.outputs(walked.root.get("node"))}
 	if err := p.name(ctx, w.named); err != nil {
 		return Rewritten{}, err
 	}
 	if key.rowsMax > 0 {
-		limit(root.get("node"), key.rowsMax)
+		limit(walked.root.get("node"), key.rowsMax)
 	}
-	if out.Text, err = p.render(ctx, root); err != nil {
-		return Rewritten{}, err
-	}
-	if out.Text, err = materialized(out.Text, once); err != nil {
-		return Rewritten{}, err
-	}
-	if err := p.verify(ctx, out.Text, all); err != nil {
+	if out.Text, err = p.written(ctx, walked); err != nil {
 		return Rewritten{}, err
 	}
 	became.text, became.lower, became.outputs = out.Text, strings.ToLower(w.source), out.Outputs
@@ -169,9 +159,55 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 	if became.unlike {
 		return Rewritten{}, nil
 	}
-	out.Text = substitute(out.Text, became.lower, all)
-	out.Tables = names(all)
+	out.Text = substitute(out.Text, became.lower, walked.all)
+	out.Tables = names(walked.all)
 	return out, nil
+}
+
+// walked is a statement that has been walked.
+type walked struct {
+	walker *walker
+	root   *tree
+	all    []*relation
+	became *cached
+	once   []string // its CTEs that must be computed once
+}
+
+// walk walks the statement of a key.
+func (p *Parser) walk(ctx context.Context, key cacheKey, resolve Resolver, asked probe) (*walked, error) {
+	w, root, err := p.begin(ctx, key.source, key.dialect)
+	if err != nil {
+		return nil, err
+	}
+	out := &walked{walker: w, root: root, became: &cached{key: key}}
+	w.probe = asked
+	w.resolve = func(t Table) (*relation, error) {
+		answer, err := resolve(t)
+		if err != nil {
+			return nil, err
+		}
+		r := &relation{answer, fmt.Sprintf("%st%03d", w.prefix, len(out.all))}
+		out.all = append(out.all, r)
+		out.became.tables = append(out.became.tables, cachedTable{t, r.placeholder, r.Name, r.Columns, r.Types, r.Hidden, len(r.Text)})
+		return r, nil
+	}
+	if err := w.members(root, statementShape, nil); err != nil {
+		return nil, err
+	}
+	out.once, err = w.weigh(root)
+	return out, err
+}
+
+// written is the text of what was walked, which is parsed and walked once more.
+func (p *Parser) written(ctx context.Context, of *walked) (string, error) {
+	out, err := p.render(ctx, of.root)
+	if err != nil {
+		return "", err
+	}
+	if out, err = materialized(out, of.once); err != nil {
+		return "", err
+	}
+	return out, p.verify(ctx, out, of.all)
 }
 
 // Check walks one SELECT as Rewrite does, with every table let through: what it refuses is wrong whatever

@@ -20,7 +20,7 @@ func (w *walker) within(v *tree, class string) error {
 		for inner != "" && !w.own[a] {
 			args := a.get("children").list()
 			if of := known[inner]; of != nil {
-				if err := w.call(a, of, args, true); err != nil {
+				if err := w.call(a, of, args, nil, true); err != nil {
 					return err
 				}
 				break

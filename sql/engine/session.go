@@ -201,7 +201,7 @@ func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sq
 	if err != nil {
 		return sqltext.Rewritten{}, err
 	}
-	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.conn.ParameterTypes)
 }
 
 // speech is how the text of a view is read, whoever asks.
@@ -269,7 +269,7 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 	warm := s.warm
 	s.warm = false
 	defer func() { s.warm = warm }()
-	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) })
+	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.conn.ParameterTypes)
 	if err != nil {
 		return nil, err
 	}

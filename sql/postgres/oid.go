@@ -82,7 +82,9 @@ func kindOf(name string) kind {
 		return textKind
 	}
 	if base == "DECIMAL" {
-		k.mod = modifier(rest)
+		if k.mod = modifier(rest); scaleOf(k.mod) >= quotientScaleMin {
+			k.mod = -1
+		}
 	}
 	return k
 }
@@ -110,6 +112,9 @@ func modifier(rest string) int32 {
 	}
 	return p<<16 | s + 4
 }
+
+// scaleOf is the scale that a modifier tells.
+func scaleOf(mod int32) int32 { return (mod - 4) & 0xffff }
 
 // typeOf are DuckDB's words for the types that clients name for their parameters; "" leaves it to the statement.
 func typeOf(oid uint32) string {

@@ -25,6 +25,13 @@ func appendText(b []byte, k *kind, a arrow.Array, i int) []byte {
 			return append(b, 't')
 		}
 		return append(b, 'f')
+	case *array.Decimal128:
+		from := len(b)
+		b, _ = cell.Append(b, a, i)
+		if a.DataType().(arrow.DecimalType).GetScale() >= quotientScaleMin {
+			b = quotient(b, from)
+		}
+		return b
 	case *array.Float64:
 		return appendFloat(b, a.Value(i), 64, 15)
 	case *array.Float32:
@@ -49,6 +56,28 @@ func appendText(b []byte, k *kind, a arrow.Array, i int) []byte {
 	}
 	b, _ = cell.Append(b, a, i)
 	return b
+}
+
+// quotientScaleMin is the scale from which a number is one of what divisions of numerics give.
+const quotientScaleMin = 19
+
+// quotient takes off the number that begins at a place the zeros behind its point that PostgreSQL does not show: it has sixteen digits
+// that tell something, in groups of four.
+func quotient(b []byte, from int) []byte {
+	point := bytes.IndexByte(b[from:], '.')
+	if point < 0 {
+		return b
+	}
+	whole := bytes.TrimLeft(b[from:from+point], "-0")
+	least := max(0, 20-4*((len(whole)+3)/4))
+	end := len(b)
+	for end > from+point+1+least && b[end-1] == '0' {
+		end--
+	}
+	if b[end-1] == '.' {
+		end--
+	}
+	return b[:end]
 }
 
 // appendFloat writes the shortest text that reads back to the same bits, with an exponent from digits on.

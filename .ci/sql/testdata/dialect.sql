@@ -98,3 +98,32 @@ CREATE TABLE sales.floats (a float, b float(24), "c" float(53) NOT NULL, d real,
 INSERT INTO sales.floats VALUES (1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012, 1.23456789012)
 SELECT * FROM sales.floats
 DROP TABLE sales.floats
+SELECT 10::numeric/3, 1/3.0, 1000000/3.0, 2.5/1.5, 0/3.0, -7/2.0, 100.0*1/3, 123456789012.0/7
+SELECT avg(x), avg(x) FILTER (WHERE x>1), avg(DISTINCT x) FROM (VALUES (1),(2),(2),(5)) t(x)
+SELECT avg(x) FROM (VALUES (1.5),(2.25)) t(x)
+SELECT avg(x)/2, round(avg(x),2), avg(x)*100 FROM (VALUES (1),(2),(2)) t(x)
+SELECT sum(x), sum(x::bigint), sum(x::smallint), sum(x::real), sum(x::float8), sum(x::numeric) FROM (VALUES (1),(2),(2)) t(x)
+SELECT sum(x::bigint)/count(*), sum(x)/count(*) FROM (VALUES (1),(2),(2)) t(x)
+SELECT stddev(x), variance(x), stddev_pop(x), var_pop(x), stddev_samp(x), var_samp(x) FROM (VALUES (1),(2),(4)) t(x)
+SELECT date '2026-03-01' - date '2026-01-15', date '2026-03-01' - '2026-01-15', timestamp '2026-03-01' - timestamp '2026-01-15 05:00'
+SELECT date_trunc('month', date '2026-03-15'), date_trunc('month', timestamp '2026-03-15 10:00')
+SELECT interval '1 day'/3, interval '1 month'/4, interval '1 year 2 mons 3 days 04:05:06'/7, interval '10 hours'/1.5
+SELECT x/y, count(*) FROM (VALUES (1.0,3),(2.0,3),(1.0,3)) t(x,y) GROUP BY x/y ORDER BY x/y
+SELECT avg(a/b) FROM (VALUES (1.0,3),(2.0,3)) t(a,b)
+SELECT sum(x)/count(x) FROM (VALUES (1.0)) t(x) WHERE x > 5
+SELECT sum(x)/count(x) FROM (VALUES (1)) t(x) WHERE x > 5
+SELECT 1.0/0
+SELECT avg(x) FROM (VALUES (1.0)) t(x) WHERE x > 5
+SELECT sum(a)/sum(b) AS r FROM (VALUES (10.5, 3),(2.25, 4)) t(a,b) ORDER BY r
+SELECT avg(i) FROM (VALUES (interval '1 day'),(interval '3 days')) t(i)
+SELECT 7/2, -7/2, 7/2.0::float8, 7::smallint/2
+SELECT CASE WHEN b = 0 THEN NULL ELSE a/b END FROM (VALUES (10.5, 3),(2.25, 0)) t(a,b)
+SELECT rank() OVER (ORDER BY sum(x)/count(*)) FROM (VALUES (1),(2),(2)) t(x) GROUP BY x
+SELECT '10'/2, 10/'4'
+SELECT 5 - 3, -x, x - 1 FROM (VALUES (1)) t(x)
+SELECT sum(x)/nullif(sum(y),0), coalesce(sum(x),0)/2 FROM (VALUES (1,2),(4,1)) t(x,y)
+SELECT stddev(x) FROM (VALUES (1)) t(x)
+SELECT variance(x::float8), avg(x::float8), avg(x::bigint), sum(x)/2 FROM (VALUES (1),(4)) t(x)
+SELECT y, avg(x) FROM (VALUES (1,1),(2,1),(4,2)) t(x,y) GROUP BY y HAVING avg(x) > 1 ORDER BY avg(x) DESC
+SELECT y, avg(x) FROM (VALUES (1,1),(2,1),(4,2)) t(x,y) GROUP BY ROLLUP (y) ORDER BY y
+SELECT 1 AS numeric

@@ -244,6 +244,32 @@ func quotedItem(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
+// bareNumeric is written for numeric and decimal without precision and scale, which DuckDB takes for DECIMAL(18,3). It is as long.
+const bareNumeric = "tarn_nm"
+
+// bareNumerics are the tokens that are such a type in a cast.
+func bareNumerics(tokens []sqltext.Token) map[int]bool {
+	out := map[int]bool{}
+	is := func(i int, words ...string) bool {
+		return i >= 0 && i < len(tokens) && slices.ContainsFunc(words, tokens[i].Is)
+	}
+	var casts []bool // of the parentheses that are open
+	for i := range tokens {
+		switch {
+		case is(i, "("):
+			casts = append(casts, is(i-1, "cast", "try_cast"))
+		case is(i, ")") && len(casts) > 0:
+			if casts[len(casts)-1] && is(i-1, "numeric", "decimal") && is(i-2, "as") {
+				out[i-1] = true
+			}
+			casts = casts[:len(casts)-1]
+		case is(i, "numeric", "decimal") && is(i-1, ":") && is(i-2, ":") && !is(i+1, "("):
+			out[i] = true
+		}
+	}
+	return out
+}
+
 // spell takes off what DuckDB's parser does not take, and writes bare words small: PostgreSQL's names are.
 func spell(out []byte, tokens []sqltext.Token) {
 	blank := func(t sqltext.Token) {
@@ -259,8 +285,11 @@ func spell(out []byte, tokens []sqltext.Token) {
 		}
 		return true
 	}
+	casts := bareNumerics(tokens)
 	for i, t := range tokens {
 		switch {
+		case casts[i]:
+			copy(out[t.Offset:], bareNumeric)
 		case is(i, "operator", "(", pgCatalog, "."):
 			end := i + 4
 			for end < len(tokens) && !tokens[end].Is(")") {

@@ -87,8 +87,8 @@ func timeWord(rest string) (of string, n int) {
 	return of, n
 }
 
-// numeric tells whether a pattern is one of numbers.
-func numeric(pattern string) bool {
+// ofNumbers tells whether a pattern is one of numbers.
+func ofNumbers(pattern string) bool {
 	return strings.ContainsAny(pattern, "90") && strings.Trim(pattern, "90.,GDFM") == ""
 }
 
@@ -97,7 +97,7 @@ func toChar(args []sqltext.Argument) (string, error) {
 		return "", fault.New(fault.Invalid, "to_char takes a pattern that is no expression", "write it as a text")
 	}
 	pattern := *args[1].Text
-	if numeric(pattern) {
+	if ofNumbers(pattern) {
 		return numberChar(pattern)
 	}
 	return timeChar(pattern)

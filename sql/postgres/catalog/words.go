@@ -15,9 +15,9 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Tables: tableFunctions(), Casts: c.casts(),
+		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Casts: c.casts(),
 		Types: map[string]string{
-			"name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
+			bareNumeric: "DECIMAL(38,15)", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
 			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
 		},
@@ -57,7 +57,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
 		"date_part": extract, partSpelled: datePart, "set_config": setConfig,
-		"array_extract": vector, "/": divided("/"), "//": divided("//"), "%": divided("%"), "mod": divided("%"), "round": round,
+		"array_extract": vector, "%": divided("%"), "mod": divided("%"), "round": round,
 		"pg_size_pretty": sqltext.As(sizePretty), "pg_relation_size": sized, "pg_table_size": sized, "pg_total_relation_size": sized,
 	})
 	return d
@@ -96,7 +96,7 @@ func shownHead(head string) string {
 		return "float8"
 	case "float":
 		return "float4"
-	case "decimal":
+	case "decimal", bareNumeric:
 		return "numeric"
 	case "timestamp with time zone":
 		return "timestamptz"

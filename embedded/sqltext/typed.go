@@ -1,0 +1,102 @@
+package sqltext
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Typed is a call that means one thing or another by the types of its arguments, which a template finds in Argument.Type.
+type Typed struct {
+	// Probe stands for the call where types are asked for: its own type is what the call's will be, as far as others around it go by that.
+	Probe Template
+	Says  Template
+	// When tells which calls go by types; nil for all. Others stay as they are.
+	When func(args []Argument) bool
+	// Rough says that Probe may have another type than what Says makes, so that types are asked for once more around that.
+	Rough bool
+}
+
+// Types answers what types the parameters $1, $2 … of a query have, in DuckDB's words without width and scale: "" for one that cannot be told.
+// The query is not run.
+type Types func(ctx context.Context, query string) ([]string, error)
+
+// probe is what a walk notes of the arguments whose types are asked for: their numbers, from 0, by the call and the place.
+type probe struct {
+	numbers map[string]int
+	types   []string // of them; nil while they are asked for first
+	asking  bool     // types are asked for again, with what the rough calls are by these
+	seen    *seenTypes
+}
+
+// seenTypes are what calls of Typed a statement has.
+type seenTypes struct{ rough, exact bool }
+
+// again tells whether the types that were found change others.
+func (p probe) again() bool { return p.seen.rough && p.seen.exact }
+
+// byType puts into the place of a call what it means by the types of its arguments, or what asks for these.
+func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) error {
+	if of.When != nil && !of.When(w.shown(args, nil)) {
+		return nil
+	}
+	w.probe.seen.rough, w.probe.seen.exact = w.probe.seen.rough || of.Rough, w.probe.seen.exact || !of.Rough
+	var key strings.Builder
+	if sc != nil {
+		key.WriteString(strconv.Itoa(sc.at))
+	}
+	v.identify(&key)
+	says, types := of.Probe, make([]string, len(args))
+	if w.probe.types != nil {
+		for i := range args {
+			if n, ok := w.probe.numbers[key.String()+"/"+strconv.Itoa(i)]; ok && n < len(w.probe.types) {
+				types[i] = w.probe.types[n]
+			}
+		}
+	}
+	switch {
+	case w.probe.types != nil && !w.probe.asking:
+		return w.call(v, of.Says, args, types, keep)
+	case w.probe.asking && of.Rough:
+		says = func(args []Argument) (string, error) {
+			if said, err := of.Says(args); said != "" || err != nil {
+				return said, err
+			}
+			return of.Probe(args)
+		}
+	}
+	shown := make([]*tree, len(args))
+	for i, a := range args {
+		if shown[i] = a; w.literal(a) != nil {
+			continue // it takes its type from what is around it
+		}
+		key := key.String() + "/" + strconv.Itoa(i)
+		n, known := w.probe.numbers[key]
+		if !known {
+			n = len(w.probe.numbers)
+			w.probe.numbers[key] = n
+		}
+		asking, err := w.template(fmt.Sprintf("coalesce($1, '%sp%d')", w.prefix, n+1))
+		if err != nil {
+			return err
+		}
+		shown[i] = w.fill(asking, []*tree{a}, nil)
+	}
+	return w.call(v, says, shown, types, keep)
+}
+
+// identify writes what a call says, wherever it stands.
+func (t *tree) identify(b *strings.Builder) {
+	b.WriteByte(t.kind)
+	b.WriteString(t.raw)
+	for i, item := range t.items {
+		if t.kind == '{' {
+			if key := t.keys[i]; key == "query_location" || key == "alias" {
+				continue
+			}
+			b.WriteString(t.keys[i])
+		}
+		item.identify(b)
+	}
+}

@@ -1,0 +1,268 @@
+//go:build duckdb_arrow
+
+package catalog
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tarn/embedded/sqltext"
+)
+
+// typed are the calls whose meaning goes by the types of their arguments.
+func typed() map[string]sqltext.Typed {
+	division := sqltext.Typed{Probe: either("($1 * $2)"), Says: divide}
+	all := map[string]sqltext.Typed{
+		"/": division, "//": division,
+		"*":          {Probe: probe(2, "($1 * $2)"), Says: ofQuotients, When: quotients},
+		"-":          {Probe: either("($1 - $2)"), Says: minus},
+		"avg":        {Probe: probe(1, "(any_value($1) * 1.0)"), Says: average},
+		"sum":        {Probe: probe(1, "sum($1)"), Says: sum, Rough: true},
+		"date_trunc": {Probe: probe(2, "date_trunc($1, $2)"), Says: dateTrunc},
+	}
+	for name, of := range deviations {
+		all[name] = sqltext.Typed{Probe: probe(1, "(any_value($1) * 1.0)"), Says: deviation(name, of[0], of[1])}
+	}
+	return all
+}
+
+// probe is one of a call with so many arguments.
+func probe(n int, said string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) != n {
+			return "", nil
+		}
+		return said, nil
+	}
+}
+
+// either is a probe of an operator: a literal on one side has the type of the other.
+func either(said string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) == 2 && (args[0].Text != nil || args[1].Text != nil) {
+			return "coalesce($1, $2)", nil
+		}
+		return probe(2, said)(args)
+	}
+}
+
+// family is what of a type the dialect goes by.
+type family uint8
+
+const (
+	other family = iota
+	integer
+	numeric
+	float
+	interval
+)
+
+func familyOf(a sqltext.Argument) family {
+	switch a.Type {
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER":
+		return integer
+	case "DECIMAL", "HUGEINT", "UBIGINT":
+		return numeric
+	case "FLOAT", "DOUBLE":
+		return float
+	case "INTERVAL":
+		return interval
+	}
+	return other
+}
+
+// divide is a numeric where one side is, and of an interval an interval.
+func divide(args []sqltext.Argument) (string, error) {
+	if len(args) != 2 {
+		return "", nil
+	}
+	left, right := familyOf(args[0]), familyOf(args[1])
+	for i, a := range args {
+		if of := args[1-i]; a.Text != nil && of.Type != "" && familyOf(of) != interval { // a literal has the type of the other side
+			return literalSide(args, i)
+		}
+	}
+	switch {
+	case left == interval && (right == integer || right == numeric || right == float):
+		return byNumber, nil
+	case left == numeric && (right == numeric || right == integer) || left == integer && right == numeric:
+		return quotient("$1", "$2", args[0].Type, args[0].Class != "FUNCTION" && args[1].Class != "FUNCTION"), nil
+	case left == integer && right == integer && args[0].Name != "/":
+		return "($1 // CASE WHEN $2 = 0 THEN CASE WHEN $1 IS NOT NULL THEN " + byZero + " END ELSE $2 END)", nil
+	}
+	return divided("/")(args)
+}
+
+// literalSide is a division of which side i is a literal text.
+func literalSide(args []sqltext.Argument, i int) (string, error) {
+	if _, err := strconv.ParseFloat(*args[i].Text, 64); err != nil {
+		return divided("/")(args) // a parameter whose type is asked for, or a text that is no number
+	}
+	of, mark := args[1-i], "$"+strconv.Itoa(i+1)
+	number := "CAST(" + mark + " AS " + of.Type + ")"
+	if of.Type == "DECIMAL" {
+		number = *args[i].Text
+	}
+	typed := slices.Clone(args)
+	typed[i] = sqltext.Argument{Type: of.Type, Class: "CONSTANT"}
+	said, err := divide(typed)
+	return strings.ReplaceAll(said, mark, number), err
+}
+
+// The scales of what a division of numerics gives, which the door cuts to what PostgreSQL shows: with 19 there is room for whatever a BIGINT holds.
+const (
+	quotientScale     = 20
+	quotientScaleLong = 19
+)
+
+// quotient is left / right as PostgreSQL has it of numerics: sixteen digits that tell something, rounded in groups of four, and twenty behind the point below 1.
+// A double gives the first digits, and what is left over is divided once more. Where the sides are simple they are written out, else computed once.
+func quotient(left, right, leftType string, simple bool) string {
+	scale := quotientScale
+	if leftType == "BIGINT" || leftType == "HUGEINT" || leftType == "UBIGINT" {
+		scale = quotientScaleLong
+	}
+	target := fmt.Sprintf("DECIMAL(38,%d)", scale)
+	a, b, q := "struct_extract(tarn_t, 'a')", "struct_extract(tarn_t, 'b')", "struct_extract(tarn_t, 'q')"
+	if simple {
+		a, b, q = left, right, "(CAST("+left+" AS DOUBLE) / CAST("+right+" AS DOUBLE))"
+	}
+	rounded := func(digits int) string {
+		first := "CAST(" + q + " AS DECIMAL(38,8))"
+		return fmt.Sprintf("CAST(%s + CAST(CAST(%s - %s * %s AS DOUBLE) / CAST(%s AS DOUBLE) AS DECIMAL(38,%d)) AS %s)", first, a, first, b, b, digits, target)
+	}
+	said := "CASE WHEN " + b + " = 0 THEN CASE WHEN " + a + " IS NOT NULL THEN cast_to_type(CAST('division by zero' AS TINYINT), CAST(0 AS " + target + ")) END" +
+		" WHEN abs(" + q + ") < 1 OR trunc(" + a + ") = trunc(" + b + ") THEN " + rounded(scale) +
+		" WHEN abs(" + q + ") < 10000 THEN " + rounded(16) + " WHEN abs(" + q + ") < 100000000 THEN " + rounded(12) + " ELSE " + rounded(8) + " END"
+	if simple {
+		return said
+	}
+	return "list_transform([{'a': " + left + ", 'b': " + right + ", 'q': CAST(" + left + " AS DOUBLE) / CAST(" + right + " AS DOUBLE)}], lambda tarn_t: " + said + ")[1]"
+}
+
+// quotients tells whether both sides of a product hold a division.
+func quotients(args []sqltext.Argument) bool {
+	return len(args) == 2 && args[0].Holds("/", "//", "avg") && args[1].Holds("/", "//", "avg")
+}
+
+// ofQuotients is a product of two numbers that divisions gave, of which DuckDB would have forty digits behind the point.
+func ofQuotients(args []sqltext.Argument) (string, error) {
+	if familyOf(args[0]) == numeric && familyOf(args[1]) == numeric {
+		return fmt.Sprintf("CAST(CAST($1 AS DOUBLE) * CAST($2 AS DOUBLE) AS DECIMAL(38,%d))", quotientScale), nil
+	}
+	return "", nil
+}
+
+// byNumber divides an interval: what is left over of months is days, and what is left over of days is time.
+var byNumber = func() string {
+	const days, rest = "round((#m - trunc(#m)) * 30, 6)", "round((#d - trunc(#d) + @ - trunc(@)) * 86400, 6)"
+	said := "to_months(CAST(trunc(#m) AS INTEGER)) + to_days(CAST(trunc(#d) + trunc(@) + trunc(" + rest + " / 86400) AS INTEGER)) + " +
+		"to_microseconds(CAST(round_even(#u + (" + rest + " - 86400 * trunc(" + rest + " / 86400)) * 1000000, 0) AS BIGINT))"
+	said = strings.NewReplacer("#m", "(struct_extract(tarn_t, 'm') / struct_extract(tarn_t, 'n'))", "#d", "(struct_extract(tarn_t, 'd') / struct_extract(tarn_t, 'n'))",
+		"#u", "(struct_extract(tarn_t, 'u') / struct_extract(tarn_t, 'n'))").Replace(strings.ReplaceAll(said, "@", days))
+	return "list_transform([{'m': CAST(date_part('year', $1) * 12 + date_part('month', $1) AS DOUBLE), 'd': CAST(date_part('day', $1) AS DOUBLE), " +
+		"'u': CAST(date_part('hour', $1) * 3600000000 + date_part('minute', $1) * 60000000 + date_part('microseconds', $1) AS DOUBLE), 'n': CAST($2 AS DOUBLE)}], " +
+		"lambda tarn_t: CASE WHEN struct_extract(tarn_t, 'n') = 0 THEN cast_to_type(CAST('division by zero' AS TINYINT), to_days(1)) ELSE " + said + " END)[1]"
+}()
+
+// minus of dates is a number of days.
+func minus(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && (args[0].Type == "DATE" || args[0].Text != nil) && (args[1].Type == "DATE" || args[1].Text != nil) && args[0].Type != args[1].Type ||
+		len(args) == 2 && args[0].Type == "DATE" && args[1].Type == "DATE" {
+		return "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", nil
+	}
+	return "", nil
+}
+
+// average of whole numbers and numerics is a numeric.
+func average(args []sqltext.Argument) (string, error) {
+	if len(args) == 1 {
+		if of := familyOf(args[0]); of == integer || of == numeric {
+			typ := args[0].Type
+			return quotient("sum($1)", "count($1)", typ, false), nil
+		}
+	}
+	return "", nil
+}
+
+// sum has PostgreSQL's types: of integers a bigint, of a real a real.
+func sum(args []sqltext.Argument) (string, error) {
+	if len(args) == 1 {
+		switch args[0].Type {
+		case "TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT":
+			return "CAST(sum($1) AS BIGINT)", nil
+		case "FLOAT":
+			return "CAST(sum($1) AS FLOAT)", nil
+		}
+	}
+	return "", nil
+}
+
+// deviations are the aggregates of how far values are from each other: by how much less than their number is divided, and whether the root is taken.
+var deviations = map[string][2]bool{
+	"var_samp": {true, false}, "variance": {true, false}, "var_pop": {false, false},
+	"stddev_samp": {true, true}, "stddev": {true, true}, "stddev_pop": {false, true},
+}
+
+// deviation is a numeric of whole numbers and numerics, exact of those of at most 32 bits, whose squares have room.
+func deviation(name string, sample, root bool) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) != 1 {
+			return "", nil
+		}
+		switch args[0].Type {
+		case "TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT":
+			n := "count($1)"
+			if sample {
+				n = "nullif(count($1) - 1, 0)"
+			}
+			const x = "CAST($1 AS HUGEINT)"
+			variance := quotient("(count($1) * sum("+x+" * "+x+") - sum($1) * sum($1))", "(count($1) * "+n+")", "INTEGER", false)
+			if !root {
+				return variance, nil
+			}
+			return "list_transform([" + variance + "], lambda tarn_v: CAST(CAST(sqrt(tarn_v) AS DECIMAL(38,8)) + CASE WHEN tarn_v = 0 THEN 0 ELSE CAST(CAST(tarn_v - CAST(sqrt(tarn_v) AS DECIMAL(38,8)) * CAST(sqrt(tarn_v) AS DECIMAL(38,8)) AS DOUBLE) / (2 * sqrt(tarn_v)) AS DECIMAL(38,16)) END AS DECIMAL(38,16)))[1]", nil
+		case "DECIMAL":
+			return "CAST(" + name + "($1) AS DECIMAL(38,16))", nil
+		case "BIGINT", "HUGEINT":
+			if root {
+				return "CAST(" + name + "($1) AS DECIMAL(38,16))", nil
+			}
+		}
+		return "", nil
+	}
+}
+
+// dateTrunc of a date is a time with a zone.
+func dateTrunc(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && args[1].Type == "DATE" {
+		return "date_trunc($1, CAST($2 AS TIMESTAMPTZ))", nil
+	}
+	return "", nil
+}
+
+// plainNumber has the digits before and behind the point.
+var plainNumber = regexp.MustCompile(`^\s*[+-]?([0-9]+)(?:\.([0-9]*))?\s*$`)
+
+// toNumeric is a cast to a numeric of no precision and scale: it keeps all digits, of what has an unknown number of them fifteen.
+func toNumeric(args []sqltext.Argument) (string, error) {
+	a := args[0]
+	switch familyOf(a) {
+	case integer:
+		return "CAST($1 AS DECIMAL(38,0))", nil
+	case numeric:
+		if a.Type != "DECIMAL" {
+			return "CAST($1 AS DECIMAL(38,0))", nil
+		}
+		return "($1)", nil
+	}
+	if a.Text != nil {
+		if m := plainNumber.FindStringSubmatch(*a.Text); m != nil && len(m[1])+len(m[2]) <= 38 {
+			return fmt.Sprintf("CAST($1 AS DECIMAL(%d,%d))", max(1, len(m[1])+len(m[2])), len(m[2])), nil
+		}
+	}
+	return "CAST($1 AS DECIMAL(38,15))", nil
+}
