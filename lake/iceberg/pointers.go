@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the SQLite driver
@@ -29,7 +30,10 @@ const (
 // it are those of Iceberg's SQL catalogs (iceberg_tables), so PyIceberg and iceberg-go open it.
 // Writes go through one connection; look-ups have their own, so that a query
 // does not wait for a commit's fsync.
-type pointers struct{ writer, reader *dbsql.DB }
+type pointers struct {
+	writer, reader *dbsql.DB
+	look           atomic.Pointer[dbsql.Stmt] // of get, once it was asked: each statement of a client asks
+}
 
 func openPointers(ctx context.Context, path string, root table.Root) (*pointers, error) {
 	writer, err := dbsql.Open("sqlite", dsn(path, "WAL"))
@@ -106,10 +110,20 @@ func globEscape(dir string) string {
 
 // get returns a table's or view's current metadata file; dbsql.ErrNoRows if there is none.
 func (p *pointers) get(ctx context.Context, id table.Ident) (location string, view bool, err error) {
+	look := p.look.Load()
+	if look == nil {
+		look, err = p.reader.PrepareContext(ctx, `SELECT coalesce(metadata_location,''), coalesce(iceberg_type,'TABLE') FROM iceberg_tables
+			WHERE catalog_name=? AND table_namespace=? AND table_name=?`)
+		if err != nil {
+			return "", false, err
+		}
+		if !p.look.CompareAndSwap(nil, look) { // another was first
+			_ = look.Close()
+			look = p.look.Load()
+		}
+	}
 	var kind string
-	err = p.reader.QueryRowContext(ctx,
-		`SELECT coalesce(metadata_location,''), coalesce(iceberg_type,'TABLE') FROM iceberg_tables
-		 WHERE catalog_name=? AND table_namespace=? AND table_name=?`, CatalogName, id.Namespace, id.Name).Scan(&location, &kind)
+	err = look.QueryRowContext(ctx, CatalogName, id.Namespace, id.Name).Scan(&location, &kind)
 	return location, kind == "VIEW", err
 }
 

@@ -236,8 +236,8 @@ func (s *statement) row(now time.Time) []any {
 }
 
 var (
-	secretName = regexp.MustCompile(`(?i)(password|passwd|secret|token|credential|private|sasl|access_key)`)
-	secretURL  = regexp.MustCompile(`://[^/@\s']*@`)
+	secretNames = []string{"password", "passwd", "secret", "token", "credential", "private", "sasl", "access_key"}
+	secretURL   = regexp.MustCompile(`://[^/@\s']*@`)
 )
 
 // Kept is what is kept of a statement's text: its beginning, and no secret. A value behind a name that tells of one, and
@@ -246,7 +246,7 @@ func Kept(text string) string {
 	verbs := sqltext.Verbs(text, verbsMax)
 	all := slices.Contains(verbs, "CONNECTOR") || slices.Contains(verbs, "SOURCE") || slices.Contains(verbs, "SECRET")
 	begin := text[:min(len(text), textBytesKept)]
-	if !all && !secretName.MatchString(begin) && (!strings.Contains(begin, ":/") || !secretURL.MatchString(text)) { // whose @ may be behind what is kept
+	if !all && !tellsSecret(begin) && (!strings.Contains(begin, ":/") || !secretURL.MatchString(text)) { // whose @ may be behind what is kept
 		return cut(text)
 	}
 	tokens, err := sqltext.Lex(text)
@@ -282,12 +282,18 @@ func Kept(text string) string {
 		} else {
 			b.WriteString(t.Text)
 		}
-		if t.Kind != sqltext.Symbol && secretName.MatchString(t.Text) {
+		if t.Kind != sqltext.Symbol && tellsSecret(t.Text) {
 			near = 0
 		}
 		before = t
 	}
 	return cut(b.String())
+}
+
+// tellsSecret tells whether a text has a name behind which a secret may stand.
+func tellsSecret(text string) bool {
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc(secretNames, func(name string) bool { return strings.Contains(lower, name) })
 }
 
 func cut(text string) string {
