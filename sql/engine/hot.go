@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,33 +82,29 @@ func (h *hotFiles) close() {
 	<-h.stopped
 }
 
-// take counts a statement that asks for few rows of some files. It answers their tables if all are hot: nobody drops them until they are
-// given back.
-func (h *hotFiles) take(files []catalog.File, columns []table.Column) []*hotFile {
+// take counts a statement that asks for few rows of some files. It answers those that are hot, which nobody drops until they are given
+// back, and the others.
+func (h *hotFiles) take(files []catalog.File, columns []table.Column) (hot []*hotFile, others []catalog.File) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now, schema := h.clock.Now(), schemaKey(columns)
-	var out []*hotFile
 	for _, f := range files {
 		one := h.known(f, columns, f.Path+"\x00"+schema)
 		one.asked, one.last = one.asked+1, now
-		switch {
-		case one.name != "":
-			out = append(out, one)
-		case one.asked >= hotAfter && !one.unfit:
+		if one.name != "" {
+			one.readers++
+			hot = append(hot, one)
+			continue
+		}
+		others = append(others, f)
+		if one.asked >= hotAfter && !one.unfit {
 			select {
 			case h.loads <- one:
 			default: // another is being loaded
 			}
 		}
 	}
-	if len(out) < len(files) {
-		return nil
-	}
-	for _, one := range out {
-		one.readers++
-	}
-	return out
+	return hot, others
 }
 
 // known finds what is known of a file, which is now the last asked for. The caller holds mu.
@@ -347,35 +344,48 @@ func (h *hotFiles) drop(ctx context.Context, tables []string) error {
 	return errors.Join(errs...)
 }
 
-// hotText is scanText of files that are hot; "" for others.
-func (s *session) hotText(scan *catalog.Scan, files []catalog.File) (query, call string) {
-	if !s.warm || !s.fewRows() || len(files) == 0 || len(files) > hotScanMax || len(scan.Columns) == 0 {
-		return "", ""
+// takeHot parts files of a scan into those that are hot, if the statement may read such, and the others.
+func (s *session) takeHot(scan *catalog.Scan, files []catalog.File) (hot []*hotFile, others []catalog.File) {
+	if !s.warm || !s.fewRows() || len(files) > hotScanMax {
+		return nil, files
 	}
-	for _, f := range files {
-		if f.Dirty && len(scan.Deletes) > 0 {
-			return "", ""
-		}
-	}
-	hot := s.gate.hot.take(files, scan.Columns)
-	if hot == nil {
-		return "", ""
-	}
+	hot, others = s.gate.hot.take(files, scan.Columns)
 	s.hot = append(s.hot, hot...)
-	s.gate.metrics.hot.Inc()
+	return hot, others
+}
+
+// takeHotDirty is takeHot of files with rows that are gone, which go by their places: no column may be called as these are.
+func (s *session) takeHotDirty(scan *catalog.Scan, files []catalog.File) (hot []*hotFile, others []catalog.File) {
+	if slices.ContainsFunc(scan.Columns, func(c table.Column) bool {
+		lower := strings.ToLower(c.Name)
+		return lower == "rowid" || strings.HasPrefix(lower, hotTable)
+	}) {
+		return nil, files
+	}
+	return s.takeHot(scan, files)
+}
+
+// hotText reads hot files, in parts. Rows lie in their tables in the order of the file, so a row's number there is its position.
+func (s *session) hotText(ctx context.Context, scan *catalog.Scan, clean, dirty []*hotFile) (parts []string, call string, err error) {
 	names := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
-		names[i] = c.Name
+		names[i] = "f." + ident(c.Name)
 	}
-	var parts []string
-	for _, f := range hot {
+	list := strings.Join(names, ", ")
+	for _, f := range clean {
 		call = "memory.main." + f.name
-		parts = append(parts, "SELECT "+duck.List(names)+" FROM "+call)
+		parts = append(parts, "SELECT "+list+" FROM "+call+" f")
 	}
-	if len(hot) > 1 {
-		call = ""
+	if len(dirty) == 0 {
+		return parts, call, nil
 	}
-	return strings.Join(parts, " UNION ALL "), call
+	deletes, err := s.bind(ctx, scan.Deletes)
+	of := make([]string, len(dirty))
+	for i, f := range dirty {
+		of[i] = "SELECT *, " + duck.Quote(f.file.Path) + " AS " + hotTable + "path, rowid AS " + hotTable + "pos FROM memory.main." + f.name
+	}
+	parts = append(parts, "SELECT "+list+" FROM ("+strings.Join(of, " UNION ALL ")+") f ANTI JOIN ("+placesGone(scan, deletes)+") d ON f."+hotTable+"path = d.path AND f."+hotTable+"pos = d.pos")
+	return parts, call, err
 }
 
 // cold rewrites a statement once more, that is not to read hot files.

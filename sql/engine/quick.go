@@ -44,6 +44,9 @@ func (s *session) quickly(ctx context.Context, r Request, text string) (*Result,
 		s.conn = own
 		return nil, errors.Join(err, conn.Close())
 	}
+	if err == nil && len(s.hot) > 0 {
+		s.gate.metrics.hot.Inc()
+	}
 	_ = own.Close()
 	return result, err
 }

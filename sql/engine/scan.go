@@ -52,8 +52,8 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
 		}
 	}
-	if query, call := s.hotText(scan, files); query != "" {
-		return query, call, nil
+	if len(files) == 0 || len(scan.Columns) == 0 {
+		return emptyText(scan.Columns, types), "", nil
 	}
 	var clean, dirty []catalog.File
 	for _, f := range files {
@@ -63,9 +63,22 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 			clean = append(clean, f)
 		}
 	}
-	if len(files) == 0 || len(scan.Columns) == 0 {
-		return emptyText(scan.Columns, types), "", nil
+	hot, clean := s.takeHot(scan, clean)
+	hotDirty, dirty := s.takeHotDirty(scan, dirty)
+	parts, call, err := s.hotText(ctx, scan, hot, hotDirty)
+	if err == nil && len(clean)+len(dirty) > 0 {
+		var of []string
+		of, call, err = s.filesText(ctx, scan, types, clean, dirty)
+		parts = append(parts, of...)
 	}
+	if len(parts) > 1 {
+		call = ""
+	}
+	return strings.Join(parts, " UNION ALL "), call, err
+}
+
+// filesText is scanText of files that are not hot, in parts.
+func (s *session) filesText(ctx context.Context, scan *catalog.Scan, types []string, clean, dirty []catalog.File) (parts []string, call string, err error) {
 	names, columns, own := fileColumns(scan.Columns)
 	plain := len(clean) == 1 && len(dirty) == 0 && own && s.plain(ctx, clean[0].Path, scan.Columns, types)
 	schema := schemaMap(scan.Columns, names, types)
@@ -73,7 +86,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 		v := s.name("s")
 		s.variables = append(s.variables, v)
 		if err := s.conn.Set(ctx, v, schema); err != nil {
-			return "", "", err
+			return nil, "", err
 		}
 		schema = "getvariable('" + v + "')"
 	}
@@ -86,7 +99,6 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 	selects := func(list string, files []catalog.File) string {
 		return "SELECT " + strings.Join(columns, ", ") + " FROM " + reads(list, files) + " f"
 	}
-	var parts []string
 	if len(clean) > 0 {
 		paths := []string{clean[0].Path}
 		if !plain {
@@ -94,7 +106,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 		}
 		v, err := s.bind(ctx, paths)
 		if err != nil {
-			return "", "", err
+			return nil, "", err
 		}
 		parts = append(parts, selects(v, clean))
 		if len(dirty) == 0 && own {
@@ -104,15 +116,15 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []cata
 	if len(dirty) > 0 {
 		v, err := s.bind(ctx, s.gate.beside(dirty))
 		if err != nil {
-			return "", "", err
+			return nil, "", err
 		}
 		d, err := s.bind(ctx, scan.Deletes)
 		if err != nil {
-			return "", "", err
+			return nil, "", err
 		}
 		parts = append(parts, selects(v, dirty)+" ANTI JOIN ("+placesGone(scan, d)+") d ON f.filename = d.path AND f.file_row_number = d.pos")
 	}
-	return strings.Join(parts, " UNION ALL "), call, nil
+	return parts, call, nil
 }
 
 // placesGone reads the delete files of a list: the places of rows that are gone, with paths as scans have them.
