@@ -412,6 +412,7 @@ func (w *walker) dialectedTable(v *tree) error {
 		as := v.get("alias").str()
 		if as == "" {
 			as = name
+			v.set("alias", text(as))
 		}
 		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
 	}

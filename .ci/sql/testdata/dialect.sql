@@ -127,3 +127,11 @@ SELECT variance(x::float8), avg(x::float8), avg(x::bigint), sum(x)/2 FROM (VALUE
 SELECT y, avg(x) FROM (VALUES (1,1),(2,1),(4,2)) t(x,y) GROUP BY y HAVING avg(x) > 1 ORDER BY avg(x) DESC
 SELECT y, avg(x) FROM (VALUES (1,1),(2,1),(4,2)) t(x,y) GROUP BY ROLLUP (y) ORDER BY y
 SELECT 1 AS numeric
+SELECT count(*) FROM generate_series(1, 10, 3)
+SELECT * FROM generate_series(timestamp '2026-01-01', timestamp '2026-01-03', interval '1 day')
+SELECT generate_series(1, 3) AS x ORDER BY 1 LIMIT 0
+SELECT count(*) FROM (SELECT generate_series(1, 3)) t
+SELECT lpad('7', 3, '0'), rpad('7', 3, 'ab'), lpad('hello', 2), lpad('a', 3), rpad('a', 3)
+SELECT sha256('abc'::bytea), md5('abc')
+SELECT x FROM generate_series(1, 3) x WHERE x > 1 AND false
+SELECT count(generate_series) FROM generate_series(1, 10)

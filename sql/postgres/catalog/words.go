@@ -46,7 +46,7 @@ func (c *catalog) words() *sqltext.Dialect {
 	maps.Copy(d.Functions, map[string]sqltext.Template{
 		"format_type": c.formatType, "to_char": toChar, "to_date": dated("CAST(strptime($1, %s) AS DATE)"), "to_timestamp": toTimestamp, "format": format,
 		"~~": like("like_escape"), "!~~": like("not_like_escape"), "~~*": like("ilike_escape"), "!~~*": like("not_ilike_escape"),
-		"unnest": unnest, "to_regtype": c.toRegtype,
+		"generate_series": series, "lpad": padded("lpad"), "rpad": padded("rpad"), "unnest": unnest, "to_regtype": c.toRegtype,
 		"current_setting": sqltext.Whatever("(SELECT tarn_name FROM pg_catalog.tarn_names WHERE tarn_kind = 'setting' AND tarn_bare = lower($1))"),
 		"substr":          substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
 		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches("%s"),
@@ -159,7 +159,7 @@ var fixedFunctions = map[string]string{
 	"generate_subscripts": "unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END)", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
 	"json_agg": "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
 	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
-	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))",
+	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))", "sha256": "unhex(sha256($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
 	"div":     "trunc($1 / CASE WHEN $2 = 0 THEN " + byZero + " ELSE $2 END)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
 	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
@@ -280,6 +280,21 @@ func unnest(args []sqltext.Argument) (string, error) {
 		return "unnest(CAST(" + duck.Quote(written) + " AS VARCHAR[]))", nil
 	}
 	return "unnest(CAST($1 AS VARCHAR[]))", nil
+}
+
+// series in a select list is a row for each of its values.
+func series(args []sqltext.Argument) (string, error) {
+	return "unnest(" + called("generate_series", len(args)) + ")", nil
+}
+
+// padded fills up with blanks unless it is told with what.
+func padded(name string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) == 2 {
+			return name + "($1, $2, ' ')", nil
+		}
+		return "", nil
+	}
 }
 
 // formatType names a type by its OID and modifier.
