@@ -53,7 +53,7 @@ func (r *rewriter) values(i int) {
 			start = at + 1
 			continue
 		}
-		if depth == 0 && (t.Is(")") || t.Is(";") || t.Kind == sqltext.Word && afterValues[strings.ToLower(t.Text)]) {
+		if depth == 0 && (t.Is(")") || t.Is(";") || t.Is("values") || t.Kind == sqltext.Word && afterValues[strings.ToLower(t.Text)]) {
 			break
 		}
 	}
@@ -168,10 +168,13 @@ func (r *rewriter) nulls(i int) int {
 	return 0
 }
 
+// overflowMax are the tokens of ON OVERFLOW TRUNCATE '…' WITHOUT COUNT.
+const overflowMax = 6
+
 // overflow takes ON OVERFLOW … off the arguments of LISTAGG: texts have no bound here.
 func (r *rewriter) overflow(i, last int) {
 	for at := i; at < last; at = r.beyond(at) {
-		if r.are(at, "on", "overflow") {
+		if r.are(at, "on", "overflow") && last-at <= overflowMax {
 			for ; at < last; at++ {
 				r.instead[at] = ""
 			}
@@ -237,7 +240,7 @@ func (r *rewriter) ties(i int) (int, error) {
 		return 0, nil
 	}
 	at := i + 2
-	for ; at < len(r.tokens) && !r.are(at, "fetch") && !r.are(at, "limit") && !r.are(at, "offset") && !r.are(at, ")") && !r.are(at, ";") && !r.are(at, "union"); at = r.beyond(at) {
+	for ; at < len(r.tokens) && !r.are(at, "fetch") && !r.are(at, "limit") && !r.are(at, "offset") && !r.are(at, ")") && !r.are(at, ";") && !r.are(at, "union") && !r.are(at, "order"); at = r.beyond(at) {
 	}
 	end, n := at+2, "1"
 	if r.at(end).Kind == sqltext.Number {
@@ -249,6 +252,11 @@ func (r *rewriter) ties(i int) (int, error) {
 	}
 	if r.at(i+2).Kind == sqltext.Number {
 		return 0, unsupported("name the column", "ORDER BY the number of a column cannot have WITH TIES here")
+	}
+	for inner := i + 2; inner < at; inner++ {
+		if r.are(inner, "with", "ties") { // it would be written twice for each that it is in
+			return 0, unsupported("order by a column of a subquery", "WITH TIES cannot be within the ORDER BY of another")
+		}
 	}
 	by, err := rewrite(r.source[r.at(i).Offset:r.end(at-1)], r.session)
 	if err != nil {

@@ -11,6 +11,9 @@ import (
 // step is one of a path of SQL/JSON: a member, an element, or all elements.
 var step = regexp.MustCompile(`^\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)(\s*\()?|\.\s*"((?:[^"\\]|\\.)*)"|\[\s*(\d+|\*)\s*\])`)
 
+// stepsMax bounds the steps of a path, each of which is written around those before.
+const stepsMax = 20
+
 // pathItems writes what a path finds in the one value that stands between before and after: a list of JSON values.
 func pathItems(path string) (before, after string, err error) {
 	mode, rest, _ := strings.Cut(strings.TrimSpace(path), " ")
@@ -20,9 +23,10 @@ func pathItems(path string) (before, after string, err error) {
 		return "", "", unsupported("write 'lax $.member'", "the path %q of JSON begins with neither lax $ nor strict $", path)
 	}
 	before, after = "[TRY_CAST((", ") AS JSON)]"
-	for rest = rest[1:]; strings.TrimSpace(rest) != ""; {
+	rest = rest[1:]
+	for n := 0; strings.TrimSpace(rest) != ""; n++ {
 		m := step.FindStringSubmatch(rest)
-		if m == nil || m[2] != "" {
+		if m == nil || m[2] != "" || n == stepsMax {
 			return "", "", unsupported("write members and elements, 'lax $.a[0].b' or 'lax $.a[*]'", "the path %q of JSON has a form that is not known here", path)
 		}
 		rest = rest[len(m[0]):]
@@ -92,6 +96,9 @@ func errClauses(name string) error {
 func (r *rewriter) jsonQuery(path, last int, after string) error {
 	var said []string
 	for at := path + 1; at < last; at++ {
+		if r.at(at).Kind != sqltext.Word {
+			return errClauses("json_query")
+		}
 		if word := strings.ToUpper(r.at(at).Text); word != "ARRAY" {
 			said = append(said, word)
 		}

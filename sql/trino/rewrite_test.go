@@ -33,6 +33,9 @@ func TestFormsAreRewritten(t *testing.T) {
 func TestDeepFormsTakeNoMoreThanTheirText(t *testing.T) {
 	for _, text := range []string{
 		strings.Repeat("array(", 20_000) + "1" + strings.Repeat(")", 20_000), strings.Repeat("array(", 20_000), strings.Repeat("listagg(", 20_000) + strings.Repeat(") within group (", 20_000),
+		strings.Repeat("values ", 100_000), strings.Repeat("(values ", 20_000) + "1" + strings.Repeat(")", 20_000), strings.Repeat("order by ", 100_000), strings.Repeat("if(a, ", 20_000) + "1" + strings.Repeat(")", 20_000),
+		strings.Repeat("json_object('a': ", 20_000) + "1" + strings.Repeat(")", 20_000), strings.Repeat("listagg(x on overflow ", 20_000) + strings.Repeat(")", 20_000),
+		strings.Repeat("json_value(x, 'lax $' default ", 5_000) + "1" + strings.Repeat(" on empty)", 5_000),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -42,6 +45,19 @@ func TestDeepFormsTakeNoMoreThanTheirText(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
 			t.Errorf("%.20s… took %d MiB", text, got>>20)
+		}
+	}
+}
+
+// TestWhatWouldGrowIsRefused: a form that is written twice within another of its kind.
+func TestWhatWouldGrowIsRefused(t *testing.T) {
+	for _, text := range []string{
+		strings.Repeat("SELECT 1 ORDER BY (", 30) + "1" + strings.Repeat(" FETCH FIRST 1 ROWS WITH TIES)", 30),
+		strings.Repeat("json_query(x, 'lax $' ", 20_000) + strings.Repeat(")", 20_000),
+		"json_exists(x, 'lax $" + strings.Repeat(".a", 1000) + "')",
+	} {
+		if got, err := rewrite(text, session{}); err == nil {
+			t.Errorf("%.40s… became %d bytes", text, len(got.text))
 		}
 	}
 }

@@ -143,9 +143,18 @@ func captured(pattern string) (bare string, numbers map[string]int, n int) {
 	return bare, numbers, n
 }
 
+// The pattern is written out once for each of its groups.
+const (
+	groupsMax    = 20
+	groupedBytes = 4 << 10
+)
+
 // replacedBy is regexp_replace whose third argument is a lambda of the groups of a match.
 func replacedBy(pattern string) (string, error) {
 	bare, _, n := captured(pattern)
+	if n > groupsMax || len(bare) > groupedBytes {
+		return "", unsupported("capture less", "the pattern of a regexp_replace with a lambda has at most %d groups and %d bytes", groupsMax, groupedBytes)
+	}
 	p := duck.Quote(bare)
 	groups := make([]string, n)
 	for i := range groups {
