@@ -37,7 +37,7 @@ type Dialect struct {
 	Unnest func(args []Argument, columns int, ordinal bool) string
 	// Lone are the functions in a FROM that give one column, which is called as the table is.
 	Lone []string
-	// Casts say what a cast of $1 to a type means.
+	// Casts say what a cast of $1 to a type means, by the type's name; of one that DuckDB's parser knows by DuckDB's for it.
 	Casts map[string]Template
 	// Types are DuckDB's words for types that it has by no such name.
 	Types map[string]string
@@ -69,6 +69,8 @@ type Argument struct {
 	Type   string
 	Number string // of a literal number, as it is written
 	tree   *tree
+	// Lambdaless tells that the call stands where DuckDB takes no lambda: in a HAVING.
+	Lambdaless bool
 }
 
 // Holds tells whether a call of one of these functions stands in the argument.
@@ -149,13 +151,19 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 			}
 		}
 		name := strings.ToLower(t.get("type_info").get("name").str())
-		if schema := t.get("type_info").get("schema").str(); name == "" || schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
+		if name == "" { // a type that DuckDB's parser knows
+			name = strings.ToLower(t.get("id").str())
+		}
+		if schema := t.get("type_info").get("schema").str(); schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
 			return nil
 		}
 		if of, ok := d.TypedCasts[name]; ok && t == v.get("cast_type") {
 			return w.byType(v, of, []*tree{v.get("child")}, false, sc)
 		}
 		if of := d.Casts[name]; of != nil && t == v.get("cast_type") {
+			if v.get("try_cast").yes() {
+				of = tried(of)
+			}
 			return w.call(v, of, []*tree{v.get("child")}, nil, false)
 		}
 		if known := d.Types[name]; known != "" {
@@ -167,6 +175,17 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 		}
 	}
 	return nil
+}
+
+// tried is null where a template fails.
+func tried(of Template) Template {
+	return func(args []Argument) (string, error) {
+		said, err := of(args)
+		if said != "" {
+			said = "TRY(" + said + ")"
+		}
+		return said, err
+	}
 }
 
 // anyOf is x = ANY(y) of a column y, which the parser reads as a subquery over unnest(y): DuckDB joins by none of those.
@@ -315,7 +334,7 @@ func (w *walker) instance(v *tree, of Template, args []*tree, types []string) (*
 func (w *walker) shown(args []*tree, types []string) []Argument {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), tree: a}
+		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Lambdaless: w.lambdaless, tree: a}
 		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
 			shown[i].Number = value.get("value").raw
 		}
@@ -367,7 +386,7 @@ func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
 		}
 		out.items = append(out.items, filled)
 	}
-	if class := t.get("class").str(); class == "FUNCTION" || class == "WINDOW" || class == "CAST" {
+	if class := t.get("class").str(); class == "FUNCTION" || class == "WINDOW" || class == "CAST" || class == "OPERATOR" {
 		w.own[out] = true
 	}
 	return out

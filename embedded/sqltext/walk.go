@@ -30,6 +30,7 @@ type walker struct {
 	marks      string                // begins the marks of lifted values
 	peeked     bool                  // the dialect went by such a value
 	probe      probe                 // of the types that the dialect goes by
+	lambdaless bool                  // DuckDB binds no lambda there
 	keeps      bool                  // what it computes is kept: a type of unanswered is refused wherever it stands
 }
 
@@ -379,7 +380,10 @@ func (w *walker) query(v *tree, outer *scope) error {
 			if !known {
 				return w.unknown(v, key)
 			}
+			was := w.lambdaless
+			w.lambdaless = key == "having"
 			err = w.part(v, key, v.items[i], p, sc)
+			w.lambdaless = was
 		}
 		if err != nil {
 			return err

@@ -78,6 +78,7 @@ var told = []struct {
 	{regexp.MustCompile(`^Could not convert string '` + raisedMark + `|^Map keys must be unique|^Could not parse string .* according to format`), "INVALID_FUNCTION_ARGUMENT"},
 	{regexp.MustCompile(`(?i)must appear in the GROUP BY clause`), "EXPRESSION_NOT_AGGREGATE"},
 	{regexp.MustCompile(`(?i)more than one row returned by a subquery`), "SUBQUERY_MULTIPLE_ROWS"},
+	{regexp.MustCompile(`^Could not convert string '(Array subscript|SQL array indices|Key not present|sequence stop)|^Malformed JSON`), "INVALID_FUNCTION_ARGUMENT"},
 	{regexp.MustCompile(`^Could not convert |^Failed to cast|(?i)is out of range for the destination type INT|field value out of range`), "INVALID_CAST_ARGUMENT"},
 	{regexp.MustCompile(`(?i)out of range|overflow`), "NUMERIC_VALUE_OUT_OF_RANGE"},
 	{regexp.MustCompile(`^(No function matches|Cannot (compare|mix|combine)|Binder Error: Cannot)`), "TYPE_MISMATCH"},
@@ -99,8 +100,8 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^there is no schema (\S+)$`), "Schema '$1' does not exist"},
 	{regexp.MustCompile(`^there is no catalog (\S+)$`), "Catalog '$1' does not exist"},
 	{regexp.MustCompile(`^the function (\S+) cannot be used here$`), "Function '$1' not registered"},
-	{regexp.MustCompile(`^Could not convert string 'Division by zero' to INT8$`), "Division by zero"},
 	{regexp.MustCompile(`^Could not convert string '` + raisedMark + `(.*)' to INT8$`), "$1"},
+	{regexp.MustCompile(`^Could not convert string '((?:Division by zero|Array subscript|SQL array indices|Key not present|Cannot cast |sequence stop).*)' to INT8$`), "$1"},
 }
 
 func reworded(message string) string {

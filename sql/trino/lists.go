@@ -151,22 +151,6 @@ func reverse(args []sqltext.Argument) (string, error) {
 	return "", nil
 }
 
-// sequence is of numbers, dates or times.
-func sequence(args []sqltext.Argument) (string, error) {
-	days := len(args) > 0 && args[0].Type == "DATE"
-	switch {
-	case len(args) == 2 && days:
-		return "list_transform(range(0, abs($2 - $1) + 1), lambda _i: $1 + CAST(CASE WHEN $2 >= $1 THEN _i ELSE -_i END AS INTEGER))", nil
-	case len(args) == 2:
-		return "generate_series(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CASE WHEN $1 <= $2 THEN 1 ELSE -1 END)", nil
-	case len(args) == 3 && days:
-		return "list_transform(generate_series($1, $2, $3), lambda _d: CAST(_d AS DATE))", nil
-	case len(args) == 3:
-		return "generate_series($1, $2, $3)", nil
-	}
-	return "", unsupported("", "sequence takes two or three arguments")
-}
-
 // unnested is UNNEST of arrays and maps, side by side: a map has two columns, as many as a row has fields an array of rows. What is
 // not known by its type goes by how many columns the statement names. "" leaves the one array to DuckDB.
 func unnested(args []sqltext.Argument, columns int, ordinal bool) string {

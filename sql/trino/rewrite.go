@@ -221,6 +221,12 @@ func (r *rewriter) word(i int, name string) (int, error) {
 		return r.interval(i)
 	case "if", "json_object", "json_array", "json_exists", "json_value", "json_query":
 		return r.called(i, name)
+	case "json":
+		if next := r.at(i + 1); next.Kind == sqltext.String && !r.are(i-1, ".") {
+			return r.put(i, i+2, "json_parse("+sqltext.Literal(next.Value())+")"), nil
+		}
+	case "cast", "try_cast":
+		return r.cut(i), nil
 	case "x":
 		if next.Kind == sqltext.String && next.Offset == t.Offset+1 {
 			return r.put(i, i+2, "unhex("+sqltext.Literal(strings.ReplaceAll(next.Value(), " ", ""))+")"), nil
@@ -320,6 +326,19 @@ func (r *rewriter) arrayType(i int) int {
 	}
 	r.later[last] = "[]"
 	return r.put(i, i+2, "")
+}
+
+// cutFunction stands for a cast to a varchar of so many characters, of which DuckDB's parser keeps no number.
+const cutFunction = "tarn_cut"
+
+// cut writes CAST(x AS varchar(3)) as cutFunction(x, 3).
+func (r *rewriter) cut(i int) int {
+	last := r.closing(i + 1)
+	if last < i+7 || !r.are(last-5, "as", "varchar", "(") || !r.are(last-1, ")") || r.at(last-2).Kind != sqltext.Number {
+		return 0
+	}
+	r.later[last-5], r.later[last-4], r.later[last-3], r.later[last-1] = ",", " ", " ", " "
+	return r.put(i, i+1, cutFunction)
 }
 
 // utc are names of the one zone that a value can have here.

@@ -258,7 +258,7 @@ var values = []struct{ expression, kind, value string }{
 	{"INTERVAL '3 days 04:05:06.789'", "INTERVAL DAY TO SECOND", `"3 04:05:06.789"`},
 	{"INTERVAL '-14 months'", "INTERVAL YEAR TO MONTH", `"-1-2"`},
 	{"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID", "uuid", `"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"`},
-	{`'{"a":1}'::JSON`, "json", `"{\"a\":1}"`},
+	{`JSON '{"a":1}'`, "json", `"{\"a\":1}"`},
 	{"NULL", "integer", "null"},
 	{"union_value(a := 5)", "varchar", `"5"`},
 	{"[union_value(a := 5), NULL]", "array(varchar)", `["5",null]`},

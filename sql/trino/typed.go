@@ -15,22 +15,39 @@ import (
 
 // to casts an expression to the type that a text names.
 func to(x, kind string) string {
-	return "cast_to_type(" + x + `, json_transform('null'::JSON, '"' || ` + kind + ` || '"'))`
+	return "cast_to_type(" + x + `, json_transform('null'::JSON, to_json(` + kind + `)))`
 }
 
 // let names expressions of more than a word, so that what uses them often computes and holds them once.
 func let(args []sqltext.Argument, body func(x ...string) string) string {
-	said, fields, inner := make([]string, len(args)), make([]string, len(args)), make([]string, len(args))
+	said, inner := make([]string, len(args)), make([]string, len(args))
+	var fields []string
 	simple := true
 	for i, a := range args {
-		said[i], inner[i] = numberOf(i), fmt.Sprintf("tarn_x.v%d", i)
-		fields[i] = fmt.Sprintf("'v%d': %s", i, said[i])
-		simple = simple && (a.Class == "CONSTANT" || a.Class == "COLUMN_REF")
+		said[i], inner[i] = numberOf(i), numberOf(i)
+		if a.Class != "CONSTANT" {
+			fields = append(fields, said[i])
+			inner[i] = fmt.Sprintf("struct_extract_at(tarn_x, %d)", len(fields))
+		}
+		simple = simple && (a.Class == "CONSTANT" || a.Class == "COLUMN_REF") || a.Lambdaless
 	}
 	if simple {
 		return body(said...)
 	}
-	return "list_first(list_transform([{" + strings.Join(fields, ", ") + "}], lambda tarn_x: " + body(inner...) + "))"
+	return within("row("+strings.Join(fields, ", ")+")", "tarn_x", body(inner...))
+}
+
+// within is an expression that holds a value under a name.
+func within(value, name, body string) string {
+	return "list_first(list_transform([" + value + "], lambda " + name + ": " + body + "))"
+}
+
+// failed is an expression that fails with a message, which is SQL.
+func failed(message string) string { return "CAST(" + message + " AS TINYINT)" }
+
+// failing fails where it is computed, and has the type of a value.
+func failing(value, message string) string {
+	return "CASE WHEN " + failed(message) + " IS NULL THEN " + value + " END"
 }
 
 // binary is an operator of two arguments.
@@ -63,7 +80,7 @@ func precision(x string) string {
 
 // decimalOf names a decimal of so many digits, of which there are 38 at most.
 func decimalOf(precision, scale string) string {
-	return "'DECIMAL(' || least(38, " + precision + ") || ',' || " + scale + " || ')'"
+	return "'DECIMAL(' || least(38, " + precision + ") || ',' || (" + scale + ") || ')'"
 }
 
 // resultOf names the type of an operator's result: of a decimal as it is given, of others as DuckDB has it.
@@ -74,7 +91,7 @@ func resultOf(a, b, operator, decimal string) string {
 
 // nonzero refuses a divisor of which DuckDB would make null.
 func nonzero(b string) string {
-	return "CASE WHEN " + b + " = 0 THEN CAST('Division by zero' AS TINYINT) ELSE " + b + " END"
+	return "CASE WHEN " + b + " = 0 THEN " + failed("'Division by zero'") + " ELSE " + b + " END"
 }
 
 // powerOfTen is a text of digits.
@@ -86,19 +103,29 @@ func unscaled(x string) string {
 }
 
 // quotient divides decimals: to the larger of their scales, the half away from zero.
-func quotient(a, b string) string {
+func quotient(a, b string, lambdaless bool) string {
 	digits := "greatest(" + scale(a) + ", " + scale(b) + ")"
 	n := unscaled(a) + " * CAST(" + powerOfTen(digits+" + "+scale(b)+" - "+scale(a)) + " AS HUGEINT)"
-	whole := "list_first(list_transform([{'n': " + n + ", 'd': " + unscaled(b) + "}], lambda tarn_q: sign(tarn_q.n) * sign(tarn_q.d) * ((2 * abs(tarn_q.n) + abs(tarn_q.d)) // (2 * abs(tarn_q.d)))))"
+	half := func(n, d string) string {
+		return fmt.Sprintf("sign(%[1]s) * sign(%[2]s) * ((2 * abs(%[1]s) + abs(%[2]s)) // (2 * abs(%[2]s)))", n, d)
+	}
+	whole := half("("+n+")", unscaled(b))
+	if !lambdaless {
+		whole = within("row("+n+", "+unscaled(b)+")", "tarn_q", half("struct_extract_at(tarn_q, 1)", "struct_extract_at(tarn_q, 2)"))
+	}
 	return "CAST(" + whole + " AS DECIMAL(38,0)) * " + to("('0.' || repeat('0', "+digits+" - 1) || CASE "+digits+" WHEN 0 THEN '' ELSE '1' END)", decimalOf("38", digits))
 }
 
 // divided is a / b.
-func divided(a, b string) string {
+func divided(args []sqltext.Argument) (string, error) {
+	return binary(func(a, b string) string { return divide(a, b, args[0].Lambdaless) })(args)
+}
+
+func divide(a, b string, lambdaless bool) string {
 	kind := resultOf(a, b, "/", decimalOf(precision(a)+" + "+scale(b)+" + greatest(0, "+scale(b)+" - "+scale(a)+")", "greatest("+scale(a)+", "+scale(b)+")"))
 	double := "CASE CAST(" + b + " AS DOUBLE) WHEN 0 THEN CAST(" + a + " AS DOUBLE) * CAST('Infinity' AS DOUBLE) ELSE CAST(" + a + " AS DOUBLE) / CAST(" + b + " AS DOUBLE) END"
 	return "CASE WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isFloat(a, b) + " THEN " + to(double, kind) +
-		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(b))+")", kind) + " ELSE " + to("("+a+" / "+nonzero(b)+")", kind) + " END"
+		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(b), lambdaless)+")", kind) + " ELSE " + to("("+a+" / "+nonzero(b)+")", kind) + " END"
 }
 
 // remainder is a % b, which is exact of decimals.
@@ -110,9 +137,55 @@ func remainder(a, b string) string {
 }
 
 // average is avg, which of decimals is one of the same type.
-const averageOf = "typeof(min($1))"
+func average(args []sqltext.Argument) (string, error) {
+	if len(args) != 1 {
+		return "", nil
+	}
+	sum := "sum(" + to("$1", "CASE WHEN typeof($1) LIKE 'DECIMAL%' THEN typeof($1) ELSE 'DOUBLE' END") + ")"
+	if args[0].Class == "COLUMN_REF" || args[0].Lambdaless {
+		return averageOf(sum, "count($1)", "min($1)", "avg($1)", args[0].Lambdaless), nil
+	}
+	at := func(i int) string { return fmt.Sprintf("struct_extract_at(tarn_x, %d)", i) }
+	return within("row("+sum+", count($1), min($1), avg($1))", "tarn_x", averageOf(at(1), at(2), at(3), at(4), false)), nil
+}
 
-var average = "CASE WHEN " + averageOf + " LIKE 'DECIMAL%' THEN " +
-	to("("+quotient("sum("+to("$1", "CASE WHEN typeof($1) LIKE 'DECIMAL%' THEN typeof($1) ELSE 'DOUBLE' END")+")", "count($1)")+")", averageKind) + " ELSE " + to("avg($1)", averageKind) + " END"
+func averageOf(sum, count, one, mean string, lambdaless bool) string {
+	kind := "CASE WHEN typeof(" + one + ") LIKE 'DECIMAL%' OR typeof(" + one + ") = 'FLOAT' THEN typeof(" + one + ") ELSE typeof(" + mean + ") END"
+	return "CASE WHEN typeof(" + one + ") LIKE 'DECIMAL%' THEN " + to("("+quotient(sum, count, lambdaless)+")", kind) + " ELSE " + to(mean, kind) + " END"
+}
 
-const averageKind = "CASE WHEN " + averageOf + " LIKE 'DECIMAL%' OR " + averageOf + " = 'FLOAT' THEN " + averageOf + " ELSE typeof(avg($1)) END"
+// arithmetic is +, - or *: decimals get as many digits as may come, where DuckDB stops at 18, dates are an interval apart, and a date stays one.
+func arithmetic(operator string) sqltext.Template {
+	typed := binary(func(a, b string) string {
+		said := "(" + a + " " + operator + " " + b + ")"
+		width := precision(a) + " + " + precision(b)
+		if operator != "*" {
+			width = "greatest(" + precision(a) + " - " + scale(a) + ", " + precision(b) + " - " + scale(b) + ") + 1 + " + scale(said)
+		}
+		kind := "replace(replace(typeof" + said + ", 'DECIMAL(18,', 'DECIMAL(' || least(38, " + width + `) || ','), '"NULL"', 'INTEGER')`
+		wide := to(a, "CASE WHEN typeof"+said+" LIKE 'DECIMAL(18,%' THEN 'DECIMAL(38,' || "+scale(a)+" || ')' ELSE replace(typeof("+a+`), '"NULL"', 'INTEGER') END`)
+		if operator == "*" {
+			return to("("+wide+" * "+b+")", kind)
+		}
+		sides := "concat(typeof(" + a + "), typeof(" + b + "))"
+		kind = "CASE " + sides + " WHEN 'DATEDATE' THEN 'INTERVAL' WHEN 'DATEINTERVAL' THEN 'DATE' ELSE " + kind + " END"
+		sum := to("("+wide+" "+operator+" "+b+")", kind)
+		if operator == "+" {
+			return sum
+		}
+		return "CASE " + sides + " WHEN 'DATEDATE' THEN " + to("to_days(CAST(CAST("+a+" AS DATE) - CAST("+b+" AS DATE) AS INTEGER))", kind) + " ELSE " + sum + " END"
+	})
+	return func(args []sqltext.Argument) (string, error) {
+		if said, err := afterDays(operator)(args); said != "" || err != nil || len(args) != 2 {
+			return said, err
+		}
+		if !args[0].Lambdaless {
+			return typed(args)
+		}
+		if operator != "-" { // where it is compared, as many digits as DuckDB has are enough
+			return "", nil
+		}
+		kind := "CASE concat(typeof($1), typeof($2)) WHEN 'DATEDATE' THEN 'INTERVAL' ELSE typeof($1 - $2) END"
+		return "CASE concat(typeof($1), typeof($2)) WHEN 'DATEDATE' THEN " + to("to_days(CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER))", kind) + " ELSE " + to("($1 - $2)", kind) + " END", nil
+	}
+}

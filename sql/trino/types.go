@@ -103,14 +103,12 @@ func typeParts(list string) (out []string) {
 func (t typ) String() string { return t.written(",") }
 
 // protocol is the type as an answer's columns have it: decimal(10, 2).
-func (t typ) protocol() string {
-	if strings.HasPrefix(t.raw, "interval ") {
-		return strings.ToUpper(t.raw)
-	}
-	return t.written(", ")
-}
+func (t typ) protocol() string { return t.written(", ") }
 
 func (t typ) written(comma string) string {
+	if comma == ", " && strings.HasPrefix(t.raw, "interval ") { // as the protocol has it
+		return strings.ToUpper(t.raw)
+	}
 	numbers := make([]string, len(t.numbers))
 	for i, n := range t.numbers {
 		numbers[i] = strconv.Itoa(n)

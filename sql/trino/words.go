@@ -40,13 +40,15 @@ func Words() *sqltext.Dialect {
 	}
 	maps.Copy(d.Functions, made)
 	d.Within, d.Through, d.Unnest = zones(), through, unnested
+	d.Casts = casts()
 	return d
 }
 
 // written are calls that are always written in one way.
 var written = map[string]string{
-	"avg": average, "arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)",
+	"arbitrary": "any_value($1)", "every": "bool_and($1)", "geometric_mean": "geomean($1)",
 	"map_agg": "map(array_agg($1), array_agg($2))", "set_agg": "array_agg(DISTINCT $1)",
+	"count_if": "count(CASE WHEN $1 THEN 1 END)",
 
 	"array_distinct":         "list_filter($1, lambda x, i: list_position($1, x) = i)",
 	"array_except":           "list_filter($1, lambda x, i: list_position($1, x) = i AND list_position($2, x) IS NULL)",
@@ -55,11 +57,10 @@ var written = map[string]string{
 	"array_max":              "CASE WHEN list_count($1) = len($1) THEN list_max($1) END",
 	"array_min":              "CASE WHEN list_count($1) = len($1) THEN list_min($1) END",
 	"array_position":         "CASE WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN CAST(coalesce(list_position($1, $2), 0) AS BIGINT) END",
-	"array_remove":           "list_filter($1, lambda x: x IS NULL OR x <> $2)",
+	"array_remove":           "CASE WHEN $2 IS NOT NULL THEN list_filter($1, lambda x: x IS NULL OR x <> $2) END",
 	"array_sum":              "coalesce(list_sum($1), 0)",
 	"arrays_overlap":         "CASE WHEN list_has_any($1, $2) THEN true WHEN len($1) = 0 OR len($2) = 0 OR list_count($1) = len($1) AND list_count($2) = len($2) THEN false END",
 	"contains":               "CASE WHEN list_contains($1, $2) THEN true WHEN $2 IS NOT NULL AND list_count($1) = len($1) THEN false END",
-	"element_at":             "($1)[$2]",
 	"filter":                 "list_filter($1, $2)",
 	"transform":              "list_transform($1, $2)",
 	"any_match":              "CASE WHEN list_contains(list_transform($1, $2), true) THEN true WHEN list_count(list_transform($1, $2)) = len($1) THEN false END",
@@ -103,7 +104,7 @@ var written = map[string]string{
 	"regexp_split": "regexp_split_to_array($1, $2)",
 	"regexp_count": "len(regexp_extract_all($1, $2))",
 
-	"json_parse": "CAST($1 AS JSON)",
+	"json_parse": "json(CAST($1 AS VARCHAR))",
 	"version":    "'" + serverVersion + "'",
 }
 
@@ -119,13 +120,14 @@ var byArity = map[string]map[int]string{
 	"rand":              {0: "random()", 1: "CAST(floor(random() * $1) AS BIGINT)", 2: "CAST(floor(random() * ($2 - $1)) AS BIGINT) + $1"},
 	"replace":           {2: "replace($1, $2, '')", 3: ""},
 	"regexp_extract":    {2: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2) END", 3: "CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2, $3) END"},
-	"substr":            {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
-	"substring":         {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2, $3) END"},
+	"substr":            {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) OR $3 < 0 THEN '' ELSE substr($1, $2, $3) END"},
+	"substring":         {2: "CASE WHEN $2 = 0 OR $2 < -length($1) THEN '' ELSE substr($1, $2) END", 3: "CASE WHEN $2 = 0 OR $2 < -length($1) OR $3 < 0 THEN '' ELSE substr($1, $2, $3) END"},
 }
 
 // made are calls whose form goes by their arguments.
 var made = map[string]sqltext.Template{
-	"/": binary(divided), "%": binary(remainder), "mod": binary(remainder), "+": afterDays("+"), "-": afterDays("-"),
+	"/": divided, "%": binary(remainder), "mod": binary(remainder), "avg": average, "+": arithmetic("+"), "-": arithmetic("-"), "*": arithmetic("*"), "ceil": rounded("ceil", oneMore), "ceiling": rounded("ceil", oneMore), "floor": rounded("floor", oneMore), "truncate": rounded("trunc", noMore), "round": round, "sign": cast(sign),
+	"array_extract": binary(subscript), "element_at": binary(elementAt), cutFunction: cut,
 	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
 		return joined(args, " || "), nil
 	},
