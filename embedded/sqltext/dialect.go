@@ -177,17 +177,6 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 	return nil
 }
 
-// tried is null where a template fails.
-func tried(of Template) Template {
-	return func(args []Argument) (string, error) {
-		said, err := of(args)
-		if said != "" {
-			said = "TRY(" + said + ")"
-		}
-		return said, err
-	}
-}
-
 // anyOf is x = ANY(y) of a column y, which the parser reads as a subquery over unnest(y): DuckDB joins by none of those.
 const anyOf = "CASE WHEN list_contains($1, $2) THEN true WHEN len($1) = 0 OR $2 IS NOT NULL AND list_count($1) = len($1) THEN false END"
 

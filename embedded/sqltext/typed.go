@@ -100,3 +100,14 @@ func (t *tree) identify(b *strings.Builder) {
 		item.identify(b)
 	}
 }
+
+// tried is null where a template fails.
+func tried(of Template) Template {
+	return func(args []Argument) (string, error) {
+		said, err := of(args)
+		if said != "" {
+			said = "TRY(" + said + ")"
+		}
+		return said, err
+	}
+}
