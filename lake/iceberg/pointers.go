@@ -110,7 +110,7 @@ func globEscape(dir string) string {
 
 // get returns a table's or view's current metadata file; dbsql.ErrNoRows if there is none.
 func (p *pointers) get(ctx context.Context, id table.Ident) (location string, view bool, err error) {
-	look := p.look.Load()
+	look := p.look.Load() //nolint:sqlclosecheck // it ends with its database
 	if look == nil {
 		look, err = p.reader.PrepareContext(ctx, `SELECT coalesce(metadata_location,''), coalesce(iceberg_type,'TABLE') FROM iceberg_tables
 			WHERE catalog_name=? AND table_namespace=? AND table_name=?`)
@@ -118,8 +118,8 @@ func (p *pointers) get(ctx context.Context, id table.Ident) (location string, vi
 			return "", false, err
 		}
 		if !p.look.CompareAndSwap(nil, look) { // another was first
-			_ = look.Close()
-			look = p.look.Load()
+			_ = look.Close()     //nolint:sqlclosecheck // not the one that is used
+			look = p.look.Load() //nolint:sqlclosecheck // as above
 		}
 	}
 	var kind string
