@@ -235,12 +235,8 @@ func (r *rewriter) word(i int, name string) (int, error) {
 		if next.Kind == sqltext.String {
 			return r.put(i, i+2, "("+decimalText(next.Value())+")"), nil
 		}
-	case "current_catalog":
-		return r.put(i, i+1, sqltext.Literal(catalog.Name)), nil
-	case "current_schema":
-		return r.put(i, i+1, literalOrNull(r.session.schema)), nil
-	case "current_user":
-		return r.put(i, i+1, sqltext.Literal(r.session.user)), nil
+	case "current_catalog", "current_schema", "current_user":
+		return r.put(i, i+1, r.whose(name)), nil
 	case "array":
 		return r.arrayType(i), nil
 	case "timestamp", "time":
@@ -260,6 +256,17 @@ func (r *rewriter) word(i int, name string) (int, error) {
 		r.listagg(i)
 	}
 	return 0, nil
+}
+
+// whose is what a word tells of the session.
+func (r *rewriter) whose(word string) string {
+	switch word {
+	case "current_catalog":
+		return sqltext.Literal(catalog.Name)
+	case "current_schema":
+		return literalOrNull(r.session.schema)
+	}
+	return sqltext.Literal(r.session.user)
 }
 
 // called replaces forms of the arguments of a call.
