@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tarn/sql/postgres/catalog"
 )
 
 func isArray(oid uint32) bool {
@@ -41,6 +43,9 @@ func rendered(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) (stri
 // renderedArray writes ['a', NULL].
 func renderedArray(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) (string, error) {
 	item := t.Codec.(*pgtype.ArrayCodec).ElementType
+	if written, ok := catalog.List(string(raw)); ok && format == pgtype.TextFormatCode && item.OID != pgtype.ByteaOID {
+		return written, nil // with blanks between the items, too, which ADBC's driver writes
+	}
 	var items pgtype.FlatArray[any]
 	if err := types.Scan(t.OID, format, raw, &items); err != nil {
 		return "", err

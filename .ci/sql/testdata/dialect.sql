@@ -135,3 +135,4 @@ SELECT lpad('7', 3, '0'), rpad('7', 3, 'ab'), lpad('hello', 2), lpad('a', 3), rp
 SELECT sha256('abc'::bytea), md5('abc')
 SELECT x FROM generate_series(1, 3) x WHERE x > 1 AND false
 SELECT count(generate_series) FROM generate_series(1, 10)
+SELECT cast(cast(1.5 as numeric) as decimal) AS n, (1.25::numeric)::numeric, 3::numeric::numeric

@@ -189,8 +189,8 @@ func format(args []sqltext.Argument) (string, error) {
 	return "(" + strings.Join(append(parts, duck.Quote(text[from:])), " || ") + ")", nil
 }
 
-// list is '{a,"b c",NULL}' as DuckDB reads it; false for a text that is none.
-func list(text string) (string, bool) {
+// List is '{a,"b c",NULL}' as DuckDB reads it; false for a text that is none.
+func List(text string) (string, bool) {
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 		return "", false
 	}

@@ -257,7 +257,7 @@ func toNumeric(args []sqltext.Argument) (string, error) {
 		if a.Type != "DECIMAL" {
 			return "CAST($1 AS DECIMAL(38,0))", nil
 		}
-		return "($1)", nil
+		return "coalesce($1, NULL)", nil // not $1 alone, which may be such a cast itself
 	}
 	if a.Text != nil {
 		if m := plainNumber.FindStringSubmatch(*a.Text); m != nil && len(m[1])+len(m[2]) <= 38 {

@@ -23,7 +23,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		},
 		Zeros:      map[string]string{"typinput": "-", "typoutput": "-", "typreceive": "-", "typsend": "-", "typmodin": "-", "typmodout": "-", "typanalyze": "-", "typsubscript": "-"},
 		Named:      map[string]string{"oid": "proname"},
-		NullsLarge: true, List: list, Lone: []string{
+		NullsLarge: true, List: List, Lone: []string{
 			"string_to_array",
 			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
 		},
@@ -276,7 +276,7 @@ func unnest(args []sqltext.Argument) (string, error) {
 	if len(args) != 1 || args[0].Text == nil {
 		return "", nil
 	}
-	if written, ok := list(*args[0].Text); ok {
+	if written, ok := List(*args[0].Text); ok {
 		return "unnest(CAST(" + duck.Quote(written) + " AS VARCHAR[]))", nil
 	}
 	return "unnest(CAST($1 AS VARCHAR[]))", nil
