@@ -147,3 +147,38 @@ func TestUpsertsAtOnce(t *testing.T) {
 		t.Errorf("appended rows: %q, %v", got, err)
 	}
 }
+
+// TestColumnsGoAndAreRenamed: what a column held goes with it, also where one of its name comes again, and follows another name, over a restart.
+func TestColumnsGoAndAreRenamed(t *testing.T) {
+	s := newSite(t)
+	s.exec(
+		"CREATE TABLE gold.t (id INT PRIMARY KEY, a INT, b VARCHAR NOT NULL, c INT)", "INSERT INTO gold.t VALUES (1, 10, 'x', 100)",
+		"ALTER TABLE gold.t RENAME COLUMN a TO n", "INSERT INTO gold.t VALUES (2, 20, 'y', 200)",
+		"ALTER TABLE gold.t DROP COLUMN c, DROP COLUMN IF EXISTS nope", "ALTER TABLE gold.t ADD COLUMN c INT", "ALTER TABLE gold.t RENAME id TO key", "ALTER TABLE gold.t RENAME b TO id",
+		"INSERT INTO gold.t VALUES (3, 30, 'z', 300)", "UPDATE gold.t SET c = 1 WHERE key = 1", "ALTER TABLE gold.t ALTER COLUMN id DROP NOT NULL",
+		"INSERT INTO gold.t VALUES (2, 21, NULL, 7) ON CONFLICT (key) DO UPDATE SET n = excluded.n, id = excluded.id",
+		"CREATE VIEW gold.v AS SELECT n FROM gold.t",
+	)
+	s.refusedAs(map[string]fault.Code{
+		"ALTER TABLE gold.t RENAME COLUMN n TO c":  fault.Exists,
+		"ALTER TABLE gold.t DROP COLUMN key":       fault.Invalid,
+		"ALTER TABLE gold.t DROP COLUMN nope":      fault.NotFound,
+		"ALTER TABLE gold.t RENAME nope TO x":      fault.NotFound,
+		"ALTER TABLE gold.t DROP COLUMN n":         fault.Invalid, // the view reads it
+		"ALTER TABLE gold.t RENAME COLUMN n TO n2": fault.Invalid,
+	})
+	for range 2 {
+		if got, err := s.run("SELECT * FROM gold.t ORDER BY key"); err != nil || strings.Join(got, " ") != "1|10|x|1 2|21|(null)|(null) 3|30|z|300" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if got, err := s.run("SELECT key FROM gold.t WHERE c = 200 OR key = 2"); err != nil || strings.Join(got, " ") != "2" {
+			t.Errorf("%q, %v", got, err)
+		}
+		s.stop()
+		s.start()
+	}
+	s.exec("DROP VIEW gold.v", "ALTER TABLE gold.t DROP n", "ALTER TABLE gold.t DROP id, DROP c")
+	if got, err := s.run("SELECT * FROM gold.t ORDER BY ALL"); err != nil || strings.Join(got, " ") != "1 2 3" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -93,6 +93,7 @@ func TestRowsAreChanged(t *testing.T) {
 		{"INSERT INTO gold.t VALUES (1, 1, 'a'), (2, 2, 'b')", "INSERT 2", "2|3|a,b"},
 		{"TRUNCATE TABLE gold.t", "TRUNCATE TABLE", "0|NULL|NULL"},
 		{"MERGE INTO gold.t USING (VALUES (1, 1, 'm')) s(id, n, name) ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.n, s.name)", "MERGE 1", "1|1|m"},
+		{"MERGE INTO gold.t USING (VALUES (5, 40)) s(id, n) ON t.id = s.id WHEN NOT MATCHED AND n > 30 AND id IS NOT NULL THEN INSERT (id, n, name) VALUES (id, n + 1, 'n' || n::VARCHAR)", "MERGE 1", "2|42|m,n40"},
 	} {
 		got, err := s.run(step.statement)
 		if err != nil || strings.Join(got, "") != step.told {
@@ -113,6 +114,8 @@ func TestRowsAreChanged(t *testing.T) {
 		"DELETE FROM gold.t WHERE id IN (SELECT id FROM nope.x)": fault.NotFound,
 		"DELETE FROM gold.t RETURNING nope":                      fault.NotFound,
 		"UPDATE gold.t SET name = COLUMNS('id|n')":               fault.Invalid,
+		"MERGE INTO gold.t USING (VALUES (1, 2)) s(id, n) ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = n + 1":                    fault.Invalid,
+		"MERGE INTO gold.t USING (VALUES (7, 2)) s(id, n) ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id, name) VALUES (id, name)": fault.Invalid,
 	})
 	if _, err := s.run("DELETE FROM gold.t WHERE v = 1"); err == nil || !strings.Contains(err.Error(), `"v"`) {
 		t.Errorf("a column that is not there: %v", err)
@@ -120,7 +123,7 @@ func TestRowsAreChanged(t *testing.T) {
 	s.exec("ALTER TABLE gold.t RENAME TO u", "CREATE VIEW gold.v AS SELECT n FROM gold.u", "ALTER VIEW gold.v RENAME TO w", "COMMENT ON TABLE gold.u IS 'mine'")
 	s.stop()
 	s.start()
-	if got, err := s.run("SELECT n FROM gold.w"); err != nil || strings.Join(got, "") != "1" {
+	if got, err := s.run("SELECT sum(n)::INT FROM gold.w"); err != nil || strings.Join(got, "") != "42" {
 		t.Errorf("the view answers %q, %v", got, err)
 	}
 	if _, err := s.run("DROP TABLE gold.u"); fault.CodeOf(err) != fault.Invalid {

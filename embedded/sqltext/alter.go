@@ -1,12 +1,17 @@
 package sqltext
 
-import "tarn/embedded/fault"
+import (
+	"strings"
+
+	"tarn/embedded/fault"
+)
 
 // ColumnChange is what ALTER TABLE does with one column.
 type ColumnChange struct {
 	Do     ColumnVerb
-	Column MadeColumn // for DropNotNull its name alone
-	Quiet  bool       // IF NOT EXISTS
+	Column MadeColumn // for DropNotNull, DropColumn and RenameColumn its name alone
+	To     string     // of RenameColumn
+	Quiet  bool       // IF NOT EXISTS, IF EXISTS
 }
 
 // ColumnVerb says what becomes of the column.
@@ -17,10 +22,12 @@ const (
 	AddColumn ColumnVerb = iota
 	RetypeColumn
 	DropNotNull
+	DropColumn
+	RenameColumn
 )
 
-// ColumnChanges reads ADD [COLUMN] [IF NOT EXISTS] name type, ALTER [COLUMN] name [SET DATA] TYPE type and … DROP NOT NULL, which commas
-// part, behind the table's name; none where something else follows. What would need rows that are there to be looked at or written anew is refused.
+// ColumnChanges reads ADD [COLUMN] [IF NOT EXISTS] name type, ALTER [COLUMN] name [SET DATA] TYPE type and … DROP NOT NULL, DROP [COLUMN] [IF EXISTS]
+// name and RENAME [COLUMN] name TO name, which commas part, behind the table's name; none where something else follows. What would need rows that are there to be looked at or written anew is refused.
 func (r *Reader) ColumnChanges(fold bool) (out []ColumnChange, err error) {
 	for {
 		var c ColumnChange
@@ -30,10 +37,10 @@ func (r *Reader) ColumnChanges(fold bool) (out []ColumnChange, err error) {
 		case r.Take("ALTER"):
 			r.Take("COLUMN")
 			c, err = r.alteredColumn()
-		case r.Peek().Is("DROP"):
-			return nil, r.wrong("make it anew: CREATE OR REPLACE TABLE t AS SELECT * EXCLUDE (the column) FROM t", "ALTER TABLE … DROP cannot be used here")
-		case r.Peek().Is("RENAME"):
-			return nil, r.wrong("make it anew: CREATE OR REPLACE TABLE t AS SELECT a AS b FROM t", "columns cannot be renamed")
+		case r.Take("DROP"):
+			c, err = r.droppedColumn()
+		case r.Take("RENAME"):
+			c, err = r.renamedColumn(fold)
 		default:
 			return nil, nil
 		}
@@ -70,13 +77,50 @@ func (r *Reader) addedColumn(fold bool) (c ColumnChange, err error) {
 	return c, err
 }
 
-func (r *Reader) alteredColumn() (c ColumnChange, err error) {
+// columnNamed reads the name of a column that is there.
+func (r *Reader) columnNamed() (c ColumnChange, err error) {
 	t := r.Peek()
 	if t.Kind != Word && t.Kind != Quoted {
 		return c, r.Fault("a column's name")
 	}
 	r.Next()
 	c.Column = MadeColumn{Name: t.Name(), Offset: t.Offset}
+	return c, nil
+}
+
+func (r *Reader) droppedColumn() (ColumnChange, error) {
+	if r.Peek().Is("CONSTRAINT") {
+		return ColumnChange{}, r.wrong("leave it: nothing is checked by it", "a constraint cannot be dropped")
+	}
+	r.Take("COLUMN")
+	quiet := r.Take("IF", "EXISTS")
+	c, err := r.columnNamed()
+	c.Do, c.Quiet = DropColumn, quiet
+	r.Take("RESTRICT")
+	return c, err
+}
+
+func (r *Reader) renamedColumn(fold bool) (ColumnChange, error) {
+	r.Take("COLUMN")
+	c, err := r.columnNamed()
+	c.Do = RenameColumn
+	if err == nil && !r.Take("TO") {
+		err = r.Fault("TO and another name")
+	}
+	if err != nil {
+		return c, err
+	}
+	to, err := r.columnNamed()
+	if c.To = to.Column.Name; fold && r.tokens[r.at-1].Kind == Word {
+		c.To = strings.ToLower(c.To)
+	}
+	return c, err
+}
+
+func (r *Reader) alteredColumn() (c ColumnChange, err error) {
+	if c, err = r.columnNamed(); err != nil {
+		return c, err
+	}
 	switch {
 	case r.Take("DROP", "NOT", "NULL"):
 		c.Do = DropNotNull

@@ -9,13 +9,14 @@ import (
 
 // Change is DELETE, UPDATE, MERGE or TRUNCATE of a table, taken apart. Its texts are as they were written.
 type Change struct {
-	Verb  string // DELETE, UPDATE, MERGE or TRUNCATE
-	Table Table
-	Alias string // as it was written; "" for the table's name
-	From  string // of DELETE … USING, UPDATE … FROM and MERGE … USING: the other tables
-	On    string // of MERGE
-	Where string // "" for all rows
-	Arms  []Arm  // of UPDATE and DELETE one; of MERGE those in order
+	Verb   string // DELETE, UPDATE, MERGE or TRUNCATE
+	Table  Table
+	Alias  string // as it was written; "" for the table's name
+	From   string // of DELETE … USING, UPDATE … FROM and MERGE … USING: the other tables
+	On     string // of MERGE
+	Where  string // "" for all rows
+	Source string // what the columns of MERGE's From are qualified with; "" where they are of several
+	Arms   []Arm  // of UPDATE and DELETE one; of MERGE those in order
 
 	Returning string // what is asked for of the rows; "" for nothing
 }
@@ -259,16 +260,11 @@ func (r *Reader) merge(c *Change) error {
 	if c.On = r.until("WHEN"); c.On == "" {
 		return r.Fault("a condition")
 	}
-	source := calledBy(c.From)
+	c.Source = calledBy(c.From)
 	for r.Take("WHEN") {
 		arm, err := r.arm()
 		if err != nil {
 			return err
-		}
-		for i, value := range arm.Values {
-			if !arm.Matched && source != "" && lone(value) {
-				arm.Values[i] = source + "." + value // there is no row of the table whose column it could be
-			}
 		}
 		c.Arms = append(c.Arms, arm)
 	}
@@ -393,11 +389,24 @@ func calledBy(from string) string {
 	return name
 }
 
-// values are words that are no columns.
-var values = []string{"NULL", "TRUE", "FALSE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_USER"}
-
-// lone tells whether a value is the bare name of a column.
-func lone(value string) bool {
-	tokens, err := Lex(value)
-	return err == nil && len(tokens) == 1 && (tokens[0].Kind == Quoted || tokens[0].Kind == Word && !slices.ContainsFunc(values, tokens[0].Is))
+// Sourced qualifies bare names of a text with the source of a MERGE, of columns that the table has too: where no row of the table is, they can
+// be of the source alone. A text with a query in it stays as it is: names in there may be of others.
+func Sourced(text, source string, ofTable func(name string) bool) string {
+	tokens, err := Lex(text)
+	if err != nil || source == "" || slices.ContainsFunc(tokens, func(t Token) bool { return t.Is("SELECT") || t.Is("FROM") }) {
+		return text
+	}
+	var out strings.Builder
+	from := 0
+	for i, t := range tokens {
+		at := func(n int, symbol string) bool { return i+n >= 0 && i+n < len(tokens) && tokens[i+n].Is(symbol) }
+		name := t.Kind == Quoted || t.Kind == Word
+		typ, key := at(-1, ":") && at(-2, ":") || at(-1, "AS"), at(1, ":") && !at(2, ":") // x::t, {t: x}
+		qualified := typ || key || at(-1, ".") || at(1, ".") || at(1, "(") || i+1 < len(tokens) && tokens[i+1].Kind == String
+		if name && !qualified && ofTable(t.Name()) {
+			out.WriteString(text[from:t.Offset] + source + ".")
+			from = t.Offset
+		}
+	}
+	return out.String() + text[from:]
 }

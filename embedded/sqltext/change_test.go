@@ -12,8 +12,15 @@ func TestChangeCallsTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := append([]string{c.On, c.Arms[0].And, c.Arms[0].Values[0]}, c.Arms[1].Values...)
-	for i, want := range []string{`t.id = "S".id`, "x.lake.gold.t.a", "t.n + 'lake.gold.t.n'", `"S".id`, `"S"."n"`, "NULL", "n + 1", "'id'"} {
+	ofTable := func(name string) bool { return name == "id" || name == "n" }
+	got := []string{c.On, c.Arms[0].And, c.Arms[0].Values[0]}
+	for _, value := range append(c.Arms[1].Values, "n::n + f(n) + n(1) + t.n", "{n: n, 'a': id}", "CAST(n AS n)", "(SELECT n)", "other") {
+		got = append(got, sqltext.Sourced(value, c.Source, ofTable))
+	}
+	for i, want := range []string{
+		`t.id = "S".id`, "x.lake.gold.t.a", "t.n + 'lake.gold.t.n'", `"S".id`, `"S"."n"`, "NULL", `"S".n + 1`, "'id'",
+		`"S".n::n + f("S".n) + n(1) + t.n`, `{n: "S".n, 'a': "S".id}`, `CAST("S".n AS n)`, "(SELECT n)", "other",
+	} {
 		if got[i] != want {
 			t.Errorf("%q, want %q", got[i], want)
 		}
@@ -28,8 +35,8 @@ func TestChangeCallsTable(t *testing.T) {
 		"(SELECT 1 AS id)": "id", "f(1)": "id", "s, u": "id",
 	} {
 		c, err := sqltext.ParseChange("MERGE INTO t USING " + from + " ON true WHEN NOT MATCHED THEN INSERT VALUES (id)")
-		if err != nil || c.Arms[0].Values[0] != want {
-			t.Errorf("%s: %v, %v, want %s", from, c.Arms, err, want)
+		if got := sqltext.Sourced("id", c.Source, ofTable); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", from, got, err, want)
 		}
 	}
 }

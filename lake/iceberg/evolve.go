@@ -13,7 +13,7 @@ import (
 	"tarn/lake/table"
 )
 
-// evolve stages new columns, wider types, columns that may be null and what they are about. What the table has already is passed
+// evolve stages new columns, wider types, columns that go, have other names or may be null, and what they are about. What the table has already is passed
 // over, so that a change can be sent again after a crash.
 func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 	update := tx.UpdateSchema(true, false)
@@ -64,11 +64,31 @@ func (w *work) evolve(tx *icetable.Transaction, c table.Change) error {
 		}
 		changed = true
 	}
+	if w.shed(update, c) {
+		changed = true
+	}
 	told, err := w.documented(update, c.Docs)
 	if err != nil || !changed && !told {
 		return err
 	}
 	return update.Commit()
+}
+
+// shed stages columns that go, and others' new names; false where none is there.
+func (w *work) shed(update *icetable.UpdateSchema, c table.Change) (changed bool) {
+	for _, name := range c.Drop {
+		if _, ok := find(w.base.columns, name); ok {
+			update.DeleteColumn([]string{name})
+			changed = true
+		}
+	}
+	for name, to := range c.Rename {
+		if _, ok := find(w.base.columns, name); ok {
+			update.RenameColumn([]string{name}, to)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // documented stages what columns are about; false where they say so already.

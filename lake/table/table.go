@@ -92,6 +92,8 @@ type Change struct {
 	Properties  map[string]string
 	AddColumns  []Column               // new nullable columns, made in the same commit's metadata or one just before
 	Widen       map[string]record.Type // int->long, float->double, wider decimals
+	Drop        []string               // columns that go, none of them a key; their rows keep what they had in files that no reader asks for it
+	Rename      map[string]string      // columns' new names, by those that they have
 	Relax       []string               // columns that may be null from now on; keys among them stay keys, but Iceberg's identifier fields end
 	Docs        map[string]string      // what columns are about, by name; "" for nothing
 	Owner       string                 // must equal tarn.owner if that is set, else ErrOwned

@@ -254,6 +254,9 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 				when = own(x.pos) + " IS NULL"
 			}
 		}
+		if c.Verb == "MERGE" && !arm.Matched {
+			arm = x.sourced(arm)
+		}
 		if arm.And != "" {
 			when += " AND (" + arm.And + ")"
 		}

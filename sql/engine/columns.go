@@ -4,6 +4,8 @@ package engine
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
@@ -37,6 +39,11 @@ func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqlte
 	}
 	defer leave()
 	change, err := columnChange(of, stmt, changes)
+	for _, c := range changes {
+		if err == nil && (c.Do == sqltext.DropColumn || c.Do == sqltext.RenameColumn) {
+			err = placed(g.columnUnread(ctx, of.Ident(), c.Column.Name), stmt, c.Column.Offset)
+		}
+	}
 	if err == nil {
 		_, err = of.Commit(ctx, change)
 	}
@@ -46,15 +53,33 @@ func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqlte
 	return Status("ALTER TABLE"), true, nil
 }
 
+// columnUnread refuses a column that a view may read: what its text says is not looked at closer than for the name, and for *.
+func (g *Gate) columnUnread(ctx context.Context, id table.Ident, column string) error {
+	all, err := g.views(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		if !slices.Contains(v.Inputs, catalog.Name+"."+id.String()) {
+			continue
+		}
+		tokens, err := sqltext.Lex(v.Text)
+		if err != nil || slices.ContainsFunc(tokens, func(t sqltext.Token) bool { return t.Is("*") || strings.EqualFold(t.Name(), column) }) {
+			return fault.Newf(fault.Invalid, "write DROP VIEW "+v.String()+" first, and make it again", "column %s of %s is read by the view %s", column, id, v.Ident)
+		}
+	}
+	return nil
+}
+
 // columnChange is the commit that alters the columns of a table.
 func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (table.Change, error) {
-	out := table.Change{Owner: Owner, Widen: map[string]record.Type{}}
+	out := table.Change{Owner: Owner, Widen: map[string]record.Type{}, Rename: map[string]string{}}
 	all := of.Columns()
 	for _, c := range changes {
 		i, unknown := columnOf(of.Ident(), all, c.Column.Name)
 		there := unknown == nil
 		var typed []table.Column
-		if c.Do != sqltext.DropNotNull {
+		if c.Do == sqltext.AddColumn || c.Do == sqltext.RetypeColumn {
 			var err error
 			if typed, err = madeColumns([]sqltext.MadeColumn{c.Column}, stmt); err != nil {
 				return out, err
@@ -69,6 +94,7 @@ func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (
 		case c.Do == sqltext.AddColumn:
 			out.AddColumns = append(out.AddColumns, typed[0])
 			all = append(all, typed[0])
+		case !there && c.Do == sqltext.DropColumn && c.Quiet:
 		case !there:
 			return out, placed(unknown, stmt, c.Column.Offset)
 		case c.Do == sqltext.RetypeColumn && !table.Wider(all[i].Type, typed[0].Type):
@@ -76,11 +102,33 @@ func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (
 				all[i].Name, all[i].Type, typed[0].Type), stmt, c.Column.Offset)
 		case c.Do == sqltext.RetypeColumn:
 			out.Widen[all[i].Name] = typed[0].Type
-		default:
+		case c.Do == sqltext.DropNotNull:
 			out.Relax = append(out.Relax, all[i].Name)
+		default:
+			if err := shed(&out, of.Ident(), all, i, c); err != nil {
+				return out, placed(err, stmt, c.Column.Offset)
+			}
 		}
 	}
 	return out, nil
+}
+
+// shed is a column that goes, or gets another name.
+func shed(out *table.Change, id table.Ident, all []table.Column, i int, c sqltext.ColumnChange) error {
+	_, free := columnOf(id, all, c.To)
+	switch {
+	case c.Do == sqltext.RenameColumn && free == nil && !strings.EqualFold(all[i].Name, c.To):
+		return fault.Newf(fault.Exists, "take another name", "%s has a column %s already", id, c.To)
+	case all[i].Key && (c.Do == sqltext.DropColumn || !all[i].Required):
+		return fault.Newf(fault.Invalid, "make it anew: CREATE TABLE with another PRIMARY KEY, and INSERT INTO it … SELECT", "column %s of %s is of its key", all[i].Name, id)
+	case c.Do == sqltext.RenameColumn:
+		out.Rename[all[i].Name] = c.To
+	case len(out.Drop)+1 >= len(all):
+		return fault.Newf(fault.Invalid, "write DROP TABLE", "%s is the last column of %s", all[i].Name, id)
+	default:
+		out.Drop = append(out.Drop, all[i].Name)
+	}
+	return nil
 }
 
 // comment is COMMENT ON TABLE or VIEW t, or ON COLUMN t.c, IS 'text' or NULL.

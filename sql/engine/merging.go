@@ -3,9 +3,25 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"tarn/embedded/sqltext"
+	"tarn/lake/table"
 )
+
+// sourced is an arm of rows that the table has not: its bare names are of the source.
+func (x *changing) sourced(arm sqltext.Arm) sqltext.Arm {
+	ofTable := func(name string) bool {
+		return slices.ContainsFunc(x.columns, func(c table.Column) bool { return strings.EqualFold(c.Name, name) })
+	}
+	arm.And, arm.Values = sqltext.Sourced(arm.And, x.c.Source, ofTable), slices.Clone(arm.Values)
+	for i, v := range arm.Values {
+		arm.Values[i] = sqltext.Sourced(v, x.c.Source, ofTable)
+	}
+	return arm
+}
 
 // merging is the query of a MERGE. What becomes of a row is one value, so that a condition is asked once: random() has another answer each time.
 func (x *changing) merging(of, cases string, values int) string {

@@ -27,6 +27,7 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^Referenced column "(.+?)" (?:not found|was not found) .*$`), "42703", `column "$1" does not exist`},
 	{regexp.MustCompile(`^(?:Values list|Table) "(.+?)" does not have a column named "(.+?)"$`), "42703", `column $1.$2 does not exist`},
 	{regexp.MustCompile(`^\S+?\.(\S+) has no column (\S+)$`), "42703", `column "$2" of relation "$1" does not exist`},
+	{regexp.MustCompile(`^\S+?\.(\S+) has a column (\S+) already$`), "42701", `column "$2" of relation "$1" already exists`},
 	{regexp.MustCompile(`^Referenced table "(.+?)" not found$`), "42P01", `missing FROM-clause entry for table "$1"`},
 	{regexp.MustCompile(`^there is no table (\S+)$`), "42P01", `relation "$1" does not exist`},
 	{regexp.MustCompile(`^there is no schema (\S+)$`), "3F000", `schema "$1" does not exist`},
@@ -47,6 +48,7 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^(ON CONFLICT DO UPDATE command cannot affect row a second time)$`), "21000", "$1"},
 	{regexp.MustCompile(`^(there is no unique or exclusion constraint matching .*)$`), "42P10", "$1"},
 	{regexp.MustCompile(`^(there are \d+ values for \d+ columns)$`), "42601", "$1"},
+	{regexp.MustCompile(`^column (\S+) of \S+?\.(\S+) is read by the view (\S+)$`), "2BP01", `cannot drop or rename column $1 of table $2 because view $3 depends on it`},
 	{regexp.MustCompile(`^(a row of \S+ would be changed twice)$`), "21000", "$1"},
 	{regexp.MustCompile(`^More than one row returned by a subquery.*$`), "21000", "more than one row returned by a subquery used as an expression"},
 }
@@ -95,7 +97,7 @@ func response(err error, text, severity string) *pgproto3.ErrorResponse {
 	if state, ok := states[f.Code]; ok && out.Code == "XX000" {
 		out.Code = state
 		switch f.Code {
-		case fault.Invalid, fault.NotFound, fault.Denied:
+		case fault.Invalid, fault.NotFound, fault.Denied, fault.Exists:
 			if state, said := reworded(f.Message); said != "" {
 				out.Code, out.Message = state, said
 			}

@@ -79,6 +79,18 @@ def with_psycopg3(dsn):
         from psycopg2.extras import execute_values
         check("execute_values", lambda: execute_values(cursor, "insert into gold.p (id, name) values %s on conflict (id) do update set name = excluded.name returning id", [(20, "x"), (1, "y")], fetch=True), [(20,), (1,)])
     old.close()
+    merge = "merge into gold.p using (values (1, 'm'), (30, 'n')) s(id, name) on p.id = s.id "
+    check("merge", lambda: ask(merge + "when matched then update set name = p.name || s.name when not matched and id > 1 then insert (id, name) values (id, name || id::text)"), ("MERGE 2", None))
+    check("merged", lambda: c.execute("select name from gold.p where id in (1, 30) order by id").fetchall(), [("ym",), ("n30",)])
+    check("ambiguous", lambda: state(lambda: c.execute(merge + "when matched then update set name = name || 'x'")), "42702")
+    check("not of the source", lambda: state(lambda: c.execute(merge + "when not matched then insert (id, name, price) values (id, name, price)")), "42703")
+    check("rename a column", lambda: c.execute("alter table gold.p rename column price to cost") and c.execute("select cost from gold.p where id = 9").fetchall(), [(D("9.00"),)])
+    check("name taken", lambda: state(lambda: c.execute("alter table gold.p rename name to cost")), "42701")
+    c.execute("create view gold.pv as select cost from gold.p")
+    check("drop a column of a view", lambda: state(lambda: c.execute("alter table gold.p drop column cost")), "2BP01")
+    c.execute("drop view gold.pv")
+    check("drop a column", lambda: c.execute("alter table gold.p drop column cost, drop column if exists nope, alter column name drop not null") and c.execute("insert into gold.p (id) values (40) returning *").fetchall(), [(40, None, None)])
+    check("no such column", lambda: state(lambda: c.execute("alter table gold.p drop cost")), "42703")
     c.execute("drop table gold.p")
     c.close()
 
