@@ -222,9 +222,7 @@ func (r *rewriter) word(i int, name string) (int, error) {
 	case "if", "json_object", "json_array", "json_exists", "json_value", "json_query":
 		return r.called(i, name)
 	case "json":
-		if next := r.at(i + 1); next.Kind == sqltext.String && !r.are(i-1, ".") {
-			return r.put(i, i+2, "json_parse("+sqltext.Literal(next.Value())+")"), nil
-		}
+		return r.json(i), nil
 	case "cast", "try_cast":
 		return r.cut(i), nil
 	case "x":
@@ -333,6 +331,14 @@ func (r *rewriter) arrayType(i int) int {
 	}
 	r.later[last] = "[]"
 	return r.put(i, i+2, "")
+}
+
+// json is JSON '…', which is read as JSON, where a cast of a text is a text.
+func (r *rewriter) json(i int) int {
+	if next := r.at(i + 1); next.Kind == sqltext.String && !r.are(i-1, ".") {
+		return r.put(i, i+2, "json_parse("+sqltext.Literal(next.Value())+")")
+	}
+	return 0
 }
 
 // cutFunction stands for a cast to a varchar of so many characters, of which DuckDB's parser keeps no number.
