@@ -161,7 +161,7 @@ func TestHotFilesUnderChange(t *testing.T) {
 		commits = 12
 		pairs   = 1500
 	)
-	s := openShopOf(t, guard.Open{}, 64<<20, life.SystemClock{})
+	s := openShopOf(t, guard.Open{}, 192<<20, life.SystemClock{})
 	var known [tables]atomic.Int64 // the last commit
 	name := func(i int) string { return "gold.u" + strconv.Itoa(i) }
 	for i := range tables {

@@ -125,7 +125,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
 		temps: tempUse{tables: map[string]int{}},
 	}
-	g.hot = newHotFiles(ctx, quick, g.memory()/hotShare, o.Clock, o.Log)
+	g.hot = newHotFiles(ctx, quick, hotBytes(g.memory()), o.Clock, o.Log)
 	g.metrics = newMetrics(o.Metrics, g.queries.waiting, g.hot)
 	for _, t := range o.System {
 		g.system[t.Name] = t

@@ -22,7 +22,8 @@ import (
 
 // The bounds of hot files.
 const (
-	hotShare     = 8               // of the Gate's memory they have 1/n
+	hotFrom      = 128 << 20       // bytes of the Gate's memory that are for statements alone
+	hotShare     = 8               // of the rest they have 1/n
 	hotAfter     = 32              // statements ask for few rows of a file before it is one
 	hotScanMax   = 8               // of one statement
 	hotKnownMax  = 4096            // files of which is known how often they are asked for
@@ -65,6 +66,9 @@ type hotFile struct {
 	loading bool
 	unfit   bool // it is too large
 }
+
+// hotBytes is what they may take of the Gate's memory: nothing where that is small, for then the largest statements want all of it.
+func hotBytes(memory int64) int64 { return max(0, memory-hotFrom) / hotShare }
 
 func newHotFiles(ctx context.Context, in *duck.Instance, bytesMax int64, clock life.Clock, log *slog.Logger) *hotFiles {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

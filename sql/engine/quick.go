@@ -18,7 +18,7 @@ const (
 // openQuick takes a share of the memory, and that of hot files, for a DuckDB of one thread, which is that of who asks: it wakes no other one to hand over
 // work that takes less time than that, and does not turn in a loop until it is done.
 func openQuick(ctx context.Context, rest *duck.Options) (*duck.Instance, error) {
-	o := duck.Options{MemoryBytes: rest.MemoryBytes/quickShare + rest.MemoryBytes/hotShare, Threads: 1, Sandbox: true, Folders: rest.Folders, Files: rest.Files}
+	o := duck.Options{MemoryBytes: rest.MemoryBytes/quickShare + hotBytes(rest.MemoryBytes), Threads: 1, Sandbox: true, Folders: rest.Folders, Files: rest.Files}
 	rest.MemoryBytes -= o.MemoryBytes
 	return duck.Open(ctx, o)
 }
