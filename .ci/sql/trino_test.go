@@ -118,7 +118,6 @@ func TestMetadataTablesOfIceberg(t *testing.T) {
 		{`SELECT count(*) > 1, count(parent_id) > 0, max(CAST(summary['total-records'] AS integer)) FROM "told$snapshots"`, "true true 3"},
 		{`SELECT count(*) > 1 FROM gold."told$history" h WHERE h.is_current_ancestor`, "true"},
 		{`SELECT sum(record_count), min(content) FROM lake.gold."told$files"`, "3 0"},
-		{`SELECT record_count, file_count > 0 FROM "told$partitions"`, "3 true"},
 		{`SELECT name, type FROM "told$refs"`, `"main" "BRANCH"`},
 		{"ANALYZE told", ""},
 		{"ALTER TABLE told EXECUTE optimize", ""},

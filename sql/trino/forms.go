@@ -266,6 +266,7 @@ func (r *rewriter) ties(i int) (int, error) {
 }
 
 // metadataTables are the columns of the tables that Trino's connector of Iceberg has of a table, "orders$snapshots", of what Tarn knows.
+// "$partitions" is not among them: SQLAlchemy takes the columns of one without a partition for columns of the table itself.
 var metadataTables = map[string]string{
 	"snapshots": "committed_at, snapshot_id, parent_id, operation, CAST(NULL AS VARCHAR) AS manifest_list, map_from_entries(list_filter([" +
 		"struct_pack(k := 'added-data-files', v := CAST(added_files AS VARCHAR)), struct_pack(k := 'added-records', v := CAST(added_rows AS VARCHAR)), struct_pack(k := 'deleted-records', v := CAST(deleted_rows AS VARCHAR)), " +
@@ -274,8 +275,6 @@ var metadataTables = map[string]string{
 	"history": "committed_at AS made_current_at, snapshot_id, parent_id, true AS is_current_ancestor FROM system.snapshots WHERE ",
 	"files": "CASE content WHEN 'data' THEN 0 ELSE 1 END AS content, path AS file_path, 'PARQUET' AS file_format, rows AS record_count, bytes AS file_size_in_bytes FROM system.files " +
 		"WHERE table_id IN (SELECT id FROM system.tables WHERE ",
-	"partitions": "CAST(coalesce(sum(rows), 0) AS BIGINT) AS record_count, count(*) AS file_count, CAST(coalesce(sum(bytes), 0) AS BIGINT) AS total_size FROM system.files " +
-		"WHERE content = 'data' AND table_id IN (SELECT id FROM system.tables WHERE ",
 	"refs": "CASE n WHEN 0 THEN 'main' ELSE tag END AS name, CASE n WHEN 0 THEN 'BRANCH' ELSE 'TAG' END AS type, snapshot_id FROM (SELECT *, 0 AS n, '' AS tag FROM system.snapshots WHERE is_current " +
 		"UNION ALL SELECT *, 1, unnest(string_split(tags, ', ')) FROM system.snapshots WHERE tags <> '') WHERE ",
 }
