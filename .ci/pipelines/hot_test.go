@@ -104,7 +104,7 @@ func TestHotFiles(t *testing.T) {
 			s.warm(tab.Ident())
 			for range 8 {
 				p := strings.NewReplacer("silver.p.", "silver."+name+".", "p.k", name+".k").Replace(predicate(r))
-				head := rapid.SampledFrom([]string{"*", "k, s, i + 100 AS alias", "count(*) AS alias, sum(k), max(x), min(f)", "i AS k, k AS i, 1 AS alias", "u, raw, wide, at, tz, 1 AS alias"}).Draw(r, "head")
+				head := rapid.SampledFrom([]string{"*", "k, s, i + 100 AS alias", "count(*) AS alias, sum(k), max(tz), min(s)", "i AS k, k AS i, 1 AS alias", "u, raw, wide, at, tz, 1 AS alias"}).Draw(r, "head")
 				hot := "SELECT " + head + " FROM silver." + name + " WHERE " + p
 				files := "SELECT " + head + " FROM (SELECT " + name + ".* FROM silver." + name + ", gold.one) " + name + " WHERE " + strings.ReplaceAll(p, "silver."+name+".", name+".")
 				got, want := s.whole(hot), s.whole(files)
@@ -137,7 +137,7 @@ func hotChange(r *rapid.T, columns []table.Column) (out table.Change) {
 	keys := rapid.SliceOfNDistinct(rapid.Int64Range(from, from+8), 1, 6, rapid.ID[int64]).Draw(r, "keys")
 	switch rapid.IntRange(0, 3).Draw(r, "change") {
 	case 0:
-		out.Keys = []arrow.RecordBatch{pointRows(r, columns[:1], keys)}
+		out.Keys = []arrow.RecordBatch{pointRows(r, columns[:1], keys, nil)}
 	case 1:
 		if columns[1].Type == record.Int {
 			out.Widen = map[string]record.Type{"i": record.Long, "f": record.Double, "n": "decimal(12,2)"}
@@ -149,7 +149,8 @@ func hotChange(r *rapid.T, columns []table.Column) (out table.Change) {
 		}
 	}
 	columns = append(slices.Clone(columns), out.AddColumns...)
-	out.Rows = []arrow.RecordBatch{pointRows(r, columns, keys)}
+	// Of NaN a file's answer is not that of its rows: DuckDB goes by the bounds of its row groups, in which no NaN is.
+	out.Rows = []arrow.RecordBatch{pointRows(r, columns, keys, numbers)}
 	return out
 }
 

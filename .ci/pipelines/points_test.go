@@ -112,13 +112,14 @@ var pointColumns = []table.Column{
 var (
 	long     = "0123456789abcdef"
 	wordings = []string{"", "a", "A", "b", long, long + "0", long + "zz", strings.Repeat("\U0010ffff", 17), "é", "e\u0301", "é" + long, "05", "5", "'", "\U0010ffff", strings.Repeat("~", 20)}
-	doubles  = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 1.5, -2}
+	numbers  = []float64{math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 1.5, -2}
+	doubles  = append(slices.Clone(numbers), math.NaN())
 )
 
 const day = 24 * 3600 * 1_000_000
 
-// pointRows are rows with the keys, of values around a place of their own.
-func pointRows(r *rapid.T, columns []table.Column, keys []int64) arrow.RecordBatch {
+// pointRows are rows with the keys, of values around a place of their own, and of some doubles.
+func pointRows(r *rapid.T, columns []table.Column, keys []int64, doubles []float64) arrow.RecordBatch {
 	var fields []arrow.Field
 	for _, c := range columns {
 		fields = append(fields, arrow.Field{Name: c.Name, Type: table.ArrowType(c.Type), Nullable: true})
@@ -184,8 +185,8 @@ func (s *shop) filled(r *rapid.T, n int) string {
 		}
 		from := rapid.Int64Range(0, 40).Draw(r, "from")
 		keys := rapid.SliceOfNDistinct(rapid.Int64Range(from, from+8), 1, 6, rapid.ID[int64]).Draw(r, "keys")
-		change.Rows = []arrow.RecordBatch{pointRows(r, columns, keys)}
-		change.Keys = []arrow.RecordBatch{pointRows(r, columns[:1], keys)}
+		change.Rows = []arrow.RecordBatch{pointRows(r, columns, keys, doubles)}
+		change.Keys = []arrow.RecordBatch{pointRows(r, columns[:1], keys, nil)}
 		if _, err := tab.Commit(s.t.Context(), change); err != nil {
 			s.t.Fatal(err)
 		}
