@@ -27,9 +27,11 @@ const tpchScale = "0.01"
 
 // The words of two doors for DuckDB's types, as far as TPC-H's answers have them. PostgreSQL's extract is numeric.
 var (
-	inTrino = map[string]string{"BIGINT": "bigint", "HUGEINT": "bigint", "INTEGER": "integer", "VARCHAR": "varchar", "DATE": "date", "DOUBLE": "double",
+	inTrino = map[string]string{
+		"BIGINT": "bigint", "HUGEINT": "bigint", "INTEGER": "integer", "VARCHAR": "varchar", "DATE": "date", "DOUBLE": "double",
 		// These are doubles in DuckDB alone: in Trino an average has the type of its decimals, and a quotient the larger of two scales.
-		"avg_qty": "decimal(15, 2)", "avg_price": "decimal(15, 2)", "avg_disc": "decimal(15, 2)", "mkt_share": "decimal(38, 4)", "promo_revenue": "decimal(38, 6)", "avg_yearly": "decimal(38, 2)"}
+		"avg_qty": "decimal(15, 2)", "avg_price": "decimal(15, 2)", "avg_disc": "decimal(15, 2)", "mkt_share": "decimal(38, 4)", "promo_revenue": "decimal(38, 6)", "avg_yearly": "decimal(38, 2)",
+	}
 	inPostgres = map[string]string{"BIGINT": "int8", "HUGEINT": "int8", "INTEGER": "int4", "VARCHAR": "text", "DATE": "date", "DOUBLE": "numeric", "l_year": "numeric", "o_year": "numeric"}
 )
 

@@ -115,7 +115,7 @@ func TestMetadataTablesOfIceberg(t *testing.T) {
 	for _, s := range []struct{ text, want string }{
 		{"CREATE TABLE told AS SELECT 1 AS x", ""},
 		{"INSERT INTO told VALUES 2, 3", ""},
-		{`SELECT count(*) > 1, count(parent_id) > 0, max(CAST(summary['total-records'] AS integer)) FROM "told$snapshots"`, "true true 3"},
+		{`SELECT count(*) > 1, count(parent_id) > 0, max(CAST(element_at(summary, 'total-records') AS integer)) FROM "told$snapshots"`, "true true 3"},
 		{`SELECT count(*) > 1 FROM gold."told$history" h WHERE h.is_current_ancestor`, "true"},
 		{`SELECT sum(record_count), min(content) FROM lake.gold."told$files"`, "3 0"},
 		{`SELECT name, type FROM "told$refs"`, `"main" "BRANCH"`},
