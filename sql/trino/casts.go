@@ -93,22 +93,23 @@ func cut(args []sqltext.Argument) (string, error) {
 	}), nil
 }
 
-// subscript is a[b], which must be there.
+// subscript is a[b], which must be there. What fails depends on the value, and stands within no AND: DuckDB would compute it beforehand.
 func subscript(a, b string) string {
 	number, at, length := "TRY_CAST("+b+" AS BIGINT)", "("+a+")["+b+"]", "json_array_length(to_json("+a+"))"
-	fails := func(message string) string { return failing(at, message) }
-	return "CASE WHEN typeof(" + a + ") LIKE '%]' AND " + number + " <= 0 THEN " +
+	fails := func(message string) string {
+		return failing(at, message+" || substr(CAST("+a+" AS VARCHAR), 1, 0)")
+	}
+	return "CASE WHEN typeof(" + a + ") LIKE '%]' THEN CASE WHEN " + number + " <= 0 THEN " +
 		fails("CASE "+number+" WHEN 0 THEN 'SQL array indices start at 1' ELSE 'Array subscript is negative: ' || "+number+" END") +
-		" WHEN " + at + " IS NOT NULL OR " + a + " IS NULL OR " + b + " IS NULL THEN " + at +
-		" WHEN typeof(" + a + ") LIKE '%]' AND " + number + " > " + length + " THEN " + fails("'Array subscript must be less than or equal to array length: ' || "+number+" || ' > ' || "+length) +
-		" WHEN typeof(" + a + ") LIKE 'MAP(%' AND NOT list_contains(json_keys(to_json(" + a + ")), CAST(" + b + " AS VARCHAR)) THEN " + fails("'Key not present in map: ' || CAST("+b+" AS VARCHAR)") +
-		" ELSE " + at + " END"
+		" WHEN " + at + " IS NULL AND " + number + " > " + length + " THEN " + fails("'Array subscript must be less than or equal to array length: ' || "+number+" || ' > ' || "+length) + " ELSE " + at + " END" +
+		" WHEN typeof(" + a + ") LIKE 'MAP(%' THEN CASE WHEN " + at + " IS NULL AND NOT list_contains(json_keys(to_json(" + a + ")), CAST(" + b + " AS VARCHAR)) THEN " +
+		fails("'Key not present in map: ' || CAST("+b+" AS VARCHAR)") + " ELSE " + at + " END ELSE " + at + " END"
 }
 
 // elementAt is null where nothing is.
 func elementAt(a, b string) string {
 	at := "(" + a + ")[" + b + "]"
-	return "CASE WHEN typeof(" + a + ") LIKE '%]' AND TRY_CAST(" + b + " AS BIGINT) = 0 THEN " + failing(at, "'SQL array indices start at 1'") + " ELSE " + at + " END"
+	return "CASE WHEN typeof(" + a + ") LIKE '%]' THEN CASE WHEN TRY_CAST(" + b + " AS BIGINT) = 0 THEN " + failing(at, "'SQL array indices start at 1' || substr(CAST("+a+" AS VARCHAR), 1, 0)") + " ELSE " + at + " END ELSE " + at + " END"
 }
 
 // sequence is of whole numbers, days or moments.
