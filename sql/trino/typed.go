@@ -69,13 +69,14 @@ func isDecimal(a, b string) string {
 	return "concat(typeof(" + a + "), typeof(" + b + ")) LIKE '%DECIMAL(%'"
 }
 
-// scale and precision are those of a decimal, and of an integer as one.
+// scale and precision are those of a decimal, and of an integer as one. They are cut out of DECIMAL(p,s) without a regular expression, which
+// would be compiled for each.
 func scale(x string) string {
-	return "CAST('0' || regexp_extract(typeof(" + x + "), ',([0-9]+)', 1) AS INTEGER)"
+	return "coalesce(TRY_CAST(rtrim(split_part(typeof(" + x + "), ',', 2), ')') AS INTEGER), 0)"
 }
 
 func precision(x string) string {
-	return "CASE typeof(" + x + ") WHEN 'TINYINT' THEN 3 WHEN 'SMALLINT' THEN 5 WHEN 'INTEGER' THEN 10 WHEN 'BIGINT' THEN 19 WHEN 'HUGEINT' THEN 19 ELSE CAST('0' || regexp_extract(typeof(" + x + "), '([0-9]+),', 1) AS INTEGER) END"
+	return "CASE typeof(" + x + ") WHEN 'TINYINT' THEN 3 WHEN 'SMALLINT' THEN 5 WHEN 'INTEGER' THEN 10 WHEN 'BIGINT' THEN 19 WHEN 'HUGEINT' THEN 19 ELSE coalesce(TRY_CAST(substr(split_part(typeof(" + x + "), ',', 1), 9) AS INTEGER), 0) END"
 }
 
 // decimalOf names a decimal of so many digits, of which there are 38 at most.
