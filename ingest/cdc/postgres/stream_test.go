@@ -191,6 +191,9 @@ func TestTheSlotIsLost(t *testing.T) {
 			r.start()
 			r.equal("calls", "id", "berth", "teu")
 			r.stop()
+			r.until("the server has let go of the slot", func() bool {
+				return d.Value("SELECT count(*) FROM pg_replication_slots WHERE active") == "0"
+			})
 			d.Exec("SELECT pg_drop_replication_slot('tarn_d_"+mode+"')", "DELETE FROM calls", "INSERT INTO calls VALUES (2, 'b', '2')")
 			r.start()
 			if mode == "initial" {
