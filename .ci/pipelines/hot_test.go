@@ -144,9 +144,11 @@ func hotChange(r *rapid.T, columns []table.Column) (out table.Change) {
 			return out
 		}
 	case 2:
-		if len(columns) == len(pointColumns) {
-			out.AddColumns = []table.Column{{Name: "new", Type: record.Long}}
+		if len(columns) > len(pointColumns) { // and may come again, without what it held
+			out.Drop = []string{"new"}
+			return out
 		}
+		out.AddColumns = []table.Column{{Name: "new", Type: record.Long}}
 	}
 	columns = append(slices.Clone(columns), out.AddColumns...)
 	// Of NaN a file's answer is not that of its rows: DuckDB goes by the bounds of its row groups, in which no NaN is.

@@ -9,9 +9,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
+	"tarn/embedded/sqltext"
 	"tarn/lake/table"
+	"tarn/sql/engine"
 )
 
 // TestRowsAreReturned: RETURNING answers what is written, or was there, as it is in the table, and nothing where nothing was written.
@@ -93,9 +97,53 @@ func TestUpsertsOfWhoReadsSome(t *testing.T) {
 	g.is.Store(&guard.Decision{Allow: true, Filter: "id > 1"})
 	s.guard = g
 	s.start()
-	if got, err := s.run("INSERT INTO gold.t VALUES (1, 2) ON CONFLICT DO NOTHING"); fault.CodeOf(err) != fault.Denied {
+	s.refusedAs(map[string]fault.Code{
+		"INSERT INTO gold.t VALUES (1, 2) ON CONFLICT DO NOTHING": fault.Denied,
+		"ALTER TABLE gold.t RENAME COLUMN id TO key":              fault.Denied,
+	})
+	g.is.Store(&guard.Decision{Allow: true, Masks: map[string]string{"n": "NULL"}})
+	s.refusedAs(map[string]fault.Code{
+		"ALTER TABLE gold.t RENAME COLUMN n TO m": fault.Denied, // and be read by that name
+		"ALTER TABLE gold.t DROP COLUMN n":        fault.Denied,
+	})
+}
+
+// TestRowsOfOtherColumns: rows that were made before a column went, and another one came in its place, are no rows of the table, though their types are.
+func TestRowsOfOtherColumns(t *testing.T) {
+	s := newSite(t)
+	s.exec("CREATE TABLE gold.t (id INT, a INT, b INT)")
+	tab, err := s.lake.Tables().Open(s.ctx, table.Ident{Namespace: "gold", Name: "t"})
+	s.must(err)
+	appender, err := s.gate.Appender(s.ctx, engine.Request{Text: "COPY", Principal: guard.Principal{User: "tarn"}}, sqltext.Table{Schema: "gold", Name: "t"}, nil)
+	s.must(err)
+	made := s.batch(tab.Columns(), `{"id":1,"a":2,"b":3}`)[0]
+	rows := func(yield func(arrow.RecordBatch, error) bool) { yield(made, nil) }
+	for _, step := range []string{"ALTER TABLE gold.t DROP COLUMN a, ADD COLUMN c INT", "ALTER TABLE gold.t DROP COLUMN c"} {
+		s.exec(step)
+		if files, err := tab.Write(s.ctx, rows); fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("after %s: %v, %v", step, files, err)
+		}
+		if n, err := appender.Append(s.ctx, rows); fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("after %s %d rows are appended, %v", step, n, err)
+		}
+	}
+	if got, err := s.run("SELECT count(*) FROM gold.t"); err != nil || strings.Join(got, "") != "0" {
 		t.Errorf("%q, %v", got, err)
 	}
+}
+
+// TestColumnsOfViewsStay: what a view reads without naming it stays, too.
+func TestColumnsOfViewsStay(t *testing.T) {
+	s := newSite(t)
+	s.exec("CREATE TABLE gold.t (id INT, a INT, b INT)", "CREATE TABLE gold.u (id INT, b INT)")
+	for _, body := range []string{
+		"FROM gold.t", "SELECT t.id FROM gold.t NATURAL JOIN gold.u", "SELECT id FROM gold.u UNION ALL SELECT id FROM (FROM gold.t)", "SELECT COLUMNS('a|b') FROM gold.t", "SELECT b + 1 AS more FROM gold.t",
+	} {
+		s.exec("CREATE VIEW gold.v AS " + body)
+		s.refusedAs(map[string]fault.Code{"ALTER TABLE gold.t DROP COLUMN b": fault.Invalid, "ALTER TABLE gold.t RENAME COLUMN b TO c": fault.Invalid})
+		s.exec("DROP VIEW gold.v")
+	}
+	s.exec("CREATE VIEW gold.v AS SELECT t.a FROM gold.t JOIN gold.u USING (id)", "ALTER TABLE gold.t DROP COLUMN b")
 }
 
 // TestUpsertsAtOnce: whatever clients upsert at once, beside commits of others, each key is there once and each answered statement counts once.
@@ -160,12 +208,17 @@ func TestColumnsGoAndAreRenamed(t *testing.T) {
 		"CREATE VIEW gold.v AS SELECT n FROM gold.t",
 	)
 	s.refusedAs(map[string]fault.Code{
-		"ALTER TABLE gold.t RENAME COLUMN n TO c":  fault.Exists,
-		"ALTER TABLE gold.t DROP COLUMN key":       fault.Invalid,
-		"ALTER TABLE gold.t DROP COLUMN nope":      fault.NotFound,
-		"ALTER TABLE gold.t RENAME nope TO x":      fault.NotFound,
-		"ALTER TABLE gold.t DROP COLUMN n":         fault.Invalid, // the view reads it
-		"ALTER TABLE gold.t RENAME COLUMN n TO n2": fault.Invalid,
+		"ALTER TABLE gold.t RENAME COLUMN n TO c":         fault.Exists,
+		"ALTER TABLE gold.t DROP COLUMN key":              fault.Invalid,
+		"ALTER TABLE gold.t DROP COLUMN nope":             fault.NotFound,
+		"ALTER TABLE gold.t RENAME nope TO x":             fault.NotFound,
+		"ALTER TABLE gold.t RENAME c TO c":                fault.Exists,
+		"ALTER TABLE gold.t RENAME c TO X, ADD x INT":     fault.Exists, // which no statement could tell apart
+		"ALTER TABLE gold.t RENAME c TO X, RENAME n TO x": fault.Exists,
+		"ALTER TABLE gold.t RENAME c TO x, RENAME c TO y": fault.Invalid,
+		"ALTER TABLE gold.t ADD x INT, DROP x":            fault.Invalid,
+		"ALTER TABLE gold.t DROP COLUMN n":                fault.Invalid, // the view reads it
+		"ALTER TABLE gold.t RENAME COLUMN n TO n2":        fault.Invalid,
 	})
 	for range 2 {
 		if got, err := s.run("SELECT * FROM gold.t ORDER BY key"); err != nil || strings.Join(got, " ") != "1|10|x|1 2|21|(null)|(null) 3|30|z|300" {

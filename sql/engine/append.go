@@ -146,8 +146,7 @@ func (g *Gate) bulk(ctx context.Context, r Request, run func(context.Context, *s
 
 // shaped gives rows the shape of their table.
 func (s *session) shaped(ctx context.Context, a *Appender, rows iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
-	all := a.table.Columns()
-	schema := table.ArrowSchema(all)
+	schema := table.ArrowSchema(a.all) // which the lake refuses where they have changed since
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		for b, err := range rows {
 			if err != nil {
@@ -158,7 +157,7 @@ func (s *session) shaped(ctx context.Context, a *Appender, rows iter.Seq2[arrow.
 				yield(nil, fault.Newf(fault.Invalid, "send a value for each", "a row has %d values for %d columns", b.NumCols(), len(a.places)))
 				return
 			}
-			if !s.cast(ctx, a, all, schema, b, yield) {
+			if !s.cast(ctx, a, schema, b, yield) {
 				return
 			}
 		}
@@ -166,9 +165,9 @@ func (s *session) shaped(ctx context.Context, a *Appender, rows iter.Seq2[arrow.
 }
 
 // cast yields a batch in the table's shape, by DuckDB where it is of another.
-func (s *session) cast(ctx context.Context, a *Appender, all []table.Column, schema *arrow.Schema, b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
-	columns := make([]arrow.Array, len(all))
-	same := len(a.places) == len(all)
+func (s *session) cast(ctx context.Context, a *Appender, schema *arrow.Schema, b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
+	columns := make([]arrow.Array, len(a.all))
+	same := len(a.places) == len(a.all)
 	for i, place := range a.places {
 		columns[place] = b.Column(i)
 		same = same && arrow.TypeEqual(schema.Field(place).Type, b.Column(i).DataType())

@@ -41,7 +41,10 @@ func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqlte
 	change, err := columnChange(of, stmt, changes)
 	for _, c := range changes {
 		if err == nil && (c.Do == sqltext.DropColumn || c.Do == sqltext.RenameColumn) {
-			err = placed(g.columnUnread(ctx, of.Ident(), c.Column.Name), stmt, c.Column.Offset)
+			if err = s.unmasked(of); err == nil {
+				err = g.columnUnread(ctx, of.Ident(), c.Column.Name)
+			}
+			err = placed(err, stmt, c.Column.Offset)
 		}
 	}
 	if err == nil {
@@ -53,7 +56,32 @@ func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqlte
 	return Status("ALTER TABLE"), true, nil
 }
 
-// columnUnread refuses a column that a view may read: what its text says is not looked at closer than for the name, and for *.
+// unmasked refuses to let go, or name otherwise, the columns of a table of which the principal may not read all: what hides them goes by their names.
+func (s *session) unmasked(of table.Table) error {
+	if d := s.may(guard.Read, of.Ident(), of.ID()); !d.Allow || d.Filter != "" || len(d.Masks) > 0 {
+		return fault.Newf(fault.Denied, "ask for a grant", "columns of %s, of which you may not read all, cannot be dropped or renamed by you", of.Ident())
+	}
+	return nil
+}
+
+// readsAll are words of a text that reads columns which it does not name.
+var readsAll = []string{"*", "COLUMNS", "NATURAL", "TABLE", "PIVOT", "PIVOT_WIDER", "UNPIVOT", "PIVOT_LONGER"}
+
+// mayRead tells whether a view's text may read a column: it says the name, or may mean all, as a FROM without a SELECT before it does.
+func mayRead(tokens []sqltext.Token, column string) bool {
+	for i, t := range tokens {
+		if strings.EqualFold(t.Name(), column) || slices.ContainsFunc(readsAll, t.Is) {
+			return true
+		}
+		first := i == 0 || slices.ContainsFunc([]string{"(", "UNION", "ALL", "EXCEPT", "INTERSECT"}, tokens[i-1].Is) || i > 1 && tokens[i-1].Is("NAME") && tokens[i-2].Is("BY")
+		if t.Is("FROM") && first {
+			return true
+		}
+	}
+	return false
+}
+
+// columnUnread refuses a column that a view may read.
 func (g *Gate) columnUnread(ctx context.Context, id table.Ident, column string) error {
 	all, err := g.views(ctx)
 	if err != nil {
@@ -64,7 +92,7 @@ func (g *Gate) columnUnread(ctx context.Context, id table.Ident, column string) 
 			continue
 		}
 		tokens, err := sqltext.Lex(v.Text)
-		if err != nil || slices.ContainsFunc(tokens, func(t sqltext.Token) bool { return t.Is("*") || strings.EqualFold(t.Name(), column) }) {
+		if err != nil || mayRead(tokens, column) {
 			return fault.Newf(fault.Invalid, "write DROP VIEW "+v.String()+" first, and make it again", "column %s of %s is read by the view %s", column, id, v.Ident)
 		}
 	}
@@ -87,6 +115,8 @@ func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (
 		}
 		switch {
 		case c.Do == sqltext.AddColumn && there && c.Quiet:
+		case c.Do == sqltext.AddColumn && renamedTo(out, c.Column.Name):
+			return out, sqltext.At(fault.Newf(fault.Exists, "take another name", "%s would have two columns %s", of.Ident(), c.Column.Name), stmt, c.Column.Offset)
 		case c.Do == sqltext.AddColumn && there:
 			return out, sqltext.At(fault.Newf(fault.Exists, "write ADD COLUMN IF NOT EXISTS, or take another name", "%s has a column %s already", of.Ident(), all[i].Name), stmt, c.Column.Offset)
 		case c.Do == sqltext.AddColumn && len(all) >= columnsMax:
@@ -116,8 +146,11 @@ func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (
 // shed is a column that goes, or gets another name.
 func shed(out *table.Change, id table.Ident, all []table.Column, i int, c sqltext.ColumnChange) error {
 	_, free := columnOf(id, all, c.To)
+	same := strings.EqualFold(all[i].Name, c.To) && all[i].Name != c.To // but for upper and lower case
 	switch {
-	case c.Do == sqltext.RenameColumn && free == nil && !strings.EqualFold(all[i].Name, c.To):
+	case all[i].ID == 0 || out.Rename[all[i].Name] != "" || slices.Contains(out.Drop, all[i].Name): // a new one has no id yet
+		return fault.Newf(fault.Invalid, "write a statement for each change", "the column %s of %s would be changed twice", all[i].Name, id)
+	case c.Do == sqltext.RenameColumn && (free == nil && !same || renamedTo(*out, c.To)):
 		return fault.Newf(fault.Exists, "take another name", "%s has a column %s already", id, c.To)
 	case all[i].Key && (c.Do == sqltext.DropColumn || !all[i].Required):
 		return fault.Newf(fault.Invalid, "make it anew: CREATE TABLE with another PRIMARY KEY, and INSERT INTO it … SELECT", "column %s of %s is of its key", all[i].Name, id)
@@ -129,6 +162,16 @@ func shed(out *table.Change, id table.Ident, all []table.Column, i int, c sqltex
 		out.Drop = append(out.Drop, all[i].Name)
 	}
 	return nil
+}
+
+// renamedTo tells whether another column gets a name.
+func renamedTo(c table.Change, name string) bool {
+	for _, to := range c.Rename {
+		if strings.EqualFold(to, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // comment is COMMENT ON TABLE or VIEW t, or ON COLUMN t.c, IS 'text' or NULL.

@@ -29,6 +29,9 @@ type Request struct {
 	Typed   bool     // the Result shall tell its Types
 	UUIDs   bool     // so it shall where one of them may be a UUID, which is a text to Arrow
 	Session *Session // of the door's connection; nil: no temporary tables
+	// Fits is asked whether the client can take rows of such columns, before a statement with RETURNING commits what they are of: its error ends
+	// the statement, and nothing is written. It may be nil, and may be asked again.
+	Fits func(*arrow.Schema) error
 	// Noted is told the statement's id in system.queries before it waits for its turn; may be nil.
 	Noted func(id int64)
 

@@ -85,6 +85,11 @@ func (q returning) answer(ctx context.Context, s *session, r Request, rows strin
 		return nil, elsewhere(s.translate(err))
 	}
 	defer reader.Release()
+	if r.Fits != nil {
+		if err := r.Fits(reader.Schema()); err != nil {
+			return nil, err
+		}
+	}
 	kept := kept{of: &s.gate.returned}
 	defer func() {
 		if err != nil {

@@ -192,6 +192,9 @@ func (t *tempTable) places(x *changing) sqltext.Relation {
 // change is UPDATE, DELETE, MERGE, TRUNCATE and INSERT … ON CONFLICT: what the table is then is made beside it, and put in its place.
 func (ts *Session) change(ctx context.Context, r Request, stmt string, t sqltext.Table, work func(context.Context, *session, tempTable) (*changing, error)) (result *Result, err error) {
 	err = ts.within(ctx, r, stmt, 0, t, func(ctx context.Context, s *session, made tempTable) error {
+		if slices.ContainsFunc(made.columns, func(c string) bool { return strings.EqualFold(c, "rowid") }) { // before the places of rows, which DuckDB calls so
+			return fault.Newf(fault.Invalid, "make it anew with another name for that column", "rows of %s, which has a column rowid, cannot be changed", t.Name)
+		}
 		x, err := work(ctx, s, made)
 		if err != nil {
 			return err

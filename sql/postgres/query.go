@@ -139,7 +139,18 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	ctx, cancel := c.statement()
 	request := c.request(text)
 	request.UUIDs = of == nil
+	told := of != nil && (of.Verb == "" || len(of.Columns) > 0)
+	var misfit error
+	if told {
+		request.Fits = func(schema *arrow.Schema) error {
+			_, misfit = keeps(of, schema)
+			return misfit
+		}
+	}
 	result, err := c.door.o.Gate.Run(ctx, request)
+	if misfit != nil { // which err says in the Gate's words
+		err = misfit
+	}
 	if err != nil {
 		cancel()
 		return nil, err
@@ -165,8 +176,8 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		}
 		r.kinds = append(r.kinds, k)
 	}
-	if of != nil && (of.Verb == "" || len(of.Columns) > 0) {
-		if err := r.keep(of); err != nil {
+	if told {
+		if r.kinds, err = keeps(of, result.Schema); err != nil {
 			r.close()
 			return nil, err
 		}
@@ -179,20 +190,21 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	return r, nil
 }
 
-// keep takes the types that the client was told of, for Arrow has no name for some; it is an error when the lake's
+// keeps are the types that the client was told of, for Arrow has no name for some; it is an error when the lake's
 // columns have changed since then.
-func (r *running) keep(told *engine.Shape) error {
-	same := len(told.Columns) == len(r.kinds)
-	for i := 0; same && i < len(r.kinds); i++ {
-		was, is := kindOf(told.Columns[i].Type), r.kinds[i]
-		nothing := r.result.Schema.Field(i).Type.ID() == arrow.NULL
+func keeps(told *engine.Shape, schema *arrow.Schema) (kinds []kind, _ error) {
+	same := len(told.Columns) == schema.NumFields()
+	for i := 0; same && i < len(told.Columns); i++ {
+		field := schema.Field(i)
+		was, is := kindOf(told.Columns[i].Type), kindOf(cell.TypeName(field))
+		nothing := field.Type.ID() == arrow.NULL
 		same = was.oid == is.oid || was.oid == textKind.oid || nothing || (was.oid == uuidKind.oid || was.oid == jsonKind.oid) && is.oid == textKind.oid
-		r.kinds[i] = was
+		kinds = append(kinds, was)
 	}
 	if !same {
-		return stateError{"0A000", fault.New(fault.Conflict, "cached plan must not change result type", "prepare the statement again: its columns have changed")}
+		return nil, stateError{"0A000", fault.New(fault.Conflict, "cached plan must not change result type", "prepare the statement again: its columns have changed")}
 	}
-	return nil
+	return kinds, nil
 }
 
 // close may be called again.

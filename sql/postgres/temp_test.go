@@ -96,3 +96,30 @@ func TestTemporaryTablesWritten(t *testing.T) {
 		says("42P01", "SELECT * FROM t")
 	}
 }
+
+// TestReturningWhatWasNotTold: where RETURNING would answer other columns than the client was told of, nothing is written, and it can be sent again.
+func TestReturningWhatWasNotTold(t *testing.T) {
+	one, ctx := connect(t, open(t), ""), t.Context()
+	for _, text := range []string{"CREATE TEMP TABLE t (id int)", "CREATE OR REPLACE TEMP TABLE t (id int, name text)"} {
+		if _, err := one.Exec(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, "REPLACE") {
+			continue
+		}
+		if _, err := one.PgConn().Prepare(ctx, "put", "INSERT INTO t VALUES ($1) RETURNING *", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, want := range []string{"0A000", ""} {
+		got := one.PgConn().ExecPrepared(ctx, "put", [][]byte{[]byte("1")}, nil, nil).Read()
+		code := ""
+		if failed, ok := errors.AsType[*pgconn.PgError](got.Err); ok {
+			code = failed.Code
+		}
+		var rows int
+		if err := one.QueryRow(ctx, "SELECT count(*) FROM t").Scan(&rows); err != nil || code != want || len(got.Rows) != n || rows != n {
+			t.Errorf("run %d: %s, %v, %d rows answered, %d written, %v", n, code, got.Err, len(got.Rows), rows, err)
+		}
+	}
+}

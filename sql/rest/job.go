@@ -120,7 +120,11 @@ func (js *jobs) run(ctx context.Context, j *job, text string) error {
 	j.mu.Lock()
 	j.schema, j.reads = result.Schema, result.Snapshots
 	j.mu.Unlock()
-	return engine.Merge(result.Reader, func(b arrow.RecordBatch) error { return js.keep(j, b, result.Told()) })
+	err = engine.Merge(result.Reader, func(b arrow.RecordBatch) error { return js.keep(j, b, result.Told()) })
+	if err != nil && result.Returned { // so that nobody sends it again
+		return fault.Newf(fault.TooLarge, "ask for the rows by a SELECT", "the statement has written its rows, of which RETURNING cannot be answered: %s", shown(err).Message)
+	}
+	return err
 }
 
 // keep adds a page. That of a statement that has done something already passes the bounds: it is small, and an error would be taken

@@ -161,6 +161,10 @@ func TestTemporaryTablesWritten(t *testing.T) {
 		{"INSERT INTO u SELECT * FROM calls", "INSERT 12|"},
 		{"CREATE TEMP TABLE e (a, b) AS SELECT 1, 2 WITH NO DATA", "CREATE TABLE 0|"},
 		{"SELECT count(a), count(b) FROM e", "0|0|"},
+		{"CREATE TEMP TABLE r (rowid INT, n INT)", "CREATE TABLE|"},
+		{"INSERT INTO r VALUES (5, 1), (5, 3)", "INSERT 2|"},
+		{"UPDATE r SET n = 2 WHERE n = 1", "invalid"}, // or both rows would go
+		{"SELECT count(*), sum(n) FROM r", "2|4|"},
 		{"CREATE TEMP TABLE d (n INT) ON COMMIT DELETE ROWS", "CREATE TABLE|"},
 		{"INSERT INTO d VALUES (1)", "INSERT 1|"},
 		{"SELECT count(*) FROM d", "1|"},
