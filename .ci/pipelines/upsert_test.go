@@ -88,6 +88,22 @@ func TestUpserts(t *testing.T) {
 	})
 }
 
+// TestUpsertsOfFloats: NaN is a key as any, and so is zero, whatever its sign.
+func TestUpsertsOfFloats(t *testing.T) {
+	s := newSite(t)
+	for _, typ := range []string{"DOUBLE", "FLOAT"} {
+		s.exec(
+			"CREATE OR REPLACE TABLE gold.t (k "+typ+" PRIMARY KEY, n INT)", "INSERT INTO gold.t VALUES ('NaN'::DOUBLE, 1), (1.5, 1), (0, 1)",
+			"INSERT INTO gold.t VALUES ('NaN'::DOUBLE, 2) ON CONFLICT (k) DO UPDATE SET n = excluded.n",
+			"INSERT INTO gold.t VALUES (-0.0::DOUBLE, 2), (7, 2) ON CONFLICT (k) DO UPDATE SET n = excluded.n",
+			"INSERT INTO gold.t VALUES ('NaN'::DOUBLE, 3), (7, 3) ON CONFLICT DO NOTHING",
+		)
+		if got, err := s.run("SELECT k, n FROM gold.t ORDER BY k"); err != nil || strings.Join(got, " ") != "0|2 1.5|1 7|2 NaN|2" {
+			t.Errorf("%s: %q, %v", typ, got, err)
+		}
+	}
+}
+
 // TestUpsertsOfWhoReadsSome: a row that one may not see may have the key.
 func TestUpsertsOfWhoReadsSome(t *testing.T) {
 	s := newSite(t)

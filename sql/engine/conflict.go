@@ -50,7 +50,11 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 		insert.Values = append(insert.Values, "excluded."+name(i))
 	}
 	for _, i := range keys {
-		on = append(on, x.called()+"."+ident(x.columns[i].Name)+" = excluded."+name(i))
+		there, given := x.called()+"."+ident(x.columns[i].Name), "excluded."+name(i)
+		if word := x.words[i]; word == "DOUBLE" || word == "FLOAT" { // DuckDB would leave row groups out by their bounds, in which no NaN is
+			there, given = "["+there+"]", "["+given+"]"
+		}
+		on = append(on, there+" = "+given)
 		by = append(by, name(i))
 	}
 	order, nth := name(len(x.columns)), name(len(x.columns)+1)
