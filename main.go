@@ -146,9 +146,12 @@ func (*up) Help() string {
     tarn up --set memory=2GB`
 }
 
-// memorySlack is the part of the memory by which the process may pass it before large values are refused: what is held to
-// the budget is so by its parts, whose sum swings.
-const memorySlack = 8
+// The process may pass the memory by a part of it, or by so many bytes where that is more, before large values are refused: what is held
+// to the budget is so by its parts, whose sum swings, and many pipelines have more than their share of a small one (docs/decisions/0014).
+const (
+	memorySlack      = 4
+	memorySlackBytes = 256 << 20
+)
 
 func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error {
 	cfg, err := flags.Read(config.Flag{Key: "listen", Value: u.Listen})
@@ -160,7 +163,7 @@ func (u *up) Run(ctx context.Context, flags *config.Flags, out io.Writer) error 
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	duck.Limit(cfg.Memory + cfg.Memory/memorySlack)
+	duck.Limit(cfg.Memory + max(cfg.Memory/memorySlack, memorySlackBytes))
 	h := &house{Floor: f, project: cfg.Project, started: f.Clock.Now()}
 	parts := []life.Part{
 		f.HTTP(), f.Room(), f.Memory(), h.lakePart(), life.Made("bus", func() life.Part { return f.BusPart(h.lake.Recorded) }), f.GroupsPart(), f.TransactionsPart(),

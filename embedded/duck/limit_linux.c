@@ -15,8 +15,10 @@
 
 #include "limit.h"
 
-// Smaller pieces are not looked at: to look takes some microseconds, and who is refused one is less likely to bear it.
+// Smaller pieces are not looked at: to look takes some microseconds, and who is refused one is less likely to bear it. DuckDB's C functions
+// take texts and lists by operator new where nothing catches its exception, which would end the process: a list of 65,536 file names needs 4 MB.
 #define LOOK_BYTES ((size_t)4 << 20)
+#define LOOK_NEW_BYTES ((size_t)64 << 20)
 
 static _Atomic long long limit; // bytes of the process; 0 = none
 static pthread_mutex_t granting = PTHREAD_MUTEX_INITIALIZER;
@@ -72,14 +74,11 @@ static void touch(volatile char *p, size_t size) {
 	}
 }
 
-// granted asks for memory by make, unless that takes the process beyond its limit: then, as without any, it is NULL. In the second half
-// of the limit one is served at a time, and its memory is touched, so that the next one sees it.
-static void *granted(void *(*make)(void *, size_t), void *of, size_t size) {
-	long long most = size < LOOK_BYTES ? 0 : atomic_load(&limit);
-	if (most == 0) {
-		return make(of, size);
-	}
-	if (fits(size, most / 2)) {
+// granted asks for memory by make, unless it is of look bytes or more and takes the process beyond its limit: then, as without any, it is
+// NULL. In the second half of the limit one is served at a time, and its memory is touched, so that the next one sees it.
+static void *granted(void *(*make)(void *, size_t), void *of, size_t size, size_t look) {
+	long long most = size < look ? 0 : atomic_load(&limit);
+	if (most == 0 || fits(size, most / 2)) {
 		return make(of, size);
 	}
 	void *p = NULL;
@@ -101,8 +100,8 @@ static void *je_malloc(void *of, size_t size) {
 	return __real_duckdb_je_malloc(size);
 }
 
-void *__wrap_duckdb_je_malloc(size_t size) { return granted(je_malloc, NULL, size); }
-void *__wrap_duckdb_je_realloc(void *of, size_t size) { return granted(__real_duckdb_je_realloc, of, size); }
+void *__wrap_duckdb_je_malloc(size_t size) { return granted(je_malloc, NULL, size, LOOK_BYTES); }
+void *__wrap_duckdb_je_realloc(void *of, size_t size) { return granted(__real_duckdb_je_realloc, of, size, LOOK_BYTES); }
 
 // C++ looks for std::bad_alloc of operator new and new[], which it lets a program replace, for libstdc++ too.
 
@@ -114,7 +113,7 @@ static void *plain_malloc(void *of, size_t size) {
 }
 
 void *_Znwm(size_t size) {
-	void *p = granted(plain_malloc, NULL, size == 0 ? 1 : size);
+	void *p = granted(plain_malloc, NULL, size == 0 ? 1 : size, LOOK_NEW_BYTES);
 	if (p == NULL) {
 		_ZSt17__throw_bad_allocv();
 	}

@@ -50,9 +50,7 @@ func TestLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600); err != nil { // of VmHWM
-		t.Fatal(err)
-	}
+	peak := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600) == nil // VmHWM begins anew, where the system can do that
 	limit := status(t, "VmRSS") + 100<<20
 	duck.Limit(limit)
 	defer duck.Limit(0)
@@ -74,7 +72,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("an answer of texts of %d bytes: %v", bytes, err)
 		}
 	}
-	if most := status(t, "VmHWM"); most > limit+64<<20 {
+	if most := status(t, "VmHWM"); peak && most > limit+64<<20 {
 		t.Errorf("the process had %d MB, its limit is %d MB", most>>20, limit>>20)
 	}
 	if _, err := conn.Texts(t.Context(), "SELECT len(repeat('x', 10000000))"); err != nil { // nothing of it is left

@@ -57,6 +57,7 @@ type statement struct {
 	snapshots map[string]int64
 	err       error // how it ended, as it was shown
 	closed    bool  // its asker did not read it to its end
+	pressed   bool  // it is told to end for the memory of the process, and may not have: its asker reads slowly
 }
 
 // newQueries starts its numbers at the time, so that they go on growing over restarts.
