@@ -406,13 +406,13 @@ func Unreadable(err error) bool {
 		return true
 	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal:
 		text := strings.ToLower(e.Msg)
-		return !slices.ContainsFunc(ofTheDisk, func(word string) bool { return strings.Contains(text, word) })
+		return !slices.ContainsFunc(elsewhere, func(word string) bool { return strings.Contains(text, word) })
 	}
 	return false
 }
 
-// ofTheDisk are words of errors that say nothing of what a file holds.
-var ofTheDisk = []string{"no space", "quota", "read-only", "permission", "write", "lock on file", "too many open", "cannot open file", "interrupt"}
+// elsewhere are words of errors that say nothing of what a file holds.
+var elsewhere = []string{"no space", "quota", "read-only", "permission", "write", "lock on file", "too many open", "cannot open file", "interrupt", "allocat"}
 
 func (c *Conn) raw(do func(*duckdb.Arrow) error) error {
 	return c.Raw(func(dc any) error {
