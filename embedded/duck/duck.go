@@ -99,6 +99,10 @@ func settings(o Options) []string {
 	if o.Threads > 0 {
 		set = append(set, fmt.Sprintf("SET threads=%d", o.Threads))
 	}
+	if o.Path == "" {
+		// What DuckDB puts together behind a commit takes memory, and where there is none the instance is of no more use.
+		set = append(set, "SET max_vacuum_tasks=0")
+	}
 	set = append(set, "SET temp_directory="+Quote(o.TempDir))
 	if o.Sandbox {
 		// The files of a lake never change under their name.
