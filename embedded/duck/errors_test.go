@@ -25,7 +25,7 @@ func TestNoWrite(t *testing.T) {
 		`IO Error: Cannot open file "/d/x.duckdb.wal": Read-only file system`:                                                                                      {duckdb.ErrorTypeIO, syscall.EROFS},
 		`Out of Memory Error: failed to offload data block of size 256.0 KiB (9.0 MiB/9.0 MiB used). This limit was set by the 'max_temp_directory_size' setting.`: {duckdb.ErrorTypeOutOfMemory, syscall.ENOSPC},
 		`Out of Memory Error: failed to allocate data of size 1.0 MiB (60.0 MiB/61.0 MiB used)`:                                                                    {duckdb.ErrorTypeOutOfMemory, nil},
-		`FATAL Error: Failed to create checkpoint because of error: Failed to allocate block of 8388608 bytes (bad allocation)`: {duckdb.ErrorTypeFatal, nil},
+		`FATAL Error: Failed to create checkpoint because of error: Failed to allocate block of 8388608 bytes (bad allocation)`:                                    {duckdb.ErrorTypeFatal, nil},
 		`Conversion Error: Could not convert string 'x' to INT32`:                                                                                                  {duckdb.ErrorTypeConversion, nil},
 	} {
 		err := fmt.Errorf("commit: %w", &duckdb.Error{Type: c.class, Msg: text})
