@@ -96,7 +96,7 @@ func full(t *testing.T, p *proof.Process) (said string) {
 			return true, err
 		}
 		for _, part := range h.Parts {
-			if strings.HasPrefix(part.Name, "pipeline:") && strings.Contains(part.Error+part.Hint, "disk.reserve") {
+			if strings.HasPrefix(part.Name, "pipeline:") && strings.Contains(part.Hint, "free some disk space") {
 				said = part.Name + ": " + part.Error + "; " + part.Hint
 				return true, nil
 			}
