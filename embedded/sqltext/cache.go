@@ -44,7 +44,7 @@ type cached struct {
 type cachedTable struct {
 	table       Table
 	placeholder string
-	name        string
+	name, form  string
 	columns     []string
 	types       []string
 	hidden      []string
@@ -67,7 +67,7 @@ func (c *cache) get(key cacheKey) *cached {
 func (c *cache) put(one *cached) {
 	one.bytes = len(one.key.source) + len(one.text) + len(one.lower) + 256
 	for _, t := range one.tables {
-		one.bytes += 256 + 48*(len(t.columns)+len(t.types))
+		one.bytes += 256 + len(t.form) + 48*(len(t.columns)+len(t.types))
 	}
 	for _, o := range one.outputs {
 		one.bytes += 64 + 64*len(o.Inputs)
@@ -97,11 +97,11 @@ func (c *cached) again(resolve Resolver) (Rewritten, bool) {
 	all := make([]*relation, len(c.tables))
 	for i, t := range c.tables {
 		r, err := resolve(t.table)
-		if err != nil || r.Name != t.name || len(r.Text) > t.length+cachedGrowth ||
+		if err != nil || r.Name != t.name || r.Form != t.form || len(r.Text) > t.length+cachedGrowth ||
 			!slices.Equal(r.Columns, t.columns) || !slices.Equal(r.Types, t.types) || !slices.Equal(r.Hidden, t.hidden) {
 			return Rewritten{}, false
 		}
 		all[i] = &relation{r, t.placeholder}
 	}
-	return Rewritten{Text: substitute(c.text, c.lower, all), Outputs: slices.Clone(c.outputs), Tables: names(all)}, true
+	return Rewritten{Text: substitute(c.text, c.lower, all), Outputs: slices.Clone(c.outputs), Tables: names(all), read: all}, true
 }

@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"context"
 	"strconv"
 	"strings"
 )
@@ -119,6 +120,14 @@ func (l lifted) resolved(resolve Resolver, prefix string) Resolver {
 		t.Where = where
 		return resolve(t)
 	}
+}
+
+// typed asks for types with the values in their places: DuckDB computes some where it binds them, as that of LIMIT.
+func (l lifted) typed(types Types, prefix string) Types {
+	if types == nil {
+		return nil
+	}
+	return func(ctx context.Context, query string) ([]string, error) { return types(ctx, l.put(query, prefix)) }
 }
 
 // value is what a mark stands for; any other text is what it is.

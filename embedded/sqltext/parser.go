@@ -86,8 +86,9 @@ func (p *Parser) Close() error {
 // Rewritten is a statement that passed the walk.
 type Rewritten struct {
 	Text    string
-	Outputs []Output // nil where the walk could not tell the columns
-	Tables  []string // Relation.Name of each table it reads, each once
+	Outputs []Output    // nil where the walk could not tell the columns
+	Tables  []string    // Relation.Name of each table it reads, each once
+	read    []*relation // all that it reads, for Form
 }
 
 // Rewrite walks one SELECT, asks resolve for each table it names, in order, and puts what it
@@ -105,7 +106,7 @@ func (p *Parser) RewriteAs(ctx context.Context, dialect *Dialect, source string,
 		key := cacheKey{dialect, l.text, rowsMax}
 		known := p.cache.get(key)
 		if known == nil || !known.unlike {
-			out, err := p.rewrite(ctx, key, known, len(l.values), l.resolved(resolve, p.marks), types)
+			out, err := p.rewrite(ctx, key, known, len(l.values), l.resolved(resolve, p.marks), l.typed(types, p.marks))
 			if err == nil && out.Text != "" {
 				out.Text = l.put(out.Text, p.marks)
 				return out, nil
@@ -129,11 +130,12 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 		asked.types = []string{}
 	}
 	walked, err := p.walk(ctx, key, resolve, asked)
+	told := true
 	if len(asked.numbers) > 0 {
-		if asked.types = p.probed(ctx, walked, err, types); asked.again() {
+		if asked.types, told = p.probed(ctx, walked, err, types); asked.again() {
 			asked.asking = true
 			if walked, err = p.walk(ctx, key, resolve, asked); err == nil {
-				asked.types = p.probed(ctx, walked, err, types)
+				asked.types, told = p.probed(ctx, walked, err, types)
 			}
 			asked.asking = false
 		}
@@ -155,12 +157,14 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 	}
 	became.text, became.lower, became.outputs = out.Text, strings.ToLower(w.source), out.Outputs
 	became.unlike = marks > 0 && (w.peeked || !marked(out.Text, p.marks, marks) || namesMark(out.Outputs, p.marks))
-	p.cache.put(became)
+	if told { // types that cannot be told now may be another time, and it is another statement then
+		p.cache.put(became)
+	}
 	if became.unlike {
 		return Rewritten{}, nil
 	}
 	out.Text = substitute(out.Text, became.lower, walked.all)
-	out.Tables = names(walked.all)
+	out.Tables, out.read = names(walked.all), walked.all
 	return out, nil
 }
 
@@ -188,7 +192,7 @@ func (p *Parser) walk(ctx context.Context, key cacheKey, resolve Resolver, asked
 		}
 		r := &relation{answer, fmt.Sprintf("%st%03d", w.prefix, len(out.all))}
 		out.all = append(out.all, r)
-		out.became.tables = append(out.became.tables, cachedTable{t, r.placeholder, r.Name, r.Columns, r.Types, r.Hidden, len(r.Text)})
+		out.became.tables = append(out.became.tables, cachedTable{t, r.placeholder, r.Name, r.Form, r.Columns, r.Types, r.Hidden, len(r.Text)})
 		return r, nil
 	}
 	if err := w.members(root, statementShape, nil); err != nil {

@@ -1,5 +1,10 @@
 package sqltext
 
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
 // Table is a reference to a table as it stands in a statement; Offset is its place, -1
 // where unknown.
 type Table struct {
@@ -40,7 +45,18 @@ type Relation struct {
 	Name    string // schema.table, for lineage
 	Columns []string
 	Types   []string // of the columns, in DuckDB's words; nil where they are not known
+	Form    string   // equal where the types of the columns surely are; for what has no Types
 }
 
 // Resolver answers a table reference, or refuses it with a fault.
 type Resolver func(Table) (Relation, error)
+
+// Form is a Relation.Form of what the statement becomes, if texts are all that it goes by besides its tables.
+func (r Rewritten) Form(texts ...string) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%q", texts)
+	for _, t := range r.read {
+		_, _ = fmt.Fprintf(h, "%q%q%q%q", t.Name, t.Columns, t.Types, t.Form)
+	}
+	return string(h.Sum(nil))
+}

@@ -2,7 +2,6 @@ package sqltext
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -66,7 +65,10 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 			return of.Probe(args)
 		}
 	}
-	shown := make([]*tree, len(args))
+	shown, place := make([]*tree, len(args)), scalar("0")
+	if at := v.get("query_location"); at != nil {
+		place = at
+	}
 	for i, a := range args {
 		if shown[i] = a; w.literal(a) != nil {
 			continue // it takes its type from what is around it
@@ -77,11 +79,8 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 			n = len(w.probe.numbers)
 			w.probe.numbers[key] = n
 		}
-		asking, err := w.template(fmt.Sprintf("coalesce($1, '%sp%d')", w.prefix, n+1))
-		if err != nil {
-			return err
-		}
-		shown[i] = w.fill(asking, []*tree{a}, nil)
+		shown[i] = object("class", text("OPERATOR"), "type", text("OPERATOR_COALESCE"), "alias", text(""), "query_location", place,
+			"children", &tree{kind: '[', items: []*tree{a, varchar(w.prefix+"p"+strconv.Itoa(n+1), place)}})
 	}
 	return w.call(v, says, shown, types, keep)
 }

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -63,7 +64,9 @@ func (s *session) load(ctx context.Context, id table.Ident, t SystemTable) (sqlt
 	for i, c := range t.Columns {
 		columns[i] = c.Name
 	}
-	return s.guarded(id, columns, "SELECT "+duck.List(columns)+" FROM temp."+duck.Ident(name), d), nil
+	r := s.guarded(id, columns, "SELECT "+duck.List(columns)+" FROM temp."+duck.Ident(name), d)
+	r.Form = fmt.Sprintf("%v %q", t.Columns, d.Masks)
+	return r, nil
 }
 
 // arrowRows makes one batch of rows.

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -161,6 +162,8 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At, wher
 	r := s.guarded(id, columns, text, d)
 	if len(d.Masks) == 0 {
 		r.Types = types
+	} else {
+		r.Form = fmt.Sprintf("%q %q", types, d.Masks)
 	}
 	if r.Text == text { // no filter and no mask stands before the rows
 		r.Call, r.Hidden = call, hiddenOfAny

@@ -201,7 +201,20 @@ func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sq
 	if err != nil {
 		return sqltext.Rewritten{}, err
 	}
-	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.conn.ParameterTypes)
+	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.typesOf)
+}
+
+// typesOf are the types of a query's parameters, on a connection that has the hot files which it reads.
+func (s *session) typesOf(ctx context.Context, query string) ([]string, error) {
+	if !s.warm || len(s.hot) == 0 {
+		return s.conn.ParameterTypes(ctx, query)
+	}
+	conn, err := s.gate.quick.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.ParameterTypes(ctx, query)
 }
 
 // speech is how the text of a view is read, whoever asks.
@@ -269,7 +282,7 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 	warm := s.warm
 	s.warm = false
 	defer func() { s.warm = warm }()
-	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.conn.ParameterTypes)
+	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.typesOf)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +60,10 @@ func (s *session) view(ctx context.Context, id table.Ident, at catalog.At) (sqlt
 	for i, c := range v.Columns {
 		columns[i] = c.Name
 	}
-	return s.guarded(id, columns, out.Text, s.may(guard.Read, id, "")), nil
+	d := s.may(guard.Read, id, "")
+	r := s.guarded(id, columns, out.Text, d)
+	r.Form = out.Form(v.Dialect, v.Text, fmt.Sprintf("%q", d.Masks))
+	return r, nil
 }
 
 // within tells an error of a view's text without its place, which is one in another text.

@@ -41,3 +41,47 @@ func TestAny(t *testing.T) {
 		t.Errorf("%v", r)
 	}
 }
+
+// TestTypesWithParameters: what goes by the types of its arguments does so too beside parameters whose values DuckDB takes where it binds a statement.
+func TestTypesWithParameters(t *testing.T) {
+	t.Parallel()
+	c := connect(t, open(t), "")
+	want := []uint32{pgtype.Int8OID, pgtype.NumericOID, pgtype.NumericOID}
+	for _, text := range []string{
+		"SELECT sum(berths::int), avg(berths), max(berths) / 3.0 FROM system.ports LIMIT $1 OFFSET $2",
+		"SELECT sum(-(berths::int)), avg(-berths), max(-berths) / 3.0 FROM system.ports LIMIT $1 OFFSET $2",
+		"SELECT sum(i::int), avg(i), max(i) / 3.0 FROM generate_series($1::int, 8) i WHERE i > $2::int",
+	} {
+		for n := range 3 {
+			rows, err := c.Query(t.Context(), text, 1+n, 0)
+			if err != nil {
+				t.Errorf("%s with %d: %v", text, 1+n, err)
+				continue
+			}
+			for i, column := range rows.FieldDescriptions() {
+				if column.DataTypeOID != want[i] {
+					t.Errorf("%s with %d: column %d has the type %d, want %d", text, 1+n, i, column.DataTypeOID, want[i])
+				}
+			}
+			read := 0
+			for rows.Next() {
+				read++
+			}
+			if rows.Err() != nil || read != 1 {
+				t.Errorf("%s with %d: %d rows, %v", text, 1+n, read, rows.Err())
+			}
+		}
+	}
+}
+
+// TestTypesOfParameters: what a parameter is goes by what is around it, also where another is a bound of the rows.
+func TestTypesOfParameters(t *testing.T) {
+	t.Parallel()
+	c := connect(t, open(t), "")
+	for _, rest := range []string{"", " LIMIT $2", " OFFSET $2 LIMIT 5"} {
+		s, err := c.Prepare(t.Context(), "", "SELECT d - $1 FROM (SELECT DATE '2026-01-05' AS d FROM system.ports) t"+rest)
+		if err != nil || s.ParamOIDs[0] != pgtype.DateOID || s.Fields[0].DataTypeOID != pgtype.Int4OID {
+			t.Errorf("%q: %v %v", rest, s, err)
+		}
+	}
+}

@@ -3,13 +3,16 @@
 package rest_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
+	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
+	"tarn/sql/engine"
 )
 
 // changing decides as it is told last.
@@ -87,4 +90,84 @@ func TestNothingOldIsAnswered(t *testing.T) {
 	h.shelf.tables[id] = five
 	h.shelf.mu.Unlock()
 	h.want(all, "5")
+}
+
+// kind asks for the type of an expression in a dialect that goes by types: kind(x) is its name.
+func (h *house) kind(expression string) string {
+	h.t.Helper()
+	if h.kinds == nil {
+		h.kinds = &engine.Dialect{Words: &sqltext.Dialect{Typed: map[string]sqltext.Typed{"kind": {
+			Probe: sqltext.As("coalesce($1, NULL)"),
+			Says:  func(args []sqltext.Argument) (string, error) { return "'" + args[0].Type + "'", nil },
+		}}}}
+	}
+	r, err := h.gate.Run(h.t.Context(), engine.Request{Text: "SELECT kind(" + expression, Dialect: h.kinds})
+	if err != nil {
+		h.t.Errorf("%s: %v", expression, err)
+		return ""
+	}
+	defer r.Close()
+	if !r.Reader.Next() {
+		h.t.Errorf("%s: no row, %v", expression, r.Reader.Err())
+		return ""
+	}
+	return strings.Clone(r.Reader.RecordBatch().Column(0).ValueStr(0)) // it ends with the Result
+}
+
+// TestTypesAreThoseOfNow asks the same again and again while what it goes by is of other types.
+func TestTypesAreThoseOfNow(t *testing.T) {
+	g := &changing{}
+	g.decision.Store(&guard.Decision{Allow: true})
+	h := newHouse(t, g)
+	id := table.Ident{Namespace: "silver", Name: "calls"}
+	h.table(id, "SELECT 7 AS id, 'a' AS berth", column("id", record.Int), column("berth", record.String))
+	want := func(expression, want string) {
+		t.Helper()
+		for range 2 {
+			if got := h.kind(expression); got != want {
+				t.Errorf("%s is %q, want %q", expression, got, want)
+			}
+		}
+	}
+	const ofTable, ofView, above = "id) FROM calls", "id) FROM gold.v", "id) FROM gold.w"
+	h.want("CREATE VIEW gold.v AS SELECT id FROM calls", "CREATE VIEW")
+	h.want("CREATE VIEW gold.w AS SELECT id FROM gold.v", "CREATE VIEW")
+	for _, expression := range []string{ofTable, ofView, above} {
+		want(expression, "INTEGER")
+	}
+	h.want("CREATE OR REPLACE VIEW gold.v AS SELECT id::DATE AS id FROM (SELECT '2026-01-02' AS id FROM calls)", "CREATE VIEW")
+	want(ofView, "DATE")
+	want(above, "DATE")
+	h.want("CREATE OR REPLACE VIEW gold.v AS SELECT id FROM calls", "CREATE VIEW")
+	want(above, "INTEGER")
+	scan := h.shelf.tables[id]
+	scan.Columns = []table.Column{{ID: 1, Name: "id", Type: record.Long}, {ID: 2, Name: "berth", Type: record.String}}
+	h.shelf.mu.Lock()
+	h.shelf.tables[id] = scan
+	h.shelf.mu.Unlock()
+	for _, expression := range []string{ofTable, ofView, above} {
+		want(expression, "BIGINT")
+	}
+	g.decision.Store(&guard.Decision{Allow: true, Masks: map[string]string{"id": "id * 0.5::DOUBLE"}})
+	want(ofTable, "DOUBLE")
+	g.decision.Store(&guard.Decision{Allow: true, Masks: map[string]string{"id": "berth"}})
+	want(ofTable, "VARCHAR")
+	g.decision.Store(&guard.Decision{Allow: true})
+	want(ofTable, "BIGINT")
+}
+
+// TestTypesOfHotFiles: what is asked of a file in memory for the first time goes by its types, too.
+func TestTypesOfHotFiles(t *testing.T) {
+	h := newHouse(t, guard.Open{})
+	h.table(table.Ident{Namespace: "silver", Name: "calls"}, "SELECT * FROM (VALUES (1, 'a', 7), (2, 'b', NULL)) t(id, berth, n)", column("id", record.Int), column("berth", record.String), column("n", record.Int))
+	h.hot("SELECT berth FROM calls WHERE id = 2", "b")
+	before := h.measured("tarn_sql_hot_statements_total")
+	for range 3 {
+		if got := h.kind("n) FROM calls WHERE id = 1"); got != "INTEGER" {
+			t.Errorf("it is %q", got)
+		}
+	}
+	if h.measured("tarn_sql_hot_statements_total") == before {
+		t.Error("no file was read from memory")
+	}
 }

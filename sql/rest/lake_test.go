@@ -148,6 +148,7 @@ type house struct {
 	write  *duck.Conn
 	told   *prometheus.Registry
 	ahead  atomic.Int64 // how far the Gate's clock is ahead, in nanoseconds
+	kinds  *engine.Dialect
 }
 
 // Now is the Gate's time.
