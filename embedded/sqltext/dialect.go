@@ -309,6 +309,7 @@ func (w *walker) instance(v *tree, of Template, args []*tree, types []string) (*
 	if err != nil {
 		return nil, err
 	}
+	made.apart(v)
 	made = w.fill(made, args, v.get("query_location"))
 	if made == nil {
 		return nil, w.refuse(v, fault.Invalid, "", "%s %v", v.get("function_name").str(), errArguments)

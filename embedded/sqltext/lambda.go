@@ -1,6 +1,9 @@
 package sqltext
 
 import (
+	"fmt"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 )
@@ -86,4 +89,56 @@ func (w *walker) fillApplied(parts, args []*tree, place *tree) *tree {
 		return nil
 	}
 	return w.apply(values[0], values[1:])
+}
+
+// apart gives the lambdas of a template within which arguments of a call stand parameters of the call's own: those of one around it stand in the
+// arguments. Equal calls have equal ones, for DuckDB holds an expression against GROUP BY by its text.
+func (t *tree) apart(call *tree) {
+	names := map[string]bool{}
+	t.captures(names)
+	if len(names) == 0 {
+		return
+	}
+	h := fnv.New64a()
+	call.gist(h)
+	t.rename(names, fmt.Sprintf("_%x", h.Sum64()))
+}
+
+// captures are the parameters of lambdas with a template's parameter in their bodies.
+func (t *tree) captures(names map[string]bool) {
+	if t.get("class").str() == "LAMBDA" && t.get("expr").parameterized() {
+		for _, name := range t.get("lhs").parameters() {
+			names[name] = true
+		}
+	}
+	for _, item := range t.items {
+		item.captures(names)
+	}
+}
+
+func (t *tree) parameterized() bool {
+	return t.get("class").str() == "PARAMETER" || slices.ContainsFunc(t.items, (*tree).parameterized)
+}
+
+func (t *tree) rename(names map[string]bool, end string) {
+	if of := t.get("column_names").list(); len(of) > 0 && names[of[0].str()] {
+		*of[0] = *text(of[0].str() + end)
+	}
+	for _, item := range t.items {
+		item.rename(names, end)
+	}
+}
+
+// gist writes what a call says, whichever table its columns are written with.
+func (t *tree) gist(b io.Writer) {
+	if name := lastName(t); name != "" {
+		_, _ = io.WriteString(b, name)
+		return
+	}
+	_, _ = io.WriteString(b, string(t.kind)+strings.ToLower(t.raw))
+	for i, item := range t.items {
+		if t.kind != '{' || t.keys[i] != "query_location" && t.keys[i] != "alias" {
+			item.gist(b)
+		}
+	}
 }
