@@ -85,6 +85,16 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 	return w.call(v, says, shown, types, keep)
 }
 
+// Plain tells whether the argument is a column, a constant, or one that is cast: it costs nothing where it stands more than once.
+func (a Argument) Plain() bool {
+	t := a.tree
+	for t.get("class").str() == "CAST" {
+		t = t.get("child")
+	}
+	class := t.get("class").str()
+	return class == "COLUMN_REF" || class == "CONSTANT"
+}
+
 // identify writes what a call says, wherever it stands.
 func (t *tree) identify(b *strings.Builder) {
 	b.WriteByte(t.kind)

@@ -3,9 +3,15 @@
 package postgres_test
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"tarn/embedded/sqltext"
+	"tarn/sql/postgres"
 )
 
 // TestAny: a parameter of ANY and ALL is a list of what it is compared with, where its client leaves that open.
@@ -82,6 +88,30 @@ func TestTypesOfParameters(t *testing.T) {
 		s, err := c.Prepare(t.Context(), "", "SELECT d - $1 FROM (SELECT DATE '2026-01-05' AS d FROM system.ports) t"+rest)
 		if err != nil || s.ParamOIDs[0] != pgtype.DateOID || s.Fields[0].DataTypeOID != pgtype.Int4OID {
 			t.Errorf("%q: %v %v", rest, s, err)
+		}
+	}
+}
+
+// TestQuotients: what is divided is computed once, but for columns.
+func TestQuotients(t *testing.T) {
+	t.Parallel()
+	parser, err := sqltext.NewParser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parser.Close()
+	types := func(context.Context, string) ([]string, error) { return slices.Repeat([]string{"DECIMAL"}, 4), nil }
+	resolve := func(sqltext.Table) (sqltext.Relation, error) {
+		return sqltext.Relation{Text: "SELECT 1.5 AS a", Name: "s.t", Columns: []string{"a"}}, nil
+	}
+	for text, part := range map[string]string{
+		"SELECT max(a) OVER () / min(a) OVER () FROM t":                       "OVER",
+		"SELECT (SELECT max(a) FROM t) / (SELECT min(a) FROM t)":              "m*(a)",
+		"SELECT CASE WHEN cos(a) > 0 THEN a END / coalesce(sin(a), 1) FROM t": "cos(",
+	} {
+		out, err := parser.RewriteAs(t.Context(), postgres.Words(), text, 0, resolve, types)
+		if n := strings.Count(strings.NewReplacer("max(a)", "m*(a)", "min(a)", "m*(a)").Replace(out.Text), part); err != nil || n < 1 || n > 4 {
+			t.Errorf("%s has %d of %s: %s %v", text, n, part, out.Text, err)
 		}
 	}
 }

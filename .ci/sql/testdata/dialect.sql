@@ -136,3 +136,9 @@ SELECT sha256('abc'::bytea), md5('abc')
 SELECT x FROM generate_series(1, 3) x WHERE x > 1 AND false
 SELECT count(generate_series) FROM generate_series(1, 10)
 SELECT cast(cast(1.5 as numeric) as decimal) AS n, (1.25::numeric)::numeric, 3::numeric::numeric
+SELECT x / sum(x) OVER (), x / avg(x) OVER () > 1 FROM (VALUES (1.0),(3.0)) t(x) ORDER BY x
+SELECT (SELECT sum(x) FROM (VALUES (1.5),(2)) t(x)) / (SELECT count(*) FROM (VALUES (1),(2),(3)) t(x)) AS r
+SELECT CASE WHEN x > 1 THEN x ELSE 1.0 END / 3, count(*) FROM (VALUES (1.5),(4.5)) t(x) GROUP BY CASE WHEN x > 1 THEN x ELSE 1.0 END / 3 ORDER BY 1
+SELECT coalesce(x, 2) / 3, x::numeric / 3 FROM (VALUES (1.5),(NULL)) t(x) WHERE coalesce(x, 2) / 3 > 0.1 ORDER BY coalesce(x, 2) / 3
+SELECT 0.5/0.3, 7.5/7.1, 123456.7/120000.5, 75000/7.1, 0.75/0.71, 12345/1.1, 70000/7.1, 30000.0/4, -0.5/0.3
+SELECT a/b, (a+0)/(b+0) FROM (VALUES (0.5,0.3),(123456.7,120000.5),(0,1.5),(75000,7.1),(0.3,0.30005)) t(a,b) ORDER BY a, b

@@ -89,7 +89,7 @@ func divide(args []sqltext.Argument) (string, error) {
 	case left == interval && (right == integer || right == numeric || right == float):
 		return byNumber, nil
 	case left == numeric && (right == numeric || right == integer) || left == integer && right == numeric:
-		return quotient("$1", "$2", args[0].Type, args[0].Class != "FUNCTION" && args[1].Class != "FUNCTION"), nil
+		return quotient("$1", "$2", args[0].Type, args[0].Plain() && args[1].Plain()), nil
 	case left == integer && right == integer && args[0].Name != "/":
 		return "($1 // CASE WHEN $2 = 0 THEN CASE WHEN $1 IS NOT NULL THEN " + byZero + " END ELSE $2 END)", nil
 	}
@@ -107,7 +107,7 @@ func literalSide(args []sqltext.Argument, i int) (string, error) {
 		number = *args[i].Text
 	}
 	typed := slices.Clone(args)
-	typed[i] = sqltext.Argument{Type: of.Type, Class: "CONSTANT"}
+	typed[i].Type, typed[i].Text = of.Type, nil
 	said, err := divide(typed)
 	return strings.ReplaceAll(said, mark, number), err
 }
@@ -135,12 +135,17 @@ func quotient(left, right, leftType string, simple bool) string {
 		return fmt.Sprintf("CAST(%s + CAST(CAST(%s - %s * %s AS DOUBLE) / CAST(%s AS DOUBLE) AS DECIMAL(38,%d)) AS %s)", first, a, first, b, b, digits, target)
 	}
 	said := "CASE WHEN " + b + " = 0 THEN CASE WHEN " + a + " IS NOT NULL THEN cast_to_type(CAST('division by zero' AS TINYINT), CAST(0 AS " + target + ")) END" +
-		" WHEN abs(" + q + ") < 1 OR trunc(" + a + ") = trunc(" + b + ") THEN " + rounded(scale) +
-		" WHEN abs(" + q + ") < 10000 THEN " + rounded(16) + " WHEN abs(" + q + ") < 100000000 THEN " + rounded(12) + " ELSE " + rounded(8) + " END"
+		" WHEN abs(" + q + ") < 1 OR abs(" + q + ") < 2 AND " + leads(a) + " = " + leads(b) + " THEN " + rounded(scale) +
+		" WHEN abs(" + q + ") < 10000 OR abs(" + q + ") < 20000 AND " + leads(a) + " = " + leads(b) + " THEN " + rounded(16) + " WHEN abs(" + q + ") < 100000000 THEN " + rounded(12) + " ELSE " + rounded(8) + " END"
 	if simple {
 		return said
 	}
 	return "list_transform([{'a': " + left + ", 'b': " + right + ", 'q': CAST(" + left + " AS DOUBLE) / CAST(" + right + " AS DOUBLE)}], lambda tarn_t: " + said + ")[1]"
+}
+
+// leads are the first of the four digits in which PostgreSQL holds a number: where those of both sides are the same, a quotient has one more such group.
+func leads(x string) string {
+	return "floor(round(abs(" + x + ") / pow(10000, floor(log10(greatest(abs(" + x + "), 1e-40)) / 4)), 6))"
 }
 
 // quotients tells whether both sides of a product hold a division.
