@@ -48,7 +48,10 @@ func TestSettingsOfTransactions(t *testing.T) {
 	shows("TimeZone", "UTC")
 	exec("BEGIN; SET LOCAL search_path = silver; SET search_path = gold; COMMIT")
 	shows("search_path", "gold")
-	exec("BEGIN; SET search_path = bronze")
+	exec("BEGIN; SET LOCAL search_path = silver; RESET search_path; SET LOCAL TimeZone = 'Asia/Tokyo'; RESET ALL; COMMIT")
+	shows("search_path", `"$user", public`)
+	shows("TimeZone", "UTC")
+	exec("SET search_path = gold; BEGIN; SET search_path = bronze")
 	if _, err := c.Exec(t.Context(), "SELECT nope"); err == nil {
 		t.Error("there is a column nope")
 	}

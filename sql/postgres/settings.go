@@ -101,6 +101,7 @@ func (s *settings) set(name, value string) error {
 }
 
 func (s *settings) reset(name string) error {
+	delete(s.hidden, strings.ToLower(name))
 	value, ok := s.defaults[strings.ToLower(name)]
 	if !ok {
 		return s.set(name, "")
@@ -120,6 +121,7 @@ func (s *settings) all() (out [][2]string) {
 }
 
 func (s *settings) resetAll() {
+	clear(s.hidden)
 	s.now = maps.Clone(s.defaults)
 	s.zone, _, _ = zoneOf(s.now["timezone"])
 }
