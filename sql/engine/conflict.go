@@ -50,11 +50,7 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 		insert.Values = append(insert.Values, "excluded."+name(i))
 	}
 	for _, i := range keys {
-		there, given := x.called()+"."+ident(x.columns[i].Name), "excluded."+name(i)
-		if word := x.words[i]; word == "DOUBLE" || word == "FLOAT" { // DuckDB would leave row groups out by their bounds, in which no NaN is
-			there, given = "["+there+"]", "["+given+"]"
-		}
-		on = append(on, there+" = "+given)
+		on = append(on, x.same(i, "excluded."+name(i)))
 		by = append(by, name(i))
 	}
 	order, nth := name(len(x.columns)), name(len(x.columns)+1)
@@ -80,6 +76,16 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 	x.c.From = "(" + x.c.From + ") AS excluded"
 	x.c.Arms = append(x.c.Arms, insert)
 	return nil
+}
+
+// same is the condition that a column of the table has a given value. DuckDB would leave row groups of numbers with a point out by their
+// bounds, in which no NaN is.
+func (x *changing) same(i int, given string) string {
+	there := x.called() + "." + ident(x.columns[i].Name)
+	if word := x.words[i]; word == "DOUBLE" || word == "FLOAT" {
+		return "[" + there + "] = [" + given + "]"
+	}
+	return there + " = " + given
 }
 
 // fewer tells whether an INSERT may give fewer values than there are columns.
