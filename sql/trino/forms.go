@@ -1,6 +1,7 @@
 package trino
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,30 +35,18 @@ func (r *rewriter) values(i int) {
 			r.after[end-1] += ")"
 		}
 	}
-	depth := 0
-	at := start
-	for ; at < len(r.tokens); at++ {
+	end := len(r.tokens)
+	for at := range r.outside(start, end) {
 		t := r.at(at)
-		switch {
-		case t.Is("("):
-			if last := r.closing(at); last > 0 {
-				at = last
-			}
-			continue
-		case t.Is("["), t.Is("{"):
-			depth++
-		case t.Is("]"), t.Is("}"):
-			depth--
-		case depth == 0 && t.Is(","):
+		if t.Is(",") {
 			row(at)
 			start = at + 1
-			continue
-		}
-		if depth == 0 && (t.Is(")") || t.Is(";") || t.Is("values") || t.Kind == sqltext.Word && afterValues[strings.ToLower(t.Text)]) {
+		} else if t.Is(")") || t.Is(";") || t.Is("values") || t.Kind == sqltext.Word && afterValues[strings.ToLower(t.Text)] {
+			end = at
 			break
 		}
 	}
-	row(at)
+	row(end)
 }
 
 // clocks are the functions of the time that may say how many digits they have, which is six here.
@@ -185,20 +174,11 @@ func (r *rewriter) overflow(i, last int) {
 // members writes the arguments of JSON_OBJECT and JSON_ARRAY as those of a function.
 func (r *rewriter) members(i int, name string) {
 	last := r.closing(i + 1)
-	depth := 0
-	for at := i + 2; at < last; at++ {
+	for at := range r.outside(i+2, last) {
 		t := r.at(at)
+		_, taken := r.instead[at]
 		switch {
-		case t.Is("("):
-			if end := r.closing(at); end > 0 {
-				at = end
-			}
-			continue
-		case t.Is("["), t.Is("{"):
-			depth++
-		case t.Is("]"), t.Is("}"):
-			depth--
-		case depth > 0:
+		case taken: // with the clause before it
 		case t.Is("key") && (r.are(at-1, "(") || r.are(at-1, ",")) && !r.are(at+1, ":"):
 			r.instead[at] = ""
 		case name == "json_object" && (t.Is("value") && !r.are(at-1, ",") && !r.are(at-1, "(") || t.Is(":") && !r.are(at+1, ":") && !r.are(at-1, ":")):
@@ -208,7 +188,25 @@ func (r *rewriter) members(i int, name string) {
 				r.instead[i] = name + "_otherwise"
 			}
 			r.instead[at], r.instead[at+1], r.instead[at+2] = "", "", ""
-			at += 2
+		}
+	}
+}
+
+// outside are the tokens from one on, before another, that stand in no brackets among them; a parenthesis and what it has is passed over.
+func (r *rewriter) outside(from, until int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		depth := 0
+		for at := from; at < until; at++ {
+			switch t := r.at(at); {
+			case t.Is("("):
+				at = max(at, r.closing(at))
+			case t.Is("["), t.Is("{"):
+				depth++
+			case t.Is("]"), t.Is("}"):
+				depth--
+			case depth == 0 && !yield(at):
+				return
+			}
 		}
 	}
 }

@@ -158,20 +158,10 @@ func (r *rewriter) jsonValue(path, last int, after string) error {
 	return nil
 }
 
-// topComma is the first comma from a token on that is in no parenthesis; 0 for none before the last one.
+// topComma is the first comma from a token on that is in no brackets; 0 for none before the last one.
 func (r *rewriter) topComma(at, last int) int {
-	depth := 0
-	for ; at < last; at++ {
-		switch t := r.at(at); {
-		case t.Is("("):
-			if end := r.closing(at); end > 0 {
-				at = end
-			}
-		case t.Is("["), t.Is("{"):
-			depth++
-		case t.Is("]"), t.Is("}"):
-			depth--
-		case depth == 0 && t.Is(","):
+	for at := range r.outside(at, last) {
+		if r.at(at).Is(",") {
 			return at
 		}
 	}
