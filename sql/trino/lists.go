@@ -38,7 +38,7 @@ var lists = map[string]map[int]string{
 const keyed = "map(list_filter(%[1]s, lambda _k, _i: list_position(%[1]s, _k) = _i), list_transform(list_filter(%[1]s, lambda _k, _i: list_position(%[1]s, _k) = _i), " +
 	"lambda _k: list_transform(list_filter(list_zip(%[1]s, %[2]s), lambda _p: struct_extract(_p, 1) = _k), lambda _p: struct_extract(_p, 2))))"
 
-// maps are functions of maps.
+// mapped are functions of maps.
 var mapped = map[string]map[int]string{
 	"map":              {0: "map([], [])", 2: ""},
 	"map_filter":       {2: "map_from_entries(list_filter(map_entries($1), lambda _e: applied($2, struct_extract(_e, 'key'), struct_extract(_e, 'value'))))"},

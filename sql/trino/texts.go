@@ -44,7 +44,6 @@ var texts = map[string]map[int]string{
 		4: "CASE WHEN $2 < $3 THEN CASE WHEN $1 < $2 THEN 0 WHEN $1 >= $3 THEN CAST($4 AS BIGINT) + 1 ELSE CAST(floor(CAST($4 AS DOUBLE) * ($1 - $2) / ($3 - $2)) AS BIGINT) + 1 END " +
 			"WHEN $2 > $3 THEN CASE WHEN $1 >= $2 THEN 0 WHEN $1 < $3 THEN CAST($4 AS BIGINT) + 1 ELSE CAST($4 AS BIGINT) - CAST(floor(CAST($4 AS DOUBLE) * ($1 - $3) / ($2 - $3)) AS BIGINT) END END",
 	},
-	"truncate":    {1: "trunc($1)", 2: "cast_to_type(trunc($1, $2), $1)"},
 	"bitwise_and": {2: "(CAST($1 AS BIGINT) & CAST($2 AS BIGINT))"}, "bitwise_or": {2: "(CAST($1 AS BIGINT) | CAST($2 AS BIGINT))"}, "bitwise_xor": {2: "xor(CAST($1 AS BIGINT), CAST($2 AS BIGINT))"},
 	"bitwise_not": {1: "(~CAST($1 AS BIGINT))"}, "bitwise_and_agg": {1: "bit_and(CAST($1 AS BIGINT))"}, "bitwise_or_agg": {1: "bit_or(CAST($1 AS BIGINT))"}, "bitwise_xor_agg": {1: "bit_xor(CAST($1 AS BIGINT))"},
 	"skewness":                       {1: "skewness($1) * (count($1) - 2) / sqrt(count($1) * (count($1) - 1))"},
@@ -53,7 +52,7 @@ var texts = map[string]map[int]string{
 	"bitwise_right_shift_arithmetic": {2: "CASE WHEN $2 >= 63 THEN CASE WHEN $1 < 0 THEN cast_to_type(-1, $1) ELSE cast_to_type(0, $1) END ELSE cast_to_type(floor($1 / CAST(pow(2, $2) AS DOUBLE)), $1) END"},
 	"bitwise_right_shift":            {2: "CASE WHEN $1 >= 0 THEN $1 >> $2 ELSE cast_to_type((CAST($1 AS HUGEINT) + CASE typeof($1) WHEN 'BIGINT' THEN CAST(18446744073709551616 AS HUGEINT) WHEN 'INTEGER' THEN 4294967296 WHEN 'SMALLINT' THEN 65536 ELSE 256 END) >> CAST($2 AS INTEGER), $1) END"},
 	"wilson_interval_lower":          {3: wilson("-")}, "wilson_interval_upper": {3: wilson("+")},
-	"parse_data_size": {1: dataSize}, "parse_presto_data_size": {1: dataSize}, "sign": {1: "cast_to_type(sign($1), $1)"},
+	"parse_data_size": {1: dataSize}, "parse_presto_data_size": {1: dataSize},
 
 	"luhn_check": {1: "CASE WHEN regexp_full_match($1, '[0-9]+') THEN list_sum(list_transform(list_reverse(string_split($1, '')), lambda _d, _i: CASE WHEN _i % 2 = 1 THEN CAST(_d AS INTEGER) ELSE (CAST(_d AS INTEGER) * 2) % 10 + CAST(_d AS INTEGER) // 5 END)) % 10 = 0 WHEN $1 IS NOT NULL THEN false END"},
 	"split":      {2: "string_split($1, $2)", 3: "CASE WHEN len(string_split($1, $2)) <= $3 THEN string_split($1, $2) ELSE list_append(list_slice(string_split($1, $2), 1, $3 - 1), array_to_string(list_slice(string_split($1, $2), $3, len(string_split($1, $2))), $2)) END"},
