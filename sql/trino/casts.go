@@ -37,6 +37,9 @@ func unary(body func(x string) string) sqltext.Template {
 // cast is of one argument.
 func cast(body func(x string) string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
+		if len(args) != 1 {
+			return "", nil
+		}
 		return let(args, func(x ...string) string { return body(x[0]) }), nil
 	}
 }

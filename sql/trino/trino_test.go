@@ -337,6 +337,8 @@ func TestErrorsHaveTrinosNames(t *testing.T) {
 		"SELECT p.nope FROM system.ports p": "line 1:10: Column 'p.nope' cannot be resolved",
 		"SELECT * FROM nothing_here":        "line 1:15: Table 'nothing_here' does not exist",
 		"SELECT 1/0":                        "Division by zero",
+		"SELECT sign()":                     "line 1:8: No function matches",
+		"SELECT sign(1, 2)":                 "line 1:8: No function matches",
 		"USE other.silver":                  "Catalog 'other' does not exist",
 	} {
 		if got := run(t, addr, statement); got.Error == nil || !strings.HasPrefix(got.Error.Message, want) {
