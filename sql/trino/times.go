@@ -117,17 +117,22 @@ func jodaFormatted(text string) sqltext.Template {
 
 // fromUnixtime has the zone that the instant is shown in, which is UTC here.
 func fromUnixtime(args []sqltext.Argument) (string, error) {
-	if len(args) == 1 || len(args) == 2 && args[1].Text != nil && utc[strings.ToLower(*args[1].Text)] {
+	if len(args) == 1 || inUTC(args) {
 		return "to_timestamp($1)", nil
 	}
 	return "", errZone
+}
+
+// inUTC tells whether the second of two arguments is a name of the zone.
+func inUTC(args []sqltext.Argument) bool {
+	return len(args) == 2 && args[1].Text != nil && utc[strings.ToLower(*args[1].Text)]
 }
 
 var errZone = unsupported("write CAST(x AT TIME ZONE 'Europe/Paris' AS timestamp), or the function of x AT TIME ZONE '…' that you want", "an instant is shown in UTC here")
 
 // atTimezone is the instant itself, where its zone is UTC.
 func atTimezone(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && args[1].Text != nil && utc[strings.ToLower(*args[1].Text)] {
+	if inUTC(args) {
 		return "CAST($1 AS TIMESTAMPTZ)", nil
 	}
 	return "", errZone
@@ -149,7 +154,7 @@ const atZone = "at_zone"
 
 // withTimezone is the instant of a time in a zone, which is shown in UTC.
 func withTimezone(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && args[1].Text != nil && utc[strings.ToLower(*args[1].Text)] {
+	if inUTC(args) {
 		return inZone, nil
 	}
 	return "", errZone

@@ -163,17 +163,21 @@ func renamed(name string) sqltext.Template {
 func numberOf(i int) string { return fmt.Sprintf("$%d", i+1) }
 
 func joined(args []sqltext.Argument, by string) string {
-	parts := make([]string, len(args))
+	return "(" + strings.Join(numbersOf(args), by) + ")"
+}
+
+func numbersOf(args []sqltext.Argument) []string {
+	numbers := make([]string, len(args))
 	for i := range args {
-		parts[i] = numberOf(i)
+		numbers[i] = numberOf(i)
 	}
-	return "(" + strings.Join(parts, by) + ")"
+	return numbers
 }
 
 // ofAll is null where one of the arguments is.
 func ofAll(name string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
-		return "CASE WHEN " + joined(args, " IS NOT NULL AND ")[1:len(joined(args, " IS NOT NULL AND "))-1] + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
+		return "CASE WHEN " + strings.Join(numbersOf(args), " IS NOT NULL AND ") + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
 	}
 }
 
