@@ -204,12 +204,8 @@ func (w *walker) zero(column, value *tree) error {
 		names.items[len(names.items)-1] = text(w.dialect.Named[of])
 	}
 	number := value.get("value").get("value")
-	if column.get("class").str() != "COLUMN_REF" || value.get("class").str() != "CONSTANT" || number == nil || number.raw != "0" {
-		return nil
-	}
-	names := column.get("column_names").list()
-	name, ok := w.dialect.Zeros[strings.ToLower(names[len(names)-1].str())]
-	if !ok {
+	name, ok := w.dialect.Zeros[lastName(column)]
+	if !ok || value.get("class").str() != "CONSTANT" || number == nil || number.raw != "0" {
 		return nil
 	}
 	made, err := w.template("'" + name + "'")
@@ -243,13 +239,7 @@ func (w *walker) call(v *tree, of Template, args []*tree, types []string, keep b
 	if made == nil || err != nil {
 		return err
 	}
-	if keep && !w.simple(v) {
-		if w.spread(v, made) > 0 {
-			made.set("alias", v.get("alias"))
-			*v = *made
-			w.own[v] = true
-			return nil
-		}
+	if keep && !w.simple(v) && w.spread(v, made) == 0 {
 		if made.get("class").str() != "FUNCTION" || made.get("is_operator").yes() || !made.get("filter").null() || len(made.get("order_bys").get("orders").list()) > 0 {
 			return w.refuse(v, fault.Invalid, "", "%s cannot have DISTINCT, ORDER BY, FILTER or OVER here", v.get("function_name").str())
 		}
