@@ -16,16 +16,7 @@ import (
 // permutation and subset of the columns is right, twice over.
 func TestLoadKeepsColumns(t *testing.T) {
 	ctx := t.Context()
-	in, err := duck.Open(ctx, duck.Options{Threads: 2, MemoryBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = in.Close() })
-	conn, err := in.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	_, conn := opened(t, duck.Options{Threads: 2, MemoryBytes: 64 << 20})
 
 	schema := arrow.NewSchema([]arrow.Field{
 		{Name: "a", Type: arrow.PrimitiveTypes.Int64},

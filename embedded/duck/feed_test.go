@@ -114,16 +114,7 @@ func TestFillAgain(t *testing.T) {
 // A table that is filled again and again with few large rows has the room of a few times, and not of all since it was made.
 func TestFillLarge(t *testing.T) {
 	ctx := t.Context()
-	in, err := duck.Open(ctx, duck.Options{Threads: 1, MemoryBytes: 32 << 20, Sandbox: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	conn, err := in.Conn(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	_, conn := opened(t, duck.Options{Threads: 1, MemoryBytes: 32 << 20, Sandbox: true})
 	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.BinaryTypes.String}}, nil)
 	if err := conn.Feed(ctx, "t", schema); err != nil {
 		t.Fatal(err)

@@ -40,16 +40,7 @@ func streamed(ctx context.Context, conn *duck.Conn, query string) error {
 
 // TestLimit has values that an instance's own limit does not count: they fail before the process has more than its limit.
 func TestLimit(t *testing.T) {
-	in, err := duck.Open(t.Context(), duck.Options{MemoryBytes: 128 << 20, Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	conn, err := in.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	_, conn := opened(t, duck.Options{MemoryBytes: 128 << 20, Threads: 2})
 	peak := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600) == nil // VmHWM begins anew, where the system can do that
 	limit := status(t, "VmRSS") + 100<<20
 	duck.Limit(limit)

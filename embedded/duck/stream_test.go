@@ -16,9 +16,9 @@ import (
 // endless is an answer that no memory holds: whoever waits for its end never has its first row.
 const endless = "SELECT i, repeat('x', 1000) FROM range(1000000000000) t(i)"
 
-func opened(t *testing.T) (*duck.Instance, *duck.Conn) {
+func opened(t *testing.T, o duck.Options) (*duck.Instance, *duck.Conn) {
 	t.Helper()
-	in, err := duck.Open(t.Context(), duck.Options{Threads: 2, MemoryBytes: 64 << 20})
+	in, err := duck.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func opened(t *testing.T) (*duck.Instance, *duck.Conn) {
 
 // TestStream reads the beginning of an answer without end, in order; the connection that has let it go answers others.
 func TestStream(t *testing.T) {
-	in, c := opened(t)
+	in, c := opened(t, duck.Options{Threads: 2, MemoryBytes: 64 << 20})
 	for range 3 {
 		r, err := c.Stream(t.Context(), endless)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestStream(t *testing.T) {
 
 // TestStreamEnds holds what ends an answer: its last row, an error before and within its rows, and its context.
 func TestStreamEnds(t *testing.T) {
-	_, c := opened(t)
+	_, c := opened(t, duck.Options{Threads: 2, MemoryBytes: 64 << 20})
 	read := func(ctx context.Context, query string, enough func(rows int64)) (int64, error) {
 		r, err := c.Stream(ctx, query)
 		if err != nil {
@@ -120,16 +120,7 @@ func TestStreamEnds(t *testing.T) {
 
 // TestProgress looks at a query while it works through a table, which without a cancel would take a minute and more.
 func TestProgress(t *testing.T) {
-	in, err := duck.Open(t.Context(), duck.Options{Threads: 2, MemoryBytes: 256 << 20, Sandbox: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	c, err := in.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	_, c := opened(t, duck.Options{Threads: 2, MemoryBytes: 256 << 20, Sandbox: true})
 	for _, make := range []string{"CREATE TEMP TABLE wide AS SELECT i FROM range(10000000) t(i)", "CREATE TEMP TABLE narrow AS SELECT k FROM range(1000) t(k)"} {
 		if err := c.Exec(t.Context(), make); err != nil {
 			t.Fatal(err)

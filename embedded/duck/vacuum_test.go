@@ -11,16 +11,7 @@ import (
 // TestVacuum deletes most rows of a table that has nearly all memory: DuckDB would put the others together behind the commit, and be of no
 // more use where it cannot.
 func TestVacuum(t *testing.T) {
-	in, err := duck.Open(t.Context(), duck.Options{MemoryBytes: 64 << 20, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	conn, err := in.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	_, conn := opened(t, duck.Options{MemoryBytes: 64 << 20, Threads: 1})
 	for _, text := range []string{
 		"SET checkpoint_threshold='1KB'",
 		"CREATE TABLE t AS SELECT i, repeat(chr(97 + (i % 26)::INT), 180) AS s FROM range(262000) t(i)",

@@ -13,11 +13,7 @@ import (
 
 // TestZone: a connection takes times without a zone for those of its own until it is closed, in a sandbox too; its rows say that they are of UTC.
 func TestZone(t *testing.T) {
-	in, err := duck.Open(t.Context(), duck.Options{Threads: 1, MemoryBytes: 64 << 20, Sandbox: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
+	in, another := opened(t, duck.Options{Threads: 1, MemoryBytes: 64 << 20, Sandbox: true})
 	const query = "SELECT t, [t], {'t': t}, MAP {t: t}, [t]::TIMESTAMPTZ[1] FROM (SELECT TIMESTAMPTZ '2026-07-01 12:00:00' t)"
 	for _, of := range []struct{ zone, want string }{{"Europe/Paris", "2026-07-01 10:00:00"}, {"", "2026-07-01 12:00:00"}, {"Asia/Tokyo", "2026-07-01 03:00:00"}, {"", "2026-07-01 12:00:00"}} {
 		c, err := in.Conn(t.Context())
@@ -52,12 +48,7 @@ func TestZone(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	c, err := in.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	if err := c.Zone(t.Context(), "Nowhere/Else"); err == nil {
+	if err := another.Zone(t.Context(), "Nowhere/Else"); err == nil {
 		t.Error("there is a zone Nowhere/Else")
 	}
 }
