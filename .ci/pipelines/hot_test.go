@@ -18,28 +18,17 @@ import (
 
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
-	"tarn/embedded/life"
 	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 	"tarn/sql/engine"
+	"tarn/sql/enginetest"
 )
 
 // measured is the value of a metric without labels.
 func (s *shop) measured(name string) float64 {
 	s.t.Helper()
-	all, err := s.told.Gather()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, family := range all {
-		if family.GetName() == name {
-			m := family.GetMetric()[0]
-			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
-	}
-	s.t.Fatalf("there is no metric %s", name)
-	return 0
+	return enginetest.Measured(s.t, s.told, name)
 }
 
 // hot asks until files of the table are read from memory.
@@ -164,7 +153,7 @@ func TestHotFilesUnderChange(t *testing.T) {
 		commits = 12
 		pairs   = 1500
 	)
-	s := openShopOf(t, guard.Open{}, 192<<20, life.SystemClock{})
+	s := openShopOf(t, guard.Open{}, 192<<20)
 	var known [tables]atomic.Int64 // the last commit
 	name := func(i int) string { return "gold.u" + strconv.Itoa(i) }
 	for i := range tables {

@@ -45,11 +45,12 @@ type shop struct {
 
 func openShop(t *testing.T, g guard.Guard) *shop {
 	t.Helper()
-	return openShopOf(t, g, 256<<20, life.SystemClock{})
+	return openShopOf(t, g, 256<<20)
 }
 
-// openShopOf has memory for statements, in bytes, and the Gate's clock.
-func openShopOf(t *testing.T, g guard.Guard, memory int64, clock life.Clock) *shop {
+// openShopOf has memory for statements, in bytes.
+func openShopOf(t *testing.T, g guard.Guard, memory int64) *shop {
+	t.Helper()
 	dir := t.TempDir()
 	l, err := lake.Open(t.Context(), lake.Options{Dir: dir, Disk: disk.Local, Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler), MemoryBytes: 256 << 20, Threads: 2, TempDir: dir})
 	if err != nil {
@@ -59,7 +60,7 @@ func openShopOf(t *testing.T, g guard.Guard, memory int64, clock life.Clock) *sh
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: l.Catalog(), Tables: l.Tables(), Upkeep: l.Upkeep(), Guard: g, Metrics: told, Folders: []string{filepath.Join(dir, "warehouse")}, MemoryBytes: memory, Threads: 2, TempDir: dir,
 		Drop:  func(ctx context.Context, id table.Ident) error { return l.Tables().Drop(ctx, id, engine.Owner) },
-		Clock: clock, Log: slog.New(slog.DiscardHandler),
+		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

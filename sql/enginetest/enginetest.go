@@ -10,6 +10,8 @@ import (
 	"net"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/embedded/record"
@@ -80,4 +82,21 @@ func ServeIn(t testing.TB, spill string, rowsMax int64, of guard.Guard, door fun
 		}
 	})
 	return gate, l.Addr().String()
+}
+
+// Measured is the value of a counter or gauge without labels.
+func Measured(t testing.TB, from prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	all, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range all {
+		if family.GetName() == name {
+			m := family.GetMetric()[0]
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }

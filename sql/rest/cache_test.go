@@ -25,10 +25,16 @@ func (c *changing) Decide(guard.Principal, guard.Action, guard.Resource) guard.D
 	return *c.decision.Load()
 }
 
-// TestNothingOldIsAnswered asks the same statements again and again while policies, schemas, files and views change.
-func TestNothingOldIsAnswered(t *testing.T) {
+// allowing allows all, until it is told otherwise.
+func allowing() *changing {
 	g := &changing{}
 	g.decision.Store(&guard.Decision{Allow: true})
+	return g
+}
+
+// TestNothingOldIsAnswered asks the same statements again and again while policies, schemas, files and views change.
+func TestNothingOldIsAnswered(t *testing.T) {
+	g := allowing()
 	h := newHouse(t, g)
 	id := table.Ident{Namespace: "silver", Name: "calls"}
 	h.table(id, "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) t(id, berth)", column("id", record.Int), column("berth", record.String))
@@ -60,35 +66,25 @@ func TestNothingOldIsAnswered(t *testing.T) {
 
 	scan := h.shelf.tables[id]
 	scan.Columns = []table.Column{{ID: 2, Name: "place", Type: record.String}, {ID: 1, Name: "id", Type: record.Long}, {ID: 3, Name: "new", Type: record.Double}}
-	h.shelf.mu.Lock()
-	h.shelf.tables[id] = scan
-	h.shelf.mu.Unlock()
+	h.shelf.put(scan)
 	h.want(all, "a,1,", "b,2,")
 	h.want(sum, "3")
 	more := scan.Files[0].Path + ".more.parquet"
 	h.file(more, "SELECT 40 AS id, 'c' AS berth", []table.Column{{Name: "id"}, {Name: "berth"}})
 	scan.Files = append([]catalog.File{{Path: more}}, scan.Files...)
-	h.shelf.mu.Lock()
-	h.shelf.tables[id] = scan
-	h.shelf.mu.Unlock()
+	h.shelf.put(scan)
 	h.want(all, "a,1,", "b,2,", "c,40,")
 	h.want(sum, "43")
 	five := catalog.Scan{Ident: id, TableID: "five", SnapshotID: 8, Columns: []table.Column{{ID: 1, Name: "id", Type: record.Int}}, Files: []catalog.File{{Path: scan.Files[1].Path + ".five.parquet"}}}
 	h.file(five.Files[0].Path, "SELECT 5 AS id", five.Columns)
-	h.shelf.mu.Lock()
-	h.shelf.tables[id] = five
-	h.shelf.mu.Unlock()
+	h.shelf.put(five)
 	h.want(all, "5")
 	// A table before it in the order of schemas.
-	h.shelf.mu.Lock()
-	delete(h.shelf.tables, id)
-	h.shelf.mu.Unlock()
+	h.shelf.drop(id)
 	h.refused(all, "not_found")
 	h.table(table.Ident{Namespace: "bronze", Name: "calls"}, "SELECT 6 AS id, 'x' AS w", column("id", record.Int), column("w", record.String))
 	h.want(all, "6,x")
-	h.shelf.mu.Lock()
-	h.shelf.tables[id] = five
-	h.shelf.mu.Unlock()
+	h.shelf.put(five)
 	h.want(all, "5")
 }
 
@@ -116,8 +112,7 @@ func (h *house) kind(expression string) string {
 
 // TestTypesAreThoseOfNow asks the same again and again while what it goes by is of other types.
 func TestTypesAreThoseOfNow(t *testing.T) {
-	g := &changing{}
-	g.decision.Store(&guard.Decision{Allow: true})
+	g := allowing()
 	h := newHouse(t, g)
 	id := table.Ident{Namespace: "silver", Name: "calls"}
 	h.table(id, "SELECT 7 AS id, 'a' AS berth", column("id", record.Int), column("berth", record.String))
@@ -142,9 +137,7 @@ func TestTypesAreThoseOfNow(t *testing.T) {
 	want(above, "INTEGER")
 	scan := h.shelf.tables[id]
 	scan.Columns = []table.Column{{ID: 1, Name: "id", Type: record.Long}, {ID: 2, Name: "berth", Type: record.String}}
-	h.shelf.mu.Lock()
-	h.shelf.tables[id] = scan
-	h.shelf.mu.Unlock()
+	h.shelf.put(scan)
 	for _, expression := range []string{ofTable, ofView, above} {
 		want(expression, "BIGINT")
 	}

@@ -10,23 +10,13 @@ import (
 	"tarn/embedded/guard"
 	"tarn/embedded/record"
 	"tarn/lake/table"
+	"tarn/sql/enginetest"
 )
 
 // measured is the value of a metric without labels.
 func (h *house) measured(name string) float64 {
 	h.t.Helper()
-	all, err := h.told.Gather()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, family := range all {
-		if family.GetName() == name {
-			m := family.GetMetric()[0]
-			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
-	}
-	h.t.Fatalf("there is no metric %s", name)
-	return 0
+	return enginetest.Measured(h.t, h.told, name)
 }
 
 // hot asks until files of a table are read from memory, which answer the same.
@@ -44,8 +34,7 @@ func (h *house) hot(statement string, lines ...string) {
 // TestHotFileIsItsFile: what hides behind files in memory is nobody's, names are of columns, whoever asks sees what he may, and a
 // schema that has changed is that of the files from then on.
 func TestHotFileIsItsFile(t *testing.T) {
-	g := &changing{}
-	g.decision.Store(&guard.Decision{Allow: true})
+	g := allowing()
 	h := newHouse(t, g)
 	id := table.Ident{Namespace: "silver", Name: "calls"}
 	h.table(id, "SELECT * FROM (VALUES (1, 'a', 7), (2, 'b', NULL)) t(id, berth, n)", column("id", record.Int), column("berth", record.String), column("n", record.Int))
@@ -77,9 +66,7 @@ func TestHotFileIsItsFile(t *testing.T) {
 	scan := h.shelf.tables[id]
 	become := func(columns ...table.Column) {
 		scan.Columns = columns
-		h.shelf.mu.Lock()
-		defer h.shelf.mu.Unlock()
-		h.shelf.tables[id] = scan
+		h.shelf.put(scan)
 	}
 	become(table.Column{ID: 3, Name: "id", Type: record.Long}, table.Column{ID: 2, Name: "rowid", Type: record.String}, table.Column{ID: 9, Name: "new", Type: record.Double}, table.Column{ID: 1, Name: "Filename", Type: record.Int})
 	h.hot("SELECT * FROM calls ORDER BY 4", "7,a,,1", ",b,,2")
@@ -88,9 +75,7 @@ func TestHotFileIsItsFile(t *testing.T) {
 	h.refused("SELECT berth FROM calls", "not_found")
 	become(scan.Columns[1])
 	h.hot("SELECT * FROM calls ORDER BY ALL", "a", "b")
-	h.shelf.mu.Lock()
-	delete(h.shelf.tables, id)
-	h.shelf.mu.Unlock()
+	h.shelf.drop(id)
 	h.refused(all, "not_found")
 }
 
@@ -107,9 +92,7 @@ func TestHotFilesAreBounded(t *testing.T) {
 	if files, bytes := h.measured("tarn_sql_hot_files"), h.measured("tarn_sql_hot_bytes"); files != 1 || bytes <= 0 || bytes > 1<<20 {
 		t.Errorf("%.0f files are in memory, of %.0f bytes", files, bytes)
 	}
-	h.shelf.mu.Lock()
-	delete(h.shelf.tables, few)
-	h.shelf.mu.Unlock()
+	h.shelf.drop(few)
 	h.ahead.Store(int64(time.Hour))
 	other := table.Ident{Namespace: "silver", Name: "other"}
 	h.table(other, "SELECT 2 AS id", column("id", record.Int))

@@ -39,6 +39,18 @@ type shelf struct {
 	health []catalog.Health
 }
 
+func (s *shelf) put(scan catalog.Scan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables[scan.Ident] = scan
+}
+
+func (s *shelf) drop(id table.Ident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tables, id)
+}
+
 func (s *shelf) Namespaces(context.Context) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,9 +239,7 @@ func (h *house) table(id table.Ident, query string, columns ...table.Column) {
 	}
 	path := filepath.Join(h.dir, id.Namespace, id.Name, "data", "a.parquet")
 	h.file(path, query, columns)
-	h.shelf.mu.Lock()
-	defer h.shelf.mu.Unlock()
-	h.shelf.tables[id] = catalog.Scan{Ident: id, TableID: id.String(), SnapshotID: 7, Columns: columns, Files: []catalog.File{{Path: path}}}
+	h.shelf.put(catalog.Scan{Ident: id, TableID: id.String(), SnapshotID: 7, Columns: columns, Files: []catalog.File{{Path: path}}})
 }
 
 func column(name string, t record.Type) table.Column { return table.Column{Name: name, Type: t} }
