@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tarn/embedded/sqltext"
+	"tarn/sql/postgres/catalog"
 )
 
 // realDigits are the binary digits of a real: float(n) of more is a double, and so is float by itself.
@@ -21,6 +22,7 @@ func floats(text string) (string, error) {
 	if err != nil {
 		return text, err
 	}
+	casts := catalog.CastTypes(tokens, "CAST")
 	made := len(tokens) > 1 && (tokens[0].Is("CREATE") || tokens[0].Is("ALTER"))
 	var b strings.Builder
 	from := 0
@@ -39,7 +41,7 @@ func floats(text string) (string, error) {
 			}
 			end, next = tokens[i+3].Offset+1, i+4
 		}
-		if !isType(tokens, i, next, made) {
+		if !isType(tokens, i, next, casts[i], made) {
 			continue
 		}
 		b.WriteString(text[from:t.Offset] + name)
@@ -48,31 +50,16 @@ func floats(text string) (string, error) {
 	return b.String() + text[from:], nil
 }
 
-// cast tells whether what is behind tokens is within CAST( by itself.
-func cast(tokens []sqltext.Token) bool {
-	depth := 0
-	for i := len(tokens) - 1; i > 0; i-- {
-		switch t := tokens[i]; {
-		case t.Is(")"):
-			depth++
-		case t.Is("(") && depth == 0:
-			return tokens[i-1].Is("CAST")
-		case t.Is("("):
-			depth--
-		}
-	}
-	return false
-}
-
-// isType tells whether the word of a token is a type: of a cast, or in a statement that makes columns of one. next is the token behind it.
-func isType(tokens []sqltext.Token, at, next int, made bool) bool {
+// isType tells whether the word of a token is a type: where that of a cast begins, or in a statement that makes columns of one. next is
+// the token behind it.
+func isType(tokens []sqltext.Token, at, next int, cast, made bool) bool {
 	before := tokens[at-1]
 	ends := next == len(tokens) || tokens[next].Is(")") || tokens[next].Is("[")
 	switch {
-	case before.Is(":") && at > 1 && tokens[at-2].Is(":"):
-		return true
 	case before.Is("AS"):
-		return ends && cast(tokens[:at])
+		return cast && ends
+	case cast:
+		return true
 	case before.Is("TYPE"):
 		return made
 	case before.Kind == sqltext.Word || before.Kind == sqltext.Quoted:

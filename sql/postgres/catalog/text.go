@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -247,26 +248,34 @@ func quotedItem(s string) string {
 // bareNumeric is written for numeric and decimal without precision and scale, which DuckDB takes for DECIMAL(18,3). It is as long.
 const bareNumeric = "tarn_nm"
 
-// bareNumerics are the tokens that are such a type in a cast.
-func bareNumerics(tokens []sqltext.Token) map[int]bool {
+// CastTypes are the tokens with which the type of a cast begins: behind ::, and behind AS by itself within one of the calls.
+func CastTypes(tokens []sqltext.Token, calls ...string) map[int]bool {
 	out := map[int]bool{}
 	is := func(i int, words ...string) bool {
-		return i >= 0 && i < len(tokens) && slices.ContainsFunc(words, tokens[i].Is)
+		return i >= 0 && slices.ContainsFunc(words, tokens[i].Is)
 	}
 	var casts []bool // of the parentheses that are open
 	for i := range tokens {
-		switch {
-		case is(i, "("):
-			casts = append(casts, is(i-1, "cast", "try_cast"))
-		case is(i, ")") && len(casts) > 0:
-			if casts[len(casts)-1] && is(i-1, "numeric", "decimal") && is(i-2, "as") {
-				out[i-1] = true
-			}
-			casts = casts[:len(casts)-1]
-		case is(i, "numeric", "decimal") && is(i-1, ":") && is(i-2, ":") && !is(i+1, "("):
+		if is(i-1, ":") && is(i-2, ":") || is(i-1, "as") && len(casts) > 0 && casts[len(casts)-1] {
 			out[i] = true
 		}
+		switch {
+		case is(i, "("):
+			casts = append(casts, is(i-1, calls...))
+		case is(i, ")") && len(casts) > 0:
+			casts = casts[:len(casts)-1]
+		}
 	}
+	return out
+}
+
+// bareNumerics are the tokens that are such a type in a cast.
+func bareNumerics(tokens []sqltext.Token) map[int]bool {
+	out := CastTypes(tokens, "cast", "try_cast")
+	maps.DeleteFunc(out, func(i int, _ bool) bool {
+		next := func(word string) bool { return i+1 < len(tokens) && tokens[i+1].Is(word) }
+		return !tokens[i].Is("numeric") && !tokens[i].Is("decimal") || next("(") || tokens[i-1].Is("as") && !next(")")
+	})
 	return out
 }
 
