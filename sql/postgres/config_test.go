@@ -3,7 +3,6 @@
 package postgres_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -111,9 +110,7 @@ func TestConfigs(t *testing.T) {
 		rows.Close()
 	}
 	for text, code := range map[string]string{"SELECT set_config('nope', 'x', false)": "42704", "SELECT current_setting('nope'), set_config('jit', 'off', false)": "42704", "SELECT set_config('TimeZone', 'x', true)": "22023"} {
-		_, err := c.Exec(t.Context(), text)
-		var told *pgconn.PgError
-		if !errors.As(err, &told) || told.Code != code {
+		if _, err := c.Exec(t.Context(), text); codeOf(err) != code {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -123,16 +120,9 @@ func TestConfigs(t *testing.T) {
 func TestIndexes(t *testing.T) {
 	t.Parallel()
 	var warned []string
-	config, err := pgx.ParseConfig("postgres://me@" + open(t) + "/lake?sslmode=disable")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { warned = append(warned, n.Message) }
-	c, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close(t.Context()) }()
+	c := connectWith(t, open(t), func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { warned = append(warned, n.Message) }
+	})
 	for text, want := range map[string]string{"CREATE INDEX ix ON system.ports (name)": "CREATE INDEX", "create index concurrently if not exists ix on system.ports using btree (name)": "CREATE INDEX", "DROP INDEX IF EXISTS ix": "DROP INDEX"} {
 		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeDescribeExec} {
 			warned = nil

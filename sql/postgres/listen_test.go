@@ -41,15 +41,9 @@ func openHeard(t testing.TB, of guard.Guard) (door *postgres.Door, connect func(
 	})
 	return door, func() *heard {
 		h := &heard{t: t}
-		config, err := pgx.ParseConfig("postgres://me@" + addr + "/lake?sslmode=disable")
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { h.came = append(h.came, n) }
-		if h.Conn, err = pgx.ConnectConfig(t.Context(), config); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = h.Close(context.WithoutCancel(t.Context())) })
+		h.Conn = connectWith(t, addr, func(config *pgx.ConnConfig) {
+			config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { h.came = append(h.came, n) }
+		})
 		return h
 	}
 }

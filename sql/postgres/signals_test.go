@@ -44,6 +44,22 @@ func connectAs(t testing.TB, addr, user string) *pgx.Conn {
 	return c
 }
 
+// connectWith connects by what a test makes of the client's configuration.
+func connectWith(t testing.TB, addr string, change func(*pgx.ConnConfig)) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig("postgres://me@" + addr + "/lake?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(config)
+	c, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
+	return c
+}
+
 // one is the value of a query of one row.
 func one[T any](t testing.TB, c *pgx.Conn, query string, args ...any) (out T) {
 	t.Helper()

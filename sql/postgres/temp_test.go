@@ -3,11 +3,9 @@
 package postgres_test
 
 import (
-	"errors"
+	"cmp"
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // TestTemporaryTables: a connection has its own, until it discards them.
@@ -39,10 +37,7 @@ func TestTemporaryTablesWritten(t *testing.T) {
 	says := func(want, text string, args ...any) {
 		t.Helper()
 		tag, err := one.Exec(ctx, text, args...)
-		got := tag.String()
-		if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
-			got = failed.Code
-		}
+		got := cmp.Or(codeOf(err), tag.String())
 		if got != want {
 			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
 		}
@@ -113,10 +108,7 @@ func TestReturningWhatWasNotTold(t *testing.T) {
 	}
 	for n, want := range []string{"0A000", ""} {
 		got := one.PgConn().ExecPrepared(ctx, "put", [][]byte{[]byte("1")}, nil, nil).Read()
-		code := ""
-		if failed, ok := errors.AsType[*pgconn.PgError](got.Err); ok {
-			code = failed.Code
-		}
+		code := codeOf(got.Err)
 		var rows int
 		if err := one.QueryRow(ctx, "SELECT count(*) FROM t").Scan(&rows); err != nil || code != want || len(got.Rows) != n || rows != n {
 			t.Errorf("run %d: %s, %v, %d rows answered, %d written, %v", n, code, got.Err, len(got.Rows), rows, err)

@@ -49,8 +49,7 @@ func TestTimeZone(t *testing.T) {
 	}
 	for _, zone := range []string{"Nowhere/Else", "right/UTC", "../UTC", "-15", "5.5", ""} {
 		_, err := paris.Exec(t.Context(), "SET TimeZone = '"+zone+"'")
-		var told *pgconn.PgError
-		if !errors.As(err, &told) || told.Code != "22023" || !strings.Contains(told.Message, "TimeZone") {
+		if told, ok := errors.AsType[*pgconn.PgError](err); !ok || told.Code != "22023" || !strings.Contains(told.Message, "TimeZone") {
 			t.Errorf("the zone %q: %v", zone, err)
 		}
 	}
