@@ -49,7 +49,7 @@ func (c *conn) toldSince(was map[string]string) {
 // put is SET of a value, and SET LOCAL, which lasts to the transaction's end and is nothing outside of one.
 func (c *conn) put(name, value string, local bool) error {
 	lower := strings.ToLower(name)
-	was, known := c.settings.now[lower]
+	was := c.settings.now[lower]
 	if local && c.settings.before == nil {
 		c.warn("25P01", "SET LOCAL can only be used in transaction blocks", "")
 		was := *c.settings
@@ -59,14 +59,10 @@ func (c *conn) put(name, value string, local bool) error {
 	if err := c.changed(name, c.settings.set(name, value)); err != nil {
 		return err
 	}
-	_, hidden := c.settings.hidden[lower]
-	switch {
-	case !local:
+	if !local {
 		delete(c.settings.hidden, lower)
-	case !hidden && known:
+	} else if _, hidden := c.settings.hidden[lower]; !hidden {
 		c.settings.hidden[lower] = was
-	case !hidden:
-		c.settings.hidden[lower] = ""
 	}
 	return nil
 }
@@ -114,6 +110,11 @@ func configs(text string) (all []config, sets bool) {
 	if err != nil || !in.Take("SELECT") {
 		return nil, false
 	}
+	return columnsOf(in)
+}
+
+// columnsOf are the columns behind SELECT.
+func columnsOf(in *sqltext.Reader) (all []config, sets bool) {
 	for {
 		one, ok := configOf(in)
 		if !ok {
@@ -150,9 +151,9 @@ func configOf(in *sqltext.Reader) (one config, ok bool) {
 	return one, ok
 }
 
-// config answers what configs reads; nil for another statement.
-func (c *conn) config(text string) (*answer, error) {
-	all, ok := configs(text)
+// config answers the SELECT that configs reads, from behind that word; nil for another one.
+func (c *conn) config(in *sqltext.Reader) (*answer, error) {
+	all, ok := columnsOf(in)
 	if !ok {
 		return nil, nil
 	}

@@ -238,9 +238,9 @@ var showing = map[string]bool{"SHOW": true, "DESCRIBE": true, "DESC": true, "EXP
 
 // ofSession tells whether a statement is answered by the session.
 func ofSession(text string) bool {
-	verbs := sqltext.Verbs(text, 1)
+	verbs := sqltext.Verbs(text, 2)
 	_, sets := configs(text)
-	return sets || len(verbs) == 1 && sessionVerbs[verbs[0]] || ofIndex(text)
+	return sets || len(verbs) > 0 && sessionVerbs[verbs[0]] || ofIndex(verbs)
 }
 
 var sessionVerbs = map[string]bool{

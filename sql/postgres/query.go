@@ -169,18 +169,11 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 			return nil
 		})
 	})
-	for i, f := range result.Schema.Fields() {
-		k := kindOf(cell.TypeName(f))
-		if result.Types != nil && strings.HasPrefix(result.Types[i], "UUID") { // of one, or a list
-			k = kindOf(result.Types[i])
-		}
-		r.kinds = append(r.kinds, k)
-	}
-	if told {
-		if r.kinds, err = keeps(of, result.Schema); err != nil {
-			r.close()
-			return nil, err
-		}
+	if !told {
+		r.kinds = kindsOf(result)
+	} else if r.kinds, err = keeps(of, result.Schema); err != nil {
+		r.close()
+		return nil, err
 	}
 	if zone := c.settings.zone; zone != nil {
 		for i, k := range r.kinds {
@@ -188,6 +181,18 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 		}
 	}
 	return r, nil
+}
+
+// kindsOf are the types of an answer of which the client was told nothing.
+func kindsOf(result *engine.Result) (kinds []kind) {
+	for i, f := range result.Schema.Fields() {
+		k := kindOf(cell.TypeName(f))
+		if result.Types != nil && strings.HasPrefix(result.Types[i], "UUID") { // of one, or a list
+			k = kindOf(result.Types[i])
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds
 }
 
 // keeps are the types that the client was told of, for Arrow has no name for some; it is an error when the lake's

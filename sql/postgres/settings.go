@@ -171,7 +171,7 @@ func (c *conn) session(text string) (*answer, error) {
 	case "SET":
 		return c.set(in)
 	case "SELECT":
-		return c.config(text)
+		return c.config(in)
 	case "CREATE", "DROP":
 		return c.index(in, verbs)
 	case "RESET":

@@ -43,8 +43,10 @@ func rendered(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) (stri
 // renderedArray writes ['a', NULL].
 func renderedArray(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) (string, error) {
 	item := t.Codec.(*pgtype.ArrayCodec).ElementType
-	if written, ok := catalog.List(string(raw)); ok && format == pgtype.TextFormatCode && item.OID != pgtype.ByteaOID {
-		return written, nil // with blanks between the items, too, which ADBC's driver writes
+	if format == pgtype.TextFormatCode && item.OID != pgtype.ByteaOID {
+		if written, ok := catalog.List(string(raw)); ok {
+			return written, nil // with blanks between the items, too, which ADBC's driver writes
+		}
 	}
 	var items pgtype.FlatArray[any]
 	if err := types.Scan(t.OID, format, raw, &items); err != nil {

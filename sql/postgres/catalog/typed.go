@@ -175,8 +175,8 @@ var byNumber = func() string {
 
 // minus of dates is a number of days.
 func minus(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && (args[0].Type == "DATE" || args[0].Text != nil) && (args[1].Type == "DATE" || args[1].Text != nil) && args[0].Type != args[1].Type ||
-		len(args) == 2 && args[0].Type == "DATE" && args[1].Type == "DATE" {
+	date := func(a sqltext.Argument) bool { return a.Type == "DATE" || a.Text != nil }
+	if len(args) == 2 && date(args[0]) && date(args[1]) && (args[0].Type != args[1].Type || args[0].Type == "DATE") {
 		return "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", nil
 	}
 	return "", nil
@@ -186,8 +186,7 @@ func minus(args []sqltext.Argument) (string, error) {
 func average(args []sqltext.Argument) (string, error) {
 	if len(args) == 1 {
 		if of := familyOf(args[0]); of == integer || of == numeric {
-			typ := args[0].Type
-			return quotient("sum($1)", "count($1)", typ, false), nil
+			return quotient("sum($1)", "count($1)", args[0].Type, false), nil
 		}
 	}
 	return "", nil
@@ -255,14 +254,11 @@ var plainNumber = regexp.MustCompile(`^\s*[+-]?([0-9]+)(?:\.([0-9]*))?\s*$`)
 // toNumeric is a cast to a numeric of no precision and scale: it keeps all digits, of what has an unknown number of them fifteen.
 func toNumeric(args []sqltext.Argument) (string, error) {
 	a := args[0]
-	switch familyOf(a) {
-	case integer:
-		return "CAST($1 AS DECIMAL(38,0))", nil
-	case numeric:
-		if a.Type != "DECIMAL" {
-			return "CAST($1 AS DECIMAL(38,0))", nil
-		}
+	switch of := familyOf(a); {
+	case a.Type == "DECIMAL":
 		return "coalesce($1, NULL)", nil // not $1 alone, which may be such a cast itself
+	case of == integer, of == numeric:
+		return "CAST($1 AS DECIMAL(38,0))", nil
 	}
 	if a.Text != nil {
 		if m := plainNumber.FindStringSubmatch(*a.Text); m != nil && len(m[1])+len(m[2]) <= 38 {
