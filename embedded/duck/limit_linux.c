@@ -23,7 +23,13 @@
 static _Atomic long long limit; // bytes of the process; 0 = none
 static pthread_mutex_t granting = PTHREAD_MUTEX_INITIALIZER;
 
-void tarn_memory_limit(long long bytes) { atomic_store(&limit, bytes); }
+// malloc_trim does not give back the end of a thread's heap, which is up to 64 MB. So large pieces come from the system, each by itself, and
+// go back when they are freed: malloc would begin so, and raise the size from which it does by itself.
+void tarn_memory_limit(long long bytes) {
+	mallopt(M_MMAP_THRESHOLD, (int)LOOK_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * (int)LOOK_BYTES);
+	atomic_store(&limit, bytes);
+}
 
 // resident is what the process has in memory; 0 where the system does not tell.
 static long long resident(void) {

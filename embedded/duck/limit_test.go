@@ -63,7 +63,8 @@ func TestLimit(t *testing.T) {
 			t.Errorf("an answer of texts of %d bytes: %v", bytes, err)
 		}
 	}
-	if most := status(t, "VmHWM"); peak && most > limit+64<<20 {
+	// A C++ string that grows is not looked at below 64 MB, and is there twice while it does.
+	if most := status(t, "VmHWM"); peak && most > limit+128<<20 {
 		t.Errorf("the process had %d MB, its limit is %d MB", most>>20, limit>>20)
 	}
 	if _, err := conn.Texts(t.Context(), "SELECT len(repeat('x', 10000000))"); err != nil { // nothing of it is left
