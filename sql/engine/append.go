@@ -13,7 +13,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -59,10 +58,7 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 		return nil, g.presentable(ctx, ctx, r, err)
 	}
 	a := &Appender{gate: g, r: r, table: t, all: t.Columns()}
-	for _, c := range a.all {
-		typ, _ := duck.TypeOf(c.Type)
-		a.types = append(a.types, typ)
-	}
+	a.types, _ = wordsOf(a.all)
 	return a, a.of(t.Ident(), columns)
 }
 

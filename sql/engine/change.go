@@ -15,7 +15,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/compute"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -104,10 +103,7 @@ func (s *session) changing(t table.Table, c sqltext.Change) *changing {
 		s: s, id: t.Ident(), table: t, c: c, columns: t.Columns(), gone: map[string]*roaring.Bitmap{}, types: map[int]string{},
 		name: s.name("t"), path: s.name("f"), pos: s.name("r"),
 	}
-	for _, c := range x.columns {
-		word, _ := duck.TypeOf(c.Type)
-		x.words = append(x.words, word)
-	}
+	x.words, _ = wordsOf(x.columns)
 	return x
 }
 

@@ -228,10 +228,7 @@ func (h *hotFiles) begin(one *hotFile) bool {
 
 // text reads the file's rows in their order.
 func (f *hotFile) text() string {
-	types := make([]string, len(f.columns))
-	for i, c := range f.columns {
-		types[i], _ = duck.TypeOf(c.Type)
-	}
+	types, _ := wordsOf(f.columns)
 	names, items, _ := fileColumns(f.columns)
 	return "SELECT " + strings.Join(items, ", ") + " FROM read_parquet(" + duck.Quote(f.file.Path) + ", schema=" + schemaMap(f.columns, names, types) + ") f"
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
@@ -36,10 +35,7 @@ func (x *changing) relation(ctx context.Context, name string) (sqltext.Relation,
 		text, err := x.s.deletesText(ctx, scan)
 		return sqltext.Relation{Text: text, Name: x.table.Ident().String(), Columns: []string{"path", "pos"}}, err
 	}
-	var names []string
-	for _, c := range scan.Columns {
-		names = append(names, c.Name)
-	}
+	names := namesOfColumns(scan.Columns)
 	if x.plain {
 		call, err := x.s.filesCall(ctx, scan)
 		return sqltext.Relation{Call: call, Name: x.table.Ident().String(), Columns: append(names, x.path, x.pos)}, err
@@ -53,10 +49,7 @@ func (x *changing) relation(ctx context.Context, name string) (sqltext.Relation,
 
 // filesCall is the scan of all files of a snapshot, also of rows that are gone.
 func (s *session) filesCall(ctx context.Context, scan *catalog.Scan) (string, error) {
-	types := make([]string, len(scan.Columns))
-	for i, c := range scan.Columns {
-		types[i], _ = duck.TypeOf(c.Type)
-	}
+	types, _ := wordsOf(scan.Columns)
 	names, _, _ := fileColumns(scan.Columns)
 	files := make([]string, len(scan.Files))
 	for i, f := range scan.Files {
@@ -76,10 +69,7 @@ func (s *session) deletesText(ctx context.Context, scan *catalog.Scan) (string, 
 func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos string) (string, error) {
 	_, items, _ := fileColumns(scan.Columns)
 	if len(scan.Files) == 0 {
-		types := make([]string, len(scan.Columns))
-		for i, c := range scan.Columns {
-			types[i], _ = duck.TypeOf(c.Type)
-		}
+		types, _ := wordsOf(scan.Columns)
 		return "SELECT *, NULL::VARCHAR AS " + ident(path) + ", NULL::BIGINT AS " + ident(pos) + " FROM (" + emptyText(scan.Columns, types) + ")", nil
 	}
 	call, err := s.filesCall(ctx, scan)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -150,16 +149,16 @@ func (s *session) build(ctx context.Context, id table.Ident, at catalog.At, wher
 	}
 	files, rows := s.files(scan, where, d)
 	s.rows += rows
-	text, call, err := s.scanText(ctx, scan, files)
+	types, unread := wordsOf(scan.Columns)
+	if unread >= 0 {
+		c := scan.Columns[unread]
+		return sqltext.Relation{}, false, fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
+	}
+	text, call, err := s.scanText(ctx, scan, types, files)
 	if err != nil {
 		return sqltext.Relation{}, false, err
 	}
-	columns, types := make([]string, len(scan.Columns)), make([]string, len(scan.Columns))
-	for i, c := range scan.Columns {
-		columns[i] = c.Name
-		types[i], _ = duck.TypeOf(c.Type)
-	}
-	r := s.guarded(id, columns, text, d)
+	r := s.guarded(id, namesOfColumns(scan.Columns), text, d)
 	if len(d.Masks) == 0 {
 		r.Types = types
 	} else {

@@ -204,14 +204,6 @@ func (x *changing) called() string {
 	return ident(x.c.Table.Name)
 }
 
-func namesOfColumns(columns []table.Column) []string {
-	out := make([]string, len(columns))
-	for i, c := range columns {
-		out[i] = c.Name
-	}
-	return out
-}
-
 // returnable are the rows of a held change that RETURNING is of: those that came, and of a DELETE, or MERGE's, those that went.
 func (x *changing) returnable(held string) string {
 	items := make([]string, len(x.columns))

@@ -26,6 +26,26 @@ var (
 	hiddenOfAny   = append(slices.Clone(hiddenColumns), "rowid")
 )
 
+// wordsOf are the types of columns in DuckDB's words. unread is the place of the first that it has no word for; -1 for none.
+func wordsOf(columns []table.Column) (types []string, unread int) {
+	types, unread = make([]string, len(columns)), -1
+	for i, c := range columns {
+		var ok bool
+		if types[i], ok = duck.TypeOf(c.Type); !ok && unread < 0 {
+			unread = i
+		}
+	}
+	return types, unread
+}
+
+func namesOfColumns(columns []table.Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
+}
+
 // fileColumns are the names that a scan has for columns within read_parquet: their own, but where one of them would stand
 // before a hidden one, by which rows are told apart, all go by their field ids. items selects them by their own.
 func fileColumns(columns []table.Column) (names, items []string, own bool) {
@@ -41,17 +61,10 @@ func fileColumns(columns []table.Column) (names, items []string, own bool) {
 	return names, items, own
 }
 
-// scanText reads files of one snapshot: its columns by field id, its file names as bind has them,
+// scanText reads files of one snapshot: its columns by field id, whose types are in DuckDB's words, its file names as bind has them,
 // and what its delete files name left out. Files without deletes are read plainly, for a
 // join costs twice and more; call is the same as one function's call where no file has any.
-func (s *session) scanText(ctx context.Context, scan *catalog.Scan, files []catalog.File) (query, call string, err error) {
-	types := make([]string, len(scan.Columns))
-	for i, c := range scan.Columns {
-		var ok bool
-		if types[i], ok = duck.TypeOf(c.Type); !ok {
-			return "", "", fault.Newf(fault.Invalid, "read the table with another engine", "column %s of %s has type %s, which Tarn does not read", c.Name, scan.Ident, c.Type)
-		}
-	}
+func (s *session) scanText(ctx context.Context, scan *catalog.Scan, types []string, files []catalog.File) (query, call string, err error) {
 	if len(files) == 0 || len(scan.Columns) == 0 {
 		return emptyText(scan.Columns, types), "", nil
 	}

@@ -306,10 +306,7 @@ func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInse
 			return out, false, placed(err, stmt, x.Table.Offset)
 		}
 		id, all = t.Ident(), t.Columns()
-		for _, c := range all {
-			typ, _ := duck.TypeOf(c.Type)
-			types = append(types, typ)
-		}
+		types, _ = wordsOf(all)
 	}
 	places, err := s.named(id, all, x.Columns, stmt)
 	if err != nil {

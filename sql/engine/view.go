@@ -56,12 +56,8 @@ func (s *session) view(ctx context.Context, id table.Ident, at catalog.At) (sqlt
 	if err != nil {
 		return sqltext.Relation{}, within(id, err)
 	}
-	columns := make([]string, len(v.Columns))
-	for i, c := range v.Columns {
-		columns[i] = c.Name
-	}
 	d := s.may(guard.Read, id, "")
-	r := s.guarded(id, columns, out.Text, d)
+	r := s.guarded(id, namesOfColumns(v.Columns), out.Text, d)
 	r.Form = out.Form(v.Dialect, v.Text, fmt.Sprintf("%q", d.Masks))
 	return r, nil
 }

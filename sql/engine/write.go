@@ -17,7 +17,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
 
-	"tarn/embedded/duck"
 	"tarn/embedded/fault"
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
@@ -198,9 +197,9 @@ func (s *session) insert(ctx context.Context, r Request, t table.Table, x sqltex
 	if err != nil {
 		return nil, err
 	}
-	types, err := wordsOf(all)
-	if err != nil {
-		return nil, err
+	types, unread := wordsOf(all)
+	if unread >= 0 {
+		return nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", all[unread].Name, all[unread].Type)
 	}
 	query, err := s.answering(ctx, all, types, places, fewer(r, x))
 	if err != nil {
@@ -223,18 +222,6 @@ func (s *session) insert(ctx context.Context, r Request, t table.Table, x sqltex
 		changed, err = s.append(ctx, t, rows)
 	}
 	return result.with("INSERT", changed).unless(err), err
-}
-
-// wordsOf are the types of columns in DuckDB's words.
-func wordsOf(columns []table.Column) ([]string, error) {
-	types := make([]string, len(columns))
-	for i, c := range columns {
-		var ok bool
-		if types[i], ok = duck.TypeOf(c.Type); !ok {
-			return nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", c.Name, c.Type)
-		}
-	}
-	return types, nil
 }
 
 // inserted is the table of an INSERT; nil for one that a pipeline is made of.
@@ -290,10 +277,7 @@ func columnOf(of table.Ident, all []table.Column, name string) (int, error) {
 	if i >= 0 {
 		return i, nil
 	}
-	var known []string
-	for _, c := range all {
-		known = append(known, c.Name)
-	}
+	known := namesOfColumns(all)
 	hint := "it has " + strings.Join(known, ", ")
 	if near := sqltext.Nearest(name, known); near != "" {
 		hint = "did you mean " + near + "?"
