@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"tarn/embedded/fault"
-	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
 	"tarn/lake/table"
 )
@@ -45,15 +44,7 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 	if g.o.Tables == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to write to", "ask the Tarn that holds it")
 	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
-	_, e, found, err := s.target(ctx, r, to)
-	if err == nil && !found {
-		err = s.notFound(ctx, to)
-	}
-	if err != nil {
-		return nil, g.presentable(ctx, ctx, r, err)
-	}
-	t, err := s.writable(ctx, e, guard.Write)
+	t, err := g.asking(r).changeable(ctx, r, to)
 	if err != nil {
 		return nil, g.presentable(ctx, ctx, r, err)
 	}

@@ -46,14 +46,7 @@ func (g *Gate) change(ctx context.Context, r Request, stmt string) (*Result, boo
 func (g *Gate) changes(ctx context.Context, r Request, stmt string, of sqltext.Table, work func(context.Context, *session, table.Table) (*changing, error)) (result *Result, err error) {
 	for attempt := 1; ; attempt++ {
 		_, err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
-			_, e, found, err := s.target(ctx, r, of)
-			if err == nil && !found {
-				err = s.notFound(ctx, of)
-			}
-			if err != nil {
-				return placed(err, stmt, of.Offset)
-			}
-			t, err := s.writable(ctx, e, guard.Write)
+			t, err := s.changeable(ctx, r, of)
 			if err != nil {
 				return placed(err, stmt, of.Offset)
 			}

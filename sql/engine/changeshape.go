@@ -55,14 +55,7 @@ func (s *session) changingOf(ctx context.Context, r Request, c sqltext.Change) (
 	if made, ok := s.temps.table(c.Table); ok {
 		return s.changingTemp(made, c), nil
 	}
-	_, e, found, err := s.target(ctx, r, c.Table)
-	if err == nil && !found {
-		err = s.notFound(ctx, c.Table)
-	}
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.writable(ctx, e, guard.Write)
+	t, err := s.changeable(ctx, r, c.Table)
 	if err != nil {
 		return nil, err
 	}

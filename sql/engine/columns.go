@@ -18,7 +18,7 @@ import (
 // alterColumns is ALTER TABLE with what becomes of columns, all of it in one commit of no rows. Rows that are there have null in a new
 // column; quiet passes over a table that is not there.
 func (g *Gate) alterColumns(ctx context.Context, r Request, stmt string, t sqltext.Table, quiet bool, changes []sqltext.ColumnChange) (*Result, bool, error) {
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	s := g.asking(r)
 	_, e, found, err := s.target(ctx, r, t)
 	if err == nil && !found {
 		if quiet {
@@ -207,11 +207,8 @@ func (g *Gate) comment(ctx context.Context, r Request, stmt string) (*Result, bo
 	if err := in.Done(); err != nil {
 		return nil, true, err
 	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
-	_, e, found, err := s.target(ctx, r, t)
-	if err == nil && !found {
-		err = s.notFound(ctx, t)
-	}
+	s := g.asking(r)
+	e, err := s.there(ctx, r, t)
 	if err == nil {
 		err = s.describeAs(ctx, e, column, value)
 	}

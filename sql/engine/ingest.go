@@ -31,7 +31,7 @@ func (g *Gate) Ingest(ctx context.Context, r Request, in Ingest, rows iter.Seq2[
 	if g.o.Tables == nil {
 		return 0, fault.New(fault.Unavailable, "there is no lake to write to", "ask the Tarn that holds it")
 	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	s := g.asking(r)
 	id, e, found, err := s.target(ctx, r, in.Table)
 	switch {
 	case err != nil:

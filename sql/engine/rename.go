@@ -49,7 +49,7 @@ func (g *Gate) alter(ctx context.Context, r Request, stmt string) (*Result, bool
 	if err != nil {
 		return nil, true, err
 	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	s := g.asking(r)
 	_, e, found, err := s.target(ctx, r, t)
 	if err == nil && !found {
 		if quiet {

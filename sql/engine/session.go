@@ -69,6 +69,11 @@ func (g *Gate) open(ctx context.Context, who guard.Principal, source string) (*s
 	}, nil
 }
 
+// asking is a session without a connection: nothing is run in it.
+func (g *Gate) asking(r Request) *session {
+	return &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+}
+
 // close frees all that the statement held. The connection goes back to the instance, so
 // nothing may stay on it.
 func (s *session) close() {

@@ -298,7 +298,7 @@ func (g *Gate) insertOf(ctx context.Context, r Request, stmt string) (shapedInse
 	if err != nil {
 		return out, false, err
 	}
-	s := &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
+	s := g.asking(r)
 	id, all, types := made.ident(x.Table), made.listed(), made.types
 	if !ofTemp {
 		t, err := s.inserted(ctx, r, x)

@@ -94,6 +94,15 @@ func (s *session) target(ctx context.Context, r Request, t sqltext.Table) (id ta
 	return table.Ident{Namespace: into, Name: strings.ToLower(t.Name)}, e, false, nil
 }
 
+// there is target of what has to be there.
+func (s *session) there(ctx context.Context, r Request, t sqltext.Table) (catalog.Entry, error) {
+	_, e, found, err := s.target(ctx, r, t)
+	if err == nil && !found {
+		err = s.notFound(ctx, t)
+	}
+	return e, err
+}
+
 // MadeIn is the first of schemas in which a statement makes a table; "" for none.
 func MadeIn(schemas []string) string {
 	for _, schema := range schemas {
@@ -127,6 +136,15 @@ func errFilled(id table.Ident, owner string) error {
 		by = "its topic"
 	}
 	return fault.Newf(fault.Denied, "write to a table of your own: CREATE TABLE "+home+".name AS SELECT * FROM "+id.String(), "%s is filled by %s, and takes no rows of statements", id, by)
+}
+
+// changeable is writable of what a name means, whose rows a statement may change.
+func (s *session) changeable(ctx context.Context, r Request, t sqltext.Table) (table.Table, error) {
+	e, err := s.there(ctx, r, t)
+	if err != nil {
+		return nil, err
+	}
+	return s.writable(ctx, e, guard.Write)
 }
 
 // writable opens a table that a statement may change.
@@ -289,7 +307,7 @@ func columnOf(of table.Ident, all []table.Column, name string) (int, error) {
 // asked first, without a turn, whether the statement is one of these; nil: it is.
 func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, run func(context.Context, *session) error, ask func(context.Context, *session) (bool, error)) (ours bool, err error) {
 	if ask != nil {
-		if ours, err := ask(ctx, &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}); !ours || err != nil {
+		if ours, err := ask(ctx, g.asking(r)); !ours || err != nil {
 			return err != nil, err
 		}
 	}
