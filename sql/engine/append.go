@@ -121,10 +121,10 @@ func (g *Gate) bulk(ctx context.Context, r Request, run func(context.Context, *s
 		return 0, g.presentable(ctx, within, r, err)
 	}
 	defer leave()
-	_, err = g.statement(within, r, "", 0, func(ctx context.Context, s *session) (err error) {
+	err = g.statement(within, r, "", 0, func(ctx context.Context, s *session) (err error) {
 		n, err = run(ctx, s)
 		return err
-	}, nil)
+	})
 	if err != nil {
 		return 0, g.presentable(ctx, within, r, err)
 	}

@@ -45,7 +45,7 @@ func (g *Gate) change(ctx context.Context, r Request, stmt string) (*Result, boo
 // changes runs what changes rows of a table, again where upkeep has overtaken it.
 func (g *Gate) changes(ctx context.Context, r Request, stmt string, of sqltext.Table, work func(context.Context, *session, table.Table) (*changing, error)) (result *Result, err error) {
 	for attempt := 1; ; attempt++ {
-		_, err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
+		err = g.statement(ctx, r, stmt, 0, func(ctx context.Context, s *session) error {
 			t, err := s.changeable(ctx, r, of)
 			if err != nil {
 				return placed(err, stmt, of.Offset)
@@ -61,7 +61,7 @@ func (g *Gate) changes(ctx context.Context, r Request, stmt string, of sqltext.T
 			}
 			result, err = x.change(ctx, r, stmt)
 			return err
-		}, nil)
+		})
 		if !errors.Is(err, table.ErrConflict) || attempt == changesMax {
 			return result, err
 		}

@@ -59,11 +59,11 @@ func (g *Gate) createTable(ctx context.Context, r Request, stmt string) (*Result
 		return made(err, m, stmt, Status("CREATE TABLE"))
 	}
 	var rows int64
-	_, err = g.statement(ctx, r, stmt, m.Offset, func(ctx context.Context, s *session) (err error) {
+	err = g.statement(ctx, r, stmt, m.Offset, func(ctx context.Context, s *session) (err error) {
 		s.source = s.source[:m.Offset+len(m.Body)]
 		rows, err = s.createAs(ctx, spec, m)
 		return err
-	}, nil)
+	})
 	return made(err, m, stmt, Changed("CREATE TABLE", rows))
 }
 

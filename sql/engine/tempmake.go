@@ -63,12 +63,12 @@ func (ts *Session) make(ctx context.Context, r Request, stmt string) (*Result, e
 		return nil, sqltext.At(fault.Newf(fault.Exists, "write CREATE OR REPLACE TEMP TABLE, or another name", "there is a temporary table %s", t.Name), stmt, t.Offset)
 	}
 	var made tempTable
-	_, err = ts.gate.statement(ctx, r, stmt, m.Offset, func(ctx context.Context, s *session) error {
+	err = ts.gate.statement(ctx, r, stmt, m.Offset, func(ctx context.Context, s *session) error {
 		ts.writing.Lock()
 		defer ts.writing.Unlock()
 		made, err = ts.create(ctx, s, r, m)
 		return err
-	}, nil)
+	})
 	switch {
 	case err != nil:
 		return nil, err

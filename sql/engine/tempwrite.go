@@ -92,16 +92,20 @@ func (ts *Session) write(ctx context.Context, r Request, stmt, verb string, t sq
 
 // within runs what writes to a table, one at a time in a session.
 func (ts *Session) within(ctx context.Context, r Request, stmt string, from int, t sqltext.Table, run func(context.Context, *session, tempTable) error) error {
-	_, err := ts.gate.statement(ctx, r, stmt, from, func(ctx context.Context, s *session) error {
-		ts.writing.Lock()
-		defer ts.writing.Unlock()
-		made, ok := ts.table(t)
-		if !ok {
-			return s.notFound(ctx, t)
-		}
-		return constraint(run(ctx, s, made), t)
-	}, nil)
-	return err
+	return ts.gate.statement(ctx, r, stmt, from, func(ctx context.Context, s *session) error {
+		return ts.alone(ctx, s, t, func(made tempTable) error { return run(ctx, s, made) })
+	})
+}
+
+// alone runs what writes to a table while nothing else in the session does.
+func (ts *Session) alone(ctx context.Context, s *session, t sqltext.Table, run func(tempTable) error) error {
+	ts.writing.Lock()
+	defer ts.writing.Unlock()
+	made, ok := ts.table(t)
+	if !ok {
+		return s.notFound(ctx, t)
+	}
+	return constraint(run(made), t)
 }
 
 // insert is INSERT INTO x [(columns)] VALUES … or SELECT ….
@@ -297,14 +301,10 @@ func (to *tempTarget) append(ctx context.Context, s *session, a *Appender, rows 
 	if held == "" {
 		return 0, nil
 	}
-	to.session.writing.Lock()
-	defer to.session.writing.Unlock()
-	made, ok := to.session.table(to.table)
-	if !ok {
-		return 0, s.notFound(ctx, to.table)
-	}
-	n, err = to.session.pour(ctx, s, to.table, made, held)
-	return n, constraint(err, to.table)
+	return n, to.session.alone(ctx, s, to.table, func(made tempTable) error {
+		_, err := to.session.pour(ctx, s, to.table, made, held)
+		return err
+	})
 }
 
 // Commit ends a transaction of the door: what ON COMMIT says of a table is done.

@@ -190,22 +190,19 @@ func (g *Gate) insert(ctx context.Context, r Request, stmt string) (*Result, boo
 		})
 		return result, true, err
 	}
+	if t, err := g.asking(r).inserted(ctx, r, x); t == nil || err != nil { // asked without a turn
+		return nil, err != nil, placed(err, stmt, x.Table.Offset)
+	}
 	var result *Result
-	ours, err := g.statement(ctx, r, x.Text, x.Offset, func(ctx context.Context, s *session) error {
+	err = g.statement(ctx, r, x.Text, x.Offset, func(ctx context.Context, s *session) error {
 		t, err := s.inserted(ctx, r, x)
 		if t == nil || err != nil {
 			return placed(err, stmt, x.Table.Offset)
 		}
 		result, err = s.insert(ctx, r, t, x, stmt)
 		return err
-	}, func(ctx context.Context, s *session) (bool, error) {
-		t, err := s.inserted(ctx, r, x)
-		return t != nil, placed(err, stmt, x.Table.Offset)
 	})
-	if !ours || err != nil {
-		return nil, ours, err
-	}
-	return result, true, nil
+	return result, true, err
 }
 
 // insert appends the rows of the session's source. Those that RETURNING asks for are there before that.
@@ -303,23 +300,17 @@ func columnOf(of table.Ident, all []table.Column, name string) (int, error) {
 	return 0, fault.Newf(fault.NotFound, hint, "%s has no column %s", of, name)
 }
 
-// statement runs what writes within a session that has its turn; the statement's text before from is blank to it. ask is
-// asked first, without a turn, whether the statement is one of these; nil: it is.
-func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, run func(context.Context, *session) error, ask func(context.Context, *session) (bool, error)) (ours bool, err error) {
-	if ask != nil {
-		if ours, err := ask(ctx, g.asking(r)); !ours || err != nil {
-			return err != nil, err
-		}
-	}
+// statement runs what writes within a session that has its turn; the statement's text before from is blank to it.
+func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, run func(context.Context, *session) error) error {
 	leave, err := g.enter(ctx, g.queries, r.Principal.User)
 	if err != nil {
-		return true, err
+		return err
 	}
 	defer leave()
 	r.turn = true
 	s, err := g.open(ctx, r.Principal, blanked(stmt, from))
 	if err != nil {
-		return true, err
+		return err
 	}
 	defer s.close()
 	if err = s.speak(ctx, r); err == nil {
@@ -329,9 +320,9 @@ func (g *Gate) statement(ctx context.Context, r Request, stmt string, from int, 
 		noted.reads(s.snapshots)
 	}
 	if lacksMemory(err) {
-		return true, errMemory()
+		return errMemory()
 	}
-	return true, s.translate(err)
+	return s.translate(err)
 }
 
 // answering is the query of the session's source for rows of a table, whose types are in DuckDB's words: its columns are those of the places,
