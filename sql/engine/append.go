@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -56,9 +55,7 @@ func (g *Gate) Appender(ctx context.Context, r Request, to sqltext.Table, column
 // of says which columns rows are given for.
 func (a *Appender) of(id table.Ident, columns []string) error {
 	if len(columns) == 0 {
-		for i := range a.all {
-			a.places = append(a.places, i)
-		}
+		a.places = every(len(a.all))
 	}
 	for _, name := range columns {
 		i, err := columnOf(id, a.all, name)
@@ -167,15 +164,7 @@ func (s *session) cast(ctx context.Context, a *Appender, schema *arrow.Schema, b
 
 // items make a row of the table of one of loadRows.
 func (a *Appender) items() string {
-	items := make([]string, len(a.all))
-	for i, c := range a.all {
-		value := "NULL"
-		if at := slices.Index(a.places, i); at >= 0 {
-			value = "c" + strconv.Itoa(at)
-		}
-		items[i] = "CAST(" + value + " AS " + a.types[i] + ") AS " + ident(c.Name)
-	}
-	return strings.Join(items, ", ")
+	return strings.Join(castItems(namesOfColumns(a.all), a.types, a.places, ""), ", ")
 }
 
 // loadRows puts batches into a temporary table of the connection, in place of the one before; its columns are c0, c1 and so on.

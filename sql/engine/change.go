@@ -182,7 +182,7 @@ func (x *changing) run(ctx context.Context, r Request, scan *catalog.Scan, d gua
 
 // answer is the query in DuckDB's words: path, position, what becomes of the row, and the columns of the table.
 func (x *changing) answer(ctx context.Context, stmt string) (string, error) {
-	text, places, err := x.query(stmt)
+	text, rows, err := x.query(stmt)
 	if err != nil {
 		return "", err
 	}
@@ -195,17 +195,12 @@ func (x *changing) answer(ctx context.Context, stmt string) (string, error) {
 	if err != nil {
 		return "", elsewhere(err)
 	}
-	items := []string{"q.p", "q.n", "q.a"}
-	names := []string{"p", "n", "a"}
-	for i, c := range x.columns {
-		value := "NULL"
-		if places {
-			names = append(names, "c"+strconv.Itoa(i))
-			value = "q.c" + strconv.Itoa(i)
-		}
-		items = append(items, "CAST("+value+" AS "+x.words[i]+") AS "+ident(c.Name))
+	names, places := "(p, n, a)", []int(nil)
+	if rows {
+		names, places = x.heldNames(), every(len(x.columns))
 	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(names, ", ") + ")", nil
+	items := append([]string{"q.p", "q.n", "q.a"}, castItems(namesOfColumns(x.columns), x.words, places, "q.")...)
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q" + names, nil
 }
 
 // elsewhere is an error of a text that is not the statement: its place means nothing there.
@@ -240,11 +235,8 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		if c.Verb == "MERGE" {
 			when = own(x.pos) + " IS NOT NULL"
 			if !arm.Matched {
-				when = own(x.pos) + " IS NULL"
+				when, arm = own(x.pos)+" IS NULL", x.sourced(arm)
 			}
-		}
-		if c.Verb == "MERGE" && !arm.Matched {
-			arm = x.sourced(arm)
 		}
 		if arm.And != "" {
 			when += " AND (" + arm.And + ")"
@@ -266,26 +258,20 @@ func (x *changing) query(stmt string) (text string, rows bool, err error) {
 		values = append([]string{strconv.Itoa(what)}, set...)
 		cases.WriteString(" WHEN " + when + " THEN {" + fields(values) + "}")
 	}
+	if !rows {
+		values = values[:1]
+	}
 	of := ident(x.name) + " AS " + name
 	if x.deletes != "" {
 		gone := ident(x.deletes)
 		of = "(" + of + " ANTI JOIN " + gone + " ON " + own(x.path) + " = " + gone + ".path AND " + own(x.pos) + " = " + gone + ".pos)"
 	}
 	if c.Verb == "MERGE" {
-		if !rows {
-			values = values[:1]
-		}
 		return x.merging(of, cases.String(), len(values)), rows, nil
 	}
-	if !rows {
-		values = values[:1]
-	}
-	text = "SELECT " + strings.Join(append([]string{own(x.path), own(x.pos)}, values...), ", ") + " FROM "
-	switch {
-	case c.From != "":
-		text += of + ", " + c.From
-	default:
-		text += of
+	text = "SELECT " + strings.Join(append([]string{own(x.path), own(x.pos)}, values...), ", ") + " FROM " + of
+	if c.From != "" {
+		text += ", " + c.From
 	}
 	if c.Where != "" {
 		text += " WHERE (" + c.Where + ")"

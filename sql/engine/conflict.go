@@ -35,18 +35,10 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 	}
 	given := x.s.name("s")
 	name := func(i int) string { return given + "_" + strconv.Itoa(i) }
-	names, items := make([]string, len(places)), make([]string, len(x.columns))
-	for i := range places {
-		names[i] = "c" + strconv.Itoa(i)
-	}
-	var on, by []string
+	var names, on, by []string
 	insert := sqltext.Arm{Do: "INSERT"}
 	for i := range x.columns {
-		value := "NULL"
-		if at := slices.Index(places, i); at >= 0 {
-			value = "q." + names[at]
-		}
-		items[i] = "CAST(" + value + " AS " + x.words[i] + ") AS " + name(i)
+		names = append(names, name(i))
 		insert.Values = append(insert.Values, "excluded."+name(i))
 	}
 	for _, i := range keys {
@@ -55,7 +47,7 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 	}
 	order, nth := name(len(x.columns)), name(len(x.columns)+1)
 	x.order = "excluded." + order
-	x.c.From = "SELECT " + strings.Join(items, ", ") + ", row_number() OVER () AS " + order + " FROM (" + in.Body + ") q(" + strings.Join(names, ", ") + ")"
+	x.c.From = "SELECT " + strings.Join(castItems(names, x.words, places, "q."), ", ") + ", row_number() OVER () AS " + order + " FROM (" + in.Body + ") q(" + strings.Join(numbered(len(places)), ", ") + ")"
 	if x.c.On = "false"; len(keys) > 0 {
 		x.c.On = strings.Join(on, " AND ")
 		x.c.From = "SELECT *, row_number() OVER (PARTITION BY " + strings.Join(by, ", ") + " ORDER BY " + order + ") AS " + nth + " FROM (" + x.c.From + ") s"

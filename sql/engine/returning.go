@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -52,14 +53,10 @@ func (q returning) shape(ctx context.Context, s *session) (out []ShapeColumn, er
 	if q.list == "" {
 		return nil, nil
 	}
-	items := make([]string, len(q.names))
-	for i, name := range q.names {
-		items[i] = "CAST(NULL AS " + q.words[i] + ") AS " + ident(name)
-	}
 	if q.list, err = sqltext.Substitute(q.list, func(int) string { return "NULL" }); err != nil {
 		return nil, err
 	}
-	text, err := q.asked(ctx, s, "SELECT "+strings.Join(items, ", ")+" LIMIT 0")
+	text, err := q.asked(ctx, s, "SELECT "+strings.Join(castItems(q.names, q.words, nil, ""), ", ")+" LIMIT 0")
 	if err != nil {
 		return nil, err
 	}
@@ -184,11 +181,7 @@ func (r *Result) unless(err error) *Result {
 
 // returningOf is what an INSERT asks for.
 func returningOf(in sqltext.Insert, stmt string, id table.Ident, columns []table.Column, words []string) returning {
-	called := in.Alias
-	if called == "" {
-		called = ident(in.Table.Name)
-	}
-	return returning{list: in.Returning, called: called, stmt: stmt, id: id, names: namesOfColumns(columns), words: words}
+	return returning{list: in.Returning, called: called(in.Alias, in.Table), stmt: stmt, id: id, names: namesOfColumns(columns), words: words}
 }
 
 // returning is what a change asks for.
@@ -197,12 +190,9 @@ func (x *changing) returning(stmt string) returning {
 }
 
 // called is the table's name in the statement.
-func (x *changing) called() string {
-	if x.c.Alias != "" {
-		return x.c.Alias
-	}
-	return ident(x.c.Table.Name)
-}
+func (x *changing) called() string { return called(x.c.Alias, x.c.Table) }
+
+func called(alias string, t sqltext.Table) string { return cmp.Or(alias, ident(t.Name)) }
 
 // returnable are the rows of a held change that RETURNING is of: those that came, and of a DELETE, or MERGE's, those that went.
 func (x *changing) returnable(held string) string {
@@ -219,9 +209,5 @@ func (x *changing) returnable(held string) string {
 
 // heldNames are those of the columns of a held change.
 func (x *changing) heldNames() string {
-	names := []string{"p", "n", "a"}
-	for i := range x.columns {
-		names = append(names, "c"+strconv.Itoa(i))
-	}
-	return "(" + strings.Join(names, ", ") + ")"
+	return "(" + strings.Join(append([]string{"p", "n", "a"}, numbered(len(x.columns))...), ", ") + ")"
 }

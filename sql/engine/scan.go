@@ -46,6 +46,28 @@ func namesOfColumns(columns []table.Column) []string {
 	return out
 }
 
+// numbered are the names c0, c1 and so on.
+func numbered(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = "c" + strconv.Itoa(i)
+	}
+	return out
+}
+
+// castItems make values of columns that have such names and types: of numbered ones behind of, those that places tell, and all others null.
+func castItems(names, types []string, places []int, of string) []string {
+	items := make([]string, len(names))
+	for i, name := range names {
+		value := "NULL"
+		if at := slices.Index(places, i); at >= 0 {
+			value = of + "c" + strconv.Itoa(at)
+		}
+		items[i] = "CAST(" + value + " AS " + types[i] + ") AS " + ident(name)
+	}
+	return items
+}
+
 // fileColumns are the names that a scan has for columns within read_parquet: their own, but where one of them would stand
 // before a hidden one, by which rows are told apart, all go by their field ids. items selects them by their own.
 func fileColumns(columns []table.Column) (names, items []string, own bool) {

@@ -269,11 +269,7 @@ func (s *session) inserted(ctx context.Context, r Request, x sqltext.Insert) (ta
 // named are the places in a table's columns of those that an INSERT names, in its order.
 func (s *session) named(id table.Ident, all []table.Column, names []sqltext.Token, stmt string) ([]int, error) {
 	if len(names) == 0 {
-		out := make([]int, len(all))
-		for i := range out {
-			out[i] = i
-		}
-		return out, nil
+		return every(len(all)), nil
 	}
 	var out []int
 	for _, n := range names {
@@ -284,6 +280,15 @@ func (s *session) named(id table.Ident, all []table.Column, names []sqltext.Toke
 		out = append(out, i)
 	}
 	return out, nil
+}
+
+// every are the places of n columns.
+func every(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
 }
 
 // columnOf is the place of a column.
@@ -339,19 +344,7 @@ func (s *session) answering(ctx context.Context, of []table.Column, types []stri
 	if places, err = matched(len(columns), places, fewer); err != nil {
 		return "", err
 	}
-	names := make([]string, len(columns))
-	for i := range columns {
-		names[i] = fmt.Sprintf("c%d", i)
-	}
-	items := make([]string, len(of))
-	for i, c := range of {
-		value := "NULL"
-		if at := slices.Index(places, i); at >= 0 {
-			value = "q." + names[at]
-		}
-		items[i] = "CAST(" + value + " AS " + types[i] + ") AS " + ident(c.Name)
-	}
-	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(names, ", ") + ")", nil
+	return "SELECT " + strings.Join(castItems(namesOfColumns(of), types, places, "q."), ", ") + " FROM (" + out.Text + ") q(" + strings.Join(numbered(len(columns)), ", ") + ")", nil
 }
 
 // batches runs a query of Tarn's own for rows of a schema, as they are taken. Each is good until the next is asked for.
