@@ -32,19 +32,14 @@ func (s *session) shapeOfChange(ctx context.Context, r Request, stmt string, in 
 	if err != nil {
 		return Shape{}, err
 	}
-	out := Shape{Verb: x.verb(), Parameters: make([]string, max(n, len(types)))}
-	copy(out.Parameters, types)
+	out := Shape{Verb: x.verb()}
 	if out.Columns, err = x.returning(stmt).shape(ctx, s); err != nil {
 		return Shape{}, err
 	}
 	text, _, err := x.query(stmt)
+	out.Parameters = told(n, types, x.types)
 	if err != nil || n == 0 {
 		return out, err
-	}
-	for i, typ := range x.types {
-		if i <= n && out.Parameters[i-1] == "" {
-			out.Parameters[i-1] = typ
-		}
 	}
 	s.changes = x
 	return out, elsewhere(s.parameters(ctx, text, out.Parameters[:n]))

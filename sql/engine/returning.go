@@ -49,7 +49,7 @@ func (q returning) asked(ctx context.Context, s *session, rows string) (string, 
 }
 
 // shape are the columns of the answer.
-func (q returning) shape(ctx context.Context, s *session) (out []ShapeColumn, err error) {
+func (q returning) shape(ctx context.Context, s *session) (_ []ShapeColumn, err error) {
 	if q.list == "" {
 		return nil, nil
 	}
@@ -60,11 +60,7 @@ func (q returning) shape(ctx context.Context, s *session) (out []ShapeColumn, er
 	if err != nil {
 		return nil, err
 	}
-	columns, err := s.describe(ctx, text)
-	for _, c := range columns {
-		out = append(out, ShapeColumn{c.name, c.typ})
-	}
-	return out, err
+	return s.answers(ctx, text)
 }
 
 // answer is what is asked for of rows that are held, whole and in memory.

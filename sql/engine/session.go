@@ -206,6 +206,11 @@ func (s *session) rewrite(ctx context.Context, source string, rowsMax int64) (sq
 	if err != nil {
 		return sqltext.Rewritten{}, err
 	}
+	return s.walk(ctx, source, rowsMax)
+}
+
+// walk is rewrite of what has no PIVOT that leaves its values to what is there.
+func (s *session) walk(ctx context.Context, source string, rowsMax int64) (sqltext.Rewritten, error) {
 	return s.gate.parser.RewriteAs(ctx, s.words(), source, rowsMax, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.typesOf)
 }
 
@@ -287,7 +292,7 @@ func (s *session) values(ctx context.Context, query string) ([]string, error) {
 	warm := s.warm
 	s.warm = false
 	defer func() { s.warm = warm }()
-	out, err := s.gate.parser.RewriteAs(ctx, s.words(), query, 0, func(t sqltext.Table) (sqltext.Relation, error) { return s.resolve(ctx, t) }, s.typesOf)
+	out, err := s.walk(ctx, query, 0)
 	if err != nil {
 		return nil, err
 	}

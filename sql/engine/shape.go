@@ -89,8 +89,7 @@ func (s *session) shape(ctx context.Context, text string, types []string) (Shape
 	if err != nil {
 		return Shape{}, err
 	}
-	out := Shape{Parameters: make([]string, max(n, len(types)))}
-	copy(out.Parameters, types)
+	out := Shape{Parameters: told(n, types, nil)}
 	if err := s.parameters(ctx, text, out.Parameters[:n]); err != nil {
 		return Shape{}, err
 	}
@@ -102,9 +101,27 @@ func (s *session) shape(ctx context.Context, text string, types []string) (Shape
 	if err != nil {
 		return Shape{}, err
 	}
-	columns, err := s.describe(ctx, rewritten.Text)
+	out.Columns, err = s.answers(ctx, rewritten.Text)
+	return out, err
+}
+
+// told are the types of n parameters, as far as the asker says them, or the columns for which they are a value by themselves.
+func told(n int, types []string, lone map[int]string) []string {
+	out := make([]string, max(n, len(types)))
+	copy(out, types)
+	for i, t := range lone {
+		if i <= n && out[i-1] == "" {
+			out[i-1] = t
+		}
+	}
+	return out
+}
+
+// answers are the columns that a query of DuckDB's answers.
+func (s *session) answers(ctx context.Context, text string) (out []ShapeColumn, _ error) {
+	columns, err := s.describe(ctx, text)
 	for _, c := range columns {
-		out.Columns = append(out.Columns, ShapeColumn{c.name, c.typ})
+		out = append(out, ShapeColumn{c.name, c.typ})
 	}
 	return out, err
 }
@@ -331,12 +348,6 @@ func (s *session) shapeOfInsert(ctx context.Context, x shapedInsert, types []str
 	if err != nil {
 		return Shape{}, err
 	}
-	out := Shape{Verb: "INSERT", Columns: columns, Parameters: make([]string, max(n, len(types)))}
-	copy(out.Parameters, types)
-	for i, t := range x.lone {
-		if i <= n && out.Parameters[i-1] == "" {
-			out.Parameters[i-1] = t
-		}
-	}
+	out := Shape{Verb: "INSERT", Columns: columns, Parameters: told(n, types, x.lone)}
 	return out, s.parameters(ctx, x.Body, out.Parameters[:n])
 }
