@@ -89,9 +89,10 @@ func (h *hotFiles) close() {
 // take counts a statement that asks for few rows of some files. It answers those that are hot, which nobody drops until they are given
 // back, and the others.
 func (h *hotFiles) take(files []catalog.File, columns []table.Column) (hot []*hotFile, others []catalog.File) {
+	schema := schemaKey(columns)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now, schema := h.clock.Now(), schemaKey(columns)
+	now := h.clock.Now()
 	for _, f := range files {
 		one := h.known(f, columns, f.Path+"\x00"+schema)
 		one.asked, one.last = one.asked+1, now
@@ -347,7 +348,7 @@ func (h *hotFiles) drop(ctx context.Context, tables []string) error {
 
 // takeHot parts files of a scan into those that are hot, if the statement may read such, and the others.
 func (s *session) takeHot(scan *catalog.Scan, files []catalog.File) (hot []*hotFile, others []catalog.File) {
-	if !s.warm || !s.fewRows() || len(files) > hotScanMax {
+	if len(files) == 0 || len(files) > hotScanMax || !s.warm || !s.fewRows() {
 		return nil, files
 	}
 	hot, others = s.gate.hot.take(files, scan.Columns)
@@ -357,7 +358,7 @@ func (s *session) takeHot(scan *catalog.Scan, files []catalog.File) (hot []*hotF
 
 // takeHotDirty is takeHot of files with rows that are gone, which go by their places: no column may be called as these are.
 func (s *session) takeHotDirty(scan *catalog.Scan, files []catalog.File) (hot []*hotFile, others []catalog.File) {
-	if slices.ContainsFunc(scan.Columns, func(c table.Column) bool {
+	if len(files) == 0 || slices.ContainsFunc(scan.Columns, func(c table.Column) bool {
 		lower := strings.ToLower(c.Name)
 		return lower == "rowid" || strings.HasPrefix(lower, hotTable)
 	}) {
@@ -368,6 +369,9 @@ func (s *session) takeHotDirty(scan *catalog.Scan, files []catalog.File) (hot []
 
 // hotText reads hot files, in parts. Rows lie in their tables in the order of the file, so a row's number there is its position.
 func (s *session) hotText(ctx context.Context, scan *catalog.Scan, clean, dirty []*hotFile) (parts []string, call string, err error) {
+	if len(clean)+len(dirty) == 0 {
+		return nil, "", nil
+	}
 	names := make([]string, len(scan.Columns))
 	for i, c := range scan.Columns {
 		names[i] = "f." + ident(c.Name)
