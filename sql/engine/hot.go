@@ -25,6 +25,7 @@ const (
 	hotFrom      = 128 << 20       // bytes of the Gate's memory that are for statements alone
 	hotShare     = 8               // of the rest they have 1/n
 	hotAfter     = 32              // statements ask for few rows of a file before it is one
+	hotAgain     = 1024            // and so many more where memory was short when it was to become one
 	hotScanMax   = 8               // of one statement
 	hotKnownMax  = 4096            // files of which is known how often they are asked for
 	hotIdle      = 5 * time.Minute // nobody asks for it, and it is forgotten
@@ -189,8 +190,10 @@ func (h *hotFiles) load(ctx context.Context, one *hotFile, name string) error {
 	defer h.mu.Unlock()
 	one.asked, one.loading = 0, false
 	switch {
-	case bytes > h.bytesMax || lacksMemory(err):
+	case bytes > h.bytesMax:
 		one.unfit = true
+	case lacksMemory(err): // of the statements beside
+		one.asked = -hotAgain
 	case err == nil:
 		one.name, one.bytes = name, bytes
 		h.bytes += bytes
