@@ -23,11 +23,13 @@
 static _Atomic long long limit; // bytes of the process; 0 = none
 static pthread_mutex_t granting = PTHREAD_MUTEX_INITIALIZER;
 
-// malloc_trim does not give back the end of a thread's heap, which is up to 64 MB. So large pieces come from the system, each by itself, and
-// go back when they are freed: malloc would begin so, and raise the size from which it does by itself.
+// malloc keeps the end of each thread's heap, which malloc_trim does not give back: with its own settings up to 64 MB of each, and there are
+// eight heaps a core. So pieces that are looked at come from the system, each by itself, and of a heap's end no more than this is kept.
+#define KEEP_BYTES (1 << 20)
+
 void tarn_memory_limit(long long bytes) {
 	mallopt(M_MMAP_THRESHOLD, (int)LOOK_BYTES);
-	mallopt(M_TRIM_THRESHOLD, 2 * (int)LOOK_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	atomic_store(&limit, bytes);
 }
 

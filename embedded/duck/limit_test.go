@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,5 +70,29 @@ func TestLimit(t *testing.T) {
 	}
 	if _, err := conn.Texts(t.Context(), "SELECT len(repeat('x', 10000000))"); err != nil { // nothing of it is left
 		t.Error(err)
+	}
+}
+
+// TestLimitOfThreads has many threads whose statements hold megabytes and end: what their heaps keep is not taken for memory in use.
+func TestLimitOfThreads(t *testing.T) {
+	_, conn := opened(t, duck.Options{MemoryBytes: 128 << 20, Threads: 1})
+	duck.Limit(status(t, "VmRSS") + 64<<20)
+	defer duck.Limit(0)
+	all := make(chan struct{})
+	defer close(all) // a thread that ends hands its heap on
+	for range 16 {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			_, err := conn.Texts(t.Context(), "SELECT len(replace(repeat('x', 100), 'x', repeat('y', 70000)))")
+			done <- err
+			<-all
+		}()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if duck.Pressed() {
+		t.Errorf("the process has %d MB when its statements have ended", status(t, "VmRSS")>>20)
 	}
 }
