@@ -35,6 +35,10 @@ type Dialect struct {
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
 	// ORDINALITY is said. "" leaves it to DuckDB, which has one list.
 	Unnest func(args []Argument, columns int, ordinal bool) string
+	// Listed say which list a call in a FROM gives the items of, a row for each, also WITH ORDINALITY.
+	Listed map[string]Template
+	// ListedColumns are the columns of these that have another name than the function.
+	ListedColumns map[string]string
 	// Lone are the functions in a FROM that give one column, which is called as the table is.
 	Lone []string
 	// Casts say what a cast of $1 to a type means, by the type's name; of one that DuckDB's parser knows by DuckDB's for it.
@@ -58,13 +62,18 @@ type Dialect struct {
 // leaves the call as it is. An argument that stands there twice is walked twice: take care with what is nested.
 type Template func(args []Argument) (string, error)
 
-// Argument is one of a call. Text is its value where it is a literal text, nil elsewhere.
+// Argument is one of a call. Text is its value where it is a literal text, nil elsewhere; Cast is that of one that is cast to anything.
 type Argument struct {
 	Text  *string
+	Cast  *string
 	Class string // DuckDB's: CONSTANT, COLUMN_REF, FUNCTION
 	Name  string // of a function, in lower case
 	// Column is the name of a COLUMN_REF without what stands before it, in lower case.
 	Column string
+	// Null tells that it is NULL, or that is cast.
+	Null bool
+	// Says is the type that it has by what it says: of a cast, of a list that is written out, of a column of a table; "" for others.
+	Says string
 	// Type is its type in DuckDB's words, of a column of a table and for a call of Typed; "" where it is not known, and of a literal text.
 	Type   string
 	Number string // of a literal number, as it is written
@@ -314,10 +323,15 @@ func (w *walker) instance(v *tree, of Template, args []*tree, types []string) (*
 func (w *walker) shown(args []*tree, types []string) []Argument {
 	shown := make([]Argument, len(args))
 	for i, a := range args {
-		shown[i] = Argument{Text: w.literal(a), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Lambdaless: w.lambdaless, tree: a}
+		said := a
+		for said.get("class").str() == "CAST" {
+			said = said.get("child")
+		}
+		shown[i] = Argument{Text: w.literal(a), Cast: w.literal(said), Null: said.get("value").get("is_null").yes(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Lambdaless: w.lambdaless, tree: a}
 		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
 			shown[i].Number = value.get("value").raw
 		}
+		shown[i].Says = shown[i].Type
 		if i < len(types) {
 			shown[i].Type = types[i]
 		}
@@ -392,58 +406,6 @@ func (w *walker) copied(t *tree) *tree {
 		w.own[out] = true
 	}
 	return out
-}
-
-// withOrdinality is what DuckDB's parser says of WITH ORDINALITY.
-const withOrdinality = "WITH_ORDINALITY"
-
-// dialectedTable puts a dialect's query in the place of a call in a FROM.
-func (w *walker) dialectedTable(v *tree) error {
-	f := v.get("function")
-	if w.dialect == nil || v.get("type").str() != "TABLE_FUNCTION" || f.get("class").str() != "FUNCTION" {
-		return nil
-	}
-	name := f.get("function_name").str()
-	if slices.Contains(w.dialect.Schemas, strings.ToLower(f.get("schema").str())) {
-		f.set("schema", text(""))
-	}
-	if aliases := v.get("column_name_alias"); slices.Contains(w.dialect.Lone, strings.ToLower(name)) && len(aliases.list()) == 0 && v.get("with_ordinality").str() != withOrdinality {
-		as := v.get("alias").str()
-		if as == "" {
-			as = name
-			v.set("alias", text(as))
-		}
-		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
-	}
-	of, ordinal := w.dialect.Tables[strings.ToLower(name)], v.get("with_ordinality").str() == withOrdinality
-	if w.dialect.Unnest != nil && strings.EqualFold(name, "unnest") {
-		of = func(args []Argument) (string, error) {
-			return w.dialect.Unnest(args, len(v.get("column_name_alias").list()), ordinal), nil
-		}
-	} else if ordinal {
-		return nil
-	}
-	if of == nil {
-		return nil
-	}
-	queried := func(args []Argument) (string, error) {
-		said, err := of(args)
-		if said != "" {
-			said = "(" + said + ")"
-		}
-		return said, err
-	}
-	made, err := w.instance(f, queried, f.get("children").list(), nil)
-	if made == nil || err != nil {
-		return err
-	}
-	alias := v.get("alias")
-	if alias.str() == "" {
-		alias = text(name)
-	}
-	*v = *object("type", text("SUBQUERY"), "alias", alias, "sample", scalar("null"), "query_location", v.get("query_location"),
-		"subquery", made.get("subquery"), "column_name_alias", v.get("column_name_alias"))
-	return nil
 }
 
 // rewrite puts another text into a literal.

@@ -40,6 +40,12 @@ func (w *walker) within(v *tree, class string) error {
 // tables have it with several types.
 func (w *walker) typeOf(v *tree) string {
 	if v.get("class").str() == "CAST" {
+		if name := v.get("cast_type").get("type_info").get("name").str(); name != "" {
+			if known := w.dialect.Types[strings.ToLower(name)]; known != "" {
+				return known
+			}
+			return strings.ToUpper(name)
+		}
 		return v.get("cast_type").get("id").str()
 	}
 	if v.get("type").str() == "ARRAY_CONSTRUCTOR" {

@@ -22,7 +22,10 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		return nil, err
 	}
 	in.Take("EXPLAIN")
-	analyze := in.Take("ANALYZE")
+	analyze, asJSON, err := explained(in)
+	if err != nil {
+		return nil, err
+	}
 	if analyze { // it is run as any query is
 		leave, err := g.enter(ctx, g.queries, r.Principal.User)
 		if err != nil {
@@ -49,6 +52,13 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		return nil, s.translate(err)
 	}
 	var rows [][]any
+	if asJSON {
+		said, err := planJSON(plan, s.secretWords(), len(s.policies) > 0)
+		if err != nil {
+			return nil, err
+		}
+		return Rows("EXPLAIN", texts("plan"), [][]any{{said}})
+	}
 	for _, p := range plan {
 		rows = p.lines(rows, 0, s.secretWords(), len(s.policies) > 0)
 	}
@@ -56,6 +66,83 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 		rows = append(rows, []any{fmt.Sprintf("reads %s at snapshot %d", name, s.snapshots[name])})
 	}
 	return Rows("EXPLAIN", texts("plan"), rows)
+}
+
+// explained reads what stands between EXPLAIN and its statement: ANALYZE, VERBOSE, and PostgreSQL's (option [value], …), of which ANALYZE and FORMAT
+// TEXT or JSON change the answer.
+func explained(in *sqltext.Reader) (analyze, asJSON bool, _ error) {
+	if !in.Take("(") {
+		analyze = in.Take("ANALYZE")
+		in.Take("VERBOSE")
+		return analyze, false, nil
+	}
+	for {
+		option := strings.ToUpper(in.Next().Text)
+		value := ""
+		if next := in.Peek(); !next.Is(",") && !next.Is(")") {
+			value = strings.ToUpper(strings.Trim(in.Next().Text, "'"))
+		}
+		on := !slices.Contains([]string{"FALSE", "OFF", "0", "NO"}, value)
+		switch option {
+		case "ANALYZE":
+			analyze = on
+		case "FORMAT":
+			if asJSON = value == "JSON"; !asJSON && value != "TEXT" {
+				return false, false, fault.New(fault.Invalid, "EXPLAIN has the formats TEXT and JSON", "write EXPLAIN (FORMAT JSON) SELECT …")
+			}
+		case "VERBOSE", "COSTS", "SETTINGS", "BUFFERS", "WAL", "TIMING", "SUMMARY", "GENERIC_PLAN":
+		default:
+			return false, false, fault.Newf(fault.Invalid, "write EXPLAIN, EXPLAIN ANALYZE, or (ANALYZE, FORMAT JSON) behind it", "EXPLAIN has no option %s", strings.ToLower(option))
+		}
+		switch {
+		case in.Take(","):
+		case in.Take(")"):
+			return analyze, asJSON, nil
+		default:
+			return false, false, in.Fault(", or )")
+		}
+	}
+}
+
+// planJSON is a plan with PostgreSQL's words for its parts.
+func planJSON(plan []operator, secret []string, guarded bool) (string, error) {
+	all := []map[string]any{}
+	for _, p := range plan {
+		all = append(all, map[string]any{"Plan": p.node(secret, guarded)})
+	}
+	said, err := json.MarshalIndent(all, "", "  ")
+	return string(said), err
+}
+
+// node is an operator with those below it.
+func (o operator) node(secret []string, guarded bool) map[string]any {
+	out := map[string]any{"Node Type": strings.TrimSpace(o.Name + o.Ran)}
+	if o.Ran != "" {
+		out["Actual Rows"], out["Actual Total Time"] = o.Rows, o.Seconds*1000
+	}
+	for _, key := range shownExtras {
+		if value, ok := o.shown(key, secret, guarded); ok {
+			out[key] = value
+		}
+	}
+	var below []map[string]any
+	for _, c := range o.Children {
+		below = append(below, c.node(secret, guarded))
+	}
+	if below != nil {
+		out["Plans"] = below
+	}
+	return out
+}
+
+// shown is what may be told of an operator by a key.
+func (o operator) shown(key string, secret []string, guarded bool) (string, bool) {
+	value := o.Extra[key]
+	if value == nil || guarded && key != "Estimated Cardinality" {
+		return "", false
+	}
+	text := strings.ReplaceAll(fmt.Sprint(value), "\n", " ")
+	return text, text != "" && !mentions(text, secret)
 }
 
 // plan is DuckDB's of a rewritten statement, which is run for it with analyze.
@@ -115,12 +202,8 @@ func (o operator) lines(rows [][]any, depth int, secret []string, guarded bool) 
 		line = append(line, fmt.Sprintf("%d rows", o.Rows), fmt.Sprintf("%.3f ms", o.Seconds*1000))
 	}
 	for _, key := range shownExtras {
-		value := o.Extra[key]
-		if value == nil || guarded && key != "Estimated Cardinality" {
-			continue
-		}
-		if text := fmt.Sprint(value); text != "" && !mentions(text, secret) {
-			line = append(line, strings.ToLower(key)+" "+strings.ReplaceAll(text, "\n", " "))
+		if text, ok := o.shown(key, secret, guarded); ok {
+			line = append(line, strings.ToLower(key)+" "+text)
 		}
 	}
 	rows = append(rows, []any{strings.Join(line, " · ")})

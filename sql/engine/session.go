@@ -176,15 +176,16 @@ func (s *session) types(ctx context.Context, text string, asked bool) (out []str
 	return out, err
 }
 
-// uuids tells whether a query may answer UUIDs: it reads such a column, or says the word.
+// uuids tells whether a query may answer UUIDs or JSON: it reads such a column, or says the word.
 func (s *session) uuids(text string) bool {
-	is := func(t string) bool { return strings.Contains(t, "UUID") }
+	is := func(t string) bool { return strings.Contains(t, "UUID") || strings.Contains(t, "JSON") }
 	for _, r := range s.relations {
 		if slices.ContainsFunc(r.Types, is) {
 			return true
 		}
 	}
-	return strings.Contains(strings.ToLower(text), "uuid") || s.temps.anyOf(is)
+	text = strings.ToLower(text)
+	return strings.Contains(text, "uuid") || strings.Contains(text, "json") || s.temps.anyOf(is)
 }
 
 // speak takes the dialect, the zone and the session of a request, and whether it has its turn.

@@ -145,15 +145,20 @@ func (c *conn) unnote() { c.notes, c.savepoints = nil, nil }
 // savepoint keeps what ROLLBACK TO goes back to: SAVEPOINT name, and RELEASE [SAVEPOINT] name.
 func (c *conn) savepoint(in *sqltext.Reader, verb string) (*answer, error) {
 	in.Take("SAVEPOINT")
+	if c.state == idle {
+		return nil, stateError{"25P01", fault.Newf(fault.Invalid, "send BEGIN before it", "%s can only be used in transaction blocks", strings.Replace(verb, "RELEASE", "RELEASE SAVEPOINT", 1))}
+	}
 	parts, err := in.Name()
 	if err != nil {
 		return nil, err
 	}
 	name := strings.ToLower(parts[len(parts)-1])
 	if verb == "RELEASE" {
-		if i := c.savepointAt(name); i >= 0 {
-			c.savepoints = c.savepoints[:i]
+		i := c.savepointAt(name)
+		if i < 0 {
+			return nil, stateError{"3B001", fault.Newf(fault.NotFound, "", "savepoint %q does not exist", name)}
 		}
+		c.savepoints = c.savepoints[:i]
 	} else if len(c.savepoints) >= notesMax {
 		return nil, errTooMany("savepoints")
 	} else {

@@ -187,7 +187,7 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 func kindsOf(result *engine.Result) (kinds []kind) {
 	for i, f := range result.Schema.Fields() {
 		k := kindOf(cell.TypeName(f))
-		if result.Types != nil && strings.HasPrefix(result.Types[i], "UUID") { // of one, or a list
+		if result.Types != nil && (strings.HasPrefix(result.Types[i], "UUID") || strings.HasPrefix(result.Types[i], "JSON")) { // of one, or a list
 			k = kindOf(result.Types[i])
 		}
 		kinds = append(kinds, k)

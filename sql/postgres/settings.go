@@ -163,7 +163,7 @@ func (c *conn) session(text string) (*answer, error) {
 	in.Next()
 	switch verbs[0] {
 	case "BEGIN", "START":
-		return c.begin()
+		return c.begin(verbs[0])
 	case "COMMIT", "END", "ROLLBACK", "ABORT":
 		return c.end(in, verbs)
 	case "SAVEPOINT", "RELEASE":
@@ -206,10 +206,13 @@ func (c *conn) session(text string) (*answer, error) {
 }
 
 // begin and end keep what a client believes of its transaction. Each statement reads the newest snapshot.
-func (c *conn) begin() (*answer, error) {
+func (c *conn) begin(verb string) (*answer, error) {
 	if c.state == idle {
 		c.state, c.done = within, nil
 		c.settings.begin()
+	}
+	if verb == "START" {
+		return &answer{tag: "START TRANSACTION"}, nil
 	}
 	return &answer{tag: "BEGIN"}, nil
 }

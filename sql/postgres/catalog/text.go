@@ -295,8 +295,10 @@ func spell(out []byte, tokens []sqltext.Token) {
 		return true
 	}
 	casts := bareNumerics(tokens)
+	forms := speller{out, tokens}
 	for i, t := range tokens {
 		switch {
+		case forms.form(i):
 		case casts[i]:
 			copy(out[t.Offset:], bareNumeric)
 		case is(i, "operator", "(", pgCatalog, "."):

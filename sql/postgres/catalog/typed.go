@@ -19,6 +19,7 @@ func typed() map[string]sqltext.Typed {
 		"/": division, "//": division,
 		"*":          {Probe: probe(2, "($1 * $2)"), Says: ofQuotients, When: quotients},
 		"-":          {Probe: either("($1 - $2)"), Says: minus},
+		"||":         concatenation(),
 		"avg":        {Probe: probe(1, "(any_value($1) * 1.0)"), Says: average},
 		"sum":        {Probe: probe(1, "sum($1)"), Says: sum, Rough: true},
 		"date_trunc": {Probe: probe(2, "date_trunc($1, $2)"), Says: dateTrunc},
@@ -173,8 +174,11 @@ var byNumber = func() string {
 		"lambda tarn_t: CASE WHEN struct_extract(tarn_t, 'n') = 0 THEN cast_to_type(CAST('division by zero' AS TINYINT), to_days(1)) ELSE " + said + " END)[1]"
 }()
 
-// minus of dates is a number of days.
+// minus of dates is a number of days, and of a json and a text the json without that key.
 func minus(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && isJSON(args[0]) && args[1].Text != nil {
+		return without(), nil
+	}
 	date := func(a sqltext.Argument) bool { return a.Type == "DATE" || a.Text != nil }
 	if len(args) == 2 && date(args[0]) && date(args[1]) && (args[0].Type != args[1].Type || args[0].Type == "DATE") {
 		return "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", nil

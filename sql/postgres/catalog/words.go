@@ -15,7 +15,7 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Casts: c.casts(),
+		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
 			bareNumeric: "DECIMAL(38,15)", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
@@ -25,7 +25,8 @@ func (c *catalog) words() *sqltext.Dialect {
 		Named:      map[string]string{"oid": "proname"},
 		NullsLarge: true, List: List, Lone: []string{
 			"string_to_array",
-			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_array_elements_text", "json_array_elements", "jsonb_array_elements",
+			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_object_keys", "jsonb_object_keys",
+			"json_array_elements_text", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text",
 		},
 		Column: func(_ int, head string) string {
 			if head == "" {
@@ -60,6 +61,9 @@ func (c *catalog) words() *sqltext.Dialect {
 		"array_extract": vector, "%": divided("%"), "mod": divided("%"), "round": round,
 		"pg_size_pretty": sqltext.As(sizePretty), "pg_relation_size": sized, "pg_table_size": sized, "pg_total_relation_size": sized,
 	})
+	maps.Copy(d.Functions, jsonFunctions())
+	maps.Copy(d.Functions, formFunctions())
+	maps.Copy(d.Tables, eachTables())
 	return d
 }
 
@@ -106,6 +110,12 @@ func shownHead(head string) string {
 		return "date_part"
 	case "list":
 		return "array_agg"
+	case "quantile_cont":
+		return "percentile_cont"
+	case "quantile_disc":
+		return "percentile_disc"
+	case "trim":
+		return "btrim"
 	case "regexp_full_match":
 		return "?column?"
 	}
@@ -148,18 +158,17 @@ var fixedFunctions = map[string]string{
 	"current_schemas":   "(SELECT list(tarn_name ORDER BY tarn_rank) FROM pg_catalog.tarn_names WHERE tarn_kind = 'path' AND ($1 OR tarn_rank > 0))",
 	"pg_conf_load_time": "now()", "pg_postmaster_start_time": "now()", "inet_server_addr": nothing, "inet_client_addr": nothing, "inet_server_port": "5433",
 	"txid_current": "0", "pg_last_wal_receive_lsn": nothing,
-	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()", "localtimestamp": "CAST(now() AS TIMESTAMP)",
+	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()",
 	"quote_literal": "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
 	"quote_ident": `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
 	"cardinality": "len($1)",
 	"length":      "CAST(length($1) AS INTEGER)", "char_length": "CAST(length($1) AS INTEGER)", "character_length": "CAST(length($1) AS INTEGER)",
 	"strpos": "CAST(strpos($1, $2) AS INTEGER)", "position": "CAST(strpos($1, $2) AS INTEGER)",
-	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)", "array_position": "nullif(list_position($1, $2), 0)",
-	"array_cat": "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)",
+	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)",
+	"array_cat":    "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)",
 	"generate_subscripts": "unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END)", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
-	"json_agg": "json_group_array($1)", "jsonb_agg": "json_group_array($1)", "json_object_agg": "json_group_object($1, $2)", "jsonb_object_agg": "json_group_object($1, $2)",
-	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)", "json_typeof": "lower(json_type($1))", "jsonb_typeof": "lower(json_type($1))",
-	"json_array_elements_text": "unnest(json_extract_string($1, '$[*]'))", "jsonb_array_length": "json_array_length($1)", "to_hex": "lower(to_hex($1))", "sha256": "unhex(sha256($1))",
+	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)",
+	"to_hex": "lower(to_hex($1))", "sha256": "unhex(sha256($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
 	"div":     "trunc($1 / CASE WHEN $2 = 0 THEN " + byZero + " ELSE $2 END)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
 	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
@@ -193,11 +202,8 @@ func tableFunctions() map[string]sqltext.Template {
 			said, err := stringToArray(args)
 			return "SELECT " + said + " AS string_to_array", err
 		},
-		"string_to_table":          sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
-		"json_array_elements_text": sqltext.As("SELECT unnest(json_extract_string($1, '$[*]')) AS value"),
-		"json_array_elements":      sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"jsonb_array_elements":     sqltext.As("SELECT unnest(json_extract($1, '$[*]')) AS value"),
-		"_pg_expandarray":          sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
+		"string_to_table": sqltext.As("SELECT unnest(string_split($1, $2)) AS string_to_table"),
+		"_pg_expandarray": sqltext.As("SELECT tarn_i.x, tarn_i.n FROM (SELECT unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n})) AS tarn_i)"),
 	}
 }
 

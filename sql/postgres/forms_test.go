@@ -1,0 +1,141 @@
+//go:build duckdb_arrow
+
+package postgres_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Each statement of forms.txt is answered as PostgreSQL 15 did, whose columns, types and rows are in the line below it. jsonb is told as json here,
+// with its keys in another order, so texts of JSON are compared by what they mean.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "forms.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, open(t), "")
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		want := strings.ReplaceAll(strings.TrimSpace(lines[i+1]), fmt.Sprintf(":%d", pgtype.JSONBOID), fmt.Sprintf(":%d", pgtype.JSONOID))
+		if got := answered(t, c.PgConn(), lines[i]); !alike(got, want) {
+			t.Errorf("%s\n  is   %s\n  want %s", lines[i], got, want)
+		}
+	}
+}
+
+// answered is what a statement answers: "name:type … (value|…) …", or its tag, or its error.
+func answered(t *testing.T, c *pgconn.PgConn, statement string) string {
+	t.Helper()
+	results, err := c.Exec(t.Context(), statement).ReadAll()
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return "ERR " + pg.Code + " " + pg.Message
+	}
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	if results[0].FieldDescriptions == nil {
+		return "OK " + results[0].CommandTag.String()
+	}
+	var columns, rows []string
+	for _, f := range results[0].FieldDescriptions {
+		columns = append(columns, fmt.Sprintf("%s:%d", f.Name, f.DataTypeOID))
+	}
+	for _, row := range results[0].Rows {
+		var values []string
+		for _, v := range row {
+			value := "NULL"
+			if v != nil {
+				value = strings.ReplaceAll(string(v), "\n", `\n`)
+			}
+			values = append(values, value)
+		}
+		rows = append(rows, "("+strings.Join(values, "|")+")")
+	}
+	return strings.Join(columns, " ") + " " + strings.Join(rows, " ")
+}
+
+// alike compares answers: their parts are the same texts, or the same JSON.
+func alike(a, b string) bool {
+	one, other := strings.FieldsFunc(a, parted), strings.FieldsFunc(b, parted)
+	if strings.TrimSpace(a) == strings.TrimSpace(b) {
+		return true
+	}
+	if len(one) != len(other) {
+		return false
+	}
+	for i := range one {
+		var x, y any
+		if one[i] != other[i] && (json.Unmarshal([]byte(one[i]), &x) != nil || json.Unmarshal([]byte(other[i]), &y) != nil || !reflect.DeepEqual(x, y)) {
+			return false
+		}
+	}
+	return true
+}
+
+func parted(r rune) bool { return r == '|' || r == '(' || r == ')' }
+
+// Forms take their parameters as PostgreSQL does, in binary and in text.
+func TestFormsOfParameters(t *testing.T) {
+	t.Parallel()
+	addr := open(t)
+	for _, options := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol"} {
+		c := connect(t, addr, options)
+		for _, of := range []struct {
+			statement string
+			argument  any
+		}{
+			{`'{"a":{"b":1}}'::jsonb @> $1::jsonb`, `{"a":{}}`},
+			{`'{"a":{"b":1}}'::jsonb #>> $1::text[] = '1'`, []string{"a", "b"}},
+			{`'{"a":1}'::jsonb ? $1::text`, "a"},
+			{`'{"a":1}'::jsonb ?| $1::text[]`, []string{"z", "a"}},
+			{`'{"a":1}'::jsonb ->> $1::text = '1'`, "a"},
+			{`jsonb_set('{"a":1}'::jsonb, '{a}', $1::jsonb) ->> 'a' = '2'`, "2"},
+			{`'abc' LIKE ANY ($1::text[])`, []string{"x%", "a%"}},
+			{`'abc' NOT LIKE ALL ($1::text[])`, []string{"x%"}},
+			{`array_position(ARRAY[4,5], $1::int) = 2`, 5},
+			{`(ARRAY[4,5] || $1::int)[3] = 6`, 6},
+		} {
+			var got bool
+			if err := c.QueryRow(t.Context(), "SELECT "+of.statement, of.argument).Scan(&got); err != nil || !got {
+				t.Errorf("%s of %v%s: %v, %v", of.statement, of.argument, options, got, err)
+			}
+		}
+	}
+}
+
+// EXPLAIN takes PostgreSQL's options; with FORMAT JSON it answers one value.
+func TestExplainOptions(t *testing.T) {
+	t.Parallel()
+	c := connect(t, open(t), "")
+	var text string
+	if err := c.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON, VERBOSE, COSTS OFF) SELECT name FROM system.ports WHERE berths > 3").Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	var plan []struct {
+		Plan map[string]any `json:"Plan"`
+	}
+	if err := json.Unmarshal([]byte(text), &plan); err != nil || len(plan) != 1 || plan[0].Plan["Node Type"] == nil {
+		t.Errorf("%v: %s", err, text)
+	}
+	for _, options := range []string{"(ANALYZE, BUFFERS, FORMAT TEXT)", "(ANALYZE true, TIMING OFF)", "(COSTS OFF)", "VERBOSE", "ANALYZE VERBOSE"} {
+		if _, err := c.Exec(t.Context(), "EXPLAIN "+options+" SELECT 1"); err != nil {
+			t.Errorf("%s: %v", options, err)
+		}
+	}
+	for _, options := range []string{"(NONSENSE)", "(FORMAT XML)", "(ANALYZE", "()"} {
+		if _, err := c.Exec(t.Context(), "EXPLAIN "+options+" SELECT 1"); err == nil {
+			t.Errorf("%s is taken", options)
+		}
+	}
+}
