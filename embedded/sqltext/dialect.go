@@ -30,6 +30,8 @@ type Dialect struct {
 	Typed map[string]Typed
 	// TypedCasts are casts of which that goes by the type of what is cast.
 	TypedCasts map[string]Typed
+	// Comparisons say what operators that compare mean, by DuckDB's names of them: COMPARE_EQUAL, COMPARE_BETWEEN.
+	Comparisons map[string]Template
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
@@ -150,8 +152,8 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 		}
 	case "SUBQUERY":
 		return w.anyOf(v)
-	case "COMPARISON":
-		return errors.Join(w.zero(v.get("left"), v.get("right")), w.zero(v.get("right"), v.get("left")))
+	case "COMPARISON", "BETWEEN":
+		return w.compared(v)
 	case "CAST":
 		t := innermost(v.get("cast_type"))
 		if said := w.literal(v.get("child")); said != nil && d.List != nil && t != v.get("cast_type") {

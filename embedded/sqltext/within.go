@@ -1,6 +1,9 @@
 package sqltext
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // within puts what a dialect's calls mean as arguments in their place.
 func (w *walker) within(v *tree, class string) error {
@@ -80,4 +83,23 @@ func (w *walker) inOrder(v *tree) []int {
 		}
 	}
 	return order
+}
+
+// compared puts what a dialect means in the place of an operator that compares.
+func (w *walker) compared(v *tree) error {
+	args := []*tree{v.get("left"), v.get("right")}
+	if v.get("class").str() == "BETWEEN" {
+		args = []*tree{v.get("input"), v.get("lower"), v.get("upper")}
+	} else if err := errors.Join(w.zero(args[0], args[1]), w.zero(args[1], args[0])); err != nil {
+		return err
+	}
+	of := w.dialect.Comparisons[v.get("type").str()]
+	if of == nil {
+		return nil
+	}
+	err := w.call(v, of, args, nil, false)
+	for _, said := range v.get("children").list() { // the template's own, which means what it says
+		w.own[said] = w.own[said] || said.get("class").str() == "COMPARISON"
+	}
+	return err
 }

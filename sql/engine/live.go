@@ -60,11 +60,15 @@ func (s *session) load(ctx context.Context, id table.Ident, t SystemTable) (sqlt
 	if err := s.conn.Load(ctx, name, schema, []arrow.RecordBatch{batch}); err != nil {
 		return sqltext.Relation{}, err
 	}
-	columns := make([]string, len(t.Columns))
+	columns, types := make([]string, len(t.Columns)), make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		columns[i] = c.Name
+		types[i], _ = duck.TypeOf(c.Type)
 	}
 	r := s.guarded(id, columns, "SELECT "+duck.List(columns)+" FROM temp."+duck.Ident(name), d)
+	if len(d.Masks) == 0 {
+		r.Types = types
+	}
 	r.Form = fmt.Sprintf("%v %q", t.Columns, d.Masks)
 	return r, nil
 }
@@ -121,8 +125,12 @@ func appendValue(b array.Builder, v any) error {
 			return nil
 		}
 	case time.Time:
-		if b, ok := b.(*array.TimestampBuilder); ok {
+		switch b := b.(type) {
+		case *array.TimestampBuilder:
 			b.Append(arrow.Timestamp(v.UnixMicro()))
+			return nil
+		case *array.Date32Builder:
+			b.Append(arrow.Date32FromTime(v))
 			return nil
 		}
 	}

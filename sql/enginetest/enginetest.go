@@ -51,18 +51,18 @@ func ServeWith(t testing.TB, of guard.Guard, door func(net.Listener, *engine.Gat
 	return ServeIn(t, t.TempDir(), 0, of, door)
 }
 
-// ServeIn is Serve with a guard and the folder that statements spill to.
-func ServeIn(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+// ServeIn is Serve with a guard, the folder that statements spill to, and more live tables.
+func ServeIn(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door, more ...engine.SystemTable) (gate *engine.Gate, addr string) {
 	t.Helper()
 	gate, err := engine.New(t.Context(), engine.Options{
 		Catalog: empty{}, Guard: of, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,
 		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-		System: []engine.SystemTable{{
+		System: append([]engine.SystemTable{{
 			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
 			Rows: func(context.Context) ([][]any, error) {
 				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
 			},
-		}},
+		}}, more...),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -74,6 +74,7 @@ type Door struct {
 	order []string // of ended, oldest first
 	kept  int      // bytes of ended
 	next  int
+	zoned map[string]*engine.Dialect // by the zone of their clients
 
 	bytes atomic.Int64 // of pages
 }
@@ -89,7 +90,7 @@ func New(o Options) *Door {
 	if o.Away <= 0 {
 		o.Away = awayMax
 	}
-	d := &Door{o: o, began: o.Gate.Now(), live: map[string]*query{}, ended: map[string]*query{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
+	d := &Door{o: o, began: o.Gate.Now(), live: map[string]*query{}, ended: map[string]*query{}, zoned: map[string]*engine.Dialect{}, gauge: prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "tarn", Subsystem: "trino", Name: "statements", Help: "Statements of Trino's clients that run, or have rows left.",
 	})}
 	d.dialect = &engine.Dialect{Name: ViewDialect, Words: Words(), Schemas: d.tables(), LateViews: true}
@@ -152,7 +153,7 @@ func (d *Door) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.user = who.User
 	q := newQuery(d.ctx, string(text), who, s, d.o.Gate.Now)
-	q.dialect, q.all, q.progress = d.dialect, &d.bytes, d.o.Gate.Progress
+	q.dialect, q.all, q.progress = d.speech(s.zone), &d.bytes, d.o.Gate.Progress
 	if err == nil && !d.enter(q) {
 		err = failure{"QUERY_QUEUE_FULL", fault.Newf(fault.Unavailable, "try again in a moment", "%d statements are under way already", queriesMax)}
 	}

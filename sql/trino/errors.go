@@ -73,7 +73,7 @@ var told = []struct {
 	{regexp.MustCompile(`^Referenced (column|table) "|(?i)column "[^"]*" does not exist|^Table "[^"]*" does not have a column|^Values list .* does not have a column`), "COLUMN_NOT_FOUND"},
 	{regexp.MustCompile(`^Ambiguous reference`), "AMBIGUOUS_NAME"},
 	{regexp.MustCompile(`^Type with name`), "TYPE_NOT_FOUND"},
-	{regexp.MustCompile(`^there is no function |^the function .* cannot be used|^(Scalar|Aggregate) Function with name`), "FUNCTION_NOT_FOUND"},
+	{regexp.MustCompile(`^there is no function |^Unexpected parameters \(\) for |^the function .* cannot be used|^(Scalar|Aggregate) Function with name`), "FUNCTION_NOT_FOUND"},
 	{regexp.MustCompile(`(?i)division by zero`), "DIVISION_BY_ZERO"},
 	{regexp.MustCompile(`^Could not convert string '` + raisedMark + `|^Map keys must be unique|^Could not parse string .* according to format`), "INVALID_FUNCTION_ARGUMENT"},
 	{regexp.MustCompile(`(?i)must appear in the GROUP BY clause`), "EXPRESSION_NOT_AGGREGATE"},

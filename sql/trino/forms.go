@@ -53,13 +53,17 @@ func (r *rewriter) values(i int) {
 var clocks = map[string]string{"current_timestamp": "now()", "localtimestamp": "current_localtimestamp()", "localtime": "CAST(current_localtimestamp() AS TIME)"}
 
 func (r *rewriter) clock(i int, name string) int {
+	said := clocks[name]
+	if there := r.session.clock(name); there != "" {
+		said = there
+	}
 	switch {
 	case r.are(i-1, "."), r.are(i-1, "as"):
 		return 0
 	case r.are(i+1, "(") && r.at(i+2).Kind == sqltext.Number && r.are(i+3, ")"):
-		return r.put(i, i+4, clocks[name])
-	case !r.are(i+1, "("):
-		return r.put(i, i+1, clocks[name])
+		return r.put(i, i+4, said)
+	case !r.are(i+1, "(") && said != "":
+		return r.put(i, i+1, said)
 	}
 	return 0
 }

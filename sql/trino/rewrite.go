@@ -211,7 +211,7 @@ func (r *rewriter) word(i int, name string) (int, error) {
 		if r.are(i-1, "execute") {
 			return r.put(i, i+1, "compact"), nil
 		}
-	case "current_timestamp", "localtimestamp", "localtime":
+	case "current_timestamp", "localtimestamp", "localtime", "current_date":
 		return r.clock(i, name), nil
 	case "u":
 		if r.are(i+1, "&") && r.at(i+2).Kind == sqltext.String && r.at(i+2).Offset == t.Offset+2 {
@@ -223,6 +223,10 @@ func (r *rewriter) word(i int, name string) (int, error) {
 		return r.called(i, name)
 	case "json":
 		return r.json(i), nil
+	case "char":
+		if r.are(i+1, "(") && r.are(i+3, ")") || r.are(i-1, "as") && r.are(i+1, ")") {
+			return 0, unsupported("write varchar, with its length or without", "char, which has blanks behind its text, is no type here")
+		}
 	case "cast", "try_cast":
 		return r.cut(i), nil
 	case "x":

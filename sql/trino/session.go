@@ -19,6 +19,7 @@ const (
 	headPrepared     = "X-Trino-Prepared-Statement"
 	headCapabilities = "X-Trino-Client-Capabilities"
 	headTransaction  = "X-Trino-Transaction-Id"
+	headZone         = "X-Trino-Time-Zone"
 
 	headSetCatalog   = "X-Trino-Set-Catalog"
 	headSetSchema    = "X-Trino-Set-Schema"
@@ -41,7 +42,8 @@ type session struct {
 	properties      map[string]string
 	prepared        map[string]string
 	transaction     string
-	parametric      bool // it knows of timestamp(6)
+	parametric      bool   // it knows of timestamp(6)
+	zone            string // by its name in the IANA's database; "" for UTC
 }
 
 func readSession(h http.Header) (session, error) {
@@ -56,7 +58,12 @@ func readSession(h http.Header) (session, error) {
 	for known := range strings.SplitSeq(strings.Join(h.Values(headCapabilities), ","), ",") {
 		s.parametric = s.parametric || strings.TrimSpace(known) == "PARAMETRIC_DATETIME"
 	}
-	return s, nil
+	zone := h.Get(headZone)
+	if set := s.properties[zoneProperty]; set != "" {
+		zone = set
+	}
+	s.zone, err = zoneOf(zone)
+	return s, err
 }
 
 // pairs reads name=value, name=value, of which the values are encoded as in an address.
@@ -91,6 +98,7 @@ var properties = []property{
 	{"query_max_execution_time", "", "varchar", "the same"},
 	{"join_distribution_type", "AUTOMATIC", "varchar", "without effect: there is one node"},
 	{"join_reordering_strategy", "AUTOMATIC", "varchar", "without effect"},
+	{zoneProperty, "", "varchar", "time zone of the session, instead of the client's"},
 	{"query_priority", "1", "integer", "without effect"},
 	{"task_concurrency", "", "integer", "without effect"},
 }

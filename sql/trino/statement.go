@@ -137,11 +137,7 @@ func (q *query) sessionStatement(in *sqltext.Reader) (done bool, err error) {
 		q.changed.Set(headClearSession, strings.Join(parts, "."))
 		return true, err
 	case in.Take("SET", "TIME", "ZONE"):
-		q.tag = "SET TIME ZONE"
-		if t := in.Next(); !strings.EqualFold(t.Value(), "UTC") && !t.Is("LOCAL") {
-			return true, unsupported("write timezone('Europe/Paris', x) for the time there of an instant x", "the time zone of a session is UTC")
-		}
-		return true, in.Done()
+		return true, q.setZone(in)
 	case in.Take("START", "TRANSACTION"):
 		q.tag = "START TRANSACTION"
 		q.changed.Set(headStarted, q.slug)
@@ -356,6 +352,11 @@ func (q *query) set(in *sqltext.Reader) error {
 	if err := in.Done(); err != nil {
 		return err
 	}
+	if name == zoneProperty {
+		if _, err := zoneOf(value); err != nil {
+			return err
+		}
+	}
 	if strings.HasPrefix(name, "query_max_") {
 		if _, err := duration(value); err != nil {
 			return failure{"INVALID_SESSION_PROPERTY", fault.Newf(fault.Invalid, "write '30s' or '5m', say", "%q is no time for %s", value, name)}
@@ -364,6 +365,25 @@ func (q *query) set(in *sqltext.Reader) error {
 	q.tag = "SET SESSION"
 	q.changed.Set(headSetSession, name+"="+url.QueryEscape(value))
 	return nil
+}
+
+// setZone is SET TIME ZONE 'Europe/Paris', or LOCAL for the client's own.
+func (q *query) setZone(in *sqltext.Reader) error {
+	q.tag = "SET TIME ZONE"
+	t := in.Next()
+	if err := in.Done(); err != nil {
+		return err
+	}
+	if t.Is("LOCAL") {
+		q.changed.Set(headClearSession, zoneProperty)
+		return nil
+	}
+	if t.Kind != sqltext.String {
+		return unsupported("write SET TIME ZONE 'Europe/Paris', or LOCAL", "the zone of a session must be a text here")
+	}
+	_, err := zoneOf(t.Value())
+	q.changed.Set(headSetSession, zoneProperty+"="+url.QueryEscape(t.Value()))
+	return err
 }
 
 func (q *query) known(name string) error {

@@ -39,6 +39,8 @@ func Words() *sqltext.Dialect {
 		}
 	}
 	maps.Copy(d.Functions, made)
+	maps.Copy(d.Functions, domain())
+	d.Comparisons = compared()
 	d.Within, d.Through, d.Unnest = zones(), through, unnested
 	d.Casts = casts()
 	return d
@@ -129,8 +131,12 @@ var made = map[string]sqltext.Template{
 	"/": divided, "%": binary(remainder), "mod": binary(remainder), "avg": average, "+": arithmetic("+"), "-": arithmetic("-"), "*": arithmetic("*"), "ceil": rounded("ceil", oneMore), "ceiling": rounded("ceil", oneMore), "floor": rounded("floor", oneMore), "truncate": rounded("trunc", noMore), "round": round, "sign": cast(sign),
 	"array_extract": binary(subscript), "element_at": binary(elementAt), cutFunction: cut,
 	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
+		if len(args) == 0 {
+			return "", errNone("concat")
+		}
 		return joined(args, " || "), nil
 	},
+	"max": largest, "hour": sqltext.As("hour($1) % 24"), // an interval of hours may have days of them
 	"greatest":    ofAll("greatest"),
 	"least":       ofAll("least"),
 	"date_add":    dateAdd,
@@ -174,9 +180,17 @@ func numbersOf(args []sqltext.Argument) []string {
 	return numbers
 }
 
+// errNone refuses a call without arguments.
+func errNone(name string) error {
+	return failure{"FUNCTION_NOT_FOUND", fault.Newf(fault.Invalid, "give it some", "Unexpected parameters () for function %s", name)}
+}
+
 // ofAll is null where one of the arguments is.
 func ofAll(name string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
+		if len(args) == 0 {
+			return "", errNone(name)
+		}
 		return "CASE WHEN " + strings.Join(numbersOf(args), " IS NOT NULL AND ") + " IS NOT NULL THEN " + name + joined(args, ", ") + " END", nil
 	}
 }
@@ -218,6 +232,8 @@ func datePart(args []sqltext.Argument) (string, error) {
 		switch strings.ToLower(*args[0].Text) {
 		case "dow", "dayofweek", "day_of_week", "weekday":
 			return "isodow($2)", nil
+		case "hour":
+			return "hour($2) % 24", nil
 		case "day_of_year":
 			return "dayofyear($2)", nil
 		case "yow", "year_of_week":
