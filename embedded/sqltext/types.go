@@ -56,6 +56,9 @@ func (r *Reader) dataType() (string, error) {
 		if near := Nearest(word, slices.Sorted(maps.Keys(columnTypes))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
+		if strings.HasSuffix(strings.ToUpper(t.Name()), "SERIAL") {
+			hint = "write BIGINT, and give its numbers with the rows: there are no sequences here"
+		}
 		return "", r.wrong(hint, "there is no type %s for a column", t.Name())
 	}
 	r.Next()

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -138,4 +141,59 @@ func TestExplainOptions(t *testing.T) {
 			t.Errorf("%s is taken", options)
 		}
 	}
+}
+
+// Lists of all types go both ways in binary and in text, and an item is found in them.
+func TestListsOfAllTypes(t *testing.T) {
+	t.Parallel()
+	addr := open(t)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	for _, format := range []int16{pgtype.BinaryFormatCode, pgtype.TextFormatCode} {
+		c := connect(t, addr, "")
+		for typ, list := range map[string]any{
+			"int2": []int16{1, -2}, "int4": []int32{1, 2, 3}, "int8": []int64{1 << 40}, "float4": []float32{1.5}, "float8": []float64{1.5, math.Inf(1)}, "bool": []bool{true, false}, "text": []string{"a", `b,"c\`, "", "NULL"},
+			"bytea": [][]byte{{0, 'a', '\'', '\\', 0xff}, {}}, "uuid": []pgtype.UUID{{Bytes: [16]byte{7}, Valid: true}}, "date": []time.Time{at.Truncate(24 * time.Hour)}, "timestamp": []time.Time{at}, "timestamptz": []time.Time{at},
+			"numeric(38,1)": []string{"1.5", "-12345678901234567890.5"}, "interval": []string{"1 day 00:00:03"}, "time": []string{"01:02:03"},
+		} {
+			into := reflect.New(reflect.TypeOf(list))
+			err := c.QueryRow(t.Context(), "SELECT $1::"+typ+"[]"+textual(list), pgx.QueryResultFormats{format}, list).Scan(into.Interface())
+			if err != nil || !reflect.DeepEqual(utc(into.Elem().Interface()), list) {
+				t.Errorf("%s[] of format %d is %v, want %v: %v", typ, format, into.Elem(), list, err)
+			}
+			var found bool
+			if err := c.QueryRow(t.Context(), "SELECT $1::"+typ+" = ANY ($2::"+typ+"[])", reflect.ValueOf(list).Index(0).Interface(), list).Scan(&found); err != nil || !found {
+				t.Errorf("%s is not found: %v", typ, err)
+			}
+		}
+	}
+}
+
+// What a table cannot have is refused with what to write instead.
+func TestTablesRefuse(t *testing.T) {
+	t.Parallel()
+	c := connect(t, open(t), "")
+	for column, hint := range map[string]string{
+		"serial": "there are no sequences", "bigserial": "there are no sequences", "numeric": "DECIMAL(18, 3)",
+	} {
+		_, err := c.Exec(t.Context(), "CREATE TEMP TABLE refused (a "+column+")")
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || !strings.Contains(pg.Hint, hint) {
+			t.Errorf("%s: %v", column, err)
+		}
+	}
+}
+
+// textual reads as a text what pgx has no type of Go for.
+func textual(list any) string {
+	if _, ok := list.([]string); ok {
+		return "::text[]"
+	}
+	return ""
+}
+
+func utc(list any) any {
+	times, _ := list.([]time.Time)
+	for i := range times {
+		times[i] = times[i].UTC()
+	}
+	return list
 }

@@ -202,14 +202,21 @@ func keeps(told *engine.Shape, schema *arrow.Schema) (kinds []kind, _ error) {
 	for i := 0; same && i < len(told.Columns); i++ {
 		field := schema.Field(i)
 		was, is := kindOf(told.Columns[i].Type), kindOf(cell.TypeName(field))
-		nothing := field.Type.ID() == arrow.NULL
-		same = was.oid == is.oid || was.oid == textKind.oid || nothing || (was.oid == uuidKind.oid || was.oid == jsonKind.oid) && is.oid == textKind.oid
+		same = was.takes(is) || field.Type.ID() == arrow.NULL
 		kinds = append(kinds, was)
 	}
 	if !same {
 		return nil, stateError{"0A000", fault.New(fault.Conflict, "cached plan must not change result type", "prepare the statement again: its columns have changed")}
 	}
 	return kinds, nil
+}
+
+// takes tells whether what was told of a column is true of another kind's values, whose type Arrow may have no name for.
+func (k kind) takes(is kind) bool {
+	if k.item != nil && is.item != nil {
+		return k.item.takes(*is.item)
+	}
+	return k.oid == is.oid || k.oid == textKind.oid || (k.oid == uuidKind.oid || k.oid == jsonKind.oid) && is.oid == textKind.oid
 }
 
 // close may be called again.

@@ -30,14 +30,19 @@ func rendered(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) (stri
 		return "", err
 	}
 	if data, ok := value.([]byte); ok && t.OID == pgtype.ByteaOID {
-		var b strings.Builder
-		for _, c := range data {
-			fmt.Fprintf(&b, `\x%02X`, c)
-		}
-		return b.String(), nil
+		return blob(data), nil
 	}
 	text, err := types.Encode(t.OID, pgtype.TextFormatCode, value, nil)
 	return string(text), err
+}
+
+// blob writes bytes as DuckDB reads them from a text.
+func blob(data []byte) string {
+	var b strings.Builder
+	for _, c := range data {
+		fmt.Fprintf(&b, `\x%02X`, c)
+	}
+	return b.String()
 }
 
 // renderedArray writes ['a', NULL].
@@ -65,6 +70,9 @@ func renderedArray(types *pgtype.Map, t *pgtype.Type, format int16, raw []byte) 
 		text, err := types.Encode(item.OID, pgtype.TextFormatCode, v, nil)
 		if err != nil {
 			return "", err
+		}
+		if data, ok := v.([]byte); ok && item.OID == pgtype.ByteaOID {
+			text = []byte(blob(data))
 		}
 		b.WriteString("'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(string(text)) + "'")
 	}

@@ -105,9 +105,10 @@ func path(text string) ([]string, bool) {
 		return nil, false
 	}
 	for _, t := range in {
-		if t.Kind == sqltext.String {
+		switch t.Kind {
+		case sqltext.String:
 			items = append(items, strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(t.Text[1:len(t.Text)-1]))
-		} else if t.Kind == sqltext.Word {
+		case sqltext.Word:
 			return nil, false // a null
 		}
 	}
