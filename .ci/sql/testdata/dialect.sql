@@ -142,3 +142,7 @@ SELECT CASE WHEN x > 1 THEN x ELSE 1.0 END / 3, count(*) FROM (VALUES (1.5),(4.5
 SELECT coalesce(x, 2) / 3, x::numeric / 3 FROM (VALUES (1.5),(NULL)) t(x) WHERE coalesce(x, 2) / 3 > 0.1 ORDER BY coalesce(x, 2) / 3
 SELECT 0.5/0.3, 7.5/7.1, 123456.7/120000.5, 75000/7.1, 0.75/0.71, 12345/1.1, 70000/7.1, 30000.0/4, -0.5/0.3
 SELECT a/b, (a+0)/(b+0) FROM (VALUES (0.5,0.3),(123456.7,120000.5),(0,1.5),(75000,7.1),(0.3,0.30005)) t(a,b) ORDER BY a, b
+SELECT * FROM unnest(ARRAY[1,2], ARRAY['a','b','c']) AS t(a,b)
+SELECT t.a, t.b, t.n FROM unnest(ARRAY[1,2], NULL::text[]) WITH ORDINALITY AS t(a,b,n) WHERE t.n > 1
+SELECT x.a, t.b, t.c, t.n FROM (VALUES (1, ARRAY[1,2], ARRAY['a']), (2, NULL, NULL)) AS x(a,l,m) LEFT JOIN LATERAL unnest(x.l, x.m) WITH ORDINALITY AS t(b,c,n) ON true ORDER BY 1, 2
+SELECT count(*) FROM unnest(ARRAY[1,2], ARRAY[3]), unnest(ARRAY[4,5]) WITH ORDINALITY AS t(a,n)
