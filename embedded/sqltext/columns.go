@@ -26,6 +26,16 @@ func (w *walker) nameItems(v *tree) {
 	}
 }
 
+// aliases are those of a select list that stand for what is no column of that name.
+func (t *tree) aliases() (out []string) {
+	for _, item := range t.list() {
+		if as := item.get("alias").str(); as != "" && !strings.EqualFold(as, lastName(item)) {
+			out = append(out, as)
+		}
+	}
+	return out
+}
+
 // changes tells whether the walk may change an expression's text.
 func (t *tree) changes() bool {
 	switch t.get("class").str() {

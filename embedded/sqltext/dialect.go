@@ -32,6 +32,9 @@ type Dialect struct {
 	TypedCasts map[string]Typed
 	// Comparisons say what operators that compare mean, by DuckDB's names of them: COMPARE_EQUAL, COMPARE_BETWEEN.
 	Comparisons map[string]Template
+	// Kind is the type of a call of a function or an operator by those of its arguments, in DuckDB's words with width and scale: "" where it
+	// is not known, or one of these is not. Nil: types that a statement tells are not looked for.
+	Kind func(name string, args []string) string
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
@@ -80,6 +83,8 @@ type Argument struct {
 	Type   string
 	Number string // of a literal number, as it is written
 	tree   *tree
+	// Kind is its type with width and scale, where the statement tells it: Dialect.Kind.
+	Kind string
 	// Lambdaless tells that the call stands where DuckDB takes no lambda: in a HAVING.
 	Lambdaless bool
 }
@@ -128,6 +133,7 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 	if d == nil || w.own[v] {
 		return nil
 	}
+	w.sc = sc
 	if err := w.within(v, class); err != nil {
 		return err
 	}
@@ -329,7 +335,7 @@ func (w *walker) shown(args []*tree, types []string) []Argument {
 		for said.get("class").str() == "CAST" {
 			said = said.get("child")
 		}
-		shown[i] = Argument{Text: w.literal(a), Cast: w.literal(said), Null: said.get("value").get("is_null").yes(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Lambdaless: w.lambdaless, tree: a}
+		shown[i] = Argument{Text: w.literal(a), Cast: w.literal(said), Null: said.get("value").get("is_null").yes(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Kind: w.kind(a, w.sc), Lambdaless: w.lambdaless, tree: a}
 		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
 			shown[i].Number = value.get("value").raw
 		}
@@ -406,6 +412,9 @@ func (w *walker) copied(t *tree) *tree {
 	}
 	if w.own[t] {
 		w.own[out] = true
+	}
+	if kind, ok := w.kinds.known[t]; ok {
+		w.kinds.known[out] = kind
 	}
 	return out
 }

@@ -24,6 +24,8 @@ const (
 	parserConns       = 2
 	verifiedBytes     = 200 // of a text in Parser.verified
 	verifiedMax       = 2000
+	templateBytesMax  = 1 << 20 // of the texts in Parser.templates
+	templateMax       = 8 << 10 // bytes of one of them
 )
 
 // Parser is DuckDB's parser in an instance of its own, which holds no table and no file and
@@ -34,6 +36,8 @@ type Parser struct {
 	cache         *cache
 	verified      sync.Map // texts of expressions that were read again, and meant the same: most are columns, which statements share
 	verifiedCount atomic.Int64
+	templates     sync.Map // *tree by the texts of dialects that were parsed; never changed
+	templateBytes atomic.Int64
 	marks         string // begins the marks of values
 }
 
@@ -129,17 +133,21 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 	if types == nil {
 		asked.types = []string{}
 	}
-	walked, err := p.walk(ctx, key, resolve, asked)
+	parsed, err := p.read(ctx, key.source, key.dialect)
+	if err != nil {
+		return Rewritten{}, err
+	}
+	walked, err := p.walk(ctx, key, parsed, resolve, asked)
 	told := true
 	if len(asked.numbers) > 0 {
 		if asked.types, told = p.probed(ctx, walked, err, types); asked.again() {
 			asked.asking = true
-			if walked, err = p.walk(ctx, key, resolve, asked); err == nil {
+			if walked, err = p.walk(ctx, key, parsed, resolve, asked); err == nil {
 				asked.types, told = p.probed(ctx, walked, err, types)
 			}
 			asked.asking = false
 		}
-		walked, err = p.walk(ctx, key, resolve, asked)
+		walked, err = p.walk(ctx, key, parsed, resolve, asked)
 	}
 	if err != nil {
 		return Rewritten{}, err
@@ -178,11 +186,8 @@ type walked struct {
 }
 
 // walk walks the statement of a key.
-func (p *Parser) walk(ctx context.Context, key cacheKey, resolve Resolver, asked probe) (*walked, error) {
-	w, root, err := p.begin(ctx, key.source, key.dialect)
-	if err != nil {
-		return nil, err
-	}
+func (p *Parser) walk(ctx context.Context, key cacheKey, parsed parsed, resolve Resolver, asked probe) (*walked, error) {
+	w, root := p.walker(ctx, parsed.source, key.dialect), parsed.root.clone()
 	out := &walked{walker: w, root: root, became: &cached{key: key}}
 	w.probe = asked
 	w.resolve = func(t Table) (*relation, error) {
@@ -198,6 +203,7 @@ func (p *Parser) walk(ctx context.Context, key cacheKey, resolve Resolver, asked
 	if err := w.members(root, statementShape, nil); err != nil {
 		return nil, err
 	}
+	var err error
 	out.once, err = w.weigh(root)
 	return out, err
 }
@@ -217,43 +223,17 @@ func (p *Parser) written(ctx context.Context, of *walked) (string, error) {
 // Check walks one SELECT as Rewrite does, with every table let through: what it refuses is wrong whatever
 // tables there are.
 func (p *Parser) Check(ctx context.Context, source string) error {
-	w, root, err := p.begin(ctx, source, nil)
+	parsed, err := p.read(ctx, source, nil)
 	if err != nil {
 		return err
 	}
+	w, root := p.walker(ctx, parsed.source, nil), parsed.root
 	w.resolve = func(Table) (*relation, error) { return &relation{}, nil }
 	if err := w.members(root, statementShape, nil); err != nil {
 		return err
 	}
 	_, err = w.weigh(root)
 	return err
-}
-
-// begin parses one SELECT for a walk, which has yet to be told how it resolves names.
-func (p *Parser) begin(ctx context.Context, source string, dialect *Dialect) (*walker, *tree, error) {
-	tokens, err := Lex(source)
-	if err != nil {
-		return nil, nil, err
-	}
-	if outgrows(tokens) {
-		return nil, nil, errOutgrows()
-	}
-	if source, err = spelled(source, tokens); err != nil {
-		return nil, nil, err
-	}
-	if dialect != nil && dialect.Spell != nil {
-		out := []byte(source)
-		dialect.Spell(out, tokens)
-		source = string(out)
-	}
-	root, err := p.parse(ctx, source)
-	if err != nil {
-		return nil, nil, err
-	}
-	w := &walker{source: source, prefix: randomPrefix(), placed: map[*tree]*relation{}, where: map[*tree][]Condition{}, dialect: dialect, own: map[*tree]bool{}, marks: p.marks}
-	w.moment = func(at *tree) (Moment, error) { return p.moment(ctx, w, at) }
-	w.parse = func(own string) (*tree, error) { return p.parse(ctx, own) }
-	return w, root, nil
 }
 
 func (p *Parser) take(ctx context.Context) (*parserConn, error) {

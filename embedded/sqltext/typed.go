@@ -2,6 +2,7 @@ package sqltext
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,9 @@ func (p probe) again() bool { return p.seen.rough && p.seen.exact }
 func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) error {
 	if of.When != nil && !of.When(w.shown(args, nil)) {
 		return nil
+	}
+	if types := w.told(args); types != nil {
+		return w.call(v, of.Says, args, types, keep)
 	}
 	w.probe.seen.rough, w.probe.seen.exact = w.probe.seen.rough || of.Rough, w.probe.seen.exact || !of.Rough
 	var key strings.Builder
@@ -85,14 +89,41 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 	return w.call(v, says, shown, types, keep)
 }
 
-// Plain tells whether the argument is a column, a constant, or one that is cast: it costs nothing where it stands more than once.
-func (a Argument) Plain() bool {
-	t := a.tree
+// told are the types of arguments where the statement tells all of them; nil where one has to be asked for.
+func (w *walker) told(args []*tree) []string {
+	types, any := make([]string, len(args)), false
+	for i, a := range args {
+		if w.literal(a) != nil {
+			continue // it takes its type from what is around it
+		}
+		if types[i], _, _ = strings.Cut(w.kind(a, w.sc), "("); types[i] == "" {
+			return nil
+		}
+		any = true
+	}
+	if !any {
+		return nil
+	}
+	return types
+}
+
+// plainCalls are functions of a value that cost next to nothing, for DuckDB computes equal ones once.
+var plainCalls = map[string]bool{"date_part": true, "epoch": true, "length": true, "abs": true}
+
+// Plain tells whether the argument is a column, a constant, such a one that is cast, or a small part of one: it costs nothing where it stands more than once.
+func (a Argument) Plain() bool { return a.tree.plain(true) }
+
+func (t *tree) plain(calls bool) bool {
 	for t.get("class").str() == "CAST" {
 		t = t.get("child")
 	}
-	class := t.get("class").str()
-	return class == "COLUMN_REF" || class == "CONSTANT"
+	switch t.get("class").str() {
+	case "COLUMN_REF", "CONSTANT":
+		return true
+	case "FUNCTION":
+		return calls && plainCalls[strings.ToLower(t.get("function_name").str())] && !slices.ContainsFunc(t.get("children").list(), func(a *tree) bool { return !a.plain(false) })
+	}
+	return false
 }
 
 // identify writes what a call says, wherever it stands.

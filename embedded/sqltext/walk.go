@@ -30,6 +30,8 @@ type walker struct {
 	marks      string                // begins the marks of lifted values
 	peeked     bool                  // the dialect went by such a value
 	probe      probe                 // of the types that the dialect goes by
+	kinds      kinds                 // types that the statement tells
+	sc         *scope                // of the call that the dialect is asked for
 	lambdaless bool                  // DuckDB binds no lambda there
 	keeps      bool                  // what it computes is kept: a type of unanswered is refused wherever it stands
 }
@@ -203,6 +205,12 @@ func (w *walker) expression(v *tree, sc *scope) error {
 		w.column(v, sc)
 	case "PARAMETER":
 		return w.refuse(v, fault.Invalid, "write the value into the statement", "parameters cannot be used here")
+	case "LAMBDA":
+		inner := scope{outer: sc, params: v.get("lhs").parameters()}
+		if sc != nil {
+			inner.at = sc.at
+		}
+		sc = &inner
 	}
 	return w.shaped(v, expressionShapes, "class", sc, commonExpression...)
 }
@@ -367,6 +375,7 @@ func (w *walker) query(v *tree, outer *scope) error {
 			w.where[v.get("from_table")] = where
 		}
 		sc.see(v.get("from_table"))
+		sc.from, sc.aliases = v.get("from_table"), v.get("select_list").aliases()
 		w.nameItems(v.get("select_list"))
 	}
 	for _, i := range w.inOrder(v) {
@@ -384,10 +393,16 @@ func (w *walker) query(v *tree, outer *scope) error {
 			w.lambdaless = key == "having"
 			err = w.part(v, key, v.items[i], p, sc)
 			w.lambdaless = was
+			if err == nil && key == "from_table" {
+				w.selects(v, sc)
+			}
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if kind == "SET_OPERATION_NODE" && !strings.Contains(v.get("setop_type").str(), "NAME") {
+		w.combines(v)
 	}
 	return nil
 }
@@ -419,6 +434,9 @@ func (w *walker) with(v *tree, sc *scope) error {
 		}
 		entry.set("key", text(renamed))
 		sc.ctes[name] = renamed
+		if of := w.kinds.tables[value.get("query").get("node")]; of != nil {
+			w.kinds.ctes[renamed] = renamedKinds(of, value.get("aliases"))
+		}
 	}
 	return nil
 }

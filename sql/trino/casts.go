@@ -3,6 +3,7 @@
 package trino
 
 import (
+	"fmt"
 	"strings"
 
 	"tarn/embedded/sqltext"
@@ -11,12 +12,21 @@ import (
 // casts are those that mean something else in Trino.
 func casts() map[string]sqltext.Template {
 	out := map[string]sqltext.Template{
-		"varchar": unary(textOf), "timestamp with time zone": cast(instantOf), "json": cast(jsonOf),
+		"varchar": func(args []sqltext.Argument) (string, error) {
+			if said, ok := textKnown(args); ok {
+				return said, nil
+			}
+			return unary(textOf)(args)
+		}, "timestamp with time zone": cast(instantOf),
+		"json": cast(jsonOf),
 	}
 	for _, whole := range []string{"tinyint", "smallint", "integer", "bigint"} {
 		out[whole] = func(args []sqltext.Argument) (string, error) {
 			if wholes[args[0].Name] {
 				return "", nil
+			}
+			if said, ok := wholeKnown(args, strings.ToUpper(whole)); ok {
+				return said, nil
 			}
 			return let(args, func(x ...string) string { return wholeOf(x[0], strings.ToUpper(whole)) }), nil
 		}
@@ -63,11 +73,14 @@ func jsonOf(x string) string {
 // textOf is a cast to varchar.
 func textOf(x string) string {
 	text := "CAST(" + x + " AS VARCHAR)"
-	fraction := "split_part(" + text + ", '.', 1) || '.' || rpad(split_part(" + text + ", '.', 2), %d, '0')"
-	digits := func(n string) string { return strings.Replace(fraction, "%d", n, 1) }
-	return "CASE typeof(" + x + ") WHEN 'TIMESTAMP' THEN " + digits("6") + " WHEN 'TIME' THEN " + digits("6") + " WHEN 'TIMESTAMP_MS' THEN " + digits("3") +
-		" WHEN 'TIMESTAMP WITH TIME ZONE' THEN " + within("replace("+text+", '+00', '')", "tarn_t", strings.ReplaceAll(digits("6"), text, "tarn_t")+" || ' UTC'") +
+	return "CASE typeof(" + x + ") WHEN 'TIMESTAMP' THEN " + withFraction(text, 6) + " WHEN 'TIME' THEN " + withFraction(text, 6) + " WHEN 'TIMESTAMP_MS' THEN " + withFraction(text, 3) +
+		" WHEN 'TIMESTAMP WITH TIME ZONE' THEN " + within("replace("+text+", '+00', '')", "tarn_t", withFraction("tarn_t", 6)+" || ' UTC'") +
 		" WHEN 'DOUBLE' THEN " + scientific(text) + " WHEN 'FLOAT' THEN " + scientific(text) + " WHEN 'JSON' THEN json_extract_string(to_json(" + x + "), '$') ELSE " + text + " END"
+}
+
+// withFraction is the text of a time with so many digits behind the point.
+func withFraction(text string, digits int) string {
+	return fmt.Sprintf("split_part(%[1]s, '.', 1) || '.' || rpad(split_part(%[1]s, '.', 2), %[2]d, '0')", text, digits)
 }
 
 // scientific writes the text of a double with one digit before the point and an exponent.

@@ -14,6 +14,13 @@ func rounded(name string, more func(x string) string) sqltext.Template {
 		if len(args) != 1 {
 			return "", unsupported("", "%s cannot be called with %d arguments here", name, len(args))
 		}
+		upTo := 1
+		if name == "trunc" {
+			upTo = 0
+		}
+		if said := shortened(name, upTo, args[0].Kind); said != "" {
+			return said, nil
+		}
 		return let(args, func(x ...string) string {
 			said := name + "(" + x[0] + ")"
 			return to(said, "CASE WHEN typeof("+x[0]+") LIKE 'DECIMAL%' THEN "+decimalOf("greatest(1, "+precision(x[0])+" - "+scale(x[0])+" + "+more(x[0])+")", "0")+
@@ -31,6 +38,9 @@ func noMore(string) string { return "0" }
 func round(args []sqltext.Argument) (string, error) {
 	if len(args) != 2 {
 		return rounded("round", oneMore)(args)
+	}
+	if kind := callKind("round", []string{args[0].Kind, args[1].Kind}); kind != "" {
+		return "CAST(round($1, $2) AS " + kind + ")", nil
 	}
 	return let(args, func(x ...string) string {
 		said := "round(" + x[0] + ", " + x[1] + ")"

@@ -119,6 +119,9 @@ func quotient(a, b string, lambdaless bool) string {
 
 // divided is a / b.
 func divided(args []sqltext.Argument) (string, error) {
+	if said := operated("/", args); said != "" {
+		return said, nil
+	}
 	return binary(func(a, b string) string { return divide(a, b, args[0].Lambdaless) })(args)
 }
 
@@ -127,6 +130,14 @@ func divide(a, b string, lambdaless bool) string {
 	double := "CASE CAST(" + b + " AS DOUBLE) WHEN 0 THEN CAST(" + a + " AS DOUBLE) * CAST('Infinity' AS DOUBLE) ELSE CAST(" + a + " AS DOUBLE) / CAST(" + b + " AS DOUBLE) END"
 	return "CASE WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isFloat(a, b) + " THEN " + to(double, kind) +
 		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(b), lambdaless)+")", kind) + " ELSE " + to("("+a+" / "+nonzero(b)+")", kind) + " END"
+}
+
+// modulo is a % b.
+func modulo(args []sqltext.Argument) (string, error) {
+	if said := operated("%", args); said != "" {
+		return said, nil
+	}
+	return binary(remainder)(args)
 }
 
 // remainder is a % b, which is exact of decimals.
@@ -141,6 +152,9 @@ func remainder(a, b string) string {
 func average(args []sqltext.Argument) (string, error) {
 	if len(args) != 1 {
 		return "", nil
+	}
+	if said, ok := averaged(args[0]); ok {
+		return said, nil
 	}
 	sum := "sum(" + to("$1", "CASE WHEN typeof($1) LIKE 'DECIMAL%' THEN typeof($1) ELSE 'DOUBLE' END") + ")"
 	if args[0].Class == "COLUMN_REF" || args[0].Lambdaless {
@@ -179,6 +193,12 @@ func arithmetic(operator string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
 		if said, err := afterDays(operator)(args); said != "" || err != nil || len(args) != 2 {
 			return said, err
+		}
+		if said := operated(operator, args); said != "" {
+			if args[0].Lambdaless && args[0].Kind != "DATE" { // where it is compared, as many digits as DuckDB has are enough
+				return "", nil
+			}
+			return said, nil
 		}
 		if !args[0].Lambdaless {
 			return typed(args)

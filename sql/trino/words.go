@@ -42,7 +42,7 @@ func Words() *sqltext.Dialect {
 	maps.Copy(d.Functions, domain())
 	d.Comparisons = compared()
 	d.Within, d.Through, d.Unnest = zones(), through, unnested
-	d.Casts = casts()
+	d.Casts, d.Kind = casts(), callKind
 	return d
 }
 
@@ -128,7 +128,7 @@ var byArity = map[string]map[int]string{
 
 // made are calls whose form goes by their arguments.
 var made = map[string]sqltext.Template{
-	"/": divided, "%": binary(remainder), "mod": binary(remainder), "avg": average, "+": arithmetic("+"), "-": arithmetic("-"), "*": arithmetic("*"), "ceil": rounded("ceil", oneMore), "ceiling": rounded("ceil", oneMore), "floor": rounded("floor", oneMore), "truncate": rounded("trunc", noMore), "round": round, "sign": cast(sign),
+	"/": divided, "%": modulo, "mod": modulo, "avg": average, "+": arithmetic("+"), "-": arithmetic("-"), "*": arithmetic("*"), "ceil": rounded("ceil", oneMore), "ceiling": rounded("ceil", oneMore), "floor": rounded("floor", oneMore), "truncate": rounded("trunc", noMore), "round": round, "sign": cast(sign),
 	"array_extract": binary(subscript), "element_at": binary(elementAt), cutFunction: cut,
 	"concat": func(args []sqltext.Argument) (string, error) { // DuckDB's leaves out nulls
 		if len(args) == 0 {

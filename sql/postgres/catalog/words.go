@@ -15,7 +15,7 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
+		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
 			bareNumeric: "DECIMAL(38,15)", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",

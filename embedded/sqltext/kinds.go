@@ -1,0 +1,329 @@
+package sqltext
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A type that the statement itself tells need not be asked for: that of a constant, a cast, a column of a table, and of what a dialect
+// makes of these. Whatever is not told for sure has none here.
+
+// kinds are types that a walk has found.
+type kinds struct {
+	known  map[*tree]string       // of expressions, also "" for one that is not told
+	tables map[*tree][]kindColumn // of queries by their nodes
+	ctes   map[string][]kindColumn
+}
+
+// kindColumn is a column of a table of a FROM; its kind is "" where it is not told.
+type kindColumn struct{ name, kind string }
+
+func newKinds() kinds {
+	return kinds{map[*tree]string{}, map[*tree][]kindColumn{}, map[string][]kindColumn{}}
+}
+
+// kind is the type of an expression in DuckDB's words, with width and scale of a decimal; "" where the statement does not tell it.
+func (w *walker) kind(v *tree, sc *scope) string {
+	if w.dialect == nil || w.dialect.Kind == nil {
+		return ""
+	}
+	if known, ok := w.kinds.known[v]; ok {
+		return known
+	}
+	found := w.kindOf(v, sc)
+	w.kinds.known[v] = found
+	return found
+}
+
+func (w *walker) kindOf(v *tree, sc *scope) string {
+	switch v.get("class").str() {
+	case "CONSTANT":
+		if value := v.get("value"); !value.get("is_null").yes() {
+			return plainKind(value.get("type"))
+		}
+	case "CAST":
+		return w.castKind(v.get("cast_type"))
+	case "COLUMN_REF":
+		return w.columnKind(v, sc)
+	case "FUNCTION", "WINDOW":
+		if w.own[v] {
+			return ""
+		}
+		var of []string
+		for _, a := range v.get("children").list() {
+			of = append(of, w.kind(a, sc))
+		}
+		return w.dialect.Kind(strings.ToLower(v.get("function_name").str()), of)
+	case "OPERATOR":
+		if v.get("type").str() == "OPERATOR_COALESCE" {
+			return w.common(v.get("children").list(), sc)
+		}
+	case "CASE":
+		branches := []*tree{}
+		for _, c := range v.get("case_checks").list() {
+			branches = append(branches, c.get("then_expr"))
+		}
+		if other := v.get("else_expr"); !other.null() {
+			branches = append(branches, other)
+		}
+		return w.common(branches, sc)
+	}
+	return ""
+}
+
+// common is the type that all of some expressions have, but those that are null.
+func (w *walker) common(all []*tree, sc *scope) (known string) {
+	for _, v := range all {
+		if v.get("class").str() == "CONSTANT" && v.get("value").get("is_null").yes() {
+			continue
+		}
+		kind := w.kind(v, sc)
+		if kind == "" || known != "" && kind != known {
+			return ""
+		}
+		known = kind
+	}
+	return known
+}
+
+// plainKinds are the types that are told by their name.
+var plainKinds = []string{
+	"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTERVAL", "UUID", "BLOB",
+}
+
+// plainKind is a type of the parser's answer; "" for one that has parts.
+func plainKind(t *tree) string {
+	id, info := t.get("id").str(), t.get("type_info")
+	switch {
+	case id == "DECIMAL" && info.get("width") != nil:
+		scale := "0"
+		if s := info.get("scale"); s != nil {
+			scale = s.raw
+		}
+		return "DECIMAL(" + info.get("width").raw + "," + scale + ")"
+	case info.null() && slices.Contains(plainKinds, id):
+		return id
+	}
+	return ""
+}
+
+// castKind is the type of a cast, where the dialect has none of its own of that name.
+func (w *walker) castKind(t *tree) string {
+	kind := plainKind(t)
+	bare, _, _ := strings.Cut(kind, "(")
+	if _, typed := w.dialect.TypedCasts[strings.ToLower(bare)]; typed || w.dialect.Types[strings.ToLower(bare)] != "" {
+		return ""
+	}
+	return kind
+}
+
+// columnKind is the type of a column, as the innermost FROM tells that has it.
+func (w *walker) columnKind(v *tree, sc *scope) string {
+	var names []string
+	for _, n := range v.get("column_names").list() {
+		names = append(names, n.str())
+	}
+	for s := sc; s != nil && len(names) > 0; s = s.outer {
+		if slices.ContainsFunc(s.params, func(p string) bool { return strings.EqualFold(p, names[0]) }) {
+			return ""
+		}
+		if s.from == nil {
+			continue
+		}
+		of := names
+		for _, t := range s.tables {
+			if n := t.qualifies(v.get("column_names").items); len(names) > 2 && n > 0 {
+				of = append([]string{t.alias}, names[n:]...)
+				break
+			}
+		}
+		if kind, found := w.columnIn(s, of); found {
+			return kind
+		}
+	}
+	return ""
+}
+
+// columnIn finds a column in the FROM of a scope. Where it may be there, but no table tells its type, that is "".
+func (w *walker) columnIn(s *scope, names []string) (kind string, found bool) {
+	in := w.origins(s.from)
+	for _, t := range in.tables {
+		if len(names) > 1 && strings.EqualFold(t.alias, names[0]) {
+			if len(names) == 2 {
+				kind, _ = t.column(names[1])
+			}
+			return kind, true
+		}
+	}
+	unknown := slices.ContainsFunc(s.aliases, func(a string) bool { return strings.EqualFold(a, names[0]) })
+	for _, t := range in.tables {
+		if t.columns == nil {
+			unknown = unknown || in.joins(names[0])
+			continue
+		}
+		is, ok := t.column(names[0])
+		unknown = unknown || ok && (found && kind != is || len(names) > 1)
+		if ok {
+			kind, found = is, true
+		}
+	}
+	if unknown || !found && slices.ContainsFunc(in.tables, func(t kindTable) bool { return t.columns == nil }) {
+		return "", true
+	}
+	return kind, found
+}
+
+// kindTable is a table of a FROM; its columns are nil where they are not known.
+type kindTable struct {
+	alias   string
+	columns []kindColumn
+}
+
+func (t kindTable) column(name string) (kind string, ok bool) {
+	for _, c := range t.columns {
+		if strings.EqualFold(c.name, name) {
+			return c.kind, true
+		}
+	}
+	return "", false
+}
+
+// kindFrom is a FROM.
+type kindFrom struct {
+	tables  []kindTable
+	using   []string
+	natural bool
+}
+
+// joins tells whether a column may be one of two tables, of which the one or the other tells its type.
+func (f kindFrom) joins(name string) bool {
+	return f.natural || slices.ContainsFunc(f.using, func(u string) bool { return strings.EqualFold(u, name) })
+}
+
+// origins are the tables of a FROM.
+func (w *walker) origins(from *tree) kindFrom {
+	switch from.get("type").str() {
+	case "", "EMPTY":
+		return kindFrom{}
+	case "JOIN":
+		out := w.origins(from.get("left"))
+		right := w.origins(from.get("right"))
+		out.tables, out.using = append(out.tables, right.tables...), append(out.using, right.using...)
+		for _, u := range from.get("using_columns").list() {
+			out.using = append(out.using, u.str())
+		}
+		out.natural = out.natural || right.natural || from.get("ref_type").str() == "NATURAL"
+		return out
+	case "BASE_TABLE":
+		columns := w.kinds.ctes[from.get("table_name").str()]
+		if r := w.placed[from]; r != nil && len(r.Columns) == len(r.Types) {
+			for i, name := range r.Columns {
+				kind := r.Types[i]
+				if bare, _, _ := strings.Cut(kind, "("); bare != "DECIMAL" && !slices.Contains(plainKinds, kind) {
+					kind = ""
+				}
+				columns = append(columns, kindColumn{name, kind})
+			}
+		}
+		return from.origin(columns)
+	case "SUBQUERY":
+		return from.origin(w.kinds.tables[from.get("subquery").get("node")])
+	case "EXPRESSION_LIST":
+		return from.origin(w.valued(from))
+	}
+	return from.origin(nil)
+}
+
+// origin is a FROM of one table.
+func (t *tree) origin(columns []kindColumn) kindFrom {
+	return kindFrom{tables: []kindTable{{t.get("alias").str(), renamedKinds(columns, t.get("column_name_alias"))}}}
+}
+
+// renamedKinds are columns by the names that an alias gives to the first ones.
+func renamedKinds(columns []kindColumn, names *tree) []kindColumn {
+	out := slices.Clone(columns)
+	for i, name := range names.list() {
+		if i < len(out) {
+			out[i].name = name.str()
+		}
+	}
+	return out
+}
+
+// valued are the columns of VALUES, which DuckDB names col0, col1 … where nobody does.
+func (w *walker) valued(from *tree) []kindColumn {
+	rows, names := from.get("values").list(), from.get("expected_names").list()
+	if len(rows) == 0 || len(names) > 0 && len(names) != len(rows[0].list()) {
+		return nil
+	}
+	out := make([]kindColumn, len(rows[0].list()))
+	for n := range out {
+		out[n].name = "col" + strconv.Itoa(n)
+		if len(names) > 0 {
+			out[n].name = names[n].str()
+		}
+		var all []*tree
+		for _, row := range rows {
+			if len(row.list()) != len(out) {
+				return nil
+			}
+			all = append(all, row.items[n])
+		}
+		out[n].kind = w.common(all, nil)
+	}
+	return out
+}
+
+// selects notes the columns of a SELECT whose FROM was walked; nil where a * stands for what is not known.
+func (w *walker) selects(v *tree, sc *scope) {
+	if w.dialect == nil || w.dialect.Kind == nil {
+		return
+	}
+	out := []kindColumn{}
+	for _, item := range v.get("select_list").list() {
+		if item.get("class").str() != "STAR" {
+			name := item.get("alias").str()
+			if name == "" {
+				name = lastName(item)
+			}
+			out = append(out, kindColumn{name, w.kind(item, sc)})
+			continue
+		}
+		in := w.origins(sc.from)
+		if !neutralBut(item) || in.natural || len(in.using) > 0 {
+			return
+		}
+		for _, t := range in.tables {
+			if t.columns == nil {
+				return
+			}
+			out = append(out, t.columns...)
+		}
+	}
+	w.kinds.tables[v] = out
+}
+
+// combines notes the columns of a UNION and its like, whose sides were walked.
+func (w *walker) combines(v *tree) {
+	sides := []*tree{v.get("left"), v.get("right")}
+	if children := v.get("children").list(); len(children) > 0 {
+		sides = children
+	}
+	var out []kindColumn
+	for i, side := range sides {
+		columns := w.kinds.tables[side]
+		if columns == nil || i > 0 && len(columns) != len(out) {
+			return
+		}
+		if i == 0 {
+			out = slices.Clone(columns)
+		}
+		for n := range out {
+			if out[n].kind != columns[n].kind {
+				out[n].kind = ""
+			}
+		}
+	}
+	w.kinds.tables[v] = out
+}
