@@ -91,7 +91,7 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 
 // told are the types of arguments where the statement tells all of them; nil where one has to be asked for.
 func (w *walker) told(args []*tree) []string {
-	types, any := make([]string, len(args)), false
+	types, some := make([]string, len(args)), false
 	for i, a := range args {
 		if w.literal(a) != nil {
 			continue // it takes its type from what is around it
@@ -99,9 +99,9 @@ func (w *walker) told(args []*tree) []string {
 		if types[i], _, _ = strings.Cut(w.kind(a, w.sc), "("); types[i] == "" {
 			return nil
 		}
-		any = true
+		some = true
 	}
-	if !any {
+	if !some {
 		return nil
 	}
 	return types
