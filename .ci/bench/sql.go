@@ -23,6 +23,8 @@ import (
 	"tarn/embedded/guard"
 	"tarn/embedded/life"
 	"tarn/sql/engine"
+	"tarn/sql/postgres/catalog"
+	"tarn/sql/trino"
 )
 
 // The load on the SQL doors.
@@ -128,9 +130,9 @@ func (b *bench) gateOverhead(ctx context.Context, d *doors) (err error) {
 		*into = append(*into, float64(time.Since(began).Nanoseconds())/1e6)
 		return err
 	}
-	through := func(text string) func() error {
+	through := func(in *engine.Dialect, text string) func() error {
 		return func() error {
-			r, err := gate.Run(ctx, engine.Request{Text: text, Principal: guard.Principal{User: "bench"}})
+			r, err := gate.Run(ctx, engine.Request{Text: text, Principal: guard.Principal{User: "bench"}, Dialect: in})
 			if err != nil {
 				return err
 			}
@@ -143,8 +145,8 @@ func (b *bench) gateOverhead(ctx context.Context, d *doors) (err error) {
 	const same = "SELECT r_name FROM %s WHERE r_regionkey = 3"
 	for i := range gateTimes {
 		err := errors.Join(
-			timed(&first, through(fmt.Sprintf("SELECT r_name AS n%d FROM silver.region WHERE r_regionkey = 3", i))),
-			timed(&known, through(fmt.Sprintf(same, "silver.region"))),
+			timed(&first, through(nil, fmt.Sprintf("SELECT r_name AS n%d FROM silver.region WHERE r_regionkey = 3", i))),
+			timed(&known, through(nil, fmt.Sprintf(same, "silver.region"))),
 			timed(&alone, func() error { return drain(ctx, conn, fmt.Sprintf(same, d.files.Of("region"))) }),
 		)
 		if err != nil {
@@ -155,6 +157,20 @@ func (b *bench) gateOverhead(ctx context.Context, d *doors) (err error) {
 	b.print("gate_bare_ms", "%.2f", base)
 	b.print("gate_first_overhead_ms", "%.2f", quantile(first, 0.5)-base)
 	b.print("gate_cached_overhead_ms", "%.2f", quantile(known, 0.5)-base)
+	const typed = "SELECT r_regionkey / 2 AS n%d, r_regionkey %% 2 AS a, r_regionkey + 1.5 AS b, r_regionkey - 1 AS c, 10 / r_regionkey AS d FROM silver.region WHERE r_regionkey = 3"
+	dialects := map[string]*engine.Dialect{"duckdb": nil, "postgres": catalog.New(catalog.Options{Database: "lake", Version: "15.0"}), "trino": {Words: trino.Words()}}
+	for _, name := range []string{"duckdb", "postgres", "trino"} {
+		in := dialects[name]
+		var first, known []float64
+		for i := range gateTimes {
+			err := errors.Join(timed(&first, through(in, fmt.Sprintf(typed, i))), timed(&known, through(in, fmt.Sprintf(typed, 0))))
+			if err != nil {
+				return err
+			}
+		}
+		b.print("gate_typed_"+name+"_first_overhead_ms", "%.2f", quantile(first, 0.5)-base)
+		b.print("gate_typed_"+name+"_cached_overhead_ms", "%.2f", quantile(known, 0.5)-base)
+	}
 	return nil
 }
 
