@@ -65,6 +65,17 @@ func (t *tree) stars() bool {
 	return t.get("class").str() == "STAR" || slices.ContainsFunc(t.items, (*tree).stars)
 }
 
+// named tells whether an expression's column is called by a column or a function in it, and not by a type or as a CASE.
+func (t *tree) named() bool {
+	switch t.get("class").str() {
+	case "CAST", "COLLATE":
+		return t.get("child").named()
+	case "CASE":
+		return t.get("else_expr").named()
+	}
+	return t.head() != ""
+}
+
 // head is the word that an expression's column has its name of, "" for none.
 func (t *tree) head() string {
 	switch t.get("class").str() {
@@ -84,8 +95,11 @@ func (t *tree) head() string {
 	case "COLLATE":
 		return t.get("child").head()
 	case "CAST":
-		if name := t.get("child").head(); name != "" {
-			return name
+		if t.named() {
+			return t.get("child").head()
+		}
+		if said := t.get("child").literal(); said != nil && (*said == "t" || *said == "f") && t.get("cast_type").get("id").str() == "BOOLEAN" {
+			return "" // true and false are parsed so
 		}
 		info := t.get("cast_type")
 		if name := info.get("type_info").get("name").str(); name != "" {
@@ -93,8 +107,8 @@ func (t *tree) head() string {
 		}
 		return strings.ToLower(info.get("id").str())
 	case "CASE":
-		if name := t.get("else_expr").head(); name != "" {
-			return name
+		if t.named() {
+			return t.get("else_expr").head()
 		}
 		return "case"
 	case "OPERATOR":
@@ -105,7 +119,7 @@ func (t *tree) head() string {
 			return "nullif"
 		case "ARRAY_CONSTRUCTOR":
 			return "array"
-		case "ARRAY_EXTRACT":
+		case "ARRAY_EXTRACT", "ARRAY_SLICE":
 			if children := t.get("children").list(); len(children) > 0 {
 				return children[0].head()
 			}

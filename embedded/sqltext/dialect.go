@@ -48,6 +48,8 @@ type Dialect struct {
 	Lone []string
 	// Casts say what a cast of $1 to a type means, by the type's name; of one that DuckDB's parser knows by DuckDB's for it.
 	Casts map[string]Template
+	// Exact says what a number with an exponent means, which DuckDB has as a double; "" leaves it. Nil: a double.
+	Exact func(number string) string
 	// Types are DuckDB's words for types that it has by no such name.
 	Types map[string]string
 	// Zeros are columns of names that the dialect's clients take for numbers: the name that stands for 0.
@@ -156,6 +158,8 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 		if of := d.Functions["array_extract"]; of != nil && v.get("type").str() == "ARRAY_EXTRACT" {
 			return w.call(v, of, v.get("children").list(), nil, false)
 		}
+	case "CONSTANT":
+		return w.exactly(v)
 	case "SUBQUERY":
 		return w.anyOf(v)
 	case "COMPARISON", "BETWEEN":
@@ -181,7 +185,10 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 			if v.get("try_cast").yes() {
 				of = tried(of)
 			}
-			return w.call(v, of, []*tree{v.get("child")}, nil, false)
+			return w.call(v, of, append([]*tree{v.get("child")}, typeModifiers(t)...), nil, false)
+		}
+		if len(typeModifiers(t)) > 0 && d.Casts[name] != nil {
+			return w.refuse(v, fault.Invalid, "leave the length out", "a list of texts has no length here")
 		}
 		if known := d.Types[name]; known != "" {
 			made, err := w.template("CAST(NULL AS " + known + ")")
@@ -388,7 +395,7 @@ func (w *walker) fill(t *tree, args []*tree, place *tree) *tree {
 		}
 		out.items = append(out.items, filled)
 	}
-	if class := t.get("class").str(); class == "FUNCTION" || class == "WINDOW" || class == "CAST" || class == "OPERATOR" {
+	if class := t.get("class").str(); class == "FUNCTION" || class == "WINDOW" || class == "CAST" || class == "OPERATOR" || class == "CONSTANT" {
 		w.own[out] = true
 	}
 	return out

@@ -40,7 +40,9 @@ func (w *walker) kindOf(v *tree, sc *scope) string {
 	switch v.get("class").str() {
 	case "CONSTANT":
 		if value := v.get("value"); !value.get("is_null").yes() {
-			return plainKind(value.get("type"))
+			if kind := plainKind(value.get("type")); kind != "DOUBLE" || w.dialect.Exact == nil {
+				return kind
+			}
 		}
 	case "CAST":
 		return w.castKind(v.get("cast_type"))

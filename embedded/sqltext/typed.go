@@ -151,3 +151,24 @@ func tried(of Template) Template {
 		return said, err
 	}
 }
+
+// typeModifiers are the numbers behind the name of a type that DuckDB's parser does not know: varchar(3).
+func typeModifiers(t *tree) (out []*tree) {
+	for _, m := range t.get("type_info").get("user_type_modifiers").list() {
+		out = append(out, object("class", text("CONSTANT"), "type", text("VALUE_CONSTANT"), "alias", text(""), "query_location", scalar("0"), "value", m))
+	}
+	return out
+}
+
+// exactly puts what a dialect means by a number with an exponent in its place.
+func (w *walker) exactly(v *tree) error {
+	value := v.get("value")
+	if w.dialect.Exact == nil || value.get("type").get("id").str() != "DOUBLE" || value.get("value") == nil {
+		return nil
+	}
+	said := w.dialect.Exact(value.get("value").raw)
+	if said == "" {
+		return nil
+	}
+	return w.call(v, As(said), nil, nil, false)
+}

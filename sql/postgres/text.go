@@ -44,6 +44,10 @@ func appendText(b []byte, k *kind, a arrow.Array, i int) []byte {
 		return appendHex(b, a.Value(i))
 	case *array.Timestamp:
 		return appendTimestamp(b, k.zone, a, i)
+	case *array.Date32:
+		if at := a.Value(i).ToTime(); at.Year() <= 0 && a.Value(i) != -math.MaxInt32 { // which is no date but -infinity
+			return append(at.AddDate(1-2*at.Year(), 0, 0).AppendFormat(b, "2006-01-02"), " BC"...)
+		}
 	case *array.MonthDayNanoInterval:
 		return appendInterval(b, a.Value(i))
 	case *array.Map, *array.Struct, *array.SparseUnion, *array.DenseUnion:
@@ -157,6 +161,7 @@ func microsOf(v arrow.Timestamp, unit arrow.TimeUnit) int64 {
 // appendInterval writes "1 year 2 mons 3 days -04:05:06.789".
 func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 	start := len(b)
+	negative := false // what was written last, behind which a plus is
 	unit := func(n int64, one string) {
 		if n == 0 {
 			return
@@ -164,6 +169,10 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 		if len(b) > start {
 			b = append(b, ' ')
 		}
+		if negative && n > 0 {
+			b = append(b, '+')
+		}
+		negative = n < 0
 		b = append(append(strconv.AppendInt(b, n, 10), ' '), one...)
 		if n != 1 {
 			b = append(b, 's')
@@ -179,8 +188,11 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 	if len(b) > start {
 		b = append(b, ' ')
 	}
-	if micros < 0 {
+	switch {
+	case micros < 0:
 		b, micros = append(b, '-'), -micros
+	case negative:
+		b = append(b, '+')
 	}
 	seconds := micros / 1e6
 	two := func(n int64) {

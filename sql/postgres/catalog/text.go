@@ -77,6 +77,9 @@ func stringToArray(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 && args[1].Text != nil && *args[1].Text == "" { // DuckDB's are its letters
 		return "CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) WHEN $1 IS NOT NULL THEN [$1] END", nil
 	}
+	if len(args) == 2 && args[1].Null {
+		return "CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) ELSE string_split($1, '') END", nil
+	}
 	if len(args) == 3 {
 		said = "list_transform(" + said + ", lambda tarn_x: nullif(tarn_x, $3))"
 	}
@@ -170,12 +173,15 @@ func format(args []sqltext.Argument) (string, error) {
 			return "", fault.New(fault.Invalid, "the format ends with %", "write %s, %I, %L or %%")
 		}
 		parts = append(parts, duck.Quote(text[from:i]))
-		argument := "$" + strconv.Itoa(next)
+		argument, of := "$"+strconv.Itoa(next), sqltext.Argument{}
+		if next <= len(args) {
+			of = args[next-1]
+		}
 		switch text[i+1] {
 		case '%':
 			parts, next = append(parts, "'%'"), next-1
 		case 's':
-			parts = append(parts, "coalesce(CAST("+argument+" AS VARCHAR), '')")
+			parts = append(parts, "coalesce("+textOf(of, argument)+", '')")
 		case 'I':
 			parts = append(parts, strings.ReplaceAll(fixedFunctions["quote_ident"], "$1", argument))
 		case 'L':
@@ -295,6 +301,9 @@ func spell(out []byte, tokens []sqltext.Token) {
 		return true
 	}
 	casts := bareNumerics(tokens)
+	for i := range CastTypes(tokens, "cast") {
+		spellLength(out, tokens, i)
+	}
 	forms := speller{out, tokens}
 	for i, t := range tokens {
 		switch {

@@ -63,6 +63,8 @@ func timeFormat(pattern string) (string, error) {
 		}
 		of, n := timeWord(rest)
 		switch {
+		case strings.HasPrefix(rest, "IDDD"):
+			return "", fault.New(fault.Invalid, "there is no pattern IDDD of times here", "take DDD, IYYY and IW")
 		case n > 0 && (of == "%B" || of == "%A"):
 			return "", fault.Newf(fault.Invalid, "write FM before it, which leaves out the blanks", "to_char cannot fill %s with blanks", rest[:n])
 		case n > 0:

@@ -17,12 +17,15 @@ func typed() map[string]sqltext.Typed {
 	division := sqltext.Typed{Probe: either("($1 * $2)"), Says: divide}
 	all := map[string]sqltext.Typed{
 		"/": division, "//": division,
-		"*":          {Probe: probe(2, "($1 * $2)"), Says: ofQuotients, When: quotients},
+		"*":          {Probe: probe(2, "($1 * $2)"), Says: product, When: func(args []sqltext.Argument) bool { return quotients(args) || narrow(args) }},
 		"-":          {Probe: either("($1 - $2)"), Says: minus},
-		"||":         concatenation(),
+		"||":         texted(concatenation()),
 		"avg":        {Probe: probe(1, "(any_value($1) * 1.0)"), Says: average},
 		"sum":        {Probe: probe(1, "sum($1)"), Says: sum, Rough: true},
 		"date_trunc": {Probe: probe(2, "date_trunc($1, $2)"), Says: dateTrunc},
+	}
+	for _, name := range []string{"ceil", "ceiling", "floor", "round", "sign", "trunc"} {
+		all[name] = rounding(name)
 	}
 	for name, of := range deviations {
 		all[name] = sqltext.Typed{Probe: probe(1, "(any_value($1) * 1.0)"), Says: deviation(name, of[0], of[1])}
@@ -91,6 +94,11 @@ func divide(args []sqltext.Argument) (string, error) {
 		return byNumber, nil
 	case left == numeric && (right == numeric || right == integer) || left == integer && right == numeric:
 		return quotient("$1", "$2", args[0].Type, args[0].Plain() && args[1].Plain()), nil
+	case narrow(args) && (left == float || right == float) && args[0].Type != args[1].Type:
+		said, err := divided("/")(args)
+		return strings.NewReplacer("$1", "CAST($1 AS DOUBLE)", "$2", "CAST($2 AS DOUBLE)").Replace(said), err
+	case narrow(args) && left == integer && right == integer && (writtenInteger(args[0]) || writtenInteger(args[1])) && args[0].Type != args[1].Type && args[0].Type != "BIGINT" && args[1].Type != "BIGINT":
+		return "(CAST($1 AS INTEGER) // CASE WHEN $2 = 0 THEN CASE WHEN $1 IS NOT NULL THEN " + byZero + " END ELSE $2 END)", nil
 	case left == integer && right == integer && args[0].Name != "/":
 		return "($1 // CASE WHEN $2 = 0 THEN CASE WHEN $1 IS NOT NULL THEN " + byZero + " END ELSE $2 END)", nil
 	}
@@ -174,6 +182,19 @@ var byNumber = func() string {
 		"lambda tarn_t: CASE WHEN struct_extract(tarn_t, 'n') = 0 THEN cast_to_type(CAST('division by zero' AS TINYINT), to_days(1)) ELSE " + said + " END)[1]"
 }()
 
+// narrow tells whether one side of an operator is of a type that is smaller than PostgreSQL's for what comes of it.
+func narrow(args []sqltext.Argument) bool {
+	return slices.ContainsFunc(args, func(a sqltext.Argument) bool { return a.Type == "SMALLINT" || a.Type == "TINYINT" || a.Type == "FLOAT" })
+}
+
+// product is x * y.
+func product(args []sqltext.Argument) (string, error) {
+	if quotients(args) {
+		return ofQuotients(args)
+	}
+	return widened("*")(args)
+}
+
 // minus of dates is a number of days, and of a json and a text the json without that key.
 func minus(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 && isJSON(args[0]) && args[1].Text != nil {
@@ -183,7 +204,7 @@ func minus(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 && date(args[0]) && date(args[1]) && (args[0].Type != args[1].Type || args[0].Type == "DATE") {
 		return "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", nil
 	}
-	return "", nil
+	return widened("-")(args)
 }
 
 // average of whole numbers and numerics is a numeric.
@@ -246,10 +267,18 @@ func deviation(name string, sample, root bool) sqltext.Template {
 
 // dateTrunc of a date is a time with a zone.
 func dateTrunc(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && args[1].Type == "DATE" {
-		return "date_trunc($1, CAST($2 AS TIMESTAMPTZ))", nil
+	if len(args) != 2 {
+		return "", nil
 	}
-	return "", nil
+	at, said := "$2", ""
+	if args[1].Type == "DATE" {
+		at = "CAST($2 AS TIMESTAMPTZ)"
+		said = "date_trunc($1, " + at + ")"
+	}
+	if (args[1].Type == "DATE" || strings.HasPrefix(args[1].Type, "TIMESTAMP")) && args[0].Text != nil && slices.Contains([]string{"century", "millennium"}, strings.ToLower(*args[0].Text)) { // which begin with the year 1
+		said = "(date_trunc($1, " + at + " - INTERVAL 1 YEAR) + INTERVAL 1 YEAR)"
+	}
+	return said, nil
 }
 
 // plainNumber has the digits before and behind the point.
@@ -261,13 +290,18 @@ func toNumeric(args []sqltext.Argument) (string, error) {
 	switch of := familyOf(a); {
 	case a.Type == "DECIMAL":
 		return "coalesce($1, NULL)", nil // not $1 alone, which may be such a cast itself
-	case of == integer, of == numeric:
+	case of == integer:
+		return "CAST($1 AS " + integers[a.Type] + ")", nil
+	case of == numeric:
 		return "CAST($1 AS DECIMAL(38,0))", nil
 	}
 	if a.Text != nil {
 		if m := plainNumber.FindStringSubmatch(*a.Text); m != nil && len(m[1])+len(m[2]) <= 38 {
 			return fmt.Sprintf("CAST($1 AS DECIMAL(%d,%d))", max(1, len(m[1])+len(m[2])), len(m[2])), nil
 		}
+	}
+	if familyOf(a) == float { // fifteen digits tell something
+		return "CAST(printf('%.15g', CAST($1 AS DOUBLE)) AS DECIMAL(38,15))", nil
 	}
 	return "CAST($1 AS DECIMAL(38,15))", nil
 }

@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +16,9 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}}, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
+		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}, "varchar": {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked}}, Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
-			bareNumeric: "DECIMAL(38,15)", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
+			bareNumeric: "DECIMAL(38,15)", cutSpelled: "VARCHAR", charSpelled: "VARCHAR", longSpelled: "VARCHAR", blanksSpelled: "VARCHAR", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
 			"character_data": "VARCHAR", "yes_or_no": "VARCHAR", "money": "DECIMAL(18,2)", "inet": "VARCHAR", "xml": "VARCHAR",
 		},
@@ -52,13 +53,14 @@ func (c *catalog) words() *sqltext.Dialect {
 		"substr":          substring, "substring": substring, "pg_get_indexdef": indexText, "pg_get_viewdef": viewText, "obj_description": comment,
 		"to_regclass": regclass, "regexp_match": regexpMatch, "regexp_matches": regexpMatches("%s"),
 		"regexp_like": matching("regexp_matches($1, $2%s)"), "regexp_split_to_array": matching("regexp_split_to_array($1, $2%s)"),
-		"array_length": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"), "array_upper": dimension("nullif(len($1), 0)", "CAST(NULL AS BIGINT)"),
+		"array_length": dimension("CAST(nullif(len($1), 0) AS INTEGER)", "CAST(NULL AS INTEGER)"), "array_upper": dimension("CAST(nullif(len($1), 0) AS INTEGER)", "CAST(NULL AS INTEGER)"),
 		"array_lower":     dimension("CASE WHEN len($1) > 0 THEN 1 END", "CAST(NULL AS INTEGER)"),
 		"string_to_array": stringToArray, "btrim": renamed("trim"),
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
 		"date_part": extract, partSpelled: datePart, "set_config": setConfig,
-		"array_extract": vector, "%": divided("%"), "mod": divided("%"), "round": round,
+		"array_extract": vector, "%": remainder, "mod": remainder, "+": widened("+"), "concat": ofTexts("concat", 0), "concat_ws": ofTexts("concat_ws", 1),
+		"regexp_replace": regexpReplace, "split_part": splitPart, "timezone": timezone,
 		"pg_size_pretty": sqltext.As(sizePretty), "pg_relation_size": sized, "pg_table_size": sized, "pg_total_relation_size": sized,
 	})
 	maps.Copy(d.Functions, jsonFunctions())
@@ -114,6 +116,16 @@ func shownHead(head string) string {
 		return "percentile_cont"
 	case "quantile_disc":
 		return "percentile_disc"
+	case cutSpelled:
+		return "varchar"
+	case charSpelled, longSpelled, blanksSpelled:
+		return "bpchar"
+	case "timestamp_s", "timestamp_ms":
+		return "timestamp"
+	case "blob":
+		return "bytea"
+	case "time with time zone":
+		return "timetz"
 	case "trim":
 		return "btrim"
 	case "regexp_full_match":
@@ -161,18 +173,18 @@ var fixedFunctions = map[string]string{
 	"clock_timestamp": "now()", "statement_timestamp": "now()", "transaction_timestamp": "now()",
 	"quote_literal": "'''' || replace(CAST($1 AS VARCHAR), '''', '''''') || ''''", "quote_nullable": "coalesce('''' || replace(CAST($1 AS VARCHAR), '''', '''''') || '''', 'NULL')",
 	"quote_ident": `CASE WHEN regexp_full_match($1, '[a-z_][a-z0-9_$]*') THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`,
-	"cardinality": "len($1)",
+	"cardinality": "CAST(len($1) AS INTEGER)",
 	"length":      "CAST(length($1) AS INTEGER)", "char_length": "CAST(length($1) AS INTEGER)", "character_length": "CAST(length($1) AS INTEGER)",
 	"strpos": "CAST(strpos($1, $2) AS INTEGER)", "position": "CAST(strpos($1, $2) AS INTEGER)",
 	"array_remove": "list_filter($1, lambda tarn_x: tarn_x IS DISTINCT FROM $2)",
 	"array_cat":    "list_concat($1, $2)", "array_append": "list_append($1, $2)", "array_prepend": "list_prepend($1, $2)",
 	"generate_subscripts": "unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END)", "_pg_expandarray": "unnest(list_transform($1, lambda tarn_x, tarn_n: {'x': tarn_x, 'n': tarn_n}))",
 	"row_to_json": "to_json($1)", "to_jsonb": "to_json($1)", "array_to_json": "to_json($1)",
-	"to_hex": "lower(to_hex($1))", "sha256": "unhex(sha256($1))",
+	"bit_length": "CAST(bit_length($1) AS INTEGER)", "to_hex": "lower(to_hex($1))", "sha256": "unhex(sha256($1))",
 	"initcap": "array_to_string(list_transform(regexp_extract_all($1, '[[:alnum:]]+|[^[:alnum:]]+'), lambda tarn_x: upper(tarn_x[1]) || lower(tarn_x[2:])), '')",
 	"div":     "trunc($1 / CASE WHEN $2 = 0 THEN " + byZero + " ELSE $2 END)", "every": "bool_and($1)", "timeofday": "CAST(now() AS VARCHAR)",
 	"isfinite": "isfinite($1)", "make_timestamp": "make_timestamp($1, $2, $3, $4, $5, $6)", "bool_or": "bool_or($1)",
-	"pg_get_keywords": "NULL", "regexp_count": "len(regexp_extract_all($1, $2))",
+	"pg_get_keywords": "NULL", "regexp_count": "CAST(len(regexp_extract_all($1, $2)) AS INTEGER)",
 }
 
 // keywords are those that SQL's standard has not.
@@ -233,6 +245,8 @@ func (c *catalog) casts() map[string]sqltext.Template {
 			return "", fault.Newf(fault.NotFound, "", "type %q does not exist", *args[0].Text)
 		},
 		"regproc": text, "regprocedure": text, "regoper": text, "regoperator": text, "regconfig": text, "regdictionary": text, "regcollation": text,
+		cutSpelled: cut(false), charSpelled: cut(true), longSpelled: cut(true), blanksSpelled: cut(true), "blob": toBytes,
+		"date": toTime("DATE"), "timestamp": toTime("TIMESTAMP"), "timestamp with time zone": toTime("TIMESTAMPTZ"),
 		"regrole": func(args []sqltext.Argument) (string, error) {
 			if args[0].Text != nil {
 				return strconv.Itoa(oidOwner), nil
@@ -290,7 +304,11 @@ func unnest(args []sqltext.Argument) (string, error) {
 
 // series in a select list is a row for each of its values.
 func series(args []sqltext.Argument) (string, error) {
-	return "unnest(" + called("generate_series", len(args)) + ")", nil
+	said := called("generate_series", len(args))
+	if !slices.ContainsFunc(args, func(a sqltext.Argument) bool { return a.Type != "INTEGER" }) {
+		said = "CAST(" + said + " AS INTEGER[])"
+	}
+	return "unnest(" + said + ")", nil
 }
 
 // padded fills up with blanks unless it is told with what.
