@@ -27,12 +27,14 @@ type At struct {
 }
 
 // File is one Parquet data file of a snapshot. Path is a native path. Dirty files
-// have rows that the snapshot's delete files take out.
+// have rows that the snapshot's delete files take out. NoNaN are the field ids of columns
+// of floats that surely have no NaN, which the bounds in a file leave out.
 type File struct {
 	Path  string
 	Rows  int64
 	Bytes int64
 	Dirty bool
+	NoNaN []int
 }
 
 // Scan is one resolved snapshot: what a query reads in place of a table.

@@ -80,13 +80,14 @@ func (w *work) bulk(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error
 	most := max(bulkBytesMin, min(bulkBytesMax, w.handle.store.MemoryBytes/bulkShare))
 	schema := table.ArrowSchema(w.base.columns)
 	for more := true; more; {
-		part := w.part(next, schema, most, &more)
+		nans := nansOf(schema)
+		part := nans.in(w.part(next, schema, most, &more))
 		for df, err := range icetable.WriteRecords(ctx, tab, schema, part, icetable.WithMaxWriteWorkers(1),
 			icetable.WithParquetRowGroupLimit(rowGroupRows), icetable.WithRecordBatchBufferSize(2)) {
 			if err != nil {
 				return nil, w.io.because(err)
 			}
-			if df, err = w.verbatim(df); err != nil {
+			if df, err = w.verbatim(df, nans); err != nil {
 				return nil, err
 			}
 			out.files = append(out.files, df)

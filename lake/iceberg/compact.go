@@ -175,8 +175,9 @@ func (r *rewrite) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	nans := nansOf(schema)
 	const oneFile = 1 << 50 // bytes: the bin is what bounds it
-	for df, err := range icetable.WriteRecords(ctx, tab, schema, r.rows(ctx, tab, schema), icetable.WithMaxWriteWorkers(1),
+	for df, err := range icetable.WriteRecords(ctx, tab, schema, nans.in(r.rows(ctx, tab, schema)), icetable.WithMaxWriteWorkers(1),
 		icetable.WithTargetFileSize(oneFile), icetable.WithParquetRowGroupLimit(rowGroupRows), icetable.WithRecordBatchBufferSize(2)) {
 		if err != nil {
 			return err
@@ -184,7 +185,7 @@ func (r *rewrite) write(ctx context.Context) error {
 		if r.added != nil || df.Count() != want {
 			return fault.Newf(fault.Internal, "this is a defect of Tarn: please report it", "compaction made %d rows of %d", df.Count(), want)
 		}
-		if r.added, err = w.verbatim(df); err != nil {
+		if r.added, err = w.verbatim(df, nans); err != nil {
 			return err
 		}
 	}

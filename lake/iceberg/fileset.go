@@ -24,6 +24,7 @@ type dataFile struct {
 	path         string
 	rows, bytes  int64
 	lower, upper map[int][]byte
+	noNaN        []int // field ids of the columns of floats that have none, as the writer says
 }
 
 // deleteFile is one Parquet file of deleted positions.
@@ -149,10 +150,16 @@ func (f *fileSet) add(s *Store, df iceberg.DataFile) error {
 }
 
 func newDataFile(path string, df iceberg.DataFile) dataFile {
-	return dataFile{
+	out := dataFile{
 		path: path, rows: df.Count(), bytes: df.FileSizeBytes(),
 		lower: df.LowerBoundValues(), upper: df.UpperBoundValues(),
 	}
+	for id, n := range df.NaNValueCounts() {
+		if n == 0 {
+			out.noNaN = append(out.noNaN, id)
+		}
+	}
+	return out
 }
 
 func newDeleteFile(path string, df iceberg.DataFile) deleteFile {

@@ -116,8 +116,8 @@ func (l *lookup) join(ctx context.Context, cols []table.Column, batches []arrow.
 	var on []string
 	for i, c := range cols {
 		equal := "IS NOT DISTINCT FROM"
-		if c.Required {
-			equal = "=" // lets DuckDB skip row groups by the keys' range
+		if c.Required && c.Type != record.Double && c.Type != record.Float {
+			equal = "=" // lets DuckDB skip row groups by the keys' range, in which no NaN is
 		}
 		typ, _ := duck.TypeOf(c.Type)
 		on = append(on, fmt.Sprintf("f.k%d %s k.k%d::%s", i, equal, i, typ))

@@ -83,7 +83,7 @@ func (f *fileSet) scanned() []catalog.File {
 }
 
 func (f *fileSet) described(d dataFile) catalog.File {
-	return catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes, Dirty: f.gone[d.path] != nil}
+	return catalog.File{Path: d.path, Rows: d.rows, Bytes: d.bytes, Dirty: f.gone[d.path] != nil, NoNaN: d.noNaN}
 }
 
 // columnsAt are the columns of a snapshot as it was; without At those of the table as it is,

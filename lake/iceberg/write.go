@@ -60,11 +60,12 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 		return nil, err
 	}
 	var out []iceberg.DataFile
-	for df, err := range icetable.WriteRecords(ctx, quick, schema, batches, icetable.WithMaxWriteWorkers(1), icetable.WithParquetRowGroupLimit(rowGroupRows)) {
+	nans := nansOf(schema)
+	for df, err := range icetable.WriteRecords(ctx, quick, schema, nans.in(batches), icetable.WithMaxWriteWorkers(1), icetable.WithParquetRowGroupLimit(rowGroupRows)) {
 		if err != nil {
 			return nil, err
 		}
-		df, err = w.verbatim(df)
+		df, err = w.verbatim(df, nans)
 		if err != nil {
 			return nil, err
 		}
@@ -95,10 +96,10 @@ func (w *work) quick(meta icetable.Metadata) (*icetable.Table, error) {
 }
 
 // verbatim names a data file as every engine finds it: the library's writer escapes
-// what is no plain character.
-func (w *work) verbatim(df iceberg.DataFile) (iceberg.DataFile, error) {
+// what is no plain character. It also tells which columns have no NaN.
+func (w *work) verbatim(df iceberg.DataFile, nans nanColumns) (iceberg.DataFile, error) {
 	path, err := w.io.root.Path(df.FilePath())
-	if err != nil || w.io.root.URI(path) == df.FilePath() {
+	if err != nil || len(nans) == 0 && w.io.root.URI(path) == df.FilePath() {
 		return df, err
 	}
 	b, err := iceberg.NewDataFileBuilder(w.base.meta.PartitionSpec(), df.ContentType(), w.io.root.URI(path),
@@ -106,7 +107,7 @@ func (w *work) verbatim(df iceberg.DataFile) (iceberg.DataFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.ColumnSizes(df.ColumnSizes()).ValueCounts(df.ValueCounts()).NullValueCounts(df.NullValueCounts()).NaNValueCounts(df.NaNValueCounts())
+	b.ColumnSizes(df.ColumnSizes()).ValueCounts(df.ValueCounts()).NullValueCounts(df.NullValueCounts()).NaNValueCounts(nans.none())
 	b.LowerBoundValues(df.LowerBoundValues()).UpperBoundValues(df.UpperBoundValues()).SplitOffsets(df.SplitOffsets())
 	return b.Build(), nil
 }

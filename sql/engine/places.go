@@ -10,6 +10,7 @@ import (
 	"tarn/embedded/guard"
 	"tarn/embedded/sqltext"
 	"tarn/lake/catalog"
+	"tarn/lake/table"
 )
 
 // scannable tells whether the statement's table can be a scan of files: nothing stands before its rows, and no column, nor a word of the
@@ -17,7 +18,7 @@ import (
 func (x *changing) scannable(scan *catalog.Scan, d guard.Decision, stmt string) bool {
 	_, _, own := fileColumns(scan.Columns)
 	lower := strings.ToLower(stmt)
-	return own && len(scan.Files) > 0 && d.Filter == "" && !strings.Contains(lower, "u&") && !slices.ContainsFunc(hiddenColumns, func(hidden string) bool {
+	return own && len(scan.Files) > 0 && !slices.ContainsFunc(scan.Columns, func(c table.Column) bool { return mayHaveNaN(c, scan.Files) }) && d.Filter == "" && !strings.Contains(lower, "u&") && !slices.ContainsFunc(hiddenColumns, func(hidden string) bool {
 		return strings.Contains(lower, hidden)
 	})
 }
@@ -67,7 +68,7 @@ func (s *session) deletesText(ctx context.Context, scan *catalog.Scan) (string, 
 
 // placesText reads one snapshot as scanText does, with the path of each row's file and its position there.
 func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos string) (string, error) {
-	_, items, _ := fileColumns(scan.Columns)
+	names, items, _ := fileColumns(scan.Columns)
 	if len(scan.Files) == 0 {
 		types, _ := wordsOf(scan.Columns)
 		return "SELECT *, NULL::VARCHAR AS " + ident(path) + ", NULL::BIGINT AS " + ident(pos) + " FROM (" + emptyText(scan.Columns, types) + ")", nil
@@ -76,6 +77,7 @@ func (s *session) placesText(ctx context.Context, scan *catalog.Scan, path, pos 
 	if err != nil {
 		return "", err
 	}
+	beyondBounds(scan.Columns, names, items, scan.Files)
 	text := "SELECT " + strings.Join(items, ", ") + ", f.filename AS " + ident(path) + ", f.file_row_number AS " + ident(pos) + " FROM " + call + " f"
 	if len(scan.Deletes) == 0 {
 		return text, nil

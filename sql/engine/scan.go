@@ -12,6 +12,7 @@ import (
 
 	"tarn/embedded/duck"
 	"tarn/embedded/fault"
+	"tarn/embedded/record"
 	"tarn/lake/catalog"
 	"tarn/lake/table"
 )
@@ -83,9 +84,25 @@ func fileColumns(columns []table.Column) (names, items []string, own bool) {
 	return names, items, own
 }
 
+// beyondBounds has DuckDB not go by the bounds of columns of floats in which there may be NaN: it is the greatest value and in no bound.
+// Of an expression DuckDB knows none. True where there are such columns.
+func beyondBounds(columns []table.Column, names, items []string, files []catalog.File) (any bool) {
+	for i, c := range columns {
+		if mayHaveNaN(c, files) {
+			any = true
+			items[i] = "-(-f." + ident(names[i]) + ") AS " + ident(c.Name)
+		}
+	}
+	return any
+}
+
+func mayHaveNaN(c table.Column, files []catalog.File) bool {
+	return (c.Type == record.Double || c.Type == record.Float) && slices.ContainsFunc(files, func(f catalog.File) bool { return !slices.Contains(f.NoNaN, c.ID) })
+}
+
 // scanText reads files of one snapshot: its columns by field id, whose types are in DuckDB's words, its file names as bind has them,
 // and what its delete files name left out. Files without deletes are read plainly, for a
-// join costs twice and more; call is the same as one function's call where no file has any.
+// join costs twice and more; call is the same as one function's call where no file has any, nor NaN.
 func (s *session) scanText(ctx context.Context, scan *catalog.Scan, types []string, files []catalog.File) (query, call string, err error) {
 	if len(files) == 0 || len(scan.Columns) == 0 {
 		return emptyText(scan.Columns, types), "", nil
@@ -116,6 +133,7 @@ func (s *session) scanText(ctx context.Context, scan *catalog.Scan, types []stri
 func (s *session) filesText(ctx context.Context, scan *catalog.Scan, types []string, clean, dirty []catalog.File) (parts []string, call string, err error) {
 	names, columns, own := fileColumns(scan.Columns)
 	plain := len(clean) == 1 && len(dirty) == 0 && own && s.plain(ctx, clean[0].Path, scan.Columns, types)
+	bare := !beyondBounds(scan.Columns, names, columns, slices.Concat(clean, dirty)) && own
 	schema := schemaMap(scan.Columns, names, types)
 	if len(schema) > inlineBytesMax && !plain {
 		v := s.name("s")
@@ -144,7 +162,7 @@ func (s *session) filesText(ctx context.Context, scan *catalog.Scan, types []str
 			return nil, "", err
 		}
 		parts = append(parts, selects(v, clean))
-		if len(dirty) == 0 && own {
+		if len(dirty) == 0 && bare {
 			call = reads(v, clean)
 		}
 	}
