@@ -46,9 +46,10 @@ func (p *Parser) parseOwn(ctx context.Context, source string) (*tree, error) {
 	}
 	root, err := p.parse(ctx, source)
 	if err == nil && len(source) <= templateMax {
-		if p.templateBytes.Add(int64(len(source))) > templateBytesMax { // values of statements may stand in them
+		bytes := int64(root.nodes()) * nodeBytes
+		if p.templateBytes.Add(bytes) > templateBytesMax { // values of statements may stand in them
 			p.templates.Clear()
-			p.templateBytes.Store(int64(len(source)))
+			p.templateBytes.Store(bytes)
 		}
 		p.templates.Store(source, root.clone())
 	}

@@ -3,6 +3,7 @@
 package sqltext_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -77,5 +78,51 @@ func TestDialect(t *testing.T) {
 	dialect = &sqltext.Dialect{Functions: map[string]sqltext.Template{"twice": sqltext.As("$1 + $1")}}
 	if _, err := parser.RewriteAs(t.Context(), dialect, "SELECT "+deep, 0, nil, nil); err == nil {
 		t.Error("a statement that doubles sixty times passed")
+	}
+}
+
+// TestKinds: a type is told of the column that DuckDB takes a name for, or not at all. t has x INTEGER and y DOUBLE, u x DOUBLE and z BIGINT.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	parser, err := sqltext.NewParser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parser.Close()
+	dialect := &sqltext.Dialect{
+		Functions: map[string]sqltext.Template{"told": func(args []sqltext.Argument) (string, error) { return sqltext.Literal(args[0].Kind), nil }},
+		Tables:    map[string]sqltext.Template{"two": sqltext.As("SELECT unnest([$1, $1]) AS n")},
+		Kind: func(name string, args []string) string {
+			if name == "round" || name == "+" {
+				return args[0]
+			}
+			return ""
+		},
+	}
+	columns := map[string][2][]string{"t": {{"x", "y"}, {"INTEGER", "DOUBLE"}}, "u": {{"x", "z"}, {"DOUBLE", "BIGINT"}}}
+	said := regexp.MustCompile(`'([A-Z]*)'`)
+	for source, want := range map[string]string{
+		"SELECT told(X), y FROM t":                                                              "INTEGER",
+		"SELECT told(round(x, 1)) FROM u":                                                       "DOUBLE",
+		"SELECT told(x.round(1)) FROM u":                                                        "",
+		"SELECT told(x) FROM t JOIN u USING (x)":                                                "",
+		"SELECT (SELECT told(x) FROM u) FROM t":                                                 "DOUBLE",
+		"SELECT (SELECT told(y) FROM u) FROM t":                                                 "DOUBLE",
+		"SELECT n FROM (SELECT y FROM t) s(x), two(told(x))":                                    "DOUBLE",
+		"SELECT told(b) FROM (SELECT COLUMNS(*) + 0, x FROM t) s(a, b, c)":                      "",
+		"SELECT (SELECT told(z) FROM (SELECT unnest({'a': 1, 'b': 2.5})) s(y, z)) FROM u":       "",
+		"SELECT (SELECT told(y) FROM u SEMI JOIN t USING (x)) FROM (SELECT 1 AS y) o":           "",
+		"SELECT told(y) FROM (SELECT * FROM t, u) s":                                            "DOUBLE",
+		"SELECT told(x) FROM (SELECT * FROM t, u) s":                                            "",
+		"SELECT told(y) FROM (SELECT y FROM t UNION ALL SELECT x FROM t) s":                     "",
+		"WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT told(x) FROM r": "",
+	} {
+		out, err := parser.RewriteAs(t.Context(), dialect, source, 0, func(t sqltext.Table) (sqltext.Relation, error) {
+			of := columns[t.Name]
+			return sqltext.Relation{Text: t.Name, Columns: of[0], Types: of[1]}, nil
+		}, nil)
+		if got := said.FindStringSubmatch(out.Text); err != nil || got == nil || got[1] != want {
+			t.Errorf("%s became %s %v, want the kind %q", source, out.Text, err, want)
+		}
 	}
 }

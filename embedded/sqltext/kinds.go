@@ -9,6 +9,9 @@ import (
 // A type that the statement itself tells need not be asked for: that of a constant, a cast, a column of a table, and of what a dialect
 // makes of these. Whatever is not told for sure has none here.
 
+// kindColumnsMax bounds the columns of a query whose types are told: each * of two tables may be twice as many.
+const kindColumnsMax = 4_000
+
 // kinds are types that a walk has found.
 type kinds struct {
 	known  map[*tree]string       // of expressions, also "" for one that is not told
@@ -49,7 +52,8 @@ func (w *walker) kindOf(v *tree, sc *scope) string {
 	case "COLUMN_REF":
 		return w.columnKind(v, sc)
 	case "FUNCTION", "WINDOW":
-		if w.own[v] {
+		schema := strings.ToLower(v.get("schema").str()) // x.round(1) is one of x, too
+		if w.own[v] || schema != "" && schema != "main" && !slices.Contains(w.dialect.Schemas, schema) {
 			return ""
 		}
 		var of []string
@@ -149,7 +153,11 @@ func (w *walker) columnKind(v *tree, sc *scope) string {
 
 // columnIn finds a column in the FROM of a scope. Where it may be there, but no table tells its type, that is "".
 func (w *walker) columnIn(s *scope, names []string) (kind string, found bool) {
-	in := w.origins(s.from)
+	in := s.kinds
+	if in == nil {
+		of := w.origins(s.from)
+		in = &of
+	}
 	for _, t := range in.tables {
 		if len(names) > 1 && strings.EqualFold(t.alias, names[0]) {
 			if len(names) == 2 {
@@ -182,13 +190,18 @@ type kindTable struct {
 	columns []kindColumn
 }
 
+// column has no kind where two of that name have several.
 func (t kindTable) column(name string) (kind string, ok bool) {
 	for _, c := range t.columns {
-		if strings.EqualFold(c.name, name) {
-			return c.kind, true
+		if !strings.EqualFold(c.name, name) {
+			continue
 		}
+		if ok && c.kind != kind {
+			return "", true
+		}
+		kind, ok = c.kind, true
 	}
-	return "", false
+	return kind, ok
 }
 
 // kindFrom is a FROM.
@@ -211,6 +224,11 @@ func (w *walker) origins(from *tree) kindFrom {
 	case "JOIN":
 		out := w.origins(from.get("left"))
 		right := w.origins(from.get("right"))
+		if kind := from.get("join_type").str(); kind == "SEMI" || kind == "ANTI" { // no column of it comes out
+			for i := range right.tables {
+				right.tables[i].columns = nil
+			}
+		}
 		out.tables, out.using = append(out.tables, right.tables...), append(out.using, right.using...)
 		for _, u := range from.get("using_columns").list() {
 			out.using = append(out.using, u.str())
@@ -244,6 +262,9 @@ func (t *tree) origin(columns []kindColumn) kindFrom {
 
 // renamedKinds are columns by the names that an alias gives to the first ones.
 func renamedKinds(columns []kindColumn, names *tree) []kindColumn {
+	if len(names.list()) == 0 {
+		return columns
+	}
 	out := slices.Clone(columns)
 	for i, name := range names.list() {
 		if i < len(out) {
@@ -277,14 +298,18 @@ func (w *walker) valued(from *tree) []kindColumn {
 	return out
 }
 
-// selects notes the columns of a SELECT whose FROM was walked; nil where a * stands for what is not known.
+// selects notes the columns of a SELECT whose FROM was walked; nil where an item stands for several that are not known.
 func (w *walker) selects(v *tree, sc *scope) {
 	if w.dialect == nil || w.dialect.Kind == nil {
 		return
 	}
-	out := []kindColumn{}
+	in, out := w.origins(sc.from), []kindColumn{}
+	sc.kinds = &in
 	for _, item := range v.get("select_list").list() {
 		if item.get("class").str() != "STAR" {
+			if item.several() || strings.EqualFold(item.get("function_name").str(), "unnest") { // which a row is several of
+				return
+			}
 			name := item.get("alias").str()
 			if name == "" {
 				name = lastName(item)
@@ -292,18 +317,28 @@ func (w *walker) selects(v *tree, sc *scope) {
 			out = append(out, kindColumn{name, w.kind(item, sc)})
 			continue
 		}
-		in := w.origins(sc.from)
 		if !neutralBut(item) || in.natural || len(in.using) > 0 {
 			return
 		}
 		for _, t := range in.tables {
-			if t.columns == nil {
+			if t.columns == nil || len(out)+len(t.columns) > kindColumnsMax {
 				return
 			}
 			out = append(out, t.columns...)
 		}
 	}
 	w.kinds.tables[v] = out
+}
+
+// several tells whether an item of a select list stands for as many columns as there are: *, COLUMNS(*) + 1.
+func (t *tree) several() bool {
+	switch t.get("class").str() {
+	case "STAR":
+		return true
+	case "SUBQUERY":
+		return false
+	}
+	return slices.ContainsFunc(t.items, (*tree).several)
 }
 
 // combines notes the columns of a UNION and its like, whose sides were walked.

@@ -24,8 +24,9 @@ const (
 	parserConns       = 2
 	verifiedBytes     = 200 // of a text in Parser.verified
 	verifiedMax       = 2000
-	templateBytesMax  = 1 << 20 // of the texts in Parser.templates
-	templateMax       = 8 << 10 // bytes of one of them
+	templateBytesMax  = 32 << 20 // of Parser.templates, about
+	templateMax       = 8 << 10  // bytes of the text of one of them
+	nodeBytes         = 600      // of an object of a tree with its members, about
 )
 
 // Parser is DuckDB's parser in an instance of its own, which holds no table and no file and

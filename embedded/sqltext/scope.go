@@ -10,9 +10,10 @@ type scope struct {
 	at     int  // where its select list begins
 	recurs bool // its one CTE is that which is being written, and recurring.name stands for all of its rows so far
 
-	from    *tree    // of a SELECT
-	aliases []string // of its select list, that stand for what is no column of that name
-	params  []string // of a lambda
+	from    *tree     // of a SELECT
+	kinds   *kindFrom // of it, once it was walked
+	aliases []string  // of its select list, that stand for what is no column of that name
+	params  []string  // of a lambda
 }
 
 // seen is a table of a FROM without an alias: schema.table.column may name its columns.

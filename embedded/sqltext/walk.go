@@ -258,6 +258,7 @@ func (w *walker) from(v *tree, sc *scope) error {
 	if v.kind != '{' {
 		return w.unknown(v, "a table of this kind")
 	}
+	w.sc = sc
 	if err := w.dialectedTable(v); err != nil {
 		return err
 	}

@@ -146,7 +146,17 @@ func TestGrowth(t *testing.T) {
 	window := func(n int) string {
 		return "SELECT " + strings.Repeat("sum(id) OVER w, ", n) + "1 FROM t WINDOW w AS (PARTITION BY " + strings.Repeat("id, ", 200) + "id)"
 	}
+	doubled := func(n int, join string) string {
+		s := "WITH c0 AS (SELECT id AS x, word FROM t)"
+		for i := 1; i <= n; i++ {
+			s += fmt.Sprintf(", c%d AS (SELECT * FROM c%d a %s)", i, i-1, fmt.Sprintf(join, i-1))
+		}
+		return s + fmt.Sprintf(" SELECT count(*) FROM c%d", n)
+	}
 	for name, sizes := range map[string][2]string{
+		"star":    {doubled(5, ", c%d b"), doubled(30, ", c%d b")},
+		"using":   {doubled(5, "JOIN c%d b USING (x)"), doubled(30, "JOIN c%d b USING (x)")},
+		"chain":   {doubled(60, ", (SELECT 1) b%d"), doubled(30, ", (SELECT *, * FROM c%d) b")},
 		"case":    {nested(5, "CASE @ WHEN 1 THEN 2 WHEN 2 THEN 3 END"), nested(30, "CASE @ WHEN 1 THEN 2 WHEN 2 THEN 3 END")},
 		"nullif":  {nested(5, "nullif(@, 7)"), nested(30, "nullif(@, 7)")},
 		"macro":   {nested(3, "main.round_even(@, 1)"), nested(14, "round_even(@, 1)")},

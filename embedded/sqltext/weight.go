@@ -53,6 +53,9 @@ func (w *walker) weigh(root *tree) (materialize []string, err error) {
 	if total > weightMax+written {
 		return nil, errOutgrows()
 	}
+	if c := (&wide{placed: w.placed, ctes: map[string]widths{}, once: materialize != nil}); c.query(root.get("node")).all > allColumnsWritten || c.most > columnsWritten {
+		return nil, errColumns()
+	}
 	return materialize, nil
 }
 
