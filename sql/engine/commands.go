@@ -26,7 +26,7 @@ func (g *Gate) own() []Command {
 		{Verbs: []string{"CANCEL QUERY"}, Run: g.cancelQuery},
 		{Verbs: []string{"EXPLAIN"}, asked: g.explain},
 		{Verbs: []string{"SET", "RESET", "USE"}, Run: g.set},
-		{Verbs: []string{"ALTER TABLE"}, Run: g.execute, Timeout: executeTimeout},
+		{Verbs: []string{"ALTER TABLE"}, asked: g.execute, Timeout: executeTimeout},
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // execute is ALTER TABLE table EXECUTE action. Like Trino's it answers what was done as
 // metric_name and metric_value; a dry run of remove_orphan_files has a path for each file.
-func (g *Gate) execute(ctx context.Context, who guard.Principal, stmt string) (*Result, error) {
+func (g *Gate) execute(ctx context.Context, r Request, stmt string) (*Result, error) {
 	x, err := sqltext.ParseExecute(stmt)
 	if err != nil {
 		return nil, err
@@ -26,11 +26,11 @@ func (g *Gate) execute(ctx context.Context, who guard.Principal, stmt string) (*
 	if g.o.Upkeep == nil {
 		return nil, fault.New(fault.Unavailable, "there is no lake to look after", "ask the Tarn that holds it")
 	}
-	id, err := g.alterable(ctx, who, x.Table)
+	id, err := g.alterable(ctx, r, x.Table)
 	if err != nil {
 		return nil, placed(err, stmt, x.Table.Offset)
 	}
-	leave, err := g.enter(ctx, g.upkeep, who.User)
+	leave, err := g.enter(ctx, g.upkeep, r.Principal.User)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,8 @@ func (g *Gate) execute(ctx context.Context, who guard.Principal, stmt string) (*
 }
 
 // alterable finds the table that a name means, as a query would, that the principal may alter.
-func (g *Gate) alterable(ctx context.Context, who guard.Principal, t sqltext.Table) (table.Ident, error) {
-	s := &session{gate: g, who: who} // no connection: nothing is run
+func (g *Gate) alterable(ctx context.Context, r Request, t sqltext.Table) (table.Ident, error) {
+	s := &session{gate: g, who: r.Principal, schemasOf: r.Schemas} // no connection: nothing is run
 	candidates, err := s.candidates(t)
 	if err != nil {
 		return table.Ident{}, err

@@ -82,6 +82,9 @@ func (s *session) candidates(t sqltext.Table) ([]table.Ident, error) {
 				schemas = s.schemasOf
 			}
 		}
+		if len(schemas) > 0 { // a path of none finds nothing
+			schemas = searched(schemas)
+		}
 		for _, schema := range schemas {
 			all = append(all, table.Ident{Namespace: schema, Name: t.Name})
 		}

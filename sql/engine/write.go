@@ -78,20 +78,27 @@ func (s *session) target(ctx context.Context, r Request, t sqltext.Table) (id ta
 		if r.Schemas != nil {
 			schemas = r.Schemas
 		}
+		schemas = searched(schemas)
 	}
 	for _, schema := range schemas {
 		if e, found, err = s.gate.entry(ctx, table.Ident{Namespace: strings.ToLower(schema), Name: t.Name}); err != nil || found {
 			return e.Ident, e, found, err
 		}
 	}
-	into := MadeIn(schemas)
-	if into == "" {
-		into = home
-		if t.Schema != "" {
-			into = schemas[0]
-		}
+	into := schemas[0]
+	if t.Schema == "" {
+		into = MadeIn(schemas)
 	}
 	return table.Ident{Namespace: into, Name: strings.ToLower(t.Name)}, e, false, nil
+}
+
+// searched are schemas in which a name without one is looked for, and behind them home, where a statement can make no table in any of them: what is
+// made by such a name is found by it.
+func searched(schemas []string) []string {
+	if MadeIn(schemas) == "" {
+		return append(slices.Clip(schemas), home)
+	}
+	return schemas
 }
 
 // there is target of what has to be there.
