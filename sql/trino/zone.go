@@ -3,6 +3,7 @@
 package trino
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -39,8 +40,9 @@ func zoneOf(said string) (string, error) {
 	return "", failure{"INVALID_SESSION_PROPERTY", fault.Newf(fault.Invalid, "take a name of the IANA's database, such as Europe/Paris, or whole hours, such as +02:00", "the time zone %q is not known", said)}
 }
 
-// zonesMax bounds the dialects that are kept, one for each zone of a client.
-const zonesMax = 64
+// zonesMax bounds the dialects that are kept, one for each zone of a client: more than there are names of zones, for what is forgotten here is
+// still held by the statements that are kept in it.
+const zonesMax = 2048
 
 // speech is the dialect of clients in a zone.
 func (d *Door) speech(zone string) *engine.Dialect {
@@ -145,12 +147,18 @@ func inOneZone(args []sqltext.Argument, there func(x string) string) []string {
 	return sides
 }
 
+// comparedAs is the type of an argument, as far as it is known: first as the FROM tells it where that stands, for another one's column may have its name.
+func comparedAs(a sqltext.Argument) string { return cmp.Or(a.Kind, a.Type) }
+
 // withZone tells whether an argument is known to be an instant.
-func withZone(a sqltext.Argument) bool { return a.Type == "TIMESTAMP WITH TIME ZONE" || byNow(a) }
+func withZone(a sqltext.Argument) bool {
+	return comparedAs(a) == "TIMESTAMP WITH TIME ZONE" || byNow(a)
+}
 
 // withoutZone tells whether an argument is known to be a date or a timestamp without a zone.
 func withoutZone(a sqltext.Argument) bool {
-	return a.Type == "DATE" || strings.HasPrefix(a.Type, "TIMESTAMP") && a.Type != "TIMESTAMP WITH TIME ZONE"
+	is := comparedAs(a)
+	return is == "DATE" || strings.HasPrefix(is, "TIMESTAMP") && is != "TIMESTAMP WITH TIME ZONE"
 }
 
 // byNow tells whether an argument is an instant in the zone of the session: what now is made to.
