@@ -19,7 +19,8 @@ func TestEscapes(t *testing.T) {
 	}
 	db := dbsql.OpenDB(c)
 	defer func() { _ = db.Close() }()
-	part := rapid.SampledFrom([]string{"a", "é", "''", `\'`, `\\`, `\n`, `\b`, `\f`, `\r`, `\t`, `\7`, `\101`, `\x41`, `\x7`, `\q`, "1", "f", " "})
+	// No \711, beyond a byte: DuckDB does not read what is no UTF-8.
+	part := rapid.SampledFrom([]string{"a", "é", "''", `\'`, `\\`, `\n`, `\b`, `\f`, `\r`, `\t`, `\7a`, `\07`, `\101`, `\x41`, `\x7`, `\q`, "1", "f", " "})
 	rapid.Check(t, func(t *rapid.T) {
 		said := "E'" + strings.Join(rapid.SliceOfN(part, 0, 8).Draw(t, "parts"), "") + "'"
 		tokens, err := sqltext.Lex(said)
