@@ -187,8 +187,8 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 			}
 			return w.call(v, of, append([]*tree{v.get("child")}, typeModifiers(t)...), nil, false)
 		}
-		if len(typeModifiers(t)) > 0 && d.Casts[name] != nil {
-			return w.refuse(v, fault.Invalid, "leave the length out", "a list of texts has no length here")
+		if of := d.Casts[name]; of != nil && len(typeModifiers(t)) > 0 {
+			return w.castItems(v, t, of, d.Types[name])
 		}
 		if known := d.Types[name]; known != "" {
 			made, err := w.template("CAST(NULL AS " + known + ")")

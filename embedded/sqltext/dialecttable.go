@@ -13,7 +13,7 @@ func (w *walker) lone(v *tree, name string) {
 	name = strings.ToLower(name)
 	if aliases := v.get("column_name_alias"); slices.Contains(w.dialect.Lone, name) && len(aliases.list()) == 0 && v.get("with_ordinality").str() != withOrdinality {
 		as := strings.ToLower(v.get("alias").str())
-		if column := w.dialect.ListedColumns[name]; column != "" && (as == "" || strings.Contains(strings.ToLower(w.source), as+"."+column)) {
+		if column := w.dialect.ListedColumns[name]; column != "" && (as == "" || w.says(as, column)) {
 			return // it is asked for by its own name
 		}
 		as = v.get("alias").str()
@@ -23,6 +23,20 @@ func (w *walker) lone(v *tree, name string) {
 		}
 		v.set("column_name_alias", &tree{kind: '[', items: []*tree{text(as)}})
 	}
+}
+
+// says tells whether the statement has as.column.
+func (w *walker) says(as, column string) bool {
+	tokens, _ := Lex(w.source) // which was read before
+	named := func(t Token, name string) bool {
+		return (t.Kind == Word || t.Kind == Quoted) && strings.EqualFold(t.Name(), name)
+	}
+	for i := 2; i < len(tokens); i++ {
+		if tokens[i-1].Is(".") && named(tokens[i-2], as) && named(tokens[i], column) {
+			return true
+		}
+	}
+	return false
 }
 
 // dialectedTable puts a dialect's query in the place of a call in a FROM.

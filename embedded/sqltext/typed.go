@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tarn/embedded/fault"
 )
 
 // Typed is a call that means one thing or another by the types of its arguments, which a template finds in Argument.Type.
@@ -150,6 +152,18 @@ func tried(of Template) Template {
 		}
 		return said, err
 	}
+}
+
+// castItems casts the items of a list to a type with a length, as a template says of one that has DuckDB's type typ.
+func (w *walker) castItems(v, item *tree, of Template, typ string) error {
+	if t := v.get("cast_type"); typ == "" || t.get("id").str() != "LIST" || t.get("type_info").get("child_type") != item {
+		return w.refuse(v, fault.Invalid, "leave the length out", "a list of texts has no length here")
+	}
+	items := func(args []Argument) (string, error) {
+		said, err := of(append([]Argument{{Type: typ}}, args[1:]...))
+		return "list_transform(CAST($1 AS " + typ + "[]), lambda tarn_x: " + strings.ReplaceAll(said, "$1", "tarn_x") + ")", err
+	}
+	return w.call(v, items, append([]*tree{v.get("child")}, typeModifiers(item)...), nil, false)
 }
 
 // typeModifiers are the numbers behind the name of a type that DuckDB's parser does not know: varchar(3).

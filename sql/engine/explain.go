@@ -71,7 +71,8 @@ func (g *Gate) explain(ctx context.Context, r Request, stmt string) (*Result, er
 // explained reads what stands between EXPLAIN and its statement: ANALYZE, VERBOSE, and PostgreSQL's (option [value], …), of which ANALYZE and FORMAT
 // TEXT or JSON change the answer.
 func explained(in *sqltext.Reader) (analyze, asJSON bool, _ error) {
-	if !in.Take("(") {
+	words := sqltext.Verbs(strings.TrimLeft(in.Rest(), "( \t\r\n"), 1)
+	if len(words) > 0 && slices.Contains([]string{"SELECT", "WITH", "VALUES", "FROM", "TABLE"}, words[0]) || !in.Take("(") { // a parenthesis may be the query's
 		analyze = in.Take("ANALYZE")
 		in.Take("VERBOSE")
 		return analyze, false, nil

@@ -31,7 +31,7 @@ func appendBinary(b []byte, k *kind, a arrow.Array, i int) []byte {
 		return append(b, 0)
 	case pgtype.Int2OID:
 		return binary.BigEndian.AppendUint16(b, uint16(integer(a, i))) //nolint:gosec // two's complement
-	case pgtype.Int4OID:
+	case pgtype.Int4OID, pgtype.OIDOID:
 		return binary.BigEndian.AppendUint32(b, uint32(integer(a, i))) //nolint:gosec // two's complement
 	case pgtype.Int8OID:
 		return binary.BigEndian.AppendUint64(b, uint64(integer(a, i))) //nolint:gosec // two's complement

@@ -104,10 +104,10 @@ func (c *conn) shapeOf(p *prepared) (*engine.Shape, error) {
 		return nil, err
 	}
 	unmarked(&shape)
+	tellIntrospected(p.text, &shape)
+	p.oids = append(p.oids, make([]uint32, max(0, len(shape.Parameters)-len(p.oids)))...)
+	tellOIDLists(p.text, p.oids)
 	for i, name := range shape.Parameters {
-		if i >= len(p.oids) {
-			p.oids = append(p.oids, 0)
-		}
 		if p.oids[i] == 0 {
 			p.oids[i] = kindOf(name).oid
 		}

@@ -103,6 +103,8 @@ func TestFormsOfParameters(t *testing.T) {
 			{`'{"a":1}'::jsonb ? $1::text`, "a"},
 			{`'{"a":1}'::jsonb ?| $1::text[]`, []string{"z", "a"}},
 			{`'{"a":1}'::jsonb ->> $1::text = '1'`, "a"},
+			{`'{"a":"x"}'::jsonb -> $1::text = '"x"'`, "a"},
+			{`'{"a":{"b":"x"}}'::jsonb -> $1::text ->> 'b' = 'x'`, "a"},
 			{`jsonb_set('{"a":1}'::jsonb, '{a}', $1::jsonb) ->> 'a' = '2'`, "2"},
 			{`'abc' LIKE ANY ($1::text[])`, []string{"x%", "a%"}},
 			{`'abc' NOT LIKE ALL ($1::text[])`, []string{"x%"}},
@@ -113,6 +115,38 @@ func TestFormsOfParameters(t *testing.T) {
 			if err := c.QueryRow(t.Context(), "SELECT "+of.statement, of.argument).Scan(&got); err != nil || !got {
 				t.Errorf("%s of %v%s: %v, %v", of.statement, of.argument, options, got, err)
 			}
+		}
+	}
+}
+
+// Forms keep to what they mean beside others that look like them.
+func TestFormsApart(t *testing.T) {
+	t.Parallel()
+	c := connect(t, open(t), "")
+	if _, err := c.Exec(t.Context(), "CREATE TEMP TABLE kept AS SELECT 1.5::real AS r, 0.1::numeric(5,2) AS n, ARRAY['a'] AS tags"); err != nil {
+		t.Fatal(err)
+	}
+	for expression, want := range map[string]string{
+		`jsonb_array_length('[1,2]'::jsonb) || ' items'`: "2 items", `jsonb_typeof('[1]'::jsonb) || '!'`: "array!", `jsonb_pretty('1'::jsonb) || '!'`: "1!",
+		`'{"$oid":"x"}'::jsonb ->> '$oid'`: "x", `'{"/a":{"$":1}}'::jsonb -> '/a' ->> '$'`: "1", `'{"it''s":1}'::jsonb #>> '{it''s}'`: "1",
+		`jsonb_set('{"it''s":1}'::jsonb, '{it''s}', '2') ->> 'it''s'`: "2", `jsonb_set('{"a":1}'::jsonb, '{}', '2') ->> 'a'`: "1",
+		`'{abcd,ef}'::varchar(3)[]`: "{abc,ef}", `(ARRAY['abcd','ef']::char(3)[])[1]`: "abc", `'abc'::char varying`: "abc", `'abc'::character varying(2)`: "ab",
+		`substring('abcdef' FROM 1 FOR share) FROM (VALUES (2)) t(share)`:                "ab",
+		`count(*) FROM (SELECT 1 FROM pg_class c WHERE false FOR UPDATE OF c LIMIT 1) t`: "0",
+		`6.022e23 > 1.602e-19`: "t", `x FROM (VALUES (6.022e23), (1.602e-19)) t(x) ORDER BY x LIMIT 1`: "1.602e-19", `pg_typeof(1e17)`: "numeric",
+		`1234567.891::float8::numeric = 1234567.891`: "t", `(-1e14::float8/7)::numeric = -14285714285714.3`: "t", `123456789012345678::float8::numeric = 123456789012346000`: "t", `0.0625::float8::numeric + 0::float8::numeric = 0.0625`: "t",
+		`0.1::real::numeric = 0.1`: "t", `pg_typeof(r + n) FROM kept`: "double precision", `tags || 'b' FROM kept`: "{a,b}", `'b' || tags FROM kept`: "{b,a}",
+		`e FROM (VALUES ('["a"]'::jsonb, 1)) AS one(j, value), jsonb_array_elements_text(one.j) AS e WHERE one.value = 1`: "a",
+		`e.value FROM jsonb_array_elements_text('["a"]') AS e`:                                                            "a",
+	} {
+		r := c.PgConn().ExecParams(t.Context(), "SELECT "+expression, nil, nil, nil, nil).Read()
+		if r.Err != nil || len(r.Rows) != 1 || string(r.Rows[0][0]) != want {
+			t.Errorf("%s is %q, want %s: %v", expression, r.Rows, want, r.Err)
+		}
+	}
+	for _, expression := range []string{`jsonb_set('{"a":1}'::jsonb, 'a', '2')`, `'{"a":1}'::jsonb #- 'a'`, `'{"a":1}'::jsonb #> 'a'`} {
+		if r := c.PgConn().ExecParams(t.Context(), "SELECT "+expression, nil, nil, nil, nil).Read(); r.Err == nil {
+			t.Errorf("%s is %q: its path is no list", expression, r.Rows)
 		}
 	}
 }
@@ -134,6 +168,11 @@ func TestExplainOptions(t *testing.T) {
 	for _, options := range []string{"(ANALYZE, BUFFERS, FORMAT TEXT)", "(ANALYZE true, TIMING OFF)", "(COSTS OFF)", "VERBOSE", "ANALYZE VERBOSE"} {
 		if _, err := c.Exec(t.Context(), "EXPLAIN "+options+" SELECT 1"); err != nil {
 			t.Errorf("%s: %v", options, err)
+		}
+	}
+	for _, query := range []string{"(SELECT 1)", "ANALYZE (SELECT 1)", "((SELECT 1) UNION (SELECT 2))", "(VALUES (1))"} {
+		if _, err := c.Exec(t.Context(), "EXPLAIN "+query); err != nil {
+			t.Errorf("%s: %v", query, err)
 		}
 	}
 	for _, options := range []string{"(NONSENSE)", "(FORMAT XML)", "(ANALYZE", "()"} {

@@ -47,6 +47,10 @@ var (
 	intervalKind  = kind{oid: pgtype.IntervalOID, size: 16, mod: -1}
 	uuidKind      = kind{oid: pgtype.UUIDOID, size: 16, mod: -1}
 	jsonKind      = kind{oid: pgtype.JSONOID, size: -1, mod: -1}
+	// Those of the catalog, which DuckDB has no types for.
+	oidKind  = kind{oid: pgtype.OIDOID, size: 4, mod: -1}
+	nameKind = kind{oid: pgtype.NameOID, size: 64, mod: -1}
+	charKind = kind{oid: pgtype.QCharOID, size: 1, mod: -1}
 )
 
 // kinds are PostgreSQL's types for DuckDB's. What PostgreSQL has no type for goes as the next larger number, or as
@@ -57,6 +61,7 @@ var kinds = map[string]kind{
 	"FLOAT": float4Kind, "DOUBLE": float8Kind, "BLOB": byteaKind, "DATE": dateKind, "TIME": timeKind, "INTERVAL": intervalKind, "UUID": uuidKind,
 	"TIMESTAMP": timestampKind, "TIMESTAMP_S": timestampKind, "TIMESTAMP_MS": timestampKind, "TIMESTAMP_NS": timestampKind, "DATETIME": timestampKind,
 	"TIMESTAMP WITH TIME ZONE": instantKind, "TIMESTAMPTZ": instantKind, "JSON": jsonKind, "STRUCT": jsonKind, "MAP": jsonKind, "UNION": jsonKind,
+	"OID": oidKind, "NAME": nameKind, `"CHAR"`: charKind, // the door's own words: tellIntrospected
 }
 
 // arrays are the OIDs of arrays by those of their items.
@@ -64,7 +69,7 @@ var arrays = map[uint32]uint32{
 	pgtype.BoolOID: pgtype.BoolArrayOID, pgtype.Int2OID: pgtype.Int2ArrayOID, pgtype.Int4OID: pgtype.Int4ArrayOID, pgtype.Int8OID: pgtype.Int8ArrayOID,
 	pgtype.Float4OID: pgtype.Float4ArrayOID, pgtype.Float8OID: pgtype.Float8ArrayOID, pgtype.NumericOID: pgtype.NumericArrayOID, pgtype.TextOID: pgtype.TextArrayOID,
 	pgtype.ByteaOID: pgtype.ByteaArrayOID, pgtype.DateOID: pgtype.DateArrayOID, pgtype.TimeOID: pgtype.TimeArrayOID, pgtype.TimestampOID: pgtype.TimestampArrayOID,
-	pgtype.TimestamptzOID: pgtype.TimestamptzArrayOID, pgtype.IntervalOID: pgtype.IntervalArrayOID, pgtype.UUIDOID: pgtype.UUIDArrayOID, pgtype.JSONOID: pgtype.JSONArrayOID,
+	pgtype.TimestamptzOID: pgtype.TimestamptzArrayOID, pgtype.IntervalOID: pgtype.IntervalArrayOID, pgtype.UUIDOID: pgtype.UUIDArrayOID, pgtype.JSONOID: pgtype.JSONArrayOID, pgtype.OIDOID: pgtype.OIDArrayOID,
 }
 
 // kindOf is the type of PostgreSQL for one of DuckDB's, in its words.

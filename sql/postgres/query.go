@@ -216,7 +216,15 @@ func (k kind) takes(is kind) bool {
 	if k.item != nil && is.item != nil {
 		return k.item.takes(*is.item)
 	}
-	return k.oid == is.oid || k.oid == textKind.oid || (k.oid == uuidKind.oid || k.oid == jsonKind.oid) && is.oid == textKind.oid
+	switch k.oid {
+	case is.oid, textKind.oid:
+		return true
+	case uuidKind.oid, jsonKind.oid, nameKind.oid, charKind.oid:
+		return is.oid == textKind.oid
+	case oidKind.oid:
+		return is.oid == int8Kind.oid
+	}
+	return false
 }
 
 // close may be called again.

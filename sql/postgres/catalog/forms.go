@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -219,7 +220,7 @@ func unnested(args []sqltext.Argument, _ int, ordinal bool) string {
 // concatenation is || where one side is known for a list or a json; that of texts is DuckDB's.
 func concatenation() sqltext.Typed {
 	many := func(a sqltext.Argument) bool {
-		return a.Says == "LIST" || a.Type == "LIST" || slices.Contains([]string{"array_agg", "list_value", "array_append", "array_remove", "string_to_array"}, a.Name)
+		return a.Says == "LIST" || a.Type == "LIST" || strings.HasSuffix(cmp.Or(a.Type, a.Says), "[]") || slices.Contains([]string{"array_agg", "list_value", "array_append", "array_remove", "string_to_array"}, a.Name)
 	}
 	one := func(a sqltext.Argument) bool {
 		return a.Text != nil || !many(a) && (a.Type != "" && a.Type != "NULL" || a.Says != "")

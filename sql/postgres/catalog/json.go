@@ -18,7 +18,7 @@ import (
 // jsonFunctions are those of json and jsonb, and their operators as spell writes them. DuckDB has one type for both, so jsonb keeps the order of its keys.
 func jsonFunctions() map[string]sqltext.Template {
 	all := map[string]sqltext.Template{
-		getSpelled: sqltext.As("json_extract($1, $2)"), getTextSpelled: sqltext.As("json_extract_string($1, $2)"),
+		getSpelled: valued("json_extract"), getTextSpelled: valued("json_extract_string"),
 		pathSpelled: atPath("json_extract"), pathTextSpelled: atPath("json_extract_string"), removeSpelled: removed,
 		hasSpelled: has, hasAnySpelled: hasKeys("list_has_any"), hasAllSpelled: hasKeys("list_has_all"),
 		"@>": containing(0, 1), "<@": containing(1, 0),
@@ -94,25 +94,50 @@ func ordered(of, keys string) string {
 func pointer(key string) string { return "'/' || replace(replace(" + key + ", '~', '~0'), '/', '~1')" }
 
 // path is a literal path, '{a,0}'; false for a text that is none.
-func path(text string) ([]string, bool) {
+func path(text string) (items []string, _ bool) {
 	written, ok := List(text)
 	if !ok {
 		return nil, false
 	}
-	var items []string
-	in, err := sqltext.Lex(written)
-	if err != nil {
-		return nil, false
-	}
-	for _, t := range in {
-		switch t.Kind {
-		case sqltext.String:
-			items = append(items, strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(t.Text[1:len(t.Text)-1]))
-		case sqltext.Word:
+	for rest := written[1:]; rest != "]"; rest = strings.TrimPrefix(rest, ", ") {
+		if rest[0] != '\'' {
 			return nil, false // a null
 		}
+		var item strings.Builder
+		at := 1
+		for ; rest[at] != '\''; at++ {
+			if rest[at] == '\\' {
+				at++
+			}
+			item.WriteByte(rest[at])
+		}
+		items, rest = append(items, item.String()), rest[at+1:]
 	}
 	return items, true
+}
+
+// malformed ends a statement when it runs that has a literal path which is none.
+const malformed = "CAST('malformed array literal' AS TINYINT)"
+
+// unpathed is a change of a json at a path that is none, as that of a parameter whose type is asked for; at '{}' nothing is changed.
+func unpathed(j string, a sqltext.Argument) string {
+	if a.Text == nil {
+		return j // it is refused
+	}
+	if _, nothing := path(*a.Text); nothing {
+		return j
+	}
+	return "cast_to_type(" + malformed + ", " + j + ")"
+}
+
+// valued is what stands at a key or a place. DuckDB takes a text that begins with $ or / for a path.
+func valued(get string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) == 2 && args[1].Text != nil && strings.IndexAny(*args[1].Text, "$/") == 0 {
+			return get + "($1, " + pointer("$2") + ")", nil
+		}
+		return sqltext.As(get + "($1, $2)")(args)
+	}
 }
 
 // atPath is what stands at a path, '{a,0}' or a list.
@@ -126,7 +151,7 @@ func atPath(get string) sqltext.Template {
 		}
 		items, ok := path(*args[1].Text)
 		if !ok {
-			return get + "(CAST($1 AS JSON), CAST($2 AS VARCHAR))", nil // a parameter whose type is asked for
+			return get + "(CAST($1 AS JSON), CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL THEN CAST(" + malformed + " AS VARCHAR) END)", nil // a parameter whose type is asked for, or a mistake
 		}
 		said := "CAST($1 AS JSON)"
 		for _, item := range items {
@@ -279,7 +304,7 @@ func jsonPath(a sqltext.Argument) (items []string, ok bool, _ error) {
 func removed(args []sqltext.Argument) (string, error) {
 	items, ok, err := jsonPath(args[1])
 	if err != nil || !ok {
-		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL THEN CAST($1 AS JSON) END", err
+		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
 	}
 	j := "tarn_j" + strconv.Itoa(len(items)-1)
 	return changed("CAST($1 AS JSON)", items, 0, func(key string) change {
@@ -327,7 +352,7 @@ func jsonSet(args []sqltext.Argument) (string, error) {
 	}
 	at, ok, err := jsonPath(args[1])
 	if err != nil || !ok {
-		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN CAST($1 AS JSON) END", err
+		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
 	}
 	j, value := "tarn_j"+strconv.Itoa(len(at)-1), "CAST($3 AS JSON)"
 	return nulls(changed("CAST($1 AS JSON)", at, 0, func(key string) change {
@@ -357,7 +382,7 @@ func jsonInsert(args []sqltext.Argument) (string, error) {
 	}
 	at, ok, err := jsonPath(args[1])
 	if err != nil || !ok {
-		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN CAST($1 AS JSON) END", err
+		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
 	}
 	j, value, behind := "tarn_j"+strconv.Itoa(len(at)-1), "CAST($3 AS JSON)", 0
 	if after {
@@ -421,9 +446,12 @@ func containing(whole, part int) sqltext.Template {
 
 func isObject(value any) bool { _, is := value.(map[string]any); return is }
 
+// notJSON are the ends of the names of functions of json that answer a text, a number or a truth.
+var notJSON = []string{"_text", "_string", "_length", "_typeof", "_type", "_keys", "_pretty", "_valid", "_value", "_contains", "_exists"}
+
 // isJSON tells whether an argument is known for a json.
 func isJSON(a sqltext.Argument) bool {
-	return a.Says == "JSON" || strings.HasPrefix(a.Name, "json") && !strings.HasSuffix(a.Name, "_text") || slices.Contains([]string{"to_json", "to_jsonb", "row_to_json", getSpelled, pathSpelled}, a.Name)
+	return a.Says == "JSON" || strings.HasPrefix(a.Name, "json") && !slices.ContainsFunc(notJSON, func(end string) bool { return strings.HasSuffix(a.Name, end) }) || slices.Contains([]string{"to_json", "to_jsonb", "row_to_json", getSpelled, pathSpelled}, a.Name)
 }
 
 // holds is the condition that a json holds a value.

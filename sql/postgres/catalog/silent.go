@@ -31,7 +31,10 @@ func spellLength(out []byte, tokens []sqltext.Token, i int) {
 		return // "char" is another type
 	}
 	spelled, next := lengths[strings.ToLower(tokens[i].Text)], i+1
-	if spelled == longSpelled && next < len(tokens) && tokens[next].Is("varying") {
+	if next < len(tokens) && tokens[next].Is("varying") {
+		if spelled != longSpelled {
+			return // "char varying" has no room for the word
+		}
 		spelled, next = cutSpelled+"  ", i+2
 	}
 	if sized := next < len(tokens) && tokens[next].Is("("); spelled == "" || !sized && spelled != charSpelled && spelled != longSpelled {
@@ -64,6 +67,9 @@ func cut(blanks bool) sqltext.Template {
 // textOf is a value as PostgreSQL writes it, where DuckDB's text of its type is another.
 func textOf(a sqltext.Argument, mark string) string {
 	plain := "CAST(" + mark + " AS VARCHAR)"
+	if a.Type == "" { // DuckDB tells of no list that it is one
+		a.Type = a.Says
+	}
 	switch {
 	case a.Text != nil:
 		return mark
@@ -213,14 +219,17 @@ func remainder(args []sqltext.Argument) (string, error) {
 	return divided("%")(args)
 }
 
-// exact is a number with an exponent as PostgreSQL has it: a numeric, where it has no more digits than one may have here.
+// exactDigits are the most of a number with an exponent that is a numeric: very large ones and very small ones have room beside each other as doubles alone.
+const exactDigits = 18
+
+// exact is a number with an exponent as PostgreSQL has it: a numeric, where it has no more digits than that.
 func exact(number string) string {
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
 		return ""
 	}
 	said := strconv.FormatFloat(v, 'f', -1, 64)
-	if digits := len(strings.ReplaceAll(said, ".", "")); digits > 38 {
+	if digits := len(strings.ReplaceAll(said, ".", "")); digits > exactDigits {
 		return ""
 	} else if !strings.Contains(said, ".") {
 		return fmt.Sprintf("CAST(%s AS DECIMAL(%d,0))", said, digits)

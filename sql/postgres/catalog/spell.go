@@ -12,9 +12,10 @@ import (
 type speller struct {
 	out    []byte
 	tokens []sqltext.Token
+	open   []bool // of the parentheses that are open: whether a query stands in it
 }
 
-func (s speller) is(i int, words ...string) bool {
+func (s *speller) is(i int, words ...string) bool {
 	for n, w := range words {
 		if i < 0 || i+n >= len(s.tokens) || !s.tokens[i+n].Is(w) {
 			return false
@@ -24,7 +25,7 @@ func (s speller) is(i int, words ...string) bool {
 }
 
 // joined tells whether symbols stand side by side.
-func (s speller) joined(i int, symbols string) bool {
+func (s *speller) joined(i int, symbols string) bool {
 	for n := range len(symbols) {
 		if !s.is(i+n, symbols[n:n+1]) || n > 0 && s.tokens[i+n].Offset != s.tokens[i].Offset+n {
 			return false
@@ -34,7 +35,7 @@ func (s speller) joined(i int, symbols string) bool {
 }
 
 // over writes a text over tokens, of which it is no longer than they are, and blanks over the rest of them.
-func (s speller) over(from, to int, said string) {
+func (s *speller) over(from, to int, said string) {
 	start, end := s.tokens[from].Offset, s.tokens[to].Offset+len(s.tokens[to].Text)
 	if end-start < len(said) {
 		return
@@ -45,8 +46,14 @@ func (s speller) over(from, to int, said string) {
 	copy(s.out[start:], said)
 }
 
-// form writes what begins at a token over, and tells whether it did.
-func (s speller) form(i int) bool {
+// form writes what begins at a token over, and tells whether it did. It is called for each token in order.
+func (s *speller) form(i int) bool {
+	switch {
+	case s.is(i, "("):
+		s.open = append(s.open, s.is(i+1, "select") || s.is(i+1, "with") || s.is(i+1, "values") || s.is(i+1, "table") || s.is(i+1, "from") || s.is(i+1, "("))
+	case s.is(i, ")") && len(s.open) > 0:
+		s.open = s.open[:len(s.open)-1]
+	}
 	return s.operator(i) || s.quantified(i) || s.locking(i) || s.sample(i)
 }
 
@@ -55,8 +62,8 @@ var operators = [][2]string{
 	{"#>>", pathTextSpelled}, {"#>", pathSpelled}, {"#-", removeSpelled}, {"?|", hasAnySpelled}, {"?&", hasAllSpelled}, {"?", hasSpelled}, {"->>", getTextSpelled},
 }
 
-func (s speller) operator(i int) bool {
-	if t := s.tokens[i]; t.Kind != sqltext.Symbol || i > 0 && s.tokens[i-1].Kind == sqltext.Symbol && s.tokens[i-1].Offset == t.Offset-1 && !s.is(i-1, ")") && !s.is(i-1, "]") {
+func (s *speller) operator(i int) bool {
+	if t := s.tokens[i]; t.Kind != sqltext.Symbol || !strings.Contains("#?-", t.Text) || i > 0 && s.tokens[i-1].Kind == sqltext.Symbol && s.tokens[i-1].Offset == t.Offset-1 && !s.is(i-1, ")") && !s.is(i-1, "]") {
 		return false
 	}
 	for _, of := range operators {
@@ -66,15 +73,26 @@ func (s speller) operator(i int) bool {
 		}
 	}
 	// -> stands in lambdas, too, and is no json's where a name follows.
-	if at := i + 2; s.joined(i, "->") && at < len(s.tokens) && (s.tokens[at].Kind == sqltext.String || s.tokens[at].Kind == sqltext.Number || s.is(at, "$") || s.is(at, "-")) {
+	if s.joined(i, "->") && s.literal(i+2) {
 		s.over(i, i+1, getSpelled)
 		return true
 	}
 	return false
 }
 
+// literal tells whether a text, a number or the value of a parameter begins at a token, which is a text that is cast.
+func (s *speller) literal(i int) bool {
+	is := func(i int, kind sqltext.Kind) bool { return i < len(s.tokens) && s.tokens[i].Kind == kind }
+	return is(i, sqltext.String) || is(i, sqltext.Number) || s.is(i, "$") || s.is(i, "-") && is(i+1, sqltext.Number) || s.is(i, "cast", "(") && (is(i+2, sqltext.String) || s.is(i+2, "null"))
+}
+
 // quantified is LIKE ANY (list) and its like, and SIMILAR TO.
-func (s speller) quantified(i int) bool {
+func (s *speller) quantified(i int) bool {
+	switch t := s.tokens[i]; {
+	case t.Is("like"), t.Is("ilike"), t.Is("not"), t.Is("similar"), t.Is("~"), t.Is("!"):
+	default:
+		return false
+	}
 	for words, of := range quantified {
 		operator := []string{words}
 		switch {
@@ -114,7 +132,7 @@ func (s speller) quantified(i int) bool {
 }
 
 // locking is FOR UPDATE and its like, which lock nothing: no row of the lake is changed in its place.
-func (s speller) locking(i int) bool {
+func (s *speller) locking(i int) bool {
 	at := i
 	switch {
 	case s.is(i, "for", "update"), s.is(i, "for", "share"):
@@ -126,9 +144,13 @@ func (s speller) locking(i int) bool {
 	default:
 		return false
 	}
+	if n := len(s.open); n > 0 && !s.open[n-1] {
+		return false // substring(x FROM 1 FOR share) has a column of that name
+	}
 	if s.is(at, "of") {
-		for at++; at < len(s.tokens) && (s.tokens[at].Kind == sqltext.Quoted || s.tokens[at].Kind == sqltext.Word && !s.is(at, "nowait") && !s.is(at, "skip") && !s.is(at, "for") || s.is(at, ",") || s.is(at, ".")); at++ {
+		for at += 2; s.is(at, ",") || s.is(at, "."); at += 2 {
 		}
+		at = min(at, len(s.tokens))
 	}
 	switch {
 	case s.is(at, "nowait"):
@@ -141,7 +163,7 @@ func (s speller) locking(i int) bool {
 }
 
 // sample is TABLESAMPLE SYSTEM (10), of which DuckDB wants to be told that it is a percentage.
-func (s speller) sample(i int) bool {
+func (s *speller) sample(i int) bool {
 	if (!s.is(i-1, "tablesample") || !s.is(i, "system", "(") && !s.is(i, "bernoulli", "(")) || i+3 >= len(s.tokens) || s.tokens[i+2].Kind != sqltext.Number || !s.is(i+3, ")") {
 		return false
 	}

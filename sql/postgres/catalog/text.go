@@ -285,6 +285,9 @@ func bareNumerics(tokens []sqltext.Token) map[int]bool {
 	return out
 }
 
+// operatorTokens are the most of OPERATOR(pg_catalog.!~~*).
+const operatorTokens = 12
+
 // spell takes off what DuckDB's parser does not take, and writes bare words small: PostgreSQL's names are.
 func spell(out []byte, tokens []sqltext.Token) {
 	blank := func(t sqltext.Token) {
@@ -304,7 +307,7 @@ func spell(out []byte, tokens []sqltext.Token) {
 	for i := range CastTypes(tokens, "cast") {
 		spellLength(out, tokens, i)
 	}
-	forms := speller{out, tokens}
+	forms := speller{out: out, tokens: tokens}
 	for i, t := range tokens {
 		switch {
 		case forms.form(i):
@@ -312,10 +315,10 @@ func spell(out []byte, tokens []sqltext.Token) {
 			copy(out[t.Offset:], bareNumeric)
 		case is(i, "operator", "(", pgCatalog, "."):
 			end := i + 4
-			for end < len(tokens) && !tokens[end].Is(")") {
+			for end < min(len(tokens), i+operatorTokens) && !tokens[end].Is(")") {
 				end++
 			}
-			if end < len(tokens) {
+			if end < len(tokens) && tokens[end].Is(")") {
 				for _, at := range []int{i, i + 1, i + 2, i + 3, end} {
 					blank(tokens[at])
 				}

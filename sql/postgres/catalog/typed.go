@@ -65,7 +65,7 @@ const (
 )
 
 func familyOf(a sqltext.Argument) family {
-	switch a.Type {
+	switch of, _, _ := strings.Cut(a.Type, "("); of { // of a column it has width and scale
 	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER":
 		return integer
 	case "DECIMAL", "HUGEINT", "UBIGINT":
@@ -300,8 +300,32 @@ func toNumeric(args []sqltext.Argument) (string, error) {
 			return fmt.Sprintf("CAST($1 AS DECIMAL(%d,%d))", max(1, len(m[1])+len(m[2])), len(m[2])), nil
 		}
 	}
-	if familyOf(a) == float { // fifteen digits tell something
-		return "CAST(printf('%.15g', CAST($1 AS DOUBLE)) AS DECIMAL(38,15))", nil
+	switch a.Type {
+	case "DOUBLE":
+		return telling(15, a), nil
+	case "FLOAT":
+		return telling(6, a), nil
 	}
 	return "CAST($1 AS DECIMAL(38,15))", nil
+}
+
+// telling is a real or a double as a numeric, of which so many digits tell something. DuckDB takes microseconds to read a numeric of 38 digits, so
+// they are read as a whole number #m, of which #s are behind the point, and what is before it and behind it are numerics by themselves.
+func telling(digits int, a sqltext.Argument) string {
+	const unit = "CAST(0.000000000000001 AS DECIMAL(15,15))"
+	said := "CASE WHEN #s <= 0 THEN CAST(CAST(#m AS DECIMAL(38,0)) * CAST(pow(10, -#s) AS DECIMAL(23,0)) AS DECIMAL(38,15)) " +
+		"WHEN #s <= 15 THEN CAST(CAST(#m // #p AS DECIMAL(38,15)) + CAST((#m % #p) * CAST(pow(10, 15 - #s) AS BIGINT) AS DECIMAL(18,0)) * " + unit + " AS DECIMAL(38,15)) " +
+		"ELSE CAST(CAST(round(#m / pow(10, #s - 15)) AS DECIMAL(18,0)) * " + unit + " AS DECIMAL(38,15)) END"
+	written := fmt.Sprintf("printf('%%.%de', CAST($1 AS DOUBLE))", digits-1)
+	whole := "CAST(replace(split_part(" + written + ", 'e', 1), '.', '') AS BIGINT)"
+	behind := fmt.Sprintf("(%d - CAST(replace(split_part(%s, 'e', 2), '+', '') AS INTEGER))", digits-1, written)
+	m, s := "struct_extract(tarn_n, 'm')", "struct_extract(tarn_n, 's')"
+	if a.Lambdaless {
+		m, s = whole, behind
+	}
+	said = strings.NewReplacer("#m", m, "#s", s, "#p", "CAST(pow(10, "+s+") AS BIGINT)").Replace(said)
+	if a.Lambdaless {
+		return said
+	}
+	return "list_transform([{'m': " + whole + ", 's': " + behind + "}], lambda tarn_n: " + said + ")[1]"
 }
