@@ -114,7 +114,7 @@ func quotient(a, b string, lambdaless bool) string {
 	if !lambdaless {
 		whole = within("row("+n+", "+unscaled(b)+")", "tarn_q", half("struct_extract_at(tarn_q, 1)", "struct_extract_at(tarn_q, 2)"))
 	}
-	return "CAST(" + whole + " AS DECIMAL(38,0)) * " + to("('0.' || repeat('0', "+digits+" - 1) || CASE "+digits+" WHEN 0 THEN '' ELSE '1' END)", decimalOf("38", digits))
+	return "CAST(" + whole + " AS DECIMAL(38,0)) * " + to("CASE "+digits+" WHEN 0 THEN '1' ELSE '0.' || repeat('0', "+digits+" - 1) || '1' END", decimalOf("38", digits))
 }
 
 // divided is a / b.
