@@ -73,6 +73,9 @@ func (r *rewriter) unicodeText(i int) (int, error) {
 	text, escape, n := r.at(i+2).Value(), "\\", 3
 	if r.are(i+3, "uescape") && r.at(i+4).Kind == sqltext.String {
 		escape, n = r.at(i+4).Value(), 5
+		if utf8.RuneCountInString(escape) != 1 {
+			return 0, unsupported("write UESCAPE '#', say", "%q is not one character, which UESCAPE takes", escape)
+		}
 	}
 	var out strings.Builder
 	for text != "" {
