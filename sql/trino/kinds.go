@@ -219,12 +219,7 @@ func parted(operator string, args []sqltext.Argument, a, b, of numeral) string {
 	switch {
 	case of.float():
 		return known(args, func(x ...string) string {
-			left, right := "CAST("+x[0]+" AS DOUBLE)", "CAST("+x[1]+" AS DOUBLE)"
-			none := left + " * CAST('Infinity' AS DOUBLE)"
-			if operator == "%" {
-				none = "CAST('NaN' AS DOUBLE)"
-			}
-			return "CAST(CASE WHEN " + right + " = 0 THEN " + none + " ELSE " + left + " " + operator + " " + right + " END AS " + of.String() + ")"
+			return "CAST(" + ofDoubles(operator, x[0], x[1]) + " AS " + of.String() + ")"
 		})
 	case operator == "/" && of.name == "DECIMAL":
 		return known(args, func(x ...string) string { return exactly(x[0], nonzero(x[1]), a, b, of, args[0].Lambdaless) })
@@ -261,14 +256,7 @@ func exactly(left, right string, a, b, of numeral, lambdaless bool) string {
 	if more := of.scale + b.scale - a.scale; more > 0 {
 		n = "(" + n + " * CAST('1" + strings.Repeat("0", more) + "' AS HUGEINT))"
 	}
-	half := func(n, d string) string {
-		return fmt.Sprintf("sign(%[1]s) * sign(%[2]s) * ((2 * abs(%[1]s) + abs(%[2]s)) // (2 * abs(%[2]s)))", n, d)
-	}
-	said := half(n, d)
-	if !lambdaless {
-		said = within("row("+n+", "+d+")", "tarn_q", half("struct_extract_at(tarn_q, 1)", "struct_extract_at(tarn_q, 2)"))
-	}
-	said = "CAST(" + said + " AS DECIMAL(38,0))"
+	said := halved(n, d, lambdaless)
 	if of.scale > 0 {
 		said += fmt.Sprintf(" * CAST('0.%s1' AS DECIMAL(%d,%d))", strings.Repeat("0", of.scale-1), digitsMax, of.scale)
 	}

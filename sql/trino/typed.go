@@ -107,14 +107,29 @@ func unscaled(x string) string {
 func quotient(a, b string, lambdaless bool) string {
 	digits := "greatest(" + scale(a) + ", " + scale(b) + ")"
 	n := unscaled(a) + " * CAST(" + powerOfTen(digits+" + "+scale(b)+" - "+scale(a)) + " AS HUGEINT)"
+	return halved("("+n+")", unscaled(b), lambdaless) + " * " + to("CASE "+digits+" WHEN 0 THEN '1' ELSE '0.' || repeat('0', "+digits+" - 1) || '1' END", decimalOf("38", digits))
+}
+
+// halved divides whole numbers, the half away from zero; each is computed once, but where there are no lambdas.
+func halved(n, d string, lambdaless bool) string {
 	half := func(n, d string) string {
 		return fmt.Sprintf("sign(%[1]s) * sign(%[2]s) * ((2 * abs(%[1]s) + abs(%[2]s)) // (2 * abs(%[2]s)))", n, d)
 	}
-	whole := half("("+n+")", unscaled(b))
+	said := half(n, d)
 	if !lambdaless {
-		whole = within("row("+n+", "+unscaled(b)+")", "tarn_q", half("struct_extract_at(tarn_q, 1)", "struct_extract_at(tarn_q, 2)"))
+		said = within("row("+n+", "+d+")", "tarn_q", half("struct_extract_at(tarn_q, 1)", "struct_extract_at(tarn_q, 2)"))
 	}
-	return "CAST(" + whole + " AS DECIMAL(38,0)) * " + to("CASE "+digits+" WHEN 0 THEN '1' ELSE '0.' || repeat('0', "+digits+" - 1) || '1' END", decimalOf("38", digits))
+	return "CAST(" + said + " AS DECIMAL(38,0))"
+}
+
+// ofDoubles is a / b or a % b of doubles, of which DuckDB makes null by zero.
+func ofDoubles(operator, a, b string) string {
+	a, b = "CAST("+a+" AS DOUBLE)", "CAST("+b+" AS DOUBLE)"
+	none := a + " * CAST('Infinity' AS DOUBLE)"
+	if operator == "%" {
+		none = "CAST('NaN' AS DOUBLE)"
+	}
+	return "CASE WHEN " + b + " = 0 THEN " + none + " ELSE " + a + " " + operator + " " + b + " END"
 }
 
 // divided is a / b.
@@ -127,8 +142,7 @@ func divided(args []sqltext.Argument) (string, error) {
 
 func divide(a, b string, lambdaless bool) string {
 	kind := resultOf(a, b, "/", decimalOf(precision(a)+" + "+scale(b)+" + greatest(0, "+scale(b)+" - "+scale(a)+")", "greatest("+scale(a)+", "+scale(b)+")"))
-	double := "CASE CAST(" + b + " AS DOUBLE) WHEN 0 THEN CAST(" + a + " AS DOUBLE) * CAST('Infinity' AS DOUBLE) ELSE CAST(" + a + " AS DOUBLE) / CAST(" + b + " AS DOUBLE) END"
-	return "CASE WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isFloat(a, b) + " THEN " + to(double, kind) +
+	return "CASE WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isFloat(a, b) + " THEN " + to(ofDoubles("/", a, b), kind) +
 		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(b), lambdaless)+")", kind) + " ELSE " + to("("+a+" / "+nonzero(b)+")", kind) + " END"
 }
 
@@ -144,8 +158,7 @@ func modulo(args []sqltext.Argument) (string, error) {
 func remainder(a, b string) string {
 	digits := "greatest(" + scale(a) + ", " + scale(b) + ")"
 	kind := resultOf(a, b, "%", decimalOf("least("+precision(a)+" - "+scale(a)+", "+precision(b)+" - "+scale(b)+") + "+digits, digits))
-	double := "CASE WHEN CAST(" + b + " AS DOUBLE) = 0 THEN CAST('NaN' AS DOUBLE) ELSE CAST(" + a + " AS DOUBLE) % CAST(" + b + " AS DOUBLE) END"
-	return "CASE WHEN " + isFloat(a, b) + " THEN " + to(double, kind) + " ELSE " + to("("+a+" % "+nonzero(b)+")", kind) + " END"
+	return "CASE WHEN " + isFloat(a, b) + " THEN " + to(ofDoubles("%", a, b), kind) + " ELSE " + to("("+a+" % "+nonzero(b)+")", kind) + " END"
 }
 
 // average is avg, which of decimals is one of the same type.
