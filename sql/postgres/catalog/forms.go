@@ -55,14 +55,27 @@ var compared = map[string]string{
 // quantifier compares with each item: what decides, what is answered where none does and none is null.
 func quantifier(compared, decided, otherwise string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
-		list := "CAST($2 AS VARCHAR[])"
-		if len(args) == 2 && args[1].Text != nil {
-			if written, ok := List(*args[1].Text); ok {
-				list = "CAST(" + duck.Quote(written) + " AS VARCHAR[])"
-			}
-		}
-		return "list_transform([list_transform(" + list + ", lambda tarn_p: " + compared + ")], lambda tarn_t: CASE " + decided + " WHEN len(tarn_t) = 0 OR list_count(tarn_t) = len(tarn_t) THEN " + otherwise + " END)[1]", nil
+		return "list_transform([list_transform(" + textsOf(args, 1) + ", lambda tarn_p: " + compared + ")], lambda tarn_t: CASE " + decided + " WHEN len(tarn_t) = 0 OR list_count(tarn_t) = len(tarn_t) THEN " + otherwise + " END)[1]", nil
 	}
+}
+
+// textsOf is an argument as a list of texts, which may be a literal one, '{a,b}'.
+func textsOf(args []sqltext.Argument, i int) string {
+	if i < len(args) {
+		if written, ok := writtenTexts(args[i].Text); ok {
+			return written
+		}
+	}
+	return "CAST($" + strconv.Itoa(i+1) + " AS VARCHAR[])"
+}
+
+// writtenTexts is a literal list of texts; false for what is none.
+func writtenTexts(text *string) (string, bool) {
+	if text == nil {
+		return "", false
+	}
+	written, ok := List(*text)
+	return "CAST(" + duck.Quote(written) + " AS VARCHAR[])", ok
 }
 
 // similarSpelled is written for SIMILAR TO, which DuckDB's parser takes for a regular expression.
@@ -204,10 +217,8 @@ func unnested(args []sqltext.Argument, _ int, ordinal bool) string {
 	var items, lengths []string
 	for i, a := range args {
 		mark := "$" + strconv.Itoa(i+1)
-		if a.Text != nil {
-			if written, ok := List(*a.Text); ok {
-				mark = "CAST(" + duck.Quote(written) + " AS VARCHAR[])"
-			}
+		if written, ok := writtenTexts(a.Text); ok {
+			mark = written
 		}
 		items, lengths = append(items, "unnest("+mark+") AS unnest"), append(lengths, "coalesce(len("+mark+"), 0)")
 	}

@@ -35,7 +35,7 @@ func jsonFunctions() map[string]sqltext.Template {
 		all[of+"_agg"] = sqltext.As("to_json(list($1))")
 		all[of+"_object_agg"] = sqltext.As("CAST('{' || string_agg(CAST(to_json(CAST($1 AS VARCHAR)) AS VARCHAR) || ':' || coalesce(CAST(to_json($2) AS VARCHAR), 'null'), ',') || '}' AS JSON)")
 	}
-	maps.Copy(all, map[string]sqltext.Template{"jsonb_pretty": sqltext.As("json_pretty(CAST($1 AS JSON))"), "jsonb_set": jsonSet, "jsonb_insert": jsonInsert})
+	maps.Copy(all, map[string]sqltext.Template{"jsonb_pretty": sqltext.As("json_pretty(CAST($1 AS JSON))"), "jsonb_set": putting(true, jsonSet), "jsonb_insert": putting(false, jsonInsert)})
 	for name, of := range listed() {
 		all[name] = func(args []sqltext.Argument) (string, error) {
 			said, err := of(args)
@@ -169,6 +169,11 @@ func step(j, key string) string {
 	if n, err := strconv.Atoi(key); err == nil && n < 0 {
 		return "json_extract(" + j + ", " + strconv.Itoa(n) + ")"
 	}
+	return at(j, key)
+}
+
+// at is what an object has by a literal key.
+func at(j, key string) string {
 	return "json_extract(" + j + ", " + duck.Quote("/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key)) + ")"
 }
 
@@ -204,13 +209,7 @@ func has(args []sqltext.Argument) (string, error) {
 
 func hasKeys(has string) sqltext.Template {
 	return func(args []sqltext.Argument) (string, error) {
-		keys := "CAST($2 AS VARCHAR[])"
-		if len(args) == 2 && args[1].Text != nil {
-			if written, ok := List(*args[1].Text); ok {
-				keys = "CAST(" + duck.Quote(written) + " AS VARCHAR[])"
-			}
-		}
-		return "list_transform([CAST($1 AS JSON)], lambda tarn_j: " + has + "(" + keysOf("tarn_j") + ", " + keys + "))[1]", nil
+		return "list_transform([CAST($1 AS JSON)], lambda tarn_j: " + has + "(" + keysOf("tarn_j") + ", " + textsOf(args, 1) + "))[1]", nil
 	}
 }
 
@@ -263,17 +262,19 @@ func changed(j string, items []string, level int, of func(key string) change) st
 	if len(items) > 1 {
 		inner := changed(step(name, key), items[1:], level+1, of)
 		value := "tarn_v" + strconv.Itoa(level)
-		put := change{
-			key:   "list_transform(json_keys(" + name + "), lambda tarn_k: " + entry("tarn_k", "CASE WHEN tarn_k = "+duck.Quote(key)+" THEN "+value+" ELSE "+valueAt(name, "tarn_k")+" END") + ")",
-			index: func(place string) string { return replacedAt(name, place, value) },
-		}
-		return "list_transform([" + j + "], lambda " + name + ": CASE WHEN " + step(name, key) + " IS NULL THEN " + name + " ELSE list_transform([" + inner + "], lambda " + value + ": " + put.in(name, key) + ")[1] END)[1]"
+		return "list_transform([" + j + "], lambda " + name + ": CASE WHEN " + step(name, key) + " IS NULL THEN " + name + " ELSE list_transform([" + inner + "], lambda " + value + ": " + replaced(name, key, value).in(name, key) + ")[1] END)[1]"
 	}
 	return "list_transform([" + j + "], lambda " + name + ": " + of(key).in(name, key) + ")[1]"
 }
 
-func replacedAt(j, place, value string) string {
-	return "list_transform(range(" + length(j) + "), lambda tarn_i: CASE WHEN tarn_i = " + place + " THEN " + value + " ELSE json_extract(" + j + ", tarn_i) END)"
+// replaced puts a value in the place of what is there.
+func replaced(j, key, value string) change {
+	return change{
+		key: "list_transform(json_keys(" + j + "), lambda tarn_k: " + entry("tarn_k", "CASE WHEN tarn_k = "+duck.Quote(key)+" THEN "+value+" ELSE "+valueAt(j, "tarn_k")+" END") + ")",
+		index: func(place string) string {
+			return "list_transform(range(" + length(j) + "), lambda tarn_i: CASE WHEN tarn_i = " + place + " THEN " + value + " ELSE json_extract(" + j + ", tarn_i) END)"
+		},
+	}
 }
 
 // in is the changed object or array.
@@ -317,78 +318,61 @@ func removed(args []sqltext.Argument) (string, error) {
 	}), nil
 }
 
-// of tells a literal truth, which an argument has unless it says otherwise.
-func (f flag) of(args []sqltext.Argument) (bool, error) {
-	if len(args) <= f.at {
-		return f.otherwise, nil
+// putting is jsonb_set or jsonb_insert of a json, a path, a value and a literal truth, which is otherwise where it is not said.
+func putting(otherwise bool, put func(j, value string, said bool) func(key string) change) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) < 3 || len(args) > 4 {
+			return "", nil
+		}
+		said, err := truth(args[3:], otherwise)
+		if err != nil {
+			return "", err
+		}
+		items, ok, err := jsonPath(args[1])
+		if err != nil || !ok {
+			return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
+		}
+		of := put("tarn_j"+strconv.Itoa(len(items)-1), "CAST($3 AS JSON)", said)
+		return "CASE WHEN $1 IS NOT NULL AND $3 IS NOT NULL THEN " + changed("CAST($1 AS JSON)", items, 0, of) + " END", nil
 	}
-	switch a := args[f.at]; {
+}
+
+// truth is a literal one, or otherwise where there is none.
+func truth(args []sqltext.Argument, otherwise bool) (bool, error) {
+	if len(args) == 0 {
+		return otherwise, nil
+	}
+	switch a := args[0]; {
 	case a.Cast != nil:
 		return strings.HasPrefix(strings.ToLower(*a.Cast), "t"), nil
 	case a.Text != nil:
 		return strings.HasPrefix(strings.ToLower(*a.Text), "t"), nil
 	}
-	return false, fault.Newf(fault.Invalid, "write true or false", "argument %d of a change of json is no literal", f.at+1)
+	return false, fault.New(fault.Invalid, "write true or false", "argument 4 of a change of json is no literal")
 }
 
-type flag struct {
-	at        int
-	otherwise bool
-}
-
-// nulls is null where an argument is.
-func nulls(said string) string {
-	return "CASE WHEN $1 IS NOT NULL AND $3 IS NOT NULL THEN " + said + " END"
-}
-
-// jsonSet puts a value in the place of another, or adds it.
-func jsonSet(args []sqltext.Argument) (string, error) {
-	if len(args) < 3 || len(args) > 4 {
-		return "", nil
-	}
-	create, err := flag{3, true}.of(args)
-	if err != nil {
-		return "", err
-	}
-	at, ok, err := jsonPath(args[1])
-	if err != nil || !ok {
-		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
-	}
-	j, value := "tarn_j"+strconv.Itoa(len(at)-1), "CAST($3 AS JSON)"
-	return nulls(changed("CAST($1 AS JSON)", at, 0, func(key string) change {
-		c := change{
-			key:   "list_transform(json_keys(" + j + "), lambda tarn_k: " + entry("tarn_k", "CASE WHEN tarn_k = "+duck.Quote(key)+" THEN "+value+" ELSE "+valueAt(j, "tarn_k")+" END") + ")",
-			index: func(place string) string { return replacedAt(j, place, value) },
-		}
+// jsonSet puts a value in the place of another, or adds it where it is said to create it.
+func jsonSet(j, value string, create bool) func(key string) change {
+	return func(key string) change {
+		c := replaced(j, key, value)
 		if create {
-			replaced := c.index
+			there := c.index
 			c.key = "list_concat(" + c.key + ", CASE WHEN list_contains(json_keys(" + j + "), " + duck.Quote(key) + ") THEN [] ELSE [" + entry(duck.Quote(key), value) + "] END)"
 			c.index = func(place string) string {
-				return "list_concat(CASE WHEN " + place + " < 0 THEN [" + value + "] ELSE [] END, " + replaced(place) + ", CASE WHEN " + place + " >= " + length(j) + " THEN [" + value + "] ELSE [] END)"
+				return "list_concat(CASE WHEN " + place + " < 0 THEN [" + value + "] ELSE [] END, " + there(place) + ", CASE WHEN " + place + " >= " + length(j) + " THEN [" + value + "] ELSE [] END)"
 			}
 		}
 		return c
-	})), nil
+	}
 }
 
 // jsonInsert adds a value: a key that there is not, or before or behind a place.
-func jsonInsert(args []sqltext.Argument) (string, error) {
-	if len(args) < 3 || len(args) > 4 {
-		return "", nil
-	}
-	after, err := flag{3, false}.of(args)
-	if err != nil {
-		return "", err
-	}
-	at, ok, err := jsonPath(args[1])
-	if err != nil || !ok {
-		return "CASE WHEN CAST($2 AS VARCHAR) IS NOT NULL AND CAST($3 AS JSON) IS NOT NULL THEN " + unpathed("CAST($1 AS JSON)", args[1]) + " END", err
-	}
-	j, value, behind := "tarn_j"+strconv.Itoa(len(at)-1), "CAST($3 AS JSON)", 0
+func jsonInsert(j, value string, after bool) func(key string) change {
+	behind := 0
 	if after {
 		behind = 1
 	}
-	return nulls(changed("CAST($1 AS JSON)", at, 0, func(key string) change {
+	return func(key string) change {
 		return change{
 			key: "list_concat(list_transform(json_keys(" + j + "), lambda tarn_k: " + entry("tarn_k", valueAt(j, "tarn_k")) + "), CASE WHEN list_contains(json_keys(" + j + "), " + duck.Quote(key) +
 				") THEN [cast_to_type(CAST('cannot replace existing key' AS TINYINT), '')] ELSE [" + entry(duck.Quote(key), value) + "] END)",
@@ -398,7 +382,7 @@ func jsonInsert(args []sqltext.Argument) (string, error) {
 				return "list_concat(list_transform(range(" + cut + "), " + get + "), [" + value + "], list_transform(range(" + cut + ", " + length(j) + "), " + get + "))"
 			},
 		}
-	})), nil
+	}
 }
 
 // containing tells whether a json holds a literal one, or a list another.
@@ -425,8 +409,8 @@ func containing(whole, part int) sqltext.Template {
 		}
 		switch {
 		case !ofJSON && text != nil:
-			if written, ok := List(*text); ok {
-				needle = "CAST(" + duck.Quote(written) + " AS VARCHAR[])"
+			if written, ok := writtenTexts(text); ok {
+				needle = written
 			}
 			return "list_has_all(" + hay + ", " + needle + ")", nil
 		case !ofJSON:
@@ -461,7 +445,7 @@ func holds(j string, value any, level int) string {
 	case map[string]any:
 		said := []string{"json_type(" + j + ") = 'OBJECT'"}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			said = append(said, holds("json_extract("+j+", "+duck.Quote("/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key))+")", v[key], level))
+			said = append(said, holds(at(j, key), v[key], level))
 		}
 		return "(" + strings.Join(said, " AND ") + ")"
 	case []any:

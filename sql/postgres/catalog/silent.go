@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -64,32 +65,40 @@ func cut(blanks bool) sqltext.Template {
 	}
 }
 
-// textOf is a value as PostgreSQL writes it, where DuckDB's text of its type is another.
+// textOf is a value as PostgreSQL writes it.
 func textOf(a sqltext.Argument, mark string) string {
-	plain := "CAST(" + mark + " AS VARCHAR)"
+	if a.Text != nil {
+		return mark
+	}
+	return cmp.Or(otherText(a, mark), plainText(mark))
+}
+
+func plainText(mark string) string { return "CAST(" + mark + " AS VARCHAR)" }
+
+// otherText is a value as PostgreSQL writes it, where DuckDB's text of its type is another; "" elsewhere.
+func otherText(a sqltext.Argument, mark string) string {
 	if a.Type == "" { // DuckDB tells of no list that it is one
 		a.Type = a.Says
 	}
 	switch {
 	case a.Text != nil:
-		return mark
 	case a.Type == "DOUBLE", a.Type == "FLOAT":
-		return `regexp_replace(` + plain + `, '\.0$', '')`
+		return `regexp_replace(` + plainText(mark) + `, '\.0$', '')`
 	case a.Type == "BLOB":
 		return `'\x' || lower(hex(` + mark + `))`
 	case a.Type == "INTERVAL":
-		return `regexp_replace(regexp_replace(replace(` + plain + `, 'month', 'mon'), '-1 (year|mon|day)\b', '-1 \1s', 'g'), '(-[0-9]+ [a-z]+) ([0-9])', '\1 +\2', 'g')`
+		return `regexp_replace(regexp_replace(replace(` + plainText(mark) + `, 'month', 'mon'), '-1 (year|mon|day)\b', '-1 \1s', 'g'), '(-[0-9]+ [a-z]+) ([0-9])', '\1 +\2', 'g')`
 	case a.Type == "LIST", strings.HasSuffix(a.Type, "[]") && strings.Count(a.Type, "[") == 1:
 		return `CASE WHEN len(` + mark + `) = 0 THEN '{}' ELSE '{' || array_to_string(list_transform(` + mark + `, lambda tarn_x: CASE WHEN tarn_x IS NULL THEN 'NULL' ` +
 			`WHEN regexp_full_match(CAST(tarn_x AS VARCHAR), '[^\s{}",\\]+') AND upper(CAST(tarn_x AS VARCHAR)) <> 'NULL' THEN CAST(tarn_x AS VARCHAR) ` +
 			`ELSE '"' || replace(replace(CAST(tarn_x AS VARCHAR), '\', '\\'), '"', '\"') || '"' END), ',') || '}' END`
 	}
-	return plain
+	return ""
 }
 
 // toText is a cast to a text.
 func toText(args []sqltext.Argument) (string, error) {
-	if said := textOf(args[0], "$1"); len(args) == 1 && said != "$1" && said != "CAST($1 AS VARCHAR)" {
+	if said := otherText(args[0], "$1"); len(args) == 1 && said != "" {
 		return "(" + said + ")", nil
 	}
 	return "", nil
@@ -111,11 +120,11 @@ func ofTexts(name string, from int) sqltext.Template {
 		for i, a := range args {
 			mark := "$" + strconv.Itoa(i+1)
 			parts[i] = mark
-			switch said := textOf(a, mark); {
+			switch said := otherText(a, mark); {
 			case i < from || strings.HasSuffix(a.Type, "]") || a.Type == "LIST":
 			case a.Type == "BOOLEAN" || a.Class == "COMPARISON" || a.Class == "CONJUNCTION":
 				parts[i], other = "left(CAST("+mark+" AS VARCHAR), 1)", true
-			case said != mark && said != "CAST("+mark+" AS VARCHAR)":
+			case said != "":
 				parts[i], other = said, true
 			}
 		}
