@@ -220,8 +220,8 @@ func (s *State) begin(ctx context.Context) error {
 	return s.commit(ctx)
 }
 
-// commit ends a transaction. DuckDB up to 1.5 ends the process where the disk lets it neither write its log nor cut off again
-// what it wrote of a commit, so the disk is asked first, while all can be taken back.
+// commit ends a transaction. The disk is asked first whether it takes writes, while all can be taken back. A commit that fails is not
+// known to be undone: the state has to be closed, and tells when it is opened how far it has come.
 func (s *State) commit(ctx context.Context) error {
 	if s.probe != nil {
 		if err := s.probe.Ask(); err != nil {

@@ -1,0 +1,8 @@
+//go:build duckdb_arrow
+
+package duck
+
+/*
+#cgo LDFLAGS: -Wl,--wrap=ftruncate
+*/
+import "C"
