@@ -23,7 +23,7 @@ func (p *Parser) read(ctx context.Context, source string, dialect *Dialect) (par
 		return parsed{}, err
 	}
 	if dialect != nil && dialect.Spell != nil {
-		out := []byte(source)
+		out := []byte(source + " ") // room for one byte more
 		dialect.Spell(out, tokens)
 		source = string(out)
 	}

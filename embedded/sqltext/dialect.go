@@ -32,6 +32,10 @@ type Dialect struct {
 	TypedCasts map[string]Typed
 	// Comparisons say what operators that compare mean, by DuckDB's names of them: COMPARE_EQUAL, COMPARE_BETWEEN.
 	Comparisons map[string]Template
+	// Symmetric is the operator that Spell writes before the first end of a BETWEEN whose ends stand in either order; "" for none.
+	Symmetric string
+	// Ties is the function that Spell writes around the number of a LIMIT with which go the rows that stand in the same place as the last one.
+	Ties string
 	// Kind is the type of a call of a function or an operator by those of its arguments, in DuckDB's words with width and scale: "" where it
 	// is not known, or one of these is not. Nil: types that a statement tells are not looked for.
 	Kind func(name string, args []string) string
@@ -74,6 +78,7 @@ type Argument struct {
 	Text  *string
 	Cast  *string
 	Class string // DuckDB's: CONSTANT, COLUMN_REF, FUNCTION
+	As    string // the name that it is given by, of f(name => value)
 	Name  string // of a function, in lower case
 	// Column is the name of a COLUMN_REF without what stands before it, in lower case.
 	Column string
@@ -342,7 +347,7 @@ func (w *walker) shown(args []*tree, types []string) []Argument {
 		for said.get("class").str() == "CAST" {
 			said = said.get("child")
 		}
-		shown[i] = Argument{Text: w.literal(a), Cast: w.literal(said), Null: said.get("value").get("is_null").yes(), Class: a.get("class").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Kind: w.kind(a, w.sc), Lambdaless: w.lambdaless, tree: a}
+		shown[i] = Argument{Text: w.literal(a), Cast: w.literal(said), Null: said.get("value").get("is_null").yes(), Class: a.get("class").str(), As: a.get("alias").str(), Name: strings.ToLower(a.get("function_name").str()), Column: lastName(a), Type: w.typeOf(a), Kind: w.kind(a, w.sc), Lambdaless: w.lambdaless, tree: a}
 		if value := a.get("value"); shown[i].Class == "CONSTANT" && shown[i].Text == nil && !value.get("is_null").yes() && value.get("value") != nil {
 			shown[i].Number = value.get("value").raw
 		}

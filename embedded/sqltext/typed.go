@@ -88,7 +88,8 @@ func (w *walker) byType(v *tree, of Typed, args []*tree, keep bool, sc *scope) e
 		shown[i] = object("class", text("OPERATOR"), "type", text("OPERATOR_COALESCE"), "alias", text(""), "query_location", place,
 			"children", &tree{kind: '[', items: []*tree{a, varchar(w.prefix+"p"+strconv.Itoa(n+1), place)}})
 	}
-	return w.call(v, says, shown, types, keep)
+	said := func([]Argument) (string, error) { return says(w.shown(args, types)) } // of the arguments themselves
+	return w.call(v, said, shown, types, keep)
 }
 
 // told are the types of arguments where the statement tells all of them; nil where one has to be asked for.

@@ -375,6 +375,9 @@ func (w *walker) query(v *tree, outer *scope) error {
 		if where := conditions(v); where != nil && w.where != nil {
 			w.where[v.get("from_table")] = where
 		}
+		if err := w.ties(v); err != nil {
+			return err
+		}
 		sc.see(v.get("from_table"))
 		sc.from, sc.aliases = v.get("from_table"), v.get("select_list").aliases()
 		w.nameItems(v.get("select_list"))

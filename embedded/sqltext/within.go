@@ -90,6 +90,10 @@ func (w *walker) compared(v *tree) error {
 	args := []*tree{v.get("left"), v.get("right")}
 	if v.get("class").str() == "BETWEEN" {
 		args = []*tree{v.get("input"), v.get("lower"), v.get("upper")}
+		if lower := args[1].get("children").list(); w.dialect.Symmetric != "" && args[1].get("function_name").str() == w.dialect.Symmetric && len(lower) == 1 {
+			args[1] = lower[0]
+			return w.call(v, As("($1 BETWEEN $2 AND $3 OR $1 BETWEEN $3 AND $2)"), args, nil, false)
+		}
 	} else if err := errors.Join(w.zero(args[0], args[1]), w.zero(args[1], args[0])); err != nil {
 		return err
 	}

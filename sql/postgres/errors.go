@@ -33,6 +33,8 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^there is no schema (\S+)$`), "3F000", `schema "$1" does not exist`},
 	{regexp.MustCompile(`^there is no database "(.+)"$`), "3D000", `database "$1" does not exist`},
 	{regexp.MustCompile(`^Could not convert string 'division by zero' to INT8$`), "22012", "division by zero"},
+	{regexp.MustCompile(`^Could not convert string '(cannot delete from .*)' to INT8$`), "22023", "$1"},
+	{regexp.MustCompile(`^DECIMAL type width must be between 1 and 38.*$`), "0A000", "numeric has at most 38 digits here"},
 	{regexp.MustCompile(`^Could not convert string '(.*)' to (\w+)$`), "22P02", `invalid input syntax for type $2: "$1"`},
 	{regexp.MustCompile(`^(?:date|timestamp|time) field value out of range: (.*)$`), "22008", `date/time field value out of range: $1`},
 	{regexp.MustCompile(`^Overflow in .* of (INT\w+) .*$`), "22003", "$1 out of range"},

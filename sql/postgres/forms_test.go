@@ -144,6 +144,25 @@ func TestFormsApart(t *testing.T) {
 			t.Errorf("%s is %q, want %s: %v", expression, r.Rows, want, r.Err)
 		}
 	}
+	for expression, want := range map[string]string{ // of PostgreSQL 16
+		`JSON_OBJECT('k' VALUE 1)`: `{"k":1}`, `JSON_OBJECT('k' VALUE 1, 'l': 'x', KEY 'm' VALUE NULL NULL ON NULL RETURNING jsonb)`: `{"k":1,"l":"x","m":null}`, `json_object()`: "{}",
+		`json_object('a' VALUE value, value: 1::text) FROM (VALUES ('z')) t(value)`: `{"a":"z","z":"1"}`,
+	} {
+		if got := answered(t, c.PgConn(), "SELECT "+expression); !alike(got, "json_object:114 ("+want+")") {
+			t.Errorf("%s is %s", expression, got)
+		}
+	}
+	// What is not done is refused.
+	for expression, state := range map[string]string{
+		`JSON_OBJECT('k' VALUE 1 ABSENT ON NULL)`: "42601", `JSON_OBJECT('k' VALUE 1 WITH UNIQUE KEYS)`: "42601", `'1'::numeric(39)`: "0A000", `1::numeric(50,2)`: "0A000",
+		`jsonb_path_query('{}', 'strict $.a')`: "42000", `jsonb_path_query('{}', '$.a ? (@ > 1)')`: "42000", `jsonb_path_query('{}', '$.a.size()')`: "42000", `jsonb_path_query('{}', '$.*')`: "42000",
+		`'b' BETWEEN SYMMETRIC 'b' || 'z' AND 'b'`: "42601", `make_interval(1, years => 2)`: "42000", `DISTINCT x FROM (VALUES (1)) t(x) ORDER BY x FETCH FIRST 2 ROWS WITH TIES`: "42000",
+		`1 UNION SELECT 1 ORDER BY 1 FETCH FIRST 1 ROWS WITH TIES`: "42000", `unnest(ARRAY[1,1]) AS x ORDER BY x FETCH FIRST 1 ROW WITH TIES`: "42000",
+	} {
+		if got := answered(t, c.PgConn(), "SELECT "+expression); !strings.HasPrefix(got, "ERR "+state) {
+			t.Errorf("%s is %s, want an error %s", expression, got, state)
+		}
+	}
 	for _, expression := range []string{`jsonb_set('{"a":1}'::jsonb, 'a', '2')`, `'{"a":1}'::jsonb #- 'a'`, `'{"a":1}'::jsonb #> 'a'`} {
 		if r := c.PgConn().ExecParams(t.Context(), "SELECT "+expression, nil, nil, nil, nil).Read(); r.Err == nil {
 			t.Errorf("%s is %q: its path is no list", expression, r.Rows)

@@ -54,7 +54,66 @@ func (s *speller) form(i int) bool {
 	case s.is(i, ")") && len(s.open) > 0:
 		s.open = s.open[:len(s.open)-1]
 	}
-	return s.operator(i) || s.quantified(i) || s.locking(i) || s.sample(i)
+	return s.operator(i) || s.quantified(i) || s.locking(i) || s.sample(i) || s.symmetric(i) || s.ties(i) || s.object(i)
+}
+
+// symmetricSpelled is written for SYMMETRIC behind BETWEEN, tiesSpelled around the number of FETCH FIRST n ROWS WITH TIES.
+const symmetricSpelled, tiesSpelled = "~%", "tarn_ties"
+
+func (s *speller) symmetric(i int) bool {
+	if !s.is(i-1, "between", "symmetric") {
+		return false
+	}
+	s.over(i, i, symmetricSpelled)
+	return true
+}
+
+// ties is FETCH FIRST n ROWS WITH TIES of a number that is written out.
+func (s *speller) ties(i int) bool {
+	if !s.is(i, "fetch", "first") && !s.is(i, "fetch", "next") {
+		return false
+	}
+	number, at := "1", i+2
+	if at < len(s.tokens) && s.tokens[at].Kind == sqltext.Number {
+		number, at = s.tokens[at].Text, at+1
+	}
+	if !s.is(at, "row", "with", "ties") && !s.is(at, "rows", "with", "ties") {
+		return false
+	}
+	s.over(i, at+2, "limit "+tiesSpelled+"("+number+")")
+	return true
+}
+
+// object is JSON_OBJECT(key VALUE value, …) and (key: value, …), which answer what json_object(key, value, …) does.
+func (s *speller) object(i int) bool {
+	if !s.is(i, "json_object", "(") {
+		return false
+	}
+	depth, begin, parted := 0, i+2, false
+	for at := i + 1; at < len(s.tokens); at++ {
+		switch {
+		case s.is(at, "(") || s.is(at, "["):
+			depth++
+		case s.is(at, ")") || s.is(at, "]"):
+			if depth--; depth == 0 {
+				return false // the name itself is written small by another
+			}
+		case depth != 1:
+		case s.is(at, ","):
+			begin, parted = at+1, false
+		case at > begin && !parted && s.is(at, "value"), at > begin && !parted && s.is(at, ":") && !s.joined(at, "::") && !s.joined(at-1, "::"):
+			s.over(at, at, ",")
+			parted = true
+		case at == begin && s.is(at, "key") && at+1 < len(s.tokens) && (s.tokens[at+1].Kind == sqltext.String || s.tokens[at+1].Kind == sqltext.Word && !s.is(at+1, "value")):
+			s.over(at, at, "")
+			begin = at + 1
+		case parted && s.is(at, "null", "on", "null"):
+			s.over(at, at+2, "")
+		case parted && (s.is(at, "returning", "json") || s.is(at, "returning", "jsonb")):
+			s.over(at, at+1, "")
+		}
+	}
+	return false
 }
 
 // operators are those of json, the long ones first.
@@ -167,6 +226,26 @@ func (s *speller) sample(i int) bool {
 	if (!s.is(i-1, "tablesample") || !s.is(i, "system", "(") && !s.is(i, "bernoulli", "(")) || i+3 >= len(s.tokens) || s.tokens[i+2].Kind != sqltext.Number || !s.is(i+3, ")") {
 		return false
 	}
-	s.over(i, i+3, s.tokens[i].Text+"("+s.tokens[i+2].Text+"%)")
+	s.longer(i, i+3, s.tokens[i].Text+"("+s.tokens[i+2].Text+"%)")
 	return true
+}
+
+// longer is over of a text that may be one byte longer: the symbols behind it go on by one, into a blank.
+func (s *speller) longer(from, to int, said string) {
+	start, end := s.tokens[from].Offset, s.tokens[to].Offset+len(s.tokens[to].Text)
+	if end-start+1 != len(said) {
+		s.over(from, to, said)
+		return
+	}
+	stop := end
+	for _, t := range s.tokens[to+1:] {
+		if t.Offset != stop || !t.Is(")") && !t.Is(",") && !t.Is(";") {
+			break
+		}
+		stop++
+	}
+	if stop < len(s.out) && strings.IndexByte(" \n\t\r", s.out[stop]) >= 0 {
+		copy(s.out[end+1:stop+1], s.out[end:stop])
+		copy(s.out[start:], said)
+	}
 }

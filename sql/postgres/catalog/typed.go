@@ -18,7 +18,7 @@ func typed() map[string]sqltext.Typed {
 	all := map[string]sqltext.Typed{
 		"/": division, "//": division,
 		"*":          {Probe: probe(2, "($1 * $2)"), Says: product, When: func(args []sqltext.Argument) bool { return quotients(args) || narrow(args) }},
-		"-":          {Probe: either("($1 - $2)"), Says: minus},
+		"-":          {Probe: lessened, Says: minus},
 		"||":         texted(concatenation()),
 		"avg":        {Probe: probe(1, "(any_value($1) * 1.0)"), Says: average},
 		"sum":        {Probe: probe(1, "sum($1)"), Says: sum, Rough: true},
@@ -195,10 +195,27 @@ func product(args []sqltext.Argument) (string, error) {
 	return widened("*")(args)
 }
 
+// lessened is a probe of a - b, of which a json has the type of its left side.
+func lessened(args []sqltext.Argument) (string, error) {
+	if len(args) == 2 && isJSON(args[0]) {
+		return "CASE WHEN $2 IS NULL THEN $1 ELSE $1 END", nil
+	}
+	return either("($1 - $2)")(args)
+}
+
 // minus of dates is a number of days, and of a json and a text the json without that key.
 func minus(args []sqltext.Argument) (string, error) {
-	if len(args) == 2 && isJSON(args[0]) && args[1].Text != nil {
-		return without(), nil
+	if len(args) == 2 && (isJSON(args[0]) || args[0].Type == "JSON") {
+		switch keys, list := writtenTexts(args[1].Cast); {
+		case args[1].Text != nil:
+			return without(), nil
+		case familyOf(args[1]) == integer:
+			return withoutItem(), nil
+		case args[1].Says == "VARCHAR[]" && list:
+			return withoutAll(keys), nil
+		case args[1].Says == "LIST" || args[1].Says == "VARCHAR[]" || args[1].Type == "VARCHAR[]" || args[1].Type == "LIST":
+			return withoutAll("CAST($2 AS VARCHAR[])"), nil
+		}
 	}
 	date := func(a sqltext.Argument) bool { return a.Type == "DATE" || a.Text != nil }
 	if len(args) == 2 && date(args[0]) && date(args[1]) && (args[0].Type != args[1].Type || args[0].Type == "DATE") {

@@ -16,7 +16,7 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}, "varchar": {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked}}, Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
+		Spell: spell, Symmetric: symmetricSpelled, Ties: tiesSpelled, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}, "varchar": {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked}}, Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
 			bareNumeric: "DECIMAL(38,15)", cutSpelled: "VARCHAR", charSpelled: "VARCHAR", longSpelled: "VARCHAR", blanksSpelled: "VARCHAR", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
@@ -27,7 +27,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		NullsLarge: true, List: List, Lone: []string{
 			"string_to_array",
 			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_object_keys", "jsonb_object_keys",
-			"json_array_elements_text", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text",
+			"json_array_elements_text", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_path_query",
 		},
 		Column: func(_ int, head string) string {
 			if head == "" {
@@ -65,6 +65,8 @@ func (c *catalog) words() *sqltext.Dialect {
 	})
 	maps.Copy(d.Functions, jsonFunctions())
 	maps.Copy(d.Functions, formFunctions())
+	maps.Copy(d.Functions, added())
+	maps.Copy(d.Listed, pathTables())
 	maps.Copy(d.Tables, eachTables())
 	return d
 }
