@@ -36,6 +36,7 @@ type cached struct {
 	lower   string // the statement as it was walked, in lower case
 	tables  []cachedTable
 	outputs []Output
+	kinds   []string
 	bytes   int
 	unlike  bool // what it becomes depends on its values: it is walked with each
 }
@@ -69,6 +70,7 @@ func (c *cache) put(one *cached) {
 	for _, t := range one.tables {
 		one.bytes += 256 + len(t.form) + 48*(len(t.columns)+len(t.types))
 	}
+	one.bytes += 24 * len(one.kinds)
 	for _, o := range one.outputs {
 		one.bytes += 64 + 64*len(o.Inputs)
 	}
@@ -103,5 +105,5 @@ func (c *cached) again(resolve Resolver) (Rewritten, bool) {
 		}
 		all[i] = &relation{r, t.placeholder}
 	}
-	return Rewritten{Text: substitute(c.text, c.lower, all), Outputs: slices.Clone(c.outputs), Tables: names(all), read: all}, true
+	return Rewritten{Text: substitute(c.text, c.lower, all), Outputs: slices.Clone(c.outputs), Kinds: c.kinds, Tables: names(all), read: all}, true
 }

@@ -39,6 +39,13 @@ type Dialect struct {
 	// Kind is the type of a call of a function or an operator by those of its arguments, in DuckDB's words with width and scale: "" where it
 	// is not known, or one of these is not. Nil: types that a statement tells are not looked for.
 	Kind func(name string, args []string) string
+	// OwnKinds are types of the dialect's own, with DuckDB's that holds them. Kind, CastKinds and TableKinds tell of them, and an answer that has columns of
+	// them says so in Rewritten.Kinds.
+	OwnKinds map[string]string
+	// CastKinds are the types of casts that are such a one, by the name of the type.
+	CastKinds map[string]string
+	// TableKinds are the columns of calls in a FROM.
+	TableKinds map[string][]KindColumn
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
@@ -182,6 +189,9 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 		}
 		if schema := t.get("type_info").get("schema").str(); schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
 			return nil
+		}
+		if d.CastKinds[name] != "" {
+			w.kind(v, sc) // before the type is written over
 		}
 		if of, ok := d.TypedCasts[name]; ok && t == v.get("cast_type") {
 			return w.byType(v, of, []*tree{v.get("child")}, false, sc)

@@ -88,6 +88,16 @@ func (w *walker) dialectedTable(v *tree) error {
 	if alias.str() == "" {
 		alias = text(name)
 	}
+	if columns := w.dialect.TableKinds[strings.ToLower(name)]; columns != nil {
+		var kinds []kindColumn
+		for _, c := range columns {
+			kinds = append(kinds, kindColumn{c.Name, c.Kind})
+		}
+		if ordinal {
+			kinds = append(kinds, kindColumn{"ordinality", "BIGINT"})
+		}
+		w.kinds.tables[made.get("subquery").get("node")] = kinds
+	}
 	*v = *object("type", text("SUBQUERY"), "alias", alias, "sample", scalar("null"), "query_location", v.get("query_location"),
 		"subquery", made.get("subquery"), "column_name_alias", v.get("column_name_alias"))
 	return nil

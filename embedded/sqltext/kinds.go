@@ -22,6 +22,12 @@ type kinds struct {
 // kindColumn is a column of a table of a FROM; its kind is "" where it is not told.
 type kindColumn struct{ name, kind string }
 
+// LiteralKind is what Dialect.Kind is told of a literal text, which has the type that is asked of it.
+const LiteralKind = "LITERAL"
+
+// KindColumn is a column of what a function in a FROM gives, with its type in a dialect's words.
+type KindColumn struct{ Name, Kind string }
+
 func newKinds() kinds {
 	return kinds{map[*tree]string{}, map[*tree][]kindColumn{}, map[string][]kindColumn{}}
 }
@@ -58,9 +64,20 @@ func (w *walker) kindOf(v *tree, sc *scope) string {
 		}
 		var of []string
 		for _, a := range v.get("children").list() {
-			of = append(of, w.kind(a, sc))
+			kind := w.kind(a, sc)
+			if a.literal() != nil && a.get("class").str() == "CONSTANT" {
+				kind = LiteralKind
+			}
+			of = append(of, kind)
 		}
-		return w.dialect.Kind(strings.ToLower(v.get("function_name").str()), of)
+		if kind := w.dialect.Kind(strings.ToLower(v.get("function_name").str()), of); kind != LiteralKind {
+			return kind
+		}
+		return "VARCHAR"
+	case "SUBQUERY":
+		if of := w.kinds.tables[v.get("subquery").get("node")]; v.get("subquery_type").str() == "SCALAR" && len(of) == 1 {
+			return of[0].kind
+		}
 	case "OPERATOR":
 		if v.get("type").str() == "OPERATOR_COALESCE" {
 			return w.common(v.get("children").list(), sc)
@@ -78,13 +95,21 @@ func (w *walker) kindOf(v *tree, sc *scope) string {
 	return ""
 }
 
-// common is the type that all of some expressions have, but those that are null.
+// common is the type that all of some expressions have, but those that are null. A literal text has that of the dialect's own.
 func (w *walker) common(all []*tree, sc *scope) (known string) {
+	own := func(kind string) bool { return w.dialect.OwnKinds[kind] != "" }
+	literal := false
 	for _, v := range all {
 		if v.get("class").str() == "CONSTANT" && v.get("value").get("is_null").yes() {
 			continue
 		}
 		kind := w.kind(v, sc)
+		if literal && own(kind) {
+			known, literal = kind, false
+		} else if own(known) && v.get("class").str() == "CONSTANT" && v.literal() != nil {
+			continue
+		}
+		literal = (known == "" || literal) && v.get("class").str() == "CONSTANT" && v.literal() != nil
 		if kind == "" || known != "" && kind != known {
 			return ""
 		}
@@ -116,6 +141,9 @@ func plainKind(t *tree) string {
 
 // castKind is the type of a cast, where the dialect has none of its own of that name.
 func (w *walker) castKind(t *tree) string {
+	if kind := w.dialect.CastKinds[strings.ToLower(t.get("type_info").get("name").str())]; kind != "" {
+		return kind
+	}
 	kind := plainKind(t)
 	bare, _, _ := strings.Cut(kind, "(")
 	if _, typed := w.dialect.TypedCasts[strings.ToLower(bare)]; typed || w.dialect.Types[strings.ToLower(bare)] != "" {
@@ -240,7 +268,7 @@ func (w *walker) origins(from *tree) kindFrom {
 		if r := w.placed[from]; r != nil && len(r.Columns) == len(r.Types) {
 			for i, name := range r.Columns {
 				kind := r.Types[i]
-				if bare, _, _ := strings.Cut(kind, "("); bare != "DECIMAL" && !slices.Contains(plainKinds, kind) {
+				if bare, _, _ := strings.Cut(kind, "("); bare != "DECIMAL" && !slices.Contains(plainKinds, kind) && w.held(kind) == kind {
 					kind = ""
 				}
 				columns = append(columns, kindColumn{name, kind})
@@ -328,6 +356,49 @@ func (w *walker) selects(v *tree, sc *scope) {
 		}
 	}
 	w.kinds.tables[v] = out
+}
+
+// later tells the types of columns that are made of subqueries, which are walked by now.
+func (w *walker) later(v *tree, sc *scope) {
+	out, items := w.kinds.tables[v], v.get("select_list").list()
+	if len(out) != len(items) || w.dialect == nil {
+		return
+	}
+	for i, item := range items {
+		if class := item.get("class").str(); out[i].kind == "" && (class == "SUBQUERY" || class == "OPERATOR" || class == "CASE") {
+			item.visit(nil, func(part *tree, _ []string) bool {
+				class := part.get("class").str()
+				if class == "SUBQUERY" || class == "OPERATOR" || class == "CASE" {
+					delete(w.kinds.known, part)
+				}
+				return class != "SUBQUERY"
+			})
+			out[i].kind = w.kind(item, sc)
+		}
+	}
+}
+
+// held is the type of DuckDB's that holds one of the dialect's own, or the type itself.
+func (w *walker) held(kind string) string {
+	if w.dialect == nil || w.dialect.OwnKinds[kind] == "" {
+		return kind
+	}
+	return w.dialect.OwnKinds[kind]
+}
+
+// answers are the types of a query's columns that the dialect has of its own, "" for others; nil where there is none.
+func (w *walker) answers(node *tree) (out []string) {
+	some := false
+	for _, c := range w.kinds.tables[node] {
+		if w.held(c.kind) == c.kind {
+			c.kind = ""
+		}
+		out, some = append(out, c.kind), some || c.kind != ""
+	}
+	if !some {
+		return nil
+	}
+	return out
 }
 
 // several tells whether an item of a select list stands for as many columns as there are: *, COLUMNS(*) + 1.

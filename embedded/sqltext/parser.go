@@ -92,6 +92,7 @@ func (p *Parser) Close() error {
 type Rewritten struct {
 	Text    string
 	Outputs []Output    // nil where the walk could not tell the columns
+	Kinds   []string    // of the columns that are of the dialect's own types, "" of others; nil for no such one
 	Tables  []string    // Relation.Name of each table it reads, each once
 	read    []*relation // all that it reads, for Form
 }
@@ -154,7 +155,7 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 		return Rewritten{}, err
 	}
 	became, w := walked.became, walked.walker
-	out := Rewritten{Outputs: w.outputs(walked.root.get("node"))}
+	out := Rewritten{Outputs: w.outputs(walked.root.get("node")), Kinds: w.answers(walked.root.get("node"))}
 	if err := p.name(ctx, w.named); err != nil {
 		return Rewritten{}, err
 	}
@@ -164,7 +165,7 @@ func (p *Parser) rewrite(ctx context.Context, key cacheKey, known *cached, marks
 	if out.Text, err = p.written(ctx, walked); err != nil {
 		return Rewritten{}, err
 	}
-	became.text, became.lower, became.outputs = out.Text, strings.ToLower(w.source), out.Outputs
+	became.text, became.lower, became.outputs, became.kinds = out.Text, strings.ToLower(w.source), out.Outputs, out.Kinds
 	became.unlike = marks > 0 && (w.peeked || !marked(out.Text, p.marks, marks) || namesMark(out.Outputs, p.marks))
 	if told { // types that cannot be told now may be another time, and it is another statement then
 		p.cache.put(became)

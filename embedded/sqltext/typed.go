@@ -99,7 +99,7 @@ func (w *walker) told(args []*tree) []string {
 		if w.literal(a) != nil {
 			continue // it takes its type from what is around it
 		}
-		if types[i], _, _ = strings.Cut(w.kind(a, w.sc), "("); types[i] == "" {
+		if types[i], _, _ = strings.Cut(w.held(w.kind(a, w.sc)), "("); types[i] == "" {
 			return nil
 		}
 		some = true

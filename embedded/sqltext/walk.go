@@ -405,6 +405,7 @@ func (w *walker) query(v *tree, outer *scope) error {
 			return err
 		}
 	}
+	w.later(v, sc)
 	if kind == "SET_OPERATION_NODE" && !strings.Contains(v.get("setop_type").str(), "NAME") {
 		w.combines(v)
 	}

@@ -63,10 +63,10 @@ func (w *walker) typeOf(v *tree) string {
 			if !strings.EqualFold(c, name) || i >= len(r.Types) {
 				continue
 			}
-			if known != "" && known != r.Types[i] {
+			if known != "" && known != w.held(r.Types[i]) {
 				return ""
 			}
-			known = r.Types[i]
+			known = w.held(r.Types[i])
 		}
 	}
 	return known

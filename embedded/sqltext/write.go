@@ -25,6 +25,7 @@ type Making struct {
 // MadeColumn is a declared column. Type is DuckDB's word, as of a StreamColumn.
 type MadeColumn struct {
 	Name, Type, Comment string
+	Said                string // the word for its type, upper case
 	Required, Key       bool
 	Offset              int
 }
@@ -240,6 +241,7 @@ func (r *Reader) madeColumn(m *Making, fold bool) error {
 	r.Next()
 	if !r.Peek().Is(",") && !r.Peek().Is(")") {
 		var err error
+		c.Said = strings.ToUpper(r.Peek().Name())
 		if c.Type, err = r.dataType(); err != nil {
 			return err
 		}

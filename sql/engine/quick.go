@@ -29,7 +29,7 @@ func (s *session) fewRows() bool {
 }
 
 // quickly answers a statement on a connection of the quick instance. Where that lacks memory, the statement has its own again.
-func (s *session) quickly(ctx context.Context, r Request, text string) (*Result, error) {
+func (s *session) quickly(ctx context.Context, r Request, text string, kinds []string) (*Result, error) {
 	conn, err := s.gate.quick.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (s *session) quickly(ctx context.Context, r Request, text string) (*Result,
 	s.conn = conn
 	var result *Result
 	if err = s.zoned(ctx, conn); err == nil {
-		result, err = s.answer(ctx, r, text)
+		result, err = s.answer(ctx, r, text, kinds)
 	}
 	if lacksMemory(err) {
 		s.conn = own

@@ -133,7 +133,7 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 	}
 	text := out.Text
 	if s.fewRows() {
-		result, err := s.quickly(ctx, r, text)
+		result, err := s.quickly(ctx, r, text, out.Kinds)
 		if !lacksMemory(err) {
 			return result, err
 		}
@@ -143,14 +143,19 @@ func (s *session) run(ctx context.Context, r Request) (*Result, error) {
 			return nil, err
 		}
 	}
-	return s.answer(ctx, r, text)
+	return s.answer(ctx, r, text, out.Kinds)
 }
 
-// answer runs a statement whose text is DuckDB's.
-func (s *session) answer(ctx context.Context, r Request, text string) (*Result, error) {
-	types, err := s.types(ctx, text, r.Typed || r.UUIDs && s.uuids(text))
+// answer runs a statement whose text is DuckDB's. kinds are those of its columns that are the dialect's own, or none.
+func (s *session) answer(ctx context.Context, r Request, text string, kinds []string) (*Result, error) {
+	types, err := s.types(ctx, text, r.Typed || r.UUIDs && (len(kinds) > 0 || s.uuids(text)))
 	if err != nil {
 		return nil, err
+	}
+	if len(types) == len(kinds) {
+		for i := range types {
+			types[i] = s.owned(types[i], kinds[i])
+		}
 	}
 	reader, err := s.conn.Follow(ctx, text, noted(ctx).progress())
 	if err != nil {

@@ -101,8 +101,20 @@ func (s *session) shape(ctx context.Context, text string, types []string) (Shape
 	if err != nil {
 		return Shape{}, err
 	}
-	out.Columns, err = s.answers(ctx, rewritten.Text)
+	if out.Columns, err = s.answers(ctx, rewritten.Text); len(rewritten.Kinds) == len(out.Columns) {
+		for i, kind := range rewritten.Kinds {
+			out.Columns[i].Type = s.owned(out.Columns[i].Type, kind)
+		}
+	}
 	return out, err
+}
+
+// owned is a type of DuckDB's as the dialect has it, where the statement tells that it is the dialect's own.
+func (s *session) owned(typ, kind string) string {
+	if words := s.words(); kind != "" && words != nil && words.OwnKinds[kind] == typ {
+		return kind
+	}
+	return typ
 }
 
 // told are the types of n parameters, as far as the asker says them, or the columns for which they are a value by themselves.
@@ -213,6 +225,9 @@ func (s *session) typeNamed(ctx context.Context, words string) (string, error) {
 	if err == nil {
 		var columns []column
 		if columns, err = s.describe(ctx, rewritten.Text); err == nil && len(columns) == 1 {
+			if len(rewritten.Kinds) == 1 {
+				return s.owned(columns[0].typ, rewritten.Kinds[0]), nil
+			}
 			return columns[0].typ, nil
 		}
 	}

@@ -89,9 +89,10 @@ type tempTable struct {
 	id             string // that stays, whatever is written to it
 	stored         string // its name in DuckDB, which nobody can guess
 	columns, types []string
-	required, keys []bool // of the columns; nil where a query made the table
-	declared       string // the columns as DuckDB is told of them; "" where a query made the table
-	onCommit       string // as of sqltext.Making
+	kinds          []string // types as the dialect tells of them, which has some of its own
+	required, keys []bool   // of the columns; nil where a query made the table
+	declared       string   // the columns as DuckDB is told of them; "" where a query made the table
+	onCommit       string   // as of sqltext.Making
 	user           string
 	rows, bytes    int64 // of its values
 }
@@ -187,7 +188,7 @@ func (s *session) temporary(t sqltext.Table) (sqltext.Relation, bool, error) {
 	if t.At != (sqltext.Moment{}) {
 		return sqltext.Relation{}, true, fault.Newf(fault.Invalid, "name a table of the lake", "AT cannot be used on %s, which is a temporary table", t.Name)
 	}
-	return sqltext.Relation{Text: "SELECT " + duck.List(made.columns) + " FROM " + made.place(), Name: "temp." + t.Name, Columns: made.columns, Types: made.types}, true, nil
+	return sqltext.Relation{Text: "SELECT " + duck.List(made.columns) + " FROM " + made.place(), Name: "temp." + t.Name, Columns: made.columns, Types: made.kinds}, true, nil
 }
 
 // Temporary are the temporary tables of the session that asks, in order of name. They are in no schema.
@@ -202,7 +203,7 @@ func (l *Listing) Temporary() (out []Entry) {
 		t := ts.tables[name]
 		e := Entry{Ident: table.Ident{Name: name}, ID: t.id}
 		for i, c := range t.listed() {
-			e.Columns = append(e.Columns, EntryColumn{Name: c.Name, Type: t.types[i], ID: i + 1, Nullable: !c.Required, Key: c.Key})
+			e.Columns = append(e.Columns, EntryColumn{Name: c.Name, Type: t.kinds[i], ID: i + 1, Nullable: !c.Required, Key: c.Key})
 		}
 		out = append(out, e)
 	}

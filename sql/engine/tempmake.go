@@ -93,14 +93,18 @@ func (ts *Session) create(ctx context.Context, s *session, r Request, m sqltext.
 	}()
 	if m.Body == "" {
 		made.declare(m.Columns)
+		for i, c := range m.Columns {
+			made.kinds = append(made.kinds, s.owned(made.types[i], c.Said))
+		}
 		err = s.conn.Exec(ctx, "CREATE TABLE "+made.place()+" ("+made.declared+")")
 	} else {
 		var query string
-		if query, err = s.madeOf(ctx, m); err == nil {
+		var kinds []string
+		if query, kinds, err = s.madeOf(ctx, m); err == nil {
 			err = s.conn.Exec(ctx, "CREATE TABLE "+made.place()+" AS "+query+" LIMIT "+strconv.FormatInt(r.RowsMax+1, 10))
 		}
 		if err == nil {
-			err = s.columnsOfMade(ctx, &made)
+			err = s.columnsOfMade(ctx, &made, kinds)
 		}
 	}
 	if err == nil {
@@ -109,8 +113,8 @@ func (ts *Session) create(ctx context.Context, s *session, r Request, m sqltext.
 	return made, err
 }
 
-// madeOf is the query that a table is made of.
-func (s *session) madeOf(ctx context.Context, m sqltext.Making) (string, error) {
+// madeOf is the query that a table is made of, and which of its columns are of types of the dialect.
+func (s *session) madeOf(ctx context.Context, m sqltext.Making) (query string, kinds []string, _ error) {
 	s.source = s.source[:m.Offset+len(m.Body)]
 	if m.Like {
 		const all = "SELECT * FROM "
@@ -118,16 +122,16 @@ func (s *session) madeOf(ctx context.Context, m sqltext.Making) (string, error) 
 	}
 	out, err := s.rewrite(ctx, s.source, 0)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	query := "SELECT * FROM (" + out.Text + ")"
+	query = "SELECT * FROM (" + out.Text + ")"
 	if len(m.Columns) > 0 {
 		columns, err := s.describe(ctx, out.Text)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if len(m.Columns) > len(columns) {
-			return "", fault.Newf(fault.Invalid, "name as many", "there are %d names for %d columns", len(m.Columns), len(columns))
+			return "", nil, fault.Newf(fault.Invalid, "name as many", "there are %d names for %d columns", len(m.Columns), len(columns))
 		}
 		names := make([]string, len(columns))
 		for i, c := range columns {
@@ -140,7 +144,7 @@ func (s *session) madeOf(ctx context.Context, m sqltext.Making) (string, error) 
 	if m.Empty {
 		query = "SELECT * FROM (" + query + " LIMIT 0)"
 	}
-	return query, nil
+	return query, out.Kinds, nil
 }
 
 // declare takes the columns of a CREATE TABLE.
@@ -163,16 +167,21 @@ func (t *tempTable) declare(columns []sqltext.MadeColumn) {
 	t.declared = strings.Join(items, ", ")
 }
 
-// columnsOfMade asks for the columns of a table that a query made.
-func (s *session) columnsOfMade(ctx context.Context, made *tempTable) error {
+// columnsOfMade asks for the columns of a table that a query made, of which kinds are types of the dialect.
+func (s *session) columnsOfMade(ctx context.Context, made *tempTable, kinds []string) error {
 	columns, err := s.describe(ctx, "SELECT * FROM "+made.place())
 	if err != nil {
 		return err
 	}
-	for _, c := range columns {
+	for i, c := range columns {
 		if err := sqltext.Answerable(c.typ); err != nil {
 			return err
 		}
+		kind := ""
+		if len(kinds) == len(columns) {
+			kind = kinds[i]
+		}
+		made.kinds = append(made.kinds, s.owned(c.typ, kind))
 		made.columns, made.types = append(made.columns, c.name), append(made.types, c.typ)
 	}
 	return nil

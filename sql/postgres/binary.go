@@ -41,6 +41,8 @@ func appendBinary(b []byte, k *kind, a arrow.Array, i int) []byte {
 		return binary.BigEndian.AppendUint64(b, math.Float64bits(float(a, i)))
 	case pgtype.NumericOID:
 		return appendNumeric(b, string(appendText(nil, k, a, i)))
+	case pgtype.JSONBOID:
+		return appendText(append(b, jsonbVersion), k, a, i)
 	case pgtype.ByteaOID:
 		return append(b, bytesOf(a, i)...)
 	case pgtype.DateOID:

@@ -328,5 +328,14 @@ func (c *conn) valueOf(oid uint32, format int16, raw []byte) (string, error) {
 	if !known || format == 0 && oid != pgtype.ByteaOID && !isArray(oid) || format == 1 && (oid == pgtype.TextOID || oid == pgtype.VarcharOID) {
 		return string(raw), nil
 	}
+	if format == 1 && oid == pgtype.JSONOID {
+		return string(raw), nil
+	}
+	if format == 1 && oid == pgtype.JSONBOID {
+		if len(raw) == 0 || raw[0] != jsonbVersion {
+			return "", fault.New(fault.Invalid, "it begins with another byte than 1", "send the text behind that byte")
+		}
+		return string(raw[1:]), nil
+	}
 	return rendered(c.types, t, format, raw)
 }

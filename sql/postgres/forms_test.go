@@ -19,8 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Each statement of forms.txt is answered as PostgreSQL 15 did, whose columns, types and rows are in the line below it. jsonb is told as json here,
-// with its keys in another order, so texts of JSON are compared by what they mean.
+// Each statement of forms.txt is answered as PostgreSQL 15 did, whose columns, types and rows are in the line below it. Texts of json
+// that functions make have other blanks here, so they are compared by what they mean.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("testdata", "forms.txt"))
@@ -30,7 +30,7 @@ func TestForms(t *testing.T) {
 	c := connect(t, open(t), "")
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	for i := 0; i+1 < len(lines); i += 2 {
-		want := strings.ReplaceAll(strings.TrimSpace(lines[i+1]), fmt.Sprintf(":%d", pgtype.JSONBOID), fmt.Sprintf(":%d", pgtype.JSONOID))
+		want := strings.TrimSpace(lines[i+1])
 		if got := answered(t, c.PgConn(), lines[i]); !alike(got, want) {
 			t.Errorf("%s\n  is   %s\n  want %s", lines[i], got, want)
 		}

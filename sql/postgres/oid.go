@@ -47,6 +47,7 @@ var (
 	intervalKind  = kind{oid: pgtype.IntervalOID, size: 16, mod: -1}
 	uuidKind      = kind{oid: pgtype.UUIDOID, size: 16, mod: -1}
 	jsonKind      = kind{oid: pgtype.JSONOID, size: -1, mod: -1}
+	jsonbKind     = kind{oid: pgtype.JSONBOID, size: -1, mod: -1}
 	// Those of the catalog, which DuckDB has no types for.
 	oidKind  = kind{oid: pgtype.OIDOID, size: 4, mod: -1}
 	nameKind = kind{oid: pgtype.NameOID, size: 64, mod: -1}
@@ -60,7 +61,7 @@ var kinds = map[string]kind{
 	"UINTEGER": int8Kind, "BIGINT": int8Kind, "UBIGINT": numericKind, "HUGEINT": numericKind, "UHUGEINT": numericKind, "DECIMAL": numericKind,
 	"FLOAT": float4Kind, "DOUBLE": float8Kind, "BLOB": byteaKind, "DATE": dateKind, "TIME": timeKind, "INTERVAL": intervalKind, "UUID": uuidKind,
 	"TIMESTAMP": timestampKind, "TIMESTAMP_S": timestampKind, "TIMESTAMP_MS": timestampKind, "TIMESTAMP_NS": timestampKind, "DATETIME": timestampKind,
-	"TIMESTAMP WITH TIME ZONE": instantKind, "TIMESTAMPTZ": instantKind, "JSON": jsonKind, "STRUCT": jsonKind, "MAP": jsonKind, "UNION": jsonKind,
+	"TIMESTAMP WITH TIME ZONE": instantKind, "TIMESTAMPTZ": instantKind, "JSON": jsonKind, "JSONB": jsonbKind, "STRUCT": jsonKind, "MAP": jsonKind, "UNION": jsonKind,
 	"OID": oidKind, "NAME": nameKind, `"CHAR"`: charKind, // the door's own words: tellIntrospected
 }
 
@@ -69,7 +70,7 @@ var arrays = map[uint32]uint32{
 	pgtype.BoolOID: pgtype.BoolArrayOID, pgtype.Int2OID: pgtype.Int2ArrayOID, pgtype.Int4OID: pgtype.Int4ArrayOID, pgtype.Int8OID: pgtype.Int8ArrayOID,
 	pgtype.Float4OID: pgtype.Float4ArrayOID, pgtype.Float8OID: pgtype.Float8ArrayOID, pgtype.NumericOID: pgtype.NumericArrayOID, pgtype.TextOID: pgtype.TextArrayOID,
 	pgtype.ByteaOID: pgtype.ByteaArrayOID, pgtype.DateOID: pgtype.DateArrayOID, pgtype.TimeOID: pgtype.TimeArrayOID, pgtype.TimestampOID: pgtype.TimestampArrayOID,
-	pgtype.TimestamptzOID: pgtype.TimestamptzArrayOID, pgtype.IntervalOID: pgtype.IntervalArrayOID, pgtype.UUIDOID: pgtype.UUIDArrayOID, pgtype.JSONOID: pgtype.JSONArrayOID, pgtype.OIDOID: pgtype.OIDArrayOID,
+	pgtype.TimestamptzOID: pgtype.TimestamptzArrayOID, pgtype.IntervalOID: pgtype.IntervalArrayOID, pgtype.UUIDOID: pgtype.UUIDArrayOID, pgtype.JSONOID: pgtype.JSONArrayOID, pgtype.JSONBOID: pgtype.JSONBArrayOID, pgtype.OIDOID: pgtype.OIDArrayOID,
 }
 
 // kindOf is the type of PostgreSQL for one of DuckDB's, in its words.
@@ -152,8 +153,10 @@ func typeOf(oid uint32) string {
 		return "INTERVAL"
 	case pgtype.UUIDOID:
 		return "UUID"
-	case pgtype.JSONOID, pgtype.JSONBOID:
+	case pgtype.JSONOID:
 		return "JSON"
+	case pgtype.JSONBOID:
+		return "JSONB"
 	}
 	for item, array := range arrays {
 		if array == oid {

@@ -219,7 +219,7 @@ func (k kind) takes(is kind) bool {
 	switch k.oid {
 	case is.oid, textKind.oid:
 		return true
-	case uuidKind.oid, jsonKind.oid, nameKind.oid, charKind.oid:
+	case uuidKind.oid, jsonKind.oid, jsonbKind.oid, nameKind.oid, charKind.oid:
 		return is.oid == textKind.oid
 	case oidKind.oid:
 		return is.oid == int8Kind.oid

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"tarn/sql/cell"
 )
@@ -58,7 +59,10 @@ func appendText(b []byte, k *kind, a arrow.Array, i int) []byte {
 		}
 		return appendArray(b, k.item, a, i)
 	}
-	b, _ = cell.Append(b, a, i)
+	from := len(b)
+	if b, _ = cell.Append(b, a, i); k.oid == pgtype.JSONBOID {
+		return appendJSONB(b[:from], bytes.Clone(b[from:]))
+	}
 	return b
 }
 

@@ -98,6 +98,12 @@ def with_psycopg3(dsn):
         for binary in (False, True):
             check(f"psycopg3 {type_} {'binary' if binary else 'text'} both ways",
                   lambda: q(f"select {'%b' if binary else '%t'}::{type_}", (value,), binary=binary)[0][0], lambda v: (bytes(v) if type_ == "bytea" else v) == value)
+    from psycopg.types.json import Jsonb
+    for binary in (False, True):
+        check(f"psycopg3 jsonb {'binary' if binary else 'text'} both ways",
+              lambda: c.cursor(binary=binary).execute(f"select {'%b' if binary else '%t'} as j, jsonb_build_object('bb', 1, 'a', 'x') as k", (Jsonb({"b": [1, None], "a": 2**53 + 1}),)).fetchall(),
+              [({"b": [1, None], "a": 2**53 + 1}, {"bb": 1, "a": "x"})])
+    check("psycopg3 jsonb has the type's number", lambda: c.execute("select '{}'::jsonb").description[0].type_code, 3802)
     check("psycopg3 prepared ten times", lambda: [c.execute("select id from sales.orders where id = %s", (i % 3 + 1,), prepare=True).fetchone()[0] for i in range(10)] == [i % 3 + 1 for i in range(10)], True)
     check("psycopg3 executemany with returned rows", lambda: q("select count(*) from sales.orders where name = any(%s)", (["ann", "bob"],)), [(2,)])
     check("psycopg3 several statements in one text", lambda: c.execute("select 1; select 2").nextset(), True)

@@ -435,7 +435,7 @@ var notJSON = []string{"_text", "_string", "_length", "_typeof", "_type", "_keys
 
 // isJSON tells whether an argument is known for a json.
 func isJSON(a sqltext.Argument) bool {
-	return a.Says == "JSON" || strings.HasPrefix(a.Name, "json") && !slices.ContainsFunc(notJSON, func(end string) bool { return strings.HasSuffix(a.Name, end) }) || slices.Contains([]string{"to_json", "to_jsonb", "row_to_json", getSpelled, pathSpelled}, a.Name)
+	return a.Says == "JSON" || a.Kind == jsonbKind || strings.HasPrefix(a.Name, "json") && !slices.ContainsFunc(notJSON, func(end string) bool { return strings.HasSuffix(a.Name, end) }) || slices.Contains([]string{"to_json", "to_jsonb", "row_to_json", getSpelled, pathSpelled}, a.Name)
 }
 
 // holds is the condition that a json holds a value.

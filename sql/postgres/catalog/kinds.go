@@ -12,8 +12,41 @@ import (
 // wholes are the types of whole numbers, the narrower first.
 var wholes = []string{"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 
+// jsonbKind is the type jsonb, which DuckDB has as it has json.
+const jsonbKind = "JSONB"
+
+// jsonbFunctions are those that answer one whatever they are given.
+var jsonbFunctions = []string{
+	"to_jsonb", "jsonb_build_object", "jsonb_build_array", "jsonb_agg", "jsonb_object_agg", "jsonb_set", "jsonb_insert", "jsonb_strip_nulls", "jsonb_extract_path", "jsonb_array_elements",
+}
+
+// tableKinds are the columns of functions in a FROM.
+func tableKinds() map[string][]sqltext.KindColumn {
+	return map[string][]sqltext.KindColumn{
+		"jsonb_each": {{Name: "key", Kind: "VARCHAR"}, {Name: "value", Kind: jsonbKind}}, "jsonb_each_text": {{Name: "key", Kind: "VARCHAR"}, {Name: "value", Kind: "VARCHAR"}},
+		"jsonb_array_elements": {{Name: "value", Kind: jsonbKind}}, "jsonb_array_elements_text": {{Name: "value", Kind: "VARCHAR"}}, "jsonb_object_keys": {{Name: "jsonb_object_keys", Kind: "VARCHAR"}},
+	}
+}
+
+// ofJSONB is jsonb where an operator on one answers one.
+func ofJSONB(name string, args []string) string {
+	one := func(i int) bool { return args[i] == jsonbKind }
+	switch {
+	case name == getSpelled || name == pathSpelled || name == removeSpelled, name == "-":
+		if len(args) == 2 && one(0) {
+			return jsonbKind
+		}
+	case name == "||" && len(args) == 2 && (one(0) || one(1)) && (one(0) || args[0] == sqltext.LiteralKind) && (one(1) || args[1] == sqltext.LiteralKind):
+		return jsonbKind
+	}
+	return ""
+}
+
 // kindOf is the type of a call by those of its arguments, without width and scale; "" where it is not known.
 func kindOf(name string, args []string) string {
+	if slices.Contains(jsonbFunctions, name) || ofJSONB(name, args) != "" {
+		return jsonbKind
+	}
 	of := make([]family, len(args))
 	for i, a := range args {
 		args[i], _, _ = strings.Cut(a, "(")
