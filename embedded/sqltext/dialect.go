@@ -67,6 +67,10 @@ type Dialect struct {
 	Zeros map[string]string
 	// Named is the column that such a column of names is compared with where its clients compare it with a number's: oid with proname.
 	Named map[string]string
+	// RowsByPart compares rows part by part, so that a part that is null may make it null.
+	RowsByPart bool
+	// NullsText makes a text of a column of an answer that is null by itself.
+	NullsText bool
 	// NullsLarge puts nulls where the largest value would stand: last where the order ascends, first where it descends.
 	NullsLarge bool
 	// List writes a literal list as DuckDB reads it, where one is cast to a list; false leaves it. Nil: DuckDB's alone.
@@ -167,6 +171,9 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 			return w.call(v, of, v.get("children").list(), nil, true)
 		}
 	case "OPERATOR":
+		if d.RowsByPart {
+			w.inRows(v)
+		}
 		if of := d.Functions["array_extract"]; of != nil && v.get("type").str() == "ARRAY_EXTRACT" {
 			return w.call(v, of, v.get("children").list(), nil, false)
 		}
@@ -222,6 +229,9 @@ const anyOf = "CASE WHEN list_contains($1, $2) THEN true WHEN len($1) = 0 OR $2 
 func (w *walker) anyOf(v *tree) error {
 	node := v.get("subquery").get("node")
 	items := node.get("select_list").list()
+	if w.dialect.RowsByPart && len(items) == 1 && v.get("subquery_type").str() == "ANY" && items[0].unnestsNull() {
+		return w.call(v, As("CAST(NULL AS BOOLEAN)"), nil, nil, false)
+	}
 	if v.get("subquery_type").str() != "ANY" || v.get("comparison_type").str() != "COMPARE_EQUAL" || len(items) != 1 || node.get("from_table").get("type").str() != "EMPTY" ||
 		items[0].get("function_name").str() != "unnest" || items[0].get("query_location") == nil || items[0].get("query_location").raw != nowhere {
 		return nil

@@ -42,7 +42,7 @@ func (w *walker) says(as, column string) bool {
 // dialectedTable puts a dialect's query in the place of a call in a FROM.
 func (w *walker) dialectedTable(v *tree) error {
 	f := v.get("function")
-	if w.dialect == nil || v.get("type").str() != "TABLE_FUNCTION" || f.get("class").str() != "FUNCTION" {
+	if w.dialect == nil || v.get("type").str() != "TABLE_FUNCTION" || f.get("class").str() != "FUNCTION" || w.own[f] {
 		return nil
 	}
 	name := f.get("function_name").str()

@@ -205,6 +205,9 @@ func (p *Parser) walk(ctx context.Context, key cacheKey, parsed parsed, resolve 
 	if err := w.members(root, statementShape, nil); err != nil {
 		return nil, err
 	}
+	if err := w.texts(root.get("node")); err != nil {
+		return nil, err
+	}
 	var err error
 	out.once, err = w.weigh(root)
 	return out, err

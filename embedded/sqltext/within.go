@@ -97,6 +97,9 @@ func (w *walker) compared(v *tree) error {
 	} else if err := errors.Join(w.zero(args[0], args[1]), w.zero(args[1], args[0])); err != nil {
 		return err
 	}
+	if w.dialect.RowsByPart && v.get("class").str() == "COMPARISON" && w.byPart(v) {
+		return nil
+	}
 	of := w.dialect.Comparisons[v.get("type").str()]
 	if of == nil {
 		return nil

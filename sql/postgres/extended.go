@@ -17,6 +17,7 @@ import (
 // prepared is a statement that a client has parsed.
 type prepared struct {
 	text  string // "" for no statement
+	said  string // as the client said it, where text has words of the session in it; "" elsewhere
 	oids  []uint32
 	shape *engine.Shape // when it was asked for; nil for a statement of the session
 }
@@ -77,7 +78,8 @@ func (c *conn) parse(m *pgproto3.Parse) error {
 		}
 		p.text = statements[0].Text
 		if _, sets := configs(p.text); !sets {
-			p.text, err = c.words(p.text)
+			p.said = p.text
+			p.text, err = c.words(p.said)
 		}
 		if err != nil {
 			return err
@@ -126,6 +128,12 @@ func (c *conn) bind(m *pgproto3.Bind) error {
 	}
 	if len(c.portals) >= namedMax {
 		return errTooMany("portals")
+	}
+	if p.said != p.text && p.said != "" { // settings and what the session says of itself may be other ones by now
+		var err error
+		if p.text, err = c.words(p.said); err != nil {
+			return err
+		}
 	}
 	text := p.text
 	if len(m.Parameters) > 0 {

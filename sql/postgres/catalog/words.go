@@ -24,7 +24,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		},
 		Zeros:      map[string]string{"typinput": "-", "typoutput": "-", "typreceive": "-", "typsend": "-", "typmodin": "-", "typmodout": "-", "typanalyze": "-", "typsubscript": "-"},
 		Named:      map[string]string{"oid": "proname"},
-		NullsLarge: true, List: List, Lone: []string{
+		NullsLarge: true, NullsText: true, RowsByPart: true, List: List, Lone: []string{
 			"string_to_array",
 			"generate_series", "unnest", "generate_subscripts", "regexp_matches", "regexp_split_to_table", "string_to_table", "json_object_keys", "jsonb_object_keys",
 			"json_array_elements_text", "json_array_elements", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_path_query",
@@ -208,6 +208,7 @@ func tableFunctions() map[string]sqltext.Template {
 		"pg_timezone_names":         empty("'' AS name, '' AS abbrev, INTERVAL 0 SECOND AS utc_offset, false AS is_dst"),
 		"pg_available_extensions":   empty("'' AS name, '' AS default_version, '' AS comment"),
 		"pg_show_all_settings":      sqltext.As("SELECT * FROM pg_catalog.pg_settings"),
+		"generate_series":           wholeSeries,
 		"pg_stat_get_activity":      sqltext.Whatever("SELECT * FROM pg_catalog.pg_stat_activity"),
 		"generate_subscripts":       sqltext.As("SELECT unnest(CASE WHEN $2 = 1 THEN range(1, len($1) + 1) ELSE [] END) AS generate_subscripts"),
 		"regexp_matches":            regexpMatches("SELECT %s AS regexp_matches"),
@@ -311,6 +312,14 @@ func series(args []sqltext.Argument) (string, error) {
 		said = "CAST(" + said + " AS INTEGER[])"
 	}
 	return "unnest(" + said + ")", nil
+}
+
+// wholeSeries in a FROM is of integers where it is between such ones that are written out.
+func wholeSeries(args []sqltext.Argument) (string, error) {
+	if len(args) < 2 || len(args) > 3 || slices.ContainsFunc(args, func(a sqltext.Argument) bool { return a.Class != "CONSTANT" || a.Type != "INTEGER" }) {
+		return "", nil
+	}
+	return "SELECT CAST(tarn_s AS INTEGER) AS generate_series FROM " + called("generate_series", len(args)) + " AS tarn_g(tarn_s)", nil
 }
 
 // padded fills up with blanks unless it is told with what.
