@@ -46,6 +46,9 @@ type Dialect struct {
 	CastKinds map[string]string
 	// TableKinds are the columns of calls in a FROM.
 	TableKinds map[string][]KindColumn
+	// Common is the type that values of these types become where one of them is taken, in COALESCE, CASE, greatest and least: "" leaves it to DuckDB, and is the
+	// type of what is not told. Nil: DuckDB's always.
+	Common func(kinds []string) string
 	// Tables say what calls in a FROM mean: the template is a query.
 	Tables map[string]Template
 	// Unnest is the query of UNNEST in a FROM, of all that it is given: columns are how many names its alias has for them, ordinal that WITH
@@ -167,12 +170,22 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 		if of, ok := d.Typed[name]; ok {
 			return w.byType(v, of, v.get("children").list(), true, sc)
 		}
+		if name == "greatest" || name == "least" {
+			if err := w.oneType(v.get("children").list(), sc); err != nil {
+				return err
+			}
+		}
 		if of := d.Functions[name]; of != nil {
 			return w.call(v, of, v.get("children").list(), nil, true)
 		}
+	case "CASE":
+		return w.oneType(branches(v), sc)
 	case "OPERATOR":
 		if d.RowsByPart {
 			w.inRows(v)
+		}
+		if v.get("type").str() == "OPERATOR_COALESCE" {
+			return w.oneType(v.get("children").list(), sc)
 		}
 		if of := d.Functions["array_extract"]; of != nil && v.get("type").str() == "ARRAY_EXTRACT" {
 			return w.call(v, of, v.get("children").list(), nil, false)

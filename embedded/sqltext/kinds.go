@@ -83,16 +83,20 @@ func (w *walker) kindOf(v *tree, sc *scope) string {
 			return w.common(v.get("children").list(), sc)
 		}
 	case "CASE":
-		branches := []*tree{}
-		for _, c := range v.get("case_checks").list() {
-			branches = append(branches, c.get("then_expr"))
-		}
-		if other := v.get("else_expr"); !other.null() {
-			branches = append(branches, other)
-		}
-		return w.common(branches, sc)
+		return w.common(branches(v), sc)
 	}
 	return ""
+}
+
+// branches are the values of a CASE.
+func branches(v *tree) (out []*tree) {
+	for _, c := range v.get("case_checks").list() {
+		out = append(out, c.get("then_expr"))
+	}
+	if other := v.get("else_expr"); !other.null() {
+		out = append(out, other)
+	}
+	return out
 }
 
 // common is the type that all of some expressions have, but those that are null. A literal text has that of the dialect's own.
@@ -120,7 +124,8 @@ func (w *walker) common(all []*tree, sc *scope) (known string) {
 
 // plainKinds are the types that are told by their name.
 var plainKinds = []string{
-	"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTERVAL", "UUID", "BLOB",
+	"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE",
+	"INTERVAL", "UUID", "BLOB",
 }
 
 // plainKind is a type of the parser's answer; "" for one that has parts.

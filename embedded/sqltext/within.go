@@ -26,6 +26,7 @@ func (w *walker) within(v *tree, class string) error {
 				if err := w.call(a, of, args, nil, true); err != nil {
 					return err
 				}
+				delete(w.kinds.known, a) // it has another type now
 				break
 			}
 			n, ok := w.dialect.Through[inner]
@@ -109,4 +110,31 @@ func (w *walker) compared(v *tree) error {
 		w.own[said] = w.own[said] || said.get("class").str() == "COMPARISON"
 	}
 	return err
+}
+
+// oneType casts values of which one is taken to the type that the dialect has for all of them.
+func (w *walker) oneType(values []*tree, sc *scope) error {
+	if w.dialect.Common == nil {
+		return nil
+	}
+	kinds := make([]string, len(values))
+	for i, v := range values {
+		kinds[i] = w.kind(v, sc)
+	}
+	of := w.dialect.Common(kinds)
+	for i, v := range values {
+		if of == "" || kinds[i] == of || kinds[i] == "" {
+			continue
+		}
+		made, err := w.template("CAST(NULL AS " + of + ")")
+		if err != nil {
+			return err
+		}
+		inner := *v
+		made.set("child", &inner)
+		w.kinds.known[&inner] = kinds[i]
+		*v = *made
+		w.kinds.known[v] = of
+	}
+	return nil
 }

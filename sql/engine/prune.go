@@ -68,6 +68,10 @@ func valueOf(t record.Type, v sqltext.Value) any {
 		if n, err := strconv.ParseInt(v.Text, 10, bits); bits > 0 && err == nil {
 			return n
 		}
+	case t == record.Timestamp && digits[v.Type] != nil:
+		if us, ok := micros(v.Text, ""); ok && digits[v.Type].MatchString(v.Text) {
+			return us
+		}
 	case v.Type != plain:
 	case t == record.String:
 		return v.Text
@@ -86,6 +90,9 @@ func valueOf(t record.Type, v sqltext.Value) any {
 	}
 	return nil
 }
+
+// digits are the texts of timestamps that types with fewer digits than a column's do not round.
+var digits = map[string]*regexp.Regexp{"TIMESTAMP_S": regexp.MustCompile(`^[^.]*$`), "TIMESTAMP_MS": regexp.MustCompile(`^[^.]*(\.[0-9]{1,3})?$`)}
 
 var plainTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?))?(Z|[+-][0-9]{2}(?::[0-9]{2})?)?$`)
 

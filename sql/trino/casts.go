@@ -31,6 +31,14 @@ func casts() map[string]sqltext.Template {
 			return let(args, func(x ...string) string { return wholeOf(x[0], strings.ToUpper(whole)) }), nil
 		}
 	}
+	for _, kind := range []string{"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"} { // DuckDB casts none of them to another
+		out[strings.ToLower(kind)] = func(args []sqltext.Argument) (string, error) {
+			if args[0].Text != nil || args[0].Kind != "" && !strings.HasPrefix(args[0].Kind, "TIMESTAMP_") || args[0].Kind == kind {
+				return "", nil
+			}
+			return "CAST(CAST($1 AS TIMESTAMP) AS " + kind + ")", nil
+		}
+	}
 	return out
 }
 
@@ -73,10 +81,13 @@ func jsonOf(x string) string {
 // textOf is a cast to varchar.
 func textOf(x string) string {
 	text := "CAST(" + x + " AS VARCHAR)"
-	return "CASE typeof(" + x + ") WHEN 'TIMESTAMP' THEN " + withFraction(text, 6) + " WHEN 'TIME' THEN " + withFraction(text, 6) + " WHEN 'TIMESTAMP_MS' THEN " + withFraction(text, 3) +
+	return "CASE typeof(" + x + ") WHEN 'TIMESTAMP' THEN " + withFraction(text, 6) + " WHEN 'TIME' THEN " + withFraction(text, 6) + " WHEN 'TIMESTAMP_MS' THEN " + withFraction(text, 3) + " WHEN 'TIMESTAMP_NS' THEN " + withFraction(text, 9) +
 		" WHEN 'TIMESTAMP WITH TIME ZONE' THEN " + within("replace("+text+", '+00', '')", "tarn_t", withFraction("tarn_t", 6)+" || ' UTC'") +
 		" WHEN 'DOUBLE' THEN " + scientific(text) + " WHEN 'FLOAT' THEN " + scientific(text) + " WHEN 'JSON' THEN json_extract_string(to_json(" + x + "), '$') ELSE " + text + " END"
 }
+
+// fractions are how many digits the texts of times have behind the point, by their types.
+var fractions = map[string]int{"TIMESTAMP": 6, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}
 
 // withFraction is the text of a time with so many digits behind the point.
 func withFraction(text string, digits int) string {

@@ -49,7 +49,7 @@ func (r *rewriter) values(i int) {
 	row(end)
 }
 
-// clocks are the functions of the time that may say how many digits they have, which is six here.
+// clocks are the functions of the time that may say how many digits they have: a localtimestamp has them, the others six.
 var clocks = map[string]string{"current_timestamp": "now()", "localtimestamp": "current_localtimestamp()", "localtime": "CAST(current_localtimestamp() AS TIME)"}
 
 func (r *rewriter) clock(i int, name string) int {
@@ -57,6 +57,7 @@ func (r *rewriter) clock(i int, name string) int {
 	if there := r.session.clock(name); there != "" {
 		said = there
 	}
+	said = localDigits(name, said, r.are(i+1, "("), r.at(i+2).Text)
 	switch {
 	case r.are(i-1, "."), r.are(i-1, "as"):
 		return 0
@@ -66,6 +67,18 @@ func (r *rewriter) clock(i int, name string) int {
 		return r.put(i, i+1, said)
 	}
 	return 0
+}
+
+// localDigits is a localtimestamp of so many digits, or of three where it says none.
+func localDigits(name, said string, says bool, digits string) string {
+	n, err := strconv.Atoi(digits)
+	if !says {
+		n, err = 3, nil
+	}
+	if name != "localtimestamp" || err != nil || n > 3 {
+		return said
+	}
+	return "CAST(date_trunc('" + map[bool]string{true: "second", false: "millisecond"}[n == 0] + "', " + said + ") AS " + timestampOf(n) + ")"
 }
 
 // unicodeText is U&'…', with UESCAPE or without: \00e9 and \+01F600 are characters.

@@ -22,7 +22,7 @@ func pathItems(path string) (before, after string, err error) {
 	if !lax && !strings.EqualFold(mode, "strict") || !strings.HasPrefix(rest, "$") {
 		return "", "", unsupported("write 'lax $.member'", "the path %q of JSON begins with neither lax $ nor strict $", path)
 	}
-	before, after = "[try(json_parse(", "))]"
+	before, after = "[try(json(CAST(", " AS VARCHAR)))]"
 	rest = rest[1:]
 	for n := 0; strings.TrimSpace(rest) != ""; n++ {
 		m := step.FindStringSubmatch(rest)

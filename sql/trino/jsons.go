@@ -3,10 +3,14 @@
 package trino
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"io"
+	"slices"
 	"strings"
 
 	"tarn/embedded/duck"
-
 	"tarn/embedded/sqltext"
 )
 
@@ -46,10 +50,54 @@ func jsonArray(args []sqltext.Argument) (string, error) {
 	return "CAST(to_json(list_filter([" + strings.Join(parts, ", ") + "], lambda _j: _j IS NOT NULL)) AS VARCHAR)", nil
 }
 
-// jsonObject is json_object of names and values.
+// jsonObject is json_object of names and values, in the order of the names where the statement tells all of them.
 func jsonObject(args []sqltext.Argument) (string, error) {
 	if len(args) == 0 {
 		return "'{}'", nil
 	}
-	return "CAST(json_object" + joined(args, ", ") + " AS VARCHAR)", nil
+	type member struct{ name, said string }
+	var members []member
+	for i := 0; i+1 < len(args) && args[i].Text != nil; i += 2 {
+		members = append(members, member{*args[i].Text, numberOf(i) + ", " + numberOf(i+1)})
+	}
+	if 2*len(members) != len(args) {
+		return "CAST(json_object" + joined(args, ", ") + " AS VARCHAR)", nil
+	}
+	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+	said := make([]string, len(members))
+	for i, m := range members {
+		if said[i] = m.said; i > 0 && m.name == members[i-1].name {
+			return "", unsupported("name each member once", "an object cannot be made with the key %s twice", m.name)
+		}
+	}
+	return "CAST(json_object(" + strings.Join(said, ", ") + ") AS VARCHAR)", nil
+}
+
+// jsonParse is json_parse, whose objects have their keys in order, each once. DuckDB keeps them as they are written: those of a text of the
+// statement are put in order here.
+func jsonParse(args []sqltext.Argument) (string, error) {
+	if len(args) == 1 && args[0].Class == "CONSTANT" && args[0].Text != nil {
+		return "json(" + duck.Quote(ordered(*args[0].Text)) + ")", nil
+	}
+	return sqltext.As("json(CAST($1 AS VARCHAR))")(args)
+}
+
+// ordered is a text of JSON with its keys in order; what is none stays what it is, for DuckDB to refuse.
+func ordered(text string) string {
+	in := json.NewDecoder(strings.NewReader(text))
+	in.UseNumber()
+	var value any
+	if strings.Contains(text, `\ud`) || strings.Contains(text, `\uD`) || in.Decode(&value) != nil { // half a character is lost here
+		return text
+	}
+	if _, err := in.Token(); err != io.EOF {
+		return text
+	}
+	var out bytes.Buffer
+	to := json.NewEncoder(&out)
+	to.SetEscapeHTML(false)
+	if to.Encode(value) != nil {
+		return text
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }

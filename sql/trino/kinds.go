@@ -100,6 +100,9 @@ func callKind(name string, args []string) string {
 	if name == "count" || name == "count_star" {
 		return "BIGINT"
 	}
+	if slices.Contains([]string{"now", "from_unixtime", "from_unixtime_nanos", "from_iso8601_timestamp", "parse_datetime"}, name) {
+		return "TIMESTAMP WITH TIME ZONE"
+	}
 	if len(args) == 2 {
 		switch name {
 		case "+", "-", "*", "/", "%", "mod":
@@ -163,7 +166,7 @@ func whole(n numeral, more int) numeral {
 func timeKind(operator, a, b string) string {
 	switch {
 	case operator != "+" && operator != "-":
-	case b == "INTERVAL" && (a == "DATE" || a == "TIMESTAMP" || a == "TIMESTAMP WITH TIME ZONE"):
+	case b == "INTERVAL" && (a == "DATE" || a == "TIMESTAMP" || a == "TIMESTAMP_MS" || a == "TIMESTAMP WITH TIME ZONE"):
 		return a
 	case operator == "-" && a == "DATE" && b == "DATE":
 		return "INTERVAL"
@@ -179,7 +182,13 @@ func operated(operator string, args []sqltext.Argument) string {
 	if operator == "-" && args[0].Kind == "DATE" && args[1].Kind == "DATE" {
 		return "to_days(CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER))"
 	}
-	if kind := timeKind(operator, args[0].Kind, args[1].Kind); kind != "" {
+	kind := timeKind(operator, args[0].Kind, args[1].Kind)
+	if args[0].Kind == "TIMESTAMP_S" && args[1].Kind == "INTERVAL" && (operator == "+" || operator == "-") {
+		if kind = "TIMESTAMP_MS"; args[1].Name == "to_months" || args[1].Name == "to_years" { // which has no more digits
+			kind = args[0].Kind
+		}
+	}
+	if kind != "" {
 		return "CAST(($1 " + operator + " $2) AS " + kind + ")"
 	}
 	a, b := numeralOf(args[0].Kind), numeralOf(args[1].Kind)
@@ -222,18 +231,22 @@ func parted(operator string, args []sqltext.Argument, a, b, of numeral) string {
 			return "CAST(" + ofDoubles(operator, x[0], x[1]) + " AS " + of.String() + ")"
 		})
 	case operator == "/" && of.name == "DECIMAL":
-		return known(args, func(x ...string) string { return exactly(x[0], nonzero(x[1]), a, b, of, args[0].Lambdaless) })
+		return known(args, func(x ...string) string { return exactly(x[0], nonzero(x[0], x[1]), a, b, of, args[0].Lambdaless) })
 	}
 	said := func(divisor string) string {
 		return "CAST(($1 " + operator + " " + divisor + ") AS " + of.String() + ")"
+	}
+	dividend := ""
+	if args[0].Plain() || slices.Contains([]string{"sum", "min", "max"}, args[0].Name) { // it is computed once where it stands twice
+		dividend = "$1"
 	}
 	switch {
 	case args[1].Class == "CONSTANT" && strings.Trim(args[1].Number, "0") != "":
 		return said("$2")
 	case args[1].Plain() || args[1].Lambdaless:
-		return said(nonzero("$2"))
+		return said(nonzero(dividend, "$2"))
 	}
-	return said(within("$2", "tarn_x", nonzero("tarn_x")))
+	return said(within("$2", "tarn_x", nonzero(dividend, "tarn_x")))
 }
 
 // known is let of arguments, of which a plain one may stand there more than once.
@@ -310,10 +323,10 @@ func textKnown(args []sqltext.Argument) (string, bool) {
 		return "", false
 	case numeralOf(kind).float():
 		return known(args, func(x ...string) string { return scientific("CAST(" + x[0] + " AS VARCHAR)") }), true
-	case numeralOf(kind).name != "" || slices.Contains([]string{"VARCHAR", "BOOLEAN", "DATE", "UUID"}, kind):
+	case numeralOf(kind).name != "" || slices.Contains([]string{"VARCHAR", "BOOLEAN", "DATE", "UUID", "TIMESTAMP_S"}, kind):
 		return "", true
-	case kind == "TIMESTAMP":
-		return known(args, func(x ...string) string { return withFraction("CAST("+x[0]+" AS VARCHAR)", 6) }), true
+	case fractions[kind] > 0:
+		return known(args, func(x ...string) string { return withFraction("CAST("+x[0]+" AS VARCHAR)", fractions[kind]) }), true
 	}
 	return "", false
 }

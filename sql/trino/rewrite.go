@@ -3,6 +3,7 @@ package trino
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tarn/embedded/sqltext"
@@ -147,7 +148,33 @@ func (r *rewriter) moments(i int, text string) (int, error) {
 	if at, ok := instant(text); ok {
 		return r.put(i, i+2, "timestamptz "+sqltext.Literal(at)), nil
 	}
-	return 0, nil
+	m := unzoned.FindStringSubmatch(text)
+	if m == nil {
+		return 0, nil
+	}
+	if len(m[1]) > timestampDigitsMax {
+		return 0, unsupported("write fewer", "a timestamp has at most %d digits behind its seconds here", timestampDigitsMax)
+	}
+	return r.put(i, i+2, timestampOf(len(m[1]))+" "+sqltext.Literal(text)), nil
+}
+
+// unzoned is the text of a TIMESTAMP without a zone.
+var unzoned = regexp.MustCompile(`^\s*[+-]?[0-9]+-[0-9]+-[0-9]+(?:[ T]+[0-9]+:[0-9]+(?::[0-9]+(?:\.([0-9]*))?)?)?\s*$`)
+
+// timestampDigitsMax are the most digits behind the seconds of a timestamp.
+const timestampDigitsMax = 9
+
+// timestampOf is the narrowest type with so many digits behind the seconds.
+func timestampOf(digits int) string {
+	switch {
+	case digits == 0:
+		return "TIMESTAMP_S"
+	case digits <= 3:
+		return "TIMESTAMP_MS"
+	case digits <= 6:
+		return "TIMESTAMP"
+	}
+	return "TIMESTAMP_NS"
 }
 
 // closing is the token that closes the parenthesis at i; 0 for none.
@@ -228,7 +255,7 @@ func (r *rewriter) word(i int, name string) (int, error) {
 			return 0, unsupported("write varchar, with its length or without", "char, which has blanks behind its text, is no type here")
 		}
 	case "cast", "try_cast":
-		return r.cut(i), nil
+		return r.cast(i)
 	case "x":
 		if next.Kind == sqltext.String && next.Offset == t.Offset+1 {
 			return r.put(i, i+2, "unhex("+sqltext.Literal(strings.ReplaceAll(next.Value(), " ", ""))+")"), nil
@@ -343,6 +370,20 @@ func (r *rewriter) json(i int) int {
 		return r.put(i, i+2, "json_parse("+sqltext.Literal(next.Value())+")")
 	}
 	return 0
+}
+
+// cast is CAST(x AS timestamp), which has three digits behind the seconds, or as many as it says.
+func (r *rewriter) cast(i int) (int, error) {
+	last := r.closing(i + 1)
+	switch {
+	case r.are(last-2, "as", "timestamp"):
+		r.instead[last-1] = timestampOf(3)
+	case r.are(last-5, "as", "timestamp", "(") && r.are(last-1, ")"):
+		if digits := r.at(last - 2).Text; !slices.Contains([]string{"0", "3", "6", "9"}, digits) {
+			return 0, unsupported("write timestamp(3), or 0, 6 or 9 of them", "a timestamp cannot have %s digits behind its seconds here", digits)
+		}
+	}
+	return r.cut(i), nil
 }
 
 // cutFunction stands for a cast to a varchar of so many characters, of which DuckDB's parser keeps no number.

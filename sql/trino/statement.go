@@ -95,6 +95,9 @@ var lacking = []string{"CALL", "GRANT", "REVOKE", "DENY", "ALTER SCHEMA", "REFRE
 
 func refused(text string) error {
 	verbs := sqltext.Verbs(text, 2)
+	if slices.Equal(verbs, []string{"CREATE", "INDEX"}) { // which pandas' to_sql sends, and Trino's parser does not know
+		return failure{"SYNTAX_ERROR", fault.New(fault.Syntax, "mismatched input 'INDEX': a table has no index", "leave it out: files are skipped by their bounds; say index=False to pandas' to_sql")}
+	}
 	for n := len(verbs); n > 0; n-- {
 		if said := strings.Join(verbs[:n], " "); slices.Contains(lacking, said) {
 			return unsupported("the lake's tables are filled by sources and pipelines; make those with tarn sql", "%s is not answered to Trino's clients", said)

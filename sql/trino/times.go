@@ -191,9 +191,11 @@ func zones() map[string]map[string]sqltext.Template {
 			return "", nil
 		}
 	}
+	local := maps.Clone(there)
+	local["now"] = sqltext.As("date_trunc('millisecond', CAST(now() AS TIMESTAMP))") // rounded, it would be later than itself
 	out := map[string]map[string]sqltext.Template{}
 	for _, name := range ofLocal {
-		out[name] = there
+		out[name] = local
 	}
 	for _, name := range ofInstant {
 		out[name] = instant
@@ -207,7 +209,7 @@ var through = map[string]int{"date_trunc": 1, "date_add": 2, "+": 0, "-": 0}
 var (
 	ofLocal = []string{
 		"date", "date_format", "format_datetime", "day", "day_of_month", "day_of_week", "dow", "day_of_year", "doy", "hour", "minute", "second", "millisecond", "month", "quarter", "year", "week",
-		"week_of_year", "year_of_week", "yow", "last_day_of_month", "date_part", "cast timestamp", "cast date", "cast time",
+		"week_of_year", "year_of_week", "yow", "last_day_of_month", "date_part", "cast timestamp", "cast timestamp_s", "cast timestamp_ms", "cast timestamp_ns", "cast date", "cast time",
 	}
 	ofInstant = []string{"comparison", "to_unixtime", "timezone", "at_timezone", "cast timestamp with time zone"}
 )

@@ -90,9 +90,13 @@ func resultOf(a, b, operator, decimal string) string {
 		isDecimal(a, b) + " THEN " + decimal + " ELSE typeof(" + a + " " + operator + " " + b + ") END"
 }
 
-// nonzero refuses a divisor of which DuckDB would make null.
-func nonzero(b string) string {
-	return "CASE WHEN " + b + " = 0 THEN " + failed("'Division by zero'") + " ELSE " + b + " END"
+// nonzero refuses a divisor of which DuckDB would make null, unless what it divides is null; that is "" where it is not told.
+func nonzero(a, b string) string {
+	zero := b + " = 0"
+	if a != "" {
+		zero += " AND " + a + " IS NOT NULL"
+	}
+	return "CASE WHEN " + zero + " THEN " + failed("'Division by zero'") + " ELSE " + b + " END"
 }
 
 // powerOfTen is a text of digits.
@@ -143,7 +147,7 @@ func divided(args []sqltext.Argument) (string, error) {
 func divide(a, b string, lambdaless bool) string {
 	kind := resultOf(a, b, "/", decimalOf(precision(a)+" + "+scale(b)+" + greatest(0, "+scale(b)+" - "+scale(a)+")", "greatest("+scale(a)+", "+scale(b)+")"))
 	return "CASE WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isFloat(a, b) + " THEN " + to(ofDoubles("/", a, b), kind) +
-		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(b), lambdaless)+")", kind) + " ELSE " + to("("+a+" / "+nonzero(b)+")", kind) + " END"
+		" WHEN typeof(" + a + ") <> 'INTERVAL' AND " + isDecimal(a, b) + " THEN " + to("("+quotient(a, nonzero(a, b), lambdaless)+")", kind) + " ELSE " + to("("+a+" / "+nonzero(a, b)+")", kind) + " END"
 }
 
 // modulo is a % b.
@@ -158,7 +162,7 @@ func modulo(args []sqltext.Argument) (string, error) {
 func remainder(a, b string) string {
 	digits := "greatest(" + scale(a) + ", " + scale(b) + ")"
 	kind := resultOf(a, b, "%", decimalOf("least("+precision(a)+" - "+scale(a)+", "+precision(b)+" - "+scale(b)+") + "+digits, digits))
-	return "CASE WHEN " + isFloat(a, b) + " THEN " + to(ofDoubles("%", a, b), kind) + " ELSE " + to("("+a+" % "+nonzero(b)+")", kind) + " END"
+	return "CASE WHEN " + isFloat(a, b) + " THEN " + to(ofDoubles("%", a, b), kind) + " ELSE " + to("("+a+" % "+nonzero(a, b)+")", kind) + " END"
 }
 
 // average is avg, which of decimals is one of the same type.

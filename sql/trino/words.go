@@ -41,8 +41,13 @@ func Words() *sqltext.Dialect {
 	maps.Copy(d.Functions, made)
 	maps.Copy(d.Functions, domain())
 	d.Comparisons = compared()
+	for name, said := range comparisons {
+		d.Comparisons[name] = inUTCAsWell(said, d.Comparisons[name])
+	}
+	d.Comparisons["COMPARE_BETWEEN"] = inUTCAsWell("", func([]sqltext.Argument) (string, error) { return "", nil })
 	d.Within, d.Through, d.Unnest = zones(), through, unnested
-	d.Casts, d.Kind = casts(), callKind
+	d.Casts, d.Kind, d.Common = casts(), callKind, instants
+	d.Functions["date_diff"] = dateDiff(func(x string) string { return "timezone('UTC', " + x + ")" })
 	return d
 }
 
@@ -70,7 +75,6 @@ var written = map[string]string{
 	"none_match":             "CASE WHEN list_contains(list_transform($1, $2), true) THEN false WHEN list_count(list_transform($1, $2)) = len($1) THEN true END",
 	"repeat":                 "list_resize([$1], CAST($2 AS BIGINT), $1)",
 	"slice":                  "list_slice($1, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END, CASE WHEN $2 < 0 THEN len($1) + $2 + 1 ELSE $2 END + $3 - 1)",
-	"date_diff":              "date_sub($1, $2, $3)",
 	"day_of_month":           "day($1)",
 	"day_of_week":            "isodow($1)",
 	"dow":                    "isodow($1)",
@@ -106,8 +110,7 @@ var written = map[string]string{
 	"regexp_split": "regexp_split_to_array($1, $2)",
 	"regexp_count": "len(regexp_extract_all($1, $2))",
 
-	"json_parse": "json(CAST($1 AS VARCHAR))",
-	"version":    "'" + serverVersion + "'",
+	"version": "'" + serverVersion + "'",
 }
 
 // byArity are calls that are written by how many arguments they have.
@@ -141,14 +144,14 @@ var made = map[string]sqltext.Template{
 	"least":       ofAll("least"),
 	"date_add":    dateAdd,
 	"date_format": func(args []sqltext.Argument) (string, error) { return formatted("strftime", args) },
-	"date_parse":  func(args []sqltext.Argument) (string, error) { return formatted("strptime", args) },
+	"date_parse":  dateParse,
 	"date_part":   datePart,
 	"cardinality": cardinality, "cosine_similarity": cosineSimilarity, "combinations": combinations, "concat_ws": concatWS, "from_unixtime": fromUnixtime, "at_timezone": atTimezone, "timezone": timezone,
 	"with_timezone": withTimezone, "at_zone": sqltext.As("$1"), "format_datetime": jodaFormatted("strftime($1, %s)"), "parse_datetime": jodaFormatted("CAST(strptime($1, %s) AS TIMESTAMPTZ)"),
 	"json_array": jsonArray, "json_object": jsonObject, "json_array_otherwise": func(args []sqltext.Argument) (string, error) {
 		return "CAST(json_array" + joined(args, ", ") + " AS VARCHAR)", nil
 	},
-	"reverse": reverse, "||": concatOperator, "sequence": sequence, "json_extract": jsonPath(""), "json_extract_scalar": jsonPath("CASE WHEN json_type(json_extract($1, $2)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string($1, $2) END"),
+	"json_parse": jsonParse, "reverse": reverse, "||": concatOperator, "sequence": sequence, "json_extract": jsonPath(""), "json_extract_scalar": jsonPath("CASE WHEN json_type(json_extract($1, $2)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string($1, $2) END"),
 	"normalize":      normalize,
 	"format":         format,
 	"zip":            renamed("list_zip"),
@@ -273,6 +276,15 @@ func formatted(name string, args []sqltext.Argument) (string, error) {
 	return name + "($1, " + duck.Quote(out.String()) + ")", nil
 }
 
+// dateParse has three digits behind the seconds.
+func dateParse(args []sqltext.Argument) (string, error) {
+	said, err := formatted("strptime", args)
+	if err != nil {
+		return "", err
+	}
+	return "CAST(" + said + " AS TIMESTAMP_MS)", nil
+}
+
 var specifier = regexp.MustCompile(`%([0-9]+\$)?([-0,+ ]*[0-9]*(?:\.[0-9]+)?)([a-zA-Z%])`)
 
 // normalize is of NFC, the form that DuckDB has.
@@ -364,7 +376,7 @@ func regexpReplace(args []sqltext.Argument) (string, error) {
 var typeofText = func() string {
 	var b strings.Builder
 	b.WriteString("CASE typeof($1)")
-	for _, name := range []string{"INTEGER", "BIGINT", "HUGEINT", "VARCHAR", "DOUBLE", "FLOAT", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB", "INTERVAL", "TIMESTAMP_MS", "TIMESTAMP_S", `"NULL"`} {
+	for _, name := range []string{"INTEGER", "BIGINT", "HUGEINT", "VARCHAR", "DOUBLE", "FLOAT", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME", "BLOB", "INTERVAL", "TIMESTAMP_MS", "TIMESTAMP_S", "TIMESTAMP_NS", `"NULL"`} {
 		b.WriteString(" WHEN " + duck.Quote(name) + " THEN " + duck.Quote(typeNamed(name).String()))
 	}
 	b.WriteString(` ELSE lower(regexp_replace(typeof($1), '^(.*)\[\]$', 'array(\1)')) END`)

@@ -77,6 +77,7 @@ func zonedWords(zone string) *sqltext.Dialect {
 	} {
 		d.Functions[name] = sqltext.As(text)
 	}
+	d.Functions["date_diff"] = dateDiff(there)
 	d.Functions["parse_datetime"] = jodaFormatted("timezone(" + in + ", strptime($1, %s))")
 	d.Functions["date_trunc"] = ofNow(d.Functions["date_trunc"], 1, there("date_trunc($1, "+there("$2")+")"))
 	add := d.Functions["date_add"]
@@ -95,7 +96,7 @@ func zonedWords(zone string) *sqltext.Dialect {
 	})
 	shown := maps.Clone(d.Within[ofLocal[0]]) // all of them have the same
 	unix := shown["from_unixtime"]
-	shown["now"] = sqltext.As(there("now()"))
+	shown["now"] = sqltext.As("date_trunc('millisecond', " + there("now()") + ")")
 	shown["from_unixtime"] = func(args []sqltext.Argument) (string, error) {
 		if len(args) == 1 {
 			return there("to_timestamp($1)"), nil
@@ -145,6 +146,55 @@ func inOneZone(args []sqltext.Argument, there func(x string) string) []string {
 		}
 	}
 	return sides
+}
+
+// instants is the type of instants and times without a zone, of which one is taken.
+func instants(kinds []string) string {
+	zoned, other := false, false
+	for _, k := range kinds {
+		zoned, other = zoned || k == "TIMESTAMP WITH TIME ZONE", other || k == "DATE" || strings.HasPrefix(k, "TIMESTAMP") && k != "TIMESTAMP WITH TIME ZONE"
+	}
+	if zoned && other {
+		return "TIMESTAMP WITH TIME ZONE"
+	}
+	return ""
+}
+
+// dateDiff is of two times, of which one may have a zone; there shows what is of another in the session's.
+func dateDiff(there func(x string) string) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		if len(args) != 3 {
+			return "", unsupported("", "date_diff cannot be called with %d arguments here", len(args))
+		}
+		if sides := inOneZone(args[1:], there); sides != nil {
+			said := make([]string, 2)
+			for i, side := range sides {
+				said[i] = strings.NewReplacer("$1", "$2", "$2", "$3").Replace(side)
+			}
+			return "date_sub($1, " + strings.Join(said, ", ") + ")", nil
+		}
+		return "date_sub($1, $2, $3)", nil
+	}
+}
+
+// inUTCAsWell compares instants with times that have fewer digits than DuckDB compares with them, in a session that is in UTC.
+func inUTCAsWell(said string, otherwise sqltext.Template) sqltext.Template {
+	return func(args []sqltext.Argument) (string, error) {
+		sides, zoned, other := numbersOf(args), false, false
+		for i, a := range args {
+			zoned = zoned || withZone(a)
+			if strings.HasPrefix(comparedAs(a), "TIMESTAMP_") {
+				sides[i], other = "CAST("+sides[i]+" AS TIMESTAMPTZ)", true
+			}
+		}
+		switch {
+		case !zoned || !other:
+			return otherwise(args)
+		case len(sides) == 3:
+			return sides[0] + " BETWEEN " + sides[1] + " AND " + sides[2], nil
+		}
+		return sides[0] + " " + said + " " + sides[1], nil
+	}
 }
 
 // comparedAs is the type of an argument, as far as it is known: first as the FROM tells it where that stands, for another one's column may have its name.
