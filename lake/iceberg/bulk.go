@@ -109,6 +109,9 @@ func (w *work) part(next func() (arrow.RecordBatch, error, bool), schema *arrow.
 				*more = false
 				return
 			}
+			if err == nil && b.NumRows() > 0 {
+				err = w.handle.store.takesRows()
+			}
 			if err == nil {
 				err = w.fit(schema, b)
 			}
@@ -127,6 +130,19 @@ func (w *work) part(next func() (arrow.RecordBatch, error, bool), schema *arrow.
 			}
 		}
 	}
+}
+
+// takesRows refuses rows while the disk is at its reserve, as doors do. What writes none, such as a DELETE, goes on down to where no file
+// is begun any more: it makes room.
+func (s *Store) takesRows() error {
+	if s.DiskReserve == 0 {
+		return nil
+	}
+	free, err := s.Disk.Free(s.root.Dir())
+	if err == nil && free < s.DiskReserve {
+		err = fault.Newf(fault.NoSpace, "free some disk space or lower disk.reserve, and send the statement again", "the lake takes no rows: %d MB are free, disk.reserve is %d MB", free>>20, s.DiskReserve>>20)
+	}
+	return err
 }
 
 // fit refuses rows that have not the table's columns, in their order. Of those that say which column they are of, as ArrowSchema has it, the types
