@@ -50,11 +50,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// wire is a door with its own client, which connects, asks one statement and goes: after enough rows where that is not 0.
+// wire is a door with its own client, which connects, asks one statement and goes: in its midst where more, which is asked of the
+// rows so far, is false.
 type wire struct {
 	name, addr string
-	ask        func(ctx context.Context, addr, text string, enough int) (rows int, err error)
+	over       func(ctx context.Context, addr, text string, more func(rows int) bool) (rows int, err error)
 }
+
+// ask goes after enough rows where that is not 0.
+func (w wire) ask(ctx context.Context, addr, text string, enough int) (rows int, err error) {
+	return w.over(ctx, addr, text, func(rows int) bool { return enough == 0 || rows < enough })
+}
+
+// told is an error by its name at its door.
+type told struct{ name, message string }
+
+func (t told) Error() string { return t.message + " (" + t.name + ")" }
 
 // house is a Gate behind all its doors.
 type house struct {
@@ -104,6 +115,12 @@ func open(t testing.TB) *house {
 
 func openWith(t testing.TB, of guard.Guard) *house {
 	t.Helper()
+	return openAs(t, engine.Options{RowsMax: rowsMax, Guard: of}, 5*time.Second)
+}
+
+// openAs opens a house with a Gate's options, as enginetest.ServeAs has them, whose clients of Trino may stay away for so long.
+func openAs(t testing.TB, o engine.Options, away time.Duration) *house {
+	t.Helper()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -113,11 +130,13 @@ func openWith(t testing.TB, of guard.Guard) *house {
 	}
 	pg, fl, tr := listen(), listen(), listen()
 	h := &house{spill: t.TempDir()}
-	gate, addr := enginetest.ServeIn(t, h.spill, rowsMax, of, func(l net.Listener, gate *engine.Gate) enginetest.Door {
+	o.TempDir = h.spill
+	of := o.Guard
+	gate, addr := enginetest.ServeAs(t, o, func(l net.Listener, gate *engine.Gate) enginetest.Door {
 		return all{
 			mounted{l, gate, of},
 			postgres.New(postgres.Options{Listener: pg, Gate: gate, Guard: of}),
-			flight.New(flight.Options{Listener: fl, Gate: gate, Guard: of}), trino.New(trino.Options{Listener: tr, Gate: gate, Guard: of, Away: 5 * time.Second}),
+			flight.New(flight.Options{Listener: fl, Gate: gate, Guard: of}), trino.New(trino.Options{Listener: tr, Gate: gate, Guard: of, Away: away}),
 		}
 	})
 	h.gate = gate
@@ -132,7 +151,7 @@ func openWith(t testing.TB, of guard.Guard) *house {
 
 func client() *http.Client { return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} }
 
-func overREST(ctx context.Context, addr, text string, enough int) (rows int, err error) {
+func overREST(ctx context.Context, addr, text string, more func(int) bool) (rows int, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/api/sql", strings.NewReader(text))
 	if err != nil {
 		return 0, err
@@ -151,25 +170,41 @@ func overREST(ctx context.Context, addr, text string, enough int) (rows int, err
 		}
 		switch {
 		case bytes.HasPrefix(line, []byte(`{"error":`)):
-			return rows, errors.New(string(line))
+			return rows, restError(resp.StatusCode, line)
 		case errors.Is(err, io.EOF):
 			return rows, nil
 		case err != nil:
 			return rows, err
 		}
-		if rows++; rows == enough {
+		if rows++; !more(rows) {
 			return rows, nil
 		}
 	}
 }
 
-func overPostgres(ctx context.Context, addr, text string, enough int) (rows int, err error) {
+// restError is an error of REST, with its status where the rows have not begun.
+func restError(status int, line []byte) error {
+	var body struct {
+		Error struct{ Code, Message, Hint string }
+	}
+	if err := json.Unmarshal(line, &body); err != nil {
+		return err
+	}
+	name := body.Error.Code
+	if status != http.StatusOK {
+		name = fmt.Sprintf("%d %s", status, name)
+	}
+	return told{name, body.Error.Message + ": " + body.Error.Hint}
+}
+
+func overPostgres(ctx context.Context, addr, text string, more func(int) bool) (rows int, err error) {
 	c, err := pgconn.Connect(ctx, "postgres://me@"+addr+"/lake?sslmode=disable")
 	if err != nil {
 		return 0, err
 	}
+	gone := false
 	defer func() {
-		if enough == 0 {
+		if !gone {
 			_ = c.Close(context.WithoutCancel(ctx))
 			return
 		}
@@ -179,7 +214,8 @@ func overPostgres(ctx context.Context, addr, text string, enough int) (rows int,
 	out := c.Exec(ctx, text)
 	for out.NextResult() {
 		for out.ResultReader().NextRow() {
-			if rows++; rows == enough {
+			if rows++; !more(rows) {
+				gone = true
 				go func() { _ = c.Close(context.Background()) }()
 				return rows, nil
 			}
@@ -188,7 +224,7 @@ func overPostgres(ctx context.Context, addr, text string, enough int) (rows int,
 	return rows, out.Close()
 }
 
-func overFlight(ctx context.Context, addr, text string, enough int) (rows int, err error) {
+func overFlight(ctx context.Context, addr, text string, more func(int) bool) (rows int, err error) {
 	c, err := flightsql.NewClient(addr, nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return 0, err
@@ -204,14 +240,14 @@ func overFlight(ctx context.Context, addr, text string, enough int) (rows int, e
 	}
 	defer r.Release()
 	for r.Next() {
-		if rows += int(r.RecordBatch().NumRows()); enough > 0 && rows >= enough {
+		if rows += int(r.RecordBatch().NumRows()); !more(rows) {
 			return rows, nil
 		}
 	}
 	return rows, r.Err()
 }
 
-func overTrino(ctx context.Context, addr, text string, enough int) (rows int, err error) {
+func overTrino(ctx context.Context, addr, text string, more func(int) bool) (rows int, err error) {
 	c, method, url := client(), http.MethodPost, "http://"+addr+"/v1/statement"
 	for url != "" {
 		r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(text))
@@ -226,7 +262,7 @@ func overTrino(ctx context.Context, addr, text string, enough int) (rows int, er
 		var page struct {
 			NextURI string            `json:"nextUri"`
 			Data    []json.RawMessage `json:"data"`
-			Error   *struct{ Message string }
+			Error   *struct{ Message, ErrorName string }
 		}
 		err = json.NewDecoder(resp.Body).Decode(&page)
 		_ = resp.Body.Close()
@@ -236,9 +272,9 @@ func overTrino(ctx context.Context, addr, text string, enough int) (rows int, er
 		case err != nil:
 			return rows, err
 		case page.Error != nil:
-			return rows, errors.New(page.Error.Message)
+			return rows, told{page.Error.ErrorName, page.Error.Message}
 		}
-		if rows += len(page.Data); enough > 0 && rows >= enough {
+		if rows += len(page.Data); len(page.Data) > 0 && !more(rows) {
 			return rows, nil
 		}
 		method, url, text = http.MethodGet, page.NextURI, ""

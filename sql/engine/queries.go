@@ -154,12 +154,13 @@ func (s *statement) reads(snapshots map[string]int64) {
 func (s *statement) leave(within context.Context, read *counted) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	until, timed := within.Deadline() // by which doors go, too: one may be before the context itself
 	switch {
 	case read.done:
 		s.err = read.err
 	case context.Cause(within) != nil && !errors.Is(within.Err(), context.DeadlineExceeded):
 		s.err = fault.New(fault.Canceled, "the statement was canceled", "")
-	case within.Err() != nil:
+	case within.Err() != nil || timed && time.Until(until) <= 0:
 		s.err = fault.New(fault.Timeout, "its time was over before its rows were read", "")
 	default:
 		s.closed = true

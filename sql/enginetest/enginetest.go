@@ -4,6 +4,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -54,16 +55,21 @@ func ServeWith(t testing.TB, of guard.Guard, door func(net.Listener, *engine.Gat
 // ServeIn is Serve with a guard, the folder that statements spill to, and more live tables.
 func ServeIn(t testing.TB, spill string, rowsMax int64, of guard.Guard, door func(net.Listener, *engine.Gate) Door, more ...engine.SystemTable) (gate *engine.Gate, addr string) {
 	t.Helper()
-	gate, err := engine.New(t.Context(), engine.Options{
-		Catalog: empty{}, Guard: of, MemoryBytes: 256 << 20, Threads: 1, TempDir: spill, RowsMax: rowsMax,
-		Clock: life.SystemClock{}, Log: slog.New(slog.DiscardHandler),
-		System: append([]engine.SystemTable{{
-			Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
-			Rows: func(context.Context) ([][]any, error) {
-				return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
-			},
-		}}, more...),
-	})
+	return ServeAs(t, engine.Options{Guard: of, TempDir: spill, RowsMax: rowsMax, System: more}, door)
+}
+
+// ServeAs is Serve with options of the Gate; its catalog, clock and log, and its memory and threads where they are 0, are those of Serve.
+func ServeAs(t testing.TB, o engine.Options, door func(net.Listener, *engine.Gate) Door) (gate *engine.Gate, addr string) {
+	t.Helper()
+	o.Catalog, o.Clock, o.Log = empty{}, life.SystemClock{}, slog.New(slog.DiscardHandler)
+	o.MemoryBytes, o.Threads = cmp.Or(o.MemoryBytes, 256<<20), cmp.Or(o.Threads, 1)
+	o.System = append([]engine.SystemTable{{
+		Name: "ports", Columns: []engine.SystemColumn{{Name: "name", Type: record.String}, {Name: "berths", Type: record.Long}},
+		Rows: func(context.Context) ([][]any, error) {
+			return [][]any{{"Tanger Med", int64(8)}, {"Rotterdam", nil}}, nil
+		},
+	}}, o.System...)
+	gate, err := engine.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,9 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^(there are \d+ values for \d+ columns)$`), "42601", "$1"},
 	{regexp.MustCompile(`^column (\S+) of \S+?\.(\S+) is read by the view (\S+)$`), "2BP01", `cannot drop or rename column $1 of table $2 because view $3 depends on it`},
 	{regexp.MustCompile(`^(a row of \S+ would be changed twice)$`), "21000", "$1"},
+	{regexp.MustCompile(`^the statement took longer than .*$`), "57014", "canceling statement due to statement timeout"},
+	{regexp.MustCompile(`^the statement was canceled.*$`), "57014", "canceling statement due to user request"},
+	{regexp.MustCompile(`^the statement needs more memory than it may have$|^a value, or the values of some rows, need more memory .*$`), "53200", "out of memory"},
 	{regexp.MustCompile(`^More than one row returned by a subquery.*$`), "21000", "more than one row returned by a subquery used as an expression"},
 }
 
@@ -99,7 +102,7 @@ func response(err error, text, severity string) *pgproto3.ErrorResponse {
 	if state, ok := states[f.Code]; ok && out.Code == "XX000" {
 		out.Code = state
 		switch f.Code {
-		case fault.Invalid, fault.NotFound, fault.Denied, fault.Exists:
+		case fault.Invalid, fault.NotFound, fault.Denied, fault.Exists, fault.Timeout, fault.Canceled, fault.TooLarge:
 			if state, said := reworded(f.Message); said != "" {
 				out.Code, out.Message = state, said
 			}
