@@ -69,3 +69,33 @@ func TestConnectionsAreAlike(t *testing.T) {
 		t.Errorf("%s views are left of a load", n)
 	}
 }
+
+// TestDiscard: what stays on a connection that is discarded nobody meets again.
+func TestDiscard(t *testing.T) {
+	in, err := duck.Open(t.Context(), duck.Options{Threads: 1, MemoryBytes: 64 << 20, Sandbox: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	for _, discard := range []bool{true, false} {
+		c, err := in.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := c.QueryRowContext(t.Context(), "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'left'").Scan(&n); err != nil || n != 0 {
+			t.Errorf("discarded %v: %d tables are left, %v", discard, n, err)
+		}
+		if err := c.Exec(t.Context(), `CREATE TEMP TABLE "left" AS SELECT 1`); err != nil {
+			t.Fatal(err)
+		}
+		if discard {
+			c.Discard()
+		} else {
+			_ = c.Close()
+		}
+		if in.InUse() != 0 {
+			t.Errorf("%d connections are in use", in.InUse())
+		}
+	}
+}

@@ -169,6 +169,16 @@ func (c *Conn) Zone(ctx context.Context, name string) error {
 	return nil
 }
 
+// Discard is Close of a connection on which something may have stayed: nobody has it again.
+func (c *Conn) Discard() {
+	_ = errors.Join(c.forget(), c.unfeed())
+	c.spoil()
+	_ = c.Conn.Close()
+}
+
+// spoil has the connection end in place of going back to the others.
+func (c *Conn) spoil() { _ = c.Raw(func(any) error { return driver.ErrBadConn }) }
+
 // unzone sets the zone back for who has the connection next. One that keeps another zone is thrown away.
 func (c *Conn) unzone() error {
 	if !c.zoned {
@@ -177,7 +187,7 @@ func (c *Conn) unzone() error {
 	ctx, cancel := context.WithTimeout(context.Background(), unzoneMax)
 	defer cancel()
 	if err := c.Exec(ctx, "SET TimeZone='UTC'"); err != nil {
-		_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		c.spoil()
 		return fmt.Errorf("set the time zone back: %w", err)
 	}
 	return nil

@@ -77,7 +77,7 @@ type Gate struct {
 	described described
 	log       *queries
 	temps     tempUse
-	returned  atomic.Int64 // bytes of what RETURNING answers
+	returned  returnedUse // what RETURNING answers
 	changing  tableTurns
 	plain     plainFiles
 	pressure  *pressure
@@ -123,7 +123,7 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	g := &Gate{
 		o: o, parser: parser, instance: instance, quick: quick, spare: spare, queries: newTurns(runningMax), uploads: newTurns(uploadsMax), upkeep: newTurns(executingMax),
 		log: newQueries(o.Clock.Now()), commands: map[string]Command{}, system: map[string]SystemTable{},
-		temps: tempUse{tables: map[string]int{}},
+		temps: tempUse{tables: map[string]int{}}, returned: returnedUse{users: map[string]int64{}},
 	}
 	g.hot = newHotFiles(ctx, quick, hotBytes(g.memory()), o.Clock, o.Log)
 	g.metrics = newMetrics(o.Metrics, g.queries.waiting, g.hot)

@@ -7,7 +7,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -22,8 +22,27 @@ import (
 const (
 	returningRowsMax  = 100_000
 	returningBytesMax = 16 << 20
+	userReturningMax  = 64 << 20  // of all statements of one principal
 	allReturningMax   = 128 << 20 // of all statements
 )
+
+// returnedUse counts the bytes of the answers of RETURNING that wait to be read.
+type returnedUse struct {
+	mu    sync.Mutex
+	users map[string]int64
+	all   int64
+}
+
+// add counts more of a user, or less, and tells whether both bounds are kept.
+func (u *returnedUse) add(user string, bytes int64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.all += bytes
+	if u.users[user] += bytes; u.users[user] == 0 {
+		delete(u.users, user)
+	}
+	return u.users[user] <= userReturningMax && u.all <= allReturningMax
+}
 
 // returning is what a statement asks for of the rows that it writes, or takes out.
 type returning struct {
@@ -83,7 +102,7 @@ func (q returning) answer(ctx context.Context, s *session, r Request, rows strin
 			return nil, err
 		}
 	}
-	kept := kept{of: &s.gate.returned}
+	kept := kept{of: &s.gate.returned, user: r.Principal.User}
 	defer func() {
 		if err != nil {
 			kept.free()
@@ -104,7 +123,8 @@ func (q returning) answer(ctx context.Context, s *session, r Request, rows strin
 
 // kept are batches in memory.
 type kept struct {
-	of          *atomic.Int64 // bytes of all
+	of          *returnedUse
+	user        string
 	batches     []arrow.RecordBatch
 	rows, bytes int64
 }
@@ -114,12 +134,12 @@ func (k *kept) take(b arrow.RecordBatch) error {
 	k.rows, k.bytes = k.rows+b.NumRows(), k.bytes+bytes
 	b.Retain()
 	k.batches = append(k.batches, b)
-	switch all := k.of.Add(bytes); {
+	switch room := k.of.add(k.user, bytes); {
 	case k.rows > returningRowsMax:
 		return errReturning("rows", returningRowsMax)
 	case k.bytes > returningBytesMax:
 		return errReturning("bytes", returningBytesMax)
-	case all > allReturningMax:
+	case !room:
 		return fault.New(fault.TooLarge, "the answers of RETURNING that wait to be read have no more room", "read them, or send the statement again in a moment")
 	}
 	return nil
@@ -129,7 +149,7 @@ func (k *kept) free() {
 	for _, b := range k.batches {
 		b.Release()
 	}
-	k.of.Add(-k.bytes)
+	k.of.add(k.user, -k.bytes)
 	k.batches, k.bytes = nil, 0
 }
 

@@ -74,8 +74,8 @@ func (g *Gate) asking(r Request) *session {
 	return &session{gate: g, who: r.Principal, dialect: r.Dialect, schemasOf: r.Schemas}
 }
 
-// close frees all that the statement held. The connection goes back to the instance, so
-// nothing may stay on it.
+// close frees all that the statement held. The connection goes back to the instance, so nothing may stay on it: one that
+// cannot be cleaned ends.
 func (s *session) close() {
 	for _, scan := range s.scans {
 		if scan.Release != nil {
@@ -91,9 +91,11 @@ func (s *session) close() {
 		}
 	}
 	if err != nil {
-		s.gate.o.Log.Warn("connection not clean", "error", err)
+		s.gate.o.Log.Warn("connection not clean, and ended", "error", err)
+		s.conn.Discard()
+	} else {
+		_ = s.conn.Close()
 	}
-	_ = s.conn.Close()
 	s.gate.hot.give(s.hot)
 }
 

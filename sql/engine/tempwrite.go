@@ -309,6 +309,8 @@ func (to *tempTarget) append(ctx context.Context, s *session, a *Appender, rows 
 
 // Commit ends a transaction of the door: what ON COMMIT says of a table is done.
 func (ts *Session) Commit() {
+	ts.writing.Lock()
+	defer ts.writing.Unlock()
 	ts.mu.Lock()
 	of := map[string]tempTable{}
 	for name, t := range ts.tables {

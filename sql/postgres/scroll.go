@@ -112,7 +112,7 @@ func (p *cursor) reach(c *conn, n int64) error {
 			if s.bytes+bytes <= scrollBytesMax {
 				c.door.kept.Add(-bytes)
 			}
-			return stateError{"53400", fault.Newf(fault.TooLarge, "read forward without SCROLL, or have the query answer less", "a cursor with SCROLL keeps %d MiB of rows at most, and those of all connections %d MiB", scrollBytesMax>>20, scrollBytesDoorMax>>20)}
+			return stateError{"53400", fault.Newf(fault.TooLarge, "read forward without SCROLL and WITH HOLD, or have the query answer less", "a cursor with SCROLL or WITH HOLD keeps %d MiB of rows at most, and those of all connections %d MiB", scrollBytesMax>>20, scrollBytesDoorMax>>20)}
 		}
 		b.Retain()
 		s.batches, s.rows, s.bytes = append(s.batches, b), s.rows+b.NumRows(), s.bytes+bytes

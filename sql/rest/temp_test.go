@@ -182,3 +182,30 @@ func TestTemporaryTablesWritten(t *testing.T) {
 		t.Errorf("after the commit: %s, %v", got, err)
 	}
 }
+
+// TestReturningIsShared: the answers of RETURNING that one user leaves unread do not take the room of another's.
+func TestReturningIsShared(t *testing.T) {
+	h := harbour(t, guard.Open{})
+	for _, user := range []string{"ann", "bob"} {
+		s := h.gate.Session()
+		defer s.Close()
+		var refused error
+		for n := range 10 {
+			text := "INSERT INTO big VALUES (1) RETURNING repeat('x', 15000000) AS x"
+			if n == 0 {
+				text = "CREATE TEMP TABLE big (id INT)"
+			}
+			r, err := h.gate.Run(t.Context(), engine.Request{Text: text, Principal: guard.Principal{User: user}, Session: s})
+			if err != nil {
+				if refused = err; n != 5 {
+					t.Errorf("%s: the answer %d: %v", user, n, err)
+				}
+				break
+			}
+			defer r.Close()
+		}
+		if fault.CodeOf(refused) != fault.TooLarge || !strings.Contains(fault.HintOf(refused), "read") {
+			t.Errorf("%s: %v", user, refused)
+		}
+	}
+}
