@@ -113,6 +113,14 @@ type Argument struct {
 // Holds tells whether a call of one of these functions stands in the argument.
 func (a Argument) Holds(names ...string) bool { return a.tree.holds(names) }
 
+// Given is argument i, from 0, of an argument that is a call, where that is a literal text; nil elsewhere.
+func (a Argument) Given(i int) *string {
+	if all := a.tree.get("children").list(); i < len(all) {
+		return all[i].literal()
+	}
+	return nil
+}
+
 func (t *tree) holds(names []string) bool {
 	return t.get("function_name") != nil && slices.Contains(names, strings.ToLower(t.get("function_name").str())) ||
 		slices.ContainsFunc(t.items, func(item *tree) bool { return item.holds(names) })

@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tarn/embedded/duck"
@@ -272,4 +273,22 @@ func extract(args []sqltext.Argument) (string, error) {
 		return "", nil
 	}
 	return "CAST(date_part($1, $2) AS DECIMAL(10,0))", nil
+}
+
+// wholeSeconds is how far from 1970 a quotient of an epoch and a whole number of at most 32 bits is never rounded to the next whole number.
+const wholeSeconds = 20_000_000_000
+
+// epochFloored is extract(epoch from t) / n within floor, which asks for its whole part alone: that of whole seconds is the same, and has no forty digits,
+// of which DuckDB takes off those behind the point bit by bit.
+func epochFloored(args []sqltext.Argument) (string, error) {
+	if len(args) != 2 || args[0].Name != "date_part" || !args[0].Plain() || !writtenInteger(args[1]) {
+		return "", nil
+	}
+	part := args[0].Given(0)
+	if n, err := strconv.Atoi(args[1].Number); err != nil || n <= 0 || part == nil || !strings.EqualFold(*part, "epoch") {
+		return "", nil
+	}
+	const seconds = "CAST(floor($1) AS BIGINT)"
+	return fmt.Sprintf("CASE WHEN abs($1) >= %d THEN CAST(floor(%s) AS DECIMAL(38,0)) ELSE CAST(%[3]s // $2 - CAST(%[3]s %% $2 < 0 AS BIGINT) AS DECIMAL(38,0)) END",
+		wholeSeconds, quotient("$1", "$2", "DECIMAL", true), seconds), nil
 }

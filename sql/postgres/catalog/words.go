@@ -16,7 +16,14 @@ import (
 // words is what PostgreSQL says otherwise than DuckDB.
 func (c *catalog) words() *sqltext.Dialect {
 	d := &sqltext.Dialect{
-		Spell: spell, Symmetric: symmetricSpelled, Ties: tiesSpelled, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{}, Kind: kindOf, OwnKinds: map[string]string{jsonbKind: "JSON"}, CastKinds: map[string]string{"jsonb": jsonbKind}, TableKinds: tableKinds(), Typed: typed(), TypedCasts: map[string]sqltext.Typed{bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric}, "varchar": {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked}}, Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
+		Spell: spell, Symmetric: symmetricSpelled, Ties: tiesSpelled, Schemas: []string{pgCatalog, informationSchema}, Functions: map[string]sqltext.Template{},
+		Kind: kindOf, OwnKinds: map[string]string{jsonbKind: "JSON"}, CastKinds: map[string]string{"jsonb": jsonbKind}, TableKinds: tableKinds(),
+		Within: map[string]map[string]sqltext.Template{"floor": {"/": epochFloored}}, Typed: typed(),
+		TypedCasts: map[string]sqltext.Typed{
+			bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric},
+			"varchar":   {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked},
+		},
+		Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
 			bareNumeric: "DECIMAL(38,15)", cutSpelled: "VARCHAR", charSpelled: "VARCHAR", longSpelled: "VARCHAR", blanksSpelled: "VARCHAR", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
