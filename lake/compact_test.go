@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/iceberg-go"
 	icesql "github.com/apache/iceberg-go/catalog/sql"
@@ -201,6 +202,63 @@ func TestRowGroups(t *testing.T) {
 	if f.NumRowGroups() != 3 || f.NumRows() != 70_000 {
 		t.Fatalf("%d rows are in %d groups", f.NumRows(), f.NumRowGroups())
 	}
+}
+
+// TestDictionaries: a file of a commit that upkeep may leave as it is has dictionaries, of which a scan reads less; that of a small one has none.
+func TestDictionaries(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "lake"), disk.Local)
+	cols := []table.Column{{Name: "kind", Type: record.String}}
+	kinds := func(n int) []arrow.RecordBatch {
+		values := make([]string, n)
+		for i := range values {
+			values[i] = fmt.Sprintf(`{"kind":"%0300d"}`, i%7)
+		}
+		return rows(t, cols, values...)
+	}
+	for n, want := range map[int]bool{1000: false, 70_000: true} {
+		id := table.Ident{Namespace: "silver", Name: fmt.Sprintf("kinds_%d", n)}
+		tab := h.ensure(id, cols)
+		commit(t, tab, table.Change{Rows: kinds(n)})
+		if got := dictionary(t, h, id); got != want {
+			t.Errorf("a commit of %d rows: a dictionary is %t, want %t", n, got, want)
+		}
+	}
+	id := table.Ident{Namespace: "silver", Name: "written"}
+	tab := h.ensure(id, cols)
+	written, err := tab.Write(t.Context(), func(yield func(arrow.RecordBatch, error) bool) {
+		for _, b := range kinds(1000) {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, tab, table.Change{Written: []table.Written{written}})
+	if !dictionary(t, h, id) {
+		t.Error("rows of a statement have no dictionary")
+	}
+}
+
+// dictionary tells whether the first column of a table's only file has one.
+func dictionary(t *testing.T, h *house, id table.Ident) bool {
+	t.Helper()
+	scan, err := h.Catalog().Scan(t.Context(), id, catalog.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scan.Release()
+	f, err := file.OpenParquetFile(scan.Files[0].Path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	column, err := f.MetaData().RowGroup(0).ColumnChunk(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return column.HasDictionaryPage()
 }
 
 func TestCompactionDryRunChangesNothing(t *testing.T) {

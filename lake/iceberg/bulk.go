@@ -71,7 +71,7 @@ func (w *work) bulk(ctx context.Context, rows iter.Seq2[arrow.RecordBatch, error
 		return nil, err
 	}
 	w = &work{handle: w.handle, base: &state{location: w.base.location, meta: meta, columns: w.base.columns, props: w.base.props}, io: w.io}
-	tab, err := w.quick(meta)
+	tab, err := w.quick(meta, true)
 	if err != nil {
 		return nil, err
 	}

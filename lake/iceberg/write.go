@@ -55,7 +55,11 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 			}
 		}
 	}
-	quick, err := w.quick(staged.Metadata())
+	bytes := int64(0)
+	for _, b := range rows {
+		bytes += rowBytes(b)
+	}
+	quick, err := w.quick(staged.Metadata(), bytes >= compactBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +79,8 @@ func (w *work) writeRows(ctx context.Context, tx *icetable.Transaction, rows []a
 }
 
 // How a commit's files are written; its data files unless the table says something else. More effort at compression takes
-// 1.3 MB of memory for each writer anew. Without dictionaries, which the columns of most rows outgrow, so that all is written
-// again, a file takes half the time and is no larger.
+// 1.3 MB of memory for each writer anew. Dictionaries make a large write a fifth dearer and what reads it a quarter cheaper: files that upkeep may
+// leave as they are have some, and those of statements; the small ones of a commit get theirs when they are written anew.
 const (
 	propCompressionLevel = "write.parquet.compression-level"
 	commitCompression    = 1
@@ -85,8 +89,8 @@ const (
 
 // quick is the table for the files of a commit, which are written with little effort: upkeep writes small ones
 // anew, with more.
-func (w *work) quick(meta icetable.Metadata) (*icetable.Table, error) {
-	props := iceberg.Properties{propCompressionLevel: strconv.Itoa(commitCompression), propDictionary: "false"}
+func (w *work) quick(meta icetable.Metadata, dictionaries bool) (*icetable.Table, error) {
+	props := iceberg.Properties{propCompressionLevel: strconv.Itoa(commitCompression), propDictionary: strconv.FormatBool(dictionaries)}
 	maps.Copy(props, meta.Properties())
 	meta, err := icetable.UpdateTableMetadata(meta, []icetable.Update{icetable.NewSetPropertiesUpdate(props)}, w.base.location)
 	if err != nil {
