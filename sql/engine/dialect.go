@@ -28,6 +28,8 @@ type Dialect struct {
 	Schemas map[string]map[string]DialectTable
 	// FewerValues says that an INSERT without a list of columns may give values for the first ones alone.
 	FewerValues bool
+	// Texts say what a text means that an INSERT puts into a column of such a type, of $1; of others DuckDB casts it.
+	Texts map[string]string
 	// LateViews says that a view finds its tables when it is read, and not before: a table that one reads may be dropped.
 	LateViews bool
 	// First are those of Schemas in which a name without a schema is looked for before the lake's.

@@ -41,6 +41,12 @@ func (ts *Session) meant(stmt string) (t sqltext.Table, made tempTable, ok bool)
 	return t, made, ok
 }
 
+// Writes tells whether a statement writes to a temporary table of the session.
+func (ts *Session) Writes(stmt string) bool {
+	_, _, ok := ts.meant(stmt)
+	return ok
+}
+
 // ident is what errors call it.
 func (t tempTable) ident(as sqltext.Table) table.Ident {
 	return table.Ident{Namespace: "temp", Name: strings.ToLower(as.Name)}

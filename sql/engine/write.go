@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -351,7 +352,16 @@ func (s *session) answering(ctx context.Context, of []table.Column, types []stri
 	if places, err = matched(len(columns), places, fewer); err != nil {
 		return "", err
 	}
-	return "SELECT " + strings.Join(castItems(namesOfColumns(of), types, places, "q."), ", ") + " FROM (" + out.Text + ") q(" + strings.Join(numbered(len(columns)), ", ") + ")", nil
+	items := castItems(namesOfColumns(of), types, places, "q.")
+	for n, place := range places {
+		if s.dialect == nil || columns[n].typ != "VARCHAR" {
+			continue
+		}
+		if meant := s.dialect.Texts[types[place]]; meant != "" {
+			items[place] = strings.ReplaceAll(meant, "$1", "q.c"+strconv.Itoa(n)) + " AS " + ident(of[place].Name)
+		}
+	}
+	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q(" + strings.Join(numbered(len(columns)), ", ") + ")", nil
 }
 
 // batches runs a query of Tarn's own for rows of a schema, as they are taken. Each is good until the next is asked for.

@@ -14,7 +14,10 @@ import (
 )
 
 // begin notes what a ROLLBACK goes back to.
-func (s *settings) begin() { s.before, s.hidden = maps.Clone(s.now), map[string]string{} }
+func (s *settings) begin() {
+	s.before, s.hidden = maps.Clone(s.now), map[string]string{"transaction_read_only": "off"}
+	s.now["transaction_read_only"] = s.now["default_transaction_read_only"]
+}
 
 // end ends a transaction: what SET LOCAL has set is as it was before, and after a ROLLBACK all is.
 func (s *settings) end(committed bool) {
@@ -50,6 +53,7 @@ func (c *conn) toldSince(was map[string]string) {
 func (c *conn) put(name, value string, local bool) error {
 	lower := strings.ToLower(name)
 	was := c.settings.now[lower]
+	local = local || lower == "transaction_read_only"
 	if local && c.settings.before == nil {
 		c.warn("25P01", "SET LOCAL can only be used in transaction blocks", "")
 		was := *c.settings

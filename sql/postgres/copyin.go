@@ -74,6 +74,9 @@ func (c *conn) copyIn(text string) (bool, error) {
 }
 
 func (c *conn) copyInto(text string, to sqltext.Table, columns []string, form *copyForm) error {
+	if err := c.mayChange("COPY FROM", "INSERT INTO "+text[to.Offset:]); err != nil {
+		return err
+	}
 	ctx, cancel := c.statement()
 	defer cancel()
 	within, late := context.WithTimeout(ctx, cmp.Or(c.settings.timeout(), c.door.o.Gate.Timeout()))

@@ -136,6 +136,11 @@ func (c *conn) run(text string, of *engine.Shape) (*running, error) {
 	if c.open >= openMax {
 		return nil, stateError{"53000", fault.Newf(fault.TooLarge, "read them to their end, or close some", "there are %d cursors and portals with rows left already", openMax)}
 	}
+	if verbs := sqltext.Verbs(text, 1); len(verbs) == 1 && slices.Contains(changing, verbs[0]) {
+		if err := c.mayChange(verbs[0], text); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := c.statement()
 	request := c.request(text)
 	request.UUIDs = of == nil
@@ -304,6 +309,9 @@ func (c *conn) send(r *running, formats []int16, most int64) (more bool, err err
 	}
 	c.interruptible(r.cancel)
 	silent := r.silent || !r.rows()
+	if !r.rows() {
+		most = 0 // of a statement without rows all is told at once, however few its client asks for
+	}
 	var b []byte
 	for n := int64(0); ; n++ {
 		if most > 0 && n == most {

@@ -163,7 +163,7 @@ func (c *conn) session(text string) (*answer, error) {
 	in.Next()
 	switch verbs[0] {
 	case "BEGIN", "START":
-		return c.begin(verbs[0])
+		return c.begin(in, verbs[0])
 	case "COMMIT", "END", "ROLLBACK", "ABORT":
 		return c.end(in, verbs)
 	case "SAVEPOINT", "RELEASE":
@@ -206,10 +206,13 @@ func (c *conn) session(text string) (*answer, error) {
 }
 
 // begin and end keep what a client believes of its transaction. Each statement reads the newest snapshot.
-func (c *conn) begin(verb string) (*answer, error) {
+func (c *conn) begin(in *sqltext.Reader, verb string) (*answer, error) {
 	if c.state == idle {
 		c.state, c.done = within, nil
 		c.settings.begin()
+	}
+	if err := c.modes(in, "transaction_read_only", true); err != nil {
+		return nil, err
 	}
 	if verb == "START" {
 		return &answer{tag: "START TRANSACTION"}, nil
@@ -274,9 +277,16 @@ func (c *conn) set(in *sqltext.Reader) (*answer, error) {
 	out := &answer{tag: "SET"}
 	local := !in.Take("SESSION") && in.Take("LOCAL")
 	switch {
-	case in.Take("TRANSACTION"), in.Take("CHARACTERISTICS"), in.Take("AUTHORIZATION"), in.Take("ROLE"):
+	case in.Take("TRANSACTION"):
+		return out, c.modes(in, "transaction_read_only", true)
+	case in.Take("CHARACTERISTICS"):
+		return out, c.modes(in, "default_transaction_read_only", false)
+	case in.Take("AUTHORIZATION"), in.Take("ROLE"):
 		return out, nil
 	case in.Take("TIME", "ZONE"):
+		if in.Take("INTERVAL") { // '+02:00' HOUR TO MINUTE
+			return out, c.put("timezone", in.Next().Value(), local)
+		}
 		return out, c.put("timezone", values(in), local)
 	case in.Take("NAMES"):
 		return out, c.put("client_encoding", values(in), local)

@@ -225,6 +225,9 @@ func remainder(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 && (args[0].Type == "SMALLINT" && writtenInteger(args[1]) || args[1].Type == "SMALLINT" && writtenInteger(args[0])) {
 		return "(CAST($1 AS INTEGER) % CASE WHEN $2 = 0 THEN " + byZero + " ELSE $2 END)", nil
 	}
+	if said, err := ofOther(args, divided("%")); said != "" || err != nil {
+		return said, err
+	}
 	return divided("%")(args)
 }
 
@@ -249,12 +252,39 @@ func exact(number string) string {
 // bytesText are bytes in PostgreSQL's form, of which DuckDB would take but the first for bytes.
 var bytesText = regexp.MustCompile(`^\\x([0-9A-Fa-f]{2})*$`)
 
+// bytesOf are the bytes that a text says, $1.
+const bytesOf = `CASE WHEN regexp_full_match($1, '\\x([0-9A-Fa-f]{2})*') THEN unhex(substr($1, 3)) ELSE CAST($1 AS BLOB) END`
+
 // toBytes is a cast to bytes.
 func toBytes(args []sqltext.Argument) (string, error) {
 	if args[0].Text != nil && bytesText.MatchString(*args[0].Text) {
 		return "unhex(" + duck.Quote((*args[0].Text)[2:]) + ")", nil
 	}
 	return "", nil
+}
+
+// comparisons are the operators that compare, as DuckDB calls them.
+var comparisons = map[string]string{
+	"COMPARE_EQUAL": "=", "COMPARE_NOTEQUAL": "<>", "COMPARE_LESSTHAN": "<", "COMPARE_LESSTHANOREQUALTO": "<=", "COMPARE_GREATERTHAN": ">", "COMPARE_GREATERTHANOREQUALTO": ">=",
+}
+
+// comparedBytes are those of a column of bytes with a literal text.
+func comparedBytes() map[string]sqltext.Template {
+	all := map[string]sqltext.Template{}
+	for name, operator := range comparisons {
+		all[name] = func(args []sqltext.Argument) (string, error) {
+			said := []string{"$1", "$2"}
+			for i, a := range args {
+				if of := args[1-i]; cmp.Or(of.Type, of.Says, of.Kind) != "BLOB" || a.Text == nil || !bytesText.MatchString(*a.Text) {
+					continue
+				}
+				said[i] = "unhex(" + duck.Quote((*a.Text)[2:]) + ")"
+				return "(" + said[0] + " " + operator + " " + said[1] + ")", nil
+			}
+			return "", nil
+		}
+	}
+	return all
 }
 
 var (

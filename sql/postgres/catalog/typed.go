@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"tarn/embedded/sqltext"
@@ -17,7 +16,8 @@ func typed() map[string]sqltext.Typed {
 	division := sqltext.Typed{Probe: either("($1 * $2)"), Says: divide}
 	all := map[string]sqltext.Typed{
 		"/": division, "//": division,
-		"*":          {Probe: probe(2, "($1 * $2)"), Says: product, When: func(args []sqltext.Argument) bool { return quotients(args) || narrow(args) }},
+		"*":          {Probe: either("($1 * $2)"), Says: product, When: func(args []sqltext.Argument) bool { return quotients(args) || narrow(args) || besideText(args) }},
+		"+":          {Probe: either("($1 + $2)"), Says: plus, When: func(args []sqltext.Argument) bool { return narrow(args) || besideText(args) }},
 		"-":          {Probe: lessened, Says: minus},
 		"||":         texted(concatenation()),
 		"avg":        {Probe: probe(1, "(any_value($1) * 1.0)"), Says: average},
@@ -84,10 +84,8 @@ func divide(args []sqltext.Argument) (string, error) {
 		return "", nil
 	}
 	left, right := familyOf(args[0]), familyOf(args[1])
-	for i, a := range args {
-		if of := args[1-i]; a.Text != nil && of.Type != "" && familyOf(of) != interval { // a literal has the type of the other side
-			return literalSide(args, i)
-		}
+	if said, err := ofOther(args, divide); said != "" || err != nil {
+		return said, err
 	}
 	switch {
 	case left == interval && (right == integer || right == numeric || right == float):
@@ -103,22 +101,6 @@ func divide(args []sqltext.Argument) (string, error) {
 		return "($1 // CASE WHEN $2 = 0 THEN CASE WHEN $1 IS NOT NULL THEN " + byZero + " END ELSE $2 END)", nil
 	}
 	return divided("/")(args)
-}
-
-// literalSide is a division of which side i is a literal text.
-func literalSide(args []sqltext.Argument, i int) (string, error) {
-	if _, err := strconv.ParseFloat(*args[i].Text, 64); err != nil {
-		return divided("/")(args) // a parameter whose type is asked for, or a text that is no number
-	}
-	of, mark := args[1-i], "$"+strconv.Itoa(i+1)
-	number := "CAST(" + mark + " AS " + of.Type + ")"
-	if of.Type == "DECIMAL" {
-		number = *args[i].Text
-	}
-	typed := slices.Clone(args)
-	typed[i].Type, typed[i].Text = of.Type, nil
-	said, err := divide(typed)
-	return strings.ReplaceAll(said, mark, number), err
 }
 
 // The scales of what a division of numerics gives, which the door cuts to what PostgreSQL shows: with 19 there is room for whatever a BIGINT holds.
@@ -192,7 +174,7 @@ func product(args []sqltext.Argument) (string, error) {
 	if quotients(args) {
 		return ofQuotients(args)
 	}
-	return widened("*")(args)
+	return operator("*")(args)
 }
 
 // lessened is a probe of a - b, of which a json has the type of its left side.
@@ -221,7 +203,10 @@ func minus(args []sqltext.Argument) (string, error) {
 	if len(args) == 2 && date(args[0]) && date(args[1]) && (args[0].Type != args[1].Type || args[0].Type == "DATE") {
 		return "CAST(CAST($1 AS DATE) - CAST($2 AS DATE) AS INTEGER)", nil
 	}
-	return widened("-")(args)
+	if besideText(args) && strings.HasPrefix(args[0].Type+args[1].Type, "TIMESTAMP") {
+		return "(CAST($1 AS " + args[0].Type + args[1].Type + ") - CAST($2 AS " + args[0].Type + args[1].Type + "))", nil
+	}
+	return operator("-")(args)
 }
 
 // average of whole numbers and numerics is a numeric.

@@ -23,7 +23,7 @@ func (c *catalog) words() *sqltext.Dialect {
 			bareNumeric: {Probe: sqltext.As("CAST($1 AS DECIMAL(38,10))"), Says: toNumeric},
 			"varchar":   {Probe: sqltext.As("CAST($1 AS VARCHAR)"), Says: toText, When: textAsked},
 		},
-		Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
+		Comparisons: comparedBytes(), Exact: exact, Tables: tableFunctions(), Unnest: unnested, Listed: listed(), ListedColumns: listedColumns, Casts: c.casts(),
 		Types: map[string]string{
 			bareNumeric: "DECIMAL(38,15)", cutSpelled: "VARCHAR", charSpelled: "VARCHAR", longSpelled: "VARCHAR", blanksSpelled: "VARCHAR", "name": "VARCHAR", "xid": "BIGINT", "cid": "BIGINT", "jsonb": "JSON", "citext": "VARCHAR", "int2vector": "INTEGER[]", "oidvector": "BIGINT[]",
 			"aclitem": "VARCHAR", "pg_node_tree": "VARCHAR", "cstring": "VARCHAR", "unknown": "VARCHAR", "cardinal_number": "INTEGER", "sql_identifier": "VARCHAR",
@@ -45,6 +45,7 @@ func (c *catalog) words() *sqltext.Dialect {
 	}
 	for _, name := range ofSession {
 		d.Functions[saidPrefix+name] = sqltext.As("$1")
+		d.Tables[saidPrefix+name] = sqltext.As("SELECT $1 AS " + name)
 	}
 	for name, said := range fixedFunctions {
 		d.Functions[name] = sqltext.As(said)
@@ -66,7 +67,7 @@ func (c *catalog) words() *sqltext.Dialect {
 		"json_build_object": renamed("json_object"), "jsonb_build_object": renamed("json_object"), "json_build_array": renamed("json_array"),
 		"jsonb_build_array": renamed("json_array"), "encode": encoded, "decode": decoded,
 		"date_part": extract, partSpelled: datePart, "set_config": setConfig,
-		"array_extract": vector, "%": remainder, "mod": remainder, "+": widened("+"), "concat": ofTexts("concat", 0), "concat_ws": ofTexts("concat_ws", 1),
+		"array_extract": vector, "%": remainder, "mod": remainder, "concat": ofTexts("concat", 0), "concat_ws": ofTexts("concat_ws", 1),
 		"regexp_replace": regexpReplace, "split_part": splitPart, "timezone": timezone,
 		"pg_size_pretty": sqltext.As(sizePretty), "pg_relation_size": sized, "pg_table_size": sized, "pg_total_relation_size": sized,
 	})
