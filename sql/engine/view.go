@@ -131,13 +131,13 @@ func resource(id table.Ident) guard.Resource {
 	return guard.Resource{Kind: guard.Table, Path: []string{id.Namespace, id.Name}}
 }
 
-// viewName reads [lake.][schema.]name. A name without a schema is of the first that the connection has chosen.
+// viewName reads [lake.][schema.]name. A name without a schema is of the first that the connection has chosen, or of gold.
 func viewName(in *sqltext.Reader, r Request) (table.Ident, error) {
 	parts, err := in.Name()
 	if err != nil {
 		return table.Ident{}, err
 	}
-	if len(parts) == 1 && r.Schemas != nil {
+	if len(parts) == 1 {
 		schema := home
 		for _, one := range slices.Backward(r.Schemas) {
 			if !slices.Contains(layers, strings.ToLower(one)) {
