@@ -36,7 +36,7 @@ func TestRowsByStatements(t *testing.T) {
 		"CREATE TABLE gold.a (id INT)":                   fault.Exists,
 		"CREATE TABLE silver.x (id INT)":                 fault.Denied,
 		"CREATE TABLE nowhere.x (id INT)":                fault.NotFound,
-		"CREATE TABLE gold.x (id INT DEFAULT 1)":         fault.Syntax,
+		"CREATE TABLE gold.x (id INT DEFAULT now())":     fault.Invalid,
 		"CREATE TABLE gold.x AS SELECT 1 AS a, 2 AS A":   fault.Invalid,
 		"CREATE TABLE gold.x AS SELECT [1] AS a":         fault.Invalid,
 		"INSERT INTO gold.a (id) VALUES (1)":             fault.Invalid, // due is null
@@ -298,7 +298,7 @@ func TestColumnsAreAltered(t *testing.T) {
 		"ALTER TABLE gold.t ADD COLUMN Id INT":                  fault.Exists,
 		"ALTER TABLE gold.t ADD COLUMN a INT, ADD COLUMN A INT": fault.Exists,
 		"ALTER TABLE gold.t ADD COLUMN a INT NOT NULL":          fault.Invalid,
-		"ALTER TABLE gold.t ADD COLUMN a INT DEFAULT 1":         fault.Syntax,
+		"ALTER TABLE gold.t ADD COLUMN a INT DEFAULT 1":         fault.Invalid,
 		"ALTER TABLE gold.t ADD COLUMN a":                       fault.Syntax,
 		"ALTER TABLE gold.t ADD PRIMARY KEY (n)":                fault.Syntax,
 		"ALTER TABLE gold.t DROP COLUMN nope":                   fault.NotFound,

@@ -71,6 +71,8 @@ func (r *Reader) addedColumn(fold bool) (c ColumnChange, err error) {
 	switch {
 	case c.Column.Type == "":
 		err = r.At(fault.Newf(fault.Syntax, "write its type behind it, such as BIGINT or VARCHAR", "the column %s has no type", c.Column.Name), at)
+	case c.Column.Default != "":
+		err = r.At(fault.Newf(fault.Invalid, "add it without, and give rows their values by UPDATE", "a column that is added has no DEFAULT: name it when the table is made"), at)
 	case c.Column.Required:
 		err = r.At(fault.Newf(fault.Invalid, "leave NOT NULL and PRIMARY KEY out", "rows that are there have no value for the new column %s", c.Column.Name), at)
 	}
@@ -127,6 +129,7 @@ func (r *Reader) alteredColumn() (c ColumnChange, err error) {
 	case r.Take("SET", "DATA", "TYPE"), r.Take("TYPE"):
 		c.Do = RetypeColumn
 		c.Column.Type, err = r.dataType()
+		c.Column.Length = r.length
 	default:
 		return c, r.Fault("TYPE and a wider type, or DROP NOT NULL")
 	}

@@ -27,7 +27,8 @@ type Arm struct {
 	And     string // a condition of MERGE's; "" for none
 	Do      string // UPDATE, DELETE, INSERT, or NOTHING; TWICE where that row is given another time
 	Columns []Token
-	Values  []string // of Columns; DEFAULT is not among them. Of an INSERT without columns those of all
+	Values  []string // of Columns; DEFAULT is NULL there. Of an INSERT without columns those of all
+	Default []int    // the places in Values of those that were DEFAULT
 }
 
 // ParseChange reads one.
@@ -234,7 +235,7 @@ func (r *Reader) sets(end ...string) (Arm, error) {
 			return arm, r.Fault("a value")
 		}
 		if strings.EqualFold(value, "DEFAULT") {
-			value = "NULL"
+			arm.Default, value = append(arm.Default, len(arm.Values)), "NULL"
 		}
 		arm.Columns = append(arm.Columns, parts[len(parts)-1])
 		arm.Values = append(arm.Values, value)
@@ -297,7 +298,7 @@ func (r *Reader) arm() (arm Arm, err error) {
 		arm.Do = "DELETE"
 	case arm.Matched && r.Take("UPDATE"):
 		set, err := r.sets("WHEN", "RETURNING")
-		arm.Do, arm.Columns, arm.Values = "UPDATE", set.Columns, set.Values
+		arm.Do, arm.Columns, arm.Values, arm.Default = "UPDATE", set.Columns, set.Values, set.Default
 		return arm, err
 	case !arm.Matched && r.Take("INSERT"):
 		arm.Do = "INSERT"
@@ -315,7 +316,7 @@ func (r *Reader) arm() (arm Arm, err error) {
 				return arm, r.Fault("a value")
 			}
 			if strings.EqualFold(value, "DEFAULT") {
-				value = "NULL"
+				arm.Default, value = append(arm.Default, len(arm.Values)), "NULL"
 			}
 			arm.Values = append(arm.Values, value)
 			if r.Take(")") {

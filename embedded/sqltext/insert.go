@@ -9,14 +9,15 @@ import (
 // Insert is INSERT INTO t [AS x] [(columns)] followed by a query, ON CONFLICT and RETURNING.
 type Insert struct {
 	Table     Table
-	Alias     string  // as it was written; "" for the table's name
-	Columns   []Token // empty for all
-	Text      string  // the statement up to the query's end; DEFAULT as a value of VALUES is NULL, which is as long
-	Body      string  // the query in it
-	Offset    int     // of Body
-	Values    bool    // the query is VALUES
-	Defaults  bool    // it was DEFAULT VALUES: Body has one NULL
-	Emits     bool    // it ends with EMIT …, as what runs for ever does
+	Alias     string       // as it was written; "" for the table's name
+	Columns   []Token      // empty for all
+	Text      string       // the statement up to the query's end; DEFAULT as a value of VALUES is NULL, which is as long
+	Body      string       // the query in it
+	Offset    int          // of Body
+	Values    bool         // the query is VALUES
+	Defaults  bool         // it was DEFAULT VALUES: Body has one NULL
+	Default   map[int]bool // the values, from 0, that are DEFAULT in some of the rows: whether in all
+	Emits     bool         // it ends with EMIT …, as what runs for ever does
 	Conflict  *Conflict
 	Returning string // "" for nothing
 }
@@ -72,7 +73,7 @@ func ParseInsert(statement string) (Insert, error) {
 	case x.Defaults:
 		x.Text = statement[:x.Offset] + "VALUES (NULL)"
 	case x.Values:
-		x.Text = undefaulted(x.Text, in.tokens[from:in.at])
+		x.Text, x.Default = undefaulted(x.Text, in.tokens[from:in.at])
 	}
 	x.Body = x.Text[x.Offset:]
 	if in.Take("ON", "CONFLICT") {
@@ -111,20 +112,29 @@ func (r *Reader) queryEnd(x *Insert) int {
 	return end
 }
 
-// undefaulted is a text in which each value DEFAULT of the rows is NULL: no column has another default.
-func undefaulted(text string, tokens []Token) string {
-	depth := 0
+// undefaulted is a text in which each value DEFAULT of the rows is NULL, and which values those are: true for what is so in all rows.
+func undefaulted(text string, tokens []Token) (string, map[int]bool) {
+	depth, rows, value, found := 0, 0, 0, map[int]int{}
 	for i, t := range tokens {
 		switch {
 		case t.Is("("), t.Is("["):
-			depth++
+			if depth++; depth == 1 {
+				rows, value = rows+1, 0
+			}
 		case t.Is(")"), t.Is("]"):
 			depth--
+		case depth == 1 && t.Is(","):
+			value++
 		case depth == 1 && t.Is("DEFAULT") && i+1 < len(tokens) && (tokens[i-1].Is("(") || tokens[i-1].Is(",")) && (tokens[i+1].Is(")") || tokens[i+1].Is(",")):
 			text = text[:t.Offset] + "NULL   " + text[t.Offset+len(t.Text):]
+			found[value]++
 		}
 	}
-	return text
+	all := map[int]bool{}
+	for value, n := range found {
+		all[value] = n == rows
+	}
+	return text, all
 }
 
 // conflict reads what stands behind ON CONFLICT.

@@ -13,6 +13,7 @@ type Reader struct {
 	at     int
 
 	temporary bool // the columns are of a temporary table, which DuckDB holds
+	length    int  // of the type that was read last, varchar(n); 0 for any
 }
 
 // NewReader reads a statement; a trailing semicolon counts as its end.

@@ -65,15 +65,21 @@ func (r *Reader) dataType() (string, error) {
 	switch word {
 	case "DOUBLE":
 		r.Take("PRECISION")
-	case "CHAR", "CHARACTER":
-		r.Take("VARYING")
 	}
+	one := (word == "CHAR" || word == "CHARACTER") && !r.Take("VARYING")
 	numbers, err := r.numbers()
 	if err != nil {
 		return "", err
 	}
 	if kind, err = r.sized(kind, word, numbers, t); err != nil {
 		return "", err
+	}
+	r.length = 0
+	switch {
+	case kind == "VARCHAR" && len(numbers) == 1:
+		r.length = numbers[0]
+	case one && len(numbers) == 0:
+		r.length = 1
 	}
 	if kind == "TIMESTAMP" || kind == "TIME" {
 		if kind, err = r.zone(kind); err != nil {
@@ -148,6 +154,9 @@ func (r *Reader) sized(kind, word string, numbers []int, at Token) (string, erro
 	case "VARCHAR", "BLOB":
 		if len(numbers) > 1 {
 			return bad("write one number", "%s has one length", word)
+		}
+		if len(numbers) == 1 && numbers[0] == 0 {
+			return bad("write one that is greater", "%s has a length of 0", word)
 		}
 	default:
 		if len(numbers) > 0 {

@@ -28,6 +28,8 @@ type MadeColumn struct {
 	Said                string // the word for its type, upper case
 	Required, Key       bool
 	Offset              int
+	Length              int    // of varchar(n): characters at most; 0 for any number
+	Default             string // a constant in DuckDB's SQL; "" for null
 }
 
 // OfStream tells whether a CREATE TABLE says how a topic is read, as Flink's and RisingWave's do, and makes no table of the lake.
@@ -104,7 +106,7 @@ func ParseMaking(statement string, fold bool) (Making, error) {
 		return m, in.Done()
 	}
 	for _, c := range m.Columns {
-		if c.Type != "" || c.Key || c.Required {
+		if c.Type != "" || c.Key || c.Required || c.Default != "" {
 			return m, At(fault.New(fault.Syntax, "name the columns alone, or make the table first and fill it by INSERT", "the columns of a query have types of their own"), statement, c.Offset)
 		}
 	}
@@ -217,11 +219,20 @@ func (r *Reader) made(m *Making, fold bool) error {
 
 func (r *Reader) unchecked() error {
 	word := strings.ToUpper(r.Peek().Text)
-	return r.wrong("leave it out: of rows NOT NULL and the types are checked, and nothing else", "a table of the lake cannot have %s", word)
+	hint := "leave it out: of rows NOT NULL, the types and the length of varchar(n) are checked, and nothing else"
+	switch word {
+	case "UNIQUE":
+		hint = "leave it out, or make it the PRIMARY KEY and write rows by INSERT … ON CONFLICT, which looks for their keys"
+	case "CHECK":
+		hint = "leave it out, and hold the rows against it where they are written: INSERT INTO t SELECT … WHERE condition"
+	case "REFERENCES", "FOREIGN":
+		hint = "leave it out, and find rows without their other one by an ANTI JOIN: no table is looked up when another is written"
+	}
+	return r.wrong(hint, "a table of the lake cannot have %s", word)
 }
 
 // hintless are the words behind a column's type that promise what the lake does not keep.
-var hintless = []string{"UNIQUE", "CHECK", "REFERENCES", "DEFAULT", "GENERATED", "COLLATE", "AUTO_INCREMENT", "IDENTITY"}
+var hintless = []string{"UNIQUE", "CHECK", "REFERENCES", "GENERATED", "COLLATE", "AUTO_INCREMENT", "IDENTITY"}
 
 func (r *Reader) madeColumn(m *Making, fold bool) error {
 	t := r.Peek()
@@ -245,6 +256,7 @@ func (r *Reader) madeColumn(m *Making, fold bool) error {
 		if c.Type, err = r.dataType(); err != nil {
 			return err
 		}
+		c.Length = r.length
 	}
 	for {
 		switch next := r.Peek(); {
@@ -261,6 +273,14 @@ func (r *Reader) madeColumn(m *Making, fold bool) error {
 				return r.Fault("a text")
 			}
 			c.Comment = r.Next().Value()
+		case r.Take("DEFAULT"):
+			var err error
+			if c.Default, err = r.constant(c.Type); err != nil {
+				return err
+			}
+			if c.Default != "" && m.Temporary {
+				return At(fault.New(fault.Invalid, "a column of a temporary table cannot have a DEFAULT", "give each row its value"), r.text, next.Offset)
+			}
 		case slices.ContainsFunc(hintless, next.Is):
 			return r.unchecked()
 		default:

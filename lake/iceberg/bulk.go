@@ -158,7 +158,10 @@ func (w *work) fit(schema *arrow.Schema, b arrow.RecordBatch) error {
 	if !same {
 		return fault.Newf(fault.Conflict, "try again", "the columns of %s have changed", w.handle.Ident())
 	}
-	return w.required(w.base.columns, []arrow.RecordBatch{b})
+	if err := w.required(w.base.columns, []arrow.RecordBatch{b}); err != nil {
+		return err
+	}
+	return w.short(w.base.columns, []arrow.RecordBatch{b})
 }
 
 // takeWritten makes files those of a snapshot: nobody removes them any more.

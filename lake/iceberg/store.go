@@ -11,6 +11,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -331,6 +332,15 @@ func (s *Store) properties(spec table.Spec) iceberg.Properties {
 	}
 	if keys := keyProperty(spec.Columns); keys != "" {
 		props[propKeys] = keys
+	}
+	for i, c := range spec.Columns { // whose ids count from 1
+		id := strconv.Itoa(i + 1)
+		if c.Length > 0 {
+			props[table.PropLength+id] = strconv.Itoa(c.Length)
+		}
+		if c.Default != "" {
+			props[table.PropDefault+id] = c.Default
+		}
 	}
 	maps.Copy(props, spec.Properties)
 	return props

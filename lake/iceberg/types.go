@@ -104,9 +104,11 @@ func columns(sc *iceberg.Schema, props iceberg.Properties) []table.Column {
 	}
 	cols := make([]table.Column, sc.NumFields())
 	for i, f := range sc.Fields() {
+		id := strconv.Itoa(f.ID)
+		length, _ := strconv.Atoi(props[table.PropLength+id]) // 0 where there is none
 		cols[i] = table.Column{
 			ID: f.ID, Name: f.Name, Type: recordType(f.Type),
-			Required: f.Required, Key: slices.Contains(keys, f.ID), Doc: f.Doc,
+			Required: f.Required, Key: slices.Contains(keys, f.ID), Doc: f.Doc, Length: length, Default: props[table.PropDefault+id],
 		}
 	}
 	return cols

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
@@ -133,7 +134,31 @@ func (w *work) labelled(cols []table.Column, rows []arrow.RecordBatch) (*arrow.S
 		}
 		fields[i].Metadata = arrow.NewMetadata([]string{table.FieldIDKey}, []string{strconv.Itoa(col.ID)})
 	}
-	return arrow.NewSchema(fields, nil), w.required(cols, rows)
+	if err := w.required(cols, rows); err != nil {
+		return nil, err
+	}
+	return arrow.NewSchema(fields, nil), w.short(cols, rows)
+}
+
+// short refuses a text that is longer than its column takes.
+func (w *work) short(cols []table.Column, rows []arrow.RecordBatch) error {
+	for _, col := range cols {
+		if col.Length <= 0 {
+			continue
+		}
+		for _, b := range rows {
+			for _, at := range b.Schema().FieldIndices(col.Name) {
+				texts, ok := b.Column(at).(array.StringLike)
+				for i := 0; ok && i < texts.Len(); i++ {
+					if text := texts.Value(i); texts.IsValid(i) && len(text) > col.Length && utf8.RuneCountInString(text) > col.Length {
+						return fault.Newf(fault.Invalid, "shorten it, or write it to a column that takes longer ones",
+							"a text for column %q of %s is longer than its %d characters", col.Name, w.handle.Ident(), col.Length)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // required refuses a null where none may be: the Parquet writer takes what lies in the

@@ -46,6 +46,10 @@ type Column struct {
 	Required bool
 	Key      bool // an identifier field
 	Doc      string
+	// Length is how many characters a text has at most; 0 for any number. A longer one is not written.
+	Length int
+	// Default is the constant, in DuckDB's SQL, that a row has where a statement gives it no value; "" for null.
+	Default string
 }
 
 // The table properties that Tarn writes beside Iceberg's own.
@@ -55,6 +59,8 @@ const (
 	PropEpoch   = "tarn.epoch."   // + a pipeline's uuid and sink: the last epoch that is in the table
 	PropSchema  = "tarn.schema."  // + a schema's id: when it came, in RFC 3339
 	PropName    = "tarn.name"     // the table's name, where it is not its folder's
+	PropLength  = "tarn.length."  // + a field id: Column.Length
+	PropDefault = "tarn.default." // + a field id: Column.Default. Tables are of Iceberg's version 2, whose fields have no write-default
 	PropTopic   = "tarn.topic"    // the topic that fills the table
 	PropSource  = "tarn.source"   // the source table that a mirror claims: source id/schema.table
 )

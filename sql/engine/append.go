@@ -164,7 +164,7 @@ func (s *session) cast(ctx context.Context, a *Appender, schema *arrow.Schema, b
 
 // items make a row of the table of one of loadRows.
 func (a *Appender) items() string {
-	return strings.Join(castItems(namesOfColumns(a.all), a.types, a.places, ""), ", ")
+	return strings.Join(castItems(namesOfColumns(a.all), a.types, defaultsOf(a.all), a.places, ""), ", ")
 }
 
 // loadRows puts batches into a temporary table of the connection, in place of the one before; its columns are c0, c1 and so on.

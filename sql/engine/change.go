@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -199,7 +200,7 @@ func (x *changing) answer(ctx context.Context, stmt string) (string, error) {
 	if rows {
 		names, places = x.heldNames(), every(len(x.columns))
 	}
-	items := append([]string{"q.p", "q.n", "q.a"}, castItems(namesOfColumns(x.columns), x.words, places, "q.")...)
+	items := append([]string{"q.p", "q.n", "q.a"}, castItems(namesOfColumns(x.columns), x.words, nil, places, "q.")...)
 	return "SELECT " + strings.Join(items, ", ") + " FROM (" + out.Text + ") q" + names, nil
 }
 
@@ -299,11 +300,14 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 		if arm.Do == "UPDATE" || arm.Do == "DELETE" && x.c.Returning != "" {
 			out[i] = own(c.Name)
 		}
+		if arm.Do == "INSERT" && c.Default != "" {
+			out[i] = "CAST(" + c.Default + " AS " + typ + ")"
+		}
 		if arm.Do == "INSERT" && len(arm.Columns) == 0 {
 			if len(arm.Values) != len(x.columns) {
 				return nil, fault.Newf(fault.Invalid, "give each column a value, or name those that have one", "there are %d values for %d columns", len(arm.Values), len(x.columns))
 			}
-			out[i] = "CAST((" + arm.Values[i] + ") AS " + typ + ")"
+			out[i] = x.given(arm, i, i)
 			x.lone(arm.Values[i], typ)
 		}
 	}
@@ -317,10 +321,19 @@ func (x *changing) values(arm sqltext.Arm, stmt string, own func(string) string)
 			return nil, sqltext.At(fault.Newf(fault.Invalid, "name it once", "the column %s is there twice", t.Name()), stmt, t.Offset)
 		}
 		seen[i] = true
-		out[i] = "CAST((" + arm.Values[n] + ") AS " + x.words[i] + ")"
+		out[i] = x.given(arm, n, i)
 		x.lone(arm.Values[n], x.words[i])
 	}
 	return out, nil
+}
+
+// given is value n of an arm for a column.
+func (x *changing) given(arm sqltext.Arm, n, column int) string {
+	value := "(" + arm.Values[n] + ")"
+	if of := x.columns[column].Default; of != "" && slices.Contains(arm.Default, n) {
+		value = of
+	}
+	return "CAST(" + value + " AS " + x.words[column] + ")"
 }
 
 // lone notes the type of a parameter that is a value by itself.

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tarn/embedded/fault"
@@ -130,6 +131,10 @@ func columnChange(of table.Table, stmt string, changes []sqltext.ColumnChange) (
 		case c.Do == sqltext.RetypeColumn && !table.Wider(all[i].Type, typed[0].Type):
 			return out, sqltext.At(fault.Newf(fault.Invalid, "make it anew: CREATE OR REPLACE TABLE t AS SELECT CAST(…)", "column %s is %s, which cannot become %s: an int becomes a long, a float a double, a decimal one of more digits and the same scale",
 				all[i].Name, all[i].Type, typed[0].Type), stmt, c.Column.Offset)
+		case c.Do == sqltext.RetypeColumn && all[i].Length > 0 && (c.Column.Length == 0 || c.Column.Length >= all[i].Length):
+			out.Properties = map[string]string{table.PropLength + strconv.Itoa(all[i].ID): strconv.Itoa(c.Column.Length)}
+		case c.Do == sqltext.RetypeColumn && all[i].Length > 0:
+			return out, sqltext.At(fault.Newf(fault.Invalid, "make it anew: CREATE OR REPLACE TABLE t AS SELECT …", "column %s takes %d characters, and cannot take fewer", all[i].Name, all[i].Length), stmt, c.Column.Offset)
 		case c.Do == sqltext.RetypeColumn:
 			out.Widen[all[i].Name] = typed[0].Type
 		case c.Do == sqltext.DropNotNull:

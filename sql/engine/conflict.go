@@ -33,6 +33,9 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 			x.types[n] = x.words[places[column]]
 		}
 	}
+	if places, err = defaulted(in, x.columns, places); err != nil {
+		return err
+	}
 	given := x.s.name("s")
 	name := func(i int) string { return given + "_" + strconv.Itoa(i) }
 	var names, on, by []string
@@ -47,7 +50,7 @@ func (x *changing) conflict(ctx context.Context, r Request, in sqltext.Insert, s
 	}
 	order, nth := name(len(x.columns)), name(len(x.columns)+1)
 	x.order = "excluded." + order
-	x.c.From = "SELECT " + strings.Join(castItems(names, x.words, places, "q."), ", ") + ", row_number() OVER () AS " + order + " FROM (" + in.Body + ") q(" + strings.Join(numbered(len(places)), ", ") + ")"
+	x.c.From = "SELECT " + strings.Join(castItems(names, x.words, defaultsOf(x.columns), places, "q."), ", ") + ", row_number() OVER () AS " + order + " FROM (" + in.Body + ") q(" + strings.Join(numbered(len(places)), ", ") + ")"
 	if x.c.On = "false"; len(keys) > 0 {
 		x.c.On = strings.Join(on, " AND ")
 		x.c.From = "SELECT *, row_number() OVER (PARTITION BY " + strings.Join(by, ", ") + " ORDER BY " + order + ") AS " + nth + " FROM (" + x.c.From + ") s"

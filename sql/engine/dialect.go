@@ -30,6 +30,8 @@ type Dialect struct {
 	FewerValues bool
 	// Texts say what a text means that an INSERT puts into a column of such a type, of $1; of others DuckDB casts it.
 	Texts map[string]string
+	// Lengths says that a column of varchar(n) takes no longer texts.
+	Lengths bool
 	// LateViews says that a view finds its tables when it is read, and not before: a table that one reads may be dropped.
 	LateViews bool
 	// First are those of Schemas in which a name without a schema is looked for before the lake's.
@@ -77,6 +79,8 @@ type EntryColumn struct {
 	Nullable   bool
 	Key        bool
 	Doc        string
+	Length     int    // of a text that has no more characters; 0 for any
+	Default    string // in DuckDB's SQL; "" for null
 }
 
 // Who is the principal.
@@ -146,7 +150,7 @@ func (s *session) entry(ctx context.Context, e entry) (Entry, error) {
 		if !ok {
 			typ = string(c.Type)
 		}
-		of := EntryColumn{c.Name, typ, c.ID, !c.Required, c.Key, c.Doc}
+		of := EntryColumn{Name: c.Name, Type: typ, ID: c.ID, Nullable: !c.Required, Key: c.Key, Doc: c.Doc, Length: c.Length, Default: c.Default}
 		for masked := range masks { // another value, which need be neither required nor a key
 			if strings.EqualFold(masked, c.Name) {
 				of.Nullable, of.Key = true, false

@@ -55,6 +55,11 @@ func (g *Gate) createTable(ctx context.Context, r Request, stmt string) (*Result
 		if spec.Columns, err = madeColumns(m.Columns, stmt); err != nil {
 			return nil, true, err
 		}
+		for i, c := range m.Columns {
+			if spec.Columns[i].Default = c.Default; r.Dialect != nil && r.Dialect.Lengths {
+				spec.Columns[i].Length = c.Length
+			}
+		}
 		_, _, err = g.o.Tables.Create(ctx, spec, m.Replace, nil)
 		return made(err, m, stmt, Status("CREATE TABLE"))
 	}

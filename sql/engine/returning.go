@@ -75,7 +75,7 @@ func (q returning) shape(ctx context.Context, s *session) (_ []ShapeColumn, err 
 	if q.list, err = sqltext.Substitute(q.list, func(int) string { return "NULL" }); err != nil {
 		return nil, err
 	}
-	text, err := q.asked(ctx, s, "SELECT "+strings.Join(castItems(q.names, q.words, nil, ""), ", ")+" LIMIT 0")
+	text, err := q.asked(ctx, s, "SELECT "+strings.Join(castItems(q.names, q.words, nil, nil, ""), ", ")+" LIMIT 0")
 	if err != nil {
 		return nil, err
 	}

@@ -56,11 +56,24 @@ func numbered(n int) []string {
 	return out
 }
 
-// castItems make values of columns that have such names and types: of numbered ones behind of, those that places tell, and all others null.
-func castItems(names, types []string, places []int, of string) []string {
+// defaultsOf are the defaults of columns; "" for null.
+func defaultsOf(columns []table.Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Default
+	}
+	return out
+}
+
+// castItems make values of columns that have such names and types: of numbered ones behind of, those that places tell, and all others have their default,
+// which is null where there are none.
+func castItems(names, types, defaults []string, places []int, of string) []string {
 	items := make([]string, len(names))
 	for i, name := range names {
 		value := "NULL"
+		if i < len(defaults) && defaults[i] != "" {
+			value = defaults[i]
+		}
 		if at := slices.Index(places, i); at >= 0 {
 			value = of + "c" + strconv.Itoa(at)
 		}

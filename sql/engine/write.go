@@ -224,6 +224,9 @@ func (s *session) insert(ctx context.Context, r Request, t table.Table, x sqltex
 	if unread >= 0 {
 		return nil, fault.Newf(fault.Invalid, "write to it with another engine", "column %s has type %s, which Tarn does not write", all[unread].Name, all[unread].Type)
 	}
+	if places, err = defaulted(x, all, places); err != nil {
+		return nil, err
+	}
 	query, err := s.answering(ctx, all, types, places, fewer(r, x))
 	if err != nil {
 		return nil, err
@@ -290,6 +293,24 @@ func (s *session) named(id table.Ident, all []table.Column, names []sqltext.Toke
 	return out, nil
 }
 
+// defaulted are places of columns of which those that have a default and are given DEFAULT have none.
+func defaulted(x sqltext.Insert, all []table.Column, places []int) ([]int, error) {
+	places = slices.Clone(places)
+	if x.Defaults && len(places) > 0 {
+		places[0] = -1 // of the only value, which is null
+	}
+	for value, always := range x.Default {
+		switch {
+		case value >= len(places) || all[places[value]].Default == "":
+		case !always:
+			return nil, fault.Newf(fault.Invalid, "write a statement for the rows that give it a value, and one for the others", "column %s has DEFAULT in some of the rows alone", all[places[value]].Name)
+		default:
+			places[value] = -1
+		}
+	}
+	return places, nil
+}
+
 // every are the places of n columns.
 func every(n int) []int {
 	out := make([]int, n)
@@ -352,7 +373,7 @@ func (s *session) answering(ctx context.Context, of []table.Column, types []stri
 	if places, err = matched(len(columns), places, fewer); err != nil {
 		return "", err
 	}
-	items := castItems(namesOfColumns(of), types, places, "q.")
+	items := castItems(namesOfColumns(of), types, defaultsOf(of), places, "q.")
 	for n, place := range places {
 		if s.dialect == nil || columns[n].typ != "VARCHAR" {
 			continue

@@ -46,6 +46,7 @@ var rewordings = []struct {
 	{regexp.MustCompile(`^column "(.+?)" must appear in the GROUP BY clause.*$`), "42803", `column "$1" must appear in the GROUP BY clause or be used in an aggregate function`},
 	{regexp.MustCompile(`^Ambiguous reference to column name "(.+?)".*$`), "42702", `column reference "$1" is ambiguous`},
 	{regexp.MustCompile(`^null in column "(.+?)" of \S+?\.(\S+), which is required$`), "23502", `null value in column "$1" of relation "$2" violates not-null constraint`},
+	{regexp.MustCompile(`^a text for column .* is longer than its (\d+) characters$`), "22001", `value too long for type character varying($1)`},
 	{regexp.MustCompile(`^the key \(.*\) is in \S+?\.(\S+) already$`), "23505", `duplicate key value violates unique constraint "$1_pkey"`},
 	{regexp.MustCompile(`^(ON CONFLICT DO UPDATE command cannot affect row a second time)$`), "21000", "$1"},
 	{regexp.MustCompile(`^(there is no unique or exclusion constraint matching .*)$`), "42P10", "$1"},

@@ -79,7 +79,7 @@ func New(o Options) *engine.Dialect {
 	c.readTypes()
 	c.readFunctions()
 	out := &engine.Dialect{
-		Words: c.words(), First: []string{pgCatalog}, FewerValues: true, Texts: map[string]string{"BLOB": bytesOf},
+		Words: c.words(), First: []string{pgCatalog}, FewerValues: true, Lengths: true, Texts: map[string]string{"BLOB": bytesOf},
 		Schemas: map[string]map[string]engine.DialectTable{pgCatalog: {}, informationSchema: {}},
 	}
 	for name, s := range c.shapes {

@@ -86,7 +86,13 @@ func (m *model) tell(of row, number int, a *attribute) {
 			of["numeric_scale"] = p[1]
 		}
 	}
+	if a.otherwise != "" {
+		of["column_default"] = a.otherwise
+	}
 	switch a.of.OID {
+	case pgtype.VarcharOID:
+		of["character_maximum_length"] = int64(a.of.Mod - 4)
+		of["character_octet_length"] = min(4*int64(a.of.Mod-4), 1<<30)
 	case pgtype.NumericOID:
 		of["numeric_precision_radix"] = int64(10)
 		if a.of.Mod > 0 {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"tarn/sql/engine"
 )
 
@@ -64,6 +66,7 @@ type attribute struct {
 	of        Type
 	duck      string
 	required  bool
+	otherwise string // its default, as PostgreSQL has it; "" for null
 }
 
 // numbers gives things OIDs that follow from what they are. Where two would have one, that which is first by its
@@ -136,7 +139,18 @@ func (c *catalog) relation(e engine.Entry, in namespace, used numbers) relation 
 		r.kind = "v"
 	}
 	for i, column := range e.Columns {
-		r.columns = append(r.columns, attribute{column.Name, column.Doc, c.o.TypeOf(column.Type), column.Type, !column.Nullable})
+		a := attribute{column.Name, column.Doc, c.o.TypeOf(column.Type), column.Type, !column.Nullable, column.Default}
+		if column.Length > 0 {
+			a.of = Type{OID: pgtype.VarcharOID, Mod: int32(min(column.Length, 1<<30) + 4)} //nolint:gosec // it fits
+		}
+		if strings.HasPrefix(a.otherwise, "'") {
+			for _, t := range c.types {
+				if t.oid == int64(a.of.OID) {
+					a.otherwise += "::" + t.shown
+				}
+			}
+		}
+		r.columns = append(r.columns, a)
 		if column.Key {
 			r.key = append(r.key, int64(i+1))
 		}

@@ -32,7 +32,7 @@ const (
 // makers are those of the tables that have rows.
 func (c *catalog) makers() map[string]func(*model) []row {
 	out := map[string]func(*model) []row{
-		"pg_namespace": (*model).namespacesRows, "pg_class": (*model).classes, "pg_attribute": (*model).attributes, "pg_type": (*model).typeRows,
+		"pg_namespace": (*model).namespacesRows, "pg_class": (*model).classes, "pg_attribute": (*model).attributes, "pg_attrdef": (*model).defaults, "pg_type": (*model).typeRows,
 		"pg_index": (*model).indexes, "pg_constraint": (*model).constraints, "pg_description": (*model).descriptions, "pg_proc": (*model).procs,
 		"pg_tables": (*model).tables, "pg_views": (*model).views, "pg_indexes": (*model).indexTexts, "pg_settings": (*model).settings,
 		"pg_stat_activity": (*model).activity, "pg_stat_user_tables": (*model).userTables, "tarn_names": (*model).names,
@@ -100,6 +100,7 @@ func (m *model) attribute(of int64, number int, a *attribute) row {
 		"attrelid": of, "attname": a.name, "atttypid": int64(a.of.OID), "atttypmod": int64(a.of.Mod), "attnum": int64(number + 1), "attnotnull": a.required,
 		"attislocal": true, "attstattarget": int64(-1), "attcacheoff": int64(-1), "attidentity": "", "attgenerated": "", "attcompression": "",
 	}
+	out["atthasdef"] = a.otherwise != ""
 	for i := range m.types {
 		if t := &m.types[i]; t.oid == int64(a.of.OID) {
 			out["attlen"], out["attbyval"], out["attalign"], out["attstorage"], out["attcollation"] = t.length, t.byValue, t.align, t.storage, t.collation
@@ -109,6 +110,19 @@ func (m *model) attribute(of int64, number int, a *attribute) row {
 		}
 	}
 	return out
+}
+
+// defaults are those of columns.
+func (m *model) defaults() (rows []row) {
+	for i := range m.relations {
+		r := &m.relations[i]
+		for n, a := range r.columns {
+			if a.otherwise != "" {
+				rows = append(rows, row{"oid": r.oid + int64(n), "adrelid": r.oid, "adnum": int64(n + 1), "adbin": a.otherwise})
+			}
+		}
+	}
+	return rows
 }
 
 func (m *model) attributes() (rows []row) {

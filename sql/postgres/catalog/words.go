@@ -162,7 +162,7 @@ var answered = map[string]string{
 	"pg_statistics_obj_is_visible": yes, "pg_ts_config_is_visible": yes, "pg_ts_dict_is_visible": yes, "pg_ts_parser_is_visible": yes, "pg_ts_template_is_visible": yes,
 	"has_table_privilege": yes, "has_schema_privilege": yes, "has_database_privilege": yes, "has_column_privilege": yes, "has_any_column_privilege": yes,
 	"has_function_privilege": yes, "has_language_privilege": yes, "has_type_privilege": yes, "has_sequence_privilege": yes, "has_tablespace_privilege": yes, "pg_has_role": yes,
-	"pg_get_expr": nothing, "pg_get_constraintdef": named(ofConstraint, "tarn_name"), "pg_get_serial_sequence": nothing, "pg_get_partkeydef": nothing, "pg_get_ruledef": nothing,
+	"pg_get_expr": "CAST($1 AS VARCHAR)", "pg_get_constraintdef": named(ofConstraint, "tarn_name"), "pg_get_serial_sequence": nothing, "pg_get_partkeydef": nothing, "pg_get_ruledef": nothing,
 	"pg_get_triggerdef": nothing, "pg_get_statisticsobjdef": nothing, "pg_get_statisticsobjdef_columns": nothing, "pg_get_functiondef": nothing, "pg_get_function_sqlbody": nothing,
 	"shobj_description": nothing, "pg_encoding_to_char": "'UTF8'", "pg_char_to_encoding": "6", "pg_relation_is_publishable": no, "pg_is_other_temp_schema": no, "pg_my_temp_schema": "0",
 	"pg_indexes_size": "CAST(0 AS BIGINT)", "pg_database_size": allSizes, "pg_tablespace_size": allSizes, "pg_tablespace_location": nothing, "pg_stat_get_numscans": "CAST(NULL AS BIGINT)",
