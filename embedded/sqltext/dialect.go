@@ -205,41 +205,48 @@ func (w *walker) dialected(v *tree, class string, sc *scope) error {
 	case "COMPARISON", "BETWEEN":
 		return w.compared(v)
 	case "CAST":
-		t := innermost(v.get("cast_type"))
-		if said := w.literal(v.get("child")); said != nil && d.List != nil && t != v.get("cast_type") {
-			if written, ok := d.List(*said); ok {
-				v.get("child").rewrite(written)
-			}
+		return w.cast(v, sc)
+	}
+	return nil
+}
+
+// cast puts what a dialect means in the place of a cast.
+func (w *walker) cast(v *tree, sc *scope) error {
+	d := w.dialect
+	t := innermost(v.get("cast_type"))
+	if said := w.literal(v.get("child")); said != nil && d.List != nil && t != v.get("cast_type") {
+		if written, ok := d.List(*said); ok {
+			v.get("child").rewrite(written)
 		}
-		name := strings.ToLower(t.get("type_info").get("name").str())
-		if name == "" { // a type that DuckDB's parser knows
-			name = strings.ToLower(t.get("id").str())
+	}
+	name := strings.ToLower(t.get("type_info").get("name").str())
+	if name == "" { // a type that DuckDB's parser knows
+		name = strings.ToLower(t.get("id").str())
+	}
+	if schema := t.get("type_info").get("schema").str(); schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
+		return nil
+	}
+	if d.CastKinds[name] != "" {
+		w.kind(v, sc) // before the type is written over
+	}
+	if of, ok := d.TypedCasts[name]; ok && t == v.get("cast_type") {
+		return w.byType(v, of, []*tree{v.get("child")}, false, sc)
+	}
+	if of := d.Casts[name]; of != nil && t == v.get("cast_type") {
+		if v.get("try_cast").yes() {
+			of = tried(of)
 		}
-		if schema := t.get("type_info").get("schema").str(); schema != "" && !slices.Contains(d.Schemas, strings.ToLower(schema)) {
-			return nil
+		return w.call(v, of, append([]*tree{v.get("child")}, typeModifiers(t)...), nil, false)
+	}
+	if of := d.Casts[name]; of != nil && len(typeModifiers(t)) > 0 {
+		return w.castItems(v, t, of, d.Types[name])
+	}
+	if known := d.Types[name]; known != "" {
+		made, err := w.template("CAST(NULL AS " + known + ")")
+		if err != nil {
+			return err
 		}
-		if d.CastKinds[name] != "" {
-			w.kind(v, sc) // before the type is written over
-		}
-		if of, ok := d.TypedCasts[name]; ok && t == v.get("cast_type") {
-			return w.byType(v, of, []*tree{v.get("child")}, false, sc)
-		}
-		if of := d.Casts[name]; of != nil && t == v.get("cast_type") {
-			if v.get("try_cast").yes() {
-				of = tried(of)
-			}
-			return w.call(v, of, append([]*tree{v.get("child")}, typeModifiers(t)...), nil, false)
-		}
-		if of := d.Casts[name]; of != nil && len(typeModifiers(t)) > 0 {
-			return w.castItems(v, t, of, d.Types[name])
-		}
-		if known := d.Types[name]; known != "" {
-			made, err := w.template("CAST(NULL AS " + known + ")")
-			if err != nil {
-				return err
-			}
-			*t = *made.get("cast_type")
-		}
+		*t = *made.get("cast_type")
 	}
 	return nil
 }
