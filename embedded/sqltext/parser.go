@@ -291,7 +291,7 @@ func parseFault(root *tree, source string) error {
 		case !strings.HasPrefix(message, "Only SELECT"):
 			return fault.New(fault.Denied, "a form of the statement cannot be used here: "+strings.ToLower(message), "write it in another way")
 		}
-		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE and EXPLAIN, writes by INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP of tables and views, and has statements of its own: docs/sql.md tells all", "%s is not a statement that can be run here", verb)
+		return fault.Newf(fault.Denied, "Tarn answers SELECT, SHOW, DESCRIBE and EXPLAIN, writes by INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP of tables and views, looks after tables by ALTER TABLE … EXECUTE, and has statements of its own: docs/sql.md tells all", "%s is not a statement that can be run here", verb)
 	}
 	message, _, _ := strings.Cut(root.get("error_message").str(), "Use \"SET")
 	if strings.HasPrefix(message, DeepMessage) {
