@@ -184,3 +184,45 @@ const (
 	waitingAllMax = 512         // of all
 	aloneWait     = time.Minute // that a statement which lacked memory waits for the others to end
 )
+
+// tableTurns lets one statement at a time commit to a table: those that change rows read it before, and hold it so long.
+type tableTurns struct {
+	mu   sync.Mutex
+	held map[string]*tableTurn // by the table's uuid
+}
+
+type tableTurn struct {
+	token chan struct{}
+	users int
+}
+
+func (l *tableTurns) take(ctx context.Context, id string) (leave func(), err error) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*tableTurn{}
+	}
+	t := l.held[id]
+	if t == nil {
+		t = &tableTurn{token: make(chan struct{}, 1)}
+		l.held[id] = t
+	}
+	t.users++
+	l.mu.Unlock()
+	gone := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(l.held, id)
+		}
+	}
+	select {
+	case t.token <- struct{}{}:
+		return func() {
+			<-t.token
+			gone()
+		}, nil
+	case <-ctx.Done():
+		gone()
+		return nil, ctx.Err()
+	}
+}

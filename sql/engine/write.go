@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -461,46 +460,4 @@ func (s *session) append(ctx context.Context, t table.Table, rows iter.Seq2[arro
 	defer leave()
 	_, err = t.Commit(ctx, table.Change{Written: []table.Written{files}, Owner: Owner})
 	return files.Rows(), err
-}
-
-// tableTurns lets one statement at a time commit to a table: those that change rows read it before, and hold it so long.
-type tableTurns struct {
-	mu   sync.Mutex
-	held map[string]*tableTurn // by the table's uuid
-}
-
-type tableTurn struct {
-	token chan struct{}
-	users int
-}
-
-func (l *tableTurns) take(ctx context.Context, id string) (leave func(), err error) {
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*tableTurn{}
-	}
-	t := l.held[id]
-	if t == nil {
-		t = &tableTurn{token: make(chan struct{}, 1)}
-		l.held[id] = t
-	}
-	t.users++
-	l.mu.Unlock()
-	gone := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if t.users--; t.users == 0 {
-			delete(l.held, id)
-		}
-	}
-	select {
-	case t.token <- struct{}{}:
-		return func() {
-			<-t.token
-			gone()
-		}, nil
-	case <-ctx.Done():
-		gone()
-		return nil, ctx.Err()
-	}
 }

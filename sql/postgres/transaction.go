@@ -34,7 +34,7 @@ func (c *conn) stays() {
 // there is one kind.
 func (c *conn) modes(in *sqltext.Reader, setting string, local bool) error {
 	for ; in.Peek().Kind != sqltext.End; in.Next() {
-		value := ""
+		var value string
 		switch {
 		case in.Take("READ", "ONLY"):
 			value = "on"

@@ -17,6 +17,7 @@ const jsonbKind = "JSONB"
 
 // jsonbFunctions are those that answer one whatever they are given.
 var jsonbFunctions = []string{
+	"jsonb_path_query", "jsonb_path_query_array", "jsonb_path_query_first",
 	"to_jsonb", "jsonb_build_object", "jsonb_build_array", "jsonb_agg", "jsonb_object_agg", "jsonb_set", "jsonb_insert", "jsonb_strip_nulls", "jsonb_extract_path", "jsonb_array_elements",
 }
 
@@ -24,6 +25,7 @@ var jsonbFunctions = []string{
 func tableKinds() map[string][]sqltext.KindColumn {
 	return map[string][]sqltext.KindColumn{
 		"jsonb_each": {{Name: "key", Kind: "VARCHAR"}, {Name: "value", Kind: jsonbKind}}, "jsonb_each_text": {{Name: "key", Kind: "VARCHAR"}, {Name: "value", Kind: "VARCHAR"}},
+		"jsonb_path_query":     {{Name: "jsonb_path_query", Kind: jsonbKind}},
 		"jsonb_array_elements": {{Name: "value", Kind: jsonbKind}}, "jsonb_array_elements_text": {{Name: "value", Kind: "VARCHAR"}}, "jsonb_object_keys": {{Name: "jsonb_object_keys", Kind: "VARCHAR"}},
 	}
 }

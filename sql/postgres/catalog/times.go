@@ -285,7 +285,8 @@ func epochFloored(args []sqltext.Argument) (string, error) {
 		return "", nil
 	}
 	part := args[0].Given(0)
-	if n, err := strconv.Atoi(args[1].Number); err != nil || n <= 0 || part == nil || !strings.EqualFold(*part, "epoch") {
+	n, _ := strconv.Atoi(args[1].Number) // 0 of what is none, or too large
+	if n <= 0 || part == nil || !strings.EqualFold(*part, "epoch") {
 		return "", nil
 	}
 	const seconds = "CAST(floor($1) AS BIGINT)"
