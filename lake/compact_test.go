@@ -189,16 +189,7 @@ func TestRowGroups(t *testing.T) {
 		values[i] = fmt.Sprintf(`{"id":%d}`, i)
 	}
 	commit(t, tab, table.Change{Rows: rows(t, cols, values...)})
-	scan, err := h.Catalog().Scan(t.Context(), id, catalog.At{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer scan.Release()
-	f, err := file.OpenParquetFile(scan.Files[0].Path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
+	f := onlyFile(t, h, id)
 	if f.NumRowGroups() != 3 || f.NumRows() != 70_000 {
 		t.Fatalf("%d rows are in %d groups", f.NumRows(), f.NumRowGroups())
 	}
@@ -244,17 +235,7 @@ func TestDictionaries(t *testing.T) {
 // dictionary tells whether the first column of a table's only file has one.
 func dictionary(t *testing.T, h *house, id table.Ident) bool {
 	t.Helper()
-	scan, err := h.Catalog().Scan(t.Context(), id, catalog.At{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer scan.Release()
-	f, err := file.OpenParquetFile(scan.Files[0].Path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	column, err := f.MetaData().RowGroup(0).ColumnChunk(0)
+	column, err := onlyFile(t, h, id).MetaData().RowGroup(0).ColumnChunk(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,4 +344,20 @@ func foreignUpdate(t *testing.T, dir string, updates ...icetable.Update) {
 	if _, _, err := c.CommitTable(t.Context(), []string{orders.Namespace, orders.Name}, nil, updates); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// onlyFile opens a table's only file, until the test ends.
+func onlyFile(t *testing.T, h *house, id table.Ident) *file.Reader {
+	t.Helper()
+	scan, err := h.Catalog().Scan(t.Context(), id, catalog.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(scan.Release)
+	f, err := file.OpenParquetFile(scan.Files[0].Path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
